@@ -1,0 +1,42 @@
+//! The filter: what mslso does between the layer above and the NIC's miniport.
+//!
+//! Life of a filter module, one for each NIC that the driver is bound to:
+//!
+//! 1. [`attach`]: reads what the NIC takes, allocates everything, starts paused;
+//! 2. [`pause::restart`]: opens the gate;
+//! 3. [`send`]: replaces each large send above the NIC's maximum by children, [`split`] being the
+//!    step from one parent to its children;
+//! 4. [`complete`]: settles children, and completes each parent after its last child;
+//! 5. [`pause::pause`]: closes the gate and waits until every parent is completed;
+//! 6. detach: frees everything.
+//!
+//! The files are named after NDIS's verbs. [`callbacks`] holds the handlers that NDIS calls: raw
+//! pointers in, owned types out, one call into the logic. Packet arithmetic is in the crate `lso`,
+//! kernel objects are in the crate `ndis`.
+//!
+//! The same source runs in the kernel and, linked with the model NDIS, on Linux. There is no
+//! `cfg` and no generic parameter by which the two would differ.
+#![no_std]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap
+)]
+
+mod attach;
+mod callbacks;
+mod complete;
+mod driver;
+mod limits;
+mod pause;
+mod send;
+mod split;
+mod statistics;
+
+pub use callbacks::{driver_entry, statistics_of};
+pub use driver::OLDEST_NDIS;
+pub use statistics::Statistics;

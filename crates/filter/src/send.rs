@@ -1,0 +1,97 @@
+//! FilterSendNetBufferLists: the way down.
+//!
+//! A batch without a large send above the NIC's maximum goes on as the same chain. Otherwise each
+//! such send is replaced, in its place, by its children, and the batch still goes down in one call.
+
+use ndis::{AtDispatch, Nbl, NblChain, NblQueue, Port, SendFlags};
+
+use crate::{
+    attach::FilterModule,
+    limits::Snapshot,
+    split::{Split, Unsent, split},
+    statistics::Tally,
+};
+
+/// Sends `batch` on. Returns how often the module's gate was entered and must be left: once where
+/// the module runs. Each parent that went down as children holds the gate on its own account.
+pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
+    if !module.gate.enter(1) {
+        refuse_all(module, batch, flags);
+        return 0;
+    }
+    let limits = module.limits.snapshot();
+    let mut tally = Tally::default();
+    let mut oversize = false;
+    for nbl in batch.iter() {
+        tally.seen(nbl);
+        oversize |= exceeds(nbl, &limits);
+    }
+    let (down, up) = if oversize {
+        split_batch(module, batch, &limits, flags, &mut tally)
+    } else {
+        (batch, NblQueue::new())
+    };
+    module.counters.add(&tally);
+    module.handle.send(down, port, flags);
+    module
+        .handle
+        .send_complete(up.into_chain(), flags.for_completion());
+    1
+}
+
+/// Whether `nbl` may be a large send above the NIC's maximum. The maximum counts payload, so what
+/// fits with its headers needs no parse.
+fn exceeds(nbl: &Nbl, limits: &Snapshot) -> bool {
+    let info = nbl.large_send();
+    info.mss() != 0
+        && nbl
+            .first_net_buffer()
+            .is_none_or(|packet| packet.data_length() > limits.of(info).max_payload)
+}
+
+/// The batch with each oversize send replaced by its children, and what cannot be sent.
+fn split_batch(
+    module: &FilterModule,
+    mut batch: NblChain,
+    limits: &Snapshot,
+    flags: SendFlags,
+    tally: &mut Tally,
+) -> (NblChain, NblQueue) {
+    let at = AtDispatch::enter(flags.at_dispatch());
+    let mut down = NblQueue::new();
+    let mut up = NblQueue::new();
+    while let Some(nbl) = batch.pop() {
+        if !exceeds(&nbl, limits) {
+            down.push(nbl);
+            continue;
+        }
+        let limit = limits.of(nbl.large_send());
+        match split(module, nbl, limit, &at) {
+            Split::Children { nbls, plan } => {
+                tally.split(&plan);
+                down.append(nbls);
+            }
+            Split::Fits(nbl) => down.push(nbl),
+            Split::Unsent(nbl, why) => {
+                module.counters.unsent(why);
+                up.push(why.mark(nbl));
+            }
+        }
+    }
+    (down.into_chain(), up)
+}
+
+/// Completes a batch that came while the module is paused.
+fn refuse_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
+    let mut tally = Tally::default();
+    let mut up = NblQueue::new();
+    while let Some(nbl) = batch.pop() {
+        tally.seen(&nbl);
+        module.counters.unsent(Unsent::Paused);
+        up.push(Unsent::Paused.mark(nbl));
+    }
+    module.counters.add(&tally);
+    module
+        .handle
+        .send_complete(up.into_chain(), flags.for_completion());
+}

@@ -1,0 +1,208 @@
+//! What a filter module counts, for the administrator.
+//!
+//! Each processor counts for itself, so that counting shares no cache line; a reader adds them up.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use lso::{Plan, Refusal};
+use ndis::{Nbl, PerProcessor, Status, Tag, current_processor};
+
+use crate::split::Unsent;
+
+const TAG_COUNTERS: Tag = Tag::new(*b"MslS");
+
+const REFUSALS: usize = Refusal::ALL.len();
+
+/// What a filter module has done since it was attached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Statistics {
+    /// NET_BUFFER_LISTs that the layer above sent.
+    pub sends: u64,
+    /// Large sends among them, whether or not they had to be split.
+    pub large_sends: u64,
+    /// Large sends that went down as children.
+    pub split: u64,
+    /// Children that went down.
+    pub children: u64,
+    /// Bytes of TCP payload that went down in children.
+    pub bytes: u64,
+    /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
+    /// raised first-stage size is in use.
+    pub largest_large_send: u64,
+    /// Parents that were completed, each after its last child.
+    pub completed: u64,
+    /// Parents among them of which a child failed.
+    pub failed: u64,
+    /// Large sends refused, by the reason's [index](Refusal::index).
+    pub refused: [u64; REFUSALS],
+    /// Large sends completed with RESOURCES, for want of children or of a mapping.
+    pub low_memory: u64,
+    /// NET_BUFFER_LISTs that came while the module was paused.
+    pub paused: u64,
+    /// Children ever allocated: constant in steady state.
+    pub children_allocated: u64,
+}
+
+impl Statistics {
+    /// Large sends refused for `reason`.
+    #[must_use]
+    pub fn refused_for(&self, reason: Refusal) -> u64 {
+        self.refused.get(reason.index()).copied().unwrap_or(0)
+    }
+
+    /// Large sends refused for any reason.
+    #[must_use]
+    pub fn refused_in_all(&self) -> u64 {
+        self.refused.iter().fold(0, |sum, n| sum.saturating_add(*n))
+    }
+}
+
+/// What one call of a handler counts, before it reaches the processor's counters in one go.
+#[derive(Default)]
+pub(crate) struct Tally {
+    sends: u32,
+    large_sends: u32,
+    largest: u32,
+    split: u32,
+    children: u32,
+    completed: u32,
+    failed: u32,
+    bytes: u64,
+}
+
+impl Tally {
+    /// The layer above sent `nbl`.
+    #[inline]
+    pub(crate) fn seen(&mut self, nbl: &Nbl) {
+        self.sends = self.sends.saturating_add(1);
+        if nbl.large_send().mss() != 0
+            && let Some(packet) = nbl.first_net_buffer()
+        {
+            self.large_sends = self.large_sends.saturating_add(1);
+            self.largest = self.largest.max(packet.data_length());
+        }
+    }
+
+    /// A parent went down as the children of `plan`.
+    pub(crate) fn split(&mut self, plan: &Plan) {
+        self.split = self.split.saturating_add(1);
+        self.children = self.children.saturating_add(plan.children());
+        self.bytes = self.bytes.saturating_add(u64::from(plan.payload()));
+    }
+
+    /// `parent` is completed.
+    pub(crate) fn completed(&mut self, parent: &Nbl) {
+        self.completed = self.completed.saturating_add(1);
+        if parent.status() != Status::SUCCESS {
+            self.failed = self.failed.saturating_add(1);
+        }
+    }
+
+    /// Parents completed in this call.
+    pub(crate) fn parents_completed(&self) -> u32 {
+        self.completed
+    }
+}
+
+/// The counters of one filter module.
+pub(crate) struct Counters {
+    processors: PerProcessor<Block>,
+}
+
+/// The counters of one processor, each only ever increased.
+#[derive(Default)]
+struct Block {
+    sends: AtomicU64,
+    large_sends: AtomicU64,
+    largest: AtomicU64,
+    split: AtomicU64,
+    children: AtomicU64,
+    bytes: AtomicU64,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    low_memory: AtomicU64,
+    paused: AtomicU64,
+    refused: [AtomicU64; REFUSALS],
+}
+
+impl Counters {
+    /// Counters at zero. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn try_new() -> Result<Self, Status> {
+        let processors = PerProcessor::try_new(TAG_COUNTERS, |_| Block::default())?;
+        Ok(Self { processors })
+    }
+
+    /// Adds what one call counted.
+    pub(crate) fn add(&self, tally: &Tally) {
+        // A thread that is moved to another processor meanwhile costs speed, not correctness.
+        let Some(block) = self.processors.get(current_processor()) else {
+            return;
+        };
+        let add = |counter: &AtomicU64, value: u64| {
+            if value != 0 {
+                counter.fetch_add(value, Ordering::Relaxed);
+            }
+        };
+        add(&block.sends, tally.sends.into());
+        add(&block.large_sends, tally.large_sends.into());
+        add(&block.split, tally.split.into());
+        add(&block.children, tally.children.into());
+        add(&block.bytes, tally.bytes);
+        add(&block.completed, tally.completed.into());
+        add(&block.failed, tally.failed.into());
+        if u64::from(tally.largest) > block.largest.load(Ordering::Relaxed) {
+            block
+                .largest
+                .fetch_max(tally.largest.into(), Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one send that does not go down.
+    pub(crate) fn unsent(&self, why: Unsent) {
+        let Some(block) = self.processors.get(current_processor()) else {
+            return;
+        };
+        let counter = match why {
+            Unsent::Refused(reason) => block.refused.get(reason.index()),
+            Unsent::LowMemory => Some(&block.low_memory),
+            Unsent::Paused => Some(&block.paused),
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All processors' counters together.
+    pub(crate) fn sum(&self, children_allocated: u64) -> Statistics {
+        let total = |counter: fn(&Block) -> &AtomicU64| {
+            self.processors
+                .iter()
+                .map(|block| counter(block).load(Ordering::Relaxed))
+                .fold(0, u64::saturating_add)
+        };
+        let mut refused = [0_u64; REFUSALS];
+        for block in self.processors.iter() {
+            for (sum, counter) in refused.iter_mut().zip(&block.refused) {
+                *sum = sum.saturating_add(counter.load(Ordering::Relaxed));
+            }
+        }
+        Statistics {
+            sends: total(|block| &block.sends),
+            large_sends: total(|block| &block.large_sends),
+            split: total(|block| &block.split),
+            children: total(|block| &block.children),
+            bytes: total(|block| &block.bytes),
+            largest_large_send: self
+                .processors
+                .iter()
+                .map(|block| block.largest.load(Ordering::Relaxed))
+                .fold(0, u64::max),
+            completed: total(|block| &block.completed),
+            failed: total(|block| &block.failed),
+            low_memory: total(|block| &block.low_memory),
+            paused: total(|block| &block.paused),
+            refused,
+            children_allocated,
+        }
+    }
+}

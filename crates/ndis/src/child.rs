@@ -1,0 +1,294 @@
+//! Children: the NBLs that this filter originates, preallocated, recycled, and never copied.
+//!
+//! A child is an NBL with its NET_BUFFER from our own NDIS pool. Its context area holds all that
+//! one large send needs beside the parent's payload: the header bytes with an MDL that is built
+//! once, and room for one partial MDL. So in steady state a split allocates nothing:
+//!
+//! 1. [`ChildPool::take`](crate::ChildPool::take) hands out idle children of the processor;
+//! 2. [`Child::write_header`], [`Child::set_payload`] and [`Child::inherit`] make a large send;
+//! 3. [`Children::adopted_by`] ties them to their parent, which is kept, and yields the NBLs;
+//! 4. [`Child::settle`] unties one that NDIS completed, and yields the parent after the last;
+//! 5. [`Recycler`](crate::Recycler) brings the child home to the processor that it came from.
+
+use core::{
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicI32, Ordering, fence},
+};
+
+use crate::{
+    filter_module::ModuleHandle,
+    mdl::{self, BufferError, PayloadCursor},
+    nbl::{Nbl, NblChain, NblQueue},
+    oob::LargeSendInfo,
+    sys,
+};
+
+/// Bytes before a child's header that a lower driver may retreat into without an allocation.
+pub const BACKFILL: u32 = 64;
+/// Longest header in bytes that a child can carry.
+pub const HEADER_CAPACITY: u32 = 256;
+
+type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
+
+/// What lies in a child's NBL context area.
+#[repr(C, align(16))]
+pub(crate) struct Context {
+    /// Processor whose cache owns the child.
+    pub(crate) home: u32,
+    /// What the parent's large-send slot will say once all its children have gone out.
+    transmit_complete: usize,
+    header_mdl: sys::MDL,
+    /// The header area may straddle a page.
+    header_pages: [usize; 2],
+    header: [u8; (BACKFILL + HEADER_CAPACITY) as usize],
+    /// The page frame numbers follow, up to the end of the context area.
+    partial_mdl: sys::MDL,
+}
+
+/// Where the context area of one of our NBLs starts. (NET_BUFFER_LIST_CONTEXT_DATA_START)
+///
+/// # Safety
+/// `nbl` is a live NBL that [`ChildPool`] allocated.
+pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
+    // SAFETY: the pool asked NDIS for a context area of at least a `Context`; NDIS aligns it to
+    // 16 bytes and says by `Offset` where the used part starts.
+    unsafe {
+        let area = (*nbl.as_ptr()).Context;
+        let offset = usize::from((*area).Offset);
+        area.add(1).cast::<u8>().add(offset).cast()
+    }
+}
+
+/// One child that this code owns.
+#[must_use = "a child that is neither sent nor recycled is lost"]
+pub struct Child(pub(crate) RawNbl);
+
+impl Context {
+    /// Bytes of context area for children of up to `capacity` bytes of payload, as NDIS wants
+    /// them: a multiple of MEMORY_ALLOCATION_ALIGNMENT.
+    pub(crate) const fn size(capacity: u32) -> usize {
+        size_of::<Self>()
+            .saturating_add(mdl::page_array_size(capacity))
+            .next_multiple_of(16)
+    }
+
+    /// Sets up the context area of a new child.
+    ///
+    /// # Safety
+    /// `this` is the context area of a new NBL, at least [`Context::size`] of `capacity` long.
+    pub(crate) unsafe fn initialize(this: *mut Self, home: u32, capacity: u32) {
+        // SAFETY: the caller vouches for the memory, which is non-paged as all of NDIS's pools
+        // are; each MDL is followed by the page frame numbers that it is told.
+        unsafe {
+            (*this).home = home;
+            (*this).transmit_complete = 0;
+            (*this).header = [0; _];
+            let (header, length) = (&raw mut (*this).header, BACKFILL + HEADER_CAPACITY);
+            let header_mdl = &raw mut (*this).header_mdl;
+            mdl::initialize(header_mdl, header.cast(), length, length);
+            sys::MmBuildMdlForNonPagedPool(header_mdl);
+            let partial_mdl = &raw mut (*this).partial_mdl;
+            mdl::initialize(partial_mdl, ptr::null_mut(), 0, capacity);
+        }
+    }
+}
+
+impl Child {
+    /// Takes `nbl` for a child of the filter module `module`, or gives it back as somebody else's.
+    ///
+    /// # Errors
+    /// The NBL itself, where it does not carry the module's handle.
+    #[inline]
+    pub fn claim(nbl: Nbl, module: ModuleHandle) -> Result<Self, Nbl> {
+        // Only `inherit` writes the module's handle to a SourceHandle, and only to children; NDIS
+        // forbids others to write it.
+        if module.is_source_of(&nbl) {
+            Ok(Self(nbl.into_raw()))
+        } else {
+            Err(nbl)
+        }
+    }
+
+    /// The child as the NBL that it is.
+    pub(crate) fn into_nbl(self) -> Nbl {
+        // SAFETY: `self` owns the NBL and gives it up here.
+        unsafe { Nbl::from_raw(self.0) }
+    }
+
+    /// Lets `write` fill in the header, `length` bytes (at most [`HEADER_CAPACITY`]).
+    ///
+    /// # Errors
+    /// What `write` refuses, or `too_long`.
+    #[inline]
+    pub fn write_header<E>(
+        &mut self,
+        length: u32,
+        too_long: E,
+        write: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // SAFETY: `self` owns the child and with it the header area, which `allocate` zeroed;
+        // `get_mut` bounds the slice within it.
+        let area = unsafe { &mut (*context(self.0)).header };
+        let end = BACKFILL.saturating_add(length) as usize;
+        write(area.get_mut(BACKFILL as usize..end).ok_or(too_long)?)
+    }
+
+    /// Makes the child's packet: `header_length` bytes of header as written, then the next
+    /// `payload_length` bytes at `payload`, lent and not copied.
+    ///
+    /// # Errors
+    /// [`BufferError::Malformed`] where the parent's chain ends before that.
+    #[inline]
+    pub fn set_payload(
+        &mut self,
+        header_length: u32,
+        payload: &mut PayloadCursor<'_>,
+        payload_length: u32,
+    ) -> Result<(), BufferError> {
+        // SAFETY: `self` owns the NBL, its only NET_BUFFER and its context; the partial MDL was
+        // set up for the pool's capacity, which bounds `payload_length`.
+        unsafe {
+            let context = context(self.0);
+            let first = payload.take(payload_length, &raw mut (*context).partial_mdl)?;
+            let header = &raw mut (*context).header_mdl;
+            (*header).Next = first;
+            (*header).ByteCount = BACKFILL.saturating_add(header_length);
+            let packet = (*self.0.as_ptr()).FirstNetBuffer;
+            (*packet).MdlChain = header;
+            (*packet).CurrentMdl = header;
+            (*packet).DataOffset = BACKFILL;
+            (*packet).CurrentMdlOffset = BACKFILL;
+            (*packet).DataLength = header_length.saturating_add(payload_length);
+        }
+        Ok(())
+    }
+
+    /// Carries over from `parent` what lower drivers need to know beside the bytes: the large-send
+    /// slot, every other out-of-band slot that a send may carry, and the protocol's NBL flags.
+    #[inline]
+    pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle, done: LargeSendInfo) {
+        let (child, from) = (self.0.as_ptr(), parent.as_ptr());
+        // SAFETY: `self` and `parent` own the two NBLs.
+        unsafe {
+            (*child).NetBufferListInfo = [ptr::null_mut(); sys::MaxNetBufferListInfo];
+            sys::NdisCopySendNetBufferListInfo(child, from);
+            // What NdisCopySendNetBufferListInfo is not documented to copy.
+            let (to, of) = (&mut (*child).NetBufferListInfo, &(*from).NetBufferListInfo);
+            to[sys::NetBufferListHashValue] = of[sys::NetBufferListHashValue];
+            to[sys::NetBufferListHashInfo] = of[sys::NetBufferListHashInfo];
+            to[sys::TcpSendOffloadsSupplementalNetBufferListInfo] =
+                of[sys::TcpSendOffloadsSupplementalNetBufferListInfo];
+            (*child).NblFlags = (*from).NblFlags & INHERITED_FLAGS;
+            (*child).Status = sys::NDIS_STATUS_SUCCESS;
+            (*child).SourceHandle = module.raw();
+            (*child).ParentNetBufferList = from;
+            (*context(self.0)).transmit_complete = done.to_raw();
+        }
+    }
+
+    /// Unties a child that NDIS completed: its status counts for the parent, and the last child
+    /// yields the parent with its status and large-send slot as a completer leaves them.
+    #[inline]
+    pub fn settle(self) -> (Self, Option<Nbl>) {
+        // SAFETY: NDIS gave the child back. The parent is the filter's until its last child is
+        // settled; the two fields that several children touch at once are accessed atomically.
+        unsafe {
+            let child = self.0.as_ptr();
+            let context = context(self.0);
+            let parent = (*child).ParentNetBufferList;
+            let done = LargeSendInfo::from_raw((*context).transmit_complete);
+            mdl::prepare_for_reuse(&raw mut (*context).partial_mdl);
+            note_failure(parent, (*child).Status);
+            let left = AtomicI32::from_ptr(&raw mut (*parent).ChildRefCount);
+            // Release, so that what this child did is seen by who completes the parent; acquire
+            // there, to see it.
+            if left.fetch_sub(1, Ordering::Release) != 1 {
+                return (self, None);
+            }
+            fence(Ordering::Acquire);
+            let mut parent = Nbl::from_raw(NonNull::new_unchecked(parent));
+            let all_sent = (*parent.as_ptr()).Status == sys::NDIS_STATUS_SUCCESS;
+            parent.set_large_send(if all_sent {
+                done
+            } else {
+                done.transmit_complete(0)
+            });
+            (self, Some(parent))
+        }
+    }
+}
+
+/// Keeps the first failure among the children as the parent's status.
+///
+/// # Safety
+/// `parent` is a parent that waits for its children, of which the caller settles one.
+unsafe fn note_failure(parent: *mut sys::NET_BUFFER_LIST, status: sys::NDIS_STATUS) {
+    if status != sys::NDIS_STATUS_SUCCESS {
+        // SAFETY: the parent lives until the caller's child is settled, and while it waits its
+        // status is accessed only like this.
+        let first = unsafe { AtomicI32::from_ptr(&raw mut (*parent).Status) };
+        // Losing the race means that another child failed first.
+        let _ = first.compare_exchange(
+            sys::NDIS_STATUS_SUCCESS,
+            status,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+}
+
+/// NBL flags that say what the packet is and how it may be handled, as against who has it.
+const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
+    | sys::NDIS_NBL_FLAGS_IS_IPV4
+    | sys::NDIS_NBL_FLAGS_IS_IPV6
+    | sys::NDIS_NBL_FLAGS_IS_TCP
+    | sys::NDIS_NBL_FLAGS_IS_UDP
+    | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
+
+/// Children made into large sends, in their order on the wire.
+#[must_use = "children that are neither sent nor recycled are lost"]
+#[derive(Default)]
+pub struct Children {
+    queue: NblQueue,
+    count: u32,
+}
+
+impl Children {
+    /// Appends one child.
+    #[inline]
+    pub fn push(&mut self, child: Child) {
+        self.queue.push(child.into_nbl());
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Ties the children to `parent`, from which each has [inherited](Child::inherit), and yields
+    /// their NBLs. The parent comes back by [`Child::settle`] of the last one.
+    pub fn adopted_by(self, parent: Nbl) -> NblQueue {
+        let raw = parent.into_raw().as_ptr();
+        // SAFETY: the parent is owned here, and no child has been sent yet.
+        unsafe {
+            (*raw).Status = sys::NDIS_STATUS_SUCCESS;
+            (*raw).ChildRefCount = self.count.cast_signed();
+        }
+        self.queue
+    }
+
+    /// Makes them idle again: the split they were for did not come about.
+    pub fn abandon(self) -> IdleChildren {
+        IdleChildren(self.queue.into_chain())
+    }
+}
+
+/// Children taken from a cache for one split.
+#[must_use = "children that are neither sent nor recycled are lost"]
+pub struct IdleChildren(pub(crate) NblChain);
+
+impl Iterator for IdleChildren {
+    type Item = Child;
+
+    /// Takes the next child out.
+    #[inline]
+    fn next(&mut self) -> Option<Child> {
+        self.0.pop().map(|nbl| Child(nbl.into_raw()))
+    }
+}

@@ -1,0 +1,332 @@
+//! Where children live between two sends: a cache for each processor, without a lock.
+//!
+//! A cache has two lists. `local` belongs to the processor: only code at DISPATCH_LEVEL on it
+//! touches the list, so that taking a child costs no atomic operation. `returned` takes children
+//! that come home from any processor at any IRQL: they are pushed with one compare-exchange a
+//! batch, and the owner takes the whole list with one exchange when `local` runs dry. Nothing is
+//! ever popped from a shared list, so the ABA problem cannot arise.
+
+use core::{
+    cell::UnsafeCell,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+};
+
+use crate::{
+    child::{Child, Context, IdleChildren, context},
+    filter_module::ModuleHandle,
+    nbl::{Nbl, NblChain, NblQueue},
+    pool::Tag,
+    processor::{AtDispatch, PerProcessor, processor_counts},
+    status::Status,
+    sys,
+};
+
+/// Most children that a processor may own: about 9 MiB of non-paged pool, enough for 480 sends of
+/// 1 MiB in flight.
+const MOST_PER_PROCESSOR: u32 = 8192;
+/// Largest payload in bytes of one child that a pool can be made for. It keeps the context area,
+/// page frame numbers included, far below the 64 KiB that an NBL's context may have.
+const MOST_CAPACITY: u32 = 1 << 20;
+
+const TAG_NBL: Tag = Tag::new(*b"MslN");
+const TAG_CACHE: Tag = Tag::new(*b"MslC");
+
+type RawNbl = *mut sys::NET_BUFFER_LIST;
+
+/// The children of one processor.
+struct Cache {
+    local: UnsafeCell<Local>,
+    returned: Returned,
+}
+
+/// What only the processor itself touches, at DISPATCH_LEVEL.
+struct Local {
+    idle: RawNbl,
+    /// Children that exist with this processor as their home, wherever they are now.
+    owned: u32,
+}
+
+/// In a cache line of its own: other processors write to it.
+#[repr(align(64))]
+struct Returned {
+    idle: AtomicPtr<sys::NET_BUFFER_LIST>,
+}
+
+// SAFETY: `local` is reached through an `AtDispatch` of its processor alone, which serialises all
+// access (see `ChildPool::local`); `returned` is atomic.
+unsafe impl Sync for Cache {}
+// SAFETY: NBLs are not tied to a thread.
+unsafe impl Send for Cache {}
+
+/// The children of one filter module.
+pub struct ChildPool {
+    caches: PerProcessor<Cache>,
+    nbls: NblPool,
+    capacity: u32,
+    allocations: AtomicU64,
+}
+
+impl ChildPool {
+    /// A pool whose children carry up to `capacity` bytes of payload each (1 MiB at most), with
+    /// `ready` of them for each active processor. IRQL PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where there is no memory; nothing is left behind then.
+    pub fn try_new(module: ModuleHandle, capacity: u32, ready: u32) -> Result<Self, Status> {
+        let capacity = capacity.clamp(1, MOST_CAPACITY);
+        let nbls = NblPool::try_new(module, Context::size(capacity))?;
+        let caches = PerProcessor::try_new(TAG_CACHE, |_| Cache {
+            local: UnsafeCell::new(Local {
+                idle: ptr::null_mut(),
+                owned: 0,
+            }),
+            returned: Returned {
+                idle: AtomicPtr::new(ptr::null_mut()),
+            },
+        })?;
+        let pool = Self {
+            caches,
+            nbls,
+            capacity,
+            allocations: AtomicU64::new(0),
+        };
+        for processor in 0..processor_counts().0 {
+            pool.stock(processor, ready)?;
+        }
+        Ok(pool)
+    }
+
+    /// Largest payload in bytes that one child can carry.
+    #[must_use]
+    pub const fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// How many children were ever allocated: constant in steady state.
+    #[must_use]
+    pub fn allocations(&self) -> u64 {
+        self.allocations.load(Ordering::Relaxed)
+    }
+
+    /// Puts `ready` new children into the cache of `processor`, before the pool is in use.
+    fn stock(&self, processor: u32, ready: u32) -> Result<(), Status> {
+        let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
+        // SAFETY: the pool is still private to `try_new`.
+        let local = unsafe { &mut *cache.local.get() };
+        for _ in 0..ready.min(MOST_PER_PROCESSOR) {
+            let child = self.allocate(processor, local).ok_or(Status::RESOURCES)?;
+            local.push(child);
+        }
+        Ok(())
+    }
+
+    /// `count` idle children of this processor. What the cache lacks is allocated once and stays
+    /// in the cache after. IRQL DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where memory or the processor's share of children is exhausted; no
+    /// child is taken then.
+    pub fn take(&self, count: u32, at: &AtDispatch) -> Result<IdleChildren, Status> {
+        let processor = at.processor();
+        let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
+        // SAFETY: `at` proves that this thread has the processor to itself at DISPATCH_LEVEL, and
+        // the reference ends before anything is called that could come back here: the pool
+        // routine that `allocate` calls does not.
+        let local = unsafe { &mut *cache.local.get() };
+        let mut taken = NblQueue::new();
+        for _ in 0..count {
+            let Some(child) = local
+                .pop(&cache.returned)
+                .or_else(|| self.allocate(processor, local))
+            else {
+                self.recycle(IdleChildren(taken.into_chain()));
+                return Err(Status::RESOURCES);
+            };
+            taken.push(child);
+        }
+        Ok(IdleChildren(taken.into_chain()))
+    }
+
+    /// One more child with `home` as its home, within the bound for a processor.
+    #[cold]
+    fn allocate(&self, home: u32, local: &mut Local) -> Option<Nbl> {
+        if local.owned >= MOST_PER_PROCESSOR {
+            return None;
+        }
+        let nbl = self.nbls.allocate()?;
+        // SAFETY: a new NBL from a pool whose context size was made for `capacity`.
+        unsafe { Context::initialize(context(nbl), home, self.capacity) };
+        local.owned = local.owned.saturating_add(1);
+        self.allocations.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: NDIS has just given it to us.
+        Some(unsafe { Nbl::from_raw(nbl) })
+    }
+
+    /// Brings idle children home. IRQL ≤ DISPATCH_LEVEL.
+    pub fn recycle(&self, children: IdleChildren) {
+        let mut recycler = self.recycler();
+        children.for_each(|child| recycler.push(child));
+    }
+
+    /// A way home for children one by one. IRQL ≤ DISPATCH_LEVEL.
+    #[must_use]
+    pub fn recycler(&self) -> Recycler<'_> {
+        Recycler {
+            pool: self,
+            home: 0,
+            batch: NblQueue::new(),
+        }
+    }
+}
+
+impl Drop for ChildPool {
+    /// Frees every child; all are home, since the filter module's gate is closed.
+    fn drop(&mut self) {
+        for cache in self.caches.iter() {
+            // SAFETY: `&mut self`: nobody else uses the pool.
+            let local = unsafe { &mut *cache.local.get() };
+            while let Some(child) = local.pop(&cache.returned) {
+                self.nbls.free(child);
+            }
+        }
+    }
+}
+
+impl Local {
+    fn push(&mut self, child: Nbl) {
+        let raw = child.into_raw().as_ptr();
+        // SAFETY: the child is owned here.
+        unsafe { (*raw).Next = self.idle };
+        self.idle = raw;
+    }
+
+    #[inline]
+    fn pop(&mut self, returned: &Returned) -> Option<Nbl> {
+        if self.idle.is_null() {
+            // Acquire: see what the returning processor wrote to the children.
+            self.idle = returned.idle.swap(ptr::null_mut(), Ordering::Acquire);
+        }
+        // SAFETY: the list owns its children.
+        let mut chain = unsafe { NblChain::from_raw(self.idle) };
+        let first = chain.pop();
+        self.idle = chain.into_raw();
+        first
+    }
+}
+
+/// Brings children home in batches of neighbours with the same home.
+pub struct Recycler<'pool> {
+    pool: &'pool ChildPool,
+    home: u32,
+    batch: NblQueue,
+}
+
+impl Recycler<'_> {
+    /// Brings one child home; it arrives with the next one of another home, or on drop.
+    #[inline]
+    pub fn push(&mut self, child: Child) {
+        // SAFETY: the child is owned here.
+        let home = unsafe { (*context(child.0)).home };
+        if home != self.home {
+            self.flush();
+            self.home = home;
+        }
+        self.batch.push(child.into_nbl());
+    }
+
+    fn flush(&mut self) {
+        let batch = core::mem::take(&mut self.batch);
+        let (Some((first, last)), Some(cache)) =
+            (batch.into_ends(), self.pool.caches.get(self.home))
+        else {
+            return;
+        };
+        let list = &cache.returned.idle;
+        let mut head = list.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the batch is owned here until the exchange succeeds.
+            unsafe { (*last.as_ptr()).Next = head };
+            // Release: what was done with the children is seen by who takes them.
+            match list.compare_exchange_weak(
+                head,
+                first.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+impl Drop for Recycler<'_> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// The NDIS pool that the children's NBLs come from.
+struct NblPool {
+    pool: sys::NDIS_HANDLE,
+    context_size: u16,
+}
+
+// SAFETY: NDIS synchronises access to its pools.
+unsafe impl Send for NblPool {}
+// SAFETY: as above.
+unsafe impl Sync for NblPool {}
+
+impl NblPool {
+    fn try_new(module: ModuleHandle, context_size: usize) -> Result<Self, Status> {
+        let context_size = u16::try_from(context_size).map_err(|_| Status::RESOURCES)?;
+        let parameters = sys::NET_BUFFER_LIST_POOL_PARAMETERS {
+            Header: sys::NDIS_OBJECT_HEADER {
+                Type: sys::NDIS_OBJECT_TYPE_DEFAULT,
+                Revision: sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+                Size: sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+            },
+            ProtocolId: sys::NDIS_PROTOCOL_ID_DEFAULT,
+            fAllocateNetBuffer: 1,
+            ContextSize: context_size,
+            PoolTag: TAG_NBL.value(),
+            DataSize: 0,
+        };
+        // SAFETY: `module` is the handle of a filter module that is attached, and the parameters
+        // are read during the call only.
+        let pool =
+            unsafe { sys::NdisAllocateNetBufferListPool(module.raw(), &raw const parameters) };
+        if pool.is_null() {
+            return Err(Status::RESOURCES);
+        }
+        Ok(Self { pool, context_size })
+    }
+
+    fn allocate(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
+        // SAFETY: the pool pairs each NBL with a NET_BUFFER, as this routine requires; a null MDL
+        // chain goes with offset and length 0.
+        NonNull::new(unsafe {
+            sys::NdisAllocateNetBufferAndNetBufferList(
+                self.pool,
+                self.context_size,
+                0,
+                ptr::null_mut(),
+                0,
+                0,
+            )
+        })
+    }
+
+    fn free(&self, nbl: Nbl) {
+        // SAFETY: `nbl` came from `allocate` and is owned here.
+        unsafe { sys::NdisFreeNetBufferList(nbl.into_raw().as_ptr()) };
+    }
+}
+
+impl Drop for NblPool {
+    fn drop(&mut self) {
+        // SAFETY: ChildPool's drop freed all NBLs of the pool before its fields are dropped.
+        unsafe { sys::NdisFreeNetBufferListPool(self.pool) };
+    }
+}

@@ -1,0 +1,52 @@
+//! The Windows kernel and NDIS as Rust sees them.
+//!
+//! [`sys`] is the raw ABI, held to the WDK's layouts by assertions. Around it stand owning types:
+//! one for each kernel object that the filter uses, named after it, with every obligation that the
+//! compiler can check moved into a type and every other one named in a `# Safety` section.
+//!
+//! All unsafe code of the data path lives here. What may depend on this crate: the filter, the
+//! driver, and the model NDIS that plays the other side on Linux.
+//!
+//! The routines in [`sys`] are declared without a library to link with. In the driver they are
+//! imports of `ndis.sys` and `ntoskrnl.exe`; in tests the model defines them.
+#![no_std]
+#![expect(
+    unsafe_code,
+    reason = "kernel objects are raw pointers; this crate turns them into owning types"
+)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap
+)]
+
+pub mod sys;
+
+mod child;
+mod child_pool;
+pub mod driver;
+mod filter_module;
+mod mdl;
+mod nbl;
+mod offload;
+mod oob;
+mod pool;
+mod processor;
+mod rundown;
+mod status;
+
+pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY, IdleChildren};
+pub use child_pool::{ChildPool, Recycler};
+pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
+pub use mdl::{BufferError, PayloadCursor};
+pub use nbl::{Nbl, NblChain, NblQueue, NetBuffer};
+pub use offload::{LargeSendLimit, LargeSendLimits, read_limits};
+pub use oob::LargeSendInfo;
+pub use pool::{PoolBox, PoolSlice, Tag};
+pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts};
+pub use rundown::{Exit, Gate};
+pub use status::Status;

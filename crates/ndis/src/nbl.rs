@@ -1,0 +1,226 @@
+//! NET_BUFFER_LISTs by ownership: one ([`Nbl`]), a chain that came in ([`NblChain`]), a chain
+//! being put together ([`NblQueue`]), and a look at the NET_BUFFER inside ([`NetBuffer`]).
+//!
+//! NDIS hands over chains; who holds one may read and write all of it, and nobody else may. The
+//! types follow that: none of them can be copied, and a pointer leaves only through `into_raw`.
+//! None has a destructor, for an NBL is never freed by its holder but sent or completed.
+
+use core::{marker::PhantomData, ptr::NonNull};
+
+use crate::{oob::LargeSendInfo, status::Status, sys};
+
+/// One NET_BUFFER_LIST that this code owns.
+#[must_use = "an NBL that is neither sent nor completed is lost"]
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Nbl(NonNull<sys::NET_BUFFER_LIST>);
+
+impl Nbl {
+    /// Takes over the NBL at `raw`.
+    ///
+    /// # Safety
+    /// `raw` points to a NET_BUFFER_LIST that NDIS gave to the caller and that nobody else uses.
+    pub const unsafe fn from_raw(raw: NonNull<sys::NET_BUFFER_LIST>) -> Self {
+        Self(raw)
+    }
+
+    /// Gives the NBL away as the pointer that NDIS routines take.
+    #[must_use]
+    pub const fn into_raw(self) -> NonNull<sys::NET_BUFFER_LIST> {
+        self.0
+    }
+
+    /// The pointer, for reading and writing while `self` stays the owner.
+    pub(crate) const fn as_ptr(&self) -> *mut sys::NET_BUFFER_LIST {
+        self.0.as_ptr()
+    }
+
+    /// What the large-send slot says.
+    #[must_use]
+    pub fn large_send(&self) -> LargeSendInfo {
+        // SAFETY: `self` owns a live NBL (see `from_raw`); the slot is one of its 27.
+        let raw = unsafe { (*self.as_ptr()).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] };
+        LargeSendInfo::from_raw(raw.addr())
+    }
+
+    /// Writes the large-send slot.
+    pub fn set_large_send(&mut self, info: LargeSendInfo) {
+        let value = core::ptr::without_provenance_mut(info.to_raw());
+        // SAFETY: `self` owns a live NBL; the slot is one of its 27.
+        unsafe {
+            (*self.as_ptr()).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] = value;
+        }
+    }
+
+    /// The status that the layer above will see at completion.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        // SAFETY: `self` owns a live NBL.
+        Status(unsafe { (*self.as_ptr()).Status })
+    }
+
+    /// Sets the status that the layer above will see at completion.
+    pub fn set_status(&mut self, status: Status) {
+        // SAFETY: `self` owns a live NBL.
+        unsafe { (*self.as_ptr()).Status = status.0 };
+    }
+
+    /// The first NET_BUFFER; `None` for an empty NBL, which no layer above should send.
+    #[must_use]
+    pub fn first_net_buffer(&self) -> Option<NetBuffer<'_>> {
+        // SAFETY: `self` owns a live NBL.
+        let first = unsafe { (*self.as_ptr()).FirstNetBuffer };
+        NonNull::new(first).map(|raw| NetBuffer {
+            raw,
+            of: PhantomData,
+        })
+    }
+}
+
+/// A NET_BUFFER of an NBL that is owned for `'nbl`: one packet, a window into an MDL chain.
+#[derive(Clone, Copy)]
+pub struct NetBuffer<'nbl> {
+    pub(crate) raw: NonNull<sys::NET_BUFFER>,
+    of: PhantomData<&'nbl Nbl>,
+}
+
+impl NetBuffer<'_> {
+    /// Bytes of frame in the packet.
+    #[must_use]
+    pub fn data_length(&self) -> u32 {
+        // SAFETY: the NET_BUFFER belongs to an NBL that is owned for `'nbl`.
+        unsafe { (*self.raw.as_ptr()).DataLength }
+    }
+
+    /// Whether the NBL has no further NET_BUFFER, as a large send must (Windows driver
+    /// documentation, "Offloading the Segmentation of Large TCP Packets").
+    #[must_use]
+    pub fn is_only(&self) -> bool {
+        // SAFETY: as in `data_length`.
+        unsafe { (*self.raw.as_ptr()).Next.is_null() }
+    }
+}
+
+/// A chain of NBLs as NDIS hands it over, linked by `Next`, taken apart from the front.
+#[must_use = "an NBL that is neither sent nor completed is lost"]
+#[derive(Debug)]
+pub struct NblChain {
+    head: *mut sys::NET_BUFFER_LIST,
+}
+
+impl NblChain {
+    /// Takes over the chain that starts at `head`, which may be null for an empty one.
+    ///
+    /// # Safety
+    /// Each NBL from `head` on was given to the caller by NDIS, nobody else uses it, and the last
+    /// one's `Next` is null.
+    pub const unsafe fn from_raw(head: *mut sys::NET_BUFFER_LIST) -> Self {
+        Self { head }
+    }
+
+    /// Gives the chain away as the pointer that NDIS routines take; null for an empty chain.
+    #[must_use]
+    pub const fn into_raw(self) -> *mut sys::NET_BUFFER_LIST {
+        self.head
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Takes the first NBL out.
+    pub fn pop(&mut self) -> Option<Nbl> {
+        let first = NonNull::new(self.head)?;
+        // SAFETY: the chain owns `first`; its `Next` is the rest of the chain.
+        unsafe {
+            self.head = (*first.as_ptr()).Next;
+            (*first.as_ptr()).Next = core::ptr::null_mut();
+        }
+        Some(Nbl(first))
+    }
+
+    /// The NBLs in turn, each lent while the chain stays the owner.
+    pub fn iter(&self) -> impl Iterator<Item = &Nbl> {
+        let mut next = &raw const self.head;
+        core::iter::from_fn(move || {
+            // SAFETY: `next` points to `head` or to the `Next` field of an NBL that the chain
+            // owns. Both are a pointer to an NBL, which is what `Nbl` is, transparently; null is
+            // what `Option<Nbl>` has for `None`.
+            let nbl = unsafe { (*next.cast::<Option<Nbl>>()).as_ref() }?;
+            // SAFETY: the chain owns the NBL.
+            next = unsafe { &raw const (*nbl.as_ptr()).Next };
+            Some(nbl)
+        })
+    }
+}
+
+/// A chain of NBLs being put together at its end, in the order in which it will be handed on.
+#[must_use = "an NBL that is neither sent nor completed is lost"]
+#[derive(Debug)]
+pub struct NblQueue {
+    /// First and last NBL; the last one's `Next` is null.
+    ends: Option<(NonNull<sys::NET_BUFFER_LIST>, NonNull<sys::NET_BUFFER_LIST>)>,
+}
+
+impl NblQueue {
+    /// A queue with nothing in it.
+    pub const fn new() -> Self {
+        Self { ends: None }
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_none()
+    }
+
+    /// Appends one NBL.
+    pub fn push(&mut self, nbl: Nbl) {
+        let raw = nbl.into_raw();
+        // SAFETY: the queue now owns `raw`.
+        unsafe { (*raw.as_ptr()).Next = core::ptr::null_mut() };
+        self.append(Self {
+            ends: Some((raw, raw)),
+        });
+    }
+
+    /// Appends all of `more`.
+    pub fn append(&mut self, more: Self) {
+        let Some((first, last)) = more.ends else {
+            return;
+        };
+        match &mut self.ends {
+            None => self.ends = Some((first, last)),
+            Some((_, end)) => {
+                // SAFETY: the queue owns its last NBL.
+                unsafe { (*end.as_ptr()).Next = first.as_ptr() };
+                *end = last;
+            }
+        }
+    }
+
+    /// First and last NBL, or `None` for an empty queue.
+    pub(crate) const fn into_ends(
+        self,
+    ) -> Option<(NonNull<sys::NET_BUFFER_LIST>, NonNull<sys::NET_BUFFER_LIST>)> {
+        self.ends
+    }
+
+    /// The queue as a chain to be handed on.
+    pub const fn into_chain(self) -> NblChain {
+        NblChain {
+            head: match self.ends {
+                Some((first, _)) => first.as_ptr(),
+                None => core::ptr::null_mut(),
+            },
+        }
+    }
+}
+
+impl Default for NblQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}

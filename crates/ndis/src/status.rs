@@ -1,0 +1,41 @@
+//! NDIS_STATUS as a type, and the step from a status to a `Result`.
+
+use crate::sys;
+
+/// What an NDIS or kernel routine answered. Zero and positive values are successes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub struct Status(pub sys::NDIS_STATUS);
+
+impl Status {
+    /// The operation is done.
+    pub const SUCCESS: Self = Self(sys::NDIS_STATUS_SUCCESS);
+    /// The operation goes on and its completion routine will be called.
+    pub const PENDING: Self = Self(sys::NDIS_STATUS_PENDING);
+    /// Memory or another bounded resource ran out; trying again later may work.
+    pub const RESOURCES: Self = Self(sys::NDIS_STATUS_RESOURCES);
+    /// The filter module is paused and takes no sends.
+    pub const PAUSED: Self = Self(sys::NDIS_STATUS_PAUSED);
+    /// The packet breaks a rule that the sender has to keep.
+    pub const INVALID_PACKET: Self = Self(sys::NDIS_STATUS_INVALID_PACKET);
+    /// Neither the NIC nor this driver can do what was asked.
+    pub const NOT_SUPPORTED: Self = Self(sys::NDIS_STATUS_NOT_SUPPORTED);
+    /// The NDIS on this machine is older than the driver needs.
+    pub const BAD_VERSION: Self = Self(sys::NDIS_STATUS_BAD_VERSION);
+    /// The medium is not the one this driver is for.
+    pub const UNSUPPORTED_MEDIA: Self = Self(sys::NDIS_STATUS_UNSUPPORTED_MEDIA);
+
+    /// Whether the operation was carried out, as the WDK's `NT_SUCCESS` has it.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        self.0 >= 0
+    }
+
+    /// `Ok` for a success, the status itself otherwise.
+    ///
+    /// # Errors
+    /// The status, where it is a failure.
+    pub const fn ok(self) -> Result<(), Self> {
+        if self.is_success() { Ok(()) } else { Err(self) }
+    }
+}

@@ -1,0 +1,97 @@
+//! The raw ABI: what ndis.sys and ntoskrnl.exe and a filter agree on, bit for bit.
+//!
+//! Written by hand for the part of NDIS 6.x that a splitting filter touches. The rules:
+//!
+//! - every item is public, names are the WDK's own, so that its documentation applies;
+//! - a pointer is a raw pointer, never a reference, and an enumeration is an integer type with
+//!   constants, because the other side may send a value this crate has never heard of;
+//! - an anonymous union is flattened into the member a filter uses; a run of bit-fields is one raw
+//!   word, read and written with [`BitField`];
+//! - every structure has rows in a `layout!` table: size, alignment, offset and width of each
+//!   field are asserted at compile time, collected in [`LAYOUTS`], and compared by this crate's
+//!   tests with the WDK's values for x64 and Arm64;
+//! - every number that has a name in the WDK is in a `constants!` table, collected in
+//!   [`CONSTANTS`], and compared in the same way.
+//!
+//! Nothing here has behaviour. Ownership, lifetimes and IRQL are the business of the types around
+//! this module; only they should use it.
+
+#![expect(
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "the names are the WDK's own"
+)]
+#![expect(
+    missing_docs,
+    reason = "the names are the WDK's own and documented there"
+)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_wrap,
+    clippy::indexing_slicing,
+    reason = "the tables are computed at compile time, where an error stops the build"
+)]
+
+#[macro_use]
+mod layout;
+
+mod config;
+mod filter;
+mod kernel;
+mod mdl;
+mod nbl;
+mod offload;
+mod oid;
+mod oob;
+mod routines;
+mod status;
+mod types;
+
+pub use self::{
+    config::*,
+    filter::*,
+    kernel::*,
+    layout::{Field, Layout},
+    mdl::*,
+    nbl::*,
+    offload::*,
+    oid::*,
+    oob::*,
+    routines::*,
+    status::*,
+    types::*,
+};
+
+const LAYOUT_GROUPS: &[&[Layout]] = &[
+    config::LAYOUTS,
+    filter::LAYOUTS,
+    kernel::LAYOUTS,
+    mdl::LAYOUTS,
+    nbl::LAYOUTS,
+    offload::LAYOUTS,
+    oid::LAYOUTS,
+    types::LAYOUTS,
+];
+
+const CONSTANT_GROUPS: &[&[(&str, i64)]] = &[
+    config::CONSTANTS,
+    filter::CONSTANTS,
+    kernel::CONSTANTS,
+    mdl::CONSTANTS,
+    nbl::CONSTANTS,
+    offload::CONSTANTS,
+    oid::CONSTANTS,
+    oob::CONSTANTS,
+    status::CONSTANTS,
+    types::CONSTANTS,
+];
+
+/// The layout of every structure of this module, for comparison with another source.
+pub const LAYOUTS: &[Layout] = &layout::join::<_, { layout::total(LAYOUT_GROUPS) }>(LAYOUT_GROUPS);
+
+/// Name and value of every constant of this module that the WDK names.
+///
+/// Status codes are negative where the WDK's are: they are signed 32-bit numbers.
+pub const CONSTANTS: &[(&str, i64)] =
+    &layout::join::<_, { layout::total(CONSTANT_GROUPS) }>(CONSTANT_GROUPS);
