@@ -9,7 +9,12 @@ pub const OLDEST_NDIS: u32 = 6 << 16 | 83;
 /// The newest NDIS whose contract the driver was written for.
 const NEWEST_NDIS: u32 = 6 << 16 | 85;
 
-/// UTF-16 of an ASCII text.
+/// UTF-16 of an ASCII text, at compile time.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated by the compiler, where a panic is a failed build"
+)]
 const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
     let mut wide = [0; N];
     let mut index = 0;

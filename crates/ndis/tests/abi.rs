@@ -1,7 +1,7 @@
 //! The raw ABI against the WDK: layouts on both architectures, and constants.
 //!
-//! The tables under `data` were read from the headers of the WDK by a C compiler for each target.
-//! A field is compared both ways, so that none can be wrong and none can be missing in silence.
+//! The tables under `data` hold what the headers of WDK 10.0.22621 say for each target. A field is
+//! compared both ways, so that none can be wrong and none can be missing in silence.
 
 mod table;
 

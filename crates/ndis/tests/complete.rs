@@ -7,8 +7,9 @@ use ndis::sys::{self, LAYOUTS};
 /// Structures of `sys` that are no part of the ABI.
 const OUR_OWN: &[&str] = &["Field", "Layout", "BitField"];
 
-/// Constants that the tables don't have, with their values as read from the headers: `ndis/nbl.h`,
-/// `ndis/nblapi.h`, `ndis.h`, `ntddndis.h`, `wdm.h`.
+/// Constants that the tables don't have, with their values as read from the headers `ndis/nbl.h`,
+/// `ndis/nblapi.h`, `ndis.h`, `miniport.h` and `wdm.h`; the address length is the width that the
+/// table gives for `CurrentMacAddress`.
 const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
     (
         "NBL_FLAGS_PROTOCOL_RESERVED",

@@ -1,0 +1,67 @@
+//! The IPv4 identification, which counts the segments on the wire.
+
+/// How far the IPv4 identification counts before it wraps.
+///
+/// The Windows driver documentation says both: 15 bits in "Offloading the
+/// Segmentation of Large TCP Packets", 16 in "Combining Types of Task Offloads".
+/// It must be what the NIC does inside a child, or identifiers repeat where one
+/// child ends and the next begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IpIdWidth {
+    /// 0x7FFE, 0x7FFF, 0x0000. The top bit stays as the parent had it.
+    Bits15,
+    /// 0xFFFE, 0xFFFF, 0x0000.
+    #[default]
+    Bits16,
+}
+
+impl IpIdWidth {
+    /// The identification `segments` wire segments after the one with `base`.
+    ///
+    /// Advancing twice is advancing once by the sum, which is what makes two
+    /// stages equal to one. With 15 bits a `base` above 0x7FFF is outside the
+    /// documented range. Its top bit is kept, so that the first child has the
+    /// parent's own header; a NIC that keeps the bit and one that clears it both
+    /// then send what they would have sent of the parent.
+    #[must_use]
+    pub fn advance(self, base: u16, segments: u32) -> u16 {
+        let counted = match self {
+            Self::Bits15 => 0x7FFF,
+            Self::Bits16 => 0xFFFF,
+        };
+        let [_, _, high, low] = segments.to_be_bytes();
+        let sum = base.wrapping_add(u16::from_be_bytes([high, low]));
+        (base & !counted) | (sum & counted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::IpIdWidth::{Bits15, Bits16};
+
+    #[test]
+    fn sixteen_bits_wrap_past_ffff() {
+        let ids = [0, 1, 2, 3].map(|n| Bits16.advance(0xFFFE, n));
+        assert_eq!(ids, [0xFFFE, 0xFFFF, 0x0000, 0x0001]);
+        assert_eq!(Bits16.advance(0x7FFF, 1), 0x8000);
+    }
+
+    #[test]
+    fn fifteen_bits_wrap_past_7fff() {
+        let ids = [0, 1, 2, 3].map(|n| Bits15.advance(0x7FFE, n));
+        assert_eq!(ids, [0x7FFE, 0x7FFF, 0x0000, 0x0001]);
+    }
+
+    #[test]
+    fn fifteen_bits_keep_the_top_bit() {
+        let ids = [0, 1, 2].map(|n| Bits15.advance(0xFFFE, n));
+        assert_eq!(ids, [0xFFFE, 0xFFFF, 0x8000]);
+    }
+
+    #[test]
+    fn counts_past_the_width_wrap_more_than_once() {
+        assert_eq!(Bits16.advance(5, 0x0003_0001), 6);
+        assert_eq!(Bits15.advance(5, 0x0001_8001), 6);
+        assert_eq!(Bits16.advance(1, u32::MAX), 0);
+    }
+}

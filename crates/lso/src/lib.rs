@@ -1,0 +1,99 @@
+//! The arithmetic of multi-stage large send offload: bytes in, a plan out,
+//! header bytes out.
+//!
+//! A layer above hands down one TCP large send that is several times what the
+//! NIC takes. This crate says how to cut it into large sends that the NIC does
+//! take (the *children* of that *parent*) and writes each child's frame header.
+//! Whoever calls it owns buffers, descriptors and completion; nothing of an
+//! operating system is known here.
+//!
+//! # The way of the data
+//!
+//! 1. [`Headers::parse`] finds the headers in the first contiguous bytes of the
+//!    frame, once for a parent.
+//! 2. [`Headers::check`] holds them against the out-of-band information, a
+//!    [`LargeSend`]: the packet may be cut, and is the one that was announced.
+//! 3. [`Plan::balanced`] cuts the payload for the NIC's [`Limit`]. With LSOv1
+//!    the caller first lowers the limit to [`Headers::lsov1_max_payload`].
+//! 4. [`Template::new`] takes the parent's header as the pattern.
+//! 5. For each [`Child`] of the plan, [`Template::write`] copies the pattern and
+//!    sets the few fields that differ. The payload itself is never touched: the
+//!    caller describes `payload_length` bytes from `payload_offset` of it.
+//!
+//! The result is right when the NIC puts the same packets on the wire, byte for
+//! byte, as it would have made of the parent in a single stage.
+//!
+//! ```
+//! use lso::{Headers, IpIdWidth, IpVersion, LargeSend, Limit, LsoVersion, Plan, Template};
+//!
+//! # fn main() -> Result<(), lso::Refusal> {
+//! let front = [
+//!     0x00, 0x15, 0x5d, 0x01, 0x02, 0x03, 0x00, 0x15, 0x5d, 0x0a, 0x0b, 0x0c, 0x08, 0x00,
+//!     0x45, 0x00, 0x00, 0x00, 0x1c, 0x46, 0x40, 0x00, 0x80, 0x06, 0x00, 0x00, // IPv4
+//!     0x0a, 0x00, 0x00, 0x02, 0x0a, 0x00, 0x00, 0x01,
+//!     0xc3, 0x50, 0x14, 0x51, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x20, 0x00, // TCP
+//!     0x50, 0x18, 0x20, 0x00, 0x14, 0x09, 0x00, 0x00,
+//! ];
+//! let send = LargeSend {
+//!     version: LsoVersion::V2,
+//!     ip_version: IpVersion::V4,
+//!     mss: 1460,
+//!     tcp_header_offset: 34,
+//! };
+//! let nic = Limit { max_payload: 62_780, min_segments: 2 };
+//!
+//! let headers = Headers::parse(&front)?;
+//! headers.check(&front, &send)?;
+//! let plan = Plan::balanced(1 << 20, send.mss, nic)?;
+//! assert_eq!((plan.children(), plan.segments()), (17, 719));
+//!
+//! let template = Template::new(&front, headers, send.version, IpIdWidth::Bits16)?;
+//! let mut header = [0; 54];
+//! for child in plan.iter() {
+//!     template.write(&child, &mut header)?;
+//! }
+//! assert_eq!(header[18..20], 0x1eea_u16.to_be_bytes()); // 676 segments went before
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Promises
+//!
+//! Nothing here panics, allocates or loops without bound, whatever the bytes.
+//! What cannot be cut is refused by name, as a [`Refusal`]. Lengths and offsets
+//! are 32 bits wide throughout; only what a header field itself holds in 16 bits
+//! is computed in 16 bits.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_lossless,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
+mod child;
+mod headers;
+mod identification;
+mod large_send;
+mod plan;
+mod refusal;
+mod wire;
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a wrong index is a failed test")]
+mod frames;
+
+pub use child::Template;
+pub use headers::{Headers, MAX_HEADER};
+pub use identification::IpIdWidth;
+pub use large_send::{IpVersion, LargeSend, LsoVersion};
+pub use plan::{Child, Limit, Plan};
+pub use refusal::Refusal;

@@ -1,0 +1,215 @@
+//! Children's headers: what may change does and nothing else, and the wire cannot
+//! tell two stages from one.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use lso::{Child, Headers, IpIdWidth, IpVersion, Limit, LsoVersion, Plan, Template};
+use proptest::prelude::*;
+
+mod common;
+use common::Frame;
+
+/// A parent, and how to send it.
+#[derive(Clone, Debug)]
+struct Send {
+    frame: Frame,
+    version: LsoVersion,
+    width: IpIdWidth,
+    plan: Plan,
+    mss: u32,
+    payload: u32,
+}
+
+fn send() -> impl Strategy<Value = Send> {
+    let width = prop_oneof![Just(IpIdWidth::Bits15), Just(IpIdWidth::Bits16)];
+    let sizes = (1..=2_000_000_u32, 536..=9000_u32, 0..=70_000_u32);
+    (common::frame(), any::<bool>(), width, sizes).prop_map(
+        |(frame, v1, width, (payload, mss, above))| {
+            let v1 = v1 && frame.version == IpVersion::V4;
+            let version = if v1 { LsoVersion::V1 } else { LsoVersion::V2 };
+            let headers = Headers::parse(&frame.bytes).expect("a valid frame");
+            let cap = if v1 {
+                headers.lsov1_max_payload()
+            } else {
+                u32::MAX
+            };
+            let limit = Limit {
+                max_payload: cap.min(mss + above),
+                min_segments: 2,
+            };
+            let plan = Plan::balanced(payload, mss, limit).expect("a plan");
+            Send {
+                frame,
+                version,
+                width,
+                plan,
+                mss,
+                payload,
+            }
+        },
+    )
+}
+
+fn write(send: &Send, child: &Child) -> Vec<u8> {
+    let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
+    let template = Template::new(&send.frame.bytes, headers, send.version, send.width);
+    let mut out = vec![0xEE; send.frame.bytes.len()];
+    let written = template.and_then(|template| template.write(child, &mut out));
+    written.expect("a header");
+    out
+}
+
+/// Where a child's header may differ from its parent's.
+fn writable(frame: &Frame) -> BTreeSet<usize> {
+    let ip = match frame.version {
+        IpVersion::V4 => 2..6,
+        IpVersion::V6 => 4..6,
+    };
+    let ip = ip.map(|at| frame.ip + at);
+    let tcp = [4, 5, 6, 7, 13].map(|at| frame.tcp + at);
+    ip.chain(tcp).collect()
+}
+
+fn get(bytes: &[u8], field: Range<usize>) -> u32 {
+    let shifted = |value, &byte: &u8| value << 8 | u32::from(byte);
+    bytes[field].iter().fold(0, shifted)
+}
+
+fn put(bytes: &mut [u8], field: Range<usize>, value: u32) {
+    let width = field.len();
+    bytes[field].copy_from_slice(&value.to_be_bytes()[4 - width..]);
+}
+
+/// A NIC in a few lines, on purpose without the crate's help: the headers that one
+/// large send puts on the wire, checksums aside.
+fn wire(send: &Send, header: &[u8], payload: u32) -> Vec<Vec<u8>> {
+    let segments = payload.div_ceil(send.mss);
+    let segment = |k| {
+        let mut packet = header.to_vec();
+        let bytes = send.mss.min(payload - k * send.mss);
+        wire_ip(send, &mut packet[send.frame.ip..], k, bytes);
+        let tcp = &mut packet[send.frame.tcp..];
+        let sequence = get(tcp, 4..8).wrapping_add(k * send.mss);
+        put(tcp, 4..8, sequence);
+        if k > 0 {
+            tcp[13] &= !0x80;
+        }
+        if k + 1 < segments {
+            tcp[13] &= !0x09;
+        }
+        packet
+    };
+    (0..segments).map(segment).collect()
+}
+
+fn wire_ip(send: &Send, ip: &mut [u8], k: u32, bytes: u32) {
+    let length = ip.len() as u32 + bytes;
+    match send.frame.version {
+        IpVersion::V4 => {
+            let id = get(ip, 4..6);
+            let id = match send.width {
+                IpIdWidth::Bits15 => (id & 0x8000) | ((id + k) % 0x8000),
+                IpIdWidth::Bits16 => (id + k) % 0x1_0000,
+            };
+            put(ip, 2..4, length % 0x1_0000);
+            put(ip, 4..6, id);
+        }
+        IpVersion::V6 => put(ip, 4..6, length - 40),
+    }
+}
+
+fn any_child() -> impl Strategy<Value = Child> {
+    (any::<[u32; 5]>(), any::<[bool; 2]>()).prop_map(|(numbers, [is_first, is_last])| {
+        let [
+            index,
+            payload_offset,
+            payload_length,
+            first_segment,
+            segments,
+        ] = numbers;
+        Child {
+            index,
+            payload_offset,
+            payload_length,
+            first_segment,
+            segments,
+            is_first,
+            is_last,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(common::cases(200))]
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn nothing_else_differs(send in send()) {
+        let writable = writable(&send.frame);
+        for child in send.plan.iter() {
+            let header = write(&send, &child);
+            let both = header.iter().zip(&send.frame.bytes).enumerate();
+            for (at, _) in both.filter(|(_, (child, parent))| child != parent) {
+                prop_assert!(writable.contains(&at), "byte {} of {:?}", at, child);
+            }
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn flags_are_only_ever_cleared(send in send()) {
+        let parent = send.frame.bytes[send.frame.tcp + 13];
+        for child in send.plan.iter() {
+            let flags = write(&send, &child)[send.frame.tcp + 13];
+            let end = if child.is_last { 0 } else { 0x09 };
+            let start = if child.is_first { 0 } else { 0x80 };
+            prop_assert_eq!(flags, parent & !end & !start);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn ip_lengths_are_the_offloads(send in send()) {
+        for child in send.plan.iter() {
+            let header = write(&send, &child);
+            let ip = &header[send.frame.ip..];
+            let length = match (send.frame.version, send.version) {
+                (IpVersion::V6, _) => get(ip, 4..6),
+                (IpVersion::V4, LsoVersion::V2) => get(ip, 2..4),
+                (IpVersion::V4, LsoVersion::V1) => {
+                    let truth = ip.len() as u32 + child.payload_length;
+                    get(ip, 2..4) - truth
+                }
+            };
+            prop_assert_eq!(length, 0);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn two_stages_are_one_on_the_wire(send in send()) {
+        let one = wire(&send, &send.frame.bytes, send.payload);
+        let two = send.plan.iter().flat_map(|child| {
+            let header = write(&send, &child);
+            wire(&send, &header, child.payload_length)
+        });
+        prop_assert!(two.eq(one));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn no_child_and_no_buffer_panics(
+        send in send(),
+        other in common::frame(),
+        child in any_child(),
+        room in 0..300_usize,
+    ) {
+        let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
+        let mut out = vec![0xEE; room];
+        let template = Template::new(&other.bytes, headers, send.version, send.width);
+        if template.and_then(|template| template.write(&child, &mut out)).is_err() {
+            prop_assert!(out.iter().all(|&byte| byte == 0xEE));
+        }
+    }
+}

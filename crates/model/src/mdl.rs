@@ -1,0 +1,351 @@
+//! MDLs: the buffers of the layer above, the kernel's MDL routines, and reading a packet.
+#![expect(unsafe_code, reason = "MDLs are C structures with a trailing array")]
+
+use std::{ffi::c_void, ptr};
+
+use ndis::sys;
+
+use crate::{
+    memory::Block,
+    rules::Rule,
+    state::{Partial, State},
+};
+
+const PAGE: usize = sys::PAGE_SIZE as usize;
+const HEADER: usize = size_of::<sys::MDL>();
+
+/// How the pages behind an MDL are held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Backing {
+    /// Non-paged pool: always mapped.
+    #[default]
+    NonPagedPool,
+    /// Locked pages without a mapping, as a guest's memory often is: who reads must map.
+    LockedPages,
+}
+
+/// An MDL with its buffer, owned by the layer above.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    mdl: Block,
+    pages: Block,
+}
+
+/// Pages that `length` bytes from `address` touch.
+fn pages_of(address: usize, length: usize) -> usize {
+    ((address & (PAGE - 1)) + length).div_ceil(PAGE)
+}
+
+/// The page frame number that the model gives to the page at `address`.
+fn pfn(address: usize) -> usize {
+    address / PAGE
+}
+
+/// # Safety
+/// `mdl` is followed by as many page frame numbers as its range has pages.
+unsafe fn write_pfns(mdl: *mut sys::MDL) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let start = (*mdl).StartVa.addr();
+        let count = pages_of((*mdl).ByteOffset as usize, (*mdl).ByteCount as usize);
+        let array = mdl.add(1).cast::<usize>();
+        for page in 0..count {
+            array.add(page).write(pfn(start) + page);
+        }
+    }
+}
+
+impl Buffer {
+    /// A buffer that holds `bytes`, starting `offset` bytes into a page.
+    pub(crate) fn new(bytes: &[u8], offset: usize, backing: Backing) -> Self {
+        let offset = offset % PAGE;
+        let pages = Block::new((offset + bytes.len()).max(1).next_multiple_of(PAGE), PAGE);
+        let spanned = pages_of(offset, bytes.len());
+        let mdl = Block::new(HEADER + spanned * 8, 16);
+        let raw = mdl.start().cast::<sys::MDL>();
+        // SAFETY: both blocks are new and large enough for what is written.
+        unsafe {
+            let data = pages.start().add(offset);
+            ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
+            (*raw).Size = (HEADER + spanned * 8) as i16;
+            (*raw).StartVa = pages.start().cast();
+            (*raw).ByteOffset = offset as u32;
+            (*raw).ByteCount = bytes.len() as u32;
+            match backing {
+                Backing::NonPagedPool => {
+                    (*raw).MdlFlags = sys::MDL_SOURCE_IS_NONPAGED_POOL;
+                    (*raw).MappedSystemVa = data.cast();
+                }
+                Backing::LockedPages => (*raw).MdlFlags = sys::MDL_PAGES_LOCKED,
+            }
+            write_pfns(raw);
+        }
+        Self { mdl, pages }
+    }
+
+    pub(crate) fn mdl(&self) -> *mut sys::MDL {
+        self.mdl.start().cast()
+    }
+
+    /// Links this buffer's MDL before `next`'s.
+    pub(crate) fn link(&self, next: &Self) {
+        // SAFETY: the MDL is this buffer's own.
+        unsafe { (*self.mdl()).Next = next.mdl() };
+    }
+
+    /// What the MDL says now, apart from what a mapping changes.
+    pub(crate) fn look(&self) -> MdlLook {
+        // SAFETY: the MDL is this buffer's own.
+        unsafe { MdlLook::of(self.mdl()) }
+    }
+
+    /// The bytes in the buffer now.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let look = self.look();
+        let (offset, length) = (look.byte_offset as usize, look.byte_count as usize);
+        let offset = offset.min(self.pages.size());
+        let length = length.min(self.pages.size() - offset);
+        // SAFETY: within the block, which lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.pages.start().add(offset), length) }
+    }
+}
+
+/// The fields of an MDL that nobody but its owner changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MdlLook {
+    next: usize,
+    size: i16,
+    start: usize,
+    byte_offset: u32,
+    byte_count: u32,
+}
+
+impl MdlLook {
+    /// # Safety
+    /// `mdl` points to a live MDL.
+    pub(crate) unsafe fn of(mdl: *const sys::MDL) -> Self {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            Self {
+                next: (*mdl).Next.addr(),
+                size: (*mdl).Size,
+                start: (*mdl).StartVa.addr(),
+                byte_offset: (*mdl).ByteOffset,
+                byte_count: (*mdl).ByteCount,
+            }
+        }
+    }
+}
+
+/// First byte that `mdl` describes.
+///
+/// # Safety
+/// `mdl` points to a live MDL.
+unsafe fn virtual_address(mdl: *const sys::MDL) -> *mut u8 {
+    // SAFETY: as the caller vouches.
+    unsafe { (*mdl).StartVa.cast::<u8>().wrapping_add((*mdl).ByteOffset as usize) }
+}
+
+/// IoBuildPartialMdl.
+///
+/// # Safety
+/// Both point to live MDLs, as the routine's caller promises.
+pub(crate) unsafe fn build_partial(
+    state: &mut State,
+    source: *mut sys::MDL,
+    target: *mut sys::MDL,
+    start: *mut c_void,
+    length: u32,
+) {
+    // SAFETY: as the caller vouches.
+    let (from, count) = unsafe { (virtual_address(source).addr(), (*source).ByteCount as usize) };
+    let offset = start.addr().wrapping_sub(from);
+    let subject = format!("partial MDL at {:#x}", target.addr());
+    if offset > count || length as usize > count - offset {
+        let found = format!("{length} bytes at {offset} of a source of {count} bytes");
+        return state.violation(Rule::PartialMdl, subject, found);
+    }
+    // Zero means all that is left.
+    let length = if length == 0 { (count - offset) as u32 } else { length };
+    let pages = pages_of(start.addr(), length as usize);
+    // SAFETY: as the caller vouches.
+    let room = unsafe { (*target).Size } as usize;
+    if room < HEADER + pages * 8 {
+        let found = format!("{room} bytes for a header and {pages} page frame numbers");
+        return state.violation(Rule::PartialMdl, subject, found);
+    }
+    // SAFETY: as the caller vouches; the array has room for `pages` numbers.
+    unsafe {
+        if (*target).MdlFlags & sys::MDL_PARTIAL_HAS_BEEN_MAPPED != 0 {
+            state.violation(Rule::PartialMdl, subject, "still mapped from its last use");
+        }
+        let inherited = sys::MDL_SOURCE_IS_NONPAGED_POOL | sys::MDL_MAPPED_TO_SYSTEM_VA;
+        let page_offset = start.addr() & (PAGE - 1);
+        (*target).MdlFlags = sys::MDL_PARTIAL | (*source).MdlFlags & inherited;
+        (*target).StartVa = start.cast::<u8>().wrapping_sub(page_offset).cast();
+        (*target).ByteOffset = page_offset as u32;
+        (*target).ByteCount = length;
+        (*target).MappedSystemVa = if (*source).MdlFlags & inherited == 0 {
+            ptr::null_mut()
+        } else {
+            (*source).MappedSystemVa.cast::<u8>().wrapping_add(offset).cast()
+        };
+        write_pfns(target);
+    }
+    let source = source.addr();
+    state.partials.insert(target.addr(), Partial { source });
+}
+
+/// MmBuildMdlForNonPagedPool.
+///
+/// # Safety
+/// `mdl` points to an initialised MDL with room for its page frame numbers.
+pub(crate) unsafe fn build_nonpaged(state: &mut State, mdl: *mut sys::MDL) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let pages = pages_of((*mdl).ByteOffset as usize, (*mdl).ByteCount as usize);
+        let room = (*mdl).Size as usize;
+        if room < HEADER + pages * 8 {
+            let subject = format!("MDL at {:#x}", mdl.addr());
+            let found = format!("{room} bytes for a header and {pages} page frame numbers");
+            return state.violation(Rule::PartialMdl, subject, found);
+        }
+        (*mdl).MdlFlags |= sys::MDL_SOURCE_IS_NONPAGED_POOL;
+        (*mdl).MappedSystemVa = virtual_address(mdl).cast();
+        write_pfns(mdl);
+    }
+}
+
+/// MmMapLockedPagesSpecifyCache: maps the pages where they are. Fails where memory shall fail.
+///
+/// # Safety
+/// `mdl` points to a live MDL.
+pub(crate) unsafe fn map(state: &mut State, mdl: *mut sys::MDL) -> *mut c_void {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let flags = (*mdl).MdlFlags;
+        let subject = format!("MDL at {:#x}", mdl.addr());
+        if flags & (sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
+            state.violation(Rule::Mappings, subject, "mapped although it has a mapping");
+            return (*mdl).MappedSystemVa;
+        }
+        (*mdl).MdlFlags |= sys::MDL_MAPPED_TO_SYSTEM_VA;
+        if flags & sys::MDL_PARTIAL != 0 {
+            (*mdl).MdlFlags |= sys::MDL_PARTIAL_HAS_BEEN_MAPPED;
+        }
+        (*mdl).MappedSystemVa = virtual_address(mdl).cast();
+        state.mapped.insert(mdl.addr(), (*mdl).MappedSystemVa.addr());
+        (*mdl).MappedSystemVa
+    }
+}
+
+/// MmUnmapLockedPages.
+///
+/// # Safety
+/// `mdl` points to a live MDL.
+pub(crate) unsafe fn unmap(state: &mut State, address: *mut c_void, mdl: *mut sys::MDL) {
+    if state.mapped.remove(&mdl.addr()) != Some(address.addr()) {
+        let subject = format!("MDL at {:#x}", mdl.addr());
+        state.violation(Rule::Mappings, subject, "unmapped although it is not mapped there");
+    }
+    // SAFETY: as the caller vouches.
+    unsafe {
+        (*mdl).MdlFlags &= !(sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_PARTIAL_HAS_BEEN_MAPPED);
+        (*mdl).MappedSystemVa = ptr::null_mut();
+    }
+}
+
+/// One MDL of a packet as the miniport sees it: the MDL and the part of it in the packet.
+pub(crate) struct Window {
+    pub(crate) mdl: *mut sys::MDL,
+    pub(crate) length: usize,
+}
+
+/// What the miniport makes of a NET_BUFFER: its bytes, and the MDLs that they came from.
+pub(crate) struct Read {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) windows: Vec<Window>,
+}
+
+/// Reads the packet of `net_buffer`, mapping what is not mapped as a miniport would.
+///
+/// # Errors
+/// What is wrong with the chain.
+///
+/// # Safety
+/// `net_buffer` points to a live NET_BUFFER with a live MDL chain.
+pub(crate) unsafe fn read(
+    state: &mut State,
+    net_buffer: *const sys::NET_BUFFER,
+) -> Result<Read, String> {
+    // SAFETY: as the caller vouches.
+    let (mut mdl, mut offset, mut left) = unsafe {
+        (
+            (*net_buffer).CurrentMdl,
+            (*net_buffer).CurrentMdlOffset as usize,
+            (*net_buffer).DataLength as usize,
+        )
+    };
+    let mut bytes = Vec::with_capacity(left);
+    let mut windows = Vec::new();
+    while left > 0 {
+        if mdl.is_null() {
+            return Err(format!("the MDL chain ends {left} bytes before DataLength"));
+        }
+        // SAFETY: the chain is live; the address is mapped for ByteCount bytes.
+        unsafe {
+            let count = (*mdl).ByteCount as usize;
+            if offset > count {
+                return Err(format!("offset {offset} in an MDL of {count} bytes"));
+            }
+            check_pfns(state, mdl);
+            let length = left.min(count - offset);
+            if length > 0 {
+                let address = system_address(state, mdl);
+                let part = std::slice::from_raw_parts(address.add(offset), length);
+                bytes.extend_from_slice(part);
+                windows.push(Window { mdl, length });
+            }
+            left -= length;
+            offset = 0;
+            mdl = (*mdl).Next;
+        }
+    }
+    Ok(Read { bytes, windows })
+}
+
+/// MmGetSystemAddressForMdlSafe.
+///
+/// # Safety
+/// `mdl` points to a live MDL.
+unsafe fn system_address(state: &mut State, mdl: *mut sys::MDL) -> *mut u8 {
+    let mapped = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if (*mdl).MdlFlags & mapped != 0 {
+            (*mdl).MappedSystemVa.cast()
+        } else {
+            map(state, mdl).cast()
+        }
+    }
+}
+
+/// Holds an MDL's page frame numbers against the pages that it says it describes: a NIC's DMA
+/// goes by the numbers alone.
+///
+/// # Safety
+/// `mdl` points to a live MDL.
+unsafe fn check_pfns(state: &mut State, mdl: *const sys::MDL) {
+    // SAFETY: as the caller vouches; the array is not read past Size.
+    let right = unsafe {
+        let pages = pages_of((*mdl).ByteOffset as usize, (*mdl).ByteCount as usize);
+        let first = pfn((*mdl).StartVa.addr());
+        let array = mdl.add(1).cast::<usize>();
+        (*mdl).Size as usize >= HEADER + pages * 8
+            && (0..pages).all(|page| *array.add(page) == first + page)
+    };
+    if !right {
+        let subject = format!("MDL at {:#x}", mdl.addr());
+        state.violation(Rule::PartialMdl, subject, "page frame numbers do not fit its range");
+    }
+}

@@ -1,0 +1,97 @@
+//! Memory that the model hands to the driver: blocks with an owner, tagged pool allocations, and
+//! allocations that fail on demand.
+#![expect(unsafe_code, reason = "memory for C structures is allocated raw")]
+
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc},
+    collections::BTreeMap,
+    ptr::NonNull,
+};
+
+/// A block of zeroed memory that is freed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Block {
+    memory: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: a block owns its memory and is not tied to a thread.
+unsafe impl Send for Block {}
+
+impl Block {
+    /// `size` zeroed bytes at an address that is a multiple of `align`.
+    ///
+    /// # Panics
+    /// Where this machine has no memory left, or `align` is no power of two.
+    pub(crate) fn new(size: usize, align: usize) -> Self {
+        let layout = Layout::from_size_align(size.max(1), align).expect("a sensible layout");
+        // SAFETY: the layout's size is not zero.
+        let memory = unsafe { alloc_zeroed(layout) };
+        Self {
+            memory: NonNull::new(memory).expect("memory for the model"),
+            layout,
+        }
+    }
+
+    /// The first byte.
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.memory.as_ptr()
+    }
+
+    /// The block's address, by which the model knows it.
+    pub(crate) fn address(&self) -> usize {
+        self.memory.as_ptr().addr()
+    }
+
+    /// Bytes in the block.
+    pub(crate) fn size(&self) -> usize {
+        self.layout.size()
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout, and freed once.
+        unsafe { dealloc(self.memory.as_ptr(), self.layout) };
+    }
+}
+
+/// The pool as the driver sees it.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Allocations in use, by address, with their tag.
+    pub(crate) pool: BTreeMap<usize, (Block, u32)>,
+    /// Allocations asked for so far, of whatever kind may fail.
+    pub(crate) asked: u64,
+    /// The numbers (counted as `asked`) of those that shall fail.
+    pub(crate) failing: Failing,
+    /// How many were made to fail.
+    pub(crate) failed: u64,
+}
+
+/// Which allocations fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Failing {
+    /// None.
+    #[default]
+    None,
+    /// The one with this number, counted from 0 since the model began.
+    Nth(u64),
+    /// All from this one on.
+    From(u64),
+}
+
+impl Memory {
+    /// Counts one request for memory, and says whether it is to be granted.
+    pub(crate) fn grant(&mut self) -> bool {
+        let number = self.asked;
+        self.asked += 1;
+        let fails = match self.failing {
+            Failing::None => false,
+            Failing::Nth(n) => number == n,
+            Failing::From(n) => number >= n,
+        };
+        self.failed += u64::from(fails);
+        !fails
+    }
+}

@@ -1,0 +1,117 @@
+//! The rules that the model enforces, by number and name, and what it says when one is broken.
+
+use std::fmt;
+
+/// A rule of NDIS, of large send offload, or of this product. The numbers are the design's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum Rule {
+    /// Every NBL has one owner, and only the owner touches it.
+    OneOwner = 1,
+    /// Nothing is sent or completed twice, and nothing is completed that was not received.
+    Once = 2,
+    /// Each NBL of the layer above is completed.
+    EachCompletes = 3,
+    /// A parent's NET_BUFFERs, MDLs and bytes are at completion as they were when it was sent.
+    ParentIntact = 4,
+    /// The first child that fails gives the parent its status.
+    FirstFailure = 5,
+    /// The large-send slot of a completed parent says what a completer says.
+    TransmitComplete = 6,
+    /// A large send has one NET_BUFFER.
+    OneNetBuffer = 7,
+    /// A large send is within the NIC's maximum and makes its least number of segments.
+    Limit = 8,
+    /// Every child but the last carries a multiple of the MSS.
+    MssMultiple = 9,
+    /// The wire carries what one stage of segmentation would have made.
+    Wire = 10,
+    /// Headers are contiguous in the first MDL, and the NET_BUFFER's fields agree.
+    Headers = 11,
+    /// The packet lies within its MDL chain, and no MDL is in two packets in flight.
+    Chain = 12,
+    /// A partial MDL lies within its source, fits its page array, and is prepared before reuse.
+    PartialMdl = 13,
+    /// Every mapping is undone.
+    Mappings = 14,
+    /// SourceHandle is the originator's.
+    SourceHandle = 15,
+    /// A completed parent has no children left.
+    ChildRefCount = 16,
+    /// Out-of-band information reaches the children.
+    OutOfBand = 17,
+    /// Packets of a flow stay in order.
+    Order = 18,
+    /// Sends go down only while the module runs.
+    Running = 19,
+    /// A pause completes when nothing is outstanding, and nothing happens after.
+    Pause = 20,
+    /// Detach and unload leave nothing behind.
+    NothingLeft = 21,
+    /// Routines are called at an IRQL they allow, flags tell the truth, IRQL is restored.
+    Irql = 22,
+    /// A failed allocation costs its own parent, whole, with RESOURCES, and nothing else.
+    FailedAllocation = 27,
+    /// Steady state takes nothing from the pool.
+    SteadyState = 28,
+    /// Pool memory has a tag, is freed under it, and pools outlive their contents.
+    PoolTags = 29,
+}
+
+impl Rule {
+    /// The rule in a few words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneOwner => "one owner",
+            Self::Once => "sent and completed once",
+            Self::EachCompletes => "each completes",
+            Self::ParentIntact => "parent intact",
+            Self::FirstFailure => "first failure",
+            Self::TransmitComplete => "transmit complete",
+            Self::OneNetBuffer => "one NET_BUFFER",
+            Self::Limit => "NIC limit",
+            Self::MssMultiple => "multiple of MSS",
+            Self::Wire => "wire bytes",
+            Self::Headers => "contiguous headers",
+            Self::Chain => "MDL chain",
+            Self::PartialMdl => "partial MDL",
+            Self::Mappings => "mappings",
+            Self::SourceHandle => "source handle",
+            Self::ChildRefCount => "child count",
+            Self::OutOfBand => "out-of-band information",
+            Self::Order => "order",
+            Self::Running => "running",
+            Self::Pause => "pause",
+            Self::NothingLeft => "nothing left",
+            Self::Irql => "IRQL",
+            Self::FailedAllocation => "failed allocation",
+            Self::SteadyState => "steady state",
+            Self::PoolTags => "pool tags",
+        }
+    }
+
+    /// The rule's number in the design.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// One rule broken once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Which rule.
+    pub rule: Rule,
+    /// Which NBL, or which other object.
+    pub subject: String,
+    /// What was found.
+    pub found: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, name) = (self.rule.number(), self.rule.name());
+        write!(f, "rule {number} ({name}): {}: {}", self.subject, self.found)
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything a model keeps, behind one lock. The lock is never held while the driver is called.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ndis::sys;
+
+use crate::{
+    above::Sent,
+    memory::{Block, Memory},
+    miniport::{Child, Held},
+    rules::{Rule, Violation},
+};
+
+/// Where a filter module is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ModuleState {
+    /// No module.
+    Detached,
+    /// FilterAttach has been called and has not returned.
+    Attaching,
+    /// Attached, or paused again.
+    Paused,
+    /// FilterPause has been called and the pause is not complete.
+    Pausing,
+    /// Running.
+    Running,
+}
+
+/// Who owns an NBL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    /// The layer above, before it sends it or after it got it back.
+    Above,
+    /// The filter: sent to it, or allocated by it.
+    Filter,
+    /// The miniport.
+    Miniport,
+}
+
+/// What the model knows of an NBL that exists.
+pub(crate) struct Known {
+    pub(crate) owner: Owner,
+    pub(crate) origin: Origin,
+    /// For messages.
+    pub(crate) name: String,
+}
+
+/// Where an NBL comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// The layer above, as its send of this number.
+    Above(u64),
+    /// The filter's pool with this handle.
+    Pool(usize),
+}
+
+/// An NBL pool of the filter.
+pub(crate) struct NblPool {
+    pub(crate) context_size: u16,
+    pub(crate) live: usize,
+    pub(crate) memory: Block,
+}
+
+/// A partial MDL and what it was built from.
+pub(crate) struct Partial {
+    pub(crate) source: usize,
+}
+
+/// The filter driver's registration.
+#[derive(Clone, Copy)]
+pub(crate) struct Driver {
+    pub(crate) context: usize,
+    pub(crate) characteristics: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
+}
+
+// SAFETY: the strings in the characteristics are the driver's constants; the rest are addresses of
+// code, which every thread may call.
+#[expect(unsafe_code, reason = "the characteristics hold raw pointers to constants")]
+unsafe impl Send for Driver {}
+
+/// See the module.
+pub(crate) struct State {
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) memory: Memory,
+    pub(crate) driver: Option<Driver>,
+    pub(crate) module: ModuleState,
+    /// The filter module's context.
+    pub(crate) context: usize,
+    pub(crate) known: BTreeMap<usize, Known>,
+    pub(crate) pools: BTreeMap<usize, NblPool>,
+    /// NBL memory of `known`, by address.
+    pub(crate) nbls: BTreeMap<usize, Block>,
+    pub(crate) partials: BTreeMap<usize, Partial>,
+    /// MDLs that are mapped now.
+    pub(crate) mapped: BTreeMap<usize, usize>,
+    /// What the layer above has sent and not yet forgotten, by number.
+    pub(crate) sent: BTreeMap<u64, Sent>,
+    pub(crate) next_send: u64,
+    /// What the miniport has, in the order in which it will complete it.
+    pub(crate) held: VecDeque<Held>,
+    /// MDLs inside the windows of packets in flight, with the NBL that has them.
+    pub(crate) windows: BTreeMap<usize, usize>,
+    pub(crate) children: Vec<Child>,
+    pub(crate) wire: Vec<Vec<u8>>,
+    pub(crate) accepted: u64,
+    /// For each flow, the send and sequence offset that went down last.
+    pub(crate) flows: BTreeMap<Vec<u8>, (u64, u32)>,
+    pub(crate) warm: bool,
+    pub(crate) extensions: BTreeMap<(usize, usize), Block>,
+    pub(crate) rundowns: BTreeMap<usize, Rundown>,
+}
+
+/// A rundown reference.
+pub(crate) struct Rundown {
+    pub(crate) count: u64,
+    pub(crate) down: bool,
+    pub(crate) memory: Block,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            violations: Vec::new(),
+            memory: Memory::default(),
+            driver: None,
+            module: ModuleState::Detached,
+            context: 0,
+            known: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            nbls: BTreeMap::new(),
+            partials: BTreeMap::new(),
+            mapped: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            next_send: 0,
+            held: VecDeque::new(),
+            windows: BTreeMap::new(),
+            children: Vec::new(),
+            wire: Vec::new(),
+            accepted: 0,
+            flows: BTreeMap::new(),
+            warm: false,
+            extensions: BTreeMap::new(),
+            rundowns: BTreeMap::new(),
+        }
+    }
+
+    /// Records that a rule was broken.
+    pub(crate) fn violation(&mut self, rule: Rule, subject: impl Into<String>, found: impl Into<String>) {
+        self.violations.push(Violation {
+            rule,
+            subject: subject.into(),
+            found: found.into(),
+        });
+    }
+
+    /// The name of the NBL at `address` for messages.
+    pub(crate) fn name(&self, address: usize) -> String {
+        self.known
+            .get(&address)
+            .map_or_else(|| format!("unknown NBL at {address:#x}"), |known| known.name.clone())
+    }
+}
