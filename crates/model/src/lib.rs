@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The model NDIS: the other side of everything that the filter says to Windows.
+//!
+//! It defines the routines of `ndis.sys` and `ntoskrnl.exe` that the driver imports, under their
+//! own names, so that the very source of the filter runs on Linux, linked or loaded. Around them
+//! it plays a layer above, which sends packets and looks at how they come back, and a NIC below,
+//! which takes large sends of a settable size, cuts them into wire packets and completes them in
+//! any order. Everything that passes is held against the [`Rule`]s; a broken one is a
+//! [`Violation`] that names the rule and the NBL.
+//!
+//! A [`World`] is one machine. Its life is that of a driver: [`load`](World::load),
+//! [`attach`](World::attach), [`restart`](World::restart), any number of [`send`](World::send)s,
+//! [`pause`](World::pause), [`detach`](World::detach), [`unload`](World::unload), and the verdict
+//! from [`finish`](World::finish). Several worlds can live in one process; a thread is in one of
+//! them while it runs driver code.
+//!
+//! The model is for tests and the lab; it panics where a test is wrong, and it trusts no driver.
+
+mod above;
+pub mod exports;
+mod mdl;
+mod memory;
+mod miniport;
+mod rules;
+mod segment;
+mod state;
+mod thread;
+mod world;
+
+pub use above::{Completed, Packet};
+pub use mdl::Backing;
+pub use memory::Failing;
+pub use miniport::{Child, Completion, Nic, Order};
+pub use rules::{Rule, Violation};
+pub use segment::{Job, Parts, parts, segment};
+pub use state::ModuleState;
+pub use world::{Config, SendCall, Tamper, World};

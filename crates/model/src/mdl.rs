@@ -143,7 +143,12 @@ impl MdlLook {
 /// `mdl` points to a live MDL.
 unsafe fn virtual_address(mdl: *const sys::MDL) -> *mut u8 {
     // SAFETY: as the caller vouches.
-    unsafe { (*mdl).StartVa.cast::<u8>().wrapping_add((*mdl).ByteOffset as usize) }
+    unsafe {
+        (*mdl)
+            .StartVa
+            .cast::<u8>()
+            .wrapping_add((*mdl).ByteOffset as usize)
+    }
 }
 
 /// IoBuildPartialMdl.
@@ -166,7 +171,11 @@ pub(crate) unsafe fn build_partial(
         return state.violation(Rule::PartialMdl, subject, found);
     }
     // Zero means all that is left.
-    let length = if length == 0 { (count - offset) as u32 } else { length };
+    let length = if length == 0 {
+        (count - offset) as u32
+    } else {
+        length
+    };
     let pages = pages_of(start.addr(), length as usize);
     // SAFETY: as the caller vouches.
     let room = unsafe { (*target).Size } as usize;
@@ -188,7 +197,11 @@ pub(crate) unsafe fn build_partial(
         (*target).MappedSystemVa = if (*source).MdlFlags & inherited == 0 {
             ptr::null_mut()
         } else {
-            (*source).MappedSystemVa.cast::<u8>().wrapping_add(offset).cast()
+            (*source)
+                .MappedSystemVa
+                .cast::<u8>()
+                .wrapping_add(offset)
+                .cast()
         };
         write_pfns(target);
     }
@@ -234,7 +247,9 @@ pub(crate) unsafe fn map(state: &mut State, mdl: *mut sys::MDL) -> *mut c_void {
             (*mdl).MdlFlags |= sys::MDL_PARTIAL_HAS_BEEN_MAPPED;
         }
         (*mdl).MappedSystemVa = virtual_address(mdl).cast();
-        state.mapped.insert(mdl.addr(), (*mdl).MappedSystemVa.addr());
+        state
+            .mapped
+            .insert(mdl.addr(), (*mdl).MappedSystemVa.addr());
         (*mdl).MappedSystemVa
     }
 }
@@ -246,7 +261,11 @@ pub(crate) unsafe fn map(state: &mut State, mdl: *mut sys::MDL) -> *mut c_void {
 pub(crate) unsafe fn unmap(state: &mut State, address: *mut c_void, mdl: *mut sys::MDL) {
     if state.mapped.remove(&mdl.addr()) != Some(address.addr()) {
         let subject = format!("MDL at {:#x}", mdl.addr());
-        state.violation(Rule::Mappings, subject, "unmapped although it is not mapped there");
+        state.violation(
+            Rule::Mappings,
+            subject,
+            "unmapped although it is not mapped there",
+        );
     }
     // SAFETY: as the caller vouches.
     unsafe {
@@ -346,6 +365,10 @@ unsafe fn check_pfns(state: &mut State, mdl: *const sys::MDL) {
     };
     if !right {
         let subject = format!("MDL at {:#x}", mdl.addr());
-        state.violation(Rule::PartialMdl, subject, "page frame numbers do not fit its range");
+        state.violation(
+            Rule::PartialMdl,
+            subject,
+            "page frame numbers do not fit its range",
+        );
     }
 }

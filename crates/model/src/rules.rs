@@ -112,6 +112,10 @@ pub struct Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, name) = (self.rule.number(), self.rule.name());
-        write!(f, "rule {number} ({name}): {}: {}", self.subject, self.found)
+        write!(
+            f,
+            "rule {number} ({name}): {}: {}",
+            self.subject, self.found
+        )
     }
 }

@@ -91,8 +91,19 @@ pub fn segment(frame: &[u8], job: Job) -> Result<Vec<Vec<u8>>, String> {
         let start = index * job.mss;
         let bytes = &payload[start..(start + job.mss).min(payload.len())];
         let mut packet = header.to_vec();
-        patch_ip(&mut packet[parts.ip..], bytes.len(), index, job.id_bits, parts.ipv6);
-        patch_tcp(&mut packet[parts.tcp..], start, index == 0, index + 1 == count);
+        patch_ip(
+            &mut packet[parts.ip..],
+            bytes.len(),
+            index,
+            job.id_bits,
+            parts.ipv6,
+        );
+        patch_tcp(
+            &mut packet[parts.tcp..],
+            start,
+            index == 0,
+            index + 1 == count,
+        );
         packet.extend_from_slice(bytes);
         finish_tcp_checksum(&mut packet[parts.tcp..]);
         packet
@@ -137,7 +148,10 @@ fn finish_tcp_checksum(tcp: &mut [u8]) {
 
 fn sum(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<2>();
-    let words: u64 = words.iter().map(|w| u64::from(u16::from_be_bytes(*w))).sum();
+    let words: u64 = words
+        .iter()
+        .map(|w| u64::from(u16::from_be_bytes(*w)))
+        .sum();
     words + rest.first().map_or(0, |byte| u64::from(*byte) << 8)
 }
 

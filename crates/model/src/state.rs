@@ -69,13 +69,14 @@ pub(crate) struct Partial {
 /// The filter driver's registration.
 #[derive(Clone, Copy)]
 pub(crate) struct Driver {
-    pub(crate) context: usize,
+    /// What the driver wants to get back at attach.
+    pub(crate) context: sys::NDIS_HANDLE,
     pub(crate) characteristics: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
 }
 
-// SAFETY: the strings in the characteristics are the driver's constants; the rest are addresses of
-// code, which every thread may call.
-#[expect(unsafe_code, reason = "the characteristics hold raw pointers to constants")]
+#[expect(unsafe_code, reason = "the registration holds raw pointers")]
+// SAFETY: the strings in the characteristics are the driver's constants, the handlers are code,
+// and the context is only passed back to the driver.
 unsafe impl Send for Driver {}
 
 /// See the module.
@@ -90,6 +91,10 @@ pub(crate) struct State {
     pub(crate) pools: BTreeMap<usize, NblPool>,
     /// NBL memory of `known`, by address.
     pub(crate) nbls: BTreeMap<usize, Block>,
+    /// NET_BUFFER and context area of the filter's NBLs, by the NBL's address.
+    pub(crate) pool_parts: BTreeMap<usize, [Block; 2]>,
+    /// Number of the next NBL that the filter allocates.
+    pub(crate) next_child: u64,
     pub(crate) partials: BTreeMap<usize, Partial>,
     /// MDLs that are mapped now.
     pub(crate) mapped: BTreeMap<usize, usize>,
@@ -128,6 +133,8 @@ impl State {
             known: BTreeMap::new(),
             pools: BTreeMap::new(),
             nbls: BTreeMap::new(),
+            pool_parts: BTreeMap::new(),
+            next_child: 0,
             partials: BTreeMap::new(),
             mapped: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -145,7 +152,12 @@ impl State {
     }
 
     /// Records that a rule was broken.
-    pub(crate) fn violation(&mut self, rule: Rule, subject: impl Into<String>, found: impl Into<String>) {
+    pub(crate) fn violation(
+        &mut self,
+        rule: Rule,
+        subject: impl Into<String>,
+        found: impl Into<String>,
+    ) {
         self.violations.push(Violation {
             rule,
             subject: subject.into(),
@@ -153,10 +165,19 @@ impl State {
         });
     }
 
+    /// Counts an allocation by `routine`, and says whether it is to succeed.
+    pub(crate) fn may_allocate(&mut self, routine: &str) -> bool {
+        if self.warm {
+            self.violation(Rule::SteadyState, routine, "an allocation after warm-up");
+        }
+        self.memory.grant()
+    }
+
     /// The name of the NBL at `address` for messages.
     pub(crate) fn name(&self, address: usize) -> String {
-        self.known
-            .get(&address)
-            .map_or_else(|| format!("unknown NBL at {address:#x}"), |known| known.name.clone())
+        self.known.get(&address).map_or_else(
+            || format!("unknown NBL at {address:#x}"),
+            |known| known.name.clone(),
+        )
     }
 }

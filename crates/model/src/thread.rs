@@ -74,6 +74,10 @@ pub(crate) fn set_irql(irql: u8) -> u8 {
 pub(crate) fn require_irql_at_most(most: u8, routine: &str) {
     let now = irql();
     if now > most {
-        world().violation(Rule::Irql, routine, format!("called at IRQL {now}, allowed up to {most}"));
+        world().violation(
+            Rule::Irql,
+            routine,
+            format!("called at IRQL {now}, allowed up to {most}"),
+        );
     }
 }

@@ -1,0 +1,325 @@
+//! `ntoskrnl.exe`.
+
+use std::{ffi::c_void, ptr, time::Duration};
+
+use ::ndis::sys::{
+    self, BOOLEAN, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KPROCESSOR_MODE, MDL,
+    NTSTATUS, PROCESSOR_NUMBER,
+};
+
+use crate::{mdl, memory::Block, rules::Rule, state::Rundown, thread};
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32) -> *mut c_void {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "ExAllocatePool2");
+    let world = thread::world();
+    let mut state = world.state();
+    if tag == 0 {
+        state.violation(Rule::PoolTags, "ExAllocatePool2", "no pool tag");
+    }
+    if size == 0 || flags & sys::POOL_FLAG_NON_PAGED == 0 {
+        state.violation(
+            Rule::PoolTags,
+            "ExAllocatePool2",
+            "no size, or not from non-paged pool",
+        );
+    }
+    if !state.may_allocate("ExAllocatePool2") {
+        return ptr::null_mut();
+    }
+    let align = if flags & sys::POOL_FLAG_CACHE_ALIGNED != 0 {
+        64
+    } else {
+        16
+    };
+    let block = Block::new(size, align);
+    let start = block.start().cast();
+    state.memory.pool.insert(block.address(), (block, tag));
+    start
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExFreePoolWithTag(memory: *mut c_void, tag: u32) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "ExFreePoolWithTag");
+    let world = thread::world();
+    let mut state = world.state();
+    match state.memory.pool.remove(&memory.addr()) {
+        None => state.violation(
+            Rule::PoolTags,
+            "ExFreePoolWithTag",
+            "memory that is not allocated",
+        ),
+        Some((_, allocated)) if allocated != tag => {
+            let found = format!("tag {tag:#x} for memory with tag {allocated:#x}");
+            state.violation(Rule::PoolTags, "ExFreePoolWithTag", found);
+        }
+        Some(_) => {}
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn IoBuildPartialMdl(
+    source: *mut MDL,
+    target: *mut MDL,
+    address: *mut c_void,
+    length: u32,
+) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "IoBuildPartialMdl");
+    // SAFETY: the caller passes two MDLs.
+    unsafe {
+        mdl::build_partial(
+            &mut thread::world().state(),
+            source,
+            target,
+            address,
+            length,
+        )
+    };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn MmBuildMdlForNonPagedPool(mdl: *mut MDL) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "MmBuildMdlForNonPagedPool");
+    // SAFETY: the caller passes an initialised MDL.
+    unsafe { mdl::build_nonpaged(&mut thread::world().state(), mdl) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn MmMapLockedPagesSpecifyCache(
+    mdl: *mut MDL,
+    mode: KPROCESSOR_MODE,
+    _cache: i32,
+    _requested: *mut c_void,
+    bug_check: u32,
+    priority: u32,
+) -> *mut c_void {
+    let routine = "MmMapLockedPagesSpecifyCache";
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    if mode != sys::KernelMode || bug_check != 0 || priority & sys::MdlMappingNoExecute == 0 {
+        let found = "a mapping that is not kernel mode, may bug check, or is executable";
+        state.violation(Rule::Mappings, routine, found);
+    }
+    if !state.memory.grant() {
+        return ptr::null_mut();
+    }
+    // SAFETY: the caller passes an MDL.
+    unsafe { mdl::map(&mut state, mdl) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn MmUnmapLockedPages(address: *mut c_void, mdl: *mut MDL) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "MmUnmapLockedPages");
+    // SAFETY: the caller passes an MDL.
+    unsafe { mdl::unmap(&mut thread::world().state(), address, mdl) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeGetCurrentIrql() -> KIRQL {
+    thread::irql()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KfRaiseIrql(irql: KIRQL) -> KIRQL {
+    if irql < thread::irql() {
+        let found = format!("to {irql} from {}", thread::irql());
+        thread::world().violation(Rule::Irql, "KfRaiseIrql", found);
+    }
+    thread::set_irql(irql)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeLowerIrql(irql: KIRQL) {
+    if irql > thread::irql() {
+        let found = format!("to {irql} from {}", thread::irql());
+        thread::world().violation(Rule::Irql, "KeLowerIrql", found);
+    }
+    thread::set_irql(irql);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeGetCurrentProcessorNumberEx(number: *mut PROCESSOR_NUMBER) -> u32 {
+    let processor = thread::processor();
+    if !number.is_null() {
+        // SAFETY: the caller passes a place or null.
+        unsafe {
+            (*number).Group = 0;
+            (*number).Number = processor as u8;
+            (*number).Reserved = 0;
+        }
+    }
+    processor
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeQueryMaximumProcessorCountEx(_group: u16) -> u32 {
+    thread::world().config.processors
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
+    thread::world().config.processors
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn IoAllocateDriverObjectExtension(
+    driver: *mut DRIVER_OBJECT,
+    key: *mut c_void,
+    size: u32,
+    extension: *mut *mut c_void,
+) -> NTSTATUS {
+    let routine = "IoAllocateDriverObjectExtension";
+    thread::require_irql_at_most(sys::APC_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    if !state.may_allocate(routine) {
+        return sys::NDIS_STATUS_RESOURCES;
+    }
+    let block = Block::new(size as usize, 16);
+    // SAFETY: the caller passes a place for the pointer.
+    unsafe { *extension = block.start().cast() };
+    state.extensions.insert((driver.addr(), key.addr()), block);
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn IoGetDriverObjectExtension(
+    driver: *mut DRIVER_OBJECT,
+    key: *mut c_void,
+) -> *mut c_void {
+    let world = thread::world();
+    let state = world.state();
+    state
+        .extensions
+        .get(&(driver.addr(), key.addr()))
+        .map_or(ptr::null_mut(), |block| block.start().cast())
+}
+
+type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
+    _pool: i32,
+    tag: u32,
+) -> Reference {
+    let routine = "ExAllocateCacheAwareRundownProtection";
+    thread::require_irql_at_most(sys::APC_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    if tag == 0 {
+        state.violation(Rule::PoolTags, routine, "no pool tag");
+    }
+    if !state.may_allocate(routine) {
+        return ptr::null_mut();
+    }
+    let memory = Block::new(64, 64);
+    let reference = memory.start().cast();
+    let rundown = Rundown {
+        count: 0,
+        down: false,
+        memory,
+    };
+    state.rundowns.insert(rundown.memory.address(), rundown);
+    reference
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExFreeCacheAwareRundownProtection(reference: Reference) {
+    thread::require_irql_at_most(sys::APC_LEVEL, "ExFreeCacheAwareRundownProtection");
+    let world = thread::world();
+    let mut state = world.state();
+    match state.rundowns.remove(&reference.addr()) {
+        Some(rundown) if rundown.count == 0 => {}
+        _ => state.violation(
+            Rule::PoolTags,
+            "rundown reference",
+            "freed in use, or twice",
+        ),
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExAcquireRundownProtectionCacheAwareEx(
+    reference: Reference,
+    count: u32,
+) -> BOOLEAN {
+    thread::require_irql_at_most(
+        sys::DISPATCH_LEVEL,
+        "ExAcquireRundownProtectionCacheAwareEx",
+    );
+    let world = thread::world();
+    let mut state = world.state();
+    match state.rundowns.get_mut(&reference.addr()) {
+        Some(rundown) if !rundown.down => {
+            rundown.count += u64::from(count);
+            1
+        }
+        _ => 0,
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExReleaseRundownProtectionCacheAwareEx(
+    reference: Reference,
+    count: u32,
+) {
+    thread::require_irql_at_most(
+        sys::DISPATCH_LEVEL,
+        "ExReleaseRundownProtectionCacheAwareEx",
+    );
+    let world = thread::world();
+    let mut state = world.state();
+    match state.rundowns.get_mut(&reference.addr()) {
+        Some(rundown) if rundown.count >= u64::from(count) => rundown.count -= u64::from(count),
+        _ => state.violation(
+            Rule::Pause,
+            "rundown reference",
+            "released more often than acquired",
+        ),
+    }
+}
+
+/// How often a wait looks again, a millisecond apart, before it is called endless.
+const PATIENCE: u32 = 5_000;
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(reference: Reference) {
+    thread::require_irql_at_most(
+        sys::APC_LEVEL,
+        "ExWaitForRundownProtectionReleaseCacheAware",
+    );
+    let world = thread::world();
+    for _ in 0..PATIENCE {
+        match world.state().rundowns.get_mut(&reference.addr()) {
+            Some(rundown) => {
+                rundown.down = true;
+                if rundown.count == 0 {
+                    return;
+                }
+            }
+            None => break,
+        }
+        // While this thread sleeps, the miniport goes on.
+        if world.deliver() == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let found = "the wait would never end";
+    world.violation(Rule::Pause, "rundown reference", found.into());
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(reference: Reference) {
+    thread::require_irql_at_most(sys::APC_LEVEL, "ExReInitializeRundownProtectionCacheAware");
+    let world = thread::world();
+    let mut state = world.state();
+    match state.rundowns.get_mut(&reference.addr()) {
+        Some(rundown) if rundown.down && rundown.count == 0 => rundown.down = false,
+        _ => state.violation(
+            Rule::Pause,
+            "rundown reference",
+            "reinitialised before it is down",
+        ),
+    }
+}

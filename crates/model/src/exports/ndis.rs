@@ -1,0 +1,323 @@
+//! `ndis.sys`.
+
+use std::ptr;
+
+use ::ndis::sys::{
+    self, MDL, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE,
+    NDIS_PORT_NUMBER, NDIS_STATUS, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS,
+};
+
+use crate::{
+    above::{hidden_part_intact, new_nbl},
+    memory::Block,
+    rules::Rule,
+    state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
+    thread,
+    world::{DRIVER, MODULE, handle},
+};
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
+    thread::world().config.ndis_version
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
+    _driver_object: *mut sys::DRIVER_OBJECT,
+    context: NDIS_HANDLE,
+    characteristics: *mut NDIS_FILTER_DRIVER_CHARACTERISTICS,
+    driver_handle: *mut NDIS_HANDLE,
+) -> NDIS_STATUS {
+    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisFRegisterFilterDriver");
+    let world = thread::world();
+    let mut state = world.state();
+    // SAFETY: the caller passes characteristics of the size that their header says.
+    let characteristics = unsafe { *characteristics };
+    let header = characteristics.Header;
+    let version = 6 << 16 | u32::from(characteristics.MinorNdisVersion);
+    if header.Type != sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS
+        || header.Revision != sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3
+        || header.Size != sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3
+        || characteristics.MajorNdisVersion != 6
+        || version > world.config.ndis_version
+    {
+        return sys::NDIS_STATUS_BAD_VERSION;
+    }
+    let pairs = [
+        characteristics.AttachHandler.is_some(),
+        characteristics.DetachHandler.is_some(),
+        characteristics.RestartHandler.is_some(),
+        characteristics.PauseHandler.is_some(),
+        characteristics.SendNetBufferListsHandler.is_some()
+            == characteristics.SendNetBufferListsCompleteHandler.is_some(),
+    ];
+    if pairs.contains(&false) {
+        return sys::NDIS_STATUS_BAD_CHARACTERISTICS;
+    }
+    if !state.memory.grant() {
+        return sys::NDIS_STATUS_RESOURCES;
+    }
+    state.driver = Some(Driver {
+        context,
+        characteristics,
+    });
+    // SAFETY: the caller passes a place for the handle.
+    unsafe { *driver_handle = handle(DRIVER) };
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFDeregisterFilterDriver(driver_handle: NDIS_HANDLE) {
+    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisFDeregisterFilterDriver");
+    let world = thread::world();
+    let mut state = world.state();
+    if driver_handle.addr() != DRIVER || state.driver.take().is_none() {
+        state.violation(
+            Rule::Once,
+            "driver",
+            "deregistered although it is not registered",
+        );
+    }
+    if state.module != ModuleState::Detached {
+        state.violation(
+            Rule::NothingLeft,
+            "driver",
+            "deregistered with a module attached",
+        );
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFSetAttributes(
+    module: NDIS_HANDLE,
+    context: NDIS_HANDLE,
+    attributes: *mut NDIS_FILTER_ATTRIBUTES,
+) -> NDIS_STATUS {
+    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisFSetAttributes");
+    let world = thread::world();
+    // SAFETY: the caller passes attributes of the size that their header says.
+    let header = unsafe { (*attributes).Header };
+    if module.addr() != MODULE
+        || header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES
+        || header.Size != sys::NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1
+        || world.module_state() != ModuleState::Attaching
+    {
+        return sys::NDIS_STATUS_INVALID_PARAMETER;
+    }
+    if !world.state().memory.grant() {
+        return sys::NDIS_STATUS_RESOURCES;
+    }
+    world.set_context(context);
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFSendNetBufferLists(
+    _module: NDIS_HANDLE,
+    chain: *mut NET_BUFFER_LIST,
+    _port: NDIS_PORT_NUMBER,
+    flags: u32,
+) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
+    thread::world().send_down(chain, flags);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
+    _module: NDIS_HANDLE,
+    chain: *mut NET_BUFFER_LIST,
+    flags: u32,
+) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFSendNetBufferListsComplete");
+    thread::world().complete_up(chain, flags);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
+    _module: NDIS_HANDLE,
+    parameters: *const NET_BUFFER_LIST_POOL_PARAMETERS,
+) -> NDIS_HANDLE {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisAllocateNetBufferListPool");
+    let world = thread::world();
+    let mut state = world.state();
+    // SAFETY: the caller passes parameters of the size that their header says.
+    let parameters = unsafe { *parameters };
+    let subject = "NdisAllocateNetBufferListPool";
+    if parameters.PoolTag == 0 {
+        state.violation(Rule::PoolTags, subject, "no pool tag");
+    }
+    let header = parameters.Header;
+    let legal = header.Type == sys::NDIS_OBJECT_TYPE_DEFAULT
+        && header.Size == sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1
+        && parameters.fAllocateNetBuffer != 0
+        && parameters.DataSize == 0
+        && parameters.ContextSize.is_multiple_of(16);
+    if !legal {
+        state.violation(
+            Rule::PoolTags,
+            subject,
+            "parameters that NDIS does not take",
+        );
+        return ptr::null_mut();
+    }
+    if !state.may_allocate(subject) {
+        return ptr::null_mut();
+    }
+    let memory = Block::new(16, 16);
+    let pool = memory.start().cast();
+    let address = memory.address();
+    let context_size = parameters.ContextSize;
+    let made = NblPool {
+        context_size,
+        live: 0,
+        memory,
+    };
+    state.pools.insert(address, made);
+    pool
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFreeNetBufferListPool(pool: NDIS_HANDLE) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFreeNetBufferListPool");
+    let world = thread::world();
+    let mut state = world.state();
+    match state.pools.remove(&pool.addr()) {
+        None => state.violation(
+            Rule::PoolTags,
+            "NBL pool",
+            "freed although it does not exist",
+        ),
+        Some(gone) if gone.live > 0 => {
+            let found = format!("freed with {} NBLs of it alive", gone.live);
+            state.violation(Rule::PoolTags, "NBL pool", found);
+        }
+        Some(gone) => drop(gone.memory),
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
+    pool: NDIS_HANDLE,
+    context_size: u16,
+    context_backfill: u16,
+    mdl_chain: *mut MDL,
+    data_offset: u32,
+    data_length: usize,
+) -> *mut NET_BUFFER_LIST {
+    let routine = "NdisAllocateNetBufferAndNetBufferList";
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    if !state.may_allocate(routine) {
+        return ptr::null_mut();
+    }
+    let number = state.next_child;
+    let Some(known_pool) = state.pools.get_mut(&pool.addr()) else {
+        state.violation(Rule::PoolTags, routine, "the pool does not exist");
+        return ptr::null_mut();
+    };
+    if context_size > known_pool.context_size || !context_size.is_multiple_of(16) {
+        state.violation(
+            Rule::PoolTags,
+            routine,
+            "a context that the pool was not made for",
+        );
+        return ptr::null_mut();
+    }
+    known_pool.live += 1;
+    state.next_child += 1;
+    let size = usize::from(context_size) + usize::from(context_backfill);
+    let head = size_of::<sys::NET_BUFFER_LIST_CONTEXT>();
+    let (nbl, net_buffer, context) = (
+        new_nbl(),
+        Block::new(size_of::<NET_BUFFER>(), 16),
+        Block::new(head + size, 16),
+    );
+    let raw = nbl.start().cast::<NET_BUFFER_LIST>();
+    // SAFETY: the blocks are new and as long as the structures.
+    unsafe {
+        let area = context.start().cast::<sys::NET_BUFFER_LIST_CONTEXT>();
+        (*area).Size = size as u16;
+        (*area).Offset = context_backfill;
+        let packet = net_buffer.start().cast::<NET_BUFFER>();
+        (*packet).MdlChain = mdl_chain;
+        (*packet).CurrentMdl = mdl_chain;
+        (*packet).DataOffset = data_offset;
+        (*packet).CurrentMdlOffset = data_offset;
+        (*packet).DataLength = data_length as u32;
+        (*raw).FirstNetBuffer = packet;
+        (*raw).Context = area;
+        (*raw).NdisPoolHandle = pool;
+    }
+    let address = nbl.address();
+    state.nbls.insert(address, nbl);
+    state.pool_parts.insert(address, [net_buffer, context]);
+    state.known.insert(
+        address,
+        Known {
+            owner: Owner::Filter,
+            origin: Origin::Pool(pool.addr()),
+            name: format!("child NBL {number}"),
+        },
+    );
+    raw
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFreeNetBufferList");
+    let world = thread::world();
+    let mut state = world.state();
+    let name = state.name(nbl.addr());
+    match state
+        .known
+        .get(&nbl.addr())
+        .map(|known| (known.owner, known.origin))
+    {
+        Some((Owner::Filter, Origin::Pool(pool))) => {
+            state.known.remove(&nbl.addr());
+            state.pool_parts.remove(&nbl.addr());
+            let block = state.nbls.remove(&nbl.addr());
+            if block.is_some_and(|block| !hidden_part_intact(&block)) {
+                let found = "memory behind the visible NBL was overwritten";
+                state.violation(Rule::OneOwner, name, found);
+            }
+            if let Some(pool) = state.pools.get_mut(&pool) {
+                pool.live -= 1;
+            }
+        }
+        Some((owner, origin)) => {
+            let found = format!("freed although it is {origin:?} and its owner is the {owner:?}");
+            state.violation(Rule::OneOwner, name, found);
+        }
+        None => state.violation(Rule::OneOwner, name, "freed although it does not exist"),
+    }
+}
+
+/// The slots that NdisCopySendNetBufferListInfo copies, as far as a send of this product has them.
+const COPIED: [usize; 10] = [
+    sys::TcpIpChecksumNetBufferListInfo,
+    sys::TcpLargeSendNetBufferListInfo,
+    sys::ClassificationHandleNetBufferListInfo,
+    sys::Ieee8021QNetBufferListInfo,
+    sys::NetBufferListCancelId,
+    sys::MediaSpecificInformation,
+    sys::NetBufferListProtocolId,
+    sys::NetBufferListFilteringInfo,
+    sys::MediaSpecificInformationEx,
+    sys::VirtualSubnetInfo,
+];
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisCopySendNetBufferListInfo(
+    to: *mut NET_BUFFER_LIST,
+    from: *const NET_BUFFER_LIST,
+) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisCopySendNetBufferListInfo");
+    // SAFETY: the caller owns both NBLs.
+    unsafe {
+        for slot in COPIED {
+            (&mut (*to).NetBufferListInfo)[slot] = (&(*from).NetBufferListInfo)[slot];
+        }
+    }
+}
