@@ -12,6 +12,7 @@ use ndis::{
 
 use crate::{
     limits::Limits,
+    settings::Settings,
     statistics::{Counters, Statistics},
 };
 
@@ -33,6 +34,7 @@ pub(crate) struct FilterModule {
     /// completed.
     pub(crate) gate: Gate,
     pub(crate) limits: Limits,
+    pub(crate) settings: Settings,
     pub(crate) children: ChildPool,
     pub(crate) counters: Counters,
 }
@@ -110,6 +112,7 @@ pub(crate) fn attach(handle: ModuleHandle, parameters: &Parameters) -> Result<()
             handle,
             gate: Gate::try_new_closed(TAG_GATE)?,
             limits: Limits::new(&parameters.nic),
+            settings: Settings::read(handle),
             children: ChildPool::try_new(handle, parameters.capacity(), READY_CHILDREN)?,
             counters: Counters::try_new()?,
         },

@@ -15,7 +15,7 @@ const NEWEST_NDIS: u32 = 6 << 16 | 85;
     clippy::arithmetic_side_effects,
     reason = "evaluated by the compiler, where a panic is a failed build"
 )]
-const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
+pub(crate) const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
     let mut wide = [0; N];
     let mut index = 0;
     while index < N {

@@ -34,6 +34,7 @@ mod driver;
 mod limits;
 mod pause;
 mod send;
+mod settings;
 mod split;
 mod statistics;
 

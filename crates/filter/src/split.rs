@@ -1,6 +1,6 @@
 //! From one parent to its children.
 
-use lso::{Headers, IpIdWidth, LargeSend, Limit, LsoVersion, MAX_HEADER, Plan, Refusal, Template};
+use lso::{Headers, LargeSend, Limit, LsoVersion, MAX_HEADER, Plan, Refusal, Template};
 use ndis::{
     AtDispatch, BufferError, Children, IdleChildren, LargeSendInfo, Nbl, NblQueue, NetBuffer,
     Status,
@@ -111,7 +111,7 @@ fn try_split(
         parent,
         packet,
         plan,
-        template: Template::new(front, headers, version_of(info), IpIdWidth::Bits16)?,
+        template: Template::new(front, headers, version_of(info), module.settings.ip_id)?,
         header_length: headers.length(),
         done: info.transmit_complete(payload),
     };

@@ -326,7 +326,7 @@ impl State {
                 "memory behind the visible NBL was overwritten".into(),
             ));
         }
-        sent.check_completion(completed, &mut broken);
+        sent.check_completion(completed, self.id_bits, &mut broken);
         let mdls: Vec<_> = sent
             .buffers
             .iter()
@@ -431,7 +431,12 @@ impl Sent {
     }
 
     /// Whether a completed packet says what it has to say.
-    fn check_completion(&self, completed: Completed, broken: &mut Vec<(Rule, String)>) {
+    fn check_completion(
+        &self,
+        completed: Completed,
+        id_bits: u32,
+        broken: &mut Vec<(Rule, String)>,
+    ) {
         if self.children > 0 {
             let expected = self.child_failures.first().copied().unwrap_or(0);
             if completed.status != expected {
@@ -454,7 +459,7 @@ impl Sent {
                 let found = format!("slot {:?}, expected {expected:?}", completed.large_send);
                 broken.push((Rule::TransmitComplete, found));
             }
-            self.check_wire(completed, broken);
+            self.check_wire(completed, id_bits, broken);
         }
     }
 
@@ -464,11 +469,11 @@ impl Sent {
     }
 
     /// Two stages must put on the wire what one stage would have.
-    fn check_wire(&self, completed: Completed, broken: &mut Vec<(Rule, String)>) {
+    fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<(Rule, String)>) {
         if completed.status != 0 {
             return;
         }
-        match segment(&self.packet.frame, job_of(self.packet.large_send)) {
+        match segment(&self.packet.frame, job_of(self.packet.large_send, id_bits)) {
             Ok(expected) if expected == self.wire => {}
             Ok(expected) => {
                 let at = expected.iter().zip(&self.wire).position(|(a, b)| a != b);
@@ -485,11 +490,11 @@ impl Sent {
 }
 
 /// The NIC's work order for a large send.
-pub(crate) fn job_of(info: LargeSendInfo) -> Job {
+pub(crate) fn job_of(info: LargeSendInfo, id_bits: u32) -> Job {
     Job {
         mss: info.mss() as usize,
         tcp: info.tcp_header_offset() as usize,
         ipv6: info.is_ipv6(),
-        id_bits: 16,
+        id_bits,
     }
 }

@@ -393,9 +393,7 @@ impl State {
         let packets = if info.mss() == 0 {
             vec![frame.to_vec()]
         } else {
-            let mut job = job_of(info);
-            job.id_bits = nic.id_bits;
-            match segment(frame, job) {
+            match segment(frame, job_of(info, nic.id_bits)) {
                 Ok(packets) => packets,
                 Err(why) => return self.violation(Rule::Headers, name, why),
             }

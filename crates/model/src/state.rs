@@ -81,7 +81,11 @@ unsafe impl Send for Driver {}
 
 /// See the module.
 pub(crate) struct State {
+    /// Bits in which the NIC counts the IPv4 identification.
+    pub(crate) id_bits: u32,
     pub(crate) violations: Vec<Violation>,
+    /// Open registry handles, with the parameters that were read through each.
+    pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
     pub(crate) memory: Memory,
     pub(crate) driver: Option<Driver>,
     pub(crate) module: ModuleState,
@@ -123,8 +127,10 @@ pub(crate) struct Rundown {
 }
 
 impl State {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(id_bits: u32) -> Self {
         Self {
+            id_bits,
+            configurations: BTreeMap::new(),
             violations: Vec::new(),
             memory: Memory::default(),
             driver: None,

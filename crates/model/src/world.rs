@@ -37,6 +37,8 @@ pub struct Config {
     pub medium: i32,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
+    /// Integer parameters of the filter module in the registry, by keyword.
+    pub parameters: Vec<(String, u32)>,
 }
 
 impl Default for Config {
@@ -47,11 +49,21 @@ impl Default for Config {
             nic: Nic::default(),
             medium: sys::NdisMedium802_3,
             has_offload: true,
+            parameters: Vec::new(),
         }
     }
 }
 
 impl Config {
+    /// A machine whose NIC counts the IPv4 identification in `bits` bits, and whose filter is set
+    /// to do the same.
+    #[must_use]
+    pub fn counting_ip_id_in(mut self, bits: u32) -> Self {
+        self.nic.id_bits = bits;
+        self.parameters.push(("IpIdBits".into(), bits));
+        self
+    }
+
     /// The default machine with another NIC.
     #[must_use]
     pub fn with_nic(nic: Nic) -> Self {
@@ -115,8 +127,8 @@ impl World {
         let nic = config.nic.clone();
         Arc::new(Self {
             config,
+            state: Mutex::new(State::new(nic.id_bits)),
             nic: Mutex::new(nic),
-            state: Mutex::new(State::new()),
             driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
             context: Mutex::new(Kept(ptr::null_mut())),
             tamper: Mutex::new(None),
@@ -360,6 +372,9 @@ impl World {
             let tag = String::from_utf8_lossy(&letters);
             let found = format!("{} bytes with tag {tag} were never freed", block.size());
             state.violation(Rule::NothingLeft, "pool", found);
+        }
+        for _ in std::mem::take(&mut state.configurations) {
+            state.violation(Rule::NothingLeft, "configuration", "was never closed");
         }
         for _ in std::mem::take(&mut state.rundowns) {
             state.violation(Rule::NothingLeft, "rundown reference", "was never freed");
@@ -623,7 +638,9 @@ impl World {
 
     /// Changes how the NIC behaves.
     pub fn set_nic(&self, change: impl FnOnce(&mut Nic)) {
-        change(&mut lock(&self.nic));
+        let mut nic = lock(&self.nic);
+        change(&mut nic);
+        self.state().id_bits = nic.id_bits;
     }
 
     /// Says which allocations fail from now on. Returns how many were asked for so far.

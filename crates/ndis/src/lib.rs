@@ -28,6 +28,7 @@ pub mod sys;
 
 mod child;
 mod child_pool;
+mod configuration;
 pub mod driver;
 mod filter_module;
 mod mdl;
@@ -41,6 +42,7 @@ mod status;
 
 pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY, IdleChildren};
 pub use child_pool::{ChildPool, Recycler};
+pub use configuration::Configuration;
 pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
 pub use mdl::{BufferError, PayloadCursor};
 pub use nbl::{Nbl, NblChain, NblQueue, NetBuffer};

@@ -321,3 +321,84 @@ pub unsafe extern "efiapi" fn NdisCopySendNetBufferListInfo(
         }
     }
 }
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
+    object: *mut sys::NDIS_CONFIGURATION_OBJECT,
+    configuration: *mut NDIS_HANDLE,
+) -> NDIS_STATUS {
+    let routine = "NdisOpenConfigurationEx";
+    thread::require_irql_at_most(sys::PASSIVE_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    // SAFETY: the caller passes an object of the size that its header says.
+    let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
+    if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || of != MODULE {
+        return sys::NDIS_STATUS_INVALID_PARAMETER;
+    }
+    if !state.may_allocate(routine) {
+        return sys::NDIS_STATUS_RESOURCES;
+    }
+    let memory = Block::new(16, 16);
+    // SAFETY: the caller passes a place for the handle.
+    unsafe { *configuration = memory.start().cast() };
+    let address = memory.address();
+    state.configurations.insert(address, (memory, Vec::new()));
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisReadConfiguration(
+    status: *mut NDIS_STATUS,
+    value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
+    configuration: NDIS_HANDLE,
+    keyword: *mut sys::NDIS_STRING,
+    kind: i32,
+) {
+    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisReadConfiguration");
+    let world = thread::world();
+    let mut state = world.state();
+    // SAFETY: the caller passes a counted string.
+    let keyword = unsafe {
+        let text =
+            std::slice::from_raw_parts((*keyword).Buffer, usize::from((*keyword).Length / 2));
+        String::from_utf16_lossy(text)
+    };
+    let parameters = &world.config.parameters;
+    let found = parameters.iter().find(|(name, _)| *name == keyword);
+    let granted = found.is_some() && state.memory.grant();
+    let open = state.configurations.get_mut(&configuration.addr());
+    // SAFETY: the caller passes places for status and value; the block is as long as a parameter.
+    unsafe {
+        *value = ptr::null_mut();
+        *status = match (found, open) {
+            (Some((_, integer)), Some((_, read)))
+                if granted && kind == sys::NdisParameterInteger =>
+            {
+                let block = Block::new(size_of::<sys::NDIS_CONFIGURATION_PARAMETER>(), 16);
+                let parameter = block.start().cast::<sys::NDIS_CONFIGURATION_PARAMETER>();
+                (*parameter).ParameterType = sys::NdisParameterInteger;
+                (*parameter).ParameterData.IntegerData = *integer;
+                *value = parameter;
+                read.push(block);
+                sys::NDIS_STATUS_SUCCESS
+            }
+            (Some(_), Some(_)) if !granted => sys::NDIS_STATUS_RESOURCES,
+            _ => sys::NDIS_STATUS_FAILURE,
+        };
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisCloseConfiguration(configuration: NDIS_HANDLE) {
+    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisCloseConfiguration");
+    let world = thread::world();
+    let mut state = world.state();
+    if state.configurations.remove(&configuration.addr()).is_none() {
+        state.violation(
+            Rule::Once,
+            "configuration",
+            "closed although it is not open",
+        );
+    }
+}

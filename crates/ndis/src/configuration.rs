@@ -1,0 +1,67 @@
+//! A filter module's parameters in the registry.
+
+use core::ptr;
+
+use crate::{driver::header, filter_module::ModuleHandle, status::Status, sys};
+
+/// The open parameters of one filter module. IRQL PASSIVE_LEVEL throughout.
+pub struct Configuration {
+    handle: sys::NDIS_HANDLE,
+}
+
+impl Configuration {
+    /// Opens the parameters of `module`.
+    ///
+    /// # Errors
+    /// What NDIS answers, for example where there are none.
+    pub fn open(module: ModuleHandle) -> Result<Self, Status> {
+        let mut object = sys::NDIS_CONFIGURATION_OBJECT {
+            Header: header(
+                sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+                sys::NDIS_CONFIGURATION_OBJECT_REVISION_1,
+                sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1,
+            ),
+            NdisHandle: module.raw(),
+            Flags: 0,
+        };
+        let mut handle = ptr::null_mut();
+        // SAFETY: the object names an attached or attaching module and is read during the call.
+        let status = unsafe { sys::NdisOpenConfigurationEx(&raw mut object, &raw mut handle) };
+        Status(status).ok()?;
+        Ok(Self { handle })
+    }
+
+    /// The integer parameter `keyword`; `None` where it is missing or of another type.
+    #[must_use]
+    pub fn integer(&self, keyword: &'static [u16]) -> Option<u32> {
+        let mut keyword = crate::driver::unicode_string(keyword);
+        let mut status = Status::RESOURCES.0;
+        let mut parameter = ptr::null_mut();
+        // SAFETY: the handle is open; all pointers live during the call.
+        unsafe {
+            sys::NdisReadConfiguration(
+                &raw mut status,
+                &raw mut parameter,
+                self.handle,
+                &raw mut keyword,
+                sys::NdisParameterInteger,
+            );
+        }
+        if Status(status) != Status::SUCCESS || parameter.is_null() {
+            return None;
+        }
+        // SAFETY: on success NDIS returned a parameter that lives until the configuration is
+        // closed; its type says which member of the union holds.
+        unsafe {
+            let is_integer = (*parameter).ParameterType == sys::NdisParameterInteger;
+            is_integer.then(|| (*parameter).ParameterData.IntegerData)
+        }
+    }
+}
+
+impl Drop for Configuration {
+    fn drop(&mut self) {
+        // SAFETY: opened in `open`, closed once.
+        unsafe { sys::NdisCloseConfiguration(self.handle) };
+    }
+}
