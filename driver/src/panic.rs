@@ -1,0 +1,39 @@
+//! The end of the road. No input leads here: the crates below deny whatever could panic, and the
+//! image checks look for what is left of it.
+
+use core::panic::PanicInfo;
+
+use ndis::sys;
+
+/// The bug check code of a panic in this driver: `MSLP`. Its parameters are the line, the column,
+/// and the address and length of the file's name.
+const PANIC: u32 = u32::from_be_bytes(*b"MSLP");
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let (line, column, file) = info
+        .location()
+        .map_or((0, 0, ""), |place| (place.line(), place.column(), place.file()));
+    // SAFETY: KeBugCheckEx may be called anywhere and does not return.
+    unsafe {
+        sys::KeBugCheckEx(
+            PANIC,
+            line as usize,
+            column as usize,
+            file.as_ptr().addr(),
+            file.len(),
+        )
+    }
+}
+
+/// Says to the linker that the image uses floating point registers, which LLVM's code for this
+/// target may ask for. The C runtime has it otherwise.
+#[unsafe(no_mangle)]
+pub static _fltused: i32 = 0;
+
+/// The C++ personality that the precompiled `core` names for unwinding. The image is built with
+/// `panic = "abort"`, so nothing unwinds and nothing calls it.
+#[unsafe(no_mangle)]
+pub extern "efiapi" fn __CxxFrameHandler3() -> i32 {
+    0
+}
