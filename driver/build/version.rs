@@ -45,7 +45,10 @@ fn version_info() -> Vec<u8> {
         value.parse().expect("a version part below 65,536")
     };
     let (major, minor, patch) = (number("MAJOR"), number("MINOR"), number("PATCH"));
-    let (high, low) = (u32::from(major) << 16 | u32::from(minor), u32::from(patch) << 16);
+    let (high, low) = (
+        u32::from(major) << 16 | u32::from(minor),
+        u32::from(patch) << 16,
+    );
     let fixed: Vec<u8> = [
         SIGNATURE,
         1 << 16,
@@ -88,7 +91,10 @@ fn strings() -> Vec<u8> {
         text("FileDescription", &package("DESCRIPTION")),
         text("FileVersion", &version),
         text("InternalName", "mslso.sys"),
-        text("LegalCopyright", &format!("Licence: {}", package("LICENSE"))),
+        text(
+            "LegalCopyright",
+            &format!("Licence: {}", package("LICENSE")),
+        ),
         text("OriginalFilename", "mslso.sys"),
         text("ProductName", "mslso"),
         text("ProductVersion", &version),
@@ -116,7 +122,10 @@ fn block(key: &str, value: &[u8], text: bool, children: &[Vec<u8>]) -> Vec<u8> {
 
 /// UTF-16 with a terminating zero.
 fn wide(text: &str) -> Vec<u8> {
-    text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+    text.encode_utf16()
+        .chain([0])
+        .flat_map(u16::to_le_bytes)
+        .collect()
 }
 
 fn pad(bytes: &mut Vec<u8>) {

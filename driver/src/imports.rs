@@ -57,7 +57,7 @@ unsafe extern "system" {
     fn KeLowerIrql();
 }
 
-/// The Arm64 kernel has KeLowerIrql under its older name only.
+// The Arm64 kernel has KeLowerIrql under its older name only.
 #[cfg(target_arch = "aarch64")]
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {

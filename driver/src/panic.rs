@@ -11,9 +11,9 @@ const PANIC: u32 = u32::from_be_bytes(*b"MSLP");
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let (line, column, file) = info
-        .location()
-        .map_or((0, 0, ""), |place| (place.line(), place.column(), place.file()));
+    let (line, column, file) = info.location().map_or((0, 0, ""), |place| {
+        (place.line(), place.column(), place.file())
+    });
     // SAFETY: KeBugCheckEx may be called anywhere and does not return.
     unsafe {
         sys::KeBugCheckEx(

@@ -196,6 +196,22 @@ pub unsafe extern "efiapi" fn IoGetDriverObjectExtension(
         .map_or(ptr::null_mut(), |block| block.start().cast())
 }
 
+/// The machine stops here, and so does the process: no rule of the model lets a driver go on.
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeBugCheckEx(
+    code: u32,
+    first: usize,
+    second: usize,
+    third: usize,
+    fourth: usize,
+) -> ! {
+    eprintln!(
+        "the driver stopped the machine: bug check {code:#x} ({first:#x}, {second:#x}, {third:#x}, \
+         {fourth:#x})"
+    );
+    std::process::abort();
+}
+
 type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
 
 #[unsafe(no_mangle)]
@@ -322,4 +338,28 @@ pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(referenc
             "reinitialised before it is down",
         ),
     }
+}
+
+super::exports! {
+    ExAllocatePool2
+    ExFreePoolWithTag
+    IoBuildPartialMdl
+    MmBuildMdlForNonPagedPool
+    MmMapLockedPagesSpecifyCache
+    MmUnmapLockedPages
+    KeGetCurrentIrql
+    KfRaiseIrql
+    KeLowerIrql
+    KeGetCurrentProcessorNumberEx
+    KeQueryMaximumProcessorCountEx
+    KeQueryActiveProcessorCountEx
+    KeBugCheckEx
+    IoAllocateDriverObjectExtension
+    IoGetDriverObjectExtension
+    ExAllocateCacheAwareRundownProtection
+    ExFreeCacheAwareRundownProtection
+    ExAcquireRundownProtectionCacheAwareEx
+    ExReleaseRundownProtectionCacheAwareEx
+    ExWaitForRundownProtectionReleaseCacheAware
+    ExReInitializeRundownProtectionCacheAware
 }

@@ -8,4 +8,34 @@
 )]
 
 pub mod kernel;
+pub mod memory;
 pub mod ndis;
+
+/// The address of a routine.
+struct Export(*const ());
+
+// SAFETY: the address of code, which every thread may call.
+unsafe impl Sync for Export {}
+
+/// Lists a module's routines under their names.
+macro_rules! exports {
+    ($($name:ident)*) => {
+        pub(super) static EXPORTS: &[(&str, super::Export)] =
+            &[$((stringify!($name), super::Export($name as *const ()))),*];
+    };
+}
+use exports;
+
+/// The address of routine `name` of `module`, as an image's import table names them; `None` where
+/// the model has no such routine.
+#[must_use]
+pub fn find(module: &str, name: &str) -> Option<*const ()> {
+    let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
+        "ndis.sys" => &[ndis::EXPORTS],
+        "ntoskrnl.exe" => &[kernel::EXPORTS, memory::EXPORTS],
+        _ => return None,
+    };
+    let mut all = tables.iter().copied().flatten();
+    all.find(|(export, _)| *export == name)
+        .map(|(_, address)| address.0)
+}

@@ -402,3 +402,20 @@ pub unsafe extern "efiapi" fn NdisCloseConfiguration(configuration: NDIS_HANDLE)
         );
     }
 }
+
+super::exports! {
+    NdisGetVersion
+    NdisFRegisterFilterDriver
+    NdisFDeregisterFilterDriver
+    NdisFSetAttributes
+    NdisFSendNetBufferLists
+    NdisFSendNetBufferListsComplete
+    NdisAllocateNetBufferListPool
+    NdisFreeNetBufferListPool
+    NdisAllocateNetBufferAndNetBufferList
+    NdisFreeNetBufferList
+    NdisCopySendNetBufferListInfo
+    NdisOpenConfigurationEx
+    NdisReadConfiguration
+    NdisCloseConfiguration
+}

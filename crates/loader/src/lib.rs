@@ -1,0 +1,136 @@
+//! Loads the finished `mslso.sys` into this process, as the Windows loader does into the kernel.
+//!
+//! [`Image::load`] reads the file with the crate `object`, maps it with its sections' protections,
+//! applies its relocations, and binds its imports to the model's routines of the same names. What
+//! comes out is the entry point, to be given to a model like that of the filter linked natively:
+//! the very file that is installed runs in the tests.
+//!
+//! The driver's code is for x86-64 and is run as it is, so the host must be x86-64.
+#![expect(unsafe_code, reason = "maps an image and calls into it")]
+
+mod error;
+mod parts;
+
+use std::{fs, path::Path};
+
+use ndis::sys::DRIVER_INITIALIZE;
+use object::pe;
+use region::{Allocation, Protection};
+
+pub use error::{Fault, LoadError};
+use parts::Parts;
+
+/// An image in this process. The code of a driver goes with it: it must outlive the model.
+pub struct Image {
+    memory: Allocation,
+    entry: usize,
+}
+
+impl Image {
+    /// Loads the image in the file at `path`.
+    ///
+    /// # Errors
+    /// What is wrong with the file, the image, or this machine.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let path = path.as_ref();
+        fs::read(path)
+            .map_err(Fault::Read)
+            .and_then(|file| Self::from_bytes(&file))
+            .map_err(|fault| LoadError::new(path, fault))
+    }
+
+    /// Loads the image in `file`.
+    ///
+    /// # Errors
+    /// What is wrong with the image or this machine.
+    pub fn from_bytes(file: &[u8]) -> Result<Self, Fault> {
+        if !cfg!(target_arch = "x86_64") {
+            return Err(Fault::Host);
+        }
+        let parts = Parts::of(file)?;
+        let memory = region::alloc(parts.size, Protection::READ_WRITE).map_err(Fault::Map)?;
+        let mut image = Self {
+            memory,
+            entry: parts.entry,
+        };
+        image.copy_sections(&parts);
+        image.relocate(&parts)?;
+        image.bind(&parts)?;
+        image.protect(&parts)?;
+        Ok(image)
+    }
+
+    /// The driver's entry point, to be called while this image lives.
+    #[must_use]
+    pub fn entry(&self) -> DRIVER_INITIALIZE {
+        let address = self.memory.as_ptr::<u8>().wrapping_add(self.entry);
+        // SAFETY: `Parts::of` found the entry point within an executable section; a driver's
+        // image has a DriverEntry there. The convention is that of x64 Windows.
+        unsafe { std::mem::transmute::<*const u8, DRIVER_INITIALIZE>(address) }
+    }
+
+    /// The image's memory while nothing of it runs yet.
+    fn bytes(&mut self) -> &mut [u8] {
+        let (start, length) = (self.memory.as_mut_ptr::<u8>(), self.memory.len());
+        // SAFETY: the allocation is readable and writable until `protect`, zeroed, and ours alone.
+        unsafe { std::slice::from_raw_parts_mut(start, length) }
+    }
+
+    fn copy_sections(&mut self, parts: &Parts<'_>) {
+        let memory = self.bytes();
+        memory[..parts.headers.len()].copy_from_slice(parts.headers);
+        for section in &parts.sections {
+            let to = &mut memory[section.start..section.start + section.data.len()];
+            to.copy_from_slice(section.data);
+        }
+    }
+
+    fn relocate(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
+        let base = self.memory.as_ptr::<u8>() as u64;
+        let delta = base.wrapping_sub(parts.preferred_base);
+        for at in parts.relocations()? {
+            let place = self
+                .bytes()
+                .get_mut(at..at + 8)
+                .ok_or(Fault::Relocation(at))?;
+            let value = u64::from_le_bytes(place.try_into().expect("eight bytes"));
+            place.copy_from_slice(&value.wrapping_add(delta).to_le_bytes());
+        }
+        Ok(())
+    }
+
+    fn bind(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
+        for import in parts.imports()? {
+            let address = model::exports::find(&import.module, &import.name)
+                .ok_or(Fault::NoSuchImport(import.module, import.name))?;
+            let place = import.slot..import.slot + 8;
+            let place = self.bytes().get_mut(place).ok_or(Fault::Imports)?;
+            place.copy_from_slice(&(address as u64).to_le_bytes());
+        }
+        Ok(())
+    }
+
+    fn protect(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
+        let start = self.memory.as_ptr::<u8>();
+        // SAFETY: all ranges lie within the allocation, and nothing of the image runs yet.
+        unsafe {
+            region::protect(start, self.memory.len(), Protection::READ).map_err(Fault::Map)?;
+            for section in &parts.sections {
+                let first = start.add(section.start);
+                region::protect(first, section.size, protection(section.characteristics))
+                    .map_err(Fault::Map)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn protection(characteristics: u32) -> Protection {
+    let has = |flag: pe::SectionFlags| characteristics & flag.0 != 0;
+    match (has(pe::IMAGE_SCN_MEM_WRITE), has(pe::IMAGE_SCN_MEM_EXECUTE)) {
+        (false, false) => Protection::READ,
+        (false, true) => Protection::READ_EXECUTE,
+        (true, false) => Protection::READ_WRITE,
+        (true, true) => Protection::READ_WRITE_EXECUTE,
+    }
+}

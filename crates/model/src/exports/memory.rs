@@ -1,0 +1,48 @@
+//! The C library's memory routines, as `ntoskrnl.exe` exports them. They go by their names only to
+//! an image that asks for them: this process has its own.
+
+use std::{ffi::c_void, ptr};
+
+unsafe extern "efiapi" fn memcpy(
+    to: *mut c_void,
+    from: *const c_void,
+    length: usize,
+) -> *mut c_void {
+    // SAFETY: the caller passes `length` bytes each, apart from each other.
+    unsafe { ptr::copy_nonoverlapping(from.cast::<u8>(), to.cast::<u8>(), length) };
+    to
+}
+
+unsafe extern "efiapi" fn memmove(
+    to: *mut c_void,
+    from: *const c_void,
+    length: usize,
+) -> *mut c_void {
+    // SAFETY: the caller passes `length` bytes each.
+    unsafe { ptr::copy(from.cast::<u8>(), to.cast::<u8>(), length) };
+    to
+}
+
+unsafe extern "efiapi" fn memset(to: *mut c_void, value: i32, length: usize) -> *mut c_void {
+    // SAFETY: the caller passes `length` bytes.
+    unsafe { ptr::write_bytes(to.cast::<u8>(), value as u8, length) };
+    to
+}
+
+unsafe extern "efiapi" fn memcmp(left: *const c_void, right: *const c_void, length: usize) -> i32 {
+    // SAFETY: the caller passes `length` bytes each.
+    let (left, right) = unsafe {
+        (
+            std::slice::from_raw_parts(left.cast::<u8>(), length),
+            std::slice::from_raw_parts(right.cast::<u8>(), length),
+        )
+    };
+    left.cmp(right) as i32
+}
+
+super::exports! {
+    memcpy
+    memmove
+    memset
+    memcmp
+}
