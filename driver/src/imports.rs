@@ -1,8 +1,8 @@
 //! The image's import table: every routine of another module that the driver calls.
 //!
 //! `ndis::sys` declares these routines with their signatures and without a library; here each gets
-//! the library that exports it. What is missing here fails to link; what is here and not used is
-//! left out of the image. The image checks hold the finished table against this list.
+//! the library that exports it. What is missing here fails to link, and the image checks hold the
+//! finished table against this list, so that it is complete and has nothing too much.
 
 #![expect(dead_code, reason = "named for the linker, not called from here")]
 
@@ -37,7 +37,6 @@ unsafe extern "system" {
     fn IoAllocateDriverObjectExtension();
     fn IoBuildPartialMdl();
     fn IoGetDriverObjectExtension();
-    fn KeBugCheckEx();
     fn KeGetCurrentProcessorNumberEx();
     fn KeQueryActiveProcessorCountEx();
     fn KeQueryMaximumProcessorCountEx();
@@ -45,9 +44,7 @@ unsafe extern "system" {
     fn MmBuildMdlForNonPagedPool();
     fn MmMapLockedPagesSpecifyCache();
     fn MmUnmapLockedPages();
-    fn memcmp();
     fn memcpy();
-    fn memmove();
     fn memset();
 }
 
@@ -62,4 +59,11 @@ unsafe extern "system" {
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
     fn KfLowerIrql();
+}
+
+// Called by the panic handler alone. The image must not import it: the linker keeps the handler
+// only where something in the driver can panic, and the image checks see to it that nothing can.
+#[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
+unsafe extern "system" {
+    fn KeBugCheckEx();
 }

@@ -20,3 +20,5 @@ mod imports;
 mod load_config;
 #[cfg(windows)]
 mod panic;
+#[cfg(windows)]
+mod runtime;

@@ -25,15 +25,3 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         )
     }
 }
-
-/// Says to the linker that the image uses floating point registers, which LLVM's code for this
-/// target may ask for. The C runtime has it otherwise.
-#[unsafe(no_mangle)]
-pub static _fltused: i32 = 0;
-
-/// The C++ personality that the precompiled `core` names for unwinding. The image is built with
-/// `panic = "abort"`, so nothing unwinds and nothing calls it.
-#[unsafe(no_mangle)]
-pub extern "efiapi" fn __CxxFrameHandler3() -> i32 {
-    0
-}
