@@ -22,3 +22,5 @@ mod load_config;
 mod panic;
 #[cfg(windows)]
 mod runtime;
+#[cfg(all(windows, feature = "wdk"))]
+mod wdk;

@@ -187,7 +187,6 @@ constants! {
         POOL_FLAG_PAGED = 0x0100;
     }
     i32 {
-        NonPagedPool = 0;
         PagedPool = 1;
         NonPagedPoolNx = 512;
         NonPagedPoolNxCacheAligned = 516;
