@@ -1,18 +1,35 @@
 //! The lab: where large sends come from, and who judges what became of them.
 //!
-//! Nothing here touches NDIS. The lab brings packets to the filter and takes
-//! what the filter and the NIC made of them:
+//! It runs the driver's own filter code on any machine, between a model of
+//! NDIS that checks every rule and a model NIC that segments. The way of a
+//! large send through it:
 //!
-//! 1. [`capture`] reads large sends from capture files (or [`synth`] builds
-//!    them), each with its MSS beside it, as the OOB of an NBL would carry it;
-//! 2. the program splits them with the filter's code;
-//! 3. [`mod@reference`] says, on its own, what the wire must then carry: the same
-//!    large send cut in one stage straight to MSS. Both must agree byte for
-//!    byte.
+//! 1. [`capture`] reads it from a capture file with its MSS beside it, as the
+//!    OOB of an NBL would carry it, or [`synth`] builds it;
+//! 2. [`ingest`] says whether the packet is a large send, and brings it to the
+//!    shape in which LSO hands one down;
+//! 3. [`machine`] sends it through the filter and takes what the NIC was given
+//!    and what left on the wire;
+//! 4. [`mod@reference`] says, on its own, what the wire must then carry: the
+//!    same large send cut in one stage straight to MSS. [`judge`] compares
+//!    byte for byte;
+//! 5. [`mod@bench`] writes both to capture files and counts, [`report`] tells.
+//!
+//! Around this are the two jobs of the program: [`demo`], which needs nothing,
+//! and [`split`], which takes a capture file. [`cli`] is their command line.
 //!
 //! [`mod@reference`] must never depend on the crate `lso`: an error the two shared
 //! would be invisible.
 
+pub mod bench;
 pub mod capture;
+pub mod cli;
+pub mod demo;
+pub mod failure;
+pub mod ingest;
+pub mod judge;
+pub mod machine;
 pub mod reference;
+pub mod report;
+pub mod split;
 pub mod synth;

@@ -1,0 +1,258 @@
+//! What both jobs have in common: packets go through the machine one at a
+//! time, and what comes of each is written, judged, counted and forgotten.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use filter::Statistics;
+use lso::{IpVersion, LsoVersion};
+use serde::Serialize;
+
+use crate::capture::{CaptureError, CaptureWriter, Captured};
+use crate::failure::Failure;
+use crate::ingest::LargeSend;
+use crate::judge::{Verdict, judge};
+use crate::machine::{Machine, Sent, Setup, Unsent};
+
+/// The numbers of a whole run, as `--json` prints them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Large sends that went out, whether or not they had to be split.
+    pub parents: u64,
+    /// What the NIC was given for them.
+    pub children: u64,
+    /// Packets that left on the wire, those that passed unchanged included.
+    pub wire_packets: u64,
+    /// Most bytes of TCP payload in one of the children.
+    pub largest_child_payload: u64,
+    /// Packets that did not go out, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// What was wrong: differences on the wire, and rules broken.
+    pub violations: u64,
+    /// Packets that passed unchanged.
+    #[serde(skip)]
+    pub passed: u64,
+    /// Bytes of TCP payload in the parents.
+    #[serde(skip)]
+    pub bytes: u64,
+}
+
+impl Totals {
+    /// Packets that did not go out.
+    #[must_use]
+    pub fn refused_in_all(&self) -> u64 {
+        self.refused.values().sum()
+    }
+}
+
+/// One large send and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Where it came from.
+    pub source: String,
+    /// Its network protocol.
+    pub ip: IpVersion,
+    /// The version of the offload.
+    pub lso: LsoVersion,
+    /// Bytes of TCP payload.
+    pub payload: u32,
+    /// Its MSS in bytes of TCP payload.
+    pub mss: u32,
+    /// Bytes of TCP payload in each of its children.
+    pub children: Vec<usize>,
+    /// How many packets left on the wire.
+    pub wire: usize,
+    /// Whether all this is right.
+    pub verdict: Verdict,
+}
+
+/// The two capture files that a run writes.
+pub struct Outputs {
+    children: CaptureWriter,
+    wire: CaptureWriter,
+}
+
+impl Outputs {
+    /// Creates or empties both.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be created.
+    pub fn create(children: &Path, wire: &Path) -> Result<Self, CaptureError> {
+        Ok(Self {
+            children: CaptureWriter::create(children)?,
+            wire: CaptureWriter::create(wire)?,
+        })
+    }
+
+    /// Writes what the NIC was given, each with the MSS it has beside it, and
+    /// what left on the wire.
+    fn write(&mut self, sent: &Sent, mss: Option<u32>, time: Duration) -> Result<(), CaptureError> {
+        let comment = mss.map(|mss| format!("mss={mss}"));
+        for child in &sent.children {
+            self.children
+                .packet(&child.frame, time, comment.as_deref())?;
+        }
+        for packet in &sent.wire {
+            self.wire.packet(packet, time, None)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), CaptureError> {
+        self.children.finish()?;
+        self.wire.finish()
+    }
+}
+
+/// A machine with its outputs and its numbers.
+pub struct Bench {
+    machine: Machine,
+    outputs: Outputs,
+    ip_id_bits: u32,
+    totals: Totals,
+    strict: bool,
+}
+
+/// The end of a run.
+pub struct End {
+    /// Its numbers.
+    pub totals: Totals,
+    /// What the filter itself counted.
+    pub statistics: Statistics,
+    /// Rules that were broken while the driver stopped.
+    pub broken: Vec<String>,
+}
+
+impl End {
+    /// Whether nothing is wrong. Refused packets are not.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.totals.violations == 0
+    }
+}
+
+impl Bench {
+    /// Starts the driver on a machine made by `setup`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Driver`].
+    pub fn start(setup: Setup, outputs: Outputs) -> Result<Self, Failure> {
+        Ok(Self {
+            machine: Machine::start(setup).map_err(Failure::Driver)?,
+            outputs,
+            ip_id_bits: setup.ip_id_bits,
+            totals: Totals::default(),
+            strict: false,
+        })
+    }
+
+    /// Sends a large send.
+    ///
+    /// # Errors
+    ///
+    /// An output cannot be written.
+    pub fn large_send(
+        &mut self,
+        source: String,
+        send: &LargeSend,
+        time: Duration,
+    ) -> Result<Row, Failure> {
+        let sent = self.machine.send(send);
+        self.outputs.write(&sent, Some(send.mss), time)?;
+        let row = Row {
+            source,
+            ip: send.ip,
+            lso: send.lso,
+            payload: send.payload,
+            mss: send.mss,
+            children: sent.children.iter().map(|child| child.payload).collect(),
+            wire: sent.wire.len(),
+            verdict: judge(send, &sent, self.ip_id_bits),
+        };
+        self.count(&row, sent.unsent);
+        Ok(row)
+    }
+
+    /// Makes refusals, which are no fault otherwise, count as one: for packets
+    /// that are all made to go out.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    fn count(&mut self, row: &Row, unsent: Option<Unsent>) {
+        let totals = &mut self.totals;
+        totals.children += row.children.len() as u64;
+        totals.wire_packets += row.wire as u64;
+        let largest = row.children.iter().copied().max().unwrap_or(0) as u64;
+        totals.largest_child_payload = totals.largest_child_payload.max(largest);
+        match unsent {
+            Some(why) => self.refuse(why),
+            None => {
+                totals.parents += 1;
+                totals.bytes += u64::from(row.payload);
+            }
+        }
+        if let Verdict::Wrong(lines) = &row.verdict {
+            self.totals.violations += lines.len() as u64;
+        }
+    }
+
+    /// Sends a packet that is to pass unchanged. Returns what went wrong, in
+    /// one line each.
+    ///
+    /// # Errors
+    ///
+    /// An output cannot be written.
+    pub fn pass(&mut self, packet: &Captured) -> Result<Vec<String>, Failure> {
+        let sent = self.machine.pass(packet.bytes.clone());
+        self.outputs.write(&sent, packet.mss, packet.timestamp)?;
+        self.totals.wire_packets += sent.wire.len() as u64;
+        self.totals.passed += 1;
+        let mut wrong: Vec<_> = sent.broken.iter().map(ToString::to_string).collect();
+        if let Some(why) = sent.unsent {
+            wrong.push(format!("it was to pass unchanged: {why}"));
+        } else if sent.wire != [&packet.bytes[..]]
+            || sent.children.len() != 1
+            || sent.children[0].frame != packet.bytes
+        {
+            wrong.push("it was to pass unchanged, and did not".to_owned());
+        }
+        self.totals.violations += wrong.len() as u64;
+        Ok(wrong)
+    }
+
+    /// Counts a packet that does not go out. That is a fault where the packet
+    /// is not the reason.
+    pub fn refuse(&mut self, why: Unsent) {
+        *self.totals.refused.entry(why.name()).or_default() += 1;
+        if self.strict || !why.is_refusal() {
+            self.totals.violations += 1;
+        }
+    }
+
+    /// Stops the driver and finishes the files.
+    ///
+    /// # Errors
+    ///
+    /// An output cannot be written.
+    pub fn finish(mut self) -> Result<End, Failure> {
+        let statistics = self.machine.statistics();
+        let broken: Vec<_> = self
+            .machine
+            .stop()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        self.outputs.finish()?;
+        self.totals.violations += broken.len() as u64;
+        Ok(End {
+            totals: self.totals,
+            statistics,
+            broken,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! What can be wrong with a capture file, in words for whoever brought it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pcap_file::DataLink;
+use pcap_file::pcapng::PcapNgWriteError;
+
+/// What is wrong with a capture file. Offsets are bytes from its start, lengths
+/// are bytes of frame, packets count from 1 as in the usual viewers.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
+pub enum Fault {
+    Open(io::Error),
+    NotACapture,
+    Truncated {
+        offset: usize,
+    },
+    Corrupt {
+        offset: usize,
+        reason: String,
+    },
+    Obsolete {
+        offset: usize,
+    },
+    NotEthernet {
+        packet: usize,
+        link_type: DataLink,
+    },
+    Snapped {
+        packet: usize,
+        captured: usize,
+        original: usize,
+    },
+    BadMss {
+        packet: usize,
+        comment: String,
+    },
+    Write(io::Error),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(e) => write!(f, "cannot be read ({e}); check its name and permissions"),
+            Self::NotACapture => f.write_str("is no capture file; save the capture as pcapng"),
+            Self::Truncated { offset } => write!(
+                f,
+                "ends within the block at byte {offset}; copy the whole file again, or capture again"
+            ),
+            Self::Corrupt { offset, reason } => write!(
+                f,
+                "is damaged at byte {offset} ({reason}); copy the file again, or capture again"
+            ),
+            Self::Obsolete { offset } => write!(
+                f,
+                "has an obsolete Packet Block at byte {offset}; save the capture as pcapng again"
+            ),
+            Self::NotEthernet { packet, link_type } => write!(
+                f,
+                "packet {packet} has link type {} ({link_type:?}), not Ethernet (1); capture on an Ethernet interface",
+                u32::from(*link_type)
+            ),
+            Self::Snapped {
+                packet,
+                captured,
+                original,
+            } => write!(
+                f,
+                "packet {packet} holds only {captured} of its {original} bytes; capture again without a snap length"
+            ),
+            Self::BadMss { packet, comment } => write!(
+                f,
+                "packet {packet} has the comment {comment:?}; write mss=N with N in bytes of TCP payload"
+            ),
+            Self::Write(e) => write!(
+                f,
+                "cannot be written ({e}); check the folder and its free space"
+            ),
+        }
+    }
+}
+
+/// A [`Fault`] and the file it is in. Its text is one line, and says what to
+/// do next.
+#[derive(Debug)]
+pub struct CaptureError {
+    /// The file that was to be read or written.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+impl CaptureError {
+    pub(super) fn new(path: &Path, fault: impl Into<Fault>) -> Self {
+        Self {
+            path: path.to_owned(),
+            fault: fault.into(),
+        }
+    }
+}
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.fault)
+    }
+}
+
+impl Error for CaptureError {}
+
+impl From<PcapNgWriteError> for Fault {
+    fn from(error: PcapNgWriteError) -> Self {
+        Self::Write(match error {
+            PcapNgWriteError::Io(e) => e,
+            other => io::Error::new(io::ErrorKind::InvalidInput, other),
+        })
+    }
+}

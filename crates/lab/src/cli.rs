@@ -1,0 +1,142 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lso::LsoVersion;
+
+/// What the program is asked to do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mslso-lab",
+    version,
+    args_conflicts_with_subcommands = true,
+    about = "Runs the mslso filter between a model of NDIS and a model NIC, and judges the wire",
+    long_about = "Runs the mslso filter, the driver's own code, between a model of NDIS that checks \
+        its rules and a model NIC that segments.\n\n\
+        Without a command it sends large sends of 62 KB to 1 MiB through the filter, from captures \
+        and made to order, shows what became of each, and compares the wire byte for byte with \
+        segmentation in a single stage. It needs no arguments, no files and no privileges.",
+    after_help = EXIT_CODES
+)]
+pub struct Cli {
+    /// A job other than the main one.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The main job's options.
+    #[command(flatten)]
+    pub demo: DemoArgs,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all is right; packets that were refused are reported and part of that
+  1  the wire differs from a single stage's, a rule was broken, or the driver failed
+  2  the input cannot be used, an output not be written, or the command line is wrong";
+
+const SPLIT: &str = "\
+Split the large sends of a capture file.
+
+A packet's MSS is its packet comment `mss=N`, or else --mss. A packet with an MSS and more TCP \
+payload than that is a large send: the filter splits it for the NIC. A packet without an MSS, or \
+within it, passes unchanged. A packet that has an MSS and cannot be parsed or split is refused: it \
+is in neither output, and is reported with its number and the reason.
+
+Captures of Linux are understood: an IPv6 jumbo option is taken out, and IP length and TCP checksum \
+are brought to what LSO asks for. The length of a packet is that of its frame.
+
+--json prints one object, with
+  parents                large sends that went out, split or as they were
+  children               large sends that the NIC was given for them
+  wire_packets           packets on the wire, those that passed unchanged included
+  largest_child_payload  in bytes
+  refused                packets that did not go out, counted by reason
+  violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule";
+
+/// The jobs other than the main one.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Split the large sends of a capture file
+    #[command(long_about = SPLIT, after_help = EXIT_CODES)]
+    Split(SplitArgs),
+}
+
+/// Options of the main job.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Folder for children.pcapng and wire.pcapng; it is made where there is none
+    #[arg(long, value_name = "DIR", default_value = "mslso-lab-out")]
+    pub out: PathBuf,
+}
+
+/// Options of `split`.
+#[derive(Args, Debug)]
+pub struct SplitArgs {
+    /// Capture to read: pcapng or pcap, Ethernet, whole packets
+    #[arg(value_name = "IN.pcapng")]
+    pub input: PathBuf,
+    /// Capture to write: what the NIC was given, in order
+    #[arg(long, value_name = "C.pcapng")]
+    pub children: PathBuf,
+    /// Capture to write: what leaves the wire after the NIC's second stage
+    #[arg(long, value_name = "W.pcapng")]
+    pub wire: PathBuf,
+    /// MSS of packets without a comment mss=N, in bytes of TCP payload
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    pub mss: Option<u32>,
+    /// Largest large send that the NIC takes, in bytes of TCP payload; 0 for a NIC that takes none
+    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
+        value_parser = clap::value_parser!(u32).range(0..=MOST_NIC_MAX))]
+    pub nic_max: u32,
+    /// Least wire packets that a large send must make for the NIC to take it
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub min_segments: u32,
+    /// Version of the offload by which the large sends are sent
+    #[arg(
+        long,
+        value_name = "v1|v2",
+        default_value = "v2",
+        hide_possible_values = true
+    )]
+    pub lso: Lso,
+    /// Bits in which the IPv4 identification counts
+    #[arg(long, value_name = "15|16", default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(15..=16))]
+    pub ipid_bits: u32,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The largest --nic-max: 16 MiB, far beyond any NIC.
+const MOST_NIC_MAX: i64 = 16 << 20;
+
+/// Versions of large send offload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lso {
+    /// IPv4 only, up to 64 KiB, true IP length
+    V1,
+    /// IPv4 and IPv6, IP length 0
+    V2,
+}
+
+impl From<Lso> for LsoVersion {
+    fn from(version: Lso) -> Self {
+        match version {
+            Lso::V1 => Self::V1,
+            Lso::V2 => Self::V2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

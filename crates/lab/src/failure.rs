@@ -1,0 +1,69 @@
+//! Why the program ends without a verdict.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::{io, process::ExitCode};
+
+use crate::capture::CaptureError;
+
+/// The exit codes of the program.
+pub mod exit {
+    /// All is right. Packets that were refused, and reported, are part of that.
+    pub const GOOD: u8 = 0;
+    /// The wire differs, a rule was broken, or the driver failed.
+    pub const BAD: u8 = 1;
+    /// The input cannot be used, an output not be written, or the command line
+    /// is wrong.
+    pub const UNUSABLE: u8 = 2;
+}
+
+/// Why the program ends without a verdict. Its text is one line.
+#[derive(Debug)]
+pub enum Failure {
+    /// A capture file cannot be read or written.
+    Capture(CaptureError),
+    /// An output would overwrite the input or the other output.
+    SameFile(PathBuf),
+    /// The folder for the outputs cannot be made.
+    Folder(PathBuf, io::Error),
+    /// The driver does not start; its status.
+    Driver(i32),
+}
+
+impl Failure {
+    /// The exit code that says so.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Driver(_) => exit::BAD,
+            _ => exit::UNUSABLE,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capture(error) => error.fmt(f),
+            Self::SameFile(path) => write!(
+                f,
+                "{}: is named twice; name another file for each output",
+                path.display()
+            ),
+            Self::Folder(path, error) => write!(
+                f,
+                "{}: no folder can be made there ({error}); name another with --out",
+                path.display()
+            ),
+            Self::Driver(status) => write!(f, "the driver does not start: status {status:#010x}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<CaptureError> for Failure {
+    fn from(error: CaptureError) -> Self {
+        Self::Capture(error)
+    }
+}

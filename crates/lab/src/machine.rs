@@ -1,0 +1,254 @@
+//! A machine with the filter between a layer above and a NIC.
+#![expect(unsafe_code, reason = "names the driver's entry point and context")]
+
+use std::fmt;
+use std::sync::Arc;
+
+use filter::Statistics;
+use lso::{LsoVersion, Refusal};
+use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
+use ndis::sys;
+
+use crate::ingest::LargeSend;
+
+/// The NIC and what the driver is told about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Bytes of TCP payload in the largest large send that the NIC takes.
+    pub nic_max: u32,
+    /// The least wire packets that a large send makes.
+    pub min_segments: u32,
+    /// Bits in which the NIC counts the IPv4 identification, as the filter's
+    /// setting says: 15 or 16.
+    pub ip_id_bits: u32,
+}
+
+/// A model machine on which the driver runs.
+pub struct Machine {
+    world: Arc<World>,
+    /// Rules broken so far that were already handed out.
+    told: usize,
+}
+
+/// What became of one packet.
+pub struct Sent {
+    /// What the NIC was given for it, in order.
+    pub children: Vec<Child>,
+    /// What left on the wire, in order.
+    pub wire: Vec<Vec<u8>>,
+    /// Why it did not go out, where it did not.
+    pub unsent: Option<Unsent>,
+    /// Rules that were broken meanwhile.
+    pub broken: Vec<Violation>,
+}
+
+/// Why a packet did not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// It is refused for what it is, or for what the NIC takes.
+    Refused(Refusal),
+    /// The filter had no children or no mapping for it.
+    LowMemory,
+    /// The filter was paused.
+    Paused,
+    /// It came back with this status, and the filter counted no reason.
+    Failed(i32),
+    /// It never came back.
+    Lost,
+}
+
+impl Unsent {
+    /// A short identifier in kebab case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused(reason) => reason.name(),
+            Self::LowMemory => "low-memory",
+            Self::Paused => "paused",
+            Self::Failed(_) => "failed",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// Whether the packet is at fault, rather than the filter.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => reason.fmt(f),
+            Self::LowMemory => f.write_str("the filter had no memory for its parts"),
+            Self::Paused => f.write_str("the filter was paused"),
+            Self::Failed(status) => write!(f, "it came back with the status {status:#010x}"),
+            Self::Lost => f.write_str("it was never completed"),
+        }
+    }
+}
+
+/// Loads, attaches and restarts the driver.
+fn start_driver(world: &Arc<World>) -> Result<(), i32> {
+    // SAFETY: this is the filter's own entry point.
+    unsafe { world.start(filter::driver_entry) }
+}
+
+impl Machine {
+    /// A machine with the driver running.
+    ///
+    /// # Errors
+    ///
+    /// The driver's status, where it does not start.
+    pub fn start(setup: Setup) -> Result<Self, i32> {
+        let nic = Nic::new(setup.nic_max, setup.min_segments);
+        let config = Config::with_nic(nic).counting_ip_id_in(setup.ip_id_bits);
+        let world = World::new(config);
+        start_driver(&world)?;
+        Ok(Self { world, told: 0 })
+    }
+
+    /// Sends a large send and waits for it.
+    pub fn send(&mut self, send: &LargeSend) -> Sent {
+        let frame = send.frame.clone();
+        let packet = match send.lso {
+            LsoVersion::V1 => Packet::large_send_v1(frame, send.mss),
+            LsoVersion::V2 => Packet::large_send(frame, send.mss),
+        };
+        self.carry(packet.in_buffers(send.buffer))
+    }
+
+    /// Sends a packet that is no large send and waits for it.
+    pub fn pass(&mut self, frame: Vec<u8>) -> Sent {
+        self.carry(Packet::new(frame))
+    }
+
+    fn carry(&mut self, packet: Packet) -> Sent {
+        let before = self.statistics();
+        let number = self.world.send(vec![packet], SendCall::default())[0];
+        let unsent = match self.world.completed(number) {
+            None => Some(Unsent::Lost),
+            Some(completed) if completed.status == sys::NDIS_STATUS_SUCCESS => None,
+            Some(completed) => Some(reason(&before, &self.statistics(), completed.status)),
+        };
+        Sent {
+            children: self.world.take_children(),
+            wire: self.world.take_wire(),
+            unsent,
+            broken: self.newly_broken(),
+        }
+    }
+
+    fn newly_broken(&mut self) -> Vec<Violation> {
+        let broken = self.world.violations().split_off(self.told);
+        self.told += broken.len();
+        broken
+    }
+
+    /// What the filter counted.
+    ///
+    /// # Panics
+    ///
+    /// Never: the module is attached as long as the machine lives.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let context = self.world.module_context().expect("a module is attached");
+        // SAFETY: the context is that of an attached module of the filter.
+        unsafe { filter::statistics_of(context) }
+    }
+
+    /// Stops the driver. Returns the rules that were broken and not yet handed
+    /// out.
+    #[must_use]
+    pub fn stop(self) -> Vec<Violation> {
+        self.world.stop().split_off(self.told)
+    }
+}
+
+/// Which counter moved while one packet was sent.
+fn reason(before: &Statistics, after: &Statistics, status: i32) -> Unsent {
+    let refused = Refusal::ALL
+        .into_iter()
+        .find(|reason| after.refused_for(*reason) > before.refused_for(*reason));
+    match refused {
+        Some(reason) => Unsent::Refused(reason),
+        None if after.low_memory > before.low_memory => Unsent::LowMemory,
+        None if after.paused > before.paused => Unsent::Paused,
+        None => Unsent::Failed(status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::{Terms, ingest};
+    use crate::synth::Synth;
+
+    fn machine() -> Machine {
+        Machine::start(Setup {
+            nic_max: 62_780,
+            min_segments: 2,
+            ip_id_bits: 16,
+        })
+        .unwrap()
+    }
+
+    fn large_send(send: &Synth) -> LargeSend {
+        let terms = Terms {
+            lso: LsoVersion::V2,
+            min_segments: 2,
+        };
+        ingest(&send.frame(false), send.mss, terms)
+            .unwrap()
+            .unwrap()
+    }
+
+    #[test]
+    fn one_mebibyte_becomes_17_children() {
+        let mut machine = machine();
+        let sent = machine.send(&large_send(&Synth::v4(1 << 20, 1460)));
+        assert_eq!((sent.children.len(), sent.wire.len()), (17, 719));
+        assert_eq!(sent.unsent, None);
+        assert_eq!(machine.statistics().split, 1);
+        assert!(sent.broken.is_empty() && machine.stop().is_empty());
+    }
+
+    #[test]
+    fn a_refusal_of_the_filter_is_found_by_its_counter() {
+        let mut machine = machine();
+        for _ in 0..2 {
+            let sent = machine.send(&large_send(&Synth::v4(200_000, 62_781)));
+            assert_eq!(sent.unsent, Some(Unsent::Refused(Refusal::MssAboveLimit)));
+            assert!(sent.children.is_empty() && sent.wire.is_empty());
+        }
+        assert!(machine.stop().is_empty());
+    }
+
+    #[test]
+    fn other_packets_pass_as_they_are() {
+        let mut machine = machine();
+        for length in [0, 1, 13, 14, 60, 9000] {
+            let frame = vec![7; length];
+            let sent = machine.pass(frame.clone());
+            assert_eq!(sent.unsent, None);
+            assert_eq!(sent.wire, [frame], "{length} bytes");
+        }
+        assert!(machine.stop().is_empty());
+    }
+
+    #[test]
+    fn a_broken_rule_is_handed_out_once() {
+        let mut machine = machine();
+        // One segment, which ingest refuses and the NIC does not take.
+        let small = LargeSend {
+            mss: 20_000,
+            ..large_send(&Synth::v4(9000, 1448))
+        };
+        let broken = machine.send(&small).broken;
+        assert_eq!(broken.len(), 1, "{broken:?}");
+        assert_eq!(broken[0].rule.name(), "NIC limit");
+        let next = machine.send(&large_send(&Synth::v4(9000, 1448)));
+        assert!(next.broken.is_empty() && machine.stop().is_empty());
+    }
+}

@@ -1,0 +1,196 @@
+//! What a person reads: the table, the numbers, the verdict.
+
+use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
+use lso::{IpVersion, LsoVersion};
+
+use crate::bench::{End, Row, Totals};
+use crate::judge::Verdict;
+
+/// The heads of the table's columns, and whether a column holds numbers.
+const COLUMNS: [(&str, bool); 8] = [
+    ("large send", false),
+    ("IP, LSO", false),
+    ("bytes", true),
+    ("MSS", true),
+    ("children", true),
+    ("child sizes", false),
+    ("wire\npackets", true),
+    ("verdict", false),
+];
+
+/// Lines between columns and under the heads, none else: it is wide enough.
+const STYLE: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::none().junction('│'))
+    .header_separator(LineStyle::none().fill('─').junction('┼'))
+    .content_lines(ContentLineStyle::none().junction('│'));
+
+/// One line for each large send. Sizes are bytes of TCP payload.
+#[must_use]
+pub fn table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    table.set_header(COLUMNS.map(|(head, _)| head));
+    for (column, (_, number)) in table.column_iter_mut().zip(COLUMNS) {
+        if number {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.add_rows(rows.iter().map(cells));
+    table.trim_fmt() + "\n\n"
+}
+
+fn cells(row: &Row) -> [String; 8] {
+    [
+        row.source.clone(),
+        format!("{} {}", ip_name(row.ip), lso_name(row.lso)),
+        number(row.payload.into()),
+        number(row.mss.into()),
+        number(row.children.len() as u64),
+        sizes(&row.children),
+        number(row.wire as u64),
+        verdict(&row.verdict),
+    ]
+}
+
+fn ip_name(ip: IpVersion) -> &'static str {
+    match ip {
+        IpVersion::V4 => "IPv4",
+        IpVersion::V6 => "IPv6",
+    }
+}
+
+fn lso_name(lso: LsoVersion) -> &'static str {
+    match lso {
+        LsoVersion::V1 => "v1",
+        LsoVersion::V2 => "v2",
+    }
+}
+
+fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Same { untouched: false } => "✓ same".to_owned(),
+        Verdict::Same { untouched: true } => "✓ as is".to_owned(),
+        Verdict::Unsent(why) if why.is_refusal() => format!("– refused: {}", why.name()),
+        Verdict::Unsent(why) => format!("✗ {}", why.name()),
+        Verdict::Wrong(_) => "✗ wrong".to_owned(),
+    }
+}
+
+/// A whole number with a comma between thousands.
+#[must_use]
+pub fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let first = (digits.len() - 1) % 3 + 1;
+    let (head, rest) = digits.split_at(first);
+    rest.as_bytes()
+        .chunks(3)
+        .fold(head.to_owned(), |text, three| {
+            text + "," + &String::from_utf8_lossy(three)
+        })
+}
+
+/// `count` things: `1 child`, `17 children`.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
+/// Runs of equal sizes, such as `12×60,816 + 5×62,264`.
+fn sizes(children: &[usize]) -> String {
+    let runs = children.chunk_by(|a, b| a == b).map(|run| {
+        let size = number(run[0] as u64);
+        match run.len() {
+            1 => size,
+            times => format!("{times}×{size}"),
+        }
+    });
+    let runs: Vec<_> = runs.collect();
+    runs.join(" + ")
+}
+
+/// Numbers of a run in words, a line each.
+#[must_use]
+pub fn summary(end: &End) -> String {
+    let (totals, filter) = (&end.totals, &end.statistics);
+    let mut lines = Vec::new();
+    if filter.large_sends > 0 {
+        lines.push(format!(
+            "The layer above sent {} of up to {} bytes; the filter split {} of them into {}.",
+            counted(filter.large_sends, "large send", "large sends"),
+            number(filter.largest_large_send),
+            number(filter.split),
+            counted(filter.children, "child", "children"),
+        ));
+        lines.push(format!(
+            "The NIC was given {} with up to {} bytes of payload, {} in all; {} left on the wire.",
+            counted(totals.children, "large send", "large sends"),
+            number(totals.largest_child_payload),
+            number(totals.bytes),
+            counted(totals.wire_packets, "packet", "packets"),
+        ));
+    }
+    if totals.passed > 0 {
+        let passed = counted(totals.passed, "packet", "packets");
+        lines.push(format!("{passed} passed unchanged."));
+    }
+    if !totals.refused.is_empty() {
+        lines.push(refused(totals));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn refused(totals: &Totals) -> String {
+    let reasons = totals.refused.iter();
+    let reasons: Vec<_> = reasons
+        .map(|(reason, count)| format!("{reason} {}", number(*count)))
+        .collect();
+    let in_all = counted(totals.refused_in_all(), "packet", "packets");
+    format!("{in_all} did not go out: {}.", reasons.join(", "))
+}
+
+/// The last line.
+#[must_use]
+pub fn verdict_line(end: &End) -> String {
+    let totals = &end.totals;
+    if !end.is_good() {
+        let wrong = counted(totals.violations, "fault was", "faults were");
+        return format!("FAIL: {wrong} found; they are named above.\n");
+    }
+    let refused = match totals.refused_in_all() {
+        0 => String::new(),
+        count => format!(", but for {} refused", counted(count, "packet", "packets")),
+    };
+    if totals.parents == 0 {
+        return format!("PASS{refused}: nothing had to be split, and no rule was broken.\n");
+    }
+    format!(
+        "PASS{refused}: {} left on the wire byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n",
+        counted(totals.parents, "large send", "large sends")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let numbers = [0, 7, 999, 1000, 62_780, 1_048_576, u64::MAX].map(number);
+        let expected = [
+            "0",
+            "7",
+            "999",
+            "1,000",
+            "62,780",
+            "1,048,576",
+            "18,446,744,073,709,551,615",
+        ];
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn equal_sizes_are_counted() {
+        assert_eq!(sizes(&[]), "");
+        assert_eq!(sizes(&[62_780]), "62,780");
+        assert_eq!(sizes(&[1448, 1448, 2896, 2896, 5]), "2×1,448 + 2×2,896 + 5");
+    }
+}

@@ -1,0 +1,195 @@
+//! `mslso-lab split`: the large sends of a capture file.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::bench::{Bench, End, Outputs, Row};
+use crate::capture::{CaptureFile, Captured};
+use crate::cli::SplitArgs;
+use crate::failure::Failure;
+use crate::ingest::{Terms, ingest};
+use crate::judge::Verdict;
+use crate::machine::{Setup, Unsent};
+use crate::report;
+
+/// Large sends in the table; a big capture's others are counted.
+const ROWS: usize = 40;
+
+/// Splits, and tells on `out` and, of single packets, on `notes`. Returns
+/// whether nothing is wrong.
+///
+/// # Errors
+///
+/// The input cannot be used, an output not be written, or the driver does not
+/// start. The outputs are left alone where it is the input.
+pub fn run(
+    args: &SplitArgs,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let input = CaptureFile::open(&args.input)?;
+    check_paths(args)?;
+    let outputs = Outputs::create(&args.children, &args.wire)?;
+    let setup = Setup {
+        nic_max: args.nic_max,
+        min_segments: args.min_segments,
+        ip_id_bits: args.ipid_bits,
+    };
+    let mut splitter = Splitter {
+        bench: Bench::start(setup, outputs)?,
+        terms: Terms {
+            lso: args.lso.into(),
+            min_segments: args.min_segments,
+        },
+        mss: args.mss,
+        quiet: args.json,
+        rows: Vec::new(),
+        notes,
+    };
+    for (index, packet) in input.frames().enumerate() {
+        splitter.packet(index + 1, &packet)?;
+    }
+    let (rows, end) = splitter.finish()?;
+    let text = if args.json {
+        json(&end)
+    } else {
+        text(args, &rows, &end)
+    };
+    tell(out, &text);
+    Ok(end.is_good())
+}
+
+/// Who reads may have gone away, which is no fault of the packets.
+fn tell(out: &mut impl Write, text: &str) {
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Takes the packets of a capture, one after the other.
+struct Splitter<'a, W> {
+    bench: Bench,
+    terms: Terms,
+    /// The MSS of packets that have none of their own.
+    mss: Option<u32>,
+    /// Whether refusals are told by number only.
+    quiet: bool,
+    rows: Vec<Row>,
+    notes: &'a mut W,
+}
+
+impl<W: Write> Splitter<'_, W> {
+    /// Packet `number` of the capture, from 1.
+    fn packet(&mut self, number: usize, packet: &Captured) -> Result<(), Failure> {
+        let Some(mss) = packet.mss.or(self.mss) else {
+            return self.pass(number, packet);
+        };
+        match ingest(&packet.bytes, mss, self.terms) {
+            Ok(None) => self.pass(number, packet),
+            Ok(Some(send)) => {
+                let source = format!("packet {}", report::number(number as u64));
+                let row = self.bench.large_send(source, &send, packet.timestamp)?;
+                self.note_verdict(number, &row.verdict);
+                if self.rows.len() < ROWS {
+                    self.rows.push(row);
+                }
+                Ok(())
+            }
+            Err(refusal) => {
+                let why = Unsent::Refused(refusal);
+                self.bench.refuse(why);
+                self.note_unsent(number, why);
+                Ok(())
+            }
+        }
+    }
+
+    fn pass(&mut self, number: usize, packet: &Captured) -> Result<(), Failure> {
+        let wrong = self.bench.pass(packet)?;
+        self.note_wrong(number, &wrong);
+        Ok(())
+    }
+
+    fn note_verdict(&mut self, number: usize, verdict: &Verdict) {
+        match verdict {
+            Verdict::Same { .. } => {}
+            Verdict::Unsent(why) => self.note_unsent(number, *why),
+            Verdict::Wrong(lines) => self.note_wrong(number, lines),
+        }
+    }
+
+    fn note_unsent(&mut self, number: usize, why: Unsent) {
+        if !(self.quiet && why.is_refusal()) {
+            let name = why.name();
+            tell(self.notes, &format!("packet {number}: {name}: {why}\n"));
+        }
+    }
+
+    fn note_wrong(&mut self, number: usize, lines: &[String]) {
+        for line in lines {
+            tell(self.notes, &format!("packet {number}: {line}\n"));
+        }
+    }
+
+    fn finish(self) -> Result<(Vec<Row>, End), Failure> {
+        let end = self.bench.finish()?;
+        for line in &end.broken {
+            tell(self.notes, &format!("{line}\n"));
+        }
+        Ok((self.rows, end))
+    }
+}
+
+fn json(end: &End) -> String {
+    // Numbers and names cannot fail to be written.
+    serde_json::to_string(&end.totals).unwrap_or_default() + "\n"
+}
+
+fn text(args: &SplitArgs, rows: &[Row], end: &End) -> String {
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text += &report::table(rows);
+    }
+    let large_sends = end.statistics.large_sends as usize;
+    if large_sends > rows.len() {
+        let more = report::number((large_sends - rows.len()) as u64);
+        text +=
+            &format!("and {more} more large sends; whatever is wrong with one is named above.\n");
+    }
+    text += &report::summary(end);
+    text += &format!(
+        "children: {}\nwire:     {}\n",
+        args.children.display(),
+        args.wire.display()
+    );
+    text + &report::verdict_line(end)
+}
+
+/// An output may be neither the input nor the other output.
+fn check_paths(args: &SplitArgs) -> Result<(), Failure> {
+    let paths = [&args.input, &args.children, &args.wire];
+    for (index, path) in paths.into_iter().enumerate() {
+        let Some(place) = place(path) else { continue };
+        if paths[..index]
+            .iter()
+            .any(|other| self::place(other).as_ref() == Some(&place))
+        {
+            return Err(Failure::SameFile(path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Where a file is or will be, however it is named; `None` for what is no
+/// file, such as a null device, and for what cannot be found.
+fn place(path: &Path) -> Option<PathBuf> {
+    match path.canonicalize() {
+        Ok(place) => place.is_file().then_some(place),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = match path.parent()? {
+                folder if folder.as_os_str().is_empty() => Path::new("."),
+                folder => folder,
+            };
+            Some(folder.canonicalize().ok()?.join(path.file_name()?))
+        }
+        Err(_) => None,
+    }
+}

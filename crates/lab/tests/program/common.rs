@@ -1,0 +1,99 @@
+//! What the program's tests share: they run the program itself.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use mslso_lab::capture::{CaptureWriter, Captured, read, strip_jumbo_hop_by_hop};
+use mslso_lab::reference::segment;
+
+/// The program.
+pub fn lab() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_mslso-lab"))
+}
+
+/// An empty folder for one test.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A capture of the repository.
+pub fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/data")
+        .join(name)
+}
+
+/// A packet with an MSS beside it.
+pub fn packet(bytes: Vec<u8>, mss: Option<u32>) -> Captured {
+    Captured {
+        bytes,
+        mss,
+        timestamp: Duration::from_millis(5),
+    }
+}
+
+/// Writes `packets` to `in.pcapng` in `folder`.
+pub fn capture(folder: &Path, packets: &[Captured]) -> PathBuf {
+    let path = folder.join("in.pcapng");
+    let mut writer = CaptureWriter::create(&path).unwrap();
+    for packet in packets {
+        let comment = packet.mss.map(|mss| format!("mss={mss}"));
+        writer
+            .packet(&packet.bytes, packet.timestamp, comment.as_deref())
+            .unwrap();
+    }
+    writer.finish().unwrap();
+    path
+}
+
+/// What a run of `split` made of a capture.
+pub struct Split {
+    pub code: i32,
+    pub out: String,
+    pub notes: String,
+    pub children: Vec<Captured>,
+    pub wire: Vec<Captured>,
+}
+
+impl Split {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap()
+    }
+}
+
+/// Runs `split` on `input`; its outputs must be readable.
+pub fn split(folder: &Path, input: &Path, options: &[&str]) -> Split {
+    let (children, wire) = (folder.join("c.pcapng"), folder.join("w.pcapng"));
+    let output = run(input, &children, &wire, options);
+    Split {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        notes: String::from_utf8(output.stderr).unwrap(),
+        children: read(children).unwrap(),
+        wire: read(wire).unwrap(),
+    }
+}
+
+pub fn run(input: &Path, children: &Path, wire: &Path, options: &[&str]) -> Output {
+    let mut command = lab();
+    command.arg("split").arg(input).args(options);
+    command.arg("--children").arg(children);
+    command.arg("--wire").arg(wire).output().unwrap()
+}
+
+/// What one stage would put on the wire, said without the program.
+pub fn one_stage(packets: &[Captured], id_bits: u32) -> Vec<Vec<u8>> {
+    let cut = |packet: &Captured| {
+        let frame = strip_jumbo_hop_by_hop(packet.bytes.clone());
+        segment(&frame, packet.mss.unwrap(), id_bits).unwrap()
+    };
+    packets.iter().flat_map(cut).collect()
+}
+
+pub fn frames(packets: &[Captured]) -> Vec<Vec<u8>> {
+    packets.iter().map(|packet| packet.bytes.clone()).collect()
+}

@@ -1,0 +1,75 @@
+//! `mslso-lab` without arguments.
+
+use crate::common::{folder, frames, lab, one_stage};
+use mslso_lab::capture::read;
+
+#[test]
+fn it_passes_and_leaves_what_it_names() {
+    let folder = folder("main_job");
+    let output = lab().current_dir(&folder).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(output.stderr.is_empty());
+    assert!(
+        text.lines()
+            .last()
+            .unwrap()
+            .starts_with("PASS: 24 large sends")
+    );
+    assert!(text.contains("are in mslso-lab-out\n"));
+    assert!(!text.contains('\x1B'), "colour codes in a file");
+    assert!(text.lines().all(|line| line.chars().count() <= 120));
+    let out = folder.join("mslso-lab-out");
+    let children = read(out.join("children.pcapng")).unwrap();
+    let wire = read(out.join("wire.pcapng")).unwrap();
+    // Cutting the children is cutting their parents.
+    assert!(one_stage(&children, 16) == frames(&wire));
+    let untouched = text.matches("✓ as is").count();
+    assert_eq!((untouched, text.matches("✓ same").count()), (1, 23));
+}
+
+#[test]
+fn the_table_has_what_matters() {
+    let folder = folder("main_job_table");
+    let output = lab().arg("--out").arg(&folder).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = text
+        .lines()
+        .find(|line| line.starts_with(" 1 MiB "))
+        .unwrap();
+    let cells: Vec<_> = row.split('│').map(str::trim).collect();
+    let expected = [
+        "1 MiB",
+        "IPv4 v2",
+        "1,048,576",
+        "1,460",
+        "17",
+        "12×61,320 + 4×62,780 + 61,616",
+        "719",
+        "✓ same",
+    ];
+    assert_eq!(cells, expected);
+}
+
+#[test]
+fn it_writes_the_same_files_each_time() {
+    let bytes = |name| {
+        let folder = folder(name);
+        lab().arg("--out").arg(&folder).output().unwrap();
+        ["children.pcapng", "wire.pcapng"].map(|file| std::fs::read(folder.join(file)).unwrap())
+    };
+    assert!(bytes("main_job_once") == bytes("main_job_twice"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_is_one_line_and_code_2() {
+    let file = folder("main_job_no_folder").join("file");
+    std::fs::write(&file, "").unwrap();
+    let output = lab().arg("--out").arg(file.join("below")).output().unwrap();
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        output.stdout.is_empty() && notes.lines().count() == 1,
+        "{notes}"
+    );
+}

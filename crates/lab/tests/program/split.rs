@@ -1,0 +1,312 @@
+//! `mslso-lab split`: what goes through and what does not.
+
+use crate::common::{Split, capture, data, folder, frames, one_stage, packet, split};
+use mslso_lab::capture::{Captured, read};
+use mslso_lab::synth::{Synth, flag};
+use serde_json::json;
+
+/// Bytes of TCP payload in an Ethernet frame without VLAN tags or extension
+/// headers.
+fn payload(frame: &[u8]) -> usize {
+    let tcp = match frame[12] {
+        0x08 => 14 + usize::from(frame[14] & 15) * 4,
+        _ => 14 + 40,
+    };
+    frame.len() - tcp - usize::from(frame[tcp + 12] >> 4) * 4
+}
+
+fn ip_length(frame: &[u8]) -> u16 {
+    let at = if frame[12] == 0x08 { 16 } else { 18 };
+    u16::from_be_bytes([frame[at], frame[at + 1]])
+}
+
+fn large_send(synth: &Synth) -> Captured {
+    packet(synth.frame(false), Some(synth.mss))
+}
+
+/// All that must be so whenever captured large sends go out.
+fn check(run: &Split, input: &[Captured], limit: usize) {
+    assert_eq!((run.code, run.notes.as_str()), (0, ""), "{}", run.out);
+    assert!(
+        frames(&run.wire) == one_stage(input, 16),
+        "the wire differs"
+    );
+    let sizes: Vec<_> = run.children.iter().map(|c| payload(&c.bytes)).collect();
+    assert!(sizes.iter().all(|size| *size <= limit), "{sizes:?}");
+    // Each child is a large send in itself, and cutting it gives its part.
+    assert!(frames(&run.wire) == one_stage(&run.children, 16));
+    let expected = json!({
+        "parents": input.len(),
+        "children": run.children.len(),
+        "wire_packets": run.wire.len(),
+        "largest_child_payload": sizes.iter().max().unwrap(),
+        "refused": {},
+        "violations": 0,
+    });
+    assert_eq!(run.json(), expected);
+}
+
+#[test]
+fn captures_of_a_linux_stack() {
+    let folder = folder("split_captures");
+    for name in ["bigtcp-ipv4.pcapng", "bigtcp-ipv6.pcapng"] {
+        let input = read(data(name)).unwrap();
+        for limit in [62_780, 32_000, 9000] {
+            let limit_text = limit.to_string();
+            let run = split(&folder, &data(name), &["--json", "--nic-max", &limit_text]);
+            check(&run, &input, limit);
+            assert!(
+                run.children
+                    .iter()
+                    .all(|child| ip_length(&child.bytes) == 0)
+            );
+            assert!(run.children.len() >= 3 * input.len());
+        }
+    }
+}
+
+#[test]
+fn lsov1_states_true_lengths() {
+    let folder = folder("split_v1");
+    let name = data("bigtcp-ipv4.pcapng");
+    let run = split(&folder, &name, &["--json", "--lso", "v1"]);
+    check(&run, &read(name).unwrap(), 62_780);
+    for child in &run.children {
+        assert_eq!(usize::from(ip_length(&child.bytes)), child.bytes.len() - 14);
+    }
+}
+
+#[test]
+fn lsov1_is_refused_with_ipv6() {
+    let folder = folder("split_v1_v6");
+    let run = split(
+        &folder,
+        &data("bigtcp-ipv6.pcapng"),
+        &["--json", "--lso", "v1"],
+    );
+    assert_eq!(run.code, 0);
+    assert_eq!(run.json()["refused"], json!({ "lsov1-on-ipv6": 3 }));
+    assert!(run.children.is_empty() && run.wire.is_empty());
+}
+
+#[test]
+fn the_outputs_keep_time_and_mss() {
+    let folder = folder("split_time");
+    let input = [large_send(&Synth::v4(100_000, 1448))];
+    let run = split(&folder, &capture(&folder, &input), &[]);
+    let of_input =
+        |child: &Captured| (child.timestamp, child.mss) == (input[0].timestamp, Some(1448));
+    assert!(run.children.iter().all(of_input));
+    assert!(
+        run.wire
+            .iter()
+            .all(|p| (p.timestamp, p.mss) == (input[0].timestamp, None))
+    );
+}
+
+#[test]
+fn text_for_a_person() {
+    let folder = folder("split_text");
+    let run = split(&folder, &data("bigtcp-ipv4.pcapng"), &[]);
+    let rows = run.out.lines().filter(|line| line.ends_with("✓ same"));
+    assert_eq!((run.code, rows.count()), (0, 3));
+    assert!(
+        run.out
+            .lines()
+            .last()
+            .unwrap()
+            .starts_with("PASS: 3 large sends")
+    );
+    assert!(run.out.contains("c.pcapng") && run.out.contains("w.pcapng"));
+}
+
+#[test]
+fn what_is_no_large_send_passes_unchanged() {
+    let folder = folder("split_pass");
+    let mut arp = vec![0xFF; 42];
+    arp[12..14].copy_from_slice(&[0x08, 0x06]);
+    let input = [
+        packet(arp, None),
+        packet(vec![1, 2, 3], None),
+        packet(Vec::new(), None),
+        // As large as they come, but nobody says how to cut it.
+        packet(Synth::v6(100_000, 1428).frame(false), None),
+        // Within the MSS: also with flags that no large send has.
+        packet(
+            Synth::v4(1448, 1448).flags(flag::SYN).frame(true),
+            Some(1448),
+        ),
+        packet(Synth::v4(0, 1448).flags(flag::RST).frame(true), Some(0)),
+    ];
+    let run = split(&folder, &capture(&folder, &input), &["--json"]);
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    assert_eq!(run.children, input);
+    assert!(frames(&run.wire) == frames(&input));
+    let expected = json!({
+        "parents": 0, "children": 0, "wire_packets": 6,
+        "largest_child_payload": 0, "refused": {}, "violations": 0,
+    });
+    assert_eq!(run.json(), expected);
+}
+
+#[test]
+fn order_is_kept_and_a_comment_goes_before_the_option() {
+    let folder = folder("split_order");
+    let small = Synth::v4(100, 1448).frame(true);
+    let input = [
+        packet(small.clone(), None),
+        packet(Synth::v4(70_000, 0).frame(false), Some(1448)),
+        packet(Synth::v6(70_000, 0).frame(false), None),
+        packet(small.clone(), None),
+    ];
+    let run = split(
+        &folder,
+        &capture(&folder, &input),
+        &["--json", "--mss", "536"],
+    );
+    let middle = [input[1].clone(), packet(input[2].bytes.clone(), Some(536))];
+    let expected = [vec![small.clone()], one_stage(&middle, 16), vec![small]].concat();
+    assert_eq!(run.code, 0);
+    assert!(frames(&run.wire) == expected);
+    assert_eq!(run.json()["parents"], 2);
+}
+
+/// Every one is refused for another reason, and the good ones around them go
+/// out.
+#[test]
+fn refused_packets_are_reported_one_by_one() {
+    let folder = folder("split_refused");
+    let v4 = || Synth::v4(100_000, 1448);
+    let mut udp = v4().frame(false);
+    udp[23] = 17;
+    let mut fragment = v4().frame(false);
+    fragment[20] |= 0x20;
+    let mut arp = v4().frame(false);
+    arp[13] = 6;
+    let bad = [
+        ("urgent", large_send(&v4().flags(flag::URG | flag::ACK))),
+        ("syn", large_send(&v4().flags(flag::SYN))),
+        ("reset", large_send(&v4().flags(flag::RST))),
+        ("not-tcp", packet(udp, Some(1448))),
+        ("fragment", packet(fragment, Some(1448))),
+        ("not-ip", packet(arp, Some(1448))),
+        (
+            "header-not-contiguous",
+            packet(v4().frame(false)[..50].to_vec(), Some(1448)),
+        ),
+        ("mss-zero", packet(v4().frame(false), Some(0))),
+        // Refused by the filter: 62,781 is more than the NIC takes.
+        ("mss-above-limit", packet(v4().frame(false), Some(62_781))),
+        ("too-many-vlan-tags", large_send(&v4().vlan(&[1, 2, 3]))),
+        (
+            "ipsec",
+            large_send(
+                &Synth::v6(100_000, 1428).extension(51, &[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            ),
+        ),
+        (
+            "jumbogram",
+            large_send(&Synth::v6(100_000, 1428).extension(0, &[0, 0, 0xC2, 4, 0, 0, 0, 7])),
+        ),
+    ];
+    let good = large_send(&v4());
+    let mut input = vec![good.clone()];
+    input.extend(bad.iter().map(|(_, packet)| packet.clone()));
+    input.push(good.clone());
+    let run = split(&folder, &capture(&folder, &input), &[]);
+    assert_eq!(run.code, 0);
+    assert!(frames(&run.wire) == one_stage(&[good.clone(), good], 16));
+    let notes: Vec<_> = run.notes.lines().collect();
+    assert_eq!(notes.len(), bad.len(), "{}", run.notes);
+    for (index, (note, (reason, _))) in notes.iter().zip(&bad).enumerate() {
+        let start = format!("packet {}: {reason}: ", index + 2);
+        assert!(note.starts_with(&start), "{note}");
+    }
+    assert!(run.out.contains("12 packets did not go out: fragment 1, "));
+    assert!(
+        run.out
+            .contains("PASS, but for 12 packets refused: 2 large sends left")
+    );
+    let run = split(&folder, &capture(&folder, &input), &["--json"]);
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    let reasons = bad
+        .iter()
+        .map(|(reason, _)| ((*reason).to_owned(), json!(1)));
+    assert_eq!(
+        run.json()["refused"],
+        reasons.collect::<serde_json::Value>()
+    );
+    assert_eq!(
+        (&run.json()["parents"], &run.json()["violations"]),
+        (&json!(2), &json!(0))
+    );
+}
+
+/// 139 identifications past 0x7FFF, 0xFFFF, and 0xFFFF with the top bit kept.
+#[test]
+fn identifications_count_in_15_or_16_bits() {
+    let folder = folder("split_id_bits");
+    let send = |ip_id| large_send(&Synth::v4(200_000, 1448).ip_id(ip_id));
+    let input = [send(0x7FF0), send(0xFFF0)];
+    let path = capture(&folder, &input);
+    for bits in [15, 16] {
+        let run = split(
+            &folder,
+            &path,
+            &["--json", "--ipid-bits", &bits.to_string()],
+        );
+        assert_eq!((run.code, run.notes.as_str()), (0, ""));
+        assert!(frames(&run.wire) == one_stage(&input, bits), "{bits} bits");
+        assert!(run.children.len() == 8 && run.json()["violations"] == json!(0));
+    }
+    assert!(one_stage(&input, 15) != one_stage(&input, 16));
+}
+
+#[test]
+fn the_least_segments_are_kept() {
+    let folder = folder("split_least");
+    // 4 segments each; but where only 2 fit into a child, none can have 3.
+    let send = large_send(&Synth::v4(4 * 1448, 1448));
+    let input = capture(&folder, &[send]);
+    let refused = |options: &[&str]| {
+        let run = split(&folder, &input, &[&["--json"], options].concat());
+        assert_eq!((run.code, &run.json()["violations"]), (0, &json!(0)));
+        run.json()["refused"].clone()
+    };
+    assert_eq!(refused(&["--min-segments", "4"]), json!({}));
+    assert_eq!(
+        refused(&["--min-segments", "5"]),
+        json!({ "too-few-segments": 1 })
+    );
+    assert_eq!(
+        refused(&["--min-segments", "2", "--nic-max", "3000"]),
+        json!({})
+    );
+    assert_eq!(
+        refused(&["--min-segments", "3", "--nic-max", "3000"]),
+        json!({ "too-few-segments": 1 })
+    );
+    assert_eq!(refused(&["--nic-max", "0"]), json!({ "no-nic-lso": 1 }));
+}
+
+/// The sum of checksums is over another address than the packet has: the
+/// filter sends it, but nobody can vouch for the wire.
+#[test]
+fn what_the_reference_cannot_judge_is_no_pass() {
+    let folder = folder("split_unjudged");
+    let route = [131, 7, 4, 10, 0, 0, 1];
+    let input = [large_send(&Synth::v4(100_000, 1448).ip_options(&route))];
+    let run = split(&folder, &capture(&folder, &input), &["--json"]);
+    assert_eq!((run.code, &run.json()["violations"]), (1, &json!(1)));
+    let start = "packet 1: it was sent, and the reference cannot judge the wire: a source route";
+    assert!(run.notes.starts_with(start), "{}", run.notes);
+}
+
+#[test]
+fn a_large_send_of_16_mib() {
+    let folder = folder("split_16_mib");
+    let input = [large_send(&Synth::v6(16 << 20, 1440))];
+    let run = split(&folder, &capture(&folder, &input), &["--json"]);
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    assert!(frames(&run.wire) == one_stage(&input, 16));
+}

@@ -1,0 +1,127 @@
+//! Inputs and command lines that cannot be used: one line, code 2, and no
+//! output touched.
+
+use std::path::Path;
+
+use crate::common::{capture, data, folder, lab, packet, run, split};
+use mslso_lab::synth::Synth;
+use serde_json::json;
+
+fn assert_unusable(folder: &Path, input: &Path, said: &str) {
+    let (children, wire) = (folder.join("none-c.pcapng"), folder.join("none-w.pcapng"));
+    for options in [&[][..], &["--json"]] {
+        let output = run(input, &children, &wire, options);
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{notes}");
+        assert!(output.stdout.is_empty());
+        assert_eq!(notes.lines().count(), 1, "{notes}");
+        assert!(notes.contains(said), "{notes}");
+        assert!(!children.exists() && !wire.exists());
+    }
+}
+
+#[test]
+fn inputs() {
+    let folder = folder("unusable_inputs");
+    let file = |bytes: &[u8]| {
+        let path = folder.join("bad.pcapng");
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let good = std::fs::read(data("bigtcp-ipv4.pcapng")).unwrap();
+    let mut raw_ip = good.clone();
+    raw_ip[36] = 101;
+    let link_type_at = good.windows(4).position(|w| w == [1, 0, 0, 0]).unwrap();
+    assert!(link_type_at < 40, "an interface description comes first");
+    assert_unusable(&folder, &folder.join("absent.pcapng"), "cannot be read");
+    assert_unusable(&folder, &folder.join("two\nlines.pcapng"), "cannot be read");
+    assert_unusable(&folder, &folder, "cannot be read");
+    assert_unusable(&folder, &file(b""), "is no capture file");
+    assert_unusable(&folder, &file(b"hello, world"), "is no capture file");
+    assert_unusable(
+        &folder,
+        &file(&good[..good.len() - 1]),
+        "ends within the block",
+    );
+    assert_unusable(&folder, &file(&good[..100_000]), "ends within the block");
+    assert_unusable(&folder, &file(&raw_ip), "not Ethernet");
+}
+
+#[test]
+fn an_output_over_another_file() {
+    let folder = folder("unusable_outputs");
+    let send = packet(Synth::v4(100_000, 1448).frame(false), Some(1448));
+    let input = capture(&folder, &[send]);
+    let before = std::fs::read(&input).unwrap();
+    let other = folder.join("other.pcapng");
+    let roundabout = folder.join("..").join("unusable_outputs").join("in.pcapng");
+    for (children, wire, said) in [
+        (&input, &other, "is named twice"),
+        (&other, &input, "is named twice"),
+        (&other, &roundabout, "is named twice"),
+        (&other, &other, "is named twice"),
+        (&other, &folder, "cannot be written"),
+    ] {
+        let output = run(&input, children, wire, &[]);
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{notes}");
+        assert!(
+            notes.lines().count() == 1 && notes.contains(said),
+            "{notes}"
+        );
+        assert!(std::fs::read(&input).unwrap() == before);
+    }
+}
+
+#[test]
+fn command_lines() {
+    for line in [
+        &["split"][..],
+        &["split", "in.pcapng", "--children", "c"],
+        &[
+            "split",
+            "in",
+            "--children",
+            "c",
+            "--wire",
+            "w",
+            "--mss",
+            "0",
+        ],
+        &[
+            "split",
+            "in",
+            "--children",
+            "c",
+            "--wire",
+            "w",
+            "--ipid-bits",
+            "14",
+        ],
+        &[
+            "split",
+            "in",
+            "--children",
+            "c",
+            "--wire",
+            "w",
+            "--lso",
+            "v3",
+        ],
+        &["splat"],
+        &["--wire", "w"],
+    ] {
+        let output = lab().args(line).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn an_empty_capture_is_usable() {
+    let folder = folder("usable_empty");
+    let run = split(&folder, &capture(&folder, &[]), &["--json"]);
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    assert_eq!(run.json()["wire_packets"], json!(0));
+    assert!(run.children.is_empty() && run.wire.is_empty());
+}
