@@ -14,10 +14,15 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Limits as the NIC reported them.
+    /// Limits as the NIC reported them. An LSOv1 send says its length in 16 bits, so it is never
+    /// longer, whatever the NIC says.
     pub(crate) fn new(nic: &LargeSendLimits) -> Self {
+        let v1 = LargeSendLimit {
+            max_payload: nic.v1.max_payload.min(u16::MAX.into()),
+            ..nic.v1
+        };
         Self {
-            v1: AtomicU64::new(pack(nic.v1)),
+            v1: AtomicU64::new(pack(v1)),
             v2_ipv4: AtomicU64::new(pack(nic.v2_ipv4)),
             v2_ipv6: AtomicU64::new(pack(nic.v2_ipv6)),
         }

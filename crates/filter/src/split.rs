@@ -98,10 +98,14 @@ fn try_split(
     let headers = Headers::parse(front)?;
     headers.check(front, &large_send(info))?;
     let payload = payload_length(&packet, &headers)?;
+    let limit = takes(limit, &headers, info)?;
     if payload <= limit.max_payload {
         return Ok(None);
     }
-    let limit = usable(limit, &headers, info, module.children.capacity());
+    let limit = Limit {
+        max_payload: limit.max_payload.min(module.children.capacity()),
+        ..limit
+    };
     let plan = Plan::balanced(payload, info.mss(), limit)?;
     if !plan.keeps_minimum() {
         return Err(Refusal::TooFewSegments.into());
@@ -144,16 +148,21 @@ fn payload_length(packet: &NetBuffer<'_>, headers: &Headers) -> Result<u32, Refu
         .ok_or(Refusal::HeaderNotContiguous)
 }
 
-/// The NIC's limit, lowered to what one child can carry and, for LSOv1, what its IPv4 length says.
-fn usable(limit: Limit, headers: &Headers, info: LargeSendInfo, capacity: u32) -> Limit {
-    let most = match version_of(info) {
-        LsoVersion::V1 => capacity.min(headers.lsov1_max_payload()),
-        LsoVersion::V2 => capacity,
-    };
-    Limit {
-        max_payload: limit.max_payload.min(most),
-        ..limit
+/// What the NIC takes of large sends like this one: for LSOv1 no more than an IPv4 length can say.
+///
+/// A segment that no IP packet can hold is refused as too big for any NIC.
+fn takes(limit: Limit, headers: &Headers, info: LargeSendInfo) -> Result<Limit, Refusal> {
+    let most = headers.lsov1_max_payload();
+    if info.mss() > most {
+        return Err(Refusal::MssAboveLimit);
     }
+    Ok(match version_of(info) {
+        LsoVersion::V1 => Limit {
+            max_payload: limit.max_payload.min(most),
+            ..limit
+        },
+        LsoVersion::V2 => limit,
+    })
 }
 
 /// All that the children of one parent are made from.

@@ -255,6 +255,9 @@ impl State {
                 name,
             );
         }
+        if let (Some(parts), true) = (found, is_child && info.mss() != 0) {
+            self.check_ip_length(&read.bytes, parts, info, name);
+        }
         if let (Some(parts), Some(send)) = (found, send) {
             self.check_order(&read.bytes, parts, send, name);
         }
@@ -362,6 +365,21 @@ impl State {
         if !is_last && !payload.is_multiple_of(info.mss() as usize) {
             let found = format!("{payload} bytes of payload at MSS {}", info.mss());
             self.violation(Rule::MssMultiple, name, found);
+        }
+    }
+
+    /// The IP header of a large send says 0 with LSOv2, and the true length with LSOv1.
+    fn check_ip_length(&mut self, frame: &[u8], parts: Parts, info: LargeSendInfo, name: &str) {
+        let field = parts.ip + if parts.ipv6 { 4 } else { 2 };
+        let says = u16::from_be_bytes([frame[field], frame[field + 1]]);
+        let right = if info.is_v2() {
+            0
+        } else {
+            frame.len() - parts.ip
+        };
+        if usize::from(says) != right {
+            let found = format!("the IP header says {says} bytes, a large send says {right}");
+            self.violation(Rule::Headers, name, found);
         }
     }
 
