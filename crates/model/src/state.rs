@@ -136,6 +136,8 @@ pub(crate) struct State {
     pub(crate) event: Option<EventUnderWay>,
     /// Whether the coming detach was announced.
     pub(crate) pre_detached: bool,
+    /// How often the module was restarted.
+    pub(crate) restarts: u64,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
     pub(crate) oids: Oids,
@@ -189,6 +191,7 @@ impl State {
             incoming: Vec::new(),
             event: None,
             pre_detached: false,
+            restarts: 0,
             pauses_completed: 0,
             oids: Oids::default(),
             registry: BTreeMap::new(),
@@ -231,6 +234,20 @@ impl State {
                 self.violation(Rule::SpinLock, subject, "freed while it is held");
             }
         }
+    }
+
+    /// What a pause has to wait for: children that are out, and parents that wait for children. A
+    /// send that has just been handed over is neither: the filter may still refuse it.
+    pub(crate) fn outstanding(&self) -> Vec<String> {
+        let is_out = |known: &&Known| match (known.origin, known.owner) {
+            (Origin::Pool(_), owner) => owner == Owner::Miniport,
+            (Origin::Above(number), Owner::Filter) => {
+                self.sent.get(&number).is_some_and(|sent| sent.children > 0)
+            }
+            _ => false,
+        };
+        let outstanding = self.known.values().filter(is_out);
+        outstanding.map(|known| known.name.clone()).collect()
     }
 
     /// The name of the NBL at `address` for messages.

@@ -41,7 +41,7 @@ mod rundown;
 mod status;
 
 pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY, IdleChildren};
-pub use child_pool::{ChildPool, Recycler};
+pub use child_pool::{ChildPool, MOST_CHILDREN, Recycler};
 pub use configuration::Configuration;
 pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
 pub use mdl::{BufferError, PayloadCursor};
