@@ -9,6 +9,7 @@ mod device;
 mod lifecycle;
 mod net_event;
 mod oid;
+mod oid_answer;
 mod status;
 mod traffic;
 
@@ -26,7 +27,8 @@ use ndis::{LargeSendLimits, sys};
 use crate::{
     above::{Completed, Packet},
     memory::{Block, Failing},
-    miniport::{Child, Nic},
+    miniport::Child,
+    nic::Nic,
     registry::RegistryValue,
     rules::{Rule, Violation},
     state::{ModuleState, State},

@@ -7,7 +7,7 @@ use ndis::{LargeSendLimits, sys};
 
 use super::{World, lock};
 use crate::{
-    miniport::Nic,
+    nic::Nic,
     offload,
     rules::Rule,
     state::ModuleState,

@@ -2,15 +2,14 @@
 //! of each.
 #![expect(unsafe_code, reason = "requests are C structures")]
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    mem::offset_of,
-    ops::Range,
-};
+pub(crate) mod raw;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use ndis::sys;
 
-use crate::{above::BINDING, memory::Block, rules::Rule, state::State, world::handle};
+use crate::{memory::Block, rules::Rule, state::State};
+use raw::{counts, fill, without_counts};
 
 /// What kind of request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,30 +138,6 @@ pub(crate) struct Oids {
     pub(crate) next: u64,
 }
 
-/// Where a request's byte counts are.
-const COUNTS: Range<usize> = {
-    let data = offset_of!(sys::NDIS_OID_REQUEST, DATA);
-    data + offset_of!(sys::NDIS_OID_REQUEST_QUERY, BytesWritten)
-        ..data + size_of::<sys::NDIS_OID_REQUEST_QUERY>()
-};
-/// The same of a method request.
-const METHOD_COUNTS: Range<usize> = {
-    let data = offset_of!(sys::NDIS_OID_REQUEST, DATA);
-    data + offset_of!(sys::NDIS_OID_REQUEST_METHOD, BytesWritten)
-        ..data + size_of::<sys::NDIS_OID_REQUEST_METHOD>()
-};
-
-/// The request's bytes but for its byte counts.
-fn without_counts(request: &Block, kind: OidKind) -> Vec<u8> {
-    let mut bytes = request.bytes();
-    let counts = match kind {
-        OidKind::Method(_) => METHOD_COUNTS,
-        _ => COUNTS,
-    };
-    bytes[counts].fill(0);
-    bytes
-}
-
 /// The RequestId of the layer above's request `number`.
 pub(crate) fn request_id(number: u64) -> usize {
     0x01D0_0000 + number as usize
@@ -249,85 +224,6 @@ impl Asked {
             return crate::offload::wrong_rewrite(&answer.bytes, &result.bytes);
         }
         (answer.bytes != result.bytes).then(|| "the answer changed on its way".into())
-    }
-}
-
-/// # Safety
-/// `raw` points to a zeroed request.
-unsafe fn fill(raw: *mut sys::NDIS_OID_REQUEST, call: &OidCall, number: u64, buffer: &Block) {
-    let start = buffer.start().cast();
-    let (input, room) = (call.input.len() as u32, call.room);
-    // SAFETY: as the caller vouches.
-    unsafe {
-        (*raw).Header = sys::NDIS_OBJECT_HEADER {
-            Type: sys::NDIS_OBJECT_TYPE_OID_REQUEST,
-            Revision: sys::NDIS_OID_REQUEST_REVISION_2,
-            Size: sys::NDIS_SIZEOF_OID_REQUEST_REVISION_2,
-        };
-        (*raw).PortNumber = call.port;
-        (*raw).Timeout = 10;
-        (*raw).RequestId = handle(request_id(number));
-        (*raw).RequestHandle = handle(BINDING);
-        (*raw).NdisReserved = [0xD5; 128];
-        (*raw).SourceReserved = [0x5C; 16];
-        let data = &raw mut (*raw).DATA;
-        match call.kind {
-            OidKind::Query | OidKind::Statistics => {
-                (*raw).RequestType = if call.kind == OidKind::Query {
-                    sys::NdisRequestQueryInformation
-                } else {
-                    sys::NdisRequestQueryStatistics
-                };
-                let query = &raw mut (*data).QUERY_INFORMATION;
-                (*query).Oid = call.oid;
-                (*query).InformationBuffer = start;
-                (*query).InformationBufferLength = room;
-            }
-            OidKind::Set => {
-                (*raw).RequestType = sys::NdisRequestSetInformation;
-                let set = &raw mut (*data).SET_INFORMATION;
-                (*set).Oid = call.oid;
-                (*set).InformationBuffer = start;
-                (*set).InformationBufferLength = input;
-            }
-            OidKind::Method(id) => {
-                (*raw).RequestType = sys::NdisRequestMethod;
-                let method = &raw mut (*data).METHOD_INFORMATION;
-                (*method).Oid = call.oid;
-                (*method).InformationBuffer = start;
-                (*method).InputBufferLength = input;
-                (*method).OutputBufferLength = room;
-                (*method).MethodId = id;
-            }
-        }
-    }
-}
-
-/// BytesWritten, BytesRead and BytesNeeded of a request, as far as its type has them.
-///
-/// # Safety
-/// `raw` points to a request.
-pub(crate) unsafe fn counts(raw: *const sys::NDIS_OID_REQUEST) -> (u32, u32, u32) {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        let data = (*raw).DATA;
-        match (*raw).RequestType {
-            sys::NdisRequestSetInformation => (
-                0,
-                data.SET_INFORMATION.BytesRead,
-                data.SET_INFORMATION.BytesNeeded,
-            ),
-            sys::NdisRequestMethod => (
-                data.METHOD_INFORMATION.BytesWritten,
-                data.METHOD_INFORMATION.BytesRead,
-                data.METHOD_INFORMATION.BytesNeeded,
-            ),
-            _ => (
-                data.QUERY_INFORMATION.BytesWritten,
-                0,
-                data.QUERY_INFORMATION.BytesNeeded,
-            ),
-        }
     }
 }
 

@@ -1,0 +1,121 @@
+//! What the miniport says to OID requests.
+#![expect(unsafe_code, reason = "requests are C structures")]
+
+use std::{mem::offset_of, sync::Arc};
+
+use ndis::sys;
+
+use super::World;
+use crate::oid::{
+    OidCall, OidKind, OidResult,
+    raw::{read_call, write_answer},
+};
+
+impl World {
+    /// Has the miniport answer `request`: its status, its answer in the buffer, its counts.
+    pub(super) fn miniport_answers(
+        self: &Arc<Self>,
+        request: *mut sys::NDIS_OID_REQUEST,
+        abort: Option<i32>,
+    ) -> i32 {
+        // SAFETY: a request that the miniport has is live, and so is its buffer.
+        let call = unsafe { read_call(request) };
+        let answer = match (abort, call) {
+            (Some(status), _) => failed(status, 0),
+            (None, Some(call)) => self.miniport_answer(&call),
+            (None, None) => failed(sys::NDIS_STATUS_INVALID_PARAMETER, 0),
+        };
+        // SAFETY: as above.
+        unsafe { write_answer(request, &answer) };
+        let status = answer.status;
+        let mut state = self.state();
+        let of = state.oids.below.as_ref().and_then(|below| below.of);
+        if let Some(asked) = of.and_then(|of| state.oids.asked.get_mut(&of)) {
+            asked.answer = Some(answer);
+        }
+        status
+    }
+
+    /// What the miniport answers to `call`.
+    fn miniport_answer(self: &Arc<Self>, call: &OidCall) -> OidResult {
+        let nic = self.nic();
+        let own = match call.oid {
+            sys::OID_TCP_OFFLOAD_CURRENT_CONFIG => Some(nic.offload_config()),
+            sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES => Some(nic.offload_hardware()),
+            oid => nic
+                .answers
+                .iter()
+                .find(|(known, _)| *known == oid)
+                .map(|(_, bytes)| bytes.clone()),
+        };
+        match (call.kind, own) {
+            (OidKind::Query | OidKind::Statistics | OidKind::Method(_), Some(bytes)) => {
+                answered(call, bytes)
+            }
+            (OidKind::Set, _) if call.oid == sys::OID_TCP_OFFLOAD_PARAMETERS => {
+                self.set_offload_parameters(&call.input)
+            }
+            (OidKind::Set, Some(_)) => OidResult {
+                read: call.input.len() as u32,
+                ..failed(sys::NDIS_STATUS_SUCCESS, 0)
+            },
+            (_, None) => failed(sys::NDIS_STATUS_NOT_SUPPORTED, 0),
+        }
+    }
+
+    /// OID_TCP_OFFLOAD_PARAMETERS turns LSO on or off; the miniport says what holds then.
+    fn set_offload_parameters(self: &Arc<Self>, input: &[u8]) -> OidResult {
+        let least = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
+        if input.len() < usize::from(least) || input[0] != sys::NDIS_OBJECT_TYPE_DEFAULT {
+            return failed(sys::NDIS_STATUS_INVALID_LENGTH, least.into());
+        }
+        let turned = |on: &mut bool, value: u8| match value {
+            sys::NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED => *on = false,
+            sys::NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED => *on = true,
+            _ => {}
+        };
+        self.nic_changes(|nic| {
+            let at = |field: usize| input.get(field).copied().unwrap_or_default();
+            let on = &mut nic.enabled;
+            turned(
+                &mut on.v1,
+                at(offset_of!(sys::NDIS_OFFLOAD_PARAMETERS, LsoV1)),
+            );
+            turned(
+                &mut on.v2_ipv4,
+                at(offset_of!(sys::NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4)),
+            );
+            turned(
+                &mut on.v2_ipv6,
+                at(offset_of!(sys::NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6)),
+            );
+        });
+        OidResult {
+            read: input.len() as u32,
+            ..failed(sys::NDIS_STATUS_SUCCESS, 0)
+        }
+    }
+}
+
+fn failed(status: i32, needed: u32) -> OidResult {
+    OidResult {
+        status,
+        bytes: Vec::new(),
+        written: 0,
+        read: 0,
+        needed,
+    }
+}
+
+fn answered(call: &OidCall, bytes: Vec<u8>) -> OidResult {
+    let length = bytes.len() as u32;
+    if length > call.room {
+        return failed(sys::NDIS_STATUS_BUFFER_TOO_SHORT, length);
+    }
+    OidResult {
+        bytes,
+        written: length,
+        read: call.input.len() as u32,
+        ..failed(sys::NDIS_STATUS_SUCCESS, 0)
+    }
+}
