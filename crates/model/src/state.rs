@@ -31,6 +31,8 @@ pub enum ModuleState {
     Pausing,
     /// Running.
     Running,
+    /// FilterDetach has been called and has not returned.
+    Detaching,
 }
 
 /// Who owns an NBL.

@@ -41,7 +41,10 @@ impl World {
     /// Whether the filter module takes part in what passes between the layers.
     pub(super) fn is_attached(&self) -> bool {
         let state = self.module_state();
-        !matches!(state, ModuleState::Detached | ModuleState::Attaching)
+        matches!(
+            state,
+            ModuleState::Paused | ModuleState::Pausing | ModuleState::Running
+        )
     }
 
     /// The driver's handlers, while a module is attached.
@@ -202,6 +205,7 @@ impl World {
     pub fn detach(self: &Arc<Self>) {
         self.complete_oids();
         self.check_true_configuration();
+        self.state().module = ModuleState::Detaching;
         if let Some(handler) = self.handlers().and_then(|all| all.DetachHandler) {
             self.call("detach handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.

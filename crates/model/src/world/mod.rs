@@ -198,6 +198,12 @@ impl World {
         NonNull::new(self.context())
     }
 
+    /// NDIS's handle of the filter module, as FilterAttach gets it.
+    #[must_use]
+    pub fn module_handle(&self) -> sys::NDIS_HANDLE {
+        handle(MODULE)
+    }
+
     /// Runs `body` as driver code: on processor 0, at PASSIVE_LEVEL, in this model.
     pub fn inside<T>(self: &Arc<Self>, body: impl FnOnce() -> T) -> T {
         let _inside = thread::enter(self, 0, sys::PASSIVE_LEVEL);

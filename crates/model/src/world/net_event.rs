@@ -18,9 +18,9 @@ pub(crate) struct EventUnderWay {
 
 impl World {
     /// Announces that the module is about to be detached: its last chance to tell the layer above
-    /// anything, which must then know the NIC as it is.
+    /// anything, which must then know the NIC as it is. Once announced, it stays so.
     pub fn pre_detach(self: &Arc<Self>) {
-        if !self.is_attached() {
+        if !self.is_attached() || self.state().pre_detached {
             return;
         }
         self.net_event(sys::NetEventFilterPreDetach, &[], sys::NDIS_STATUS_SUCCESS);
