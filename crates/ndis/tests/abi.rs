@@ -8,8 +8,11 @@ mod table;
 use ndis::sys::{self, CONSTANTS, LAYOUTS};
 use table::{AbiTable, ConstantTable};
 
-/// Parts of a structure that Rust carries as one word and doesn't look into.
+/// Parts of a structure that Rust carries as words and doesn't look into. A star stands for every
+/// member that has no layout of its own.
 const CARRIED_AS_A_WORD: &[&str] = &[
+    "IO_STACK_LOCATION.Parameters.*",
+    "IRP.Overlay",
     "NDIS_IPSEC_OFFLOAD_V1.IPv4AH",
     "NDIS_IPSEC_OFFLOAD_V1.IPv4ESP",
     "NET_LUID.Info",

@@ -8,7 +8,8 @@ use ndis::sys::{self, LAYOUTS};
 const OUR_OWN: &[&str] = &["Field", "Layout", "BitField"];
 
 /// Constants that the tables don't have, with their values as read from the headers `ndis/nbl.h`,
-/// `ndis/nblapi.h`, `ndis.h`, `miniport.h` and `wdm.h`; the address length is the width that the
+/// `ndis/nblapi.h`, `ndis.h`, `miniport.h`, `wdm.h` and
+/// `ntstatus.h`; the address length is the width that the
 /// table gives for `CurrentMacAddress`.
 const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
     (
@@ -56,6 +57,16 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         "FILE_DEVICE_SECURE_OPEN",
         sys::FILE_DEVICE_SECURE_OPEN,
         0x0100,
+    ),
+    (
+        "STATUS_NOT_FOUND",
+        sys::STATUS_NOT_FOUND.cast_unsigned(),
+        0xc000_0225,
+    ),
+    (
+        "STATUS_REVISION_MISMATCH",
+        sys::STATUS_REVISION_MISMATCH.cast_unsigned(),
+        0xc000_0059,
     ),
 ];
 

@@ -5,7 +5,7 @@ use core::{
     marker::{PhantomData, PhantomPinned},
 };
 
-use super::NTSTATUS;
+use super::{IRP, NTSTATUS};
 
 /// Declares types that only the kernel can look into.
 macro_rules! opaque {
@@ -22,10 +22,6 @@ macro_rules! opaque {
 opaque! {
     /// A device, here the control device.
     DEVICE_OBJECT;
-    /// A request to a device.
-    IRP;
-    /// A driver's own part of a request.
-    IO_STACK_LOCATION;
     /// Counters, one per processor, of those who use an object that may be about to go.
     EX_RUNDOWN_REF_CACHE_AWARE;
 }

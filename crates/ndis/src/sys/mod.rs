@@ -38,6 +38,7 @@ mod layout;
 
 mod config;
 mod filter;
+mod irp;
 mod kernel;
 mod mdl;
 mod nbl;
@@ -51,6 +52,7 @@ mod types;
 pub use self::{
     config::*,
     filter::*,
+    irp::*,
     kernel::*,
     layout::{Field, Layout},
     mdl::*,
@@ -66,6 +68,7 @@ pub use self::{
 const LAYOUT_GROUPS: &[&[Layout]] = &[
     config::LAYOUTS,
     filter::LAYOUTS,
+    irp::LAYOUTS,
     kernel::LAYOUTS,
     mdl::LAYOUTS,
     nbl::LAYOUTS,
@@ -77,6 +80,7 @@ const LAYOUT_GROUPS: &[&[Layout]] = &[
 const CONSTANT_GROUPS: &[&[(&str, i64)]] = &[
     config::CONSTANTS,
     filter::CONSTANTS,
+    irp::CONSTANTS,
     kernel::CONSTANTS,
     mdl::CONSTANTS,
     nbl::CONSTANTS,

@@ -12,7 +12,7 @@
 use core::ffi::c_void;
 
 use super::{
-    BOOLEAN, DEVICE_OBJECT, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KPROCESSOR_MODE,
+    BOOLEAN, DEVICE_OBJECT, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, IRP, KIRQL, KPROCESSOR_MODE,
     KSPIN_LOCK, MDL, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER,
     NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS,
     NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_STATUS, NDIS_STATUS_INDICATION,
@@ -333,6 +333,11 @@ unsafe extern "efiapi" {
         BugCheckParameter3: usize,
         BugCheckParameter4: usize,
     ) -> !;
+
+    /// Ends a request, whose status and information have been set; it may not be touched after.
+    ///
+    /// ntoskrnl.exe, DISPATCH_LEVEL.
+    pub fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: i8);
 
     /// Attaches zeroed memory to the driver object, found again by the address given here; the
     /// kernel frees it with the driver.

@@ -75,3 +75,8 @@ constants! {
         STATUS_INVALID_BUFFER_SIZE = code(0xc000_0206);
     }
 }
+
+/// What was asked for does not exist.
+pub const STATUS_NOT_FOUND: i32 = code(0xc000_0225);
+/// The two sides speak different revisions of a protocol.
+pub const STATUS_REVISION_MISMATCH: i32 = code(0xc000_0059);

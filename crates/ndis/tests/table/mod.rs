@@ -139,7 +139,8 @@ impl Row {
         let path = format!("{c_name}.{}", self.name);
         let mut layouts = ndis::sys::LAYOUTS.iter();
         let compared = layouts.any(|layout| layout.c_names.contains(&path.as_str()));
-        let known = compared || words.contains(&path.as_str());
+        let any = format!("{c_name}.*");
+        let known = compared || words.contains(&path.as_str()) || words.contains(&any.as_str());
         (!known).then(|| format!("{path}: has members, but no layout"))
     }
 }
