@@ -4,7 +4,7 @@
 //! rewritten for the adapter's tuning. Whoever changes either of the two has it published; two who
 //! do so at once are put into an order, so that the last word is the newest.
 
-use control::Tuning;
+use control::{Profile, Raise, Tuning};
 use ndis::{LargeSendLimits, ModuleHandle, SpinLock, indicate, sys};
 
 use crate::offload::{self, Malformed};
@@ -14,9 +14,38 @@ pub(crate) const CAPACITY: usize = 512;
 
 /// The bytes of one NDIS_OFFLOAD.
 #[derive(Clone, Copy)]
-struct Configuration {
+pub(crate) struct Stored {
     bytes: [u8; CAPACITY],
     length: usize,
+}
+
+impl Stored {
+    /// A copy of `offload`; `None` where it is longer than any that NDIS defines.
+    pub(crate) fn of(offload: &[u8]) -> Option<Self> {
+        let mut bytes = [0; CAPACITY];
+        bytes.get_mut(..offload.len())?.copy_from_slice(offload);
+        Some(Self {
+            bytes,
+            length: offload.len(),
+        })
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// The bytes, to be changed.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
+
+    /// Puts the bytes back where they were copied from.
+    pub(crate) fn restore(&self, offload: &mut [u8]) {
+        if let Some(place) = offload.get_mut(..self.length) {
+            place.copy_from_slice(self.bytes());
+        }
+    }
 }
 
 /// See the module.
@@ -26,8 +55,10 @@ pub(crate) struct Indicator {
 
 struct State {
     /// What the NIC said last; nothing where it has no offload configuration.
-    nic: Option<Configuration>,
+    nic: Option<Stored>,
     tuning: Tuning,
+    /// The module is about to be detached: nothing is raised any more.
+    truthful: bool,
     /// What the layer above was told last.
     told: Option<LargeSendLimits>,
     voice: Voice,
@@ -46,35 +77,55 @@ enum Voice {
     SpeakAgain,
 }
 
-impl Configuration {
-    fn of(offload: &[u8]) -> Option<Self> {
-        let mut bytes = [0; CAPACITY];
-        bytes.get_mut(..offload.len())?.copy_from_slice(offload);
-        Some(Self {
-            bytes,
-            length: offload.len(),
-        })
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-
-    fn as_mut_bytes(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.length).unwrap_or_default()
-    }
-}
-
 impl State {
+    /// The tuning in effect.
+    fn effective(&self) -> Tuning {
+        if self.truthful { OFF } else { self.tuning }
+    }
+
     /// What the layer above is to be told now, and its limits.
-    fn message(&self) -> Option<(Configuration, LargeSendLimits)> {
+    fn message(&self) -> Option<(Stored, LargeSendLimits)> {
         let mut message = self.nic?;
-        let nic = offload::limits(message.as_bytes()).ok()?;
-        offload::rewrite(message.as_mut_bytes(), &nic, self.tuning).ok()?;
-        let told = offload::limits(message.as_bytes()).ok()?;
+        let nic = offload::limits(message.bytes()).ok()?;
+        offload::rewrite(message.bytes_mut(), &nic, self.effective()).ok()?;
+        let told = offload::limits(message.bytes()).ok()?;
         Some((message, told))
     }
+
+    /// The next message of who publishes, `speaking` saying whether he has the voice already. With
+    /// a message he has it from then on; without, it is free again, or somebody else's.
+    fn next_message(&mut self, speaking: bool) -> Option<Stored> {
+        match self.voice {
+            Voice::Mute => return None,
+            Voice::Speaking | Voice::SpeakAgain if !speaking => {
+                self.voice = Voice::SpeakAgain;
+                return None;
+            }
+            _ => {}
+        }
+        let again = self.voice == Voice::SpeakAgain;
+        let news = self
+            .message()
+            .filter(|(_, told)| again || self.told != Some(*told));
+        match news {
+            Some((message, told)) => {
+                self.told = Some(told);
+                self.voice = Voice::Speaking;
+                Some(message)
+            }
+            None => {
+                self.voice = Voice::Idle;
+                None
+            }
+        }
+    }
 }
+
+/// Nothing is raised.
+const OFF: Tuning = Tuning {
+    raise: Raise::Profile(Profile::Off),
+    cap: None,
+};
 
 impl Indicator {
     /// An indicator that says nothing yet.
@@ -83,6 +134,7 @@ impl Indicator {
             state: SpinLock::new(State {
                 nic: None,
                 tuning,
+                truthful: false,
                 told: None,
                 voice: Voice::Mute,
             }),
@@ -94,9 +146,10 @@ impl Indicator {
     /// # Errors
     /// [`Malformed`]; nothing is changed then.
     pub(crate) fn learn(&self, offload: &[u8]) -> Result<LargeSendLimits, Malformed> {
+        let offload = offload::checked(offload)?;
         let limits = offload::limits(offload)?;
-        let configuration = Configuration::of(offload).ok_or(Malformed)?;
-        self.state.lock().nic = Some(configuration);
+        let stored = Stored::of(offload).ok_or(Malformed)?;
+        self.state.lock().nic = Some(stored);
         Ok(limits)
     }
 
@@ -109,7 +162,8 @@ impl Indicator {
         offload: &mut [u8],
         nic: &LargeSendLimits,
     ) -> Result<(), Malformed> {
-        offload::rewrite(offload, nic, self.tuning())
+        let tuning = self.state.lock().effective();
+        offload::rewrite(offload, nic, tuning)
     }
 
     /// The current configuration was told to the layer above by other means than
@@ -146,25 +200,23 @@ impl Indicator {
     /// Tells the layer above the truth about the NIC, and nothing any more after that: the module
     /// is about to be detached. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn tell_the_truth(&self, module: ModuleHandle) {
-        self.tune(Tuning::OFF);
+        self.state.lock().truthful = true;
         self.publish(module);
     }
 
     /// Tells the layer above what is new to it. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn publish(&self, module: ModuleHandle) {
-        while let Some(mut message) = self.next_message() {
+        let mut speaking = false;
+        loop {
+            let Some(mut message) = self.state.lock().next_message(speaking) else {
+                return;
+            };
             indicate(
                 module,
                 sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
-                message.as_mut_bytes(),
+                message.bytes_mut(),
             );
+            speaking = true;
         }
-    }
-
-    /// The next thing to be said by who publishes, with the voice taken; `None`, with the voice
-    /// given back, where there is nothing or where somebody else is at it.
-    fn next_message(&self) -> Option<Configuration> {
-        let mut state = self.state.lock();
-        todo_voice(&mut state)
     }
 }

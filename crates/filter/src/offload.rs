@@ -22,10 +22,8 @@ struct Place(usize);
 const HEADER_SIZE: usize = offset_of!(sys::NDIS_OBJECT_HEADER, Size);
 const LSO_V1: Place = Place(offset_of!(sys::NDIS_OFFLOAD, LsoV1));
 const LSO_V2: usize = offset_of!(sys::NDIS_OFFLOAD, LsoV2);
-const LSO_V2_IPV4: Place =
-    Place(LSO_V2 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2, IPv4));
-const LSO_V2_IPV6: Place =
-    Place(LSO_V2 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2, IPv6));
+const LSO_V2_IPV4: Place = Place(LSO_V2 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2, IPv4));
+const LSO_V2_IPV6: Place = Place(LSO_V2 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2, IPv6));
 const MAX_OFFLOAD_SIZE: usize =
     offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_IPV4, MaxOffLoadSize);
 const MIN_SEGMENT_COUNT: usize =
@@ -76,7 +74,7 @@ pub fn rewrite(offload: &mut [u8], nic: &LargeSendLimits, tuning: Tuning) -> Res
 }
 
 /// The part of `offload` that its header speaks of.
-fn checked(offload: &[u8]) -> Result<&[u8], Malformed> {
+pub(crate) fn checked(offload: &[u8]) -> Result<&[u8], Malformed> {
     let kind = *offload.first().ok_or(Malformed)?;
     let revision = *offload.get(1).ok_or(Malformed)?;
     let size = offload
@@ -124,12 +122,19 @@ impl Place {
 
 fn clear_encapsulated_lso(offload: &mut [u8], place: usize) {
     if let Some(bits) = word(offload, place) {
-        set_word(offload, place, sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(bits, 0));
+        set_word(
+            offload,
+            place,
+            sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(bits, 0),
+        );
     }
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|word| u32::from_le_bytes(*word))
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|word| u32::from_le_bytes(*word))
 }
 
 fn set_word(bytes: &mut [u8], at: usize, value: u32) {

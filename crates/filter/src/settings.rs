@@ -1,19 +1,24 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
+use control::{Tuning, keyword, utf16};
 use lso::IpIdWidth;
-use ndis::{Configuration, ModuleHandle};
+use ndis::{Configuration, ModuleHandle, Status};
 
-use crate::driver::utf16;
+static MULTIPLE: [u16; keyword::MULTIPLE.len()] = utf16(keyword::MULTIPLE);
+static PROFILE: [u16; keyword::PROFILE.len()] = utf16(keyword::PROFILE);
+static CAP_BYTES: [u16; keyword::CAP_BYTES.len()] = utf16(keyword::CAP_BYTES);
+static IP_ID_BITS: [u16; keyword::IP_ID_BITS.len()] = utf16(keyword::IP_ID_BITS);
 
-/// Bits in which the NIC counts the IPv4 identification of its segments: 16, or 15 for a NIC that
-/// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
-/// Segmentation of Large TCP Packets"). Children that count otherwise than the NIC would overlap.
-static IP_ID_BITS: [u16; 8] = utf16(b"IpIdBits");
-
-/// The settings of one filter module.
+/// The settings that a filter module started with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Settings {
+    pub(crate) tuning: Tuning,
+    /// How the NIC counts the IPv4 identification of its segments: in 16 bits, or in 15 where it
+    /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
+    /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
     pub(crate) ip_id: IpIdWidth,
+    /// How many settings were out of range, so that their default is in effect.
+    pub(crate) out_of_range: u32,
 }
 
 impl Settings {
@@ -22,11 +27,32 @@ impl Settings {
         let Ok(configuration) = Configuration::open(module) else {
             return Self::default();
         };
+        let (tuning, wrong) = Tuning::from_parameters(
+            configuration.integer(&MULTIPLE),
+            configuration.integer(&PROFILE),
+            configuration.integer(&CAP_BYTES),
+        );
+        let (ip_id, wrong_width) = match configuration.integer(&IP_ID_BITS) {
+            None | Some(16) => (IpIdWidth::Bits16, 0),
+            Some(15) => (IpIdWidth::Bits15, 0),
+            Some(_) => (IpIdWidth::Bits16, 1),
+        };
         Self {
-            ip_id: match configuration.integer(&IP_ID_BITS) {
-                Some(15) => IpIdWidth::Bits15,
-                _ => IpIdWidth::default(),
-            },
+            tuning,
+            ip_id,
+            out_of_range: wrong.saturating_add(wrong_width),
         }
     }
+}
+
+/// Writes `tuning` to the registry, so that it outlasts the driver. IRQL PASSIVE_LEVEL.
+///
+/// # Errors
+/// What NDIS answers.
+pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status> {
+    let configuration = Configuration::open(module)?;
+    let parameters = tuning.parameters();
+    configuration.set_integer(&MULTIPLE, parameters.multiple)?;
+    configuration.set_integer(&PROFILE, parameters.profile)?;
+    configuration.set_integer(&CAP_BYTES, parameters.cap_bytes)
 }

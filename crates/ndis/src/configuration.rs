@@ -59,6 +59,31 @@ impl Configuration {
     }
 }
 
+impl Configuration {
+    /// Writes the integer parameter `keyword`, so that it outlasts the driver.
+    ///
+    /// # Errors
+    /// What NDIS answers.
+    pub fn set_integer(&self, keyword: &'static [u16], value: u32) -> Result<(), Status> {
+        let mut keyword = crate::driver::unicode_string(keyword);
+        let mut status = Status::RESOURCES.0;
+        let mut parameter = sys::NDIS_CONFIGURATION_PARAMETER {
+            ParameterType: sys::NdisParameterInteger,
+            ParameterData: sys::NDIS_CONFIGURATION_PARAMETER_DATA { IntegerData: value },
+        };
+        // SAFETY: the handle is open; all pointers live during the call.
+        unsafe {
+            sys::NdisWriteConfiguration(
+                &raw mut status,
+                self.handle,
+                &raw mut keyword,
+                &raw mut parameter,
+            );
+        }
+        Status(status).ok()
+    }
+}
+
 impl Drop for Configuration {
     fn drop(&mut self) {
         // SAFETY: opened in `open`, closed once.

@@ -215,6 +215,11 @@ unsafe extern "efiapi" {
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisDeregisterDeviceEx(NdisDeviceHandle: NDIS_HANDLE);
 
+    /// The memory that goes with a device of NdisRegisterDeviceEx.
+    ///
+    /// ndis.sys, any level.
+    pub fn NdisGetDeviceReservedExtension(DeviceObject: *mut DEVICE_OBJECT) -> *mut c_void;
+
     /// The running NDIS's version, major in the upper half and minor in the lower.
     ///
     /// ndis.sys, DISPATCH_LEVEL.

@@ -1,0 +1,305 @@
+//! Every message, byte for byte, and every way in which one can be wrong.
+
+use control::{
+    AdapterEntry, Cap, Invalid, Limit, ListReply, ListRequest, ListWriter, Message, Multiple, Name,
+    NicLimits, Profile, Raise, ReadReply, Refused, Select, SetRequest, StatisticsReply, Tuning,
+};
+
+const SELECT: [u8; 12] = [1, 0, 3, 0, 12, 0, 0, 0, 7, 0, 0, 0];
+
+const SET: [u8; 28] = [
+    1, 0, 6, 0, 28, 0, 0, 0, // version 1, SetRequest, 28 bytes
+    0x11, 0, 0, 0, // interface 17
+    4, 0, 0, 0, 2, 0, 0, 0, 0, 0, 8, 0, // 4 x, 512 KiB
+    1, 0, 0, 0, // persist
+];
+
+const READ: [u8; 72] = [
+    1, 0, 4, 0, 72, 0, 0, 0, // version 1, ReadReply, 72 bytes
+    0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, // cpu, no cap
+    15, 0, 0, 0, // ip_id_bits
+    0x00, 0xEA, 0, 0, 1, 0, 0, 0, // v1: 59,904
+    0x3C, 0xF5, 0, 0, 2, 0, 0, 0, // v2_ipv4: 62,780
+    0, 0, 0, 0, 0, 0, 0, 0, // v2_ipv6: none
+    0xC0, 0x53, 0x0F, 0, 0, 0, 0, 0, // advertised: 1,004,480 and none
+    1, 0, 0, 0, // running
+    2, 0, 0, 0, // settings_out_of_range
+    9, 0, 0, 0, 0, 0, 0, 0, // malformed_offloads
+];
+
+fn at(bytes: &[u8], place: usize, value: u8) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[place] = value;
+    bytes
+}
+
+fn bytes_of(message: &impl Message) -> Vec<u8> {
+    let mut out = [0xEE; 400];
+    let size = message.encode(&mut out).expect("the message is valid");
+    assert!(out[size..].iter().all(|byte| *byte == 0xEE));
+    out[..size].to_vec()
+}
+
+#[test]
+fn list_request_and_select() {
+    assert_eq!(bytes_of(&ListRequest), [1, 0, 1, 0, 8, 0, 0, 0]);
+    assert_eq!(
+        ListRequest::decode(&bytes_of(&ListRequest)),
+        Ok(ListRequest)
+    );
+    assert_eq!(bytes_of(&Select { if_index: 7 }), SELECT);
+    assert_eq!(Select::decode(&SELECT), Ok(Select { if_index: 7 }));
+}
+
+#[test]
+fn set_request() -> Result<(), Invalid> {
+    let request = SetRequest {
+        if_index: 17,
+        tuning: Tuning {
+            raise: Raise::Multiple(Multiple::new(4)?),
+            cap: Some(Cap::new(512 << 10)?),
+        },
+        persist: true,
+    };
+    assert_eq!(bytes_of(&request), SET);
+    assert_eq!(SetRequest::decode(&SET), Ok(request));
+    Ok(())
+}
+
+#[test]
+fn read_reply() {
+    let reply = ReadReply {
+        tuning: Tuning {
+            raise: Raise::Profile(Profile::Cpu),
+            cap: None,
+        },
+        ip_id_bits: 15,
+        nic: NicLimits {
+            v1: Limit {
+                max_payload: 59_904,
+                min_segments: 1,
+            },
+            v2_ipv4: Limit {
+                max_payload: 62_780,
+                min_segments: 2,
+            },
+            v2_ipv6: Limit::default(),
+        },
+        advertised_v2_ipv4: 16 * 62_780,
+        advertised_v2_ipv6: 0,
+        running: true,
+        settings_out_of_range: 2,
+        malformed_offloads: 9,
+    };
+    assert_eq!(bytes_of(&reply), READ);
+    assert_eq!(ReadReply::decode(&READ), Ok(reply));
+}
+
+#[test]
+fn statistics_reply() -> Result<(), Invalid> {
+    let reply = StatisticsReply {
+        sends: 1,
+        large_sends: 2,
+        split: 3,
+        children: 4,
+        bytes: 0x0102_0304_0506_0708,
+        largest_large_send: 6,
+        completed: 7,
+        failed: 8,
+        low_memory: 9,
+        paused: 10,
+        children_allocated: 11,
+        refused: Refused::new(&[12, 13, 14])?,
+    };
+    let bytes = bytes_of(&reply);
+    assert_eq!(bytes.len(), 360);
+    assert_eq!(bytes[..8], [1, 0, 5, 0, 0x68, 1, 0, 0]);
+    assert_eq!(bytes[40..48], [8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(
+        bytes[88..112],
+        [
+            11, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0
+        ]
+    );
+    assert_eq!(StatisticsReply::decode(&bytes), Ok(reply));
+    assert_eq!(
+        (reply.refused.counters(), reply.refused.in_all()),
+        (&[12, 13, 14][..], 39)
+    );
+
+    let wrong = |place, value| StatisticsReply::decode(&at(&bytes, place, value));
+    assert_eq!(wrong(96, 33), Err(Invalid::Refusals));
+    assert_eq!(wrong(100, 1), Err(Invalid::Reserved));
+    assert_eq!(
+        wrong(96, 2),
+        Err(Invalid::Reserved),
+        "the third has no reason"
+    );
+    assert_eq!(Refused::new(&[0; 33]), Err(Invalid::Refusals));
+    Ok(())
+}
+
+#[test]
+fn the_header_is_checked() {
+    let wrong = |place, value| Select::decode(&at(&SELECT, place, value));
+    assert_eq!(wrong(0, 2), Err(Invalid::Version));
+    assert_eq!(wrong(1, 1), Err(Invalid::Version));
+    assert_eq!(wrong(2, 4), Err(Invalid::Kind));
+    assert_eq!(wrong(4, 11), Err(Invalid::Size));
+    assert_eq!(wrong(7, 1), Err(Invalid::Size));
+}
+
+#[test]
+fn neither_more_nor_fewer_bytes_are_taken() {
+    for length in 0..SELECT.len() {
+        let expected = if length < 8 {
+            Invalid::Truncated
+        } else {
+            Invalid::Size
+        };
+        assert_eq!(Select::decode(&SELECT[..length]), Err(expected));
+    }
+    let mut longer = SELECT.to_vec();
+    longer.push(0);
+    assert_eq!(Select::decode(&longer), Err(Invalid::Size));
+    // Not even where the header says so: the kind has one size.
+    longer[4] = 13;
+    assert_eq!(Select::decode(&longer), Err(Invalid::Size));
+}
+
+#[test]
+fn another_version_is_told_whatever_its_size() {
+    assert_eq!(
+        Select::decode(&[2, 0, 3, 0, 99, 0, 0, 0]),
+        Err(Invalid::Version)
+    );
+    assert_eq!(ListReply::decode(&[2, 0]).err(), Some(Invalid::Version));
+}
+
+#[test]
+fn each_field_is_checked() {
+    let set = |place, value| SetRequest::decode(&at(&SET, place, value)).err();
+    assert_eq!(set(8, 0), Some(Invalid::InterfaceIndex));
+    assert_eq!(set(12, 17), Some(Invalid::Multiple));
+    assert_eq!(
+        set(16, 4),
+        Some(Invalid::Profile),
+        "even where the multiple counts"
+    );
+    assert_eq!(set(22, 0), None, "no cap");
+    assert_eq!(
+        SetRequest::decode(&at(&at(&SET, 22, 0), 21, 1)),
+        Err(Invalid::Cap)
+    );
+    assert_eq!(set(23, 2), Some(Invalid::Cap));
+    assert_eq!(set(24, 2), Some(Invalid::Reserved));
+    assert_eq!(set(27, 0x80), Some(Invalid::Reserved));
+
+    let read = |place, value| ReadReply::decode(&at(&READ, place, value)).err();
+    assert_eq!(read(20, 14), Some(Invalid::IpIdBits));
+    assert_eq!(read(56, 3), Some(Invalid::Reserved));
+}
+
+#[test]
+fn no_message_goes_out_that_would_not_be_taken() {
+    let zero = Select { if_index: 0 };
+    assert_eq!(zero.encode(&mut [0; 12]), Err(Invalid::InterfaceIndex));
+    let reply = ReadReply::decode(&READ).expect("it is valid");
+    let bits = ReadReply {
+        ip_id_bits: 17,
+        ..reply
+    };
+    assert_eq!(bits.encode(&mut [0; 72]), Err(Invalid::IpIdBits));
+}
+
+#[test]
+fn a_short_buffer_is_left_alone() {
+    let mut out = [0xEE; 11];
+    assert_eq!(
+        Select { if_index: 7 }.encode(&mut out),
+        Err(Invalid::BufferTooSmall)
+    );
+    assert_eq!(out, [0xEE; 11]);
+}
+
+fn entry(if_index: u32, name: &str) -> AdapterEntry {
+    AdapterEntry {
+        if_index,
+        base_if_index: if_index + 100,
+        running: true,
+        name: Name::from_text(name),
+    }
+}
+
+fn list(out: &mut [u8], entries: &[AdapterEntry]) -> Result<usize, Invalid> {
+    let mut writer = ListWriter::new(out)?;
+    entries.iter().for_each(|entry| writer.push(entry));
+    writer.finish()
+}
+
+#[test]
+fn list_reply() -> Result<(), Invalid> {
+    let entries = [entry(7, "Ethernet"), entry(0x0123, "Réseau 2")];
+    let mut out = [0xEE; 600];
+    let size = list(&mut out, &entries)?;
+    assert_eq!(size, ListReply::size_of(2));
+    assert_eq!(
+        out[..16],
+        [1, 0, 2, 0, 0x30, 2, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0]
+    );
+    assert_eq!(
+        out[16..36],
+        [
+            7, 0, 0, 0, 107, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, b'E', 0, b't', 0
+        ]
+    );
+    assert_eq!(out[288..292], [0x23, 1, 0, 0]);
+    assert!(out[size..].iter().all(|byte| *byte == 0xEE));
+
+    let reply = ListReply::decode(&out[..size])?;
+    assert!(reply.is_whole());
+    assert_eq!(reply.iter().collect::<Vec<_>>(), entries);
+
+    let wrong = |place, value| ListReply::decode(&at(&out[..size], place, value)).err();
+    assert_eq!(wrong(8, 1), Some(Invalid::Count));
+    assert_eq!(wrong(12, 1), Some(Invalid::Size));
+    assert_eq!(wrong(15, 0xFF), Some(Invalid::Size));
+    assert_eq!(
+        wrong(24, 3),
+        Some(Invalid::Reserved),
+        "a flag of the first entry"
+    );
+    assert_eq!(wrong(28, 129), Some(Invalid::Name));
+    assert_eq!(
+        wrong(28, 7),
+        Some(Invalid::Reserved),
+        "the padding is not zero"
+    );
+    assert_eq!(
+        wrong(300, 200),
+        Some(Invalid::Name),
+        "the second entry is read too"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_list_without_room_says_how_many_there_are() -> Result<(), Invalid> {
+    let entries = [entry(1, "a"), entry(2, "b"), entry(3, "c")];
+    for (room, fit) in [(16, 0), (287, 0), (288, 1), (831, 2), (832, 3)] {
+        let mut out = vec![0; room];
+        let size = list(&mut out, &entries)?;
+        let reply = ListReply::decode(&out[..size])?;
+        assert_eq!((reply.total(), reply.iter().count()), (3, fit));
+        assert_eq!(reply.is_whole(), fit == 3);
+    }
+    assert_eq!(list(&mut [0; 15], &entries), Err(Invalid::BufferTooSmall));
+    Ok(())
+}
+
+#[test]
+fn a_name_is_never_cut_inside_a_character() {
+    let mut units = [0x41; 129];
+    units[127] = 0xD834;
+    assert_eq!(Name::new(&units).units(), [0x41; 127]);
+}
