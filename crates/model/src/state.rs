@@ -179,6 +179,20 @@ impl State {
         self.memory.grant()
     }
 
+    /// What a pause has to wait for: children that are out, and parents that wait for children. A
+    /// send that has just been handed over is neither: the filter may still refuse it.
+    pub(crate) fn outstanding(&self) -> Vec<String> {
+        let is_out = |known: &&Known| match (known.origin, known.owner) {
+            (Origin::Pool(_), owner) => owner == Owner::Miniport,
+            (Origin::Above(number), Owner::Filter) => {
+                self.sent.get(&number).is_some_and(|sent| sent.children > 0)
+            }
+            _ => false,
+        };
+        let outstanding = self.known.values().filter(is_out);
+        outstanding.map(|known| known.name.clone()).collect()
+    }
+
     /// The name of the NBL at `address` for messages.
     pub(crate) fn name(&self, address: usize) -> String {
         self.known.get(&address).map_or_else(

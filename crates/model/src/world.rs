@@ -253,6 +253,9 @@ impl World {
     /// # Errors
     /// What FilterRestart answers, where it fails.
     pub fn restart(self: &Arc<Self>) -> Result<(), i32> {
+        // The layer above may send from the moment that the filter takes sends, which is before
+        // FilterRestart has returned.
+        self.state().module = ModuleState::Running;
         if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
             // The real parameters matter to no part of the driver yet.
             let parameters = Block::new(size_of::<sys::NDIS_FILTER_RESTART_PARAMETERS>(), 8);
@@ -260,10 +263,10 @@ impl World {
             let status =
                 self.inside(|| unsafe { handler(self.context(), parameters.start().cast()) });
             if status < 0 {
+                self.state().module = ModuleState::Paused;
                 return Err(status);
             }
         }
-        self.state().module = ModuleState::Running;
         Ok(())
     }
 
@@ -281,18 +284,7 @@ impl World {
             }
         }
         let mut state = self.state();
-        let waiting: Vec<_> = state
-            .known
-            .values()
-            .filter(|known| {
-                let parent =
-                    matches!(known.origin, Origin::Above(_)) && known.owner == Owner::Filter;
-                let child =
-                    matches!(known.origin, Origin::Pool(_)) && known.owner == Owner::Miniport;
-                parent || child
-            })
-            .map(|known| known.name.clone())
-            .collect();
+        let waiting = state.outstanding();
         for name in waiting {
             state.violation(Rule::Pause, name, "outstanding when the pause completed");
         }
