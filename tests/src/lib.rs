@@ -1,12 +1,24 @@
 //! Scenarios over the model: what they all start from.
 //!
-//! The scenarios themselves are in `tests/`, one file for each concern.
-#![expect(unsafe_code, reason = "names the driver's entry point")]
+//! The scenarios themselves are in `tests/`, one file for each concern. They reach the driver
+//! through a [`Machine`] alone, so that they run as well against another build of it. Here is what
+//! several of them share: [`packets`] to send, and those of which it is known that the filter
+//! [refuses](refused) them.
+#![expect(
+    unsafe_code,
+    reason = "names the driver's entry point, and looks at NBLs on their way"
+)]
+
+pub mod driver;
+pub mod packets;
+pub mod refused;
+pub mod tampering;
 
 use std::sync::Arc;
 
 use filter::Statistics;
-use model::{Config, Packet, SendCall, Violation, World};
+use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
+use packets::one_stage;
 
 /// A model machine on which the driver runs.
 pub struct Machine {
@@ -24,6 +36,15 @@ impl Machine {
         let machine = Self::without_driver(config);
         machine.try_start().expect("the driver starts");
         machine
+    }
+
+    /// The same on a default machine with this NIC.
+    ///
+    /// # Panics
+    /// Where the driver does not start.
+    #[must_use]
+    pub fn with_nic(nic: Nic) -> Self {
+        Self::start(Config::with_nic(nic))
     }
 
     /// A machine on which the driver has yet to be started.
@@ -58,11 +79,52 @@ impl Machine {
         self.world.send(packets, SendCall::default())
     }
 
+    /// Sends one packet, and returns its number.
+    pub fn send_one(&self, packet: Packet) -> u64 {
+        self.send(vec![packet])[0]
+    }
+
+    /// Has the NIC complete all it holds, and what is sent meanwhile.
+    pub fn deliver_all(&self) {
+        while self.world.deliver() > 0 {}
+    }
+
+    /// Sends a large send that must be split, and returns its children. The wire must be what the
+    /// independent reference makes of the packet in one stage.
+    ///
+    /// # Panics
+    /// Where the send fails, is not split, or reaches the wire otherwise.
+    #[track_caller]
+    pub fn assert_split(&self, packet: Packet) -> Vec<Child> {
+        let children = self.assert_sent(packet);
+        assert!(children.len() > 1, "it is split");
+        assert!(children.iter().all(|child| child.is_child));
+        children
+    }
+
+    /// Sends a large send, and returns what the NIC got of it. The wire must be what the
+    /// independent reference makes of the packet in one stage.
+    ///
+    /// # Panics
+    /// Where the send fails or reaches the wire otherwise.
+    #[track_caller]
+    pub fn assert_sent(&self, packet: Packet) -> Vec<Child> {
+        let expected = one_stage(&packet, self.world.nic().id_bits);
+        let _ = (self.world.take_children(), self.world.take_wire());
+        let number = self.send_one(packet);
+        self.deliver_all();
+        assert_eq!(self.status(number), 0);
+        // Not assert_eq: it would print megabytes.
+        assert!(self.world.take_wire() == expected, "the wire differs");
+        self.world.take_children()
+    }
+
     /// Status of send `number`.
     ///
     /// # Panics
     /// Where it is not completed.
     #[must_use]
+    #[track_caller]
     pub fn status(&self, number: u64) -> i32 {
         self.world.completed(number).expect("completed").status
     }
@@ -88,8 +150,22 @@ impl Machine {
     ///
     /// # Panics
     /// Where one was.
+    #[track_caller]
     pub fn stop_clean(self) {
-        let broken: Vec<_> = self.stop().iter().map(ToString::to_string).collect();
-        assert!(broken.is_empty(), "{}", broken.join("\n"));
+        assert_clean(&self.stop());
     }
+}
+
+/// No rule may have been broken.
+///
+/// # Panics
+/// Where one was.
+#[track_caller]
+pub fn assert_clean(broken: &[Violation]) {
+    let first: Vec<_> = broken.iter().take(10).map(ToString::to_string).collect();
+    let (count, first) = (broken.len(), first.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "{count} times was a rule broken:\n{first}"
+    );
 }

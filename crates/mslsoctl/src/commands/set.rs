@@ -1,0 +1,53 @@
+//! `set`: how far an adapter's large sends are raised.
+
+use control::{Profile, Raise, SetRequest, Tuning};
+use serde::Serialize;
+
+use super::{Session, show};
+use crate::cli::{Change, SetArgs};
+use crate::failure::Failure;
+
+/// What `set` prints: what is in effect now, and whether it will last.
+#[derive(Serialize)]
+struct Set {
+    #[serde(flatten)]
+    show: show::Show,
+    persisted: bool,
+}
+
+pub(super) fn run(session: &mut Session<'_>, args: &SetArgs) -> Result<(), Failure> {
+    let adapter = session.adapter(Some(&args.adapter))?;
+    let before = session.driver.read(&adapter)?.tuning;
+    session.driver.set(&SetRequest {
+        if_index: adapter.if_index,
+        tuning: changed(before, &args.change),
+        persist: args.persist,
+    })?;
+    let set = Set {
+        show: show::read(session, adapter)?,
+        persisted: args.persist,
+    };
+    Ok(session.print(&set, text)?)
+}
+
+/// The tuning with the change made. What is not named stays.
+fn changed(before: Tuning, change: &Change) -> Tuning {
+    let raise = match (change.off, change.profile, change.multiple) {
+        (true, _, _) => Some(Raise::Profile(Profile::Off)),
+        (_, Some(profile), _) => Some(Raise::Profile(profile.into())),
+        (_, _, multiple) => multiple.map(Raise::Multiple),
+    };
+    Tuning {
+        raise: raise.unwrap_or(before.raise),
+        cap: change.cap.map_or(before.cap, |cap| cap.0),
+    }
+}
+
+fn text(set: &Set) -> String {
+    let lasts = if set.persisted {
+        "The change is in effect, and in the registry.\n"
+    } else {
+        "The change is in effect until the adapter restarts; --persist makes it last.\n"
+    };
+    show::text(&set.show) + lasts
+}

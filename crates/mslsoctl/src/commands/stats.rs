@@ -1,0 +1,164 @@
+//! `stats`: what became of an adapter's large sends.
+
+use std::collections::BTreeMap;
+
+use control::StatisticsReply;
+use serde::Serialize;
+
+use super::{Session, title};
+use crate::adapters::Adapter;
+use crate::cli::StatsArgs;
+use crate::failure::Failure;
+use crate::refusals::reasons;
+use crate::text::{bytes, number, table};
+
+/// What `stats` prints.
+struct Stats {
+    adapter: Adapter,
+    reply: StatisticsReply,
+    reset: bool,
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+struct Json<'a> {
+    adapter: &'a Adapter,
+    statistics: Counters,
+    reset: bool,
+}
+
+/// The counters by name. All are since the driver was attached or the last reset, or over an
+/// interval.
+#[derive(Serialize)]
+pub(super) struct Counters {
+    sends: u64,
+    large_sends: u64,
+    split: u64,
+    children: u64,
+    /// Of TCP payload in children.
+    bytes: u64,
+    /// In bytes of frame.
+    largest_large_send: u64,
+    completed: u64,
+    failed: u64,
+    low_memory: u64,
+    paused: u64,
+    children_allocated: u64,
+    refused: BTreeMap<String, u64>,
+    refused_in_all: u64,
+}
+
+impl From<&StatisticsReply> for Counters {
+    fn from(reply: &StatisticsReply) -> Self {
+        Self {
+            sends: reply.sends,
+            large_sends: reply.large_sends,
+            split: reply.split,
+            children: reply.children,
+            bytes: reply.bytes,
+            largest_large_send: reply.largest_large_send,
+            completed: reply.completed,
+            failed: reply.failed,
+            low_memory: reply.low_memory,
+            paused: reply.paused,
+            children_allocated: reply.children_allocated,
+            refused: reasons(&reply.refused)
+                .map(|reason| (reason.name, reason.count))
+                .collect(),
+            refused_in_all: reply.refused.in_all(),
+        }
+    }
+}
+
+impl Serialize for Stats {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = Json {
+            adapter: &self.adapter,
+            statistics: Counters::from(&self.reply),
+            reset: self.reset,
+        };
+        json.serialize(serializer)
+    }
+}
+
+pub(super) fn run(session: &mut Session<'_>, args: &StatsArgs) -> Result<(), Failure> {
+    let adapter = session.adapter(args.choice.adapter.as_deref())?;
+    let reply = session.driver.statistics(&adapter)?;
+    if args.reset {
+        session.driver.reset_statistics(&adapter)?;
+    }
+    let stats = Stats {
+        adapter,
+        reply,
+        reset: args.reset,
+    };
+    Ok(session.print(&stats, text)?)
+}
+
+fn text(stats: &Stats) -> String {
+    let reply = &stats.reply;
+    let mut text =
+        title(&stats.adapter) + "\n" + &table(["counter", "value"], counters(reply)) + "\n";
+    text += &refused(reply);
+    for note in notes(reply) {
+        text += &format!("{note}\n");
+    }
+    if stats.reset {
+        text += "The counters are back at zero.\n";
+    }
+    text
+}
+
+fn counters(reply: &StatisticsReply) -> Vec<[String; 2]> {
+    [
+        ("sends", number(reply.sends)),
+        ("large sends among them", number(reply.large_sends)),
+        ("large sends split", number(reply.split)),
+        ("children sent for them", number(reply.children)),
+        ("payload in children", bytes(reply.bytes)),
+        (
+            "largest large send, of frame",
+            bytes(reply.largest_large_send),
+        ),
+        ("split sends completed", number(reply.completed)),
+        ("failed by the NIC among them", number(reply.failed)),
+        ("refused", number(reply.refused.in_all())),
+        ("not sent for want of memory", number(reply.low_memory)),
+        ("not sent while paused", number(reply.paused)),
+        ("children allocated", number(reply.children_allocated)),
+    ]
+    .map(|(name, value)| [name.into(), value])
+    .into()
+}
+
+fn refused(reply: &StatisticsReply) -> String {
+    let mut text = String::new();
+    for reason in reasons(&reply.refused).filter(|reason| reason.count > 0) {
+        text += &format!(
+            " refused {} x {}: {}\n   -> {}\n",
+            number(reason.count),
+            reason.name,
+            reason.meaning,
+            reason.advice
+        );
+    }
+    text
+}
+
+fn notes(reply: &StatisticsReply) -> Vec<&'static str> {
+    [
+        (
+            reply.failed,
+            " failed by the NIC\n   -> look at the NIC's own counters and its driver's version; a \
+             cable pulled counts too",
+        ),
+        (
+            reply.low_memory,
+            " not sent for want of memory\n   -> TCP sends them again; where the counter grows, \
+             set a lower multiple or free memory",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(counter, note)| (counter > 0).then_some(note))
+    .collect()
+}

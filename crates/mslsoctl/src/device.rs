@@ -1,0 +1,136 @@
+//! The device as the tool sees it: messages in, messages out, and why not.
+
+use std::fmt;
+
+use control::IoControl;
+
+/// Whatever answers the driver's control codes.
+pub trait Device {
+    /// Sends a request and returns the bytes of the reply, which are at the front of `output`.
+    ///
+    /// # Errors
+    /// Why the driver did not answer, or what it answered instead.
+    fn control(
+        &mut self,
+        code: IoControl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError>;
+}
+
+/// Why the device cannot be opened or does not do as asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeviceError {
+    /// This is not Windows.
+    NotWindows,
+    /// There is no such device.
+    NotInstalled,
+    /// The caller is no administrator.
+    AccessDenied,
+    /// The adapter is gone.
+    NoSuchAdapter,
+    /// The driver found a value out of range.
+    InvalidParameter,
+    /// The driver speaks another version of the protocol.
+    Version,
+    /// The driver does not know the control code.
+    UnknownCode,
+    /// The reply does not fit.
+    BufferTooSmall,
+    /// The driver had no memory for the answer.
+    NoMemory,
+    /// Another error of Windows.
+    Other(u32),
+}
+
+impl DeviceError {
+    /// The meaning of an error code of Windows, which `winerror.h` has.
+    #[must_use]
+    pub const fn from_win32(code: u32) -> Self {
+        match code {
+            1 | 50 => Self::UnknownCode, // ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED
+            2 | 3 => Self::NotInstalled, // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
+            5 => Self::AccessDenied,     // ERROR_ACCESS_DENIED
+            8 | 14 | 1450 => Self::NoMemory, // …MEMORY, ERROR_NO_SYSTEM_RESOURCES
+            24 | 87 | 1784 => Self::InvalidParameter, // ERROR_BAD_LENGTH, …PARAMETER, …USER_BUFFER
+            122 | 234 => Self::BufferTooSmall, // ERROR_INSUFFICIENT_BUFFER, ERROR_MORE_DATA
+            1168 => Self::NoSuchAdapter, // ERROR_NOT_FOUND
+            1306 => Self::Version,       // ERROR_REVISION_MISMATCH
+            other => Self::Other(other),
+        }
+    }
+
+    /// The meaning of the NTSTATUS with which the driver completes a control code, as Windows would
+    /// pass it on: for a device that is reached without Windows.
+    #[must_use]
+    pub const fn from_status(status: i32) -> Self {
+        match status.cast_unsigned() {
+            0xC000_0010 | 0xC000_00BB => Self::UnknownCode, // INVALID_DEVICE_REQUEST, NOT_SUPPORTED
+            0xC000_0022 => Self::AccessDenied,
+            0xC000_0017 | 0xC000_009A => Self::NoMemory, // NO_MEMORY, INSUFFICIENT_RESOURCES
+            // INFO_LENGTH_MISMATCH, INVALID_PARAMETER, INVALID_BUFFER_SIZE
+            0xC000_0004 | 0xC000_000D | 0xC000_0206 => Self::InvalidParameter,
+            0x8000_0005 | 0xC000_0023 => Self::BufferTooSmall, // BUFFER_OVERFLOW, BUFFER_TOO_SMALL
+            0xC000_0225 => Self::NoSuchAdapter,                // NOT_FOUND
+            0xC000_0059 => Self::Version,                      // REVISION_MISMATCH
+            other => Self::Other(other),
+        }
+    }
+
+    /// A short identifier in kebab case, for JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotWindows => "not-windows",
+            Self::NotInstalled => "driver-not-installed",
+            Self::AccessDenied => "access-denied",
+            Self::NoSuchAdapter => "no-such-adapter",
+            Self::InvalidParameter => "out-of-range",
+            Self::Version => "version-mismatch",
+            Self::UnknownCode => "unknown-code",
+            Self::BufferTooSmall => "buffer-too-small",
+            Self::NoMemory => "no-memory",
+            Self::Other(_) => "driver-error",
+        }
+    }
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotWindows => {
+                "the driver's device exists on Windows only; run mslsoctl on the Windows host"
+            }
+            Self::NotInstalled => {
+                "the driver is not installed or not loaded; install it with \
+                 `netcfg -v -l mslso.inf -c s -i ms_mslso`, or start it with `sc start mslso`"
+            }
+            Self::AccessDenied => {
+                "access denied; run mslsoctl from an elevated prompt (Run as administrator)"
+            }
+            Self::NoSuchAdapter => {
+                "the adapter is gone; see `mslsoctl list` for those that are there"
+            }
+            Self::InvalidParameter => {
+                "the driver finds a value out of range; see `mslsoctl set --help` for the ranges"
+            }
+            Self::Version => {
+                "the driver speaks another version of the protocol; use the mslsoctl that came \
+                 with the driver"
+            }
+            Self::UnknownCode => {
+                "the driver does not know this command; use the mslsoctl that came with the driver"
+            }
+            Self::BufferTooSmall => {
+                "the driver's answer is longer than expected; use the mslsoctl that came with the \
+                 driver"
+            }
+            Self::NoMemory => "the driver had no memory for the answer; try again",
+            Self::Other(code) => {
+                return write!(f, "the driver failed with Windows error {code} ({code:#x})");
+            }
+        })
+    }
+}
+
+impl std::error::Error for DeviceError {}

@@ -1,0 +1,114 @@
+//! The protocol, call by call.
+
+use control::{
+    Invalid, IoControl, ListReply, ListRequest, Message, ReadReply, Select, SetRequest,
+    StatisticsReply,
+};
+
+use crate::adapters::Adapter;
+use crate::device::{Device, DeviceError};
+use crate::failure::Failure;
+
+/// Adapters for which the first request for the list has room.
+const ROOM: usize = 16;
+
+/// Adapters beyond which a list is not believed.
+const MOST_ADAPTERS: usize = 65_536;
+
+/// The driver behind a device.
+pub struct Driver<'a> {
+    device: &'a mut dyn Device,
+}
+
+impl<'a> Driver<'a> {
+    /// The driver behind `device`.
+    pub fn new(device: &'a mut dyn Device) -> Self {
+        Self { device }
+    }
+
+    /// All adapters to which the filter is attached.
+    ///
+    /// # Errors
+    /// [`Failure::Device`] or [`Failure::Reply`].
+    pub fn adapters(&mut self) -> Result<Vec<Adapter>, Failure> {
+        let request = encoded(&ListRequest)?;
+        let mut room = ROOM;
+        while room <= MOST_ADAPTERS {
+            let mut output = vec![0; ListReply::size_of(room)];
+            match self.device.control(IoControl::LIST, &request, &mut output) {
+                Ok(length) => {
+                    let list = ListReply::decode(reply(&output, length)?)?;
+                    if list.is_whole() {
+                        return Ok(list.iter().map(|entry| Adapter::from(&entry)).collect());
+                    }
+                    // One to spare, in case an adapter arrives meanwhile.
+                    let total = usize::try_from(list.total()).unwrap_or(usize::MAX);
+                    room = total.saturating_add(1).max(room + 1);
+                }
+                Err(DeviceError::BufferTooSmall) => room *= 2,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Invalid::Count.into())
+    }
+
+    /// An adapter's settings and limits.
+    ///
+    /// # Errors
+    /// [`Failure::Device`] or [`Failure::Reply`].
+    pub fn read(&mut self, adapter: &Adapter) -> Result<ReadReply, Failure> {
+        self.ask(IoControl::READ, &select(adapter))
+    }
+
+    /// An adapter's statistics.
+    ///
+    /// # Errors
+    /// [`Failure::Device`] or [`Failure::Reply`].
+    pub fn statistics(&mut self, adapter: &Adapter) -> Result<StatisticsReply, Failure> {
+        self.ask(IoControl::STATISTICS, &select(adapter))
+    }
+
+    /// Puts an adapter's statistics back to zero.
+    ///
+    /// # Errors
+    /// [`Failure::Device`].
+    pub fn reset_statistics(&mut self, adapter: &Adapter) -> Result<(), Failure> {
+        self.tell(IoControl::RESET_STATISTICS, &select(adapter))
+    }
+
+    /// Sets an adapter's tuning.
+    ///
+    /// # Errors
+    /// [`Failure::Device`].
+    pub fn set(&mut self, request: &SetRequest) -> Result<(), Failure> {
+        self.tell(IoControl::SET, request)
+    }
+
+    fn ask<R: Message>(&mut self, code: IoControl, request: &impl Message) -> Result<R, Failure> {
+        let mut output = vec![0; R::SIZE];
+        let length = self.device.control(code, &encoded(request)?, &mut output)?;
+        Ok(R::decode(reply(&output, length)?)?)
+    }
+
+    fn tell(&mut self, code: IoControl, request: &impl Message) -> Result<(), Failure> {
+        self.device.control(code, &encoded(request)?, &mut [])?;
+        Ok(())
+    }
+}
+
+fn select(adapter: &Adapter) -> Select {
+    Select {
+        if_index: adapter.if_index,
+    }
+}
+
+fn encoded<M: Message>(message: &M) -> Result<Vec<u8>, Invalid> {
+    let mut bytes = vec![0; M::SIZE];
+    message.encode(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The reply's bytes, where the device says that there are `length`.
+fn reply(output: &[u8], length: usize) -> Result<&[u8], Invalid> {
+    output.get(..length).ok_or(Invalid::Size)
+}

@@ -1,0 +1,135 @@
+//! Why a command ends without its result.
+
+use std::{fmt, io};
+
+use control::Invalid;
+use serde_json::json;
+
+use crate::adapters::Adapter;
+use crate::device::DeviceError;
+
+/// The exit codes of the program.
+pub mod exit {
+    /// Any failure without a code of its own.
+    pub const OTHER: u8 = 1;
+    /// The command line is wrong or a value is out of range. clap ends with the same code.
+    pub const USAGE: u8 = 2;
+    /// The driver is not installed or not loaded.
+    pub const NO_DRIVER: u8 = 3;
+    /// The caller is no administrator.
+    pub const ACCESS_DENIED: u8 = 4;
+    /// No adapter is the one meant, or several may be.
+    pub const NO_SUCH_ADAPTER: u8 = 5;
+}
+
+/// Why a command ends without its result. Its text is one line and says what to do next.
+#[derive(Debug)]
+pub enum Failure {
+    /// The device cannot be opened or does not do as asked.
+    Device(DeviceError),
+    /// The driver's answer breaks the protocol.
+    Reply(Invalid),
+    /// No adapter is called so.
+    NoSuchAdapter(String),
+    /// The filter is attached to no adapter.
+    NoAdapters,
+    /// Several adapters may be meant: what was asked for, if anything, and the adapters.
+    Ambiguous(Option<String>, Vec<Adapter>),
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// The exit code that says so.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Device(DeviceError::NotWindows | DeviceError::NotInstalled) => exit::NO_DRIVER,
+            Self::Device(DeviceError::AccessDenied) => exit::ACCESS_DENIED,
+            Self::Device(DeviceError::InvalidParameter) => exit::USAGE,
+            Self::Device(DeviceError::NoSuchAdapter)
+            | Self::NoSuchAdapter(_)
+            | Self::NoAdapters
+            | Self::Ambiguous(..) => exit::NO_SUCH_ADAPTER,
+            Self::Device(_) | Self::Reply(_) | Self::Output(_) => exit::OTHER,
+        }
+    }
+
+    /// A short identifier in kebab case, for JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Device(error) => error.name(),
+            Self::Reply(Invalid::Version) => DeviceError::Version.name(),
+            Self::Reply(_) => "malformed-reply",
+            Self::NoSuchAdapter(_) | Self::NoAdapters => "no-such-adapter",
+            Self::Ambiguous(..) => "ambiguous-adapter",
+            Self::Output(_) => "output",
+        }
+    }
+
+    /// The failure as one JSON object in one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json!({
+            "error": self.name(),
+            "message": self.to_string(),
+            "exit_code": self.exit_code(),
+        })
+        .to_string()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(error) => error.fmt(f),
+            Self::Reply(Invalid::Version) => DeviceError::Version.fmt(f),
+            Self::Reply(invalid) => write!(
+                f,
+                "the driver's answer cannot be understood ({invalid}); use the mslsoctl that came \
+                 with the driver"
+            ),
+            Self::NoSuchAdapter(asked) => write!(
+                f,
+                "no adapter has the interface index or the name {asked:?}; see `mslsoctl list`"
+            ),
+            Self::NoAdapters => f.write_str(
+                "the driver is attached to no adapter; enable it on one with \
+                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID ms_mslso`",
+            ),
+            Self::Ambiguous(asked, adapters) => {
+                match asked {
+                    Some(asked) => write!(f, "several adapters match {asked:?}:")?,
+                    None => f.write_str("there are several adapters:")?,
+                }
+                for (place, adapter) in adapters.iter().enumerate() {
+                    let comma = if place == 0 { "" } else { "," };
+                    write!(f, "{comma} {} ({})", adapter.if_index, adapter.name)?;
+                }
+                f.write_str("; name one by its interface index")
+            }
+            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::Reply(invalid)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}

@@ -1,0 +1,32 @@
+//! The administrator's tool: lists the adapters that mslso filters, shows and sets how far their
+//! large sends are raised, and reads what became of them.
+//!
+//! # The way of a command
+//!
+//! 1. [`cli`] reads the command line; what is out of range ends there.
+//! 2. [`device::Device`] carries messages of the crate `control` to the driver: `windows` by
+//!    DeviceIoControl, a test by calling the filter it has loaded.
+//! 3. [`run`] does the command: [`driver`] speaks the protocol, [`adapters`] finds the adapter
+//!    meant, and a file of `commands` for each command prints what came back.
+//! 4. What goes wrong is a [`failure::Failure`], which has a sentence and an exit code.
+
+pub mod adapters;
+pub mod cli;
+mod commands;
+pub mod device;
+pub mod driver;
+pub mod failure;
+mod refusals;
+mod text;
+
+#[cfg(not(windows))]
+mod elsewhere;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(not(windows))]
+pub use elsewhere::open;
+#[cfg(windows)]
+pub use windows::open;
+
+pub use commands::run;

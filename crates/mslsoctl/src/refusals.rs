@@ -1,0 +1,78 @@
+//! What to do about large sends that the driver refuses.
+
+use control::Refused;
+use lso::Refusal;
+
+/// One reason for which large sends were refused.
+pub(crate) struct Reason {
+    /// The reason's identifier.
+    pub(crate) name: String,
+    /// What it means.
+    pub(crate) meaning: String,
+    /// What an administrator can do about it.
+    pub(crate) advice: &'static str,
+    /// Large sends refused for it.
+    pub(crate) count: u64,
+}
+
+/// All reasons that the driver knows. Those that this tool does not have their number for a name.
+pub(crate) fn reasons(refused: &Refused) -> impl Iterator<Item = Reason> {
+    refused
+        .counters()
+        .iter()
+        .enumerate()
+        .map(|(index, count)| match Refusal::ALL.get(index) {
+            Some(refusal) => Reason {
+                name: refusal.name().into(),
+                meaning: refusal.to_string(),
+                advice: advice(*refusal),
+                count: *count,
+            },
+            None => Reason {
+                name: format!("reason-{index}"),
+                meaning: "the driver is newer than this tool and knows more reasons".into(),
+                advice: "use the mslsoctl that came with the driver",
+                count: *count,
+            },
+        })
+}
+
+const SENDER: &str = "the sender breaks the rules of large send offload: find the guest or the \
+    filter above that sends it, and update it";
+const PROTOCOL: &str =
+    "such packets cannot be cut: turn large send offload off where they are sent";
+const LOWER: &str = "set a lower multiple or a cap, with `mslsoctl set`";
+
+fn advice(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::MalformedLargeSend
+        | Refusal::MssZero
+        | Refusal::NoPayload
+        | Refusal::HeaderNotContiguous
+        | Refusal::NotIp
+        | Refusal::MalformedIpv4
+        | Refusal::MalformedIpv6
+        | Refusal::NotTcp
+        | Refusal::MalformedTcp
+        | Refusal::Syn
+        | Refusal::Reset
+        | Refusal::Lsov1OnIpv6
+        | Refusal::IpVersionMismatch
+        | Refusal::TcpOffsetMismatch => SENDER,
+        Refusal::HeaderTooLong
+        | Refusal::TooManyVlanTags
+        | Refusal::Fragment
+        | Refusal::Ipsec
+        | Refusal::Jumbogram
+        | Refusal::Urgent => PROTOCOL,
+        Refusal::Lsov1TooLong | Refusal::TooFewSegments | Refusal::TooManyChildren => LOWER,
+        Refusal::NoNicLso => {
+            "enable large send offload on the NIC with `Enable-NetAdapterLso`, or turn it off where \
+             the packets are sent"
+        }
+        Refusal::MssAboveLimit => {
+            "the NIC's maximum is less than a packet: update its driver, or lower the MTU"
+        }
+        Refusal::HeaderBufferTooShort => "this is a defect of the driver: please report it",
+    }
+}

@@ -1,0 +1,195 @@
+//! A driver without a kernel: it holds adapters and answers the protocol as the real one does.
+
+use clap::Parser;
+use control::{
+    AdapterEntry, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, Name, NicLimits,
+    ReadReply, Refused, Select, SetRequest, StatisticsReply, Tuning, first_stage_size,
+};
+use mslsoctl::cli::Cli;
+use mslsoctl::device::{Device, DeviceError};
+use mslsoctl::failure::Failure;
+
+/// One adapter of the fake.
+pub struct FakeAdapter {
+    pub entry: AdapterEntry,
+    pub read: ReadReply,
+    pub statistics: StatisticsReply,
+    /// The tuning in the registry.
+    pub lasting: Tuning,
+}
+
+/// The driver. Statistics double with each reading, so that a watch has something to see.
+#[derive(Default)]
+pub struct Fake {
+    pub adapters: Vec<FakeAdapter>,
+    /// Answers every call, if set.
+    pub error: Option<DeviceError>,
+    /// What the replies' first byte is changed to, if set.
+    pub version: Option<u8>,
+    /// Codes that were called.
+    pub calls: Vec<IoControl>,
+}
+
+impl Fake {
+    /// A driver on adapters of these interface indices and names.
+    pub fn on(adapters: &[(u32, &str)]) -> Self {
+        Self {
+            adapters: adapters.iter().map(|(i, name)| adapter(*i, name)).collect(),
+            ..Self::default()
+        }
+    }
+
+    fn find(&mut self, if_index: u32) -> Result<&mut FakeAdapter, DeviceError> {
+        self.adapters
+            .iter_mut()
+            .find(|adapter| adapter.entry.if_index == if_index)
+            .ok_or(DeviceError::NoSuchAdapter)
+    }
+
+    fn answer(
+        &mut self,
+        code: IoControl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        match code {
+            IoControl::LIST => {
+                ListRequest::decode(input).map_err(error_of)?;
+                let mut list = ListWriter::new(output).map_err(error_of)?;
+                self.adapters.iter().for_each(|a| list.push(&a.entry));
+                list.finish().map_err(error_of)
+            }
+            IoControl::READ => self.selected(input)?.read.encode(output).map_err(error_of),
+            IoControl::STATISTICS => {
+                let adapter = self.selected(input)?;
+                let size = adapter.statistics.encode(output).map_err(error_of)?;
+                adapter.statistics.sends *= 2;
+                adapter.statistics.bytes *= 2;
+                Ok(size)
+            }
+            IoControl::RESET_STATISTICS => {
+                self.selected(input)?.statistics = StatisticsReply::default();
+                Ok(0)
+            }
+            IoControl::SET => {
+                let request = SetRequest::decode(input).map_err(error_of)?;
+                self.find(request.if_index)?.set(request);
+                Ok(0)
+            }
+            _ => Err(DeviceError::UnknownCode),
+        }
+    }
+
+    fn selected(&mut self, input: &[u8]) -> Result<&mut FakeAdapter, DeviceError> {
+        let select = Select::decode(input).map_err(error_of)?;
+        self.find(select.if_index)
+    }
+}
+
+impl FakeAdapter {
+    fn set(&mut self, request: SetRequest) {
+        self.read.tuning = request.tuning;
+        if request.persist {
+            self.lasting = request.tuning;
+        }
+        self.read.advertised_v2_ipv4 =
+            first_stage_size(self.read.nic.v2_ipv4.max_payload, request.tuning);
+    }
+}
+
+impl Device for Fake {
+    fn control(
+        &mut self,
+        code: IoControl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        self.calls.push(code);
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let size = self.answer(code, input, output)?;
+        if let (Some(version), Some(first)) = (self.version, output.first_mut()) {
+            *first = version;
+        }
+        Ok(size)
+    }
+}
+
+fn error_of(invalid: Invalid) -> DeviceError {
+    match invalid {
+        Invalid::Version => DeviceError::Version,
+        Invalid::BufferTooSmall => DeviceError::BufferTooSmall,
+        _ => DeviceError::InvalidParameter,
+    }
+}
+
+fn adapter(if_index: u32, name: &str) -> FakeAdapter {
+    let nic = |max_payload| Limit {
+        max_payload,
+        min_segments: 2,
+    };
+    FakeAdapter {
+        entry: AdapterEntry {
+            if_index,
+            base_if_index: if_index + 100,
+            running: true,
+            name: Name::from_text(name),
+        },
+        read: ReadReply {
+            tuning: Tuning::default(),
+            ip_id_bits: 16,
+            nic: NicLimits {
+                v1: Limit::default(),
+                v2_ipv4: nic(62_780),
+                v2_ipv6: Limit::default(),
+            },
+            advertised_v2_ipv4: 502_240,
+            advertised_v2_ipv6: 0,
+            running: true,
+            settings_out_of_range: 0,
+            malformed_offloads: 0,
+        },
+        statistics: StatisticsReply {
+            sends: 1000,
+            large_sends: 700,
+            split: 600,
+            children: 4800,
+            bytes: 300_000_000,
+            largest_large_send: 502_294,
+            completed: 600,
+            failed: 1,
+            low_memory: 2,
+            paused: 3,
+            children_allocated: 512,
+            refused: Refused::new(&refused()).expect("they fit"),
+        },
+        lasting: Tuning::default(),
+    }
+}
+
+/// Five of the fourth reason, and one of a reason that no tool knows yet.
+fn refused() -> Vec<u64> {
+    let mut refused = vec![0; lso::Refusal::ALL.len() + 1];
+    refused[lso::Refusal::NoNicLso.index()] = 5;
+    refused.extend([0, 1]);
+    refused
+}
+
+/// Runs a command line, without the program's name, and returns what it printed.
+pub fn run(fake: &mut Fake, line: &[&str]) -> Result<String, Failure> {
+    let line = ["mslsoctl"].iter().chain(line);
+    let cli = Cli::try_parse_from(line).expect("the command line is right");
+    let mut out = Vec::new();
+    mslsoctl::run(&cli, fake, &mut out)?;
+    Ok(String::from_utf8(out).expect("the output is UTF-8"))
+}
+
+/// The same with `--json`, read back.
+pub fn json(fake: &mut Fake, line: &[&str]) -> Result<serde_json::Value, Failure> {
+    let mut line = line.to_vec();
+    line.push("--json");
+    let text = run(fake, &line)?;
+    assert_eq!(text.lines().count(), 1, "one object in one line");
+    Ok(serde_json::from_str(&text).expect("the output is JSON"))
+}

@@ -1,0 +1,272 @@
+//! Every command against a driver without a kernel.
+
+mod failures;
+mod fake;
+
+use control::{Cap, Multiple, Profile, Raise, Tuning};
+use mslsoctl::failure::Failure;
+use serde_json::{Value, json as value};
+
+use fake::{Fake, json, run};
+
+type Done = Result<(), Failure>;
+
+fn two() -> Fake {
+    Fake::on(&[(7, "Ethernet"), (9, "Ethernet 2")])
+}
+
+fn tuning(raise: Raise, cap: u32) -> Tuning {
+    let cap = Cap::new(cap).ok();
+    Tuning { raise, cap }
+}
+
+fn multiple(n: u32) -> Raise {
+    Raise::Multiple(Multiple::new(n).expect("it is in range"))
+}
+
+#[test]
+fn list_shows_every_adapter() -> Done {
+    let expected = [
+        " adapter      interface   NIC    filter",
+        "------------ ----------- ----- ---------",
+        " Ethernet             7   107   running",
+        " Ethernet 2           9   109   running",
+    ];
+    let text = run(&mut two(), &["list"])?;
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    let listed = json(&mut two(), &["list"])?;
+    let first = value!({
+        "if_index": 7, "base_if_index": 107, "name": "Ethernet", "running": true
+    });
+    assert_eq!(listed["adapters"][0], first);
+    assert_eq!(listed["adapters"].as_array().map(Vec::len), Some(2));
+    Ok(())
+}
+
+#[test]
+fn list_asks_again_for_more_adapters_than_it_had_room_for() -> Done {
+    let adapters: Vec<_> = (1..=50).map(|index| (index, "vNIC")).collect();
+    let mut fake = Fake::on(&adapters);
+    let listed = json(&mut fake, &["list"])?;
+    assert_eq!(listed["adapters"].as_array().map(Vec::len), Some(50));
+    assert_eq!(fake.calls.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn list_without_adapters_is_no_failure() -> Done {
+    assert!(run(&mut Fake::default(), &["list"])?.contains("attached to no adapter"));
+    let listed = json(&mut Fake::default(), &["list"])?;
+    assert_eq!(listed, value!({ "adapters": [] }));
+    Ok(())
+}
+
+#[test]
+fn names_are_shown_without_control_characters() -> Done {
+    let mut fake = Fake::on(&[(7, "\u{1b}[31mred\r\nrow")]);
+    let text = run(&mut fake, &["list"])?;
+    assert!(
+        text.contains("\u{FFFD}[31mred\u{FFFD}\u{FFFD}row"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_adapter_is_found_by_index_and_name() -> Done {
+    for (asked, if_index) in [
+        ("7", 7),
+        ("109", 9),
+        ("ethernet", 7), // the whole name, though it is part of the other
+        ("ETHERNET 2", 9),
+        ("net 2", 9),
+    ] {
+        let shown = json(&mut two(), &["show", asked])?;
+        assert_eq!(shown["adapter"]["if_index"], if_index, "{asked}");
+    }
+    let shown = json(&mut Fake::on(&[(7, "Ethernet")]), &["show"])?;
+    assert_eq!(shown["adapter"]["if_index"], 7, "the only one");
+    Ok(())
+}
+
+#[test]
+fn show_says_what_is_in_effect() -> Done {
+    let text = run(&mut two(), &["show", "7"])?;
+    for part in [
+        "Ethernet (interface 7, NIC 107)",
+        "62,780",
+        "502,240",
+        "8 x",
+        "profile throughput, 8 x, no cap",
+        "running",
+        "16 bits",
+        "502,294 bytes (490.5 KiB) of frame",
+        "The raised size is in use",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let expected = value!({
+        "adapter": { "if_index": 7, "base_if_index": 107, "name": "Ethernet", "running": true },
+        "tuning": { "profile": "throughput", "multiple": 8, "cap_bytes": null },
+        "ip_id_bits": 16,
+        "nic": {
+            "v1": { "max_payload": 0, "min_segments": 0 },
+            "v2_ipv4": { "max_payload": 62_780, "min_segments": 2 },
+            "v2_ipv6": { "max_payload": 0, "min_segments": 0 },
+        },
+        "advertised": { "v2_ipv4": 502_240, "v2_ipv6": 0 },
+        "largest_large_send": 502_294,
+        "raised_size_in_use": true,
+        "settings_out_of_range": 0,
+        "malformed_offloads": 0,
+    });
+    assert_eq!(json(&mut two(), &["show", "7"])?, expected);
+    Ok(())
+}
+
+#[test]
+fn show_tells_a_raised_size_that_is_not_in_use() -> Done {
+    // The NIC's maximum with a header is within what the NIC takes.
+    for (largest, in_use, words) in [
+        (0, Value::Null, "No large send was seen yet"),
+        (62_834, value!(false), "The raised size is not in use"),
+        (63_037, value!(true), "The raised size is in use"),
+    ] {
+        let mut fake = two();
+        fake.adapters[0].statistics.largest_large_send = largest;
+        assert_eq!(
+            json(&mut fake, &["show", "7"])?["raised_size_in_use"],
+            in_use
+        );
+        assert!(run(&mut fake, &["show", "7"])?.contains(words), "{largest}");
+    }
+    Ok(())
+}
+
+#[test]
+fn show_notes_what_is_wrong() -> Done {
+    let mut fake = two();
+    fake.adapters[0].read.settings_out_of_range = 2;
+    fake.adapters[0].read.malformed_offloads = 3;
+    let text = run(&mut fake, &["show", "7"])?;
+    assert!(text.contains("Note: 2 of the adapter's settings"), "{text}");
+    assert!(text.contains("Note: 3 offload configurations"), "{text}");
+
+    fake.adapters[0].read.nic.v2_ipv4.max_payload = 0;
+    fake.adapters[0].read.advertised_v2_ipv4 = 0;
+    let text = run(&mut fake, &["show", "7"])?;
+    assert!(text.contains("Enable-NetAdapterLso"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn set_changes_what_is_named_and_nothing_else() -> Done {
+    let mut fake = two();
+    for (line, expected) in [
+        (&["--multiple", "4"][..], tuning(multiple(4), 0)),
+        (&["--cap", "131072"], tuning(multiple(4), 131_072)),
+        (
+            &["--profile", "cpu"],
+            tuning(Raise::Profile(Profile::Cpu), 131_072),
+        ),
+        (&["--off"], tuning(Raise::Profile(Profile::Off), 131_072)),
+        (&["--multiple", "16", "--cap", "0"], tuning(multiple(16), 0)),
+    ] {
+        let line = [&["set", "9"], line].concat();
+        run(&mut fake, &line)?;
+        assert_eq!(fake.adapters[1].read.tuning, expected, "{line:?}");
+    }
+    assert_eq!(
+        fake.adapters[1].lasting,
+        Tuning::default(),
+        "nothing was to last"
+    );
+    assert_eq!(
+        fake.adapters[0].read.tuning,
+        Tuning::default(),
+        "another adapter"
+    );
+    Ok(())
+}
+
+#[test]
+fn set_shows_the_result_and_whether_it_lasts() -> Done {
+    let mut fake = two();
+    let text = run(&mut fake, &["set", "9", "--multiple", "2"])?;
+    assert!(
+        text.contains("125,560") && text.contains("until the adapter restarts"),
+        "{text}"
+    );
+    let set = json(&mut fake, &["set", "9", "--multiple", "3", "--persist"])?;
+    assert_eq!(set["persisted"], true);
+    assert_eq!(
+        set["tuning"],
+        value!({ "profile": null, "multiple": 3, "cap_bytes": null })
+    );
+    assert_eq!(set["advertised"]["v2_ipv4"], 188_340);
+    assert_eq!(fake.adapters[1].lasting, tuning(multiple(3), 0));
+    let text = run(&mut fake, &["set", "9", "--off"])?;
+    assert!(text.contains("Nothing is raised"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn stats_names_refusals_and_what_to_do() -> Done {
+    let text = run(&mut two(), &["stats", "7"])?;
+    for part in [
+        "300,000,000 bytes (286.1 MiB)",
+        "refused 5 x no-nic-lso: the NIC takes no large sends",
+        "-> enable large send offload on the NIC",
+        "refused 1 x reason-28: the driver is newer",
+        "failed by the NIC\n",
+        "for want of memory\n",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let stats = json(&mut two(), &["stats", "7"])?;
+    let statistics = &stats["statistics"];
+    assert_eq!(stats["adapter"]["name"], "Ethernet");
+    assert_eq!(statistics["largest_large_send"], 502_294);
+    assert_eq!(statistics["refused"]["no-nic-lso"], 5);
+    assert_eq!(statistics["refused"]["mss-zero"], 0);
+    assert_eq!(statistics["refused_in_all"], 6);
+    assert_eq!(statistics.as_object().map(serde_json::Map::len), Some(13));
+    Ok(())
+}
+
+#[test]
+fn stats_can_start_again() -> Done {
+    let mut fake = two();
+    let text = run(&mut fake, &["stats", "7", "--reset"])?;
+    assert!(
+        text.contains("1,000") && text.contains("back at zero"),
+        "{text}"
+    );
+    assert_eq!(fake.adapters[0].statistics.children, 0);
+    assert_eq!(fake.adapters[1].statistics.children, 4800);
+    assert_eq!(json(&mut fake, &["stats", "7", "--reset"])?["reset"], true);
+    Ok(())
+}
+
+#[test]
+fn watch_counts_each_interval() -> Done {
+    let line = ["stats", "7", "--watch", "0.1", "--count", "2"];
+    let text = run(&mut two(), &line)?;
+    assert_eq!(
+        text.lines().count(),
+        5,
+        "title, empty, heads, two samples:\n{text}"
+    );
+    assert!(text.contains("children/s"));
+
+    let text = run(&mut two(), &[&line[..], &["--json"]].concat())?;
+    let samples: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect();
+    let sends: Vec<_> = samples.iter().map(|s| &s["interval"]["sends"]).collect();
+    assert_eq!(sends, [1000, 2000], "each reading doubles the counter");
+    assert_eq!(samples[0]["interval"]["split"], 0);
+    assert!(samples.iter().all(|s| s["seconds"].as_f64() >= Some(0.1)));
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Packets for the layer above to send.
+
+use model::{Packet, parts};
+use mslso_lab::{
+    reference,
+    synth::{IpVersion, Synth},
+};
+
+/// The usual MSS in bytes: an MTU of 1500 with TCP timestamps over IPv4.
+pub const MSS: u32 = 1448;
+
+/// An LSOv2 send.
+#[must_use]
+pub fn large(send: &Synth) -> Packet {
+    Packet::large_send(send.frame(false), send.mss)
+}
+
+/// An LSOv1 send.
+#[must_use]
+pub fn large_v1(send: &Synth) -> Packet {
+    Packet::large_send_v1(send.frame(true), send.mss)
+}
+
+/// The usual large send over IPv4 with `payload` bytes.
+#[must_use]
+pub fn large_v4(payload: u32) -> Packet {
+    large(&Synth::v4(payload, MSS))
+}
+
+/// The usual large send over IPv6 with `payload` bytes.
+#[must_use]
+pub fn large_v6(payload: u32) -> Packet {
+    large(&Synth::v6(payload, MSS))
+}
+
+/// A TCP packet of a flow of its own that is no large send.
+#[must_use]
+pub fn small() -> Packet {
+    on_port(Packet::new(Synth::v4(1000, MSS).frame(true)), 0x5157)
+}
+
+/// A packet that is neither TCP nor IP.
+#[must_use]
+pub fn arp() -> Packet {
+    let mut frame = vec![0xFF; 12];
+    frame.extend([0x08, 0x06]);
+    frame.resize(60, 0);
+    Packet::new(frame)
+}
+
+/// The same TCP packet with another source port: another flow.
+///
+/// # Panics
+/// Where the packet is not TCP.
+#[must_use]
+pub fn on_port(mut packet: Packet, port: u16) -> Packet {
+    let tcp = parts(&packet.frame).expect("a TCP packet").tcp;
+    packet.frame[tcp..tcp + 2].copy_from_slice(&port.to_be_bytes());
+    packet
+}
+
+/// The wire packets that one stage of segmentation makes of a packet, by a NIC that counts the IPv4
+/// identification in `id_bits` bits.
+///
+/// # Panics
+/// Where it is a large send that no stage can cut.
+#[must_use]
+#[track_caller]
+pub fn one_stage(packet: &Packet, id_bits: u32) -> Vec<Vec<u8>> {
+    match packet.large_send.mss() {
+        0 => vec![packet.frame.clone()],
+        mss => reference::segment(&packet.frame, mss, id_bits).expect("a large send"),
+    }
+}
+
+/// Bytes of frame before the payload of a large send without VLAN tag and IP options.
+#[must_use]
+pub fn header_length(ip: IpVersion) -> u32 {
+    match ip {
+        IpVersion::V4 => 66,
+        IpVersion::V6 => 86,
+    }
+}

@@ -1,0 +1,114 @@
+//! Images that are not what they should be: one clear error each, and nothing is run.
+
+use loader::{Fault, Image};
+use scenarios::driver::image_under_test;
+
+/// The image, or the end of the test where there is none.
+macro_rules! image {
+    () => {
+        match image_under_test() {
+            Some(bytes) => bytes,
+            None => return,
+        }
+    };
+}
+
+fn fault(bytes: &[u8]) -> Fault {
+    match Image::from_bytes(bytes) {
+        Ok(_) => panic!("the image loads"),
+        Err(fault) => {
+            let line = fault.to_string();
+            assert!(!line.contains('\n') && line.len() > 20, "{line:?}");
+            fault
+        }
+    }
+}
+
+/// Where data directory `index` of a PE32+ image lies.
+fn directory(bytes: &[u8], index: usize) -> usize {
+    let new_header = u32::from_le_bytes(bytes[0x3C..0x40].try_into().expect("four")) as usize;
+    new_header + 24 + 112 + index * 8
+}
+
+#[test]
+fn an_import_that_the_model_lacks_is_named() {
+    let mut bytes = image!();
+    let name = b"NdisGetVersion\0";
+    let at = bytes
+        .windows(name.len())
+        .position(|window| window == name)
+        .expect("the import");
+    bytes[at + 4..at + 7].copy_from_slice(b"Got");
+    let line = fault(&bytes).to_string();
+    assert!(line.contains("NdisGotVersion from ndis.sys"), "{line}");
+}
+
+#[test]
+fn a_module_that_the_model_lacks_is_named() {
+    let mut bytes = image!();
+    let name = b"ndis.sys\0";
+    let at = bytes
+        .windows(name.len())
+        .position(|window| window == name)
+        .expect("the module");
+    bytes[at..at + 4].copy_from_slice(b"tcip");
+    let line = fault(&bytes).to_string();
+    assert!(line.contains("from tcip.sys"), "{line}");
+}
+
+#[test]
+fn an_image_without_relocations_is_not_moved() {
+    let mut bytes = image!();
+    let at = directory(&bytes, 5);
+    bytes[at..at + 8].fill(0);
+    assert!(matches!(fault(&bytes), Fault::NoRelocations));
+}
+
+#[test]
+fn a_truncated_image_is_refused_at_every_length() {
+    let bytes = image!();
+    for length in (0..bytes.len() - 600).step_by(53) {
+        fault(&bytes[..length]);
+    }
+}
+
+#[test]
+fn another_processors_image_is_refused() {
+    let mut bytes = image!();
+    let new_header = u32::from_le_bytes(bytes[0x3C..0x40].try_into().expect("four")) as usize;
+    bytes[new_header + 4..new_header + 6].copy_from_slice(&0xAA64_u16.to_le_bytes());
+    assert!(matches!(fault(&bytes), Fault::NotAnImage(_)));
+}
+
+#[test]
+fn an_entry_point_outside_of_code_is_refused() {
+    let mut bytes = image!();
+    let entry = directory(&bytes, 0) - 112 + 16;
+    bytes[entry..entry + 4].copy_from_slice(&0x5000_u32.to_le_bytes());
+    assert!(matches!(fault(&bytes), Fault::NotADriver(_)));
+}
+
+#[test]
+fn damaged_headers_never_crash_the_loader() {
+    let whole = image!();
+    for at in 0..0x400 {
+        for value in [0x00, 0x01, 0x7F, 0xFF] {
+            let mut bytes = whole.clone();
+            bytes[at] = value;
+            // Whatever it says, it says it without a crash; nothing of the image is run.
+            drop(Image::from_bytes(&bytes));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_says_how_to_build_it() {
+    let Err(error) = Image::load("no-such-folder/mslso.sys") else {
+        panic!("it loads");
+    };
+    let line = error.to_string();
+    assert!(
+        line.contains("cargo make sys") && line.contains("no-such-folder"),
+        "{line}"
+    );
+}

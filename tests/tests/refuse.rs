@@ -1,0 +1,193 @@
+//! What cannot be split is refused: with a status that says why, whole, and at nobody else's cost.
+
+use model::{Config, Nic, Packet};
+use mslso_lab::synth::Synth;
+use ndis::sys;
+use scenarios::{
+    Machine,
+    packets::{MSS, arp, large, large_v1, large_v4, large_v6, on_port, small},
+    refused,
+};
+
+/// `bad` comes back with `status`, nothing of it reaches the NIC, and its neighbours do.
+#[track_caller]
+fn assert_refused(machine: &Machine, bad: Packet, status: i32, what: &str) {
+    let neighbour = || on_port(large_v4(9_000), 7);
+    let numbers = machine.send(vec![small(), bad, neighbour(), arp()]);
+    assert_eq!(machine.status(numbers[1]), status, "{what}");
+    let mut below: Vec<_> = machine
+        .world
+        .take_children()
+        .iter()
+        .map(|child| child.send)
+        .collect();
+    below.dedup();
+    assert_eq!(below, [numbers[0], numbers[2], numbers[3]], "{what}");
+    for other in below {
+        assert_eq!(machine.status(other), 0, "{what}");
+    }
+}
+
+/// `bad` comes back with `status`, nothing of it reaches the NIC.
+#[track_caller]
+fn assert_refused_alone(machine: &Machine, bad: Packet, status: i32) {
+    let number = machine.send_one(bad);
+    assert_eq!(machine.status(number), status);
+    assert!(machine.world.take_children().is_empty());
+}
+
+#[test]
+fn every_kind_of_bad_large_send_is_refused_alone_in_its_batch() {
+    let machine = Machine::start(Config::default());
+    for bad in refused::all() {
+        assert_refused(&machine, bad.packet, bad.status, bad.what);
+    }
+    machine.stop_clean();
+}
+
+#[test]
+fn every_kind_of_bad_large_send_is_refused_where_each_is_a_chain_of_its_own() {
+    let machine = Machine::start(Config::default());
+    for bad in refused::all() {
+        assert_refused_alone(&machine, bad.packet, bad.status);
+    }
+    machine.stop_clean();
+}
+
+#[test]
+fn a_batch_of_bad_large_sends_comes_back_whole() {
+    let machine = Machine::start(Config::default());
+    let (packets, statuses): (Vec<_>, Vec<_>) = refused::all()
+        .into_iter()
+        .map(|bad| (bad.packet, bad.status))
+        .unzip();
+    let numbers = machine.send(packets);
+    for (number, status) in numbers.into_iter().zip(statuses) {
+        assert_eq!(machine.status(number), status);
+    }
+    assert!(machine.world.take_children().is_empty());
+    machine.stop_clean();
+}
+
+#[test]
+fn sends_after_a_refusal_are_split_as_ever() {
+    let machine = Machine::start(Config::default());
+    for bad in refused::all() {
+        machine.send_one(bad.packet);
+        machine.assert_split(large_v4(100_000));
+    }
+    machine.stop_clean();
+}
+
+#[test]
+fn refusals_do_not_use_up_children() {
+    let machine = Machine::start(Config::default());
+    machine.world.warmed_up();
+    for _ in 0..50 {
+        for bad in refused::all() {
+            machine.send_one(bad.packet);
+        }
+    }
+    machine.stop_clean();
+}
+
+#[test]
+fn too_few_segments_for_the_nic_are_refused() {
+    // One segment of 8,948 fills this NIC, and it asks for two.
+    let machine = Machine::with_nic(Nic::new(9_000, 2));
+    let status = sys::NDIS_STATUS_NOT_SUPPORTED;
+    assert_refused(
+        &machine,
+        large(&Synth::v4(100_000, 8_948)),
+        status,
+        "MSS 8948",
+    );
+    machine.stop_clean();
+}
+
+#[test]
+fn a_least_count_that_no_split_keeps_is_refused_and_one_that_a_split_keeps_is_not() {
+    let machine = Machine::with_nic(Nic::new(10 * MSS, 6));
+    // 11 segments in two parts leave 5 in one of them; 12 do not.
+    assert_refused_alone(&machine, large_v4(11 * MSS), sys::NDIS_STATUS_NOT_SUPPORTED);
+    machine.assert_split(large_v4(12 * MSS));
+    machine.stop_clean();
+}
+
+#[test]
+fn a_family_without_large_sends_is_refused_and_the_others_are_not() {
+    let mut nic = Nic::new(9_000, 2);
+    nic.limits.v2_ipv6 = ndis::LargeSendLimit::default();
+    let machine = Machine::with_nic(nic);
+    assert_refused_alone(&machine, large_v6(50_000), sys::NDIS_STATUS_NOT_SUPPORTED);
+    machine.assert_split(large_v4(50_000));
+    machine.stop_clean();
+}
+
+#[test]
+fn a_nic_without_large_sends_gets_none() {
+    let machine = Machine::with_nic(Nic::new(0, 0));
+    for packet in [
+        large_v4(50_000),
+        large_v6(50_000),
+        large_v4(1),
+        large_v1(&Synth::v4(50_000, MSS)),
+    ] {
+        assert_refused_alone(&machine, packet, sys::NDIS_STATUS_NOT_SUPPORTED);
+    }
+    machine.assert_sent(small());
+    machine.stop_clean();
+}
+
+#[test]
+fn a_large_send_without_payload_is_refused() {
+    for nic in [Nic::new(0, 0), Nic::new(40, 1)] {
+        let machine = Machine::with_nic(nic);
+        let number = machine.send_one(large_v4(0));
+        assert_ne!(machine.status(number), 0);
+        assert!(machine.world.take_children().is_empty());
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn a_length_of_4_gib_is_refused() {
+    let machine = Machine::start(Config::default());
+    let packet = large_v4(1_000);
+    let extra_length = u32::MAX - packet.frame.len() as u32;
+    let number = machine.send_one(Packet {
+        extra_length,
+        ..packet
+    });
+    assert_ne!(machine.status(number), 0);
+    assert!(machine.world.take_children().is_empty());
+    machine.assert_split(large_v4(100_000));
+    machine.stop_clean();
+}
+
+#[test]
+fn headers_cut_short_anywhere_are_refused() {
+    let machine = Machine::with_nic(Nic::new(20, 1));
+    let whole = large_v4(100).frame;
+    for length in 21..66 {
+        let mut packet = large_v4(100);
+        packet.frame = whole[..length].to_vec();
+        let number = machine.send_one(packet);
+        assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
+    }
+    assert!(machine.world.take_children().is_empty());
+    machine.stop_clean();
+}
+
+#[test]
+fn every_single_bit_flipped_in_the_headers_leaves_all_rules_intact() {
+    let machine = Machine::with_nic(Nic::new(3 * MSS, 2));
+    for at in 0..66 {
+        for bit in 0..8 {
+            let mut packet = large_v4(9_000);
+            packet.frame[at] ^= 1 << bit;
+            machine.send_one(packet);
+        }
+    }
+    machine.stop_clean();
+}

@@ -1,0 +1,309 @@
+//! A filter driver that sends a copy of each packet and does one thing wrong.
+//!
+//! In place of each packet it sends one child, an NBL of its own over the same buffers, and
+//! completes the packet when the child is back. Its pause waits for nothing: its tests have to.
+//! What it does wrong is part of its type, so that every fault is a driver of its own.
+
+use std::{ptr, sync::Arc};
+
+use model::{Config, World};
+use ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
+
+use crate::Nbl;
+
+/// What the driver does wrong.
+pub(crate) mod fault {
+    /// Nothing.
+    pub(crate) const NONE: u8 = 0;
+    /// A child does not name its parent.
+    pub(crate) const NO_PARENT: u8 = 1;
+    /// A child's SourceHandle is not the filter's.
+    pub(crate) const OTHER_HANDLE: u8 = 2;
+    /// The send handler returns at a higher IRQL.
+    pub(crate) const KEEPS_IRQL: u8 = 3;
+    /// Two children are sent one by one; if the second cannot be had, the first is out already.
+    pub(crate) const HALF_SENT: u8 = 4;
+    /// An allocation that fails makes the packet come back with another status than RESOURCES.
+    pub(crate) const OTHER_STATUS: u8 = 5;
+    /// FilterAttach fails after NdisFSetAttributes.
+    pub(crate) const FAILS_LATE: u8 = 6;
+    /// FilterAttach succeeds without NdisFSetAttributes.
+    pub(crate) const NO_CONTEXT: u8 = 7;
+    /// Unload does not deregister.
+    pub(crate) const STAYS: u8 = 8;
+    /// DriverEntry fails after it registered.
+    pub(crate) const FAILS_REGISTERED: u8 = 9;
+    /// Pause answers pending, and says no more.
+    pub(crate) const PAUSES_LATER: u8 = 10;
+    /// The byte behind what drivers see of a child's NBL is written.
+    pub(crate) const WRITES_BEHIND: u8 = 11;
+    /// FilterAttach opens the module's configuration and does not close it.
+    pub(crate) const CONFIGURATION_OPEN: u8 = 12;
+}
+
+/// A machine with that driver running.
+pub(crate) fn start<const FAULT: u8>(config: Config) -> Arc<World> {
+    let world = World::new(config);
+    // SAFETY: the entry point is this driver's.
+    unsafe { world.start(entry::<FAULT>) }.expect("the driver starts");
+    world
+}
+
+/// Loads the driver.
+///
+/// # Safety
+/// `driver` is the driver object that the model made for it.
+pub(crate) unsafe extern "efiapi" fn entry<const FAULT: u8>(
+    driver: *mut sys::DRIVER_OBJECT,
+    _path: *mut sys::UNICODE_STRING,
+) -> i32 {
+    let mut all = ndis::driver::no_characteristics();
+    all.Header = ndis::driver::header(
+        sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
+        sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3,
+        sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
+    );
+    (all.MajorNdisVersion, all.MinorNdisVersion) = (6, 85);
+    all.AttachHandler = Some(attach::<FAULT>);
+    all.DetachHandler = Some(detach);
+    all.RestartHandler = Some(restart);
+    all.PauseHandler = Some(pause::<FAULT>);
+    all.SendNetBufferListsHandler = Some(send::<FAULT>);
+    all.SendNetBufferListsCompleteHandler = Some(complete::<FAULT>);
+    let mut handle: NDIS_HANDLE = ptr::null_mut();
+    // SAFETY: the driver object is the model's, as long as its driver.
+    unsafe {
+        (*driver).DriverUnload = Some(unload::<FAULT>);
+        let status =
+            sys::NdisFRegisterFilterDriver(driver, ptr::null_mut(), &raw mut all, &raw mut handle);
+        // For unload; the model's driver object has no extension.
+        (*driver).DriverExtension = handle.cast();
+        if FAULT == fault::FAILS_REGISTERED {
+            return sys::NDIS_STATUS_FAILURE;
+        }
+        status
+    }
+}
+
+unsafe extern "efiapi" fn unload<const FAULT: u8>(driver: *mut sys::DRIVER_OBJECT) {
+    if FAULT != fault::STAYS {
+        // SAFETY: the handle is that of `entry`.
+        unsafe { sys::NdisFDeregisterFilterDriver((*driver).DriverExtension.cast()) };
+    }
+}
+
+/// What the driver keeps for an attached module.
+struct Module {
+    handle: NDIS_HANDLE,
+    pool: NDIS_HANDLE,
+}
+
+unsafe extern "efiapi" fn attach<const FAULT: u8>(
+    handle: NDIS_HANDLE,
+    _driver: NDIS_HANDLE,
+    _parameters: *mut sys::NDIS_FILTER_ATTACH_PARAMETERS,
+) -> NDIS_STATUS {
+    if FAULT == fault::NO_CONTEXT {
+        return sys::NDIS_STATUS_SUCCESS;
+    }
+    // SAFETY: the handle is NDIS's.
+    let configuration = unsafe { open_configuration(handle) };
+    if FAULT != fault::CONFIGURATION_OPEN {
+        // SAFETY: just opened.
+        unsafe { sys::NdisCloseConfiguration(configuration) };
+    }
+    let parameters = sys::NET_BUFFER_LIST_POOL_PARAMETERS {
+        Header: ndis::driver::header(
+            sys::NDIS_OBJECT_TYPE_DEFAULT,
+            sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+            sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+        ),
+        ProtocolId: sys::NDIS_PROTOCOL_ID_DEFAULT,
+        fAllocateNetBuffer: 1,
+        ContextSize: 0,
+        PoolTag: crate::kernel::TAG,
+        DataSize: 0,
+    };
+    let mut attributes = sys::NDIS_FILTER_ATTRIBUTES {
+        Header: ndis::driver::header(
+            sys::NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
+            sys::NDIS_FILTER_ATTRIBUTES_REVISION_1,
+            sys::NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1,
+        ),
+        Flags: 0,
+    };
+    // SAFETY: the handle is NDIS's; the structures live during the calls; detach frees the module.
+    unsafe {
+        let pool = sys::NdisAllocateNetBufferListPool(handle, &raw const parameters);
+        let module = Box::into_raw(Box::new(Module { handle, pool }));
+        let status = sys::NdisFSetAttributes(handle, module.cast(), &raw mut attributes);
+        if FAULT == fault::FAILS_LATE {
+            detach(module.cast());
+            return sys::NDIS_STATUS_FAILURE;
+        }
+        status
+    }
+}
+
+/// # Safety
+/// The module is attaching.
+unsafe fn open_configuration(module: NDIS_HANDLE) -> NDIS_HANDLE {
+    let mut object = sys::NDIS_CONFIGURATION_OBJECT {
+        Header: ndis::driver::header(
+            sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+            sys::NDIS_CONFIGURATION_OBJECT_REVISION_1,
+            sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1,
+        ),
+        NdisHandle: module,
+        Flags: 0,
+    };
+    let mut handle = ptr::null_mut();
+    // SAFETY: object and place live during the call.
+    let status = unsafe { sys::NdisOpenConfigurationEx(&raw mut object, &raw mut handle) };
+    assert_eq!(status, sys::NDIS_STATUS_SUCCESS);
+    handle
+}
+
+unsafe extern "efiapi" fn detach(context: NDIS_HANDLE) {
+    if context.is_null() {
+        return;
+    }
+    // SAFETY: `attach` made the module, and detach comes once.
+    unsafe {
+        let module = Box::from_raw(context.cast::<Module>());
+        sys::NdisFreeNetBufferListPool(module.pool);
+    }
+}
+
+unsafe extern "efiapi" fn restart(
+    _context: NDIS_HANDLE,
+    _parameters: *mut sys::NDIS_FILTER_RESTART_PARAMETERS,
+) -> NDIS_STATUS {
+    sys::NDIS_STATUS_SUCCESS
+}
+
+unsafe extern "efiapi" fn pause<const FAULT: u8>(
+    _context: NDIS_HANDLE,
+    _parameters: *mut sys::NDIS_FILTER_PAUSE_PARAMETERS,
+) -> NDIS_STATUS {
+    if FAULT == fault::PAUSES_LATER {
+        return sys::NDIS_STATUS_PENDING;
+    }
+    sys::NDIS_STATUS_SUCCESS
+}
+
+unsafe extern "efiapi" fn send<const FAULT: u8>(
+    context: NDIS_HANDLE,
+    chain: Nbl,
+    _port: u32,
+    _flags: u32,
+) {
+    // SAFETY: the context is what `attach` set; the chain is the filter's now.
+    unsafe {
+        let module = context.cast::<Module>();
+        for parent in scenarios::tampering::nbls(chain) {
+            (*parent).Next = ptr::null_mut();
+            send_child::<FAULT>(module, parent);
+        }
+        if FAULT == fault::KEEPS_IRQL {
+            sys::KfRaiseIrql(sys::DISPATCH_LEVEL);
+        }
+    }
+}
+
+/// # Safety
+/// The module is attached, and the parent is the filter's.
+unsafe fn send_child<const FAULT: u8>(module: *mut Module, parent: Nbl) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let first = new_child::<FAULT>(module, parent);
+        if FAULT == fault::HALF_SENT {
+            down(module, first);
+            let second = new_child::<FAULT>(module, parent);
+            let status = if second.is_null() {
+                sys::NDIS_STATUS_RESOURCES
+            } else {
+                sys::NdisFreeNetBufferList(second);
+                sys::NDIS_STATUS_SUCCESS
+            };
+            return up(module, parent, status);
+        }
+        if first.is_null() {
+            let status = if FAULT == fault::OTHER_STATUS {
+                sys::NDIS_STATUS_FAILURE
+            } else {
+                sys::NDIS_STATUS_RESOURCES
+            };
+            return up(module, parent, status);
+        }
+        down(module, first);
+    }
+}
+
+/// A child with the parent's packet; null where there is no memory.
+///
+/// # Safety
+/// As for [`send_child`].
+unsafe fn new_child<const FAULT: u8>(module: *mut Module, parent: Nbl) -> Nbl {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let of = (*parent).FirstNetBuffer;
+        let child = sys::NdisAllocateNetBufferAndNetBufferList(
+            (*module).pool,
+            0,
+            0,
+            (*of).MdlChain,
+            (*of).DataOffset,
+            (*of).DataLength as usize,
+        );
+        if child.is_null() {
+            return child;
+        }
+        (*child).SourceHandle = if FAULT == fault::OTHER_HANDLE {
+            ptr::null_mut()
+        } else {
+            (*module).handle
+        };
+        (*child).ParentNetBufferList = if FAULT == fault::NO_PARENT {
+            ptr::null_mut()
+        } else {
+            parent
+        };
+        // For the completion, where the fault takes the proper place.
+        (*child).Scratch = parent.cast();
+        if FAULT == fault::WRITES_BEHIND {
+            child.add(1).cast::<u8>().write(0);
+        }
+        child
+    }
+}
+
+/// # Safety
+/// The child is new.
+unsafe fn down(module: *mut Module, child: Nbl) {
+    // SAFETY: as the caller vouches.
+    unsafe { sys::NdisFSendNetBufferLists((*module).handle, child, 0, 0) };
+}
+
+/// # Safety
+/// The parent is the filter's.
+unsafe fn up(module: *mut Module, parent: Nbl, status: NDIS_STATUS) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        (*parent).Status = status;
+        sys::NdisFSendNetBufferListsComplete((*module).handle, parent, 0);
+    }
+}
+
+unsafe extern "efiapi" fn complete<const FAULT: u8>(context: NDIS_HANDLE, chain: Nbl, _flags: u32) {
+    // SAFETY: the context is what `attach` set; all that goes down are children, the filter's now.
+    unsafe {
+        for child in scenarios::tampering::nbls(chain) {
+            let (parent, status) = ((*child).Scratch.cast(), (*child).Status);
+            sys::NdisFreeNetBufferList(child);
+            if FAULT != fault::HALF_SENT {
+                up(context.cast(), parent, status);
+            }
+        }
+    }
+}
