@@ -16,6 +16,7 @@ pub mod tampering;
 
 use std::sync::Arc;
 
+use driver::Driver;
 use filter::Statistics;
 use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
 use packets::one_stage;
@@ -24,6 +25,8 @@ use packets::one_stage;
 pub struct Machine {
     /// The machine.
     pub world: Arc<World>,
+    /// The build of the driver that runs on it. It goes after the machine: its code may be mapped.
+    driver: Driver,
 }
 
 impl Machine {
@@ -52,6 +55,7 @@ impl Machine {
     pub fn without_driver(config: Config) -> Self {
         Self {
             world: World::new(config),
+            driver: Driver::under_test(),
         }
     }
 
@@ -70,8 +74,8 @@ impl Machine {
     /// # Errors
     /// What DriverEntry answers, where it fails.
     pub fn load(&self) -> Result<(), i32> {
-        // SAFETY: the filter's own entry point.
-        unsafe { self.world.load(filter::driver_entry) }
+        // SAFETY: the entry point of a build of the driver that lives as long as `self`.
+        unsafe { self.world.load(self.driver.entry()) }
     }
 
     /// Sends packets as one chain at PASSIVE_LEVEL on processor 0, and returns their numbers.

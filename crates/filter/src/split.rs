@@ -2,8 +2,8 @@
 
 use lso::{Headers, LargeSend, Limit, LsoVersion, MAX_HEADER, Plan, Refusal, Template};
 use ndis::{
-    AtDispatch, BufferError, Children, IdleChildren, LargeSendInfo, Nbl, NblQueue, NetBuffer,
-    Status,
+    AtDispatch, BufferError, Children, IdleChildren, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue,
+    NetBuffer, Status,
 };
 
 use crate::{
@@ -99,7 +99,7 @@ fn try_split(
     headers.check(front, &large_send(info))?;
     let payload = payload_length(&packet, &headers)?;
     let limit = takes(limit, &headers, info)?;
-    if payload <= limit.max_payload {
+    if payload != 0 && payload <= limit.max_payload {
         return Ok(None);
     }
     let limit = Limit {
@@ -109,6 +109,9 @@ fn try_split(
     let plan = Plan::balanced(payload, info.mss(), limit)?;
     if !plan.keeps_minimum() {
         return Err(Refusal::TooFewSegments.into());
+    }
+    if plan.children() > MOST_CHILDREN {
+        return Err(Refusal::TooManyChildren.into());
     }
     let parts = Parts {
         module,

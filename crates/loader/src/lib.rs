@@ -26,6 +26,11 @@ pub struct Image {
     entry: usize,
 }
 
+// SAFETY: once loaded, the memory is only executed, and changed by the driver's code alone.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
 impl Image {
     /// Loads the image in the file at `path`.
     ///

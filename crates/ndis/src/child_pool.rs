@@ -22,9 +22,9 @@ use crate::{
     sys,
 };
 
-/// Most children that a processor may own: about 9 MiB of non-paged pool, enough for 480 sends of
-/// 1 MiB in flight.
-const MOST_PER_PROCESSOR: u32 = 8192;
+/// Most children that a processor may own, and so the most that one parent can have: about 9 MiB of
+/// non-paged pool, enough for 480 sends of 1 MiB in flight.
+pub const MOST_CHILDREN: u32 = 8192;
 /// Largest payload in bytes of one child that a pool can be made for. It keeps the context area,
 /// page frame numbers included, far below the 64 KiB that an NBL's context may have.
 const MOST_CAPACITY: u32 = 1 << 20;
@@ -114,7 +114,7 @@ impl ChildPool {
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
         // SAFETY: the pool is still private to `try_new`.
         let local = unsafe { &mut *cache.local.get() };
-        for _ in 0..ready.min(MOST_PER_PROCESSOR) {
+        for _ in 0..ready.min(MOST_CHILDREN) {
             let child = self.allocate(processor, local).ok_or(Status::RESOURCES)?;
             local.push(child);
         }
@@ -151,7 +151,7 @@ impl ChildPool {
     /// One more child with `home` as its home, within the bound for a processor.
     #[cold]
     fn allocate(&self, home: u32, local: &mut Local) -> Option<Nbl> {
-        if local.owned >= MOST_PER_PROCESSOR {
+        if local.owned >= MOST_CHILDREN {
             return None;
         }
         let nbl = self.nbls.allocate()?;

@@ -47,7 +47,7 @@ mod spin_lock;
 mod status;
 
 pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY, IdleChildren};
-pub use child_pool::{ChildPool, Recycler};
+pub use child_pool::{ChildPool, MOST_CHILDREN, Recycler};
 pub use configuration::Configuration;
 pub use device::{DeviceCall, DeviceNames, DeviceRequest};
 pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
