@@ -122,7 +122,7 @@ fn build(
     if parameters.medium != sys::NdisMedium802_3 {
         return Err(Status::UNSUPPORTED_MEDIA);
     }
-    let settings = Settings::read(handle);
+    let settings = Settings::read(handle)?;
     let indicator = Indicator::new(settings.tuning);
     let nic = parameters
         .offload

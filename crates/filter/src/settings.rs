@@ -23,25 +23,30 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads the settings; what is missing or out of range has its default. IRQL PASSIVE_LEVEL.
-    pub(crate) fn read(module: ModuleHandle) -> Self {
-        let Ok(configuration) = Configuration::open(module) else {
-            return Self::default();
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`]: what the administrator set is not known, and no default stands in.
+    pub(crate) fn read(module: ModuleHandle) -> Result<Self, Status> {
+        let configuration = match Configuration::open(module) {
+            Ok(configuration) => configuration,
+            Err(Status::RESOURCES) => return Err(Status::RESOURCES),
+            Err(_) => return Ok(Self::default()),
         };
         let (tuning, wrong) = Tuning::from_parameters(
-            configuration.integer(&MULTIPLE),
-            configuration.integer(&PROFILE),
-            configuration.integer(&CAP_BYTES),
+            configuration.integer(&MULTIPLE)?,
+            configuration.integer(&PROFILE)?,
+            configuration.integer(&CAP_BYTES)?,
         );
-        let (ip_id, wrong_width) = match configuration.integer(&IP_ID_BITS) {
+        let (ip_id, wrong_width) = match configuration.integer(&IP_ID_BITS)? {
             None | Some(16) => (IpIdWidth::Bits16, 0),
             Some(15) => (IpIdWidth::Bits15, 0),
             Some(_) => (IpIdWidth::Bits16, 1),
         };
-        Self {
+        Ok(Self {
             tuning,
             ip_id,
             out_of_range: wrong.saturating_add(wrong_width),
-        }
+        })
     }
 }
 
