@@ -22,7 +22,7 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
-    /// Print JSON: one object, or with --watch one a line; errors on stderr too
+    /// Print JSON: one object, or with --watch one a line; errors are one object on stderr
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -34,8 +34,8 @@ Examples:
   mslsoctl set \"Ethernet 2\" --profile cpu --persist
   mslsoctl stats ethernet --watch 5
 
-An ADAPTER is an interface index, of the filter or of the NIC (Get-NetAdapter shows it), or a name \
-or a part of one, whatever the case.
+An ADAPTER is an interface index, of the filter or of the NIC (Get-NetAdapter shows it),
+or a name or a part of one, whatever the case.
 
 Exit codes:
   0  done
@@ -55,7 +55,7 @@ pub enum Command {
     #[command(after_help = SHOW)]
     Show(Choice),
     /// Set how far an adapter's large sends are raised, at once
-    #[command(after_help = SET)]
+    #[command(after_help = SET, override_usage = SET_USAGE)]
     Set(SetArgs),
     /// Show what became of an adapter's large sends
     #[command(after_help = STATS)]
@@ -70,6 +70,9 @@ Examples:
 
 Sizes are bytes of TCP payload; the largest large send seen is in bytes of frame.";
 
+const SET_USAGE: &str = "mslsoctl set <ADAPTER> [--multiple <N> | --profile <P> | --off] \
+    [--cap <BYTES>] [--persist] [--json]";
+
 const SET: &str = "\
 Examples:
   mslsoctl set 17 --profile throughput
@@ -77,8 +80,8 @@ Examples:
   mslsoctl set \"Ethernet 2\" --cap 524288
   mslsoctl set 17 --off
 
-A change takes effect at once, and lasts until the adapter restarts. With --persist it is written \
-to the registry too. What is not named stays as it is: --cap alone keeps the multiple.";
+A change takes effect at once, and lasts until the adapter restarts. With --persist it is
+written to the registry too. What is not named stays as it is: --cap alone keeps the multiple.";
 
 const STATS: &str = "\
 Examples:

@@ -190,9 +190,7 @@ fn largest(frame: u64) -> String {
 fn in_words(show: &Show) -> &'static str {
     let nothing_taken = show.nic.v2_ipv4.max_payload == 0 && show.nic.v2_ipv6.max_payload == 0;
     match show.raised_size_in_use {
-        Some(true) => {
-            "The raised size is in use: larger sends were seen than the NIC takes, and split."
-        }
+        Some(true) => "The raised size is in use: larger sends were seen than the NIC takes.",
         Some(false) => {
             "The raised size is not in use: every large send seen would have fit the NIC. The layer \
              above may read\nthe size only when it starts (a guest, when its adapter is added), and \

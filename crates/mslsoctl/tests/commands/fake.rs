@@ -168,11 +168,14 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
     }
 }
 
-/// Five of the fourth reason, and one of a reason that no tool knows yet.
-fn refused() -> Vec<u64> {
-    let mut refused = vec![0; lso::Refusal::ALL.len() + 1];
+/// A reason of refusal that the tool does not know yet.
+pub const UNKNOWN_REASON: usize = lso::Refusal::ALL.len();
+
+/// Five of a reason that the tool knows, and one of the other.
+fn refused() -> [u64; UNKNOWN_REASON + 1] {
+    let mut refused = [0; UNKNOWN_REASON + 1];
     refused[lso::Refusal::NoNicLso.index()] = 5;
-    refused.extend([0, 1]);
+    refused[UNKNOWN_REASON] = 1;
     refused
 }
 
