@@ -3,7 +3,7 @@
 
 use core::{
     ptr::NonNull,
-    sync::atomic::{AtomicBool, AtomicU64},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
 };
 
 use ndis::{
@@ -137,6 +137,7 @@ fn build(
         running: AtomicBool::new(false),
         limits: Limits::new(&nic),
         indicator,
+        settings_out_of_range: AtomicU32::new(settings.out_of_range()),
         settings,
         children: ChildPool::try_new(handle, capacity(&nic), READY_CHILDREN)?,
         counters: Counters::try_new()?,

@@ -127,7 +127,7 @@ fn read(module: &FilterModule) -> ReadReply {
         advertised_v2_ipv4: told.v2_ipv4.max_payload,
         advertised_v2_ipv6: told.v2_ipv6.max_payload,
         running: module.running.load(Ordering::Relaxed),
-        settings_out_of_range: module.settings.out_of_range,
+        settings_out_of_range: module.settings_out_of_range.load(Ordering::Relaxed),
         malformed_offloads: module.malformed_offloads.load(Ordering::Relaxed),
     }
 }
@@ -162,6 +162,9 @@ fn statistics(module: &FilterModule) -> Result<StatisticsReply, Status> {
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
+        // What was wrong with the tuning in the registry is overwritten.
+        let left = module.settings.ip_id_out_of_range;
+        module.settings_out_of_range.store(left, Ordering::Relaxed);
     }
     module.indicator.tune(request.tuning);
     module.indicator.publish(module.handle);

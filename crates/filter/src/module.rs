@@ -1,6 +1,6 @@
 //! A filter module: one NIC's instance of the filter.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use control::Name;
 use ndis::{ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock, oid::RequestId};
@@ -31,6 +31,8 @@ pub(crate) struct FilterModule {
     pub(crate) counters: Counters,
     /// The OID request that is on its way below; NDIS sends one at a time.
     pub(crate) pending_oid: SpinLock<Option<RequestId>>,
+    /// Settings in the registry that are out of range.
+    pub(crate) settings_out_of_range: AtomicU32,
     /// Offload configurations from below that broke the rules of NDIS.
     pub(crate) malformed_offloads: AtomicU64,
 }

@@ -17,8 +17,10 @@ pub(crate) struct Settings {
     /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
     /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
     pub(crate) ip_id: IpIdWidth,
-    /// How many settings were out of range, so that their default is in effect.
-    pub(crate) out_of_range: u32,
+    /// How many parameters of the tuning were out of range, so that their default is in effect.
+    pub(crate) tuning_out_of_range: u32,
+    /// The same of the width.
+    pub(crate) ip_id_out_of_range: u32,
 }
 
 impl Settings {
@@ -45,8 +47,15 @@ impl Settings {
         Ok(Self {
             tuning,
             ip_id,
-            out_of_range: wrong.saturating_add(wrong_width),
+            tuning_out_of_range: wrong,
+            ip_id_out_of_range: wrong_width,
         })
+    }
+
+    /// How many settings were out of range.
+    pub(crate) fn out_of_range(&self) -> u32 {
+        self.tuning_out_of_range
+            .saturating_add(self.ip_id_out_of_range)
     }
 }
 
