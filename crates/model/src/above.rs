@@ -137,6 +137,8 @@ pub(crate) struct Sent {
     /// Statuses of its children that failed, in the order in which the miniport completed them.
     pub(crate) child_failures: Vec<i32>,
     pub(crate) children: u32,
+    /// Whether the miniport failed it, as it was sent.
+    pub(crate) failed_below: bool,
     /// Wire packets that came of it.
     pub(crate) wire: Vec<Vec<u8>>,
     pub(crate) completed: Option<Completed>,
@@ -236,6 +238,7 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
             mdl_looks,
             child_failures: Vec::new(),
             children: 0,
+            failed_below: false,
             wire: Vec::new(),
             completed: None,
             after: Vec::new(),
@@ -327,6 +330,12 @@ impl State {
             ));
         }
         sent.check_completion(completed, self.id_bits, &mut broken);
+        if sent.child_failures.is_empty()
+            && !sent.failed_below
+            && let Some(found) = self.refused_wrongly(&sent.packet, completed)
+        {
+            broken.push((Rule::StaleSize, found));
+        }
         let mdls: Vec<_> = sent
             .buffers
             .iter()

@@ -16,21 +16,35 @@
 //! The model is for tests and the lab; it panics where a test is wrong, and it trusts no driver.
 
 mod above;
+mod attach;
+mod device;
 pub mod exports;
+mod limits;
 mod mdl;
 mod memory;
 mod miniport;
+mod offload;
+mod oid;
+mod registry;
 mod rules;
 mod segment;
 mod state;
+mod status;
 mod thread;
+mod told;
 mod world;
 
 pub use above::{Completed, Packet};
+pub use attach::{FILTER_IF_INDEX, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
+pub use device::{Answered, PROTECTION};
 pub use mdl::Backing;
 pub use memory::Failing;
-pub use miniport::{Child, Completion, Nic, Order};
+pub use miniport::{Answering, Child, Completion, Enabled, Nic, Order};
+pub use offload::OffloadShape;
+pub use oid::{OidCall, OidKind, OidResult};
+pub use registry::RegistryValue;
 pub use rules::{Rule, Violation};
 pub use segment::{Job, Parts, parts, segment};
 pub use state::ModuleState;
+pub use status::{Indication, SeenStatus, StatusSource};
 pub use world::{Config, SendCall, Tamper, World};

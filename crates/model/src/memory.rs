@@ -5,7 +5,7 @@
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
     collections::BTreeMap,
-    ptr::NonNull,
+    ptr::{self, NonNull},
 };
 
 /// A block of zeroed memory that is freed when this is dropped.
@@ -31,6 +31,21 @@ impl Block {
             memory: NonNull::new(memory).expect("memory for the model"),
             layout,
         }
+    }
+
+    /// A copy of `bytes`, aligned for every structure of NDIS.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let block = Self::new(bytes.len(), 16);
+        // SAFETY: the block is new and as long as `bytes`.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), block.start(), bytes.len()) };
+        block
+    }
+
+    /// The block's bytes now.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        // SAFETY: the memory was zeroed when it was allocated and lives as long as `self`;
+        // pointers in it are read as bytes and only compared.
+        unsafe { std::slice::from_raw_parts(self.start(), self.size()) }.to_vec()
     }
 
     /// The first byte.

@@ -8,11 +8,14 @@ use ndis::{LargeSendInfo, LargeSendLimit, LargeSendLimits, sys};
 
 use crate::{
     above::job_of,
+    limits::limit_for,
     mdl::{self, MdlLook, Read},
     memory::Block,
+    offload::{self, OffloadShape},
     rules::Rule,
     segment::{Parts, parts, segment},
     state::{Known, Origin, Owner, State},
+    thread,
     world::MODULE,
 };
 
@@ -27,6 +30,37 @@ pub struct Nic {
     pub failing: Vec<(u64, i32)>,
     /// Bits of the IPv4 identification that it counts in: 16, or 15.
     pub id_bits: u32,
+    /// Which kinds of large sends are turned on.
+    pub enabled: Enabled,
+    /// How its NDIS_OFFLOAD looks.
+    pub offload: OffloadShape,
+    /// When it answers OID requests.
+    pub oids: Answering,
+    /// OIDs that it knows besides those of task offload, with their values.
+    pub answers: Vec<(u32, Vec<u8>)>,
+}
+
+/// Which kinds of large sends are turned on, as OID_TCP_OFFLOAD_PARAMETERS says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Enabled {
+    /// LSOv1.
+    pub v1: bool,
+    /// LSOv2 over IPv4.
+    pub v2_ipv4: bool,
+    /// LSOv2 over IPv6.
+    pub v2_ipv6: bool,
+}
+
+/// When a miniport answers OID requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Answering {
+    /// Before the call returns, with its status.
+    #[default]
+    Inline,
+    /// It completes the request before the call returns NDIS_STATUS_PENDING.
+    Early,
+    /// It returns NDIS_STATUS_PENDING, and completes when the model is told to.
+    Later,
 }
 
 impl Nic {
@@ -47,15 +81,42 @@ impl Nic {
             completion: Completion::default(),
             failing: Vec::new(),
             id_bits: 16,
+            enabled: Enabled {
+                v1: true,
+                v2_ipv4: true,
+                v2_ipv6: true,
+            },
+            offload: OffloadShape::default(),
+            oids: Answering::default(),
+            answers: Vec::new(),
         }
     }
 
-    fn limit_for(&self, info: LargeSendInfo) -> LargeSendLimit {
-        match (info.is_v2(), info.is_ipv6()) {
-            (false, _) => self.limits.v1,
-            (true, false) => self.limits.v2_ipv4,
-            (true, true) => self.limits.v2_ipv6,
+    /// The large sends that it takes now: those that it can do and that are turned on.
+    #[must_use]
+    pub fn current(&self) -> LargeSendLimits {
+        let on = |on: bool, limit: LargeSendLimit| {
+            if on && limit.max_payload > 0 {
+                limit
+            } else {
+                LargeSendLimit::default()
+            }
+        };
+        LargeSendLimits {
+            v1: on(self.enabled.v1, self.limits.v1),
+            v2_ipv4: on(self.enabled.v2_ipv4, self.limits.v2_ipv4),
+            v2_ipv6: on(self.enabled.v2_ipv6, self.limits.v2_ipv6),
         }
+    }
+
+    /// Its NDIS_OFFLOAD: what it does now.
+    pub(crate) fn offload_config(&self) -> Vec<u8> {
+        offload::write(self.current(), &self.offload)
+    }
+
+    /// Its NDIS_OFFLOAD: what it can do.
+    pub(crate) fn offload_hardware(&self) -> Vec<u8> {
+        offload::write(self.limits, &self.offload)
     }
 }
 
@@ -340,22 +401,7 @@ impl State {
         frame: &[u8],
         name: &str,
     ) {
-        let limit = nic.limit_for(info);
-        let segments = payload.div_ceil(info.mss() as usize);
-        if payload > limit.max_payload as usize {
-            let found = format!(
-                "{payload} bytes of payload, the NIC takes {}",
-                limit.max_payload
-            );
-            self.violation(Rule::Limit, name, found);
-        }
-        if segments < limit.min_segments as usize {
-            let found = format!(
-                "{segments} segments, the NIC asks for {}",
-                limit.min_segments
-            );
-            self.violation(Rule::Limit, name, found);
-        }
+        self.check_limit(nic, info, payload, name);
         let Some((parts, sent)) = found.zip(parent.and_then(|send| self.sent.get(&send))) else {
             return;
         };
@@ -365,6 +411,24 @@ impl State {
         if !is_last && !payload.is_multiple_of(info.mss() as usize) {
             let found = format!("{payload} bytes of payload at MSS {}", info.mss());
             self.violation(Rule::MssMultiple, name, found);
+        }
+    }
+
+    /// A large send is within a limit that the filter may go by: see [`crate::limits`].
+    fn check_limit(&mut self, nic: &Nic, info: LargeSendInfo, payload: usize, name: &str) {
+        let segments = payload.div_ceil(info.mss() as usize);
+        let settled = thread::settled().unwrap_or_else(|| self.limits.settled());
+        let fits = self.limits.any_since(settled, info, |limit| {
+            payload <= limit.max_payload as usize && segments >= limit.min_segments as usize
+        });
+        if !fits {
+            let limit = limit_for(nic.current(), info);
+            let found = format!(
+                "{payload} bytes of payload in {segments} segments, the NIC takes {} bytes and \
+                 asks for {} segments",
+                limit.max_payload, limit.min_segments
+            );
+            self.violation(Rule::Limit, name, found);
         }
     }
 
@@ -503,8 +567,15 @@ impl State {
         {
             sent.child_failures.push(held.status);
         }
-        if let Some(known) = self.known.get_mut(&held.nbl) {
-            known.owner = Owner::Filter;
+        let Some(known) = self.known.get_mut(&held.nbl) else {
+            return nbl;
+        };
+        known.owner = Owner::Filter;
+        if let Origin::Above(send) = known.origin
+            && held.status != 0
+            && let Some(sent) = self.sent.get_mut(&send)
+        {
+            sent.failed_below = true;
         }
         nbl
     }

@@ -1,4 +1,6 @@
 //! The rules that the model enforces, by number and name, and what it says when one is broken.
+//!
+//! Up to 35 the numbers are the design's; 36 and 37 are the model's own.
 
 use std::fmt;
 
@@ -50,12 +52,35 @@ pub enum Rule {
     NothingLeft = 21,
     /// Routines are called at an IRQL they allow, flags tell the truth, IRQL is restored.
     Irql = 22,
+    /// Routines for PASSIVE_LEVEL are called there.
+    Passive = 23,
+    /// No spin lock is held across a call of NDIS, taken twice, or used before it is initialised.
+    SpinLock = 24,
+    /// Recursion and stack are bounded.
+    Recursion = 26,
     /// A failed allocation costs its own parent, whole, with RESOURCES, and nothing else.
     FailedAllocation = 27,
     /// Steady state takes nothing from the pool.
     SteadyState = 28,
     /// Pool memory has a tag, is freed under it, and pools outlive their contents.
     PoolTags = 29,
+    /// OID requests go down and come back one at a time, once, unchanged but for their answers;
+    /// a clone is freed before its original completes.
+    Oid = 30,
+    /// Status indications are sent while attached, well formed; those of others go up unchanged,
+    /// and what is told of offloads is the NIC's with nothing but larger LSOv2 maxima.
+    Status = 31,
+    /// A large send of any size ever advertised is accepted.
+    StaleSize = 32,
+    /// After pre-detach the layer above knows the NIC's true configuration.
+    PreDetach = 33,
+    /// FilterAttach changes nothing where it fails, and cannot fail once it has set its attributes.
+    Attach = 34,
+    /// Requests to the control device complete once, within their output, with nothing disclosed;
+    /// only the system and administrators may open it.
+    ControlDevice = 36,
+    /// Network events are passed on once, and their status is returned.
+    NetEvent = 37,
 }
 
 impl Rule {
@@ -85,9 +110,19 @@ impl Rule {
             Self::Pause => "pause",
             Self::NothingLeft => "nothing left",
             Self::Irql => "IRQL",
+            Self::Passive => "passive level",
+            Self::SpinLock => "spin locks",
+            Self::Recursion => "recursion",
             Self::FailedAllocation => "failed allocation",
             Self::SteadyState => "steady state",
             Self::PoolTags => "pool tags",
+            Self::Oid => "OID requests",
+            Self::Status => "status indications",
+            Self::StaleSize => "stale size",
+            Self::PreDetach => "true configuration",
+            Self::Attach => "attach",
+            Self::ControlDevice => "control device",
+            Self::NetEvent => "network events",
         }
     }
 

@@ -1,14 +1,21 @@
 //! Everything a model keeps, behind one lock. The lock is never held while the driver is called.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use ndis::sys;
+use ndis::{LargeSendLimits, sys};
 
 use crate::{
     above::Sent,
+    device::{Device, Request},
+    limits::Limits,
     memory::{Block, Memory},
     miniport::{Child, Held},
+    oid::Oids,
+    registry::RegistryValue,
     rules::{Rule, Violation},
+    status::{Incoming, SeenStatus},
+    thread,
+    world::EventUnderWay,
 };
 
 /// Where a filter module is in its life.
@@ -117,6 +124,27 @@ pub(crate) struct State {
     pub(crate) warm: bool,
     pub(crate) extensions: BTreeMap<(usize, usize), Block>,
     pub(crate) rundowns: BTreeMap<usize, Rundown>,
+    /// What the NIC takes, and what the layer above was told of it.
+    pub(crate) limits: Limits,
+    /// The NDIS_OFFLOAD that the layer above found when it bound.
+    pub(crate) binding: Option<Vec<u8>>,
+    /// What the layer above was told last.
+    pub(crate) advertised: LargeSendLimits,
+    pub(crate) seen_statuses: Vec<SeenStatus>,
+    /// Indications that FilterStatus has now, each on its thread.
+    pub(crate) incoming: Vec<Incoming>,
+    pub(crate) event: Option<EventUnderWay>,
+    /// Whether the coming detach was announced.
+    pub(crate) pre_detached: bool,
+    /// NdisFPauseComplete calls of the pause under way.
+    pub(crate) pauses_completed: u32,
+    pub(crate) oids: Oids,
+    pub(crate) registry: BTreeMap<String, RegistryValue>,
+    pub(crate) device: Option<Device>,
+    /// Requests that the control device has now.
+    pub(crate) requests: Vec<Request>,
+    /// Addresses of initialised spin locks.
+    pub(crate) spin_locks: BTreeSet<usize>,
 }
 
 /// A rundown reference.
@@ -154,6 +182,19 @@ impl State {
             warm: false,
             extensions: BTreeMap::new(),
             rundowns: BTreeMap::new(),
+            limits: Limits::default(),
+            binding: None,
+            advertised: LargeSendLimits::default(),
+            seen_statuses: Vec::new(),
+            incoming: Vec::new(),
+            event: None,
+            pre_detached: false,
+            pauses_completed: 0,
+            oids: Oids::default(),
+            registry: BTreeMap::new(),
+            device: None,
+            requests: Vec::new(),
+            spin_locks: BTreeSet::new(),
         }
     }
 
@@ -191,6 +232,19 @@ impl State {
         };
         let outstanding = self.known.values().filter(is_out);
         outstanding.map(|known| known.name.clone()).collect()
+    }
+
+    /// The spin locks in freed memory are gone with it.
+    pub(crate) fn forget_locks(&mut self, block: &Block) {
+        let gone = block.address()..block.address() + block.size();
+        let locks: Vec<_> = self.spin_locks.range(gone).copied().collect();
+        for lock in locks {
+            self.spin_locks.remove(&lock);
+            if thread::holds(lock) {
+                let subject = format!("spin lock at {lock:#x}");
+                self.violation(Rule::SpinLock, subject, "freed while it is held");
+            }
+        }
     }
 
     /// The name of the NBL at `address` for messages.

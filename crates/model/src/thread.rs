@@ -1,9 +1,12 @@
-//! Which model a thread is in, on which processor of it, and at which IRQL.
+//! Which model a thread is in, on which processor of it, and at which IRQL; and what the driver
+//! does with the thread: spin locks held, handlers nested, stack used.
 //!
 //! The kernel's routines take no handle that would name a model, so each thread carries that: a
 //! thread is in a model from the moment it calls one of its methods until that returns.
 
 use std::{cell::RefCell, sync::Arc};
+
+use ndis::sys;
 
 use crate::{rules::Rule, world::World};
 
@@ -13,25 +16,90 @@ struct Place {
     world: Arc<World>,
     processor: u32,
     irql: u8,
+    /// Handlers of the driver that are active because the driver itself called NDIS.
+    depth: usize,
+    /// Where the thread's stack was when this place was entered.
+    stack: usize,
+    /// Bytes of stack that the driver's handlers used before this place was entered.
+    stack_before: usize,
+    /// The same, with what its handler in this place used when it last called NDIS.
+    driver_stack: usize,
+    /// The oldest of the NIC's limits by which a send from here may go: see
+    /// [`Limits`](crate::limits::Limits).
+    settled: usize,
+}
+
+/// A spin lock that this thread holds.
+#[derive(Clone, Copy)]
+pub(crate) struct HeldLock {
+    pub(crate) address: usize,
+    /// The IRQL to go back to, where taking the lock raised it.
+    pub(crate) before: Option<u8>,
 }
 
 thread_local! {
     static PLACES: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+    static LOCKS: RefCell<Vec<HeldLock>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Most handlers of the driver that may be nested because the driver called NDIS: a send that is
+/// completed from within, an OID whose answer indicates a status, and some more.
+const MOST_NESTED: usize = 16;
+
+/// Most bytes of stack for the driver's own frames. A kernel stack has 24 KiB for all drivers of a
+/// stack of devices together; code that is not optimised takes several times more.
+const MOST_STACK: usize = if cfg!(debug_assertions) {
+    64 << 10
+} else {
+    10 << 10
+};
 
 /// Keeps the thread in its place until it is dropped.
 pub(crate) struct Inside(());
 
 /// Puts this thread into `world`, on `processor` at `irql`.
 pub(crate) fn enter(world: &Arc<World>, processor: u32, irql: u8) -> Inside {
-    let world = Arc::clone(world);
-    PLACES.with_borrow_mut(|places| {
-        places.push(Place {
-            world,
-            processor,
-            irql,
-        });
+    let (depth, stack) = PLACES.with_borrow(|places| {
+        places
+            .last()
+            .map_or((0, 0), |place| (place.depth, place.driver_stack))
     });
+    push(world, processor, irql, depth, stack)
+}
+
+/// The same for a caller who is no part of what the driver began: the layer above, which sends
+/// again from within a completion.
+pub(crate) fn enter_anew(world: &Arc<World>, processor: u32, irql: u8) -> Inside {
+    push(world, processor, irql, 0, 0)
+}
+
+/// The same for a call of a handler of the driver.
+pub(crate) fn enter_handler(world: &Arc<World>, irql: u8) -> Inside {
+    let inside = enter(world, processor(), irql);
+    let depth = PLACES.with_borrow_mut(|places| {
+        places.last_mut().map_or(0, |place| {
+            place.depth += 1;
+            place.depth
+        })
+    });
+    if depth > MOST_NESTED {
+        world.recursion(format!("{depth} of its handlers are nested"));
+    }
+    inside
+}
+
+fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before: usize) -> Inside {
+    let place = Place {
+        world: Arc::clone(world),
+        processor,
+        irql,
+        depth,
+        stack: stack_now(),
+        stack_before,
+        driver_stack: stack_before,
+        settled: world.state().limits.settled(),
+    };
+    PLACES.with_borrow_mut(|places| places.push(place));
     Inside(())
 }
 
@@ -39,6 +107,13 @@ impl Drop for Inside {
     fn drop(&mut self) {
         PLACES.with_borrow_mut(Vec::pop);
     }
+}
+
+/// An address near the top of this thread's stack.
+#[inline(never)]
+fn stack_now() -> usize {
+    let here = 0_u8;
+    std::hint::black_box(&raw const here).addr()
 }
 
 /// The model that this thread is in.
@@ -62,6 +137,11 @@ pub(crate) fn irql() -> u8 {
     PLACES.with_borrow(|places| places.last().map_or(0, |place| place.irql))
 }
 
+/// The oldest of the NIC's limits by which a send from here may go; `None` outside of a model.
+pub(crate) fn settled() -> Option<usize> {
+    PLACES.with_borrow(|places| places.last().map(|place| place.settled))
+}
+
 /// Changes the IRQL and returns the one before.
 pub(crate) fn set_irql(irql: u8) -> u8 {
     PLACES.with_borrow_mut(|places| match places.last_mut() {
@@ -74,10 +154,55 @@ pub(crate) fn set_irql(irql: u8) -> u8 {
 pub(crate) fn require_irql_at_most(most: u8, routine: &str) {
     let now = irql();
     if now > most {
-        world().violation(
-            Rule::Irql,
-            routine,
-            format!("called at IRQL {now}, allowed up to {most}"),
-        );
+        let rule = if most == sys::PASSIVE_LEVEL {
+            Rule::Passive
+        } else {
+            Rule::Irql
+        };
+        let found = format!("called at IRQL {now}, allowed up to {most}");
+        world().violation(rule, routine, found);
     }
+}
+
+/// Checks what holds for every routine of NDIS: its IRQL, no spin lock held, enough stack left.
+pub(crate) fn ndis_call(most: u8, routine: &str) {
+    require_irql_at_most(most, routine);
+    if locks_held() > 0 {
+        let found = "called with a spin lock held";
+        world().violation(Rule::SpinLock, routine, found.into());
+    }
+    let used = PLACES.with_borrow_mut(|places| {
+        places.last_mut().map_or(0, |place| {
+            let here = place.stack.saturating_sub(stack_now());
+            place.driver_stack = place.stack_before + here;
+            place.driver_stack
+        })
+    });
+    // Miri gives every local a place of its own, anywhere.
+    if used > MOST_STACK && !cfg!(miri) {
+        world().recursion(format!("{used} bytes of stack in use, called {routine}"));
+    }
+}
+
+/// How many spin locks this thread holds.
+pub(crate) fn locks_held() -> usize {
+    LOCKS.with_borrow(Vec::len)
+}
+
+/// Whether this thread holds the spin lock at `address`.
+pub(crate) fn holds(address: usize) -> bool {
+    LOCKS.with_borrow(|locks| locks.iter().any(|lock| lock.address == address))
+}
+
+/// Remembers a lock that was taken.
+pub(crate) fn took(lock: HeldLock) {
+    LOCKS.with_borrow_mut(|locks| locks.push(lock));
+}
+
+/// Forgets a lock that is to be released; `None` where this thread does not hold it.
+pub(crate) fn let_go(address: usize) -> Option<HeldLock> {
+    LOCKS.with_borrow_mut(|locks| {
+        let place = locks.iter().rposition(|lock| lock.address == address)?;
+        Some(locks.remove(place))
+    })
 }

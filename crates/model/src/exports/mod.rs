@@ -7,9 +7,14 @@
     reason = "contracts and documentation are those of ndis::sys's declarations"
 )]
 
+pub mod configuration;
+pub mod device;
 pub mod kernel;
 pub mod memory;
 pub mod ndis;
+pub mod oid;
+pub mod spin_lock;
+pub mod status;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -31,8 +36,14 @@ use exports;
 #[must_use]
 pub fn find(module: &str, name: &str) -> Option<*const ()> {
     let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
-        "ndis.sys" => &[ndis::EXPORTS],
-        "ntoskrnl.exe" => &[kernel::EXPORTS, memory::EXPORTS],
+        "ndis.sys" => &[
+            ndis::EXPORTS,
+            configuration::EXPORTS,
+            device::EXPORTS,
+            oid::EXPORTS,
+            status::EXPORTS,
+        ],
+        "ntoskrnl.exe" => &[kernel::EXPORTS, memory::EXPORTS, spin_lock::EXPORTS],
         _ => return None,
     };
     let mut all = tables.iter().copied().flatten();

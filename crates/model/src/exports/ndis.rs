@@ -1,6 +1,6 @@
 //! `ndis.sys`.
 
-use std::ptr;
+use std::{ptr, time::Duration};
 
 use ::ndis::sys::{
     self, MDL, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE,
@@ -22,13 +22,22 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
+    thread::ndis_call(sys::APC_LEVEL, "NdisMSleep");
+    // While this thread sleeps, the miniport goes on.
+    if thread::world().deliver() == 0 {
+        std::thread::sleep(Duration::from_micros(microseconds.into()));
+    }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     _driver_object: *mut sys::DRIVER_OBJECT,
     context: NDIS_HANDLE,
     characteristics: *mut NDIS_FILTER_DRIVER_CHARACTERISTICS,
     driver_handle: *mut NDIS_HANDLE,
 ) -> NDIS_STATUS {
-    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisFRegisterFilterDriver");
+    thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFRegisterFilterDriver");
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes characteristics of the size that their header says.
@@ -50,6 +59,8 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
         characteristics.PauseHandler.is_some(),
         characteristics.SendNetBufferListsHandler.is_some()
             == characteristics.SendNetBufferListsCompleteHandler.is_some(),
+        characteristics.OidRequestHandler.is_some()
+            == characteristics.OidRequestCompleteHandler.is_some(),
     ];
     if pairs.contains(&false) {
         return sys::NDIS_STATUS_BAD_CHARACTERISTICS;
@@ -68,7 +79,7 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFDeregisterFilterDriver(driver_handle: NDIS_HANDLE) {
-    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisFDeregisterFilterDriver");
+    thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFDeregisterFilterDriver");
     let world = thread::world();
     let mut state = world.state();
     if driver_handle.addr() != DRIVER || state.driver.take().is_none() {
@@ -93,7 +104,7 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
     context: NDIS_HANDLE,
     attributes: *mut NDIS_FILTER_ATTRIBUTES,
 ) -> NDIS_STATUS {
-    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisFSetAttributes");
+    thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFSetAttributes");
     let world = thread::world();
     // SAFETY: the caller passes attributes of the size that their header says.
     let header = unsafe { (*attributes).Header };
@@ -112,14 +123,29 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFPauseComplete(_module: NDIS_HANDLE) {
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFPauseComplete");
+    let world = thread::world();
+    let mut state = world.state();
+    if state.module == ModuleState::Pausing {
+        state.pauses_completed += 1;
+    } else {
+        let found = format!("NdisFPauseComplete while {:?}", state.module);
+        state.violation(Rule::Pause, "module", found);
+    }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFSendNetBufferLists(
     _module: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     _port: NDIS_PORT_NUMBER,
     flags: u32,
 ) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
-    thread::world().send_down(chain, flags);
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
+    let world = thread::world();
+    world.check_running();
+    world.send_down(chain, flags);
 }
 
 #[unsafe(no_mangle)]
@@ -128,7 +154,7 @@ pub unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
     chain: *mut NET_BUFFER_LIST,
     flags: u32,
 ) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFSendNetBufferListsComplete");
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFSendNetBufferListsComplete");
     thread::world().complete_up(chain, flags);
 }
 
@@ -137,7 +163,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     _module: NDIS_HANDLE,
     parameters: *const NET_BUFFER_LIST_POOL_PARAMETERS,
 ) -> NDIS_HANDLE {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisAllocateNetBufferListPool");
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisAllocateNetBufferListPool");
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes parameters of the size that their header says.
@@ -178,7 +204,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFreeNetBufferListPool(pool: NDIS_HANDLE) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFreeNetBufferListPool");
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeNetBufferListPool");
     let world = thread::world();
     let mut state = world.state();
     match state.pools.remove(&pool.addr()) {
@@ -205,7 +231,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
     data_length: usize,
 ) -> *mut NET_BUFFER_LIST {
     let routine = "NdisAllocateNetBufferAndNetBufferList";
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
     if !state.may_allocate(routine) {
@@ -265,7 +291,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisFreeNetBufferList");
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeNetBufferList");
     let world = thread::world();
     let mut state = world.state();
     let name = state.name(nbl.addr());
@@ -313,7 +339,7 @@ pub unsafe extern "efiapi" fn NdisCopySendNetBufferListInfo(
     to: *mut NET_BUFFER_LIST,
     from: *const NET_BUFFER_LIST,
 ) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "NdisCopySendNetBufferListInfo");
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisCopySendNetBufferListInfo");
     // SAFETY: the caller owns both NBLs.
     unsafe {
         for slot in COPIED {
@@ -322,92 +348,13 @@ pub unsafe extern "efiapi" fn NdisCopySendNetBufferListInfo(
     }
 }
 
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
-    object: *mut sys::NDIS_CONFIGURATION_OBJECT,
-    configuration: *mut NDIS_HANDLE,
-) -> NDIS_STATUS {
-    let routine = "NdisOpenConfigurationEx";
-    thread::require_irql_at_most(sys::PASSIVE_LEVEL, routine);
-    let world = thread::world();
-    let mut state = world.state();
-    // SAFETY: the caller passes an object of the size that its header says.
-    let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
-    if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || of != MODULE {
-        return sys::NDIS_STATUS_INVALID_PARAMETER;
-    }
-    if !state.may_allocate(routine) {
-        return sys::NDIS_STATUS_RESOURCES;
-    }
-    let memory = Block::new(16, 16);
-    // SAFETY: the caller passes a place for the handle.
-    unsafe { *configuration = memory.start().cast() };
-    let address = memory.address();
-    state.configurations.insert(address, (memory, Vec::new()));
-    sys::NDIS_STATUS_SUCCESS
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn NdisReadConfiguration(
-    status: *mut NDIS_STATUS,
-    value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
-    configuration: NDIS_HANDLE,
-    keyword: *mut sys::NDIS_STRING,
-    kind: i32,
-) {
-    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisReadConfiguration");
-    let world = thread::world();
-    let mut state = world.state();
-    // SAFETY: the caller passes a counted string.
-    let keyword = unsafe {
-        let text =
-            std::slice::from_raw_parts((*keyword).Buffer, usize::from((*keyword).Length / 2));
-        String::from_utf16_lossy(text)
-    };
-    let parameters = &world.config.parameters;
-    let found = parameters.iter().find(|(name, _)| *name == keyword);
-    let granted = found.is_some() && state.memory.grant();
-    let open = state.configurations.get_mut(&configuration.addr());
-    // SAFETY: the caller passes places for status and value; the block is as long as a parameter.
-    unsafe {
-        *value = ptr::null_mut();
-        *status = match (found, open) {
-            (Some((_, integer)), Some((_, read)))
-                if granted && kind == sys::NdisParameterInteger =>
-            {
-                let block = Block::new(size_of::<sys::NDIS_CONFIGURATION_PARAMETER>(), 16);
-                let parameter = block.start().cast::<sys::NDIS_CONFIGURATION_PARAMETER>();
-                (*parameter).ParameterType = sys::NdisParameterInteger;
-                (*parameter).ParameterData.IntegerData = *integer;
-                *value = parameter;
-                read.push(block);
-                sys::NDIS_STATUS_SUCCESS
-            }
-            (Some(_), Some(_)) if !granted => sys::NDIS_STATUS_RESOURCES,
-            _ => sys::NDIS_STATUS_FAILURE,
-        };
-    }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn NdisCloseConfiguration(configuration: NDIS_HANDLE) {
-    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "NdisCloseConfiguration");
-    let world = thread::world();
-    let mut state = world.state();
-    if state.configurations.remove(&configuration.addr()).is_none() {
-        state.violation(
-            Rule::Once,
-            "configuration",
-            "closed although it is not open",
-        );
-    }
-}
-
 super::exports! {
     NdisGetVersion
+    NdisMSleep
     NdisFRegisterFilterDriver
     NdisFDeregisterFilterDriver
     NdisFSetAttributes
+    NdisFPauseComplete
     NdisFSendNetBufferLists
     NdisFSendNetBufferListsComplete
     NdisAllocateNetBufferListPool
@@ -415,7 +362,4 @@ super::exports! {
     NdisAllocateNetBufferAndNetBufferList
     NdisFreeNetBufferList
     NdisCopySendNetBufferListInfo
-    NdisOpenConfigurationEx
-    NdisReadConfiguration
-    NdisCloseConfiguration
 }

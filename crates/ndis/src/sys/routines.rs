@@ -215,10 +215,15 @@ unsafe extern "efiapi" {
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisDeregisterDeviceEx(NdisDeviceHandle: NDIS_HANDLE);
 
-    /// The memory that goes with a device of NdisRegisterDeviceEx.
+    /// The `ExtensionSize` zeroed bytes that NdisRegisterDeviceEx was asked to give the device.
     ///
     /// ndis.sys, any level.
     pub fn NdisGetDeviceReservedExtension(DeviceObject: *mut DEVICE_OBJECT) -> *mut c_void;
+
+    /// Sleeps.
+    ///
+    /// ndis.sys, below DISPATCH_LEVEL.
+    pub fn NdisMSleep(MicrosecondsToSleep: u32);
 
     /// The running NDIS's version, major in the upper half and minor in the lower.
     ///

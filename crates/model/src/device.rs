@@ -1,0 +1,230 @@
+//! The control device, and requests to it as the system makes them.
+#![expect(unsafe_code, reason = "IRPs are C structures")]
+
+use std::ptr;
+
+use ndis::sys;
+
+use crate::{memory::Block, rules::Rule, state::State};
+
+/// The protection that the control device must have: the system and administrators, nobody else.
+pub const PROTECTION: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
+
+/// The handlers of a device, by major function.
+pub(crate) type MajorFunctions = [Option<sys::DRIVER_DISPATCH>; sys::IRP_MJ_MAXIMUM_FUNCTION + 1];
+
+/// The driver's control device.
+pub(crate) struct Device {
+    /// DEVICE_OBJECT.
+    pub(crate) object: Block,
+    /// What NdisGetDeviceReservedExtension answers.
+    pub(crate) extension: Block,
+    pub(crate) names: [String; 2],
+    pub(crate) major: MajorFunctions,
+}
+
+/// Bytes of a DEVICE_OBJECT, and where in it the driver object is.
+const DEVICE_OBJECT: (usize, usize) = (336, 8);
+
+impl Device {
+    pub(crate) fn new(
+        names: [String; 2],
+        major: MajorFunctions,
+        extension: u32,
+        driver: *mut u8,
+    ) -> Self {
+        let object = Block::new(DEVICE_OBJECT.0, 16);
+        // SAFETY: the block is new and longer than that.
+        unsafe {
+            object
+                .start()
+                .add(DEVICE_OBJECT.1)
+                .cast::<*mut u8>()
+                .write(driver);
+        }
+        Self {
+            object,
+            extension: Block::new(extension as usize, 16),
+            names,
+            major,
+        }
+    }
+}
+
+/// What the control device answered to a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// Its status.
+    pub status: i32,
+    /// Its output, which the system copies even where the status is a warning.
+    pub bytes: Vec<u8>,
+}
+
+/// A request under way.
+pub(crate) struct Request {
+    pub(crate) irp: Block,
+    stack: Block,
+    buffer: Block,
+    input: usize,
+    output: usize,
+    /// How it was completed, by status and information.
+    completed: Option<(i32, usize)>,
+    /// Its and its buffer's bytes after that.
+    after: Option<[Vec<u8>; 2]>,
+    /// What the buffer held when it was completed.
+    result: Vec<u8>,
+}
+
+/// Bytes after the buffer that nobody may write to.
+const GUARD: usize = 64;
+/// What an IRP is overwritten with once it is completed.
+const GONE: u8 = 0xDE;
+
+/// What byte `index` of a buffer held before: other people's data.
+fn stale(index: usize) -> u8 {
+    (index.wrapping_mul(0x9E37_79B9) >> 13) as u8 ^ 0xA5
+}
+
+impl Request {
+    /// A request of `major`, for a device control with `code`, `input` and room for an output.
+    pub(crate) fn new(
+        device: *mut sys::DEVICE_OBJECT,
+        major: usize,
+        code: u32,
+        input: &[u8],
+        output: usize,
+    ) -> Self {
+        let length = input.len().max(output);
+        let mut bytes = input.to_vec();
+        bytes.extend((input.len()..length + GUARD).map(stale));
+        let request = Self {
+            irp: Block::new(size_of::<sys::IRP>(), 16),
+            stack: Block::new(size_of::<sys::IO_STACK_LOCATION>(), 16),
+            buffer: Block::of(&bytes),
+            input: input.len(),
+            output,
+            completed: None,
+            after: None,
+            result: Vec::new(),
+        };
+        let (irp, stack) = (
+            request.raw(),
+            request.stack.start().cast::<sys::IO_STACK_LOCATION>(),
+        );
+        // SAFETY: the blocks are new and as long as the structures.
+        unsafe {
+            (*irp).Size = size_of::<sys::IRP>() as u16;
+            (*irp).RequestorMode = sys::UserMode;
+            (*irp).StackCount = 1;
+            (*irp).CurrentLocation = 1;
+            // Somebody else's status: a driver sets both, always.
+            (*irp).IoStatus.Status = UNSET;
+            (*irp).IoStatus.Information = usize::MAX;
+            if length > 0 {
+                (*irp).AssociatedIrp.SystemBuffer = request.buffer.start().cast();
+            }
+            (*irp).Tail.Overlay.CurrentStackLocation = stack;
+            (*stack).MajorFunction = major as u8;
+            (*stack).DeviceObject = device;
+            (*stack).FileObject = ptr::without_provenance_mut(0xF11E);
+            if major == sys::IRP_MJ_DEVICE_CONTROL {
+                let parameters = &raw mut (*stack).Parameters.DeviceIoControl;
+                (*parameters).OutputBufferLength = output as u32;
+                (*parameters).InputBufferLength = input.len() as u32;
+                (*parameters).IoControlCode = code;
+            }
+        }
+        request
+    }
+
+    pub(crate) fn raw(&self) -> *mut sys::IRP {
+        self.irp.start().cast()
+    }
+
+    /// Ends the request. From now on its memory is somebody else's.
+    fn complete(&mut self) {
+        // SAFETY: the IRP is live until the handler has returned.
+        let status = unsafe { (*self.raw()).IoStatus };
+        self.completed = Some((status.Status, status.Information));
+        self.result = self.buffer.bytes();
+        for block in [&self.irp, &self.buffer] {
+            // SAFETY: the block is that long.
+            unsafe { ptr::write_bytes(block.start(), GONE, block.size()) };
+        }
+        self.after = Some([self.irp.bytes(), self.buffer.bytes()]);
+    }
+
+    /// Judges the request once its handler has returned `status`.
+    pub(crate) fn judge(mut self, status: i32, broken: &mut Vec<String>) -> Answered {
+        let Some((completed, information)) = self.completed else {
+            broken.push(format!("never completed, the handler returned {status:#x}"));
+            return Answered {
+                status: sys::STATUS_UNSUCCESSFUL,
+                bytes: Vec::new(),
+            };
+        };
+        if status != completed {
+            let found = format!("completed with {completed:#x}, the handler returned {status:#x}");
+            broken.push(found);
+        }
+        if self.after != Some([self.irp.bytes(), self.buffer.bytes()]) {
+            broken.push("touched after it was completed".into());
+        }
+        let guard = self.result.split_off(self.input.max(self.output));
+        if !guard
+            .iter()
+            .enumerate()
+            .all(|(index, byte)| *byte == stale(self.input.max(self.output) + index))
+        {
+            broken.push("written to behind its buffer".into());
+        }
+        if information > self.output {
+            let found = format!("{information} bytes of output in room for {}", self.output);
+            broken.push(found);
+        }
+        let mut bytes = self.result;
+        bytes.truncate(information.min(self.output));
+        if let Some(at) = disclosed(&bytes, self.input) {
+            let found = format!("its output has bytes from {at} on that nobody wrote");
+            broken.push(found);
+        }
+        if is_error(completed) {
+            bytes.clear();
+        }
+        Answered {
+            status: completed,
+            bytes,
+        }
+    }
+}
+
+/// A status that no driver sets.
+const UNSET: i32 = 0x0BAD_5747;
+
+/// The system copies no output of a request that failed.
+fn is_error(status: i32) -> bool {
+    status.cast_unsigned() >> 30 == 3
+}
+
+/// Where the output holds what was in the buffer before, behind the input's end. Three bytes in a
+/// row are no accident.
+fn disclosed(output: &[u8], input: usize) -> Option<usize> {
+    (input..output.len().saturating_sub(2))
+        .find(|at| (*at..at + 3).all(|index| output[index] == stale(index)))
+}
+
+impl State {
+    /// IofCompleteRequest.
+    pub(crate) fn complete_request(&mut self, irp: usize) {
+        let request = self
+            .requests
+            .iter_mut()
+            .rfind(|one| one.irp.address() == irp);
+        let found = match request {
+            Some(request) if request.completed.is_none() => return request.complete(),
+            Some(_) => "completed twice".into(),
+            None => format!("the request at {irp:#x} does not exist"),
+        };
+        self.violation(Rule::ControlDevice, "IofCompleteRequest", found);
+    }
+}

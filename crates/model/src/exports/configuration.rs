@@ -1,0 +1,186 @@
+//! `ndis.sys`: the registry.
+
+use std::ptr;
+
+use ::ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
+
+use crate::{
+    attach::text,
+    memory::Block,
+    registry::{self, RegistryValue},
+    rules::Rule,
+    thread,
+    world::MODULE,
+};
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
+    object: *mut sys::NDIS_CONFIGURATION_OBJECT,
+    configuration: *mut NDIS_HANDLE,
+) -> NDIS_STATUS {
+    let routine = "NdisOpenConfigurationEx";
+    thread::ndis_call(sys::PASSIVE_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    // SAFETY: the caller passes an object of the size that its header says.
+    let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
+    if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || of != MODULE {
+        return sys::NDIS_STATUS_INVALID_PARAMETER;
+    }
+    if !state.may_allocate(routine) {
+        return sys::NDIS_STATUS_RESOURCES;
+    }
+    let memory = Block::new(16, 16);
+    // SAFETY: the caller passes a place for the handle.
+    unsafe { *configuration = memory.start().cast() };
+    let address = memory.address();
+    state.configurations.insert(address, (memory, Vec::new()));
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisReadConfiguration(
+    status: *mut NDIS_STATUS,
+    value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
+    configuration: NDIS_HANDLE,
+    keyword: *mut sys::NDIS_STRING,
+    kind: i32,
+) {
+    thread::ndis_call(sys::PASSIVE_LEVEL, "NdisReadConfiguration");
+    let world = thread::world();
+    let mut state = world.state();
+    // SAFETY: the caller passes a counted string.
+    let keyword = unsafe { text(keyword) }.unwrap_or_default();
+    let found = registry::find(&state.registry, &keyword).and_then(|value| made_of(value, kind));
+    let granted = found.is_some() && state.memory.grant();
+    let open = state.configurations.get_mut(&configuration.addr());
+    // SAFETY: the caller passes places for status and value; the block is as long as a parameter.
+    unsafe {
+        *value = ptr::null_mut();
+        *status = match (found, open) {
+            (Some((parameter, bytes)), Some((_, read))) if granted => {
+                *value = parameter.start().cast();
+                read.extend([parameter, bytes]);
+                sys::NDIS_STATUS_SUCCESS
+            }
+            (Some(_), Some(_)) => sys::NDIS_STATUS_RESOURCES,
+            _ => sys::NDIS_STATUS_FAILURE,
+        };
+    }
+}
+
+/// A parameter of type `kind` with the registry's `value`, and the bytes that it points to.
+fn made_of(value: &RegistryValue, kind: i32) -> Option<(Block, Block)> {
+    let integer = |base| {
+        Some(sys::NDIS_CONFIGURATION_PARAMETER_DATA {
+            IntegerData: value.integer(base)?,
+        })
+    };
+    let (bytes, data) = match (value, kind) {
+        (_, sys::NdisParameterInteger) => (Block::of(&[]), integer(10)?),
+        (_, sys::NdisParameterHexInteger) => (Block::of(&[]), integer(16)?),
+        (RegistryValue::Text(text), sys::NdisParameterString) => {
+            let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_ne_bytes).collect();
+            let block = Block::of(&wide);
+            let string = sys::NDIS_STRING {
+                Length: wide.len() as u16,
+                MaximumLength: wide.len() as u16,
+                Buffer: block.start().cast(),
+            };
+            (
+                block,
+                sys::NDIS_CONFIGURATION_PARAMETER_DATA { StringData: string },
+            )
+        }
+        (RegistryValue::Bytes(bytes), sys::NdisParameterBinary) => {
+            let block = Block::of(bytes);
+            let binary = sys::BINARY_DATA {
+                Length: bytes.len() as u16,
+                Buffer: block.start().cast(),
+            };
+            (
+                block,
+                sys::NDIS_CONFIGURATION_PARAMETER_DATA { BinaryData: binary },
+            )
+        }
+        _ => return None,
+    };
+    let block = Block::new(size_of::<sys::NDIS_CONFIGURATION_PARAMETER>(), 16);
+    let parameter = sys::NDIS_CONFIGURATION_PARAMETER {
+        ParameterType: kind,
+        ParameterData: data,
+    };
+    // SAFETY: the block is new and as long as the structure.
+    unsafe {
+        block
+            .start()
+            .cast::<sys::NDIS_CONFIGURATION_PARAMETER>()
+            .write(parameter)
+    };
+    Some((block, bytes))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisWriteConfiguration(
+    status: *mut NDIS_STATUS,
+    configuration: NDIS_HANDLE,
+    keyword: *mut sys::NDIS_STRING,
+    value: *mut sys::NDIS_CONFIGURATION_PARAMETER,
+) {
+    thread::ndis_call(sys::PASSIVE_LEVEL, "NdisWriteConfiguration");
+    let world = thread::world();
+    let mut state = world.state();
+    // SAFETY: the caller passes a counted string and a parameter.
+    let (keyword, value) = unsafe { (text(keyword).unwrap_or_default(), read_value(value)) };
+    let open = state.configurations.contains_key(&configuration.addr());
+    let answer = match value {
+        Some(_) if !open || keyword.is_empty() => sys::NDIS_STATUS_FAILURE,
+        Some(_) if !state.memory.grant() => sys::NDIS_STATUS_RESOURCES,
+        Some(value) => {
+            registry::write(&mut state.registry, &keyword, value);
+            sys::NDIS_STATUS_SUCCESS
+        }
+        None => sys::NDIS_STATUS_NOT_SUPPORTED,
+    };
+    // SAFETY: the caller passes a place for the status.
+    unsafe { *status = answer };
+}
+
+/// The value of a parameter that NdisWriteConfiguration can write.
+///
+/// # Safety
+/// `parameter` points to a parameter.
+unsafe fn read_value(parameter: *const sys::NDIS_CONFIGURATION_PARAMETER) -> Option<RegistryValue> {
+    // SAFETY: as the caller vouches; the type says which member of the union holds.
+    unsafe {
+        let data = (*parameter).ParameterData;
+        match (*parameter).ParameterType {
+            sys::NdisParameterInteger | sys::NdisParameterHexInteger => {
+                Some(RegistryValue::Integer(data.IntegerData))
+            }
+            sys::NdisParameterString => text(&raw const data.StringData).map(RegistryValue::Text),
+            _ => None,
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisCloseConfiguration(configuration: NDIS_HANDLE) {
+    thread::ndis_call(sys::PASSIVE_LEVEL, "NdisCloseConfiguration");
+    let world = thread::world();
+    let mut state = world.state();
+    if state.configurations.remove(&configuration.addr()).is_none() {
+        state.violation(
+            Rule::Once,
+            "configuration",
+            "closed although it is not open",
+        );
+    }
+}
+
+super::exports! {
+    NdisOpenConfigurationEx
+    NdisReadConfiguration
+    NdisWriteConfiguration
+    NdisCloseConfiguration
+}

@@ -1,0 +1,99 @@
+//! `ndis.sys`: OID requests.
+
+use std::{ffi::c_void, ptr};
+
+use ::ndis::sys::{self, NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_STATUS};
+
+use crate::{memory::Block, oid::CloneOf, rules::Rule, thread};
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
+    _source: NDIS_HANDLE,
+    original: *mut NDIS_OID_REQUEST,
+    tag: u32,
+    clone: *mut *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    let routine = "NdisAllocateCloneOidRequest";
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    if tag == 0 {
+        state.violation(Rule::PoolTags, routine, "no pool tag");
+    }
+    let Some(of) = state.asked_at(original.addr()) else {
+        state.violation(Rule::Oid, routine, "of a request that is not under way");
+        return sys::NDIS_STATUS_INVALID_PARAMETER;
+    };
+    if !state.memory.grant() {
+        return sys::NDIS_STATUS_RESOURCES;
+    }
+    let request = Block::new(size_of::<NDIS_OID_REQUEST>(), 16);
+    let raw = request.start().cast::<NDIS_OID_REQUEST>();
+    // SAFETY: the original is live; the block is new and as long as the structure; the caller
+    // passes a place for the clone.
+    unsafe {
+        *raw = *original;
+        // What belongs to the original's way only; the RequestId is for the caller to carry over.
+        (*raw).RequestId = ptr::null_mut();
+        (*raw).RequestHandle = ptr::null_mut();
+        (*raw).NdisReserved = [0; 128];
+        (*raw).MiniportReserved = [0; 16];
+        (*raw).SourceReserved = [0; 16];
+        *clone = raw;
+    }
+    let address = request.address();
+    state.oids.clones.insert(address, CloneOf { request, of });
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFreeCloneOidRequest(
+    _source: NDIS_HANDLE,
+    clone: *mut NDIS_OID_REQUEST,
+) {
+    let routine = "NdisFreeCloneOidRequest";
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    let below = state.oids.below.as_ref();
+    if below.is_some_and(|below| below.address == clone.addr()) {
+        state.violation(Rule::Oid, routine, "freed while the miniport has it");
+    }
+    if state.oids.clones.remove(&clone.addr()).is_none() {
+        state.violation(Rule::Oid, routine, "freed although it is no clone");
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFOidRequest(
+    _module: NDIS_HANDLE,
+    request: *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFOidRequest");
+    // SAFETY: the caller passes a request.
+    unsafe { thread::world().oid_down(request) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFOidRequestComplete(
+    _module: NDIS_HANDLE,
+    request: *mut NDIS_OID_REQUEST,
+    status: NDIS_STATUS,
+) {
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFOidRequestComplete");
+    thread::world().oid_up(request, status);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFCancelOidRequest(_module: NDIS_HANDLE, request_id: *mut c_void) {
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFCancelOidRequest");
+    thread::world().cancel_below(request_id.addr());
+}
+
+super::exports! {
+    NdisAllocateCloneOidRequest
+    NdisFreeCloneOidRequest
+    NdisFOidRequest
+    NdisFOidRequestComplete
+    NdisFCancelOidRequest
+}

@@ -1,0 +1,130 @@
+//! `ntoskrnl.exe`: spin locks, and the end of requests.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use ::ndis::sys::{self, IRP, KIRQL, KSPIN_LOCK};
+
+use crate::{
+    rules::Rule,
+    thread::{self, HeldLock},
+};
+
+/// How long a lock is waited for before that is called endless.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn subject(lock: *mut KSPIN_LOCK) -> String {
+    format!("spin lock at {:#x}", lock.addr())
+}
+
+fn violation(lock: *mut KSPIN_LOCK, found: &str) {
+    thread::world().violation(Rule::SpinLock, &subject(lock), found.into());
+}
+
+/// Takes `lock`; `before` is the IRQL that its release goes back to.
+fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
+    let known = thread::world().state().spin_locks.contains(&lock.addr());
+    if !known {
+        return violation(
+            lock,
+            "taken before it was initialised, or after it was freed",
+        );
+    }
+    if thread::holds(lock.addr()) {
+        return violation(lock, "taken twice by one thread");
+    }
+    // SAFETY: the lock was initialised and its memory is not freed; only these routines use it.
+    let word = unsafe { AtomicUsize::from_ptr(lock) };
+    let start = Instant::now();
+    while word
+        .compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed)
+        .is_err()
+    {
+        std::thread::yield_now();
+        if start.elapsed() > PATIENCE {
+            return violation(lock, "is never released");
+        }
+    }
+    let address = lock.addr();
+    thread::took(HeldLock { address, before });
+}
+
+/// Releases `lock`; `to` is the IRQL to go back to, where taking it raised that.
+fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
+    let Some(held) = thread::let_go(lock.addr()) else {
+        return violation(lock, "released by a thread that does not hold it");
+    };
+    // SAFETY: a lock that is held is one that was initialised.
+    let word = unsafe { AtomicUsize::from_ptr(lock) };
+    word.store(0, Ordering::Release);
+    if held.before != to {
+        let found = format!(
+            "taken at IRQL {:?}, released to {to:?} (none: it stays at DISPATCH_LEVEL)",
+            held.before
+        );
+        violation(lock, &found);
+    }
+}
+
+fn require_dispatch(routine: &str) {
+    let now = thread::irql();
+    if now != sys::DISPATCH_LEVEL {
+        let found = format!("called at IRQL {now}, allowed at 2 only");
+        thread::world().violation(Rule::Irql, routine, found);
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
+    let world = thread::world();
+    if thread::holds(lock.addr()) {
+        violation(lock, "initialised while it is held");
+    }
+    // SAFETY: the caller passes a place for a lock.
+    unsafe { AtomicUsize::from_ptr(lock) }.store(0, Ordering::Relaxed);
+    world.state().spin_locks.insert(lock.addr());
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeAcquireSpinLockRaiseToDpc(lock: *mut KSPIN_LOCK) -> KIRQL {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "KeAcquireSpinLockRaiseToDpc");
+    let before = thread::set_irql(sys::DISPATCH_LEVEL);
+    take(lock, Some(before));
+    before
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, irql: KIRQL) {
+    require_dispatch("KeReleaseSpinLock");
+    release(lock, Some(irql));
+    thread::set_irql(irql);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeAcquireSpinLockAtDpcLevel(lock: *mut KSPIN_LOCK) {
+    require_dispatch("KeAcquireSpinLockAtDpcLevel");
+    take(lock, None);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeReleaseSpinLockFromDpcLevel(lock: *mut KSPIN_LOCK) {
+    require_dispatch("KeReleaseSpinLockFromDpcLevel");
+    release(lock, None);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn IofCompleteRequest(irp: *mut IRP, _boost: i8) {
+    thread::ndis_call(sys::DISPATCH_LEVEL, "IofCompleteRequest");
+    thread::world().state().complete_request(irp.addr());
+}
+
+super::exports! {
+    KeInitializeSpinLock
+    KeAcquireSpinLockRaiseToDpc
+    KeReleaseSpinLock
+    KeAcquireSpinLockAtDpcLevel
+    KeReleaseSpinLockFromDpcLevel
+    IofCompleteRequest
+}

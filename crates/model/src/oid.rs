@@ -1,0 +1,384 @@
+//! OID requests: those of the layer above, the filter's clones of them, and what the model keeps
+//! of each.
+#![expect(unsafe_code, reason = "requests are C structures")]
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem::offset_of,
+    ops::Range,
+};
+
+use ndis::sys;
+
+use crate::{above::BINDING, memory::Block, rules::Rule, state::State, world::handle};
+
+/// What kind of request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OidKind {
+    /// NdisRequestQueryInformation.
+    Query,
+    /// NdisRequestQueryStatistics.
+    Statistics,
+    /// NdisRequestSetInformation.
+    Set,
+    /// NdisRequestMethod, with its MethodId.
+    Method(u32),
+}
+
+/// A request, as the layer above makes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OidCall {
+    /// What kind.
+    pub kind: OidKind,
+    /// Which object.
+    pub oid: u32,
+    /// What goes down in the information buffer.
+    pub input: Vec<u8>,
+    /// Bytes of the information buffer that an answer may fill.
+    pub room: u32,
+    /// PortNumber.
+    pub port: u32,
+    /// Whether it is made at DISPATCH_LEVEL.
+    pub at_dispatch: bool,
+}
+
+impl OidCall {
+    /// A question whose answer may have `room` bytes.
+    #[must_use]
+    pub fn query(oid: u32, room: u32) -> Self {
+        Self {
+            kind: OidKind::Query,
+            oid,
+            input: Vec::new(),
+            room,
+            port: 0,
+            at_dispatch: false,
+        }
+    }
+
+    /// A setting.
+    #[must_use]
+    pub fn set(oid: u32, input: Vec<u8>) -> Self {
+        Self {
+            kind: OidKind::Set,
+            input,
+            ..Self::query(oid, 0)
+        }
+    }
+
+    /// A setting whose answer may have `room` bytes.
+    #[must_use]
+    pub fn method(oid: u32, method: u32, input: Vec<u8>, room: u32) -> Self {
+        Self {
+            kind: OidKind::Method(method),
+            input,
+            ..Self::query(oid, room)
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OidResult {
+    /// Its status; NDIS_STATUS_PENDING while it is under way.
+    pub status: i32,
+    /// The answer: as much of the information buffer as was written.
+    pub bytes: Vec<u8>,
+    /// BytesWritten.
+    pub written: u32,
+    /// BytesRead.
+    pub read: u32,
+    /// BytesNeeded.
+    pub needed: u32,
+}
+
+/// A request of the layer above.
+pub(crate) struct Asked {
+    pub(crate) call: OidCall,
+    pub(crate) request: Block,
+    pub(crate) buffer: Block,
+    /// The request's bytes as it went down, without its byte counts.
+    before: Vec<u8>,
+    /// The request's and the buffer's bytes when it came back.
+    after: Option<(Vec<u8>, Vec<u8>)>,
+    /// What the miniport said to it, or to a clone of it.
+    pub(crate) answer: Option<OidResult>,
+    pub(crate) result: Option<OidResult>,
+}
+
+/// A clone of a request that the filter made.
+pub(crate) struct CloneOf {
+    pub(crate) request: Block,
+    /// Number of the original.
+    pub(crate) of: u64,
+}
+
+/// A request that the miniport has.
+pub(crate) struct Below {
+    pub(crate) address: usize,
+    pub(crate) request_id: usize,
+    /// Number of the layer above's request that it is or was cloned from; none for the filter's
+    /// own.
+    pub(crate) of: Option<u64>,
+    /// Its bytes, to see whether anybody touches it meanwhile.
+    pub(crate) look: Vec<u8>,
+    /// Whether it is the original, which the filter never saw.
+    pub(crate) direct: bool,
+}
+
+/// All requests.
+#[derive(Default)]
+pub(crate) struct Oids {
+    pub(crate) asked: BTreeMap<u64, Asked>,
+    pub(crate) clones: BTreeMap<usize, CloneOf>,
+    /// What waits for its turn.
+    pub(crate) queue: VecDeque<u64>,
+    /// What is under way.
+    pub(crate) current: Option<u64>,
+    pub(crate) below: Option<Below>,
+    pub(crate) next: u64,
+}
+
+/// Where a request's byte counts are.
+const COUNTS: Range<usize> = {
+    let data = offset_of!(sys::NDIS_OID_REQUEST, DATA);
+    data + offset_of!(sys::NDIS_OID_REQUEST_QUERY, BytesWritten)
+        ..data + size_of::<sys::NDIS_OID_REQUEST_QUERY>()
+};
+/// The same of a method request.
+const METHOD_COUNTS: Range<usize> = {
+    let data = offset_of!(sys::NDIS_OID_REQUEST, DATA);
+    data + offset_of!(sys::NDIS_OID_REQUEST_METHOD, BytesWritten)
+        ..data + size_of::<sys::NDIS_OID_REQUEST_METHOD>()
+};
+
+/// The request's bytes but for its byte counts.
+fn without_counts(request: &Block, kind: OidKind) -> Vec<u8> {
+    let mut bytes = request.bytes();
+    let counts = match kind {
+        OidKind::Method(_) => METHOD_COUNTS,
+        _ => COUNTS,
+    };
+    bytes[counts].fill(0);
+    bytes
+}
+
+/// The RequestId of the layer above's request `number`.
+pub(crate) fn request_id(number: u64) -> usize {
+    0x01D0_0000 + number as usize
+}
+
+impl Asked {
+    /// The request of `call`, as the layer above and NDIS make it.
+    pub(crate) fn new(call: OidCall, number: u64) -> Self {
+        let mut bytes = call.input.clone();
+        bytes.resize(bytes.len().max(call.room as usize), 0xA7);
+        let buffer = Block::of(&bytes);
+        let request = Block::new(size_of::<sys::NDIS_OID_REQUEST>(), 16);
+        // SAFETY: the block is new and as long as the structure.
+        unsafe { fill(request.start().cast(), &call, number, &buffer) };
+        let before = without_counts(&request, call.kind);
+        Self {
+            call,
+            request,
+            buffer,
+            before,
+            after: None,
+            answer: None,
+            result: None,
+        }
+    }
+
+    pub(crate) fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
+        self.request.start().cast()
+    }
+
+    /// The request's answer as it stands in memory.
+    pub(crate) fn read_result(&self, status: i32) -> OidResult {
+        // SAFETY: the request lives as long as `self`.
+        let (written, read, needed) = unsafe { counts(self.raw()) };
+        let mut bytes = self.buffer.bytes();
+        bytes.truncate(written as usize);
+        OidResult {
+            status,
+            bytes,
+            written,
+            read,
+            needed,
+        }
+    }
+
+    /// Looks at a request that came back, and remembers how it was.
+    pub(crate) fn came_back(&mut self, status: i32, broken: &mut Vec<String>) {
+        if without_counts(&self.request, self.call.kind) != self.before {
+            broken.push("came back with more than its byte counts changed".into());
+        }
+        let result = self.read_result(status);
+        if let Some(answer) = &self.answer {
+            if answer.status != status {
+                let found = format!("status {status:#x}, the miniport said {:#x}", answer.status);
+                broken.push(found);
+            }
+            let same = (result.written, result.read, result.needed)
+                == (answer.written, answer.read, answer.needed);
+            if !same {
+                let found = format!(
+                    "{}, {} and {} bytes written, read and needed, the miniport said {}, {} and {}",
+                    result.written,
+                    result.read,
+                    result.needed,
+                    answer.written,
+                    answer.read,
+                    answer.needed
+                );
+                broken.push(found);
+            }
+            broken.extend(self.wrong_answer(answer, &result));
+        }
+        self.after = Some((self.request.bytes(), self.buffer.bytes()));
+        self.result = Some(result);
+    }
+
+    /// What the filter made of the answer that it may not.
+    fn wrong_answer(&self, answer: &OidResult, result: &OidResult) -> Option<String> {
+        let offload = matches!(
+            self.call.oid,
+            sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES
+        );
+        if offload && answer.status == sys::NDIS_STATUS_SUCCESS {
+            return crate::offload::wrong_rewrite(&answer.bytes, &result.bytes);
+        }
+        (answer.bytes != result.bytes).then(|| "the answer changed on its way".into())
+    }
+}
+
+/// # Safety
+/// `raw` points to a zeroed request.
+unsafe fn fill(raw: *mut sys::NDIS_OID_REQUEST, call: &OidCall, number: u64, buffer: &Block) {
+    let start = buffer.start().cast();
+    let (input, room) = (call.input.len() as u32, call.room);
+    // SAFETY: as the caller vouches.
+    unsafe {
+        (*raw).Header = sys::NDIS_OBJECT_HEADER {
+            Type: sys::NDIS_OBJECT_TYPE_OID_REQUEST,
+            Revision: sys::NDIS_OID_REQUEST_REVISION_2,
+            Size: sys::NDIS_SIZEOF_OID_REQUEST_REVISION_2,
+        };
+        (*raw).PortNumber = call.port;
+        (*raw).Timeout = 10;
+        (*raw).RequestId = handle(request_id(number));
+        (*raw).RequestHandle = handle(BINDING);
+        (*raw).NdisReserved = [0xD5; 128];
+        (*raw).SourceReserved = [0x5C; 16];
+        let data = &raw mut (*raw).DATA;
+        match call.kind {
+            OidKind::Query | OidKind::Statistics => {
+                (*raw).RequestType = if call.kind == OidKind::Query {
+                    sys::NdisRequestQueryInformation
+                } else {
+                    sys::NdisRequestQueryStatistics
+                };
+                let query = &raw mut (*data).QUERY_INFORMATION;
+                (*query).Oid = call.oid;
+                (*query).InformationBuffer = start;
+                (*query).InformationBufferLength = room;
+            }
+            OidKind::Set => {
+                (*raw).RequestType = sys::NdisRequestSetInformation;
+                let set = &raw mut (*data).SET_INFORMATION;
+                (*set).Oid = call.oid;
+                (*set).InformationBuffer = start;
+                (*set).InformationBufferLength = input;
+            }
+            OidKind::Method(id) => {
+                (*raw).RequestType = sys::NdisRequestMethod;
+                let method = &raw mut (*data).METHOD_INFORMATION;
+                (*method).Oid = call.oid;
+                (*method).InformationBuffer = start;
+                (*method).InputBufferLength = input;
+                (*method).OutputBufferLength = room;
+                (*method).MethodId = id;
+            }
+        }
+    }
+}
+
+/// BytesWritten, BytesRead and BytesNeeded of a request, as far as its type has them.
+///
+/// # Safety
+/// `raw` points to a request.
+pub(crate) unsafe fn counts(raw: *const sys::NDIS_OID_REQUEST) -> (u32, u32, u32) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let data = (*raw).DATA;
+        match (*raw).RequestType {
+            sys::NdisRequestSetInformation => (
+                0,
+                data.SET_INFORMATION.BytesRead,
+                data.SET_INFORMATION.BytesNeeded,
+            ),
+            sys::NdisRequestMethod => (
+                data.METHOD_INFORMATION.BytesWritten,
+                data.METHOD_INFORMATION.BytesRead,
+                data.METHOD_INFORMATION.BytesNeeded,
+            ),
+            _ => (
+                data.QUERY_INFORMATION.BytesWritten,
+                0,
+                data.QUERY_INFORMATION.BytesNeeded,
+            ),
+        }
+    }
+}
+
+impl State {
+    /// What requests a request of the layer above is called in messages.
+    pub(crate) fn oid_name(&self, number: u64) -> String {
+        let oid = self.oids.asked.get(&number).map_or(0, |one| one.call.oid);
+        format!("OID request {number} ({oid:#x})")
+    }
+
+    /// The number of the layer above's request that is under way at `address`.
+    pub(crate) fn asked_at(&self, address: usize) -> Option<u64> {
+        let number = self.oids.current?;
+        let asked = self.oids.asked.get(&number)?;
+        (asked.request.address() == address).then_some(number)
+    }
+
+    /// The layer above gets the request that is under way back.
+    pub(crate) fn oid_came_back(&mut self, number: u64, status: i32) {
+        let mut broken = Vec::new();
+        if self.oids.clones.values().any(|clone| clone.of == number) {
+            broken.push("completed before its clone was freed".into());
+        }
+        if let Some(asked) = self.oids.asked.get_mut(&number) {
+            asked.came_back(status, &mut broken);
+        }
+        self.oids.current = None;
+        let name = self.oid_name(number);
+        for found in broken {
+            self.violation(Rule::Oid, name.clone(), found);
+        }
+    }
+
+    /// The last look at all requests.
+    pub(crate) fn check_oids_at_end(&mut self) {
+        let mut broken = Vec::new();
+        for (number, asked) in &self.oids.asked {
+            let name = self.oid_name(*number);
+            match &asked.after {
+                None => broken.push((name, "was never completed")),
+                Some(after) if *after != (asked.request.bytes(), asked.buffer.bytes()) => {
+                    broken.push((name, "touched after it was completed"));
+                }
+                Some(_) => {}
+            }
+        }
+        for clone in std::mem::take(&mut self.oids.clones).into_values() {
+            broken.push((self.oid_name(clone.of), "its clone was never freed"));
+        }
+        for (name, found) in broken {
+            self.violation(Rule::Oid, name, found);
+        }
+    }
+}

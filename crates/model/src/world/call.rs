@@ -1,0 +1,41 @@
+//! Calling the driver, and looking at what its handlers leave behind.
+
+use std::sync::Arc;
+
+use super::World;
+use crate::{rules::Rule, thread};
+
+impl World {
+    /// Calls the driver through `handler`, which does what it does within `body`, at `irql` on the
+    /// processor where this thread is.
+    pub(super) fn call<T>(
+        self: &Arc<Self>,
+        handler: &str,
+        irql: u8,
+        body: impl FnOnce() -> T,
+    ) -> T {
+        let locks = thread::locks_held();
+        let inside = thread::enter_handler(self, irql);
+        let result = body();
+        let after = thread::irql();
+        drop(inside);
+        if after != irql {
+            let found = format!("called at IRQL {irql}, returned at {after}");
+            self.violation(Rule::Irql, handler, found);
+        }
+        if thread::locks_held() != locks {
+            let found = "returned with a spin lock held";
+            self.violation(Rule::SpinLock, handler, found.into());
+        }
+        result
+    }
+
+    /// Reports, once, that the driver nests too deeply.
+    pub(crate) fn recursion(&self, found: String) {
+        let mut state = self.state();
+        let known = state.violations.iter().any(|v| v.rule == Rule::Recursion);
+        if !known {
+            state.violation(Rule::Recursion, "driver", found);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Programs that open the control device.
+#![expect(unsafe_code, reason = "calls the driver's handlers as the system does")]
+
+use std::sync::Arc;
+
+use ndis::sys;
+
+use super::World;
+use crate::{
+    device::{Answered, Request},
+    rules::Rule,
+};
+
+impl World {
+    /// Whether the driver has registered its control device.
+    #[must_use]
+    pub fn has_control_device(&self) -> bool {
+        self.state().device.is_some()
+    }
+
+    /// The control device's name and symbolic name.
+    #[must_use]
+    pub fn control_device_names(&self) -> Option<[String; 2]> {
+        let state = self.state();
+        state.device.as_ref().map(|device| device.names.clone())
+    }
+
+    /// Opens the control device, makes one request, and closes it, as a program does. The output
+    /// has room for `output` bytes.
+    ///
+    /// # Errors
+    /// The status, where it is an error or a warning.
+    pub fn ioctl(self: &Arc<Self>, code: u32, input: &[u8], output: usize) -> Result<Vec<u8>, i32> {
+        let answered = self.device_control(code, input, output);
+        if answered.status < 0 {
+            return Err(answered.status);
+        }
+        Ok(answered.bytes)
+    }
+
+    /// The same, with the output that comes with a warning.
+    pub fn device_control(self: &Arc<Self>, code: u32, input: &[u8], output: usize) -> Answered {
+        if !self.has_control_device() {
+            return Answered {
+                status: sys::STATUS_OBJECT_NAME_NOT_FOUND,
+                bytes: Vec::new(),
+            };
+        }
+        let opened = self.request(sys::IRP_MJ_CREATE, 0, &[], 0);
+        if opened.status < 0 {
+            return opened;
+        }
+        let answered = self.request(sys::IRP_MJ_DEVICE_CONTROL, code, input, output);
+        self.request(sys::IRP_MJ_CLEANUP, 0, &[], 0);
+        self.request(sys::IRP_MJ_CLOSE, 0, &[], 0);
+        answered
+    }
+
+    /// Makes one request to the control device.
+    fn request(self: &Arc<Self>, major: usize, code: u32, input: &[u8], output: usize) -> Answered {
+        let entered = {
+            let mut state = self.state();
+            let device = state.device.as_ref();
+            let handler = device.and_then(|device| device.major.get(major).copied().flatten());
+            device
+                .map(|device| device.object.start().cast())
+                .zip(handler)
+                .map(|(object, handler)| {
+                    let request = Request::new(object, major, code, input, output);
+                    let irp = request.raw();
+                    state.requests.push(request);
+                    (handler, object, irp)
+                })
+        };
+        let Some((handler, object, irp)) = entered else {
+            return Answered {
+                status: sys::STATUS_INVALID_DEVICE_REQUEST,
+                bytes: Vec::new(),
+            };
+        };
+        let name = format!("request {major:#x} to the control device");
+        let status = self.call(&name, sys::PASSIVE_LEVEL, || {
+            // SAFETY: the handler is the driver's; the IRP lives until it has returned.
+            unsafe { handler(object, irp) }
+        });
+        let mut state = self.state();
+        let place = state.requests.iter().position(|one| one.raw() == irp);
+        let request = place.map(|place| state.requests.remove(place));
+        let mut broken = Vec::new();
+        let answered = request
+            .map(|request| request.judge(status, &mut broken))
+            .expect("a request stays until its handler has returned");
+        for found in broken {
+            state.violation(Rule::ControlDevice, name.clone(), found);
+        }
+        answered
+    }
+}

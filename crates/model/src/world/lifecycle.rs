@@ -1,0 +1,315 @@
+//! The driver's and the module's life: load, attach, restart, pause, detach, unload.
+#![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
+
+use std::{ptr, sync::Arc};
+
+use ndis::sys;
+
+use super::{MODULE, World, handle};
+use crate::{
+    attach::AttachParameters,
+    memory::Block,
+    offload,
+    rules::{Rule, Violation},
+    state::ModuleState,
+};
+
+/// How often a pause that is pending is looked at, with all that the miniport holds delivered.
+const PATIENCE: u32 = 100;
+
+impl World {
+    /// Loads the driver whose entry point is `entry`.
+    ///
+    /// # Errors
+    /// What DriverEntry answers, where it fails.
+    ///
+    /// # Safety
+    /// `entry` is the entry point of a driver.
+    pub unsafe fn load(self: &Arc<Self>, entry: sys::DRIVER_INITIALIZE) -> Result<(), i32> {
+        let object = self.driver_object.start().cast();
+        let status = self.call("DriverEntry", sys::PASSIVE_LEVEL, || {
+            // SAFETY: the object is one that the system would make; the caller vouches for `entry`.
+            unsafe { entry(object, ptr::null_mut()) }
+        });
+        if status < 0 {
+            self.driver_gone("after DriverEntry failed");
+            return Err(status);
+        }
+        Ok(())
+    }
+
+    /// Whether the filter module takes part in what passes between the layers.
+    pub(super) fn is_attached(&self) -> bool {
+        let state = self.module_state();
+        !matches!(state, ModuleState::Detached | ModuleState::Attaching)
+    }
+
+    /// The driver's handlers, while a module is attached.
+    pub(super) fn module_handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
+        self.handlers().filter(|_| self.is_attached())
+    }
+
+    /// Attaches the filter to the NIC. The layer above then binds, and reads what it is told.
+    ///
+    /// # Errors
+    /// What FilterAttach answers, where it fails.
+    pub fn attach(self: &Arc<Self>) -> Result<(), i32> {
+        let Some(driver) = self.state().driver else {
+            return Err(sys::NDIS_STATUS_FAILURE);
+        };
+        let Some(handler) = driver.characteristics.AttachHandler else {
+            return Err(sys::NDIS_STATUS_FAILURE);
+        };
+        let nic = self.nic();
+        let own = nic.offload_config();
+        let mut parameters = AttachParameters::new(&self.config, &own);
+        let raw = parameters.raw();
+        self.state().module = ModuleState::Attaching;
+        let status = self.call("FilterAttach", sys::PASSIVE_LEVEL, || {
+            // SAFETY: the handler is the driver's; the parameters live during the call.
+            unsafe { handler(handle(MODULE), driver.context, raw) }
+        });
+        let told = parameters.offload();
+        let attached = self.attached(status, &own, &told);
+        self.bind(told.filter(|_| attached.is_ok()));
+        attached
+    }
+
+    /// Looks at what FilterAttach did.
+    fn attached(&self, status: i32, own: &[u8], told: &Option<Vec<u8>>) -> Result<(), i32> {
+        let mut state = self.state();
+        let context_set = state.context != 0;
+        if status < 0 {
+            state.module = ModuleState::Detached;
+            if context_set {
+                let found =
+                    format!("FilterAttach failed with {status:#x} after NdisFSetAttributes");
+                state.violation(Rule::Attach, "module", found);
+            }
+            if told.as_ref().is_some_and(|told| told != own) {
+                let found = "FilterAttach failed and left the offload configuration changed";
+                state.violation(Rule::Attach, "module", found);
+            }
+            return Err(status);
+        }
+        if !context_set {
+            let found = "attached without NdisFSetAttributes";
+            state.violation(Rule::Attach, "module", found);
+        }
+        if let Some(told) = told
+            && let Some(found) = offload::wrong_rewrite(own, told)
+        {
+            state.violation(Rule::Status, "attach configuration", found);
+        }
+        state.module = ModuleState::Paused;
+        Ok(())
+    }
+
+    /// Restarts the module.
+    ///
+    /// # Errors
+    /// What FilterRestart answers, where it fails.
+    pub fn restart(self: &Arc<Self>) -> Result<(), i32> {
+        // The layer above may send from the moment that the filter takes sends, which is before
+        // FilterRestart has returned.
+        self.state().module = ModuleState::Running;
+        if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
+            let parameters = Block::new(size_of::<sys::NDIS_FILTER_RESTART_PARAMETERS>(), 8);
+            let raw = parameters
+                .start()
+                .cast::<sys::NDIS_FILTER_RESTART_PARAMETERS>();
+            // SAFETY: the block is new and as long as the structure.
+            unsafe {
+                (*raw).Header = sys::NDIS_OBJECT_HEADER {
+                    Type: sys::NDIS_OBJECT_TYPE_FILTER_RESTART_PARAMETERS,
+                    Revision: sys::NDIS_FILTER_RESTART_PARAMETERS_REVISION_1,
+                    Size: sys::NDIS_SIZEOF__FILTER_RESTART_PARAMETERS_REVISION_1,
+                };
+                (*raw).MiniportMediaType = self.config.medium;
+            }
+            let status = self.call("FilterRestart", sys::PASSIVE_LEVEL, || {
+                // SAFETY: the handler is the driver's and the module is paused.
+                unsafe { handler(self.context(), raw) }
+            });
+            if status < 0 {
+                self.state().module = ModuleState::Paused;
+                return Err(status);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pauses the module and waits until it is paused.
+    pub fn pause(self: &Arc<Self>) {
+        {
+            let mut state = self.state();
+            state.module = ModuleState::Pausing;
+            state.pauses_completed = 0;
+        }
+        if let Some(handler) = self.handlers().and_then(|all| all.PauseHandler) {
+            let parameters = Block::new(size_of::<sys::NDIS_FILTER_PAUSE_PARAMETERS>(), 8);
+            let raw = parameters
+                .start()
+                .cast::<sys::NDIS_FILTER_PAUSE_PARAMETERS>();
+            // SAFETY: the block is new and as long as the structure.
+            unsafe {
+                (*raw).Header = sys::NDIS_OBJECT_HEADER {
+                    Type: sys::NDIS_OBJECT_TYPE_FILTER_PAUSE_PARAMETERS,
+                    Revision: sys::NDIS_FILTER_PAUSE_PARAMETERS_REVISION_1,
+                    Size: sys::NDIS_SIZEOF_FILTER_PAUSE_PARAMETERS_REVISION_1,
+                };
+            }
+            let status = self.call("FilterPause", sys::PASSIVE_LEVEL, || {
+                // SAFETY: the handler is the driver's and the module is running.
+                unsafe { handler(self.context(), raw) }
+            });
+            self.await_pause(status);
+        }
+        let mut state = self.state();
+        state.check_outstanding();
+        state.module = ModuleState::Paused;
+    }
+
+    /// Waits for a pause that its handler left pending, and counts completions.
+    fn await_pause(self: &Arc<Self>, status: i32) {
+        let pending = status == sys::NDIS_STATUS_PENDING;
+        if !pending && status != sys::NDIS_STATUS_SUCCESS {
+            let found = format!("FilterPause answered {status:#x}");
+            self.violation(Rule::Pause, "module", found);
+        }
+        for _ in 0..PATIENCE {
+            if !pending || self.state().pauses_completed > 0 {
+                break;
+            }
+            if self.deliver() == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }
+        let completed = self.state().pauses_completed + u32::from(!pending);
+        if completed != 1 {
+            let found = format!("the pause completed {completed} times");
+            self.violation(Rule::Pause, "module", found);
+        }
+    }
+
+    /// Detaches the paused module. The layer above binds anew, to the NIC alone.
+    pub fn detach(self: &Arc<Self>) {
+        self.complete_oids();
+        self.check_true_configuration();
+        if let Some(handler) = self.handlers().and_then(|all| all.DetachHandler) {
+            self.call("FilterDetach", sys::PASSIVE_LEVEL, || {
+                // SAFETY: the handler is the driver's and the module is paused.
+                unsafe { handler(self.context()) }
+            });
+        }
+        self.set_context(ptr::null_mut());
+        {
+            let mut state = self.state();
+            state.module = ModuleState::Detached;
+            state.pre_detached = false;
+        }
+        self.bind(None);
+    }
+
+    /// Unloads the driver.
+    pub fn unload(self: &Arc<Self>) {
+        let object = self.driver_object.start().cast::<sys::DRIVER_OBJECT>();
+        // SAFETY: the object is the model's own, initialised by the driver.
+        if let Some(unload) = unsafe { (*object).DriverUnload } {
+            self.call("DriverUnload", sys::PASSIVE_LEVEL, || {
+                // SAFETY: no module is attached.
+                unsafe { unload(object) }
+            });
+        }
+        self.driver_gone("after unload");
+    }
+
+    /// Nothing of the driver may be left: what it registered, what points into it.
+    fn driver_gone(&self, when: &str) {
+        let mut state = self.state();
+        state.extensions.clear();
+        state.spin_locks.clear();
+        if state.driver.is_some() {
+            let found = format!("still registered {when}");
+            state.violation(Rule::NothingLeft, "filter driver", found);
+        }
+        if state.device.is_some() {
+            let found = format!("still registered {when}");
+            state.violation(Rule::NothingLeft, "control device", found);
+        }
+    }
+
+    /// Loads, attaches and restarts.
+    ///
+    /// # Errors
+    /// The first step's status that fails.
+    ///
+    /// # Safety
+    /// As for [`load`](Self::load).
+    pub unsafe fn start(self: &Arc<Self>, entry: sys::DRIVER_INITIALIZE) -> Result<(), i32> {
+        // SAFETY: the caller vouches for `entry`.
+        unsafe { self.load(entry)? };
+        self.attach()?;
+        self.restart()
+    }
+
+    /// Announces the detach, pauses, detaches, unloads, and returns every broken rule.
+    #[must_use]
+    pub fn stop(self: &Arc<Self>) -> Vec<Violation> {
+        self.pre_detach();
+        self.pause();
+        self.detach();
+        self.unload();
+        self.finish()
+    }
+
+    /// The last look, once the driver is gone; returns every broken rule.
+    #[must_use]
+    pub fn finish(&self) -> Vec<Violation> {
+        let mut state = self.state();
+        state.forget_completed();
+        let lost: Vec<_> = state.sent.values().map(|sent| sent.nbl).collect();
+        for nbl in lost {
+            let name = state.name(nbl);
+            state.violation(Rule::EachCompletes, name, "was never completed");
+        }
+        state.check_oids_at_end();
+        state.check_memory_at_end();
+        std::mem::take(&mut state.violations)
+    }
+}
+
+impl crate::state::State {
+    /// When a pause completes, every parent is back up and every child back home.
+    fn check_outstanding(&mut self) {
+        let waiting = self.outstanding();
+        for name in waiting {
+            self.violation(Rule::Pause, name, "outstanding when the pause completed");
+        }
+    }
+
+    /// What the driver took, it has given back.
+    fn check_memory_at_end(&mut self) {
+        for (mdl, _) in std::mem::take(&mut self.mapped) {
+            let subject = format!("MDL at {mdl:#x}");
+            self.violation(Rule::Mappings, subject, "is still mapped at the end");
+        }
+        for pool in std::mem::take(&mut self.pools).into_keys() {
+            let subject = format!("NBL pool {pool:#x}");
+            self.violation(Rule::NothingLeft, subject, "was never freed");
+        }
+        let left = std::mem::take(&mut self.memory.pool);
+        for (block, tag) in left.values() {
+            let letters = tag.to_le_bytes();
+            let tag = String::from_utf8_lossy(&letters);
+            let found = format!("{} bytes with tag {tag} were never freed", block.size());
+            self.violation(Rule::NothingLeft, "pool", found);
+        }
+        for _ in std::mem::take(&mut self.configurations) {
+            self.violation(Rule::NothingLeft, "configuration", "was never closed");
+        }
+        for _ in std::mem::take(&mut self.rundowns) {
+            self.violation(Rule::NothingLeft, "rundown reference", "was never freed");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! One model: a machine with NDIS, a layer above, one filter driver with one module, and a NIC.
+#![expect(
+    unsafe_code,
+    reason = "keeps pointers for the driver, calls its handlers as NDIS does"
+)]
+
+mod call;
+mod device;
+mod lifecycle;
+mod net_event;
+mod oid;
+mod status;
+mod traffic;
+
+pub(crate) use net_event::EventUnderWay;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ffi::c_void,
+    ptr::{self, NonNull},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ndis::{LargeSendLimits, sys};
+
+use crate::{
+    above::{Completed, Packet},
+    memory::{Block, Failing},
+    miniport::{Child, Nic},
+    registry::RegistryValue,
+    rules::{Rule, Violation},
+    state::{ModuleState, State},
+    thread,
+};
+
+/// NDIS's handle of the filter module.
+pub(crate) const MODULE: usize = 0xF117E4;
+/// NDIS's handle of the filter driver.
+pub(crate) const DRIVER: usize = 0xD41FE4;
+
+/// NDIS's handle of the control device.
+pub(crate) const DEVICE: usize = 0xDE71CE;
+
+/// What a model is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What NdisGetVersion answers.
+    pub ndis_version: u32,
+    /// Active processors.
+    pub processors: u32,
+    /// The NIC and how it behaves.
+    pub nic: Nic,
+    /// The miniport's medium; Ethernet unless a test wants another.
+    pub medium: i32,
+    /// Whether the miniport has an offload configuration at all.
+    pub has_offload: bool,
+    /// Integer parameters of the filter module in the registry at the start, by keyword.
+    pub parameters: Vec<(String, u32)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ndis_version: 6 << 16 | 85,
+            processors: 2,
+            nic: Nic::default(),
+            medium: sys::NdisMedium802_3,
+            has_offload: true,
+            parameters: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// A machine whose NIC counts the IPv4 identification in `bits` bits, and whose filter is set
+    /// to do the same.
+    #[must_use]
+    pub fn counting_ip_id_in(mut self, bits: u32) -> Self {
+        self.nic.id_bits = bits;
+        self.parameters.push(("IpIdBits".into(), bits));
+        self
+    }
+
+    /// The default machine with another NIC.
+    #[must_use]
+    pub fn with_nic(nic: Nic) -> Self {
+        Self {
+            nic,
+            ..Self::default()
+        }
+    }
+}
+
+/// How the layer above makes one send call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SendCall {
+    /// At DISPATCH_LEVEL, with the flag that says so.
+    pub at_dispatch: bool,
+    /// On this processor.
+    pub processor: u32,
+}
+
+/// A chain on its way from the filter to NDIS, to be changed before NDIS sees it: how tests break
+/// a rule on purpose.
+pub enum Tamper<'a> {
+    /// NdisFSendNetBufferLists.
+    Send(&'a mut *mut sys::NET_BUFFER_LIST),
+    /// NdisFSendNetBufferListsComplete.
+    Complete(&'a mut *mut sys::NET_BUFFER_LIST),
+}
+
+/// Who is told of every change of the advertised configuration.
+type Listener = Box<dyn FnMut(LargeSendLimits) + Send>;
+
+type TamperFn = Box<dyn FnMut(Tamper<'_>) + Send>;
+
+/// A pointer that the driver gave to NDIS to keep.
+struct Kept(*mut c_void);
+
+// SAFETY: the model passes the pointer back to the driver and never looks behind it.
+unsafe impl Send for Kept {}
+
+/// See the module.
+pub struct World {
+    pub(crate) config: Config,
+    nic: Mutex<Nic>,
+    state: Mutex<State>,
+    driver_object: Block,
+    context: Mutex<Kept>,
+    tamper: Mutex<Option<TamperFn>>,
+    resend: Mutex<VecDeque<Vec<Packet>>>,
+    listener: Mutex<Option<Listener>>,
+}
+
+// SAFETY: the driver object is only passed to the driver at load and unload; all else is behind
+// locks.
+unsafe impl Sync for World {}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic of one thread must not hide what the others find.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// A machine without the driver.
+    #[must_use]
+    pub fn new(config: Config) -> Arc<Self> {
+        let nic = config.nic.clone();
+        let mut state = State::new(nic.id_bits);
+        state.limits.change(nic.current());
+        state.registry = config
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), RegistryValue::Integer(*value)))
+            .collect();
+        Arc::new(Self {
+            config,
+            state: Mutex::new(state),
+            nic: Mutex::new(nic),
+            driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
+            context: Mutex::new(Kept(ptr::null_mut())),
+            tamper: Mutex::new(None),
+            resend: Mutex::new(VecDeque::new()),
+            listener: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(crate) fn violation(&self, rule: Rule, subject: &str, found: String) {
+        self.state().violation(rule, subject, found);
+    }
+
+    fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
+        self.state().driver.map(|driver| driver.characteristics)
+    }
+
+    pub(crate) fn set_context(&self, context: *mut c_void) {
+        lock(&self.context).0 = context;
+        self.state().context = context.addr();
+    }
+
+    pub(crate) fn driver_object(&self) -> *mut u8 {
+        self.driver_object.start()
+    }
+
+    fn context(&self) -> *mut c_void {
+        lock(&self.context).0
+    }
+
+    /// The module's context, while it is attached.
+    #[must_use]
+    pub fn module_context(&self) -> Option<NonNull<c_void>> {
+        NonNull::new(self.context())
+    }
+
+    /// Runs `body` as driver code: on processor 0, at PASSIVE_LEVEL, in this model.
+    pub fn inside<T>(self: &Arc<Self>, body: impl FnOnce() -> T) -> T {
+        let _inside = thread::enter(self, 0, sys::PASSIVE_LEVEL);
+        body()
+    }
+
+    /// What became of a send; `None` while it is outstanding, or when the model has forgotten it.
+    #[must_use]
+    pub fn completed(&self, number: u64) -> Option<Completed> {
+        self.state().sent.get(&number)?.completed
+    }
+
+    /// Sends `packets` from within the next completion that reaches the layer above.
+    pub fn send_on_completion(&self, packets: Vec<Packet>) {
+        lock(&self.resend).push_back(packets);
+    }
+
+    /// Has `tamper` change every chain that the filter hands to NDIS from now on.
+    pub fn tamper(&self, tamper: impl FnMut(Tamper<'_>) + Send + 'static) {
+        *lock(&self.tamper) = Some(Box::new(tamper));
+    }
+
+    /// The NIC as it is now.
+    #[must_use]
+    pub fn nic(&self) -> Nic {
+        lock(&self.nic).clone()
+    }
+
+    /// Changes how the NIC behaves, without telling anybody: see
+    /// [`nic_changes`](Self::nic_changes) for a NIC that does.
+    pub fn set_nic(&self, change: impl FnOnce(&mut Nic)) {
+        self.change_nic(change);
+        self.state().limits.settle();
+    }
+
+    /// Changes the NIC; sends under way may still go by the limits before.
+    fn change_nic(&self, change: impl FnOnce(&mut Nic)) {
+        let mut nic = lock(&self.nic);
+        change(&mut nic);
+        let mut state = self.state();
+        state.id_bits = nic.id_bits;
+        state.limits.change(nic.current());
+    }
+
+    /// The filter module's parameters in the registry.
+    #[must_use]
+    pub fn registry(&self) -> BTreeMap<String, RegistryValue> {
+        self.state().registry.clone()
+    }
+
+    /// Writes a parameter of the filter module into the registry.
+    pub fn set_registry(&self, keyword: &str, value: RegistryValue) {
+        self.state().registry.insert(keyword.into(), value);
+    }
+
+    /// Says which allocations fail from now on. Returns how many were asked for so far.
+    pub fn fail_allocations(&self, failing: Failing) -> u64 {
+        let mut state = self.state();
+        state.memory.failing = failing;
+        state.memory.asked
+    }
+
+    /// From now on the driver must not allocate.
+    pub fn warmed_up(&self) {
+        self.state().warm = true;
+    }
+
+    /// What the filter gave to the NIC since the last call, in order.
+    #[must_use]
+    pub fn take_children(&self) -> Vec<Child> {
+        std::mem::take(&mut self.state().children)
+    }
+
+    /// What left on the wire since the last call, in order.
+    #[must_use]
+    pub fn take_wire(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.state().wire)
+    }
+
+    /// The rules broken so far.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.state().violations.clone()
+    }
+
+    /// Where the module is in its life.
+    #[must_use]
+    pub fn module_state(&self) -> ModuleState {
+        self.state().module
+    }
+}
+
+/// A number as a handle.
+pub(crate) fn handle(number: usize) -> sys::NDIS_HANDLE {
+    ptr::without_provenance_mut(number)
+}

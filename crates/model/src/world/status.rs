@@ -1,0 +1,185 @@
+//! Status indications, and what the layer above learns from them.
+#![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
+
+use std::sync::Arc;
+
+use ndis::{LargeSendLimits, sys};
+
+use super::{World, lock};
+use crate::{
+    miniport::Nic,
+    offload,
+    rules::Rule,
+    state::ModuleState,
+    status::{self, InMemory, Indication, SeenStatus, StatusSource},
+    thread,
+};
+
+impl World {
+    /// Changes the NIC and has its miniport say so, with
+    /// NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG.
+    ///
+    /// The new limits hold from that moment; a send that another thread began before FilterStatus
+    /// has returned may still go by the old ones.
+    pub fn nic_changes(self: &Arc<Self>, change: impl FnOnce(&mut Nic)) {
+        self.change_nic(change);
+        self.indicate_offload(sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG);
+    }
+
+    /// The miniport indicates its true configuration under `code`, which is
+    /// NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG or …_HARDWARE_CAPABILITIES.
+    pub fn indicate_offload(self: &Arc<Self>, code: i32) {
+        self.indicate(code, self.own_offload(code));
+        self.state().limits.settle();
+    }
+
+    /// The miniport's NDIS_OFFLOAD for `code`.
+    fn own_offload(&self, code: i32) -> Vec<u8> {
+        if code == sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES {
+            self.nic().offload_hardware()
+        } else {
+            self.nic().offload_config()
+        }
+    }
+
+    /// The miniport indicates `code` with `bytes`, whatever they are.
+    pub fn indicate(self: &Arc<Self>, code: i32, bytes: Vec<u8>) {
+        self.indicate_with(&Indication::new(code, bytes));
+    }
+
+    /// The miniport makes an indication with all that can be in one.
+    pub fn indicate_with(self: &Arc<Self>, indication: &Indication) {
+        let memory = InMemory::new(indication);
+        let Some(handler) = self.module_handlers().and_then(|all| all.StatusHandler) else {
+            let indication = Indication {
+                at_dispatch: false,
+                ..indication.clone()
+            };
+            return self.hear(SeenStatus {
+                source: StatusSource::Miniport,
+                indication,
+            });
+        };
+        let irql = if indication.at_dispatch {
+            sys::DISPATCH_LEVEL
+        } else {
+            thread::irql()
+        };
+        let before = memory.look();
+        self.state().status_enters(indication);
+        self.call("FilterStatus", irql, || {
+            // SAFETY: the handler is the driver's; the indication lives during the call.
+            unsafe { handler(self.context(), memory.block.start().cast()) }
+        });
+        let mut state = self.state();
+        let forwarded = state.status_leaves();
+        if forwarded != 1 {
+            let found = format!("passed on {forwarded} times");
+            state.violation(Rule::Status, status::subject(indication.code), found);
+        }
+        if memory.look() != before {
+            let found = "the filter wrote to the miniport's indication";
+            state.violation(Rule::Status, status::subject(indication.code), found);
+        }
+    }
+
+    /// NdisFIndicateStatus.
+    ///
+    /// # Safety
+    /// `raw` points to an indication whose buffer is as long as it says.
+    pub(crate) unsafe fn status_up(self: &Arc<Self>, raw: *const sys::NDIS_STATUS_INDICATION) {
+        let module = self.module_state();
+        if !self.is_attached() {
+            let found = format!("indicated while {module:?}");
+            return self.violation(Rule::Status, "NdisFIndicateStatus", found);
+        }
+        // SAFETY: as the caller vouches.
+        match unsafe { status::read(raw) } {
+            Err(found) => self.violation(Rule::Status, "NdisFIndicateStatus", found),
+            Ok(seen) => {
+                let own = self.own_offload(seen.indication.code);
+                self.state().check_status(&seen, &own);
+                self.hear(seen);
+            }
+        }
+    }
+
+    /// The layer above gets an indication.
+    fn hear(&self, seen: SeenStatus) {
+        let current = seen.indication.code == sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
+        let bytes = seen.indication.bytes.clone();
+        self.state().seen_statuses.push(seen);
+        if current && offload::valid_size(&bytes).is_some() {
+            self.learn(offload::limits(&bytes));
+        }
+    }
+
+    /// The layer above binds: to a filter module that told it `told`, or to the NIC alone.
+    pub(super) fn bind(&self, told: Option<Vec<u8>>) {
+        let bytes = match told {
+            Some(told) => Some(told),
+            None => self.config.has_offload.then(|| self.nic().offload_config()),
+        };
+        let limits = bytes.as_deref().map(offload::limits).unwrap_or_default();
+        self.state().binding = bytes;
+        self.learn(limits);
+    }
+
+    fn learn(&self, limits: LargeSendLimits) {
+        {
+            let mut state = self.state();
+            state.advertised = limits;
+            state.limits.tell(limits);
+        }
+        if let Some(listener) = lock(&self.listener).as_mut() {
+            listener(limits);
+        }
+    }
+
+    /// What the layer above was told when it bound: the NDIS_OFFLOAD that FilterAttach left, or the
+    /// NIC's own; `None` where the miniport has none, or nothing was ever attached.
+    #[must_use]
+    pub fn binding_offload(&self) -> Option<Vec<u8>> {
+        self.state().binding.clone()
+    }
+
+    /// The large sends that the layer above may make, as it learnt it last: from its binding, or
+    /// from a status since.
+    #[must_use]
+    pub fn advertised(&self) -> LargeSendLimits {
+        let state = self.state();
+        if state.binding.is_none() && state.module == ModuleState::Detached {
+            drop(state);
+            return self.nic().current();
+        }
+        state.advertised
+    }
+
+    /// Lets the layer above use `limits` too, although this machine never advertised them: a guest
+    /// that comes from another machine brings large sends of the size that it knew there.
+    pub fn also_told(&self, limits: LargeSendLimits) {
+        self.state().limits.tell(limits);
+    }
+
+    /// Has `listener` called, as a part of the layer above, whenever the advertised configuration
+    /// may have changed. It must not call into this model.
+    pub fn on_advertised(&self, listener: impl FnMut(LargeSendLimits) + Send + 'static) {
+        *lock(&self.listener) = Some(Box::new(listener));
+    }
+
+    /// Every status indication that the layer above got, in order.
+    #[must_use]
+    pub fn seen_statuses(&self) -> Vec<SeenStatus> {
+        self.state().seen_statuses.clone()
+    }
+
+    /// Once the detach has been announced, the layer above knows the NIC as it is.
+    pub(super) fn check_true_configuration(&self) {
+        let current = self.nic().current();
+        let mut state = self.state();
+        if state.pre_detached && self.config.has_offload && state.advertised != current {
+            let found = format!("told {:?}, the NIC has {current:?}", state.advertised);
+            state.violation(Rule::PreDetach, "layer above", found);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The way down and the way up: sends, what the miniport completes, what comes back.
+#![expect(
+    unsafe_code,
+    reason = "walks chains, calls the driver's handlers as NDIS does"
+)]
+
+use std::{
+    ptr::{self, NonNull},
+    sync::Arc,
+};
+
+use ndis::sys;
+
+use super::{SendCall, Tamper, World, lock};
+use crate::{
+    above::{self, Packet},
+    rules::Rule,
+    state::{ModuleState, Origin, Owner},
+    thread,
+};
+
+/// Completed sends that are kept, to see whether anybody touches them, before a new one is sent.
+const KEPT: usize = 64;
+
+impl World {
+    /// Sends `packets` as one chain, and returns their numbers.
+    pub fn send(self: &Arc<Self>, packets: Vec<Packet>, call: SendCall) -> Vec<u64> {
+        let irql = if call.at_dispatch {
+            sys::DISPATCH_LEVEL
+        } else {
+            sys::PASSIVE_LEVEL
+        };
+        let flags = if call.at_dispatch {
+            sys::NDIS_SEND_FLAGS_DISPATCH_LEVEL
+        } else {
+            0
+        };
+        let handler = self
+            .module_handlers()
+            .and_then(|all| all.SendNetBufferListsHandler);
+        let refuses = handler.is_some() && self.module_state() == ModuleState::Paused;
+        let (numbers, chain, failed_before) = self.build_chain(packets);
+        let inside = thread::enter_anew(self, call.processor, irql);
+        match handler {
+            Some(handler) => self.call("FilterSendNetBufferLists", irql, || {
+                // SAFETY: the handler is the driver's; the chain's NBLs are live and now the
+                // filter's.
+                unsafe { handler(self.context(), chain, 0, flags) }
+            }),
+            None => self.send_down(chain, flags),
+        }
+        drop(inside);
+        self.check_failed_allocation(&numbers, failed_before);
+        if refuses {
+            self.check_refused(&numbers);
+        }
+        numbers
+    }
+
+    /// What is sent while the module is paused comes back at once, and says so.
+    fn check_refused(&self, numbers: &[u64]) {
+        let mut state = self.state();
+        for number in numbers {
+            let Some(sent) = state.sent.get(number) else {
+                continue;
+            };
+            let status = sent.completed.map(|completed| completed.status);
+            if status != Some(sys::NDIS_STATUS_PAUSED) {
+                let name = state.name(sent.nbl);
+                let found = format!("sent while paused, came back with {status:x?}");
+                state.violation(Rule::Running, name, found);
+            }
+        }
+    }
+
+    fn build_chain(&self, packets: Vec<Packet>) -> (Vec<u64>, *mut sys::NET_BUFFER_LIST, u64) {
+        let mut state = self.state();
+        if state.sent.len() > KEPT {
+            state.forget_completed();
+        }
+        let numbers: Vec<_> = packets
+            .into_iter()
+            .map(|packet| above::build(&mut state, packet))
+            .collect();
+        let mut chain: *mut sys::NET_BUFFER_LIST = ptr::null_mut();
+        for number in numbers.iter().rev() {
+            let address = state.sent[number].nbl;
+            let nbl = state.nbls[&address].start().cast::<sys::NET_BUFFER_LIST>();
+            // SAFETY: the NBL was just built.
+            unsafe { (*nbl).Next = chain };
+            chain = nbl;
+            if let Some(known) = state.known.get_mut(&address) {
+                known.owner = Owner::Filter;
+            }
+        }
+        let failed = state.memory.failed;
+        (numbers, chain, failed)
+    }
+
+    /// An allocation that failed during a send costs one parent, with RESOURCES and whole.
+    fn check_failed_allocation(&self, numbers: &[u64], failed_before: u64) {
+        let mut state = self.state();
+        let failed = state.memory.failed > failed_before;
+        let mut paid = false;
+        let mut partial = Vec::new();
+        for sent in numbers.iter().filter_map(|number| state.sent.get(number)) {
+            let starved = sent
+                .completed
+                .is_some_and(|completed| completed.status == sys::NDIS_STATUS_RESOURCES);
+            if starved && sent.child_failures.is_empty() {
+                paid = true;
+                if sent.children > 0 {
+                    partial.push((sent.nbl, sent.children));
+                }
+            }
+        }
+        if failed && !paid {
+            let found = "an allocation failed and no large send came back with RESOURCES";
+            state.violation(Rule::FailedAllocation, "send", found);
+        }
+        for (nbl, children) in partial {
+            let name = state.name(nbl);
+            let found =
+                format!("came back with RESOURCES after {children} of its children went down");
+            state.violation(Rule::FailedAllocation, name, found);
+        }
+    }
+
+    /// The filter may send only while it runs.
+    pub(crate) fn check_running(&self) {
+        let mut state = self.state();
+        if !matches!(state.module, ModuleState::Running | ModuleState::Pausing) {
+            let found = format!("sends while {:?}", state.module);
+            state.violation(Rule::Running, "module", found);
+        }
+    }
+
+    /// The chain reaches the miniport.
+    pub(crate) fn send_down(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, flags: u32) {
+        let mut chain = chain;
+        if let Some(tamper) = lock(&self.tamper).as_mut() {
+            tamper(Tamper::Send(&mut chain));
+        }
+        self.check_flag(flags & sys::NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0, "send");
+        let nic = self.nic();
+        {
+            let mut state = self.state();
+            while let Some(nbl) = NonNull::new(chain) {
+                let nbl = nbl.as_ptr();
+                let Some(known) = state.known.get_mut(&nbl.addr()) else {
+                    let subject = format!("NBL at {:#x}", nbl.addr());
+                    state.violation(Rule::Once, subject, "is sent and does not exist");
+                    break;
+                };
+                if known.owner != Owner::Filter {
+                    let (name, owner) = (known.name.clone(), known.owner);
+                    let found = format!("is sent although its owner is the {owner:?}");
+                    state.violation(Rule::Once, name, found);
+                    break;
+                }
+                known.owner = Owner::Miniport;
+                // SAFETY: an NBL of the ledger is live.
+                unsafe {
+                    chain = (*nbl).Next;
+                    state.accept(&nic, nbl);
+                }
+            }
+        }
+        if !nic.completion.deferred {
+            self.deliver();
+        }
+    }
+
+    /// The miniport completes all that it holds. Returns how many NBLs that were.
+    pub fn deliver(self: &Arc<Self>) -> usize {
+        let completion = self.nic().completion;
+        let held = self.state().take_held(completion.order);
+        let count = held.len();
+        let irql = if completion.at_dispatch {
+            sys::DISPATCH_LEVEL
+        } else {
+            thread::irql()
+        };
+        let processor = completion.on_processor.unwrap_or_else(thread::processor);
+        let inside = thread::enter(self, processor, irql);
+        if completion.merged {
+            let mut state = self.state();
+            let mut chain: *mut sys::NET_BUFFER_LIST = ptr::null_mut();
+            let released: Vec<_> = held.iter().map(|held| state.release(held)).collect();
+            drop(state);
+            for nbl in released.into_iter().rev() {
+                // SAFETY: just released, so live and NDIS's to link.
+                unsafe { (*nbl).Next = chain };
+                chain = nbl;
+            }
+            self.complete_to_filter(chain, irql);
+        } else {
+            for one in &held {
+                let nbl = self.state().release(one);
+                self.complete_to_filter(nbl, irql);
+            }
+        }
+        drop(inside);
+        count
+    }
+
+    fn complete_to_filter(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, irql: u8) {
+        if chain.is_null() {
+            return;
+        }
+        let flags = if irql == sys::DISPATCH_LEVEL {
+            sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL
+        } else {
+            0
+        };
+        match self
+            .module_handlers()
+            .and_then(|all| all.SendNetBufferListsCompleteHandler)
+        {
+            Some(handler) => self.call("FilterSendNetBufferListsComplete", irql, || {
+                // SAFETY: the handler is the driver's; the chain's NBLs are live and the filter's.
+                unsafe { handler(self.context(), chain, flags) }
+            }),
+            None => self.complete_up(chain, flags),
+        }
+    }
+
+    /// NdisFSendNetBufferListsComplete: the chain reaches the layer above.
+    pub(crate) fn complete_up(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, flags: u32) {
+        let mut chain = chain;
+        if let Some(tamper) = lock(&self.tamper).as_mut() {
+            tamper(Tamper::Complete(&mut chain));
+        }
+        let dispatch = flags & sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0;
+        self.check_flag(dispatch, "completion");
+        while let Some(nbl) = NonNull::new(chain) {
+            let nbl = nbl.as_ptr();
+            let mut state = self.state();
+            let Some(known) = state.known.get_mut(&nbl.addr()) else {
+                let subject = format!("NBL at {:#x}", nbl.addr());
+                state.violation(Rule::Once, subject, "is completed and does not exist");
+                break;
+            };
+            let (name, owner, origin) = (known.name.clone(), known.owner, known.origin);
+            match (owner, origin) {
+                (Owner::Filter, Origin::Above(number)) => {
+                    known.owner = Owner::Above;
+                    // SAFETY: an NBL of the ledger is live.
+                    chain = unsafe { (*nbl).Next };
+                    state.came_back(number, nbl);
+                }
+                (Owner::Filter, Origin::Pool(_)) => {
+                    let found = "is completed upward although the filter made it";
+                    state.violation(Rule::Once, name, found);
+                    break;
+                }
+                _ => {
+                    let found = format!("is completed although its owner is the {owner:?}");
+                    state.violation(Rule::Once, name, found);
+                    break;
+                }
+            }
+        }
+        let next = lock(&self.resend).pop_front();
+        if let Some(packets) = next {
+            let call = SendCall {
+                at_dispatch: thread::irql() == sys::DISPATCH_LEVEL,
+                processor: thread::processor(),
+            };
+            self.send(packets, call);
+        }
+    }
+
+    /// A flag that says DISPATCH_LEVEL must be true.
+    fn check_flag(&self, says_dispatch: bool, what: &str) {
+        if says_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
+            let found = format!("the {what} says DISPATCH_LEVEL at IRQL {}", thread::irql());
+            self.violation(Rule::Irql, "module", found);
+        }
+    }
+}
