@@ -16,6 +16,7 @@ use crate::{
     indicator::{Indicator, Stored},
     limits::Limits,
     module::{FilterModule, Identity},
+    offload,
     settings::Settings,
     statistics::Counters,
 };
@@ -84,17 +85,15 @@ pub(crate) fn attach(
 /// Rewrites the configuration that the layer above will read. Returns what was there before.
 fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<Stored> {
     let bytes = offload.bytes();
-    let before = Stored::of(bytes)?;
-    if module
-        .indicator
-        .rewrite(bytes, &module.limits.nic())
-        .is_err()
-    {
+    let before = Stored::of(bytes);
+    let learnt = module.indicator.learn(bytes);
+    let rewritten = learnt.and_then(|nic| module.indicator.rewrite(bytes, &nic));
+    if rewritten.is_err() {
         module.malformed_offload();
         return None;
     }
     module.indicator.was_told(bytes);
-    Some(before)
+    before
 }
 
 /// Frees the module.
@@ -123,11 +122,10 @@ fn build(
         return Err(Status::UNSUPPORTED_MEDIA);
     }
     let settings = Settings::read(handle)?;
-    let indicator = Indicator::new(settings.tuning);
     let nic = parameters
         .offload
         .as_mut()
-        .and_then(|offload| indicator.learn(offload.bytes()).ok())
+        .and_then(|offload| offload::limits(offload.bytes()).ok())
         .unwrap_or_default();
     let module = FilterModule {
         driver,
@@ -136,7 +134,7 @@ fn build(
         gate: Gate::try_new_closed(TAG_GATE)?,
         running: AtomicBool::new(false),
         limits: Limits::new(&nic),
-        indicator,
+        indicator: Indicator::new(settings.tuning),
         settings_out_of_range: AtomicU32::new(settings.out_of_range()),
         settings,
         children: ChildPool::try_new(handle, capacity(&nic), READY_CHILDREN)?,
@@ -144,7 +142,10 @@ fn build(
         pending_oid: SpinLock::new(None),
         malformed_offloads: AtomicU64::new(0),
     };
-    PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)
+    let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;
+    module.get().indicator.initialize();
+    module.get().pending_oid.initialize();
+    Ok(module)
 }
 
 /// Payload in bytes that one child must be able to carry.

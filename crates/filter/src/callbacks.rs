@@ -10,7 +10,7 @@ use core::{ffi::c_void, ptr::NonNull};
 use ::control::Name;
 use ndis::{
     AttachOffload, CompleteFlags, DeviceRequest, Indication, Lent, ModuleHandle, NblChain,
-    NetPnpEvent, PoolBox, Port, SendFlags, Status, Tag,
+    NetPnpEvent, PoolBox, Port, SendFlags, Status,
     driver::{deregister, register},
     oid::{OidClone, OidRequest, RequestId},
     sys,
@@ -19,14 +19,12 @@ use ndis::{
 use crate::{
     attach::{self, Context, Parameters},
     complete, control,
-    driver::{self, Driver},
+    driver::{self, Driver, TAG_DRIVER},
     module::{FilterModule, Identity},
     oid, pause, pnp, send,
     statistics::Statistics,
     status,
 };
-
-const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 
 /// The system calls this when it has loaded the driver. IRQL PASSIVE_LEVEL.
 ///
@@ -61,7 +59,7 @@ unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
     characteristics.CancelOidRequestHandler = Some(filter_cancel_oid_request);
     characteristics.StatusHandler = Some(filter_status);
     characteristics.NetPnPEventHandler = Some(filter_net_pnp_event);
-    let context = PoolBox::try_new(TAG_DRIVER, Driver::new())?.into_raw();
+    let context = Driver::try_new()?.into_raw();
     // SAFETY: the object is the driver's own; it is written before NDIS can call a handler. The
     // context lives until unload has deregistered, or until registering has failed.
     unsafe {

@@ -1,9 +1,12 @@
 //! What the driver tells NDIS about itself.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, Registry, Status, driver, sys};
+use ndis::{DeviceNames, PoolBox, Registry, Status, Tag, driver, sys};
 
 use crate::module::FilterModule;
+
+/// The driver's own memory.
+pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 
 /// What the driver keeps from load to unload.
 pub(crate) struct Driver {
@@ -11,11 +14,19 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// A driver that is attached to nothing.
-    pub(crate) const fn new() -> Self {
-        Self {
-            modules: Registry::new(),
-        }
+    /// A driver that is attached to nothing, in the pool, where its locks stay.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`].
+    pub(crate) fn try_new() -> Result<PoolBox<Self>, Status> {
+        let driver = PoolBox::try_new(
+            TAG_DRIVER,
+            Self {
+                modules: Registry::new(),
+            },
+        )?;
+        driver.modules.initialize();
+        Ok(driver)
     }
 }
 

@@ -141,6 +141,11 @@ impl Indicator {
         }
     }
 
+    /// Makes the indicator ready, once it is where it stays.
+    pub(crate) fn initialize(&self) {
+        self.state.initialize();
+    }
+
     /// Keeps what the NIC says in `offload`.
     ///
     /// # Errors

@@ -96,6 +96,8 @@ pub(crate) struct State {
     pub(crate) memory: Memory,
     pub(crate) driver: Option<Driver>,
     pub(crate) module: ModuleState,
+    /// How often the module was restarted.
+    pub(crate) restarts: u64,
     /// The filter module's context.
     pub(crate) context: usize,
     pub(crate) known: BTreeMap<usize, Known>,
@@ -163,6 +165,7 @@ impl State {
             memory: Memory::default(),
             driver: None,
             module: ModuleState::Detached,
+            restarts: 0,
             context: 0,
             known: BTreeMap::new(),
             pools: BTreeMap::new(),

@@ -69,12 +69,17 @@ impl<T> Drop for Borrowed<'_, T> {
 }
 
 impl<T> Registry<T> {
-    /// An empty list.
+    /// An empty list, to be [initialised](Self::initialize) where it stays.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             entries: SpinLock::new([ptr::null(); MOST]),
         }
+    }
+
+    /// Makes the list ready, once it is where it stays.
+    pub fn initialize(&self) {
+        self.entries.initialize();
     }
 
     /// Lists `entry`. IRQL ≤ APC_LEVEL.

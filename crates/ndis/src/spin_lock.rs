@@ -20,14 +20,19 @@ pub struct SpinLock<T> {
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
-    /// A free lock around `value`.
+    /// A lock around `value`, to be [initialised](Self::initialize) where it stays.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self {
-            // What KeInitializeSpinLock writes; it is a macro in the newer headers.
             lock: UnsafeCell::new(0),
             value: UnsafeCell::new(value),
         }
+    }
+
+    /// Initialises the lock, once it is where it stays and before anybody takes it. Any IRQL.
+    pub fn initialize(&self) {
+        // SAFETY: the lock is this one's own, and nobody holds it yet.
+        unsafe { sys::KeInitializeSpinLock(self.lock.get()) };
     }
 
     /// Takes the lock. IRQL ≤ DISPATCH_LEVEL.

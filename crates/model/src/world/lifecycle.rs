@@ -112,7 +112,11 @@ impl World {
     pub fn restart(self: &Arc<Self>) -> Result<(), i32> {
         // The layer above may send from the moment that the filter takes sends, which is before
         // FilterRestart has returned.
-        self.state().module = ModuleState::Running;
+        {
+            let mut state = self.state();
+            state.module = ModuleState::Running;
+            state.restarts += 1;
+        }
         if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
             let parameters = Block::new(size_of::<sys::NDIS_FILTER_RESTART_PARAMETERS>(), 8);
             let raw = parameters

@@ -38,7 +38,7 @@ impl World {
         let handler = self
             .module_handlers()
             .and_then(|all| all.SendNetBufferListsHandler);
-        let refuses = handler.is_some() && self.module_state() == ModuleState::Paused;
+        let before = self.paused_since();
         let (numbers, chain, failed_before) = self.build_chain(packets);
         let inside = thread::enter_anew(self, call.processor, irql);
         match handler {
@@ -51,10 +51,17 @@ impl World {
         }
         drop(inside);
         self.check_failed_allocation(&numbers, failed_before);
-        if refuses {
+        if handler.is_some() && before.is_some() && before == self.paused_since() {
             self.check_refused(&numbers);
         }
         numbers
+    }
+
+    /// While the module is paused, how often it was restarted before: the same number twice means
+    /// that it was paused throughout.
+    fn paused_since(&self) -> Option<u64> {
+        let state = self.state();
+        (state.module == ModuleState::Paused).then_some(state.restarts)
     }
 
     /// What is sent while the module is paused comes back at once, and says so.
