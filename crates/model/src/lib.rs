@@ -13,12 +13,17 @@
 //! from [`finish`](World::finish). Several worlds can live in one process; a thread is in one of
 //! them while it runs driver code.
 //!
+//! Besides packets, the layer above makes [`oid`](World::oid) requests and [`ioctl`](World::ioctl)s
+//! and learns from status indications how large its large sends may be; [`host`] builds virtual
+//! switches with guests on top of that.
+//!
 //! The model is for tests and the lab; it panics where a test is wrong, and it trusts no driver.
 
 mod above;
 mod attach;
 mod device;
 pub mod exports;
+pub mod host;
 mod limits;
 mod mdl;
 mod memory;

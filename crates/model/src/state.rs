@@ -96,8 +96,6 @@ pub(crate) struct State {
     pub(crate) memory: Memory,
     pub(crate) driver: Option<Driver>,
     pub(crate) module: ModuleState,
-    /// How often the module was restarted.
-    pub(crate) restarts: u64,
     /// The filter module's context.
     pub(crate) context: usize,
     pub(crate) known: BTreeMap<usize, Known>,
@@ -138,6 +136,8 @@ pub(crate) struct State {
     pub(crate) event: Option<EventUnderWay>,
     /// Whether the coming detach was announced.
     pub(crate) pre_detached: bool,
+    /// How often the module was restarted.
+    pub(crate) restarts: u64,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
     pub(crate) oids: Oids,
@@ -165,7 +165,6 @@ impl State {
             memory: Memory::default(),
             driver: None,
             module: ModuleState::Detached,
-            restarts: 0,
             context: 0,
             known: BTreeMap::new(),
             pools: BTreeMap::new(),
@@ -192,6 +191,7 @@ impl State {
             incoming: Vec::new(),
             event: None,
             pre_detached: false,
+            restarts: 0,
             pauses_completed: 0,
             oids: Oids::default(),
             registry: BTreeMap::new(),
@@ -223,6 +223,19 @@ impl State {
         self.memory.grant()
     }
 
+    /// The spin locks in freed memory are gone with it.
+    pub(crate) fn forget_locks(&mut self, block: &Block) {
+        let gone = block.address()..block.address() + block.size();
+        let locks: Vec<_> = self.spin_locks.range(gone).copied().collect();
+        for lock in locks {
+            self.spin_locks.remove(&lock);
+            if thread::holds(lock) {
+                let subject = format!("spin lock at {lock:#x}");
+                self.violation(Rule::SpinLock, subject, "freed while it is held");
+            }
+        }
+    }
+
     /// What a pause has to wait for: children that are out, and parents that wait for children. A
     /// send that has just been handed over is neither: the filter may still refuse it.
     pub(crate) fn outstanding(&self) -> Vec<String> {
@@ -235,19 +248,6 @@ impl State {
         };
         let outstanding = self.known.values().filter(is_out);
         outstanding.map(|known| known.name.clone()).collect()
-    }
-
-    /// The spin locks in freed memory are gone with it.
-    pub(crate) fn forget_locks(&mut self, block: &Block) {
-        let gone = block.address()..block.address() + block.size();
-        let locks: Vec<_> = self.spin_locks.range(gone).copied().collect();
-        for lock in locks {
-            self.spin_locks.remove(&lock);
-            if thread::holds(lock) {
-                let subject = format!("spin lock at {lock:#x}");
-                self.violation(Rule::SpinLock, subject, "freed while it is held");
-            }
-        }
     }
 
     /// The name of the NBL at `address` for messages.

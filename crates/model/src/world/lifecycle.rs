@@ -27,7 +27,7 @@ impl World {
     /// `entry` is the entry point of a driver.
     pub unsafe fn load(self: &Arc<Self>, entry: sys::DRIVER_INITIALIZE) -> Result<(), i32> {
         let object = self.driver_object.start().cast();
-        let status = self.call("DriverEntry", sys::PASSIVE_LEVEL, || {
+        let status = self.call("entry point", sys::PASSIVE_LEVEL, || {
             // SAFETY: the object is one that the system would make; the caller vouches for `entry`.
             unsafe { entry(object, ptr::null_mut()) }
         });
@@ -65,7 +65,7 @@ impl World {
         let mut parameters = AttachParameters::new(&self.config, &own);
         let raw = parameters.raw();
         self.state().module = ModuleState::Attaching;
-        let status = self.call("FilterAttach", sys::PASSIVE_LEVEL, || {
+        let status = self.call("attach handler", sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the parameters live during the call.
             unsafe { handler(handle(MODULE), driver.context, raw) }
         });
@@ -85,6 +85,8 @@ impl World {
                 let found =
                     format!("FilterAttach failed with {status:#x} after NdisFSetAttributes");
                 state.violation(Rule::Attach, "module", found);
+                let found = "its context is left although FilterAttach failed";
+                state.violation(Rule::NothingLeft, "module", found);
             }
             if told.as_ref().is_some_and(|told| told != own) {
                 let found = "FilterAttach failed and left the offload configuration changed";
@@ -94,7 +96,7 @@ impl World {
         }
         if !context_set {
             let found = "attached without NdisFSetAttributes";
-            state.violation(Rule::Attach, "module", found);
+            state.violation(Rule::NothingLeft, "module", found);
         }
         if let Some(told) = told
             && let Some(found) = offload::wrong_rewrite(own, told)
@@ -110,9 +112,9 @@ impl World {
     /// # Errors
     /// What FilterRestart answers, where it fails.
     pub fn restart(self: &Arc<Self>) -> Result<(), i32> {
-        // The layer above may send from the moment that the filter takes sends, which is before
-        // FilterRestart has returned.
         {
+            // The layer above may send from the moment that the filter takes sends, which is
+            // before FilterRestart has returned.
             let mut state = self.state();
             state.module = ModuleState::Running;
             state.restarts += 1;
@@ -131,7 +133,7 @@ impl World {
                 };
                 (*raw).MiniportMediaType = self.config.medium;
             }
-            let status = self.call("FilterRestart", sys::PASSIVE_LEVEL, || {
+            let status = self.call("restart handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
                 unsafe { handler(self.context(), raw) }
             });
@@ -163,7 +165,7 @@ impl World {
                     Size: sys::NDIS_SIZEOF_FILTER_PAUSE_PARAMETERS_REVISION_1,
                 };
             }
-            let status = self.call("FilterPause", sys::PASSIVE_LEVEL, || {
+            let status = self.call("pause handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is running.
                 unsafe { handler(self.context(), raw) }
             });
@@ -201,7 +203,7 @@ impl World {
         self.complete_oids();
         self.check_true_configuration();
         if let Some(handler) = self.handlers().and_then(|all| all.DetachHandler) {
-            self.call("FilterDetach", sys::PASSIVE_LEVEL, || {
+            self.call("detach handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
                 unsafe { handler(self.context()) }
             });
@@ -220,7 +222,7 @@ impl World {
         let object = self.driver_object.start().cast::<sys::DRIVER_OBJECT>();
         // SAFETY: the object is the model's own, initialised by the driver.
         if let Some(unload) = unsafe { (*object).DriverUnload } {
-            self.call("DriverUnload", sys::PASSIVE_LEVEL, || {
+            self.call("unload routine", sys::PASSIVE_LEVEL, || {
                 // SAFETY: no module is attached.
                 unsafe { unload(object) }
             });
@@ -234,8 +236,8 @@ impl World {
         state.extensions.clear();
         state.spin_locks.clear();
         if state.driver.is_some() {
-            let found = format!("still registered {when}");
-            state.violation(Rule::NothingLeft, "filter driver", found);
+            let found = format!("still registered as a filter driver {when}");
+            state.violation(Rule::NothingLeft, "driver", found);
         }
         if state.device.is_some() {
             let found = format!("still registered {when}");
@@ -286,8 +288,7 @@ impl World {
 impl crate::state::State {
     /// When a pause completes, every parent is back up and every child back home.
     fn check_outstanding(&mut self) {
-        let waiting = self.outstanding();
-        for name in waiting {
+        for name in self.outstanding() {
             self.violation(Rule::Pause, name, "outstanding when the pause completed");
         }
     }

@@ -59,7 +59,7 @@ impl World {
             passed_on: 0,
             answer,
         });
-        let status = self.call("FilterNetPnPEvent", sys::PASSIVE_LEVEL, || {
+        let status = self.call("network event handler", sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the notification lives during the call.
             unsafe { handler(self.context(), raw) }
         });

@@ -82,7 +82,7 @@ impl World {
             .module_handlers()
             .and_then(|all| all.CancelOidRequestHandler)
         {
-            Some(handler) => self.call("FilterCancelOidRequest", thread::irql(), || {
+            Some(handler) => self.call("cancel-OID handler", thread::irql(), || {
                 // SAFETY: the handler is the driver's.
                 unsafe { handler(self.context(), super::handle(id)) }
             }),
@@ -132,7 +132,7 @@ impl World {
 
     fn oid_enters(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST, irql: u8) -> i32 {
         match self.module_handlers().and_then(|all| all.OidRequestHandler) {
-            Some(handler) => self.call("FilterOidRequest", irql, || {
+            Some(handler) => self.call("OID handler", irql, || {
                 // SAFETY: the handler is the driver's; the request lives until it is completed.
                 unsafe { handler(self.context(), request) }
             }),
@@ -282,7 +282,7 @@ impl World {
             .and_then(|all| all.OidRequestCompleteHandler);
         match (handler, below.and_then(|below| below.of)) {
             (_, Some(number)) if direct => self.state().oid_came_back(number, status),
-            (Some(handler), _) => self.call("FilterOidRequestComplete", thread::irql(), || {
+            (Some(handler), _) => self.call("OID-complete handler", thread::irql(), || {
                 // SAFETY: the handler is the driver's; the request is the filter's again.
                 unsafe { handler(self.context(), request, status) }
             }),

@@ -67,7 +67,7 @@ impl World {
         };
         let before = memory.look();
         self.state().status_enters(indication);
-        self.call("FilterStatus", irql, || {
+        self.call("status handler", irql, || {
             // SAFETY: the handler is the driver's; the indication lives during the call.
             unsafe { handler(self.context(), memory.block.start().cast()) }
         });

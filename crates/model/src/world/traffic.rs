@@ -38,11 +38,11 @@ impl World {
         let handler = self
             .module_handlers()
             .and_then(|all| all.SendNetBufferListsHandler);
-        let before = self.paused_since();
+        let refuses = self.paused_since().filter(|_| handler.is_some());
         let (numbers, chain, failed_before) = self.build_chain(packets);
         let inside = thread::enter_anew(self, call.processor, irql);
         match handler {
-            Some(handler) => self.call("FilterSendNetBufferLists", irql, || {
+            Some(handler) => self.call("send handler", irql, || {
                 // SAFETY: the handler is the driver's; the chain's NBLs are live and now the
                 // filter's.
                 unsafe { handler(self.context(), chain, 0, flags) }
@@ -51,14 +51,13 @@ impl World {
         }
         drop(inside);
         self.check_failed_allocation(&numbers, failed_before);
-        if handler.is_some() && before.is_some() && before == self.paused_since() {
+        if refuses.is_some() && refuses == self.paused_since() {
             self.check_refused(&numbers);
         }
         numbers
     }
 
-    /// While the module is paused, how often it was restarted before: the same number twice means
-    /// that it was paused throughout.
+    /// After how many restarts the module is paused now, if it is.
     fn paused_since(&self) -> Option<u64> {
         let state = self.state();
         (state.module == ModuleState::Paused).then_some(state.restarts)
@@ -224,7 +223,7 @@ impl World {
             .module_handlers()
             .and_then(|all| all.SendNetBufferListsCompleteHandler)
         {
-            Some(handler) => self.call("FilterSendNetBufferListsComplete", irql, || {
+            Some(handler) => self.call("send-complete handler", irql, || {
                 // SAFETY: the handler is the driver's; the chain's NBLs are live and the filter's.
                 unsafe { handler(self.context(), chain, flags) }
             }),

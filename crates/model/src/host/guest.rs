@@ -1,0 +1,89 @@
+//! A guest: what it was told, what it sends, what it got.
+
+use std::sync::{Arc, Mutex};
+
+use ndis::LargeSendLimits;
+
+use super::{Delivery, Host, lock};
+use crate::above::Packet;
+
+/// An Ethernet address.
+pub type Mac = [u8; 6];
+
+/// A guest; clones of it are the same guest.
+#[derive(Clone)]
+pub struct Guest {
+    name: Arc<str>,
+    mac: Mac,
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// What a guest takes along when it migrates.
+#[derive(Default)]
+struct Memory {
+    /// Every indicator that it was told, the newest last.
+    told: Vec<LargeSendLimits>,
+    received: Vec<Packet>,
+}
+
+impl Guest {
+    pub(super) fn new(name: &str, mac: Mac) -> Self {
+        Self {
+            name: name.into(),
+            mac,
+            memory: Arc::default(),
+        }
+    }
+
+    /// The guest's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address on the switch.
+    #[must_use]
+    pub fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// The large sends that it may make now.
+    #[must_use]
+    pub fn indicator(&self) -> LargeSendLimits {
+        self.told().last().copied().unwrap_or_default()
+    }
+
+    /// Every indicator that it was ever told, one after the other.
+    #[must_use]
+    pub fn told(&self) -> Vec<LargeSendLimits> {
+        lock(&self.memory).told.clone()
+    }
+
+    /// Sends the packet that `make` makes for its indicator; `make` may make a smaller one, or one
+    /// of a size that it was told earlier.
+    pub fn send(&self, host: &Host, make: impl FnOnce(LargeSendLimits) -> Packet) -> Delivery {
+        host.pass(make(self.indicator()))
+    }
+
+    /// What other guests of its host sent to it since the last call, each as it was sent.
+    #[must_use]
+    pub fn take_received(&self) -> Vec<Packet> {
+        std::mem::take(&mut lock(&self.memory).received)
+    }
+
+    pub(super) fn tell(&self, limits: LargeSendLimits) {
+        let mut memory = lock(&self.memory);
+        if memory.told.last() != Some(&limits) {
+            memory.told.push(limits);
+        }
+    }
+
+    pub(super) fn receive(&self, packet: Packet) {
+        lock(&self.memory).received.push(packet);
+    }
+
+    /// Whether both are the same guest.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.memory, &other.memory)
+    }
+}

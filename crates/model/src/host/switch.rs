@@ -1,0 +1,45 @@
+//! The virtual switch: who is on it, and how large a large send may be.
+
+use ndis::LargeSendLimits;
+
+use super::guest::{Guest, Mac};
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Switch {
+    advertised: LargeSendLimits,
+    guests: Vec<Guest>,
+}
+
+impl Switch {
+    /// Large sends may have these sizes from now on; every guest is told.
+    pub(super) fn learn(&mut self, limits: LargeSendLimits) {
+        self.advertised = limits;
+        for guest in &self.guests {
+            guest.tell(limits);
+        }
+    }
+
+    pub(super) fn connect(&mut self, guest: Guest) {
+        guest.tell(self.advertised);
+        self.guests.push(guest);
+    }
+
+    /// Takes a guest off; false where it is not on this switch.
+    pub(super) fn disconnect(&mut self, guest: &Guest) -> bool {
+        let before = self.guests.len();
+        self.guests.retain(|one| !one.is(guest));
+        self.guests.len() < before
+    }
+
+    pub(super) fn guests(&self) -> &[Guest] {
+        &self.guests
+    }
+
+    /// The guest to whom a frame goes by its destination address.
+    pub(super) fn receiver(&self, frame: &[u8]) -> Option<Guest> {
+        let destination: &Mac = frame.first_chunk()?;
+        let mut guests = self.guests.iter();
+        guests.find(|guest| guest.mac() == *destination).cloned()
+    }
+}
