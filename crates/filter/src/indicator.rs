@@ -9,8 +9,9 @@ use ndis::{LargeSendLimits, ModuleHandle, SpinLock, indicate, sys};
 
 use crate::offload::{self, Malformed};
 
-/// Longest NDIS_OFFLOAD that is kept, in bytes. Revision 7, the newest, has 216.
-pub(crate) const CAPACITY: usize = 512;
+/// Longest NDIS_OFFLOAD that is kept, in bytes. Revision 7, the newest, has 216; copies of this lie
+/// on the stack.
+pub(crate) const CAPACITY: usize = 320;
 
 /// The bytes of one NDIS_OFFLOAD.
 #[derive(Clone, Copy)]
@@ -42,8 +43,8 @@ impl Stored {
 
     /// Puts the bytes back where they were copied from.
     pub(crate) fn restore(&self, offload: &mut [u8]) {
-        if let Some(place) = offload.get_mut(..self.length) {
-            place.copy_from_slice(self.bytes());
+        for (place, byte) in offload.iter_mut().zip(self.bytes()) {
+            *place = *byte;
         }
     }
 }

@@ -35,16 +35,15 @@ pub const fn no_characteristics() -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
     unsafe { core::mem::zeroed() }
 }
 
-/// A UNICODE_STRING over UTF-16 text that lives as long as the driver.
+/// A UNICODE_STRING over UTF-16 text that lives as long as the driver; of text that is longer than
+/// a UNICODE_STRING can be, its front.
 #[must_use]
 pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
-    assert!(text.len() < 0x7FFF);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::arithmetic_side_effects,
-        reason = "bounded by the assertion"
-    )]
-    let bytes = (text.len() * 2) as u16;
+    /// Most UTF-16 units: their bytes are counted in 16 bits.
+    const MOST: usize = u16::MAX as usize / 2;
+    let units = if text.len() < MOST { text.len() } else { MOST };
+    #[expect(clippy::cast_possible_truncation, reason = "at most MOST, twice")]
+    let bytes = units.saturating_mul(2) as u16;
     sys::UNICODE_STRING {
         Length: bytes,
         MaximumLength: bytes,
