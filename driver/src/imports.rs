@@ -8,20 +8,31 @@
 
 #[link(name = "ndis.sys", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
+    fn NdisAllocateCloneOidRequest();
     fn NdisAllocateNetBufferAndNetBufferList();
     fn NdisAllocateNetBufferListPool();
     fn NdisCloseConfiguration();
     fn NdisCopySendNetBufferListInfo();
+    fn NdisDeregisterDeviceEx();
+    fn NdisFCancelOidRequest();
     fn NdisFDeregisterFilterDriver();
+    fn NdisFIndicateStatus();
+    fn NdisFNetPnPEvent();
+    fn NdisFOidRequest();
+    fn NdisFOidRequestComplete();
     fn NdisFRegisterFilterDriver();
     fn NdisFSendNetBufferLists();
     fn NdisFSendNetBufferListsComplete();
     fn NdisFSetAttributes();
+    fn NdisFreeCloneOidRequest();
     fn NdisFreeNetBufferList();
     fn NdisFreeNetBufferListPool();
+    fn NdisGetDeviceReservedExtension();
     fn NdisGetVersion();
     fn NdisOpenConfigurationEx();
     fn NdisReadConfiguration();
+    fn NdisRegisterDeviceEx();
+    fn NdisWriteConfiguration();
 }
 
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
@@ -37,9 +48,13 @@ unsafe extern "system" {
     fn IoAllocateDriverObjectExtension();
     fn IoBuildPartialMdl();
     fn IoGetDriverObjectExtension();
+    fn IofCompleteRequest();
+    fn KeAcquireSpinLockRaiseToDpc();
     fn KeGetCurrentProcessorNumberEx();
+    fn KeInitializeSpinLock();
     fn KeQueryActiveProcessorCountEx();
     fn KeQueryMaximumProcessorCountEx();
+    fn KeReleaseSpinLock();
     fn KfRaiseIrql();
     fn MmBuildMdlForNonPagedPool();
     fn MmMapLockedPagesSpecifyCache();

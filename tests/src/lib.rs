@@ -9,6 +9,7 @@
     reason = "names the driver's entry point, and looks at NBLs on their way"
 )]
 
+pub mod control;
 pub mod driver;
 pub mod packets;
 pub mod refused;
@@ -16,8 +17,8 @@ pub mod tampering;
 
 use std::sync::Arc;
 
+use control::Statistics;
 use driver::Driver;
-use filter::Statistics;
 use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
 use packets::one_stage;
 
@@ -133,15 +134,13 @@ impl Machine {
         self.world.completed(number).expect("completed").status
     }
 
-    /// What the attached filter module counted.
+    /// What the attached filter module counted, as the control device tells it.
     ///
     /// # Panics
     /// Where no module is attached.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let context = self.world.module_context().expect("a module is attached");
-        // SAFETY: the context is that of an attached module of the filter.
-        unsafe { filter::statistics_of(context) }
+        Statistics::of(&self.world)
     }
 
     /// Stops the driver and returns every rule that was broken.

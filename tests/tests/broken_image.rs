@@ -84,7 +84,7 @@ fn another_processors_image_is_refused() {
 fn an_entry_point_outside_of_code_is_refused() {
     let mut bytes = image!();
     let entry = directory(&bytes, 0) - 112 + 16;
-    bytes[entry..entry + 4].copy_from_slice(&0x5000_u32.to_le_bytes());
+    bytes[entry..entry + 4].copy_from_slice(&0x40_u32.to_le_bytes());
     assert!(matches!(fault(&bytes), Fault::NotADriver(_)));
 }
 

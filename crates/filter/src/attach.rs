@@ -1,19 +1,24 @@
 //! FilterAttach and FilterDetach: a filter module's beginning and end.
-#![expect(
-    unsafe_code,
-    reason = "attach parameters and the module's context are raw pointers"
-)]
+#![expect(unsafe_code, reason = "NDIS keeps the module as a raw pointer")]
 
-use core::ptr::NonNull;
+use core::{
+    ptr::NonNull,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
+};
 
 use ndis::{
-    ChildPool, Exit, Gate, LargeSendLimits, ModuleHandle, PoolBox, Status, Tag, read_limits, sys,
+    AttachOffload, ChildPool, Gate, LargeSendLimits, Lent, Listed, ModuleHandle, PoolBox, SpinLock,
+    Status, Tag, sys,
 };
 
 use crate::{
+    driver::Driver,
+    indicator::{Indicator, Stored},
     limits::Limits,
+    module::{FilterModule, Identity},
+    offload,
     settings::Settings,
-    statistics::{Counters, Statistics},
+    statistics::Counters,
 };
 
 const TAG_MODULE: Tag = Tag::new(*b"MslM");
@@ -27,108 +32,126 @@ const READY_CHILDREN: u32 = 256;
 /// module is attached need not wait for the next attach.
 const LEAST_CAPACITY: u32 = 256 << 10;
 
-/// One NIC's instance of the filter.
-pub(crate) struct FilterModule {
-    pub(crate) handle: ModuleHandle,
-    /// Open while running. Every send call is inside while it lasts, every parent until it is
-    /// completed.
-    pub(crate) gate: Gate,
-    pub(crate) limits: Limits,
-    pub(crate) settings: Settings,
-    pub(crate) children: ChildPool,
-    pub(crate) counters: Counters,
-}
-
-impl FilterModule {
-    /// The way out of the module's gate.
-    pub(crate) fn exit(&self) -> Exit {
-        self.gate.exit()
-    }
-
-    /// What the module has done since it was attached.
-    pub(crate) fn statistics(&self) -> Statistics {
-        self.counters.sum(self.children.allocations())
-    }
-}
-
 /// What FilterAttach needs of its parameters.
-pub(crate) struct Parameters {
-    medium: i32,
-    nic: LargeSendLimits,
+pub(crate) struct Parameters<'call> {
+    pub(crate) medium: i32,
+    pub(crate) identity: Identity,
+    /// What the layer above will be told; `None` for a miniport without task offload.
+    pub(crate) offload: Option<AttachOffload<'call>>,
 }
 
-impl Parameters {
-    /// Reads the parameters.
-    ///
-    /// # Errors
-    /// [`Status::BAD_VERSION`] where they are not what NDIS 6.0 and later pass.
-    ///
-    /// # Safety
-    /// `parameters` is what NDIS passed to FilterAttach, which has not returned.
-    pub(crate) unsafe fn read(
-        parameters: *const sys::NDIS_FILTER_ATTACH_PARAMETERS,
-    ) -> Result<Self, Status> {
-        // SAFETY: the caller vouches for the parameters; the fields read are in every revision.
-        unsafe {
-            if parameters.is_null()
-                || (*parameters).Header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS
-            {
-                return Err(Status::BAD_VERSION);
-            }
-            let offload = (*parameters).DefaultOffloadConfiguration;
-            Ok(Self {
-                medium: (*parameters).MiniportMediaType,
-                // A miniport without task offload has none: then all limits are zero.
-                nic: if offload.is_null() {
-                    LargeSendLimits::default()
-                } else {
-                    read_limits(offload)
-                },
-            })
-        }
-    }
+/// A module as NDIS keeps it.
+pub(crate) type Context = Listed<FilterModule>;
 
-    /// Payload in bytes that one child must be able to carry.
-    fn capacity(&self) -> u32 {
-        let nic = &self.nic;
-        [nic.v1, nic.v2_ipv4, nic.v2_ipv6]
-            .iter()
-            .map(|limit| limit.max_payload)
-            .fold(LEAST_CAPACITY, u32::max)
-    }
-}
-
-/// Makes the module, paused, and gives it to NDIS as its last step, after which nothing can fail.
+/// Makes the module, paused, tells the layer above the first-stage size through the configuration
+/// that it will read, and gives the module to NDIS as the last step, after which nothing can fail.
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
-pub(crate) fn attach(handle: ModuleHandle, parameters: &Parameters) -> Result<(), Status> {
-    if parameters.medium != sys::NdisMedium802_3 {
-        return Err(Status::UNSUPPORTED_MEDIA);
+pub(crate) fn attach(
+    driver: Lent<Driver>,
+    handle: ModuleHandle,
+    parameters: &mut Parameters<'_>,
+) -> Result<(), Status> {
+    let context = build(driver, handle, parameters)?.into_raw();
+    // SAFETY: the context is alive until `detach`, which takes it off the list first.
+    if let Err(status) = unsafe { driver.modules.insert(context) } {
+        // SAFETY: nobody else has seen it.
+        drop(unsafe { PoolBox::from_raw(TAG_MODULE, context) });
+        return Err(status);
     }
-    let module = PoolBox::try_new(
-        TAG_MODULE,
-        FilterModule {
-            handle,
-            gate: Gate::try_new_closed(TAG_GATE)?,
-            limits: Limits::new(&parameters.nic),
-            settings: Settings::read(handle),
-            children: ChildPool::try_new(handle, parameters.capacity(), READY_CHILDREN)?,
-            counters: Counters::try_new()?,
-        },
-    )?;
-    let context = module.into_raw();
-    handle.set_context(context).inspect_err(|_| {
-        // SAFETY: NDIS did not take the context, so the module is still ours.
-        unsafe { detach(context) };
-    })
+    // SAFETY: as above.
+    let module = unsafe { context.as_ref() }.get();
+    let before = parameters
+        .offload
+        .as_mut()
+        .and_then(|offload| announce(module, offload));
+    match handle.set_context(context) {
+        Ok(()) => {
+            module.indicator.may_speak();
+            Ok(())
+        }
+        Err(status) => {
+            if let (Some(offload), Some(before)) = (parameters.offload.as_mut(), before) {
+                before.restore(offload.bytes());
+            }
+            // SAFETY: NDIS did not take the context, so the module is still ours.
+            unsafe { detach(context) };
+            Err(status)
+        }
+    }
+}
+
+/// Rewrites the configuration that the layer above will read. Returns what was there before.
+fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<Stored> {
+    let bytes = offload.bytes();
+    let before = Stored::of(bytes);
+    let learnt = module.indicator.learn(bytes);
+    let rewritten = learnt.and_then(|nic| module.indicator.rewrite(bytes, &nic));
+    if rewritten.is_err() {
+        module.malformed_offload();
+        return None;
+    }
+    module.indicator.was_told(bytes);
+    before
 }
 
 /// Frees the module.
 ///
 /// # Safety
-/// `context` is what [`attach`] gave to NDIS; the module is paused and nobody uses it any more.
-pub(crate) unsafe fn detach(context: NonNull<FilterModule>) {
-    // SAFETY: `attach` made it with this tag; the caller vouches for the rest.
-    drop(unsafe { PoolBox::from_raw(TAG_MODULE, context) });
+/// `context` is what [`attach`] gave to NDIS; the module is paused and NDIS uses it no more.
+pub(crate) unsafe fn detach(context: NonNull<Context>) {
+    // SAFETY: as the caller vouches, it is alive, listed, and nobody's but ours once it is off
+    // the list; `attach` made it with this tag.
+    unsafe {
+        context.as_ref().get().driver.modules.remove(context);
+        drop(PoolBox::from_raw(TAG_MODULE, context));
+    }
+}
+
+/// The module of the filter module `handle`: paused, and mute.
+///
+/// # Errors
+/// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
+fn build(
+    driver: Lent<Driver>,
+    handle: ModuleHandle,
+    parameters: &mut Parameters<'_>,
+) -> Result<PoolBox<Context>, Status> {
+    if parameters.medium != sys::NdisMedium802_3 {
+        return Err(Status::UNSUPPORTED_MEDIA);
+    }
+    let settings = Settings::read(handle)?;
+    let nic = parameters
+        .offload
+        .as_mut()
+        .and_then(|offload| offload::limits(offload.bytes()).ok())
+        .unwrap_or_default();
+    let module = FilterModule {
+        driver,
+        handle,
+        identity: parameters.identity,
+        gate: Gate::try_new_closed(TAG_GATE)?,
+        running: AtomicBool::new(false),
+        limits: Limits::new(&nic),
+        indicator: Indicator::new(settings.tuning),
+        settings_out_of_range: AtomicU32::new(settings.out_of_range()),
+        settings,
+        children: ChildPool::try_new(handle, capacity(&nic), READY_CHILDREN)?,
+        counters: Counters::try_new()?,
+        pending_oid: SpinLock::new(None),
+        malformed_offloads: AtomicU64::new(0),
+    };
+    let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;
+    module.get().indicator.initialize();
+    module.get().pending_oid.initialize();
+    Ok(module)
+}
+
+/// Payload in bytes that one child must be able to carry.
+fn capacity(nic: &LargeSendLimits) -> u32 {
+    [nic.v1, nic.v2_ipv4, nic.v2_ipv6]
+        .iter()
+        .map(|limit| limit.max_payload)
+        .fold(LEAST_CAPACITY, u32::max)
 }

@@ -7,16 +7,23 @@
 
 use core::{ffi::c_void, ptr::NonNull};
 
+use ::control::Name;
 use ndis::{
-    CompleteFlags, ModuleHandle, NblChain, Port, SendFlags, Status,
+    AttachOffload, CompleteFlags, DeviceRequest, Indication, Lent, ModuleHandle, NblChain,
+    NetPnpEvent, PoolBox, Port, SendFlags, Status,
     driver::{deregister, register},
+    oid::{OidClone, OidRequest, RequestId},
     sys,
 };
 
 use crate::{
-    attach::{self, FilterModule},
-    complete, driver, pause, send,
+    attach::{self, Context, Parameters},
+    complete, control,
+    driver::{self, Driver, TAG_DRIVER},
+    module::{FilterModule, Identity},
+    oid, pause, pnp, send,
     statistics::Statistics,
+    status,
 };
 
 /// The system calls this when it has loaded the driver. IRQL PASSIVE_LEVEL.
@@ -47,34 +54,124 @@ unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
     characteristics.PauseHandler = Some(filter_pause);
     characteristics.SendNetBufferListsHandler = Some(filter_send);
     characteristics.SendNetBufferListsCompleteHandler = Some(filter_send_complete);
-    // SAFETY: the object is the driver's own; it is written before NDIS can call a handler.
+    characteristics.OidRequestHandler = Some(filter_oid_request);
+    characteristics.OidRequestCompleteHandler = Some(filter_oid_request_complete);
+    characteristics.CancelOidRequestHandler = Some(filter_cancel_oid_request);
+    characteristics.StatusHandler = Some(filter_status);
+    characteristics.NetPnPEventHandler = Some(filter_net_pnp_event);
+    let context = Driver::try_new()?.into_raw();
+    // SAFETY: the object is the driver's own; it is written before NDIS can call a handler. The
+    // context lives until unload has deregistered, or until registering has failed.
     unsafe {
         (*object.as_ptr()).DriverUnload = Some(driver_unload);
-        register(object, &mut characteristics)
+        register(
+            object,
+            &mut characteristics,
+            &driver::DEVICE_NAMES,
+            device_dispatch,
+            context.cast(),
+        )
+        .inspect_err(|_| drop(PoolBox::from_raw(TAG_DRIVER, context)))
     }
 }
 
 /// The system calls this when no filter module is attached any more. IRQL PASSIVE_LEVEL.
 unsafe extern "efiapi" fn driver_unload(driver_object: *mut sys::DRIVER_OBJECT) {
-    if let Some(object) = NonNull::new(driver_object) {
-        // SAFETY: DriverEntry registered this object successfully, or unload would not be called.
-        unsafe { deregister(object) };
+    let Some(object) = NonNull::new(driver_object) else {
+        return;
+    };
+    // SAFETY: DriverEntry registered this object successfully, or unload would not be called; once
+    // it is deregistered nobody has the context any more.
+    unsafe {
+        if let Some(context) = deregister(object) {
+            drop(PoolBox::<Driver>::from_raw(TAG_DRIVER, context.cast()));
+        }
     }
+}
+
+/// Every request to the control device. IRQL PASSIVE_LEVEL.
+unsafe extern "efiapi" fn device_dispatch(
+    device: *mut sys::DEVICE_OBJECT,
+    irp: *mut sys::IRP,
+) -> sys::NTSTATUS {
+    let Some(irp) = NonNull::new(irp) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    // SAFETY: the system passes a request to a device of this driver.
+    let mut request = unsafe { DeviceRequest::from_raw(device, irp) };
+    let (status, written) = match request.context() {
+        // SAFETY: the device's context is the driver's, which outlives the device.
+        Some(context) => control::answer(unsafe { context.cast().as_ref() }, request.call()),
+        None => (Status::INVALID_DEVICE_REQUEST, 0),
+    };
+    request.complete(status, written)
 }
 
 /// FilterAttach. IRQL PASSIVE_LEVEL.
 unsafe extern "efiapi" fn filter_attach(
     handle: sys::NDIS_HANDLE,
-    _driver_context: sys::NDIS_HANDLE,
+    driver_context: sys::NDIS_HANDLE,
     parameters: *mut sys::NDIS_FILTER_ATTACH_PARAMETERS,
 ) -> sys::NDIS_STATUS {
-    // SAFETY: NDIS passes the new module's handle, valid until FilterDetach has returned, and
-    // parameters that live during this call.
+    // SAFETY: NDIS passes the new module's handle, valid until FilterDetach has returned,
+    // parameters that live during this call, and the context with which the driver registered.
     let result = unsafe {
-        let module = ModuleHandle::from_raw(handle);
-        attach::Parameters::read(parameters).and_then(|found| attach::attach(module, &found))
+        match (
+            NonNull::new(driver_context.cast()),
+            NonNull::new(parameters),
+        ) {
+            (Some(driver), Some(parameters)) => parameters_of(parameters).and_then(|mut found| {
+                attach::attach(
+                    Lent::new(driver),
+                    ModuleHandle::from_raw(handle),
+                    &mut found,
+                )
+            }),
+            _ => Err(Status::INVALID_PARAMETER),
+        }
     };
     result.map_or_else(|status| status.0, |()| sys::NDIS_STATUS_SUCCESS)
+}
+
+/// What attach needs of its parameters. The fields read are in every revision since NDIS 6.0.
+///
+/// # Safety
+/// `parameters` is what NDIS passed to FilterAttach, which does not return while they are in use.
+unsafe fn parameters_of<'a>(
+    parameters: NonNull<sys::NDIS_FILTER_ATTACH_PARAMETERS>,
+) -> Result<Parameters<'a>, Status> {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let parameters = parameters.as_ref();
+        if parameters.Header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS {
+            return Err(Status::BAD_VERSION);
+        }
+        let offload = NonNull::new(parameters.DefaultOffloadConfiguration);
+        Ok(Parameters {
+            medium: parameters.MiniportMediaType,
+            identity: Identity {
+                if_index: parameters.IfIndex,
+                base_if_index: parameters.BaseMiniportIfIndex,
+                name: name_of(parameters.BaseMiniportInstanceName),
+            },
+            offload: offload.map(|raw| AttachOffload::from_raw(raw)),
+        })
+    }
+}
+
+/// # Safety
+/// `name` is null or points to a counted string.
+unsafe fn name_of(name: *const sys::NDIS_STRING) -> Name {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match name.as_ref() {
+            Some(name) if !name.Buffer.is_null() => Name::new(core::slice::from_raw_parts(
+                name.Buffer,
+                usize::from(name.Length / 2),
+            )),
+            _ => Name::new(&[]),
+        }
+    }
 }
 
 /// FilterDetach. IRQL PASSIVE_LEVEL.
@@ -134,14 +231,80 @@ unsafe extern "efiapi" fn filter_send_complete(
     exit.leave(completed);
 }
 
+/// FilterOidRequest. IRQL ≤ DISPATCH_LEVEL.
+unsafe extern "efiapi" fn filter_oid_request(
+    context: sys::NDIS_HANDLE,
+    request: *mut sys::NDIS_OID_REQUEST,
+) -> sys::NDIS_STATUS {
+    let Some(request) = NonNull::new(request) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    // SAFETY: see `module_of`; NDIS lends the request until it is completed.
+    unsafe { oid::request(module_of(context), &OidRequest::from_raw(request)).0 }
+}
+
+/// FilterOidRequestComplete. IRQL ≤ DISPATCH_LEVEL.
+unsafe extern "efiapi" fn filter_oid_request_complete(
+    context: sys::NDIS_HANDLE,
+    request: *mut sys::NDIS_OID_REQUEST,
+    status: sys::NDIS_STATUS,
+) {
+    if let Some(request) = NonNull::new(request) {
+        // SAFETY: see `module_of`; NDIS gives back a request that this filter originated, and all
+        // that it originates are clones.
+        unsafe {
+            oid::complete(
+                module_of(context),
+                OidClone::from_raw(request),
+                Status(status),
+            )
+        };
+    }
+}
+
+/// FilterCancelOidRequest. IRQL ≤ DISPATCH_LEVEL.
+unsafe extern "efiapi" fn filter_cancel_oid_request(
+    context: sys::NDIS_HANDLE,
+    request_id: *mut c_void,
+) {
+    // SAFETY: see `module_of`.
+    oid::cancel(
+        unsafe { module_of(context) },
+        RequestId::from_raw(request_id),
+    );
+}
+
+/// FilterStatus. IRQL ≤ DISPATCH_LEVEL.
+unsafe extern "efiapi" fn filter_status(
+    context: sys::NDIS_HANDLE,
+    indication: *mut sys::NDIS_STATUS_INDICATION,
+) {
+    if let Some(indication) = NonNull::new(indication) {
+        // SAFETY: see `module_of`; NDIS lends the indication for this call.
+        unsafe { status::status(module_of(context), &Indication::from_raw(indication)) };
+    }
+}
+
+/// FilterNetPnPEvent. IRQL PASSIVE_LEVEL.
+unsafe extern "efiapi" fn filter_net_pnp_event(
+    context: sys::NDIS_HANDLE,
+    event: *mut sys::NET_PNP_EVENT_NOTIFICATION,
+) -> sys::NDIS_STATUS {
+    let Some(event) = NonNull::new(event) else {
+        return Status::INVALID_PARAMETER.0;
+    };
+    // SAFETY: see `module_of`; NDIS lends the event for this call.
+    unsafe { pnp::net_pnp_event(module_of(context), &NetPnpEvent::from_raw(event)).0 }
+}
+
 /// The filter module behind the context that NDIS passes.
 ///
 /// # Safety
 /// `context` is what attach gave to NDIS, and detach has not begun.
 unsafe fn module_of<'a>(context: sys::NDIS_HANDLE) -> &'a FilterModule {
-    // SAFETY: attach set it to a FilterModule in the pool, which only detach frees. The module is
-    // shared between processors and changed through atomics alone.
-    unsafe { &*context.cast::<FilterModule>() }
+    // SAFETY: attach set it to a listed FilterModule in the pool, which only detach frees. The
+    // module is shared between processors and changed through atomics and locks alone.
+    unsafe { (*context.cast::<Context>()).get() }
 }
 
 /// The statistics of the filter module whose context NDIS holds as `context`.

@@ -6,7 +6,7 @@
 
 use ndis::{Child, CompleteFlags, Nbl, NblChain, NblQueue};
 
-use crate::{attach::FilterModule, statistics::Tally};
+use crate::{module::FilterModule, statistics::Tally};
 
 /// Completes `chain`. Returns how many parents left with it, each of which held the module's gate.
 pub(crate) fn send_complete(module: &FilterModule, chain: NblChain, flags: CompleteFlags) -> u32 {

@@ -1,6 +1,34 @@
 //! What the driver tells NDIS about itself.
 
-use ndis::{Status, driver, sys};
+use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
+use ndis::{DeviceNames, PoolBox, Registry, Status, Tag, driver, sys};
+
+use crate::module::FilterModule;
+
+/// The driver's own memory.
+pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
+
+/// What the driver keeps from load to unload.
+pub(crate) struct Driver {
+    pub(crate) modules: Registry<FilterModule>,
+}
+
+impl Driver {
+    /// A driver that is attached to nothing, in the pool, where its locks stay.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`].
+    pub(crate) fn try_new() -> Result<PoolBox<Self>, Status> {
+        let driver = PoolBox::try_new(
+            TAG_DRIVER,
+            Self {
+                modules: Registry::new(),
+            },
+        )?;
+        driver.modules.initialize();
+        Ok(driver)
+    }
+}
 
 /// The oldest NDIS that the driver runs on: 6.83 is that of Windows 10 2004, the first with
 /// ExAllocatePool2. Server 2022 has 6.85.
@@ -9,26 +37,21 @@ pub const OLDEST_NDIS: u32 = 6 << 16 | 83;
 /// The newest NDIS whose contract the driver was written for.
 const NEWEST_NDIS: u32 = 6 << 16 | 85;
 
-/// UTF-16 of an ASCII text, at compile time.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "evaluated by the compiler, where a panic is a failed build"
-)]
-pub(crate) const fn utf16<const N: usize>(text: &[u8; N]) -> [u16; N] {
-    let mut wide = [0; N];
-    let mut index = 0;
-    while index < N {
-        wide[index] = text[index] as u16;
-        index += 1;
-    }
-    wide
-}
-
-static FRIENDLY_NAME: [u16; 37] = utf16(b"Multi-Stage Large Send Offload Filter");
+static FRIENDLY_NAME: [u16; 37] = utf16("Multi-Stage Large Send Offload Filter");
 /// The INF's NetCfgInstanceId.
-static UNIQUE_NAME: [u16; 38] = utf16(b"{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}");
-static SERVICE_NAME: [u16; 5] = utf16(b"mslso");
+static UNIQUE_NAME: [u16; 38] = utf16("{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}");
+static SERVICE_NAME: [u16; 5] = utf16("mslso");
+
+static DEVICE: [u16; DEVICE_NAME.len()] = utf16(DEVICE_NAME);
+static SYMBOLIC: [u16; SYMBOLIC_NAME.len()] = utf16(SYMBOLIC_NAME);
+static PROTECTION: [u16; SDDL.len()] = utf16(SDDL);
+
+/// Names and protection of the control device.
+pub(crate) static DEVICE_NAMES: DeviceNames = DeviceNames {
+    device: &DEVICE,
+    symbolic: &SYMBOLIC,
+    sddl: &PROTECTION,
+};
 
 /// The NDIS minor version to declare: the machine's, or the newest that the driver knows.
 ///
@@ -44,7 +67,7 @@ pub(crate) fn minor_version() -> Result<u8, Status> {
 }
 
 /// The driver's characteristics without its handlers. The data path from the NIC upward, cancelled
-/// sends and direct OIDs have none: NDIS then bypasses the filter for them.
+/// sends, and direct and synchronous OIDs have none: NDIS then bypasses the filter for them.
 pub(crate) fn characteristics(minor: u8) -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
     let mut characteristics = driver::no_characteristics();
     characteristics.Header = driver::header(

@@ -2,17 +2,20 @@
 //!
 //! Life of a filter module, one for each NIC that the driver is bound to:
 //!
-//! 1. [`attach`]: reads what the NIC takes, allocates everything, starts paused;
+//! 1. [`attach`]: reads what the NIC takes, allocates everything, starts paused, and raises the
+//!    large-send size that the layer above will read: the [`indicator`];
 //! 2. [`pause::restart`]: opens the gate;
 //! 3. [`send`]: replaces each large send above the NIC's maximum by children, [`split`] being the
 //!    step from one parent to its children;
 //! 4. [`complete`]: settles children, and completes each parent after its last child;
-//! 5. [`pause::pause`]: closes the gate and waits until every parent is completed;
-//! 6. detach: frees everything.
+//! 5. [`status`], [`oid`], [`pnp`]: what the NIC says of itself on its way up, with the large-send
+//!    size as the layer above is to see it; [`control`]: what an administrator says;
+//! 6. [`pause::pause`]: closes the gate and waits until every parent is completed;
+//! 7. detach: frees everything.
 //!
 //! The files are named after NDIS's verbs. [`callbacks`] holds the handlers that NDIS calls: raw
 //! pointers in, owned types out, one call into the logic. Packet arithmetic is in the crate `lso`,
-//! kernel objects are in the crate `ndis`.
+//! kernel objects are in the crate `ndis`, the control protocol in the crate `control`.
 //!
 //! The same source runs in the kernel and, linked with the model NDIS, on Linux. There is no
 //! `cfg` and no generic parameter by which the two would differ.
@@ -30,13 +33,20 @@
 mod attach;
 mod callbacks;
 mod complete;
+mod control;
 mod driver;
+mod indicator;
 mod limits;
+mod module;
+pub mod offload;
+mod oid;
 mod pause;
+mod pnp;
 mod send;
 mod settings;
 mod split;
 mod statistics;
+mod status;
 
 pub use callbacks::{driver_entry, statistics_of};
 pub use driver::OLDEST_NDIS;

@@ -14,17 +14,40 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Limits as the NIC reported them. An LSOv1 send says its length in 16 bits, so it is never
-    /// longer, whatever the NIC says.
+    /// Limits as the NIC reported them.
     pub(crate) fn new(nic: &LargeSendLimits) -> Self {
+        let limits = Self {
+            v1: AtomicU64::new(0),
+            v2_ipv4: AtomicU64::new(0),
+            v2_ipv6: AtomicU64::new(0),
+        };
+        limits.set(nic);
+        limits
+    }
+
+    /// The NIC reports other limits. An LSOv1 send says its length in 16 bits, so it is never
+    /// longer, whatever the NIC says.
+    pub(crate) fn set(&self, nic: &LargeSendLimits) {
         let v1 = LargeSendLimit {
             max_payload: nic.v1.max_payload.min(u16::MAX.into()),
             ..nic.v1
         };
-        Self {
-            v1: AtomicU64::new(pack(v1)),
-            v2_ipv4: AtomicU64::new(pack(nic.v2_ipv4)),
-            v2_ipv6: AtomicU64::new(pack(nic.v2_ipv6)),
+        self.v1.store(pack(v1), Ordering::Relaxed);
+        self.v2_ipv4.store(pack(nic.v2_ipv4), Ordering::Relaxed);
+        self.v2_ipv6.store(pack(nic.v2_ipv6), Ordering::Relaxed);
+    }
+
+    /// The limits as they are now.
+    pub(crate) fn nic(&self) -> LargeSendLimits {
+        let now = self.snapshot();
+        let limit = |limit: Limit| LargeSendLimit {
+            max_payload: limit.max_payload,
+            min_segments: limit.min_segments,
+        };
+        LargeSendLimits {
+            v1: limit(now.v1),
+            v2_ipv4: limit(now.v2_ipv4),
+            v2_ipv6: limit(now.v2_ipv6),
         }
     }
 

@@ -1,15 +1,20 @@
 //! FilterRestart and FilterPause: opening and closing the gate.
 
-use crate::attach::FilterModule;
+use core::sync::atomic::Ordering;
 
-/// Starts to take sends. IRQL PASSIVE_LEVEL.
+use crate::module::FilterModule;
+
+/// Starts to take sends, and tells the layer above what changed meanwhile. IRQL PASSIVE_LEVEL.
 pub(crate) fn restart(module: &FilterModule) {
     module.gate.open();
+    module.running.store(true, Ordering::Relaxed);
+    module.indicator.publish(module.handle);
 }
 
 /// Takes no more sends and waits until every parent is completed. The wait is as long as the NIC
 /// holds our children; NDIS pauses the layer above first, so that no new ones come, and Driver
 /// Verifier allows ten seconds. IRQL PASSIVE_LEVEL.
 pub(crate) fn pause(module: &FilterModule) {
+    module.running.store(false, Ordering::Relaxed);
     module.gate.close();
 }

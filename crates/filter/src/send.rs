@@ -6,8 +6,8 @@
 use ndis::{AtDispatch, Nbl, NblChain, NblQueue, Port, SendFlags};
 
 use crate::{
-    attach::FilterModule,
     limits::Snapshot,
+    module::FilterModule,
     split::{Split, Unsent, split},
     statistics::Tally,
 };

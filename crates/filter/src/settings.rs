@@ -1,32 +1,72 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
+use control::{Tuning, keyword, utf16};
 use lso::IpIdWidth;
-use ndis::{Configuration, ModuleHandle};
+use ndis::{Configuration, ModuleHandle, Status};
 
-use crate::driver::utf16;
+static MULTIPLE: [u16; keyword::MULTIPLE.len()] = utf16(keyword::MULTIPLE);
+static PROFILE: [u16; keyword::PROFILE.len()] = utf16(keyword::PROFILE);
+static CAP_BYTES: [u16; keyword::CAP_BYTES.len()] = utf16(keyword::CAP_BYTES);
+static IP_ID_BITS: [u16; keyword::IP_ID_BITS.len()] = utf16(keyword::IP_ID_BITS);
 
-/// Bits in which the NIC counts the IPv4 identification of its segments: 16, or 15 for a NIC that
-/// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
-/// Segmentation of Large TCP Packets"). Children that count otherwise than the NIC would overlap.
-static IP_ID_BITS: [u16; 8] = utf16(b"IpIdBits");
-
-/// The settings of one filter module.
+/// The settings that a filter module started with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Settings {
+    pub(crate) tuning: Tuning,
+    /// How the NIC counts the IPv4 identification of its segments: in 16 bits, or in 15 where it
+    /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
+    /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
     pub(crate) ip_id: IpIdWidth,
+    /// How many parameters of the tuning were out of range, so that their default is in effect.
+    pub(crate) tuning_out_of_range: u32,
+    /// The same of the width.
+    pub(crate) ip_id_out_of_range: u32,
 }
 
 impl Settings {
     /// Reads the settings; what is missing or out of range has its default. IRQL PASSIVE_LEVEL.
-    pub(crate) fn read(module: ModuleHandle) -> Self {
-        let Ok(configuration) = Configuration::open(module) else {
-            return Self::default();
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`]: what the administrator set is not known, and no default stands in.
+    pub(crate) fn read(module: ModuleHandle) -> Result<Self, Status> {
+        let configuration = match Configuration::open(module) {
+            Ok(configuration) => configuration,
+            Err(Status::RESOURCES) => return Err(Status::RESOURCES),
+            Err(_) => return Ok(Self::default()),
         };
-        Self {
-            ip_id: match configuration.integer(&IP_ID_BITS) {
-                Some(15) => IpIdWidth::Bits15,
-                _ => IpIdWidth::default(),
-            },
-        }
+        let (tuning, wrong) = Tuning::from_parameters(
+            configuration.integer(&MULTIPLE)?,
+            configuration.integer(&PROFILE)?,
+            configuration.integer(&CAP_BYTES)?,
+        );
+        let (ip_id, wrong_width) = match configuration.integer(&IP_ID_BITS)? {
+            None | Some(16) => (IpIdWidth::Bits16, 0),
+            Some(15) => (IpIdWidth::Bits15, 0),
+            Some(_) => (IpIdWidth::Bits16, 1),
+        };
+        Ok(Self {
+            tuning,
+            ip_id,
+            tuning_out_of_range: wrong,
+            ip_id_out_of_range: wrong_width,
+        })
     }
+
+    /// How many settings were out of range.
+    pub(crate) fn out_of_range(&self) -> u32 {
+        self.tuning_out_of_range
+            .saturating_add(self.ip_id_out_of_range)
+    }
+}
+
+/// Writes `tuning` to the registry, so that it outlasts the driver. IRQL PASSIVE_LEVEL.
+///
+/// # Errors
+/// What NDIS answers.
+pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status> {
+    let configuration = Configuration::open(module)?;
+    let parameters = tuning.parameters();
+    configuration.set_integer(&MULTIPLE, parameters.multiple)?;
+    configuration.set_integer(&PROFILE, parameters.profile)?;
+    configuration.set_integer(&CAP_BYTES, parameters.cap_bytes)
 }

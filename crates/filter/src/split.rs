@@ -7,8 +7,8 @@ use ndis::{
 };
 
 use crate::{
-    attach::FilterModule,
     limits::{ip_version_of, version_of},
+    module::FilterModule,
 };
 
 /// Why a send does not go down.

@@ -125,6 +125,25 @@ struct Block {
     refused: [AtomicU64; REFUSALS],
 }
 
+impl Block {
+    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
+        [
+            &self.sends,
+            &self.large_sends,
+            &self.largest,
+            &self.split,
+            &self.children,
+            &self.bytes,
+            &self.completed,
+            &self.failed,
+            &self.low_memory,
+            &self.paused,
+        ]
+        .into_iter()
+        .chain(&self.refused)
+    }
+}
+
 impl Counters {
     /// Counters at zero. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn try_new() -> Result<Self, Status> {
@@ -169,6 +188,15 @@ impl Counters {
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts every counter back to zero. What is counted meanwhile may be lost.
+    pub(crate) fn reset(&self) {
+        for block in self.processors.iter() {
+            block
+                .all()
+                .for_each(|counter| counter.store(0, Ordering::Relaxed));
         }
     }
 

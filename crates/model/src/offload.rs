@@ -3,7 +3,7 @@
 
 use std::mem::offset_of;
 
-use ndis::{LargeSendLimits, read_limits, sys};
+use ndis::{LargeSendLimit, LargeSendLimits, sys};
 
 use crate::memory::Block;
 
@@ -96,8 +96,39 @@ pub(crate) fn limits(bytes: &[u8]) -> LargeSendLimits {
         return LargeSendLimits::default();
     }
     let block = Block::of(bytes);
-    // SAFETY: the block is aligned, and as long as its header says.
-    unsafe { read_limits(block.start().cast()) }
+    // SAFETY: the block is aligned, and at least as long as revision 1, in which both parts are.
+    let (v1, v2) = unsafe {
+        let offload = block.start().cast::<sys::NDIS_OFFLOAD>();
+        ((*offload).LsoV1, (*offload).LsoV2)
+    };
+    LargeSendLimits {
+        v1: limit(
+            v1.IPv4.Encapsulation,
+            v1.IPv4.MaxOffLoadSize,
+            v1.IPv4.MinSegmentCount,
+        ),
+        v2_ipv4: limit(
+            v2.IPv4.Encapsulation,
+            v2.IPv4.MaxOffLoadSize,
+            v2.IPv4.MinSegmentCount,
+        ),
+        v2_ipv6: limit(
+            v2.IPv6.Encapsulation,
+            v2.IPv6.MaxOffLoadSize,
+            v2.IPv6.MinSegmentCount,
+        ),
+    }
+}
+
+/// Without an encapsulation the NIC does not do the kind, whatever else it says.
+fn limit(encapsulation: u32, max_payload: u32, min_segments: u32) -> LargeSendLimit {
+    if encapsulation == 0 {
+        return LargeSendLimit::default();
+    }
+    LargeSendLimit {
+        max_payload,
+        min_segments,
+    }
 }
 
 /// What a filter changed of the miniport's configuration that it may not; `None` where `told` is

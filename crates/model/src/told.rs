@@ -15,6 +15,8 @@ impl State {
     pub(crate) fn refused_wrongly(&self, packet: &Packet, completed: Completed) -> Option<String> {
         let excused = completed.status == sys::NDIS_STATUS_SUCCESS
             || completed.status == sys::NDIS_STATUS_RESOURCES && self.memory.failed > 0
+            // The module was paused when it came, whatever it is now.
+            || completed.status == sys::NDIS_STATUS_PAUSED
             || self.module != ModuleState::Running;
         let told = self.limits.told_for(packet.large_send);
         let nic = limit_for(self.limits.newest(), packet.large_send);

@@ -48,7 +48,7 @@ pub(crate) struct Context {
 /// Where the context area of one of our NBLs starts. (NET_BUFFER_LIST_CONTEXT_DATA_START)
 ///
 /// # Safety
-/// `nbl` is a live NBL that [`ChildPool`] allocated.
+/// `nbl` is a live NBL that a `ChildPool` allocated.
 pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
     // SAFETY: the pool asked NDIS for a context area of at least a `Context`; NDIS aligns it to
     // 16 bytes and says by `Offset` where the used part starts.

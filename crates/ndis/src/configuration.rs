@@ -32,8 +32,10 @@ impl Configuration {
     }
 
     /// The integer parameter `keyword`; `None` where it is missing or of another type.
-    #[must_use]
-    pub fn integer(&self, keyword: &'static [u16]) -> Option<u32> {
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`]: whether there is such a parameter is not known.
+    pub fn integer(&self, keyword: &'static [u16]) -> Result<Option<u32>, Status> {
         let mut keyword = crate::driver::unicode_string(keyword);
         let mut status = Status::RESOURCES.0;
         let mut parameter = ptr::null_mut();
@@ -47,15 +49,43 @@ impl Configuration {
                 sys::NdisParameterInteger,
             );
         }
+        if Status(status) == Status::RESOURCES {
+            return Err(Status::RESOURCES);
+        }
         if Status(status) != Status::SUCCESS || parameter.is_null() {
-            return None;
+            return Ok(None);
         }
         // SAFETY: on success NDIS returned a parameter that lives until the configuration is
         // closed; its type says which member of the union holds.
         unsafe {
             let is_integer = (*parameter).ParameterType == sys::NdisParameterInteger;
-            is_integer.then(|| (*parameter).ParameterData.IntegerData)
+            Ok(is_integer.then(|| (*parameter).ParameterData.IntegerData))
         }
+    }
+}
+
+impl Configuration {
+    /// Writes the integer parameter `keyword`, so that it outlasts the driver.
+    ///
+    /// # Errors
+    /// What NDIS answers.
+    pub fn set_integer(&self, keyword: &'static [u16], value: u32) -> Result<(), Status> {
+        let mut keyword = crate::driver::unicode_string(keyword);
+        let mut status = Status::RESOURCES.0;
+        let mut parameter = sys::NDIS_CONFIGURATION_PARAMETER {
+            ParameterType: sys::NdisParameterInteger,
+            ParameterData: sys::NDIS_CONFIGURATION_PARAMETER_DATA { IntegerData: value },
+        };
+        // SAFETY: the handle is open; all pointers live during the call.
+        unsafe {
+            sys::NdisWriteConfiguration(
+                &raw mut status,
+                self.handle,
+                &raw mut keyword,
+                &raw mut parameter,
+            );
+        }
+        Status(status).ok()
     }
 }
 

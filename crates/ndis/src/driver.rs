@@ -1,8 +1,15 @@
 //! Registering the filter driver with NDIS, and what the system keeps for it until it unloads.
 
-use core::ptr::{self, NonNull};
+use core::{
+    ffi::c_void,
+    ptr::{self, NonNull},
+};
 
-use crate::{status::Status, sys};
+use crate::{
+    device::{self, DeviceNames},
+    status::Status,
+    sys,
+};
 
 /// NDIS's version as `NdisGetVersion` tells it: major in the upper, minor in the lower half.
 #[must_use]
@@ -28,16 +35,15 @@ pub const fn no_characteristics() -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
     unsafe { core::mem::zeroed() }
 }
 
-/// A UNICODE_STRING over UTF-16 text that lives as long as the driver.
+/// A UNICODE_STRING over UTF-16 text that lives as long as the driver; of text that is longer than
+/// a UNICODE_STRING can be, its front.
 #[must_use]
 pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
-    assert!(text.len() < 0x7FFF);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::arithmetic_side_effects,
-        reason = "bounded by the assertion"
-    )]
-    let bytes = (text.len() * 2) as u16;
+    /// Most UTF-16 units: their bytes are counted in 16 bits.
+    const MOST: usize = u16::MAX as usize / 2;
+    let units = if text.len() < MOST { text.len() } else { MOST };
+    #[expect(clippy::cast_possible_truncation, reason = "at most MOST, twice")]
+    let bytes = units.saturating_mul(2) as u16;
     sys::UNICODE_STRING {
         Length: bytes,
         MaximumLength: bytes,
@@ -45,65 +51,95 @@ pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
     }
 }
 
-/// Bytes of one registration.
-const PLACE_BYTES: u32 = 8;
-const _: () = assert!(PLACE_BYTES as usize == size_of::<sys::NDIS_HANDLE>());
-
-/// The key under which [`registration`] is kept: its address is what counts.
-static REGISTRATION_KEY: u8 = 0;
-
-/// The driver object's place for NDIS's handle of this filter driver.
+/// What the system keeps for the driver from load to unload.
 ///
-/// It belongs to the driver object, not to a global: a driver that is loaded twice into two models
-/// of one process has two of them.
-fn registration(driver: NonNull<sys::DRIVER_OBJECT>) -> *mut sys::NDIS_HANDLE {
-    // SAFETY: the driver object is alive from DriverEntry until unload has returned.
-    unsafe { sys::IoGetDriverObjectExtension(driver.as_ptr(), key()).cast() }
+/// It belongs to the driver object, not to a global: a driver that is loaded into two models of
+/// one process has two of them.
+struct Registration {
+    filter: sys::NDIS_HANDLE,
+    /// Null until there is one.
+    device: sys::NDIS_HANDLE,
+    context: NonNull<c_void>,
 }
 
-fn key() -> *mut core::ffi::c_void {
+/// Bytes of a registration.
+const REGISTRATION_BYTES: u32 = 24;
+const _: () = assert!(REGISTRATION_BYTES as usize == size_of::<Registration>());
+
+/// The key under which the registration is kept: its address is what counts.
+static REGISTRATION_KEY: u8 = 0;
+
+fn key() -> *mut c_void {
     (&raw const REGISTRATION_KEY).cast_mut().cast()
 }
 
-/// Registers the filter driver, and remembers the registration with the driver object.
-/// IRQL PASSIVE_LEVEL.
+/// Registers the filter driver with `context`, which NDIS passes to every FilterAttach, makes its
+/// control device, and remembers both with the driver object. IRQL PASSIVE_LEVEL.
 ///
 /// # Errors
 /// What the system or NDIS answers; nothing is registered then.
 ///
 /// # Safety
-/// `driver` is the driver object that DriverEntry got, and the handlers in `characteristics` keep
-/// the contract of an NDIS filter driver.
+/// `driver` is the driver object that DriverEntry got; the handlers in `characteristics` keep the
+/// contract of an NDIS filter driver, and `dispatch` that of a device; `context` lives until
+/// [`deregister`] has returned.
 pub unsafe fn register(
     driver: NonNull<sys::DRIVER_OBJECT>,
     characteristics: &mut sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
+    names: &DeviceNames,
+    dispatch: sys::DRIVER_DISPATCH,
+    context: NonNull<c_void>,
 ) -> Result<(), Status> {
-    let mut place: *mut core::ffi::c_void = ptr::null_mut();
-    // SAFETY: the driver object is alive; the system zeroes the place and frees it at unload.
+    let mut place: *mut c_void = ptr::null_mut();
+    // SAFETY: the driver object is alive; the system frees the place when the driver is gone.
     let status = unsafe {
-        sys::IoAllocateDriverObjectExtension(driver.as_ptr(), key(), PLACE_BYTES, &raw mut place)
-    };
-    Status(status).ok()?;
-    // SAFETY: as the caller vouches; NDIS copies the characteristics during the call.
-    let status = unsafe {
-        sys::NdisFRegisterFilterDriver(
+        sys::IoAllocateDriverObjectExtension(
             driver.as_ptr(),
-            driver.as_ptr().cast(),
-            characteristics,
-            place.cast(),
+            key(),
+            REGISTRATION_BYTES,
+            &raw mut place,
         )
     };
-    Status(status).ok()
+    Status(status).ok()?;
+    let place = place.cast::<Registration>();
+    // SAFETY: the place is new, as long as a registration, and aligned as pool memory is. NDIS
+    // writes the handle before it returns, perhaps after the first FilterAttach.
+    unsafe {
+        place.write(Registration {
+            filter: ptr::null_mut(),
+            device: ptr::null_mut(),
+            context,
+        });
+        let status = sys::NdisFRegisterFilterDriver(
+            driver.as_ptr(),
+            context.as_ptr(),
+            characteristics,
+            &raw mut (*place).filter,
+        );
+        Status(status).ok()?;
+        let device = device::create((*place).filter, names, dispatch, context)
+            .inspect_err(|_| sys::NdisFDeregisterFilterDriver((*place).filter))?;
+        (*place).device = device;
+    }
+    Ok(())
 }
 
-/// Undoes [`register`], in the driver's unload. IRQL PASSIVE_LEVEL.
+/// Undoes [`register`], in the driver's unload, and returns the context. IRQL PASSIVE_LEVEL.
 ///
 /// # Safety
-/// `driver` was registered, and no filter module of it is attached any more.
-pub unsafe fn deregister(driver: NonNull<sys::DRIVER_OBJECT>) {
-    let place = registration(driver);
-    if !place.is_null() {
-        // SAFETY: `register` left the handle there, and unload runs once.
-        unsafe { sys::NdisFDeregisterFilterDriver(*place) };
+/// `driver` was registered, and unload runs once.
+pub unsafe fn deregister(driver: NonNull<sys::DRIVER_OBJECT>) -> Option<NonNull<c_void>> {
+    // SAFETY: the driver object is alive until unload has returned; `register` wrote the place.
+    let registration = unsafe {
+        sys::IoGetDriverObjectExtension(driver.as_ptr(), key())
+            .cast::<Registration>()
+            .as_ref()
+    }?;
+    if !registration.device.is_null() {
+        // SAFETY: made by `register`, removed once.
+        unsafe { sys::NdisDeregisterDeviceEx(registration.device) };
     }
+    // SAFETY: registered once, deregistered once. NDIS detaches every module before it returns.
+    unsafe { sys::NdisFDeregisterFilterDriver(registration.filter) };
+    Some(registration.context)
 }

@@ -1,4 +1,6 @@
-//! NDIS_OFFLOAD: the large sends that a NIC says it takes.
+//! Offload configurations: what a NIC takes, and the copy that NDIS lends at attach.
+
+use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::sys;
 
@@ -22,49 +24,32 @@ pub struct LargeSendLimits {
     pub v2_ipv6: LargeSendLimit,
 }
 
-/// Reads the limits from an offload configuration of any revision; all are zero where it is
-/// malformed. Its fields up to LSOv2 are the same in every revision.
-///
-/// # Safety
-/// `offload` points to an NDIS_OFFLOAD of as many bytes as its header says.
-#[must_use]
-pub unsafe fn read_limits(offload: *const sys::NDIS_OFFLOAD) -> LargeSendLimits {
-    // SAFETY: every NDIS object is at least as long as its header.
-    let header = unsafe { (*offload).Header };
-    if header.Type != sys::NDIS_OBJECT_TYPE_OFFLOAD
-        || header.Revision < sys::NDIS_OFFLOAD_REVISION_1
-        || header.Size < sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1
-    {
-        return LargeSendLimits::default();
-    }
-    // SAFETY: both parts lie within the size of revision 1.
-    let (v1, v2) = unsafe { ((*offload).LsoV1, (*offload).LsoV2) };
-    LargeSendLimits {
-        v1: limit(
-            v1.IPv4.Encapsulation,
-            v1.IPv4.MaxOffLoadSize,
-            v1.IPv4.MinSegmentCount,
-        ),
-        v2_ipv4: limit(
-            v2.IPv4.Encapsulation,
-            v2.IPv4.MaxOffLoadSize,
-            v2.IPv4.MinSegmentCount,
-        ),
-        v2_ipv6: limit(
-            v2.IPv6.Encapsulation,
-            v2.IPv6.MaxOffLoadSize,
-            v2.IPv6.MinSegmentCount,
-        ),
-    }
+/// The offload configuration that NDIS lends to FilterAttach, for the filter to modify if it needs
+/// to (Windows driver documentation, NDIS_FILTER_ATTACH_PARAMETERS).
+pub struct AttachOffload<'call> {
+    raw: NonNull<sys::NDIS_OFFLOAD>,
+    call: PhantomData<&'call mut ()>,
 }
 
-/// A NIC that names no encapsulation for a kind does not do that kind, whatever its maximum says.
-fn limit(encapsulation: u32, max_payload: u32, min_segments: u32) -> LargeSendLimit {
-    if encapsulation == 0 {
-        return LargeSendLimit::default();
+impl AttachOffload<'_> {
+    /// # Safety
+    /// `raw` is DefaultOffloadConfiguration of what NDIS passed to FilterAttach, which has not
+    /// returned.
+    #[must_use]
+    pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OFFLOAD>) -> Self {
+        Self {
+            raw,
+            call: PhantomData,
+        }
     }
-    LargeSendLimit {
-        max_payload,
-        min_segments,
+
+    /// The configuration's bytes, as many as its header says.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: lent for the call and for modification. Every NDIS object is at least as long as
+        // its header, and at least as long as the header says.
+        unsafe {
+            let length = usize::from((*self.raw.as_ptr()).Header.Size);
+            core::slice::from_raw_parts_mut(self.raw.as_ptr().cast(), length)
+        }
     }
 }

@@ -117,6 +117,41 @@ impl<T> Drop for PoolBox<T> {
     }
 }
 
+/// A value that somebody else owns and that outlives all its users, for example the driver's
+/// context as the filter modules see it.
+pub struct Lent<T>(NonNull<T>);
+
+// SAFETY: a Lent gives out nothing but `&T`.
+unsafe impl<T: Sync> Send for Lent<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Lent<T> {}
+
+impl<T> Clone for Lent<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Lent<T> {}
+
+impl<T> Lent<T> {
+    /// # Safety
+    /// `value` is alive, and changed through shared references alone, as long as this is used.
+    #[must_use]
+    pub const unsafe fn new(value: NonNull<T>) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> Deref for Lent<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: as the caller of `new` vouches.
+        unsafe { self.0.as_ref() }
+    }
+}
+
 /// A fixed number of values in one block of the non-paged pool.
 pub struct PoolSlice<T> {
     values: NonNull<T>,

@@ -25,6 +25,17 @@ impl Status {
     /// The medium is not the one this driver is for.
     pub const UNSUPPORTED_MEDIA: Self = Self(sys::NDIS_STATUS_UNSUPPORTED_MEDIA);
 
+    /// A request that is not understood.
+    pub const INVALID_PARAMETER: Self = Self(sys::STATUS_INVALID_PARAMETER);
+    /// A request that the device does not have.
+    pub const INVALID_DEVICE_REQUEST: Self = Self(sys::STATUS_INVALID_DEVICE_REQUEST);
+    /// The buffer has no room for the answer.
+    pub const BUFFER_TOO_SMALL: Self = Self(sys::STATUS_BUFFER_TOO_SMALL);
+    /// A request in another version of the protocol.
+    pub const REVISION_MISMATCH: Self = Self(sys::STATUS_REVISION_MISMATCH);
+    /// There is no such thing.
+    pub const NOT_FOUND: Self = Self(sys::STATUS_NOT_FOUND);
+
     /// Whether the operation was carried out, as the WDK's `NT_SUCCESS` has it.
     #[must_use]
     pub const fn is_success(self) -> bool {

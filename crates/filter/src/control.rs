@@ -1,0 +1,172 @@
+//! The control device: what programs ask, and what they are answered.
+//!
+//! A request is decoded from a copy, for the answer goes into the same buffer. What is not as the
+//! protocol has it is refused with a status that says in what respect.
+
+use core::sync::atomic::Ordering;
+
+use control::{
+    AdapterEntry, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, NicLimits,
+    ReadReply, Refused, Select, SetRequest, StatisticsReply,
+};
+use lso::IpIdWidth;
+use ndis::{Borrowed, DeviceCall, LargeSendLimit, Status};
+
+use crate::{driver::Driver, module::FilterModule, settings};
+
+/// Longest request in bytes, with room to see that one is too long.
+const LONGEST_REQUEST: usize = 64;
+
+/// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL.
+pub(crate) fn answer(driver: &Driver, call: DeviceCall<'_>) -> (Status, usize) {
+    match call {
+        DeviceCall::OpenOrClose => (Status::SUCCESS, 0),
+        DeviceCall::Other => (Status::INVALID_DEVICE_REQUEST, 0),
+        DeviceCall::Control {
+            code,
+            input,
+            buffer,
+            output,
+        } => match control(driver, code, buffer, input, output) {
+            Ok(written) => (Status::SUCCESS, written),
+            Err(status) => (status, 0),
+        },
+    }
+}
+
+fn control(
+    driver: &Driver,
+    code: u32,
+    buffer: &mut [u8],
+    input: usize,
+    output: usize,
+) -> Result<usize, Status> {
+    let mut copy = [0; LONGEST_REQUEST];
+    let request = copy.get_mut(..input).ok_or(Status::INVALID_PARAMETER)?;
+    let given = buffer.get(..input).ok_or(Status::INVALID_PARAMETER)?;
+    request.copy_from_slice(given);
+    let out = buffer.get_mut(..output).ok_or(Status::INVALID_PARAMETER)?;
+    match IoControl::from_code(code).map_err(refuse)? {
+        IoControl::LIST => {
+            ListRequest::decode(request).map_err(refuse)?;
+            list(driver, out)
+        }
+        IoControl::READ => {
+            let module = selected(driver, request)?;
+            read(&module).encode(out).map_err(refuse)
+        }
+        IoControl::STATISTICS => {
+            let module = selected(driver, request)?;
+            statistics(&module)?.encode(out).map_err(refuse)
+        }
+        IoControl::RESET_STATISTICS => {
+            selected(driver, request)?.counters.reset();
+            Ok(0)
+        }
+        IoControl::SET => {
+            let set = SetRequest::decode(request).map_err(refuse)?;
+            let module = find(driver, set.if_index)?;
+            self::set(&module, &set)?;
+            Ok(0)
+        }
+        _ => Err(Status::INVALID_DEVICE_REQUEST),
+    }
+}
+
+/// The status that tells a program what is wrong with its request.
+fn refuse(invalid: Invalid) -> Status {
+    match invalid {
+        Invalid::BufferTooSmall => Status::BUFFER_TOO_SMALL,
+        Invalid::Version => Status::REVISION_MISMATCH,
+        Invalid::Code => Status::INVALID_DEVICE_REQUEST,
+        _ => Status::INVALID_PARAMETER,
+    }
+}
+
+fn selected<'driver>(
+    driver: &'driver Driver,
+    request: &[u8],
+) -> Result<Borrowed<'driver, FilterModule>, Status> {
+    find(driver, Select::decode(request).map_err(refuse)?.if_index)
+}
+
+fn find(driver: &Driver, if_index: u32) -> Result<Borrowed<'_, FilterModule>, Status> {
+    driver
+        .modules
+        .find(|module| module.identity.is(if_index))
+        .ok_or(Status::NOT_FOUND)
+}
+
+fn list(driver: &Driver, out: &mut [u8]) -> Result<usize, Status> {
+    let mut list = ListWriter::new(out).map_err(refuse)?;
+    driver.modules.for_each(|module| {
+        list.push(&AdapterEntry {
+            if_index: module.identity.if_index,
+            base_if_index: module.identity.base_if_index,
+            running: module.running.load(Ordering::Relaxed),
+            name: module.identity.name,
+        });
+    });
+    list.finish().map_err(refuse)
+}
+
+fn read(module: &FilterModule) -> ReadReply {
+    let nic = module.limits.nic();
+    let told = module.indicator.told();
+    ReadReply {
+        tuning: module.indicator.tuning(),
+        ip_id_bits: match module.settings.ip_id {
+            IpIdWidth::Bits15 => 15,
+            IpIdWidth::Bits16 => 16,
+        },
+        nic: NicLimits {
+            v1: limit(nic.v1),
+            v2_ipv4: limit(nic.v2_ipv4),
+            v2_ipv6: limit(nic.v2_ipv6),
+        },
+        advertised_v2_ipv4: told.v2_ipv4.max_payload,
+        advertised_v2_ipv6: told.v2_ipv6.max_payload,
+        running: module.running.load(Ordering::Relaxed),
+        settings_out_of_range: module.settings_out_of_range.load(Ordering::Relaxed),
+        malformed_offloads: module.malformed_offloads.load(Ordering::Relaxed),
+    }
+}
+
+fn limit(limit: LargeSendLimit) -> Limit {
+    Limit {
+        max_payload: limit.max_payload,
+        min_segments: limit.min_segments,
+    }
+}
+
+fn statistics(module: &FilterModule) -> Result<StatisticsReply, Status> {
+    let now = module.statistics();
+    Ok(StatisticsReply {
+        sends: now.sends,
+        large_sends: now.large_sends,
+        split: now.split,
+        children: now.children,
+        bytes: now.bytes,
+        largest_large_send: now.largest_large_send,
+        completed: now.completed,
+        failed: now.failed,
+        low_memory: now.low_memory,
+        paused: now.paused,
+        children_allocated: now.children_allocated,
+        refused: Refused::new(&now.refused).map_err(refuse)?,
+    })
+}
+
+/// Puts a tuning into effect: kept first, where it is to last, so that a registry that refuses
+/// leaves everything as it was; then told to the layer above.
+fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
+    if request.persist {
+        settings::persist(module.handle, request.tuning)?;
+        // What was wrong with the tuning in the registry is overwritten.
+        let left = module.settings.ip_id_out_of_range;
+        module.settings_out_of_range.store(left, Ordering::Relaxed);
+    }
+    module.indicator.tune(request.tuning);
+    module.indicator.publish(module.handle);
+    Ok(())
+}

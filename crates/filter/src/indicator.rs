@@ -1,0 +1,228 @@
+//! The indicator: which large-send size the layer above is told, and when it is told anew.
+//!
+//! What the NIC said last is kept as it said it. Everything that the layer above hears is that,
+//! rewritten for the adapter's tuning. Whoever changes either of the two has it published; two who
+//! do so at once are put into an order, so that the last word is the newest.
+
+use control::{Profile, Raise, Tuning};
+use ndis::{LargeSendLimits, ModuleHandle, SpinLock, indicate, sys};
+
+use crate::offload::{self, Malformed};
+
+/// Longest NDIS_OFFLOAD that is kept, in bytes. Revision 7, the newest, has 216; copies of this lie
+/// on the stack.
+pub(crate) const CAPACITY: usize = 320;
+
+/// The bytes of one NDIS_OFFLOAD.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored {
+    bytes: [u8; CAPACITY],
+    length: usize,
+}
+
+impl Stored {
+    /// A copy of `offload`; `None` where it is longer than any that NDIS defines.
+    pub(crate) fn of(offload: &[u8]) -> Option<Self> {
+        let mut bytes = [0; CAPACITY];
+        bytes.get_mut(..offload.len())?.copy_from_slice(offload);
+        Some(Self {
+            bytes,
+            length: offload.len(),
+        })
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// The bytes, to be changed.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
+
+    /// Puts the bytes back where they were copied from.
+    pub(crate) fn restore(&self, offload: &mut [u8]) {
+        for (place, byte) in offload.iter_mut().zip(self.bytes()) {
+            *place = *byte;
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Indicator {
+    state: SpinLock<State>,
+}
+
+struct State {
+    /// What the NIC said last; nothing where it has no offload configuration.
+    nic: Option<Stored>,
+    tuning: Tuning,
+    /// The module is about to be detached: nothing is raised any more.
+    truthful: bool,
+    /// What the layer above was told last.
+    told: Option<LargeSendLimits>,
+    voice: Voice,
+}
+
+/// Who is indicating.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// Nobody: the module is attaching, or gone.
+    Mute,
+    /// Nobody.
+    Idle,
+    /// Somebody is.
+    Speaking,
+    /// Somebody is, and what he says is out of date.
+    SpeakAgain,
+}
+
+impl State {
+    /// The tuning in effect.
+    fn effective(&self) -> Tuning {
+        if self.truthful { OFF } else { self.tuning }
+    }
+
+    /// What the layer above is to be told now, and its limits.
+    fn message(&self) -> Option<(Stored, LargeSendLimits)> {
+        let mut message = self.nic?;
+        let nic = offload::limits(message.bytes()).ok()?;
+        offload::rewrite(message.bytes_mut(), &nic, self.effective()).ok()?;
+        let told = offload::limits(message.bytes()).ok()?;
+        Some((message, told))
+    }
+
+    /// The next message of who publishes, `speaking` saying whether he has the voice already. With
+    /// a message he has it from then on; without, it is free again, or somebody else's.
+    fn next_message(&mut self, speaking: bool) -> Option<Stored> {
+        match self.voice {
+            Voice::Mute => return None,
+            Voice::Speaking | Voice::SpeakAgain if !speaking => {
+                self.voice = Voice::SpeakAgain;
+                return None;
+            }
+            _ => {}
+        }
+        let again = self.voice == Voice::SpeakAgain;
+        let news = self
+            .message()
+            .filter(|(_, told)| again || self.told != Some(*told));
+        match news {
+            Some((message, told)) => {
+                self.told = Some(told);
+                self.voice = Voice::Speaking;
+                Some(message)
+            }
+            None => {
+                self.voice = Voice::Idle;
+                None
+            }
+        }
+    }
+}
+
+/// Nothing is raised.
+const OFF: Tuning = Tuning {
+    raise: Raise::Profile(Profile::Off),
+    cap: None,
+};
+
+impl Indicator {
+    /// An indicator that says nothing yet.
+    pub(crate) fn new(tuning: Tuning) -> Self {
+        Self {
+            state: SpinLock::new(State {
+                nic: None,
+                tuning,
+                truthful: false,
+                told: None,
+                voice: Voice::Mute,
+            }),
+        }
+    }
+
+    /// Makes the indicator ready, once it is where it stays.
+    pub(crate) fn initialize(&self) {
+        self.state.initialize();
+    }
+
+    /// Keeps what the NIC says in `offload`.
+    ///
+    /// # Errors
+    /// [`Malformed`]; nothing is changed then.
+    pub(crate) fn learn(&self, offload: &[u8]) -> Result<LargeSendLimits, Malformed> {
+        let offload = offload::checked(offload)?;
+        let limits = offload::limits(offload)?;
+        let stored = Stored::of(offload).ok_or(Malformed)?;
+        self.state.lock().nic = Some(stored);
+        Ok(limits)
+    }
+
+    /// Rewrites a configuration on its way up.
+    ///
+    /// # Errors
+    /// [`Malformed`]; it is unchanged then.
+    pub(crate) fn rewrite(
+        &self,
+        offload: &mut [u8],
+        nic: &LargeSendLimits,
+    ) -> Result<(), Malformed> {
+        let tuning = self.state.lock().effective();
+        offload::rewrite(offload, nic, tuning)
+    }
+
+    /// The current configuration was told to the layer above by other means than
+    /// [`publish`](Self::publish). Whoever is just publishing says it again, lest an older word be
+    /// the last.
+    pub(crate) fn was_told(&self, offload: &[u8]) {
+        let mut state = self.state.lock();
+        state.told = offload::limits(offload).ok();
+        if state.voice == Voice::Speaking {
+            state.voice = Voice::SpeakAgain;
+        }
+    }
+
+    /// The adapter's tuning.
+    pub(crate) fn tuning(&self) -> Tuning {
+        self.state.lock().tuning
+    }
+
+    /// What the layer above was told last; zeros where it was told nothing.
+    pub(crate) fn told(&self) -> LargeSendLimits {
+        self.state.lock().told.unwrap_or_default()
+    }
+
+    /// Changes the tuning; to be published.
+    pub(crate) fn tune(&self, tuning: Tuning) {
+        self.state.lock().tuning = tuning;
+    }
+
+    /// From now on the layer above may be told: the module is attached.
+    pub(crate) fn may_speak(&self) {
+        self.state.lock().voice = Voice::Idle;
+    }
+
+    /// Tells the layer above the truth about the NIC, and nothing any more after that: the module
+    /// is about to be detached. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn tell_the_truth(&self, module: ModuleHandle) {
+        self.state.lock().truthful = true;
+        self.publish(module);
+    }
+
+    /// Tells the layer above what is new to it. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn publish(&self, module: ModuleHandle) {
+        let mut speaking = false;
+        loop {
+            let Some(mut message) = self.state.lock().next_message(speaking) else {
+                return;
+            };
+            indicate(
+                module,
+                sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
+                message.bytes_mut(),
+            );
+            speaking = true;
+        }
+    }
+}

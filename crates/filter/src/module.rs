@@ -1,0 +1,72 @@
+//! A filter module: one NIC's instance of the filter.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use control::Name;
+use ndis::{ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock, oid::RequestId};
+
+use crate::{
+    driver::Driver,
+    indicator::Indicator,
+    limits::Limits,
+    settings::Settings,
+    statistics::{Counters, Statistics},
+};
+
+/// See the module.
+pub(crate) struct FilterModule {
+    pub(crate) driver: Lent<Driver>,
+    pub(crate) handle: ModuleHandle,
+    pub(crate) identity: Identity,
+    /// Open while running. Every send call is inside while it lasts, every parent until it is
+    /// completed.
+    pub(crate) gate: Gate,
+    pub(crate) running: AtomicBool,
+    /// What the NIC takes.
+    pub(crate) limits: Limits,
+    /// What the layer above is told.
+    pub(crate) indicator: Indicator,
+    pub(crate) settings: Settings,
+    pub(crate) children: ChildPool,
+    pub(crate) counters: Counters,
+    /// The OID request that is on its way below; NDIS sends one at a time.
+    pub(crate) pending_oid: SpinLock<Option<RequestId>>,
+    /// Settings in the registry that are out of range.
+    pub(crate) settings_out_of_range: AtomicU32,
+    /// Offload configurations from below that broke the rules of NDIS.
+    pub(crate) malformed_offloads: AtomicU64,
+}
+
+/// By what an administrator knows the adapter.
+#[derive(Clone, Copy)]
+pub(crate) struct Identity {
+    /// The filter module's interface index.
+    pub(crate) if_index: u32,
+    /// That of the adapter beneath all filters.
+    pub(crate) base_if_index: u32,
+    pub(crate) name: Name,
+}
+
+impl Identity {
+    /// Whether `if_index` names this adapter.
+    pub(crate) fn is(&self, if_index: u32) -> bool {
+        [self.if_index, self.base_if_index].contains(&if_index)
+    }
+}
+
+impl FilterModule {
+    /// The way out of the module's gate.
+    pub(crate) fn exit(&self) -> Exit {
+        self.gate.exit()
+    }
+
+    /// What the module has done since it was attached, or since the last reset.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.counters.sum(self.children.allocations())
+    }
+
+    /// Counts an offload configuration that is not what NDIS defines.
+    pub(crate) fn malformed_offload(&self) {
+        self.malformed_offloads.fetch_add(1, Ordering::Relaxed);
+    }
+}

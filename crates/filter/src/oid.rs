@@ -1,0 +1,58 @@
+//! FilterOidRequest and its completion: every request passes as a clone, and the answers that tell
+//! the large-send sizes are rewritten on their way up.
+
+use ndis::{
+    Status,
+    oid::{self, OidClone, OidRequest, RequestId},
+    sys,
+};
+
+use crate::module::FilterModule;
+
+/// Passes a request down. IRQL ≤ DISPATCH_LEVEL.
+pub(crate) fn request(module: &FilterModule, request: &OidRequest) -> Status {
+    let clone = match request.try_clone(module.handle) {
+        Ok(clone) => clone,
+        Err(status) => return status,
+    };
+    *module.pending_oid.lock() = Some(clone.id());
+    if let Err((clone, status)) = clone.send(module.handle) {
+        complete(module, clone, status);
+    }
+    Status::PENDING
+}
+
+/// Gives a request's answer to who asked. IRQL ≤ DISPATCH_LEVEL.
+pub(crate) fn complete(module: &FilterModule, mut clone: OidClone, status: Status) {
+    *module.pending_oid.lock() = None;
+    if status == Status::SUCCESS {
+        rewrite_answer(module, &mut clone);
+    }
+    clone
+        .into_original(module.handle)
+        .complete(module.handle, status);
+}
+
+/// Passes a cancellation down, where the request is on its way below.
+pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
+    let is_pending = *module.pending_oid.lock() == Some(id);
+    if is_pending {
+        oid::cancel(module.handle, id);
+    }
+}
+
+/// The NIC's limits are not learnt from an answer: whether it comes from the miniport, or from an
+/// NDIS that heard our own indication, is not documented.
+fn rewrite_answer(module: &FilterModule, clone: &mut OidClone) {
+    let Some((
+        sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,
+        answer,
+    )) = clone.answer()
+    else {
+        return;
+    };
+    let nic = module.limits.nic();
+    if module.indicator.rewrite(answer, &nic).is_err() {
+        module.malformed_offload();
+    }
+}

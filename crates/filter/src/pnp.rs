@@ -1,0 +1,14 @@
+//! FilterNetPnPEvent: the last moment to speak.
+
+use ndis::{NetPnpEvent, Status};
+
+use crate::module::FilterModule;
+
+/// Passes an event on. Before the module is detached, the layer above is told the NIC's own sizes;
+/// sends of the old size are still split until then. IRQL PASSIVE_LEVEL.
+pub(crate) fn net_pnp_event(module: &FilterModule, event: &NetPnpEvent) -> Status {
+    if event.is_pre_detach() {
+        module.indicator.tell_the_truth(module.handle);
+    }
+    event.pass_on(module.handle)
+}

@@ -1,0 +1,46 @@
+//! FilterStatus: what the NIC says of itself, and what of it the layer above hears.
+
+use ndis::{Indication, sys};
+
+use crate::{indicator::Stored, module::FilterModule};
+
+/// Handles an indication from below. IRQL ≤ DISPATCH_LEVEL.
+pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
+    match indication.code() {
+        sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG => changed(module, indication),
+        sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES => {
+            if rewritten(module, indication).is_none() {
+                module.malformed_offload();
+                indication.pass_on(module.handle);
+            }
+        }
+        _ => indication.pass_on(module.handle),
+    }
+}
+
+/// The NIC takes other large sends from now on. The new limits hold for the very next send; only
+/// then is the layer above told.
+fn changed(module: &FilterModule, indication: &Indication<'_>) {
+    let Ok(limits) = module.indicator.learn(indication.buffer()) else {
+        module.malformed_offload();
+        indication.pass_on(module.handle);
+        return;
+    };
+    module.limits.set(&limits);
+    match rewritten(module, indication) {
+        Some(said) => module.indicator.was_told(said.bytes()),
+        None => indication.pass_on(module.handle),
+    }
+    // Somebody may have changed the tuning, or told an older state, meanwhile.
+    module.indicator.publish(module.handle);
+}
+
+/// Passes on a rewritten copy of the indication: the buffer itself is the miniport's. Returns what
+/// the copy said, or `None` where the buffer is malformed and nothing was passed on.
+fn rewritten(module: &FilterModule, indication: &Indication<'_>) -> Option<Stored> {
+    let mut copy = Stored::of(indication.buffer())?;
+    let nic = module.limits.nic();
+    module.indicator.rewrite(copy.bytes_mut(), &nic).ok()?;
+    indication.pass_on_saying(module.handle, copy.bytes_mut());
+    Some(copy)
+}

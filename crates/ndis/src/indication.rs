@@ -1,0 +1,86 @@
+//! Status indications: news of a miniport, or of this filter, for the layers above.
+
+use core::{marker::PhantomData, ptr::NonNull};
+
+use crate::{driver::header, filter_module::ModuleHandle, sys};
+
+/// An indication that NDIS lends to FilterStatus for the time of the call.
+pub struct Indication<'call> {
+    raw: NonNull<sys::NDIS_STATUS_INDICATION>,
+    call: PhantomData<&'call ()>,
+}
+
+impl Indication<'_> {
+    /// # Safety
+    /// `raw` is what NDIS passed to FilterStatus, which has not returned.
+    #[must_use]
+    pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_STATUS_INDICATION>) -> Self {
+        Self {
+            raw,
+            call: PhantomData,
+        }
+    }
+
+    /// What it is about, NDIS_STATUS_XXX.
+    #[must_use]
+    pub fn code(&self) -> sys::NDIS_STATUS {
+        // SAFETY: lent for the call.
+        unsafe { self.raw.as_ref() }.StatusCode
+    }
+
+    /// What it says. The memory is the miniport's: it is not to be changed.
+    #[must_use]
+    pub fn buffer(&self) -> &[u8] {
+        // SAFETY: lent for the call; the miniport's buffer is as long as it says.
+        unsafe {
+            let indication = self.raw.as_ref();
+            if indication.StatusBuffer.is_null() {
+                return &[];
+            }
+            core::slice::from_raw_parts(
+                indication.StatusBuffer.cast(),
+                indication.StatusBufferSize as usize,
+            )
+        }
+    }
+
+    /// Passes it on as it is. IRQL ≤ DISPATCH_LEVEL.
+    pub fn pass_on(&self, module: ModuleHandle) {
+        // SAFETY: the module is attached, and the indication lent for the call.
+        unsafe { sys::NdisFIndicateStatus(module.raw(), self.raw.as_ptr()) };
+    }
+
+    /// Passes a copy of it on that says `buffer` instead. IRQL ≤ DISPATCH_LEVEL.
+    pub fn pass_on_saying(&self, module: ModuleHandle, buffer: &mut [u8]) {
+        // SAFETY: lent for the call.
+        let mut copy = unsafe { *self.raw.as_ptr() };
+        say(&mut copy, buffer);
+        // SAFETY: the module is attached; copy and buffer live during the call.
+        unsafe { sys::NdisFIndicateStatus(module.raw(), &raw mut copy) };
+    }
+}
+
+fn say(indication: &mut sys::NDIS_STATUS_INDICATION, buffer: &mut [u8]) {
+    indication.StatusBuffer = buffer.as_mut_ptr().cast();
+    indication.StatusBufferSize = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+}
+
+/// Indicates `code` with `buffer` in the name of this filter module, which is attached and not
+/// detached yet. IRQL ≤ DISPATCH_LEVEL.
+pub fn indicate(module: ModuleHandle, code: sys::NDIS_STATUS, buffer: &mut [u8]) {
+    let mut indication = sys::NDIS_STATUS_INDICATION {
+        Header: header(
+            sys::NDIS_OBJECT_TYPE_STATUS_INDICATION,
+            sys::NDIS_STATUS_INDICATION_REVISION_1,
+            sys::NDIS_SIZEOF_STATUS_INDICATION_REVISION_1,
+        ),
+        SourceHandle: module.raw(),
+        PortNumber: sys::NDIS_DEFAULT_PORT_NUMBER,
+        StatusCode: code,
+        // SAFETY: numbers and raw pointers may all be zero.
+        ..unsafe { core::mem::zeroed() }
+    };
+    say(&mut indication, buffer);
+    // SAFETY: the module is attached; indication and buffer live during the call.
+    unsafe { sys::NdisFIndicateStatus(module.raw(), &raw mut indication) };
+}

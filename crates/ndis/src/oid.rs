@@ -1,0 +1,184 @@
+//! OID requests on their way through the filter: cloned, passed down, and answered once.
+//!
+//! A filter may not pass on a request that it does not own, so it sends a clone; the original is
+//! kept in the clone, and completed after the clone is freed (Windows driver documentation,
+//! "Filter Module OID Requests").
+
+use core::ptr::{self, NonNull};
+
+use crate::{filter_module::ModuleHandle, pool::Tag, status::Status, sys};
+
+const TAG: Tag = Tag::new(*b"MslO");
+
+/// What the layer above asks for, lent to FilterOidRequest until it is completed.
+pub struct OidRequest(NonNull<sys::NDIS_OID_REQUEST>);
+
+/// The filter's copy of a request, on its way down or back.
+#[must_use = "an OID request that is not completed is lost"]
+pub struct OidClone(NonNull<sys::NDIS_OID_REQUEST>);
+
+/// A request's name for cancelling it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestId(usize);
+
+impl RequestId {
+    /// The identifier that NDIS passes to FilterCancelOidRequest.
+    #[must_use]
+    pub fn from_raw(raw: *mut core::ffi::c_void) -> Self {
+        Self(raw.addr())
+    }
+}
+
+impl OidRequest {
+    /// # Safety
+    /// `raw` is what NDIS passed to FilterOidRequest.
+    #[must_use]
+    pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OID_REQUEST>) -> Self {
+        Self(raw)
+    }
+
+    /// The copy to pass down. IRQL ≤ DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// What NDIS answers where it has no memory; the request is unchanged then.
+    pub fn try_clone(&self, module: ModuleHandle) -> Result<OidClone, Status> {
+        let mut clone = ptr::null_mut();
+        // SAFETY: the module is attached and the request lent; NDIS writes the clone on success.
+        let status = unsafe {
+            sys::NdisAllocateCloneOidRequest(
+                module.raw(),
+                self.0.as_ptr(),
+                TAG.value(),
+                &raw mut clone,
+            )
+        };
+        Status(status).ok()?;
+        let clone = NonNull::new(clone).ok_or(Status::RESOURCES)?;
+        // SAFETY: the clone is new and ours; its SourceReserved is for its originator, 16 bytes
+        // that are aligned as a pointer is.
+        unsafe {
+            (*clone.as_ptr()).RequestId = self.0.as_ref().RequestId;
+            original(clone).write(self.0.as_ptr());
+        }
+        Ok(OidClone(clone))
+    }
+}
+
+/// Where a clone keeps its original.
+///
+/// # Safety
+/// `clone` points to a live request.
+unsafe fn original(clone: NonNull<sys::NDIS_OID_REQUEST>) -> *mut *mut sys::NDIS_OID_REQUEST {
+    // SAFETY: as the caller vouches.
+    unsafe { (&raw mut (*clone.as_ptr()).SourceReserved).cast() }
+}
+
+impl OidClone {
+    /// Takes back the clone that NDIS passes to FilterOidRequestComplete; `None` for a request
+    /// that this filter did not clone.
+    ///
+    /// # Safety
+    /// `raw` is what NDIS passed, a request that this filter originated.
+    pub unsafe fn from_raw(raw: NonNull<sys::NDIS_OID_REQUEST>) -> Self {
+        Self(raw)
+    }
+
+    /// By what it can be cancelled.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        // SAFETY: the clone is ours.
+        RequestId::from_raw(unsafe { self.0.as_ref() }.RequestId)
+    }
+
+    /// Passes it down. With [`Status::PENDING`] it comes back through FilterOidRequestComplete;
+    /// with any other status it is back already and returned. IRQL ≤ DISPATCH_LEVEL.
+    pub fn send(self, module: ModuleHandle) -> Result<(), (Self, Status)> {
+        // SAFETY: the module is attached and the clone ours to give away.
+        let status = Status(unsafe { sys::NdisFOidRequest(module.raw(), self.0.as_ptr()) });
+        if status == Status::PENDING {
+            Ok(())
+        } else {
+            Err((self, status))
+        }
+    }
+
+    /// The OID and the answer's bytes, where it was a query that was answered.
+    #[must_use]
+    pub fn answer(&mut self) -> Option<(sys::NDIS_OID, &mut [u8])> {
+        // SAFETY: the clone is ours, and its type says which member of the union holds; the
+        // buffer is the original's and as long as it says.
+        unsafe {
+            let request = self.0.as_ref();
+            let is_query = request.RequestType == sys::NdisRequestQueryInformation
+                || request.RequestType == sys::NdisRequestQueryStatistics;
+            let query = request.DATA.QUERY_INFORMATION;
+            if !is_query || query.InformationBuffer.is_null() {
+                return None;
+            }
+            let length = query.BytesWritten.min(query.InformationBufferLength) as usize;
+            let buffer = query.InformationBuffer.cast::<u8>();
+            Some((query.Oid, core::slice::from_raw_parts_mut(buffer, length)))
+        }
+    }
+
+    /// Gives the answer to who asked: copies the byte counts, frees the clone, and yields the
+    /// original for its completion.
+    pub fn into_original(self, module: ModuleHandle) -> AnsweredOid {
+        // SAFETY: the clone is ours and holds its original, which is lent until completed; both
+        // are of the same type, which says which member of the union holds.
+        unsafe {
+            let (clone, original) = (self.0.as_ref(), *original(self.0));
+            copy_counts(clone, original);
+            sys::NdisFreeCloneOidRequest(module.raw(), self.0.as_ptr());
+            AnsweredOid(original)
+        }
+    }
+}
+
+/// # Safety
+/// `to` points to a live request, of which `from` is the clone.
+unsafe fn copy_counts(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUEST) {
+    // SAFETY: as the caller vouches; each member is read and written as the request's type says.
+    unsafe {
+        let data = &raw mut (*to).DATA;
+        match from.RequestType {
+            sys::NdisRequestSetInformation => {
+                let set = from.DATA.SET_INFORMATION;
+                (*data).SET_INFORMATION.BytesRead = set.BytesRead;
+                (*data).SET_INFORMATION.BytesNeeded = set.BytesNeeded;
+            }
+            sys::NdisRequestMethod => {
+                let method = from.DATA.METHOD_INFORMATION;
+                let to = &raw mut (*data).METHOD_INFORMATION;
+                (*to).OutputBufferLength = method.OutputBufferLength;
+                (*to).BytesWritten = method.BytesWritten;
+                (*to).BytesRead = method.BytesRead;
+                (*to).BytesNeeded = method.BytesNeeded;
+            }
+            _ => {
+                let query = from.DATA.QUERY_INFORMATION;
+                (*data).QUERY_INFORMATION.BytesWritten = query.BytesWritten;
+                (*data).QUERY_INFORMATION.BytesNeeded = query.BytesNeeded;
+            }
+        }
+    }
+}
+
+/// A request with its answer, to be completed or returned.
+#[must_use = "an OID request that is not completed is lost"]
+pub struct AnsweredOid(*mut sys::NDIS_OID_REQUEST);
+
+impl AnsweredOid {
+    /// Completes it to the layer above. IRQL ≤ DISPATCH_LEVEL.
+    pub fn complete(self, module: ModuleHandle, status: Status) {
+        // SAFETY: the request was lent by FilterOidRequest, which answered PENDING.
+        unsafe { sys::NdisFOidRequestComplete(module.raw(), self.0, status.0) };
+    }
+}
+
+/// Asks the layer below to cancel the request that is under way as `id`. IRQL ≤ DISPATCH_LEVEL.
+pub fn cancel(module: ModuleHandle, id: RequestId) {
+    let id = ptr::without_provenance_mut(id.0);
+    // SAFETY: the module is attached; an identifier that is no longer under way is ignored.
+    unsafe { sys::NdisFCancelOidRequest(module.raw(), id) };
+}

@@ -1,0 +1,31 @@
+//! Network events from above.
+
+use core::ptr::NonNull;
+
+use crate::{filter_module::ModuleHandle, status::Status, sys};
+
+/// An event that NDIS lends to FilterNetPnPEvent for the time of the call.
+pub struct NetPnpEvent(NonNull<sys::NET_PNP_EVENT_NOTIFICATION>);
+
+impl NetPnpEvent {
+    /// # Safety
+    /// `raw` is what NDIS passed to FilterNetPnPEvent, which has not returned.
+    #[must_use]
+    pub const unsafe fn from_raw(raw: NonNull<sys::NET_PNP_EVENT_NOTIFICATION>) -> Self {
+        Self(raw)
+    }
+
+    /// Whether the module is about to be detached: the last moment for OIDs and indications.
+    #[must_use]
+    pub fn is_pre_detach(&self) -> bool {
+        // SAFETY: lent for the call.
+        unsafe { self.0.as_ref() }.NetPnPEvent.NetEvent == sys::NetEventFilterPreDetach
+    }
+
+    /// Passes it on, and returns what the others make of it. IRQL PASSIVE_LEVEL.
+    #[must_use]
+    pub fn pass_on(&self, module: ModuleHandle) -> Status {
+        // SAFETY: the module is attached, and the event lent for the call.
+        Status(unsafe { sys::NdisFNetPnPEvent(module.raw(), self.0.as_ptr()) })
+    }
+}

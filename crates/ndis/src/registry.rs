@@ -1,0 +1,164 @@
+//! A bounded list of things that come and go while others use them.
+//!
+//! What is listed is found under a spin lock and used without it: each user enters the entry's
+//! gate, and taking the entry off the list waits until all users have left.
+
+use core::ptr::{self, NonNull};
+
+use crate::{
+    pool::Tag,
+    rundown::{Exit, Gate},
+    spin_lock::SpinLock,
+    status::Status,
+};
+
+/// Most entries of a list.
+const MOST: usize = 64;
+
+/// A value that can be listed.
+pub struct Listed<T> {
+    value: T,
+    users: Gate,
+}
+
+impl<T> Listed<T> {
+    /// `value`, not listed yet. IRQL ≤ APC_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where there is no memory; `value` is dropped then.
+    pub fn try_new(value: T, tag: Tag) -> Result<Self, Status> {
+        let users = Gate::try_new_closed(tag)?;
+        Ok(Self { value, users })
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn get(&self) -> &T {
+        &self.value
+    }
+}
+
+/// The list.
+pub struct Registry<T> {
+    entries: SpinLock<[*const Listed<T>; MOST]>,
+}
+
+// SAFETY: entries are shared between threads by reference only, and guarded by lock and gate.
+unsafe impl<T: Sync> Sync for Registry<T> {}
+// SAFETY: the registry owns no entry.
+unsafe impl<T: Sync> Send for Registry<T> {}
+
+/// An entry in use: it stays as long as this does.
+pub struct Borrowed<'list, T> {
+    entry: &'list Listed<T>,
+    exit: Exit,
+}
+
+impl<T> core::ops::Deref for Borrowed<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.entry.value
+    }
+}
+
+impl<T> Drop for Borrowed<'_, T> {
+    fn drop(&mut self) {
+        self.exit.leave(1);
+    }
+}
+
+impl<T> Registry<T> {
+    /// An empty list, to be [initialised](Self::initialize) where it stays.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            entries: SpinLock::new([ptr::null(); MOST]),
+        }
+    }
+
+    /// Makes the list ready, once it is where it stays.
+    pub fn initialize(&self) {
+        self.entries.initialize();
+    }
+
+    /// Lists `entry`. IRQL ≤ APC_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where the list is full.
+    ///
+    /// # Safety
+    /// `entry` lives, and does not move, until [`remove`](Self::remove) of it has returned.
+    pub unsafe fn insert(&self, entry: NonNull<Listed<T>>) -> Result<(), Status> {
+        // SAFETY: the caller vouches for the entry. It is listed by nobody yet, so its gate is
+        // closed.
+        unsafe { entry.as_ref() }.users.open();
+        let mut entries = self.entries.lock();
+        if let Some(free) = entries.iter_mut().find(|slot| slot.is_null()) {
+            *free = entry.as_ptr();
+            return Ok(());
+        }
+        drop(entries);
+        // SAFETY: as above.
+        unsafe { entry.as_ref() }.users.close();
+        Err(Status::RESOURCES)
+    }
+
+    /// Takes `entry` off the list, and waits until nobody uses it any more. IRQL PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    /// `entry` was listed.
+    pub unsafe fn remove(&self, entry: NonNull<Listed<T>>) {
+        let mut entries = self.entries.lock();
+        for slot in entries.iter_mut() {
+            if ptr::eq(*slot, entry.as_ptr()) {
+                *slot = ptr::null();
+            }
+        }
+        drop(entries);
+        // SAFETY: the caller vouches that it was listed, and so for its being alive.
+        unsafe { entry.as_ref() }.users.close();
+    }
+
+    /// The first entry of which `wanted` is true. It is asked under the lock, so it may only look.
+    /// IRQL ≤ DISPATCH_LEVEL.
+    pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Borrowed<'_, T>> {
+        let entries = self.entries.lock();
+        for slot in entries.iter() {
+            // SAFETY: what is listed is alive, and `remove` waits for the lock.
+            let Some(entry) = (unsafe { slot.as_ref() }) else {
+                continue;
+            };
+            if wanted(&entry.value) && entry.users.enter(1) {
+                let exit = entry.users.exit();
+                return Some(Borrowed { entry, exit });
+            }
+        }
+        None
+    }
+
+    /// Calls `each` with every entry, one after the other, without the lock.
+    pub fn for_each(&self, mut each: impl FnMut(&T)) {
+        for place in 0..MOST {
+            if let Some(entry) = self.at(place) {
+                each(&entry);
+            }
+        }
+    }
+
+    fn at(&self, place: usize) -> Option<Borrowed<'_, T>> {
+        let entries = self.entries.lock();
+        // SAFETY: as in `find`.
+        let entry = unsafe { entries.get(place)?.as_ref() }?;
+        entry.users.enter(1).then(|| Borrowed {
+            entry,
+            exit: entry.users.exit(),
+        })
+    }
+}
+
+impl<T> Default for Registry<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

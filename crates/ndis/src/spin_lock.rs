@@ -1,0 +1,74 @@
+//! A value behind a kernel spin lock.
+
+use core::{
+    cell::UnsafeCell,
+    ops::{Deref, DerefMut},
+};
+
+use crate::sys;
+
+/// A value that one processor at a time may touch, at DISPATCH_LEVEL.
+///
+/// A guard must be gone before anything of NDIS is called (rule 24): it stays within one function
+/// that only looks at the value and changes it.
+pub struct SpinLock<T> {
+    lock: UnsafeCell<sys::KSPIN_LOCK>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock gives the value to one processor at a time.
+unsafe impl<T: Send> Sync for SpinLock<T> {}
+
+impl<T> SpinLock<T> {
+    /// A lock around `value`, to be [initialised](Self::initialize) where it stays.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
+        Self {
+            lock: UnsafeCell::new(0),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Initialises the lock, once it is where it stays and before anybody takes it. Any IRQL.
+    pub fn initialize(&self) {
+        // SAFETY: the lock is this one's own, and nobody holds it yet.
+        unsafe { sys::KeInitializeSpinLock(self.lock.get()) };
+    }
+
+    /// Takes the lock. IRQL ≤ DISPATCH_LEVEL.
+    #[must_use]
+    pub fn lock(&self) -> SpinGuard<'_, T> {
+        // SAFETY: the lock is initialised and, as the type's contract has it, not held here.
+        let irql = unsafe { sys::KeAcquireSpinLockRaiseToDpc(self.lock.get()) };
+        SpinGuard { of: self, irql }
+    }
+}
+
+/// The value of a [`SpinLock`] that is held.
+pub struct SpinGuard<'lock, T> {
+    of: &'lock SpinLock<T>,
+    irql: sys::KIRQL,
+}
+
+impl<T> Deref for SpinGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held.
+        unsafe { &*self.of.value.get() }
+    }
+}
+
+impl<T> DerefMut for SpinGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the lock is held, and the guard borrowed mutably.
+        unsafe { &mut *self.of.value.get() }
+    }
+}
+
+impl<T> Drop for SpinGuard<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: taken in `lock` on this processor, with the IRQL of before.
+        unsafe { sys::KeReleaseSpinLock(self.of.lock.get(), self.irql) };
+    }
+}

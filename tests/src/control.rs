@@ -1,0 +1,74 @@
+//! The control device as a program sees it, over a model machine.
+
+use std::sync::Arc;
+
+use ::control::{IoControl, Message, Select, StatisticsReply};
+use lso::Refusal;
+use model::World;
+use mslsoctl::device::{Device, DeviceError};
+
+/// The interface index by which the model knows its filter module.
+pub const IF_INDEX: u32 = 7;
+
+/// The device of `world`, as mslsoctl talks to it.
+pub struct ModelDevice<'a> {
+    /// The machine.
+    pub world: &'a Arc<World>,
+}
+
+impl Device for ModelDevice<'_> {
+    fn control(
+        &mut self,
+        code: IoControl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        let answer = self
+            .world
+            .ioctl(code.code(), input, output.len())
+            .map_err(DeviceError::from_status)?;
+        output[..answer.len()].copy_from_slice(&answer);
+        Ok(answer.len())
+    }
+}
+
+/// What a filter module counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Statistics(pub StatisticsReply);
+
+impl std::ops::Deref for Statistics {
+    type Target = StatisticsReply;
+
+    fn deref(&self) -> &StatisticsReply {
+        &self.0
+    }
+}
+
+impl Statistics {
+    /// Asks the driver on `world`.
+    ///
+    /// # Panics
+    /// Where it does not answer.
+    #[must_use]
+    pub fn of(world: &Arc<World>) -> Self {
+        let mut request = [0; Select::SIZE];
+        let select = Select { if_index: IF_INDEX };
+        select.encode(&mut request).expect("room");
+        let code = IoControl::STATISTICS.code();
+        let answer = world.ioctl(code, &request, StatisticsReply::SIZE);
+        let answer = answer.expect("a module is attached");
+        Self(StatisticsReply::decode(&answer).expect("the protocol"))
+    }
+
+    /// Large sends refused for `reason`.
+    #[must_use]
+    pub fn refused_for(&self, reason: Refusal) -> u64 {
+        self.refused.counters()[reason.index()]
+    }
+
+    /// Large sends refused for any reason.
+    #[must_use]
+    pub fn refused_in_all(&self) -> u64 {
+        self.refused.in_all()
+    }
+}
