@@ -137,6 +137,8 @@ pub(crate) struct Sent {
     /// Statuses of its children that failed, in the order in which the miniport completed them.
     pub(crate) child_failures: Vec<i32>,
     pub(crate) children: u32,
+    /// The restart since which the module ran when it was sent.
+    running_since: Option<u64>,
     /// Whether the miniport failed it, as it was sent.
     pub(crate) failed_below: bool,
     /// Wire packets that came of it.
@@ -238,6 +240,7 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
             mdl_looks,
             child_failures: Vec::new(),
             children: 0,
+            running_since: state.running_since,
             failed_below: false,
             wire: Vec::new(),
             completed: None,
@@ -330,6 +333,10 @@ impl State {
             ));
         }
         sent.check_completion(completed, self.id_bits, &mut broken);
+        let ran = sent.running_since.is_some() && sent.running_since == self.running_since;
+        if ran && completed.status == sys::NDIS_STATUS_PAUSED && !sent.failed_below {
+            broken.push((Rule::Running, "refused as paused while running".into()));
+        }
         if sent.child_failures.is_empty()
             && !sent.failed_below
             && let Some(found) = self.refused_wrongly(&sent.packet, completed)

@@ -140,6 +140,9 @@ pub(crate) struct State {
     pub(crate) pre_detached: bool,
     /// How often the module was restarted.
     pub(crate) restarts: u64,
+    /// The number of the restart since which it runs, once FilterRestart has returned and until the
+    /// next pause begins.
+    pub(crate) running_since: Option<u64>,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
     pub(crate) oids: Oids,
@@ -194,6 +197,7 @@ impl State {
             event: None,
             pre_detached: false,
             restarts: 0,
+            running_since: None,
             pauses_completed: 0,
             oids: Oids::default(),
             registry: BTreeMap::new(),

@@ -12,7 +12,7 @@ use model::{Config, RegistryValue, Rule, SendCall, World};
 use ndis::sys;
 use scenarios::{assert_clean, packets::small};
 
-use crate::{assert_breaks, pass_through::fault};
+use crate::{assert_breaks, assert_found, pass_through::fault};
 
 fn send(world: &Arc<World>) {
     world.send(vec![small()], SendCall::default());
@@ -124,6 +124,63 @@ fn a_spin_lock_lets_in_one_thread_at_a_time() {
     });
     assert_eq!(all.load(Ordering::SeqCst), 600);
     assert_clean(&world.finish());
+}
+
+#[test]
+fn calls_out_of_place_are_noticed() {
+    // Something of the right size that is none of the model's.
+    let mut memory = [0_u64; 64];
+    let any = memory.as_mut_ptr();
+    let null = std::ptr::null_mut();
+    let calls: [(Rule, &str, &dyn Fn()); 6] = [
+        // SAFETY: the model looks at none of the memory before it knows the object.
+        (Rule::Oid, "it is no clone", &|| unsafe {
+            sys::NdisFreeCloneOidRequest(null, any.cast());
+        }),
+        // SAFETY: a request without a header, in memory that is long enough.
+        (Rule::Oid, "its header is not", &|| unsafe {
+            sys::NdisFOidRequest(null, any.cast());
+        }),
+        // SAFETY: as the first.
+        (Rule::NetEvent, "not under way", &|| unsafe {
+            sys::NdisFNetPnPEvent(null, any.cast());
+        }),
+        // SAFETY: as the first.
+        (Rule::ControlDevice, "does not exist", &|| unsafe {
+            sys::IofCompleteRequest(any.cast(), sys::IO_NO_INCREMENT);
+        }),
+        // SAFETY: the handle is nobody's.
+        (Rule::Once, "it is not registered", &|| unsafe {
+            sys::NdisDeregisterDeviceEx(null);
+        }),
+        // SAFETY: the module runs.
+        (Rule::Pause, "while Running", &|| unsafe {
+            sys::NdisFPauseComplete(null);
+        }),
+    ];
+    for (rule, found, call) in calls {
+        let world = crate::start::<{ fault::NONE }>(Config::default());
+        world.inside(call);
+        assert_found(&world.stop(), rule, found);
+    }
+}
+
+#[test]
+fn a_lock_that_is_initialised_while_it_is_held_is_noticed() {
+    let world = World::new(Config::default());
+    let lock = AtomicUsize::new(0);
+    // SAFETY: the lock lives as long as the test.
+    world.inside(|| unsafe {
+        sys::KeInitializeSpinLock(lock.as_ptr());
+        let old = sys::KeAcquireSpinLockRaiseToDpc(lock.as_ptr());
+        sys::KeInitializeSpinLock(lock.as_ptr());
+        sys::KeReleaseSpinLock(lock.as_ptr(), old);
+    });
+    assert_found(
+        &world.finish(),
+        Rule::SpinLock,
+        "initialised while it is held",
+    );
 }
 
 #[test]

@@ -103,6 +103,14 @@ fn a_send_that_passes_while_paused_is_noticed() {
 }
 
 #[test]
+fn a_send_that_is_refused_as_paused_while_running_is_noticed() {
+    let found = "refused as paused while running";
+    assert_breaks::<{ fault::REFUSES_RUNNING }>(Rule::Running, found, |world| {
+        world.send(vec![small()], SendCall::default());
+    });
+}
+
+#[test]
 fn a_pause_that_completes_twice_is_noticed() {
     assert_breaks::<{ fault::PAUSE_TWICE }>(Rule::Pause, "completed 2 times", |_| {});
 }

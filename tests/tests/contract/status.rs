@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use model::{Config, Indication, Nic, OffloadShape, Packet, Rule, SendCall, StatusSource, World};
 use ndis::sys;
-use scenarios::{assert_clean, packets::large_v4};
+use scenarios::{
+    Machine, assert_clean,
+    packets::{large_v4, on_port},
+};
 
 use crate::{
     assert_breaks, assert_breaks_with, assert_found,
@@ -219,4 +222,28 @@ fn a_refusal_is_right_where_large_sends_are_off() {
     let status = send(&world, large_v4(50_000));
     assert_eq!(status, sys::NDIS_STATUS_INVALID_LENGTH);
     assert_clean(&world.stop());
+}
+
+#[test]
+fn sends_and_changes_of_the_nic_may_cross() {
+    let machine = Machine::with_nic(Nic::new(60_000, 2));
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let world = &machine.world;
+            scope.spawn(move || {
+                for _ in 0..100 {
+                    let max = world.advertised().v2_ipv4.max_payload;
+                    let packet = on_port(large_v4(max.min(200_000)), 5_000 + thread);
+                    world.send(vec![packet], SendCall::default());
+                }
+            });
+        }
+        for round in 0..200 {
+            let max = [60_000, 20_000, 40_000][round % 3];
+            machine
+                .world
+                .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = max);
+        }
+    });
+    machine.stop_clean();
 }

@@ -145,6 +145,8 @@ impl World {
                 return Err(status);
             }
         }
+        let mut state = self.state();
+        state.running_since = Some(state.restarts);
         Ok(())
     }
 
@@ -153,6 +155,7 @@ impl World {
         {
             let mut state = self.state();
             state.module = ModuleState::Pausing;
+            state.running_since = None;
             state.pauses_completed = 0;
         }
         if let Some(handler) = self.handlers().and_then(|all| all.PauseHandler) {

@@ -122,3 +122,5 @@ pub(crate) const IRP_BEHIND: u8 = 58;
 pub(crate) const IRP_READ_BACK: u8 = 59;
 /// The status handler returns at another IRQL.
 pub(crate) const STATUS_KEEPS_IRQL: u8 = 60;
+/// A running module refuses sends as if it were paused.
+pub(crate) const REFUSES_RUNNING: u8 = 61;

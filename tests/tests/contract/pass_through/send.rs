@@ -22,7 +22,12 @@ pub(super) unsafe extern "efiapi" fn send<const FAULT: u8>(
     unsafe {
         let module = module(context);
         let running = module.running.load(Ordering::SeqCst);
-        if !running && FAULT != fault::SENDS_PAUSED {
+        let refuses = if FAULT == fault::REFUSES_RUNNING {
+            running
+        } else {
+            !running && FAULT != fault::SENDS_PAUSED
+        };
+        if refuses {
             return refuse(module.handle, chain, sys::NDIS_STATUS_PAUSED, flags);
         }
         let large = (*(*chain).FirstNetBuffer).DataLength > LARGE;
