@@ -1,6 +1,9 @@
 //! Rules 31, 8 and 32: status indications, and what the layer above learns from them.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    thread::{self, ScopedJoinHandle},
+};
 
 use model::{Config, Indication, Nic, OffloadShape, Packet, Rule, SendCall, StatusSource, World};
 use ndis::sys;
@@ -227,22 +230,20 @@ fn a_refusal_is_right_where_large_sends_are_off() {
 #[test]
 fn sends_and_changes_of_the_nic_may_cross() {
     let machine = Machine::with_nic(Nic::new(60_000, 2));
-    std::thread::scope(|scope| {
-        for thread in 0..2 {
-            let world = &machine.world;
+    let world = &machine.world;
+    thread::scope(|scope| {
+        let senders = [5_000, 5_001].map(|port| {
             scope.spawn(move || {
-                for _ in 0..100 {
+                for _ in 0..30 {
                     let max = world.advertised().v2_ipv4.max_payload;
-                    let packet = on_port(large_v4(max.min(200_000)), 5_000 + thread);
+                    let packet = on_port(large_v4(max.min(200_000)), port);
                     world.send(vec![packet], SendCall::default());
                 }
-            });
-        }
-        for round in 0..200 {
-            let max = [60_000, 20_000, 40_000][round % 3];
-            machine
-                .world
-                .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = max);
+            })
+        });
+        let sizes = [60_000, 20_000, 40_000].iter().cycle();
+        for max in sizes.take_while(|_| !senders.iter().all(ScopedJoinHandle::is_finished)) {
+            world.nic_changes(|nic| nic.limits.v2_ipv4.max_payload = *max);
         }
     });
     machine.stop_clean();
