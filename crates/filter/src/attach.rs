@@ -67,10 +67,7 @@ pub(crate) fn attach(
         .as_mut()
         .and_then(|offload| announce(module, offload));
     match handle.set_context(context) {
-        Ok(()) => {
-            module.indicator.may_speak();
-            Ok(())
-        }
+        Ok(()) => Ok(()),
         Err(status) => {
             if let (Some(offload), Some(before)) = (parameters.offload.as_mut(), before) {
                 before.restore(offload.bytes());

@@ -68,7 +68,7 @@ struct State {
 /// Who is indicating.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Voice {
-    /// Nobody: the module is attaching, or gone.
+    /// Nobody: the module has been neither restarted nor announced to be detached yet.
     Mute,
     /// Nobody.
     Idle,
@@ -198,9 +198,13 @@ impl Indicator {
         self.state.lock().tuning = tuning;
     }
 
-    /// From now on the layer above may be told: the module is attached.
+    /// From now on the layer above may be told: the module is attached, and restarts. What changed
+    /// since it was attached waits until here, for nothing may be indicated while FilterAttach runs.
     pub(crate) fn may_speak(&self) {
-        self.state.lock().voice = Voice::Idle;
+        let mut state = self.state.lock();
+        if state.voice == Voice::Mute {
+            state.voice = Voice::Idle;
+        }
     }
 
     /// Tells the layer above the truth about the NIC, and nothing else from then on: the module is
@@ -208,6 +212,7 @@ impl Indicator {
     /// IRQL PASSIVE_LEVEL.
     pub(crate) fn tell_the_truth(&self, module: ModuleHandle) {
         self.state.lock().truthful = true;
+        self.may_speak();
         self.publish(module);
         // Somebody who was just publishing says the truth in our place, when he has finished.
         while self.is_speaking() {

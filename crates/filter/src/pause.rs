@@ -8,6 +8,7 @@ use crate::module::FilterModule;
 pub(crate) fn restart(module: &FilterModule) {
     module.gate.open();
     module.running.store(true, Ordering::Relaxed);
+    module.indicator.may_speak();
     module.indicator.publish(module.handle);
 }
 
