@@ -29,6 +29,7 @@ unsafe extern "system" {
     fn NdisFreeNetBufferListPool();
     fn NdisGetDeviceReservedExtension();
     fn NdisGetVersion();
+    fn NdisMSleep();
     fn NdisOpenConfigurationEx();
     fn NdisReadConfiguration();
     fn NdisRegisterDeviceEx();

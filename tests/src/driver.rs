@@ -3,19 +3,14 @@
 
 use std::{env, path::PathBuf};
 
-use loader::Image;
+use mslso_lab::driver::{self, Build};
 use ndis::sys::DRIVER_INITIALIZE;
 
 /// The variable that names an image to test. A relative path counts from the workspace's root.
 pub const VARIABLE: &str = "MSLSO_DRIVER";
 
 /// A build of the driver, ready to be loaded into a model.
-pub enum Driver {
-    /// The filter, linked natively.
-    Native,
-    /// A loaded image.
-    Image(Image),
-}
+pub struct Driver(driver::Driver);
 
 impl Driver {
     /// The build that this run of the tests is about.
@@ -24,19 +19,14 @@ impl Driver {
     /// Where the image does not load.
     #[must_use]
     pub fn under_test() -> Self {
-        match image_path() {
-            None => Self::Native,
-            Some(path) => Self::Image(Image::load(path).unwrap_or_else(|error| panic!("{error}"))),
-        }
+        let build = image_path().map_or(Build::Native, Build::Image);
+        Self(driver::Driver::load(&build).unwrap_or_else(|error| panic!("{error}")))
     }
 
     /// Its entry point.
     #[must_use]
     pub fn entry(&self) -> DRIVER_INITIALIZE {
-        match self {
-            Self::Native => filter::driver_entry,
-            Self::Image(image) => image.entry(),
-        }
+        self.0.entry()
     }
 }
 

@@ -9,8 +9,11 @@
     reason = "names the driver's entry point, and looks at NBLs on their way"
 )]
 
+pub mod adapter;
 pub mod control;
 pub mod driver;
+pub mod inf;
+pub mod inf_requirements;
 pub mod packets;
 pub mod refused;
 pub mod tampering;

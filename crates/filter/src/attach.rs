@@ -16,7 +16,7 @@ use crate::{
     indicator::{Indicator, Stored},
     limits::Limits,
     module::{FilterModule, Identity},
-    offload,
+    offload::{self, Malformed},
     settings::Settings,
     statistics::Counters,
 };
@@ -86,11 +86,12 @@ pub(crate) fn attach(
 fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<Stored> {
     let bytes = offload.bytes();
     let before = Stored::of(bytes);
-    let learnt = module.indicator.learn(bytes);
-    let rewritten = learnt.and_then(|nic| module.indicator.rewrite(bytes, &nic));
-    if rewritten.is_err() {
-        module.malformed_offload();
-        return None;
+    match module.indicator.learn(bytes) {
+        Ok(nic) if before.is_some() => {
+            let _ = module.indicator.rewrite(bytes, &nic);
+        }
+        // What could not be put back, being longer than any known, is not changed.
+        Ok(_) | Err(Malformed) => module.malformed_offload(),
     }
     module.indicator.was_told(bytes);
     before

@@ -21,9 +21,7 @@ use crate::{
     complete, control,
     driver::{self, Driver, TAG_DRIVER},
     module::{FilterModule, Identity},
-    oid, pause, pnp, send,
-    statistics::Statistics,
-    status,
+    oid, pause, pnp, send, status,
 };
 
 /// The system calls this when it has loaded the driver. IRQL PASSIVE_LEVEL.
@@ -305,14 +303,4 @@ unsafe fn module_of<'a>(context: sys::NDIS_HANDLE) -> &'a FilterModule {
     // SAFETY: attach set it to a listed FilterModule in the pool, which only detach frees. The
     // module is shared between processors and changed through atomics and locks alone.
     unsafe { (*context.cast::<Context>()).get() }
-}
-
-/// The statistics of the filter module whose context NDIS holds as `context`.
-///
-/// # Safety
-/// `context` is the context of a filter module of this driver that is attached.
-#[must_use]
-pub unsafe fn statistics_of(context: NonNull<c_void>) -> Statistics {
-    // SAFETY: the caller vouches for the context.
-    unsafe { module_of(context.as_ptr()) }.statistics()
 }

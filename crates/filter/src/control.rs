@@ -14,7 +14,7 @@ use ndis::{Borrowed, DeviceCall, LargeSendLimit, Status};
 
 use crate::{driver::Driver, module::FilterModule, settings};
 
-/// Longest request in bytes, with room to see that one is too long.
+/// Bytes of a request that are looked at: more than any has, so that a longer one is seen to be.
 const LONGEST_REQUEST: usize = 64;
 
 /// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL.
@@ -42,9 +42,12 @@ fn control(
     output: usize,
 ) -> Result<usize, Status> {
     let mut copy = [0; LONGEST_REQUEST];
+    // Of a longer request the front is enough to say what is wrong with it.
+    let input = input.min(LONGEST_REQUEST);
     let request = copy.get_mut(..input).ok_or(Status::INVALID_PARAMETER)?;
-    let given = buffer.get(..input).ok_or(Status::INVALID_PARAMETER)?;
-    request.copy_from_slice(given);
+    for (place, byte) in request.iter_mut().zip(buffer.iter()) {
+        *place = *byte;
+    }
     let out = buffer.get_mut(..output).ok_or(Status::INVALID_PARAMETER)?;
     match IoControl::from_code(code).map_err(refuse)? {
         IoControl::LIST => {

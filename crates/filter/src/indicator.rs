@@ -5,7 +5,7 @@
 //! do so at once are put into an order, so that the last word is the newest.
 
 use control::{Profile, Raise, Tuning};
-use ndis::{LargeSendLimits, ModuleHandle, SpinLock, indicate, sys};
+use ndis::{LargeSendLimits, ModuleHandle, SpinLock, indicate, sleep_briefly, sys};
 
 use crate::offload::{self, Malformed};
 
@@ -147,15 +147,15 @@ impl Indicator {
         self.state.initialize();
     }
 
-    /// Keeps what the NIC says in `offload`.
+    /// Keeps what the NIC says in `offload`. One that is longer than any known is obeyed but not
+    /// kept, and nothing is raised until the NIC says something else.
     ///
     /// # Errors
     /// [`Malformed`]; nothing is changed then.
     pub(crate) fn learn(&self, offload: &[u8]) -> Result<LargeSendLimits, Malformed> {
         let offload = offload::checked(offload)?;
         let limits = offload::limits(offload)?;
-        let stored = Stored::of(offload).ok_or(Malformed)?;
-        self.state.lock().nic = Some(stored);
+        self.state.lock().nic = Stored::of(offload);
         Ok(limits)
     }
 
@@ -203,11 +203,21 @@ impl Indicator {
         self.state.lock().voice = Voice::Idle;
     }
 
-    /// Tells the layer above the truth about the NIC, and nothing any more after that: the module
-    /// is about to be detached. IRQL ≤ DISPATCH_LEVEL.
+    /// Tells the layer above the truth about the NIC, and nothing else from then on: the module is
+    /// about to be detached. When this returns nobody is saying anything else any more.
+    /// IRQL PASSIVE_LEVEL.
     pub(crate) fn tell_the_truth(&self, module: ModuleHandle) {
         self.state.lock().truthful = true;
         self.publish(module);
+        // Somebody who was just publishing says the truth in our place, when he has finished.
+        while self.is_speaking() {
+            sleep_briefly();
+        }
+    }
+
+    fn is_speaking(&self) -> bool {
+        let voice = self.state.lock().voice;
+        matches!(voice, Voice::Speaking | Voice::SpeakAgain)
     }
 
     /// Tells the layer above what is new to it. IRQL ≤ DISPATCH_LEVEL.

@@ -48,6 +48,5 @@ mod split;
 mod statistics;
 mod status;
 
-pub use callbacks::{driver_entry, statistics_of};
+pub use callbacks::driver_entry;
 pub use driver::OLDEST_NDIS;
-pub use statistics::Statistics;

@@ -59,14 +59,33 @@ impl Settings {
     }
 }
 
-/// Writes `tuning` to the registry, so that it outlasts the driver. IRQL PASSIVE_LEVEL.
+/// Writes `tuning` to the registry, so that it outlasts the driver. Where one of its parameters
+/// cannot be written, those that were are put back. IRQL PASSIVE_LEVEL.
 ///
 /// # Errors
 /// What NDIS answers.
 pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status> {
     let configuration = Configuration::open(module)?;
-    let parameters = tuning.parameters();
-    configuration.set_integer(&MULTIPLE, parameters.multiple)?;
-    configuration.set_integer(&PROFILE, parameters.profile)?;
-    configuration.set_integer(&CAP_BYTES, parameters.cap_bytes)
+    let new = tuning.parameters();
+    // What is missing means the same as the default.
+    let default = Tuning::default().parameters();
+    let parameters: [(&'static [u16], u32, u32); 3] = [
+        (&MULTIPLE, new.multiple, default.multiple),
+        (&PROFILE, new.profile, default.profile),
+        (&CAP_BYTES, new.cap_bytes, default.cap_bytes),
+    ];
+    let mut before = [0; 3];
+    for (old, (keyword, _, default)) in before.iter_mut().zip(&parameters) {
+        *old = configuration.integer(keyword)?.unwrap_or(*default);
+    }
+    for (written, (keyword, value, _)) in parameters.iter().enumerate() {
+        if let Err(status) = configuration.set_integer(keyword, *value) {
+            for ((keyword, ..), old) in parameters.iter().zip(&before).take(written) {
+                // If this fails as well there is no more to be done; the first failure is told.
+                let _ = configuration.set_integer(keyword, *old);
+            }
+            return Err(status);
+        }
+    }
+    Ok(())
 }

@@ -15,46 +15,32 @@ const REFUSALS: usize = Refusal::ALL.len();
 
 /// What a filter module has done since it was attached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Statistics {
+pub(crate) struct Statistics {
     /// NET_BUFFER_LISTs that the layer above sent.
-    pub sends: u64,
+    pub(crate) sends: u64,
     /// Large sends among them, whether or not they had to be split.
-    pub large_sends: u64,
+    pub(crate) large_sends: u64,
     /// Large sends that went down as children.
-    pub split: u64,
+    pub(crate) split: u64,
     /// Children that went down.
-    pub children: u64,
+    pub(crate) children: u64,
     /// Bytes of TCP payload that went down in children.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
     /// raised first-stage size is in use.
-    pub largest_large_send: u64,
+    pub(crate) largest_large_send: u64,
     /// Parents that were completed, each after its last child.
-    pub completed: u64,
+    pub(crate) completed: u64,
     /// Parents among them of which a child failed.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Large sends refused, by the reason's [index](Refusal::index).
-    pub refused: [u64; REFUSALS],
+    pub(crate) refused: [u64; REFUSALS],
     /// Large sends completed with RESOURCES, for want of children or of a mapping.
-    pub low_memory: u64,
+    pub(crate) low_memory: u64,
     /// NET_BUFFER_LISTs that came while the module was paused.
-    pub paused: u64,
+    pub(crate) paused: u64,
     /// Children ever allocated: constant in steady state.
-    pub children_allocated: u64,
-}
-
-impl Statistics {
-    /// Large sends refused for `reason`.
-    #[must_use]
-    pub fn refused_for(&self, reason: Refusal) -> u64 {
-        self.refused.get(reason.index()).copied().unwrap_or(0)
-    }
-
-    /// Large sends refused for any reason.
-    #[must_use]
-    pub fn refused_in_all(&self) -> u64 {
-        self.refused.iter().fold(0, |sum, n| sum.saturating_add(*n))
-    }
+    pub(crate) children_allocated: u64,
 }
 
 /// What one call of a handler counts, before it reaches the processor's counters in one go.

@@ -29,7 +29,11 @@ fn changed(module: &FilterModule, indication: &Indication<'_>) {
     module.limits.set(&limits);
     match rewritten(module, indication) {
         Some(said) => module.indicator.was_told(said.bytes()),
-        None => indication.pass_on(module.handle),
+        None => {
+            module.malformed_offload();
+            indication.pass_on(module.handle);
+            module.indicator.was_told(indication.buffer());
+        }
     }
     // Somebody may have changed the tuning, or told an older state, meanwhile.
     module.indicator.publish(module.handle);

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use filter::Statistics;
+use control::StatisticsReply;
 use lso::{IpVersion, LsoVersion};
 use serde::Serialize;
 
 use crate::capture::{CaptureError, CaptureWriter, Captured};
+use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::ingest::LargeSend;
 use crate::judge::{Verdict, judge};
@@ -107,8 +108,8 @@ impl Outputs {
 }
 
 /// A machine with its outputs and its numbers.
-pub struct Bench {
-    machine: Machine,
+pub struct Bench<'driver> {
+    machine: Machine<'driver>,
     outputs: Outputs,
     ip_id_bits: u32,
     totals: Totals,
@@ -120,7 +121,7 @@ pub struct End {
     /// Its numbers.
     pub totals: Totals,
     /// What the filter itself counted.
-    pub statistics: Statistics,
+    pub statistics: StatisticsReply,
     /// Rules that were broken while the driver stopped.
     pub broken: Vec<String>,
 }
@@ -133,15 +134,15 @@ impl End {
     }
 }
 
-impl Bench {
-    /// Starts the driver on a machine made by `setup`.
+impl<'driver> Bench<'driver> {
+    /// Starts `driver` on a machine made by `setup`.
     ///
     /// # Errors
     ///
     /// [`Failure::Driver`].
-    pub fn start(setup: Setup, outputs: Outputs) -> Result<Self, Failure> {
+    pub fn start(driver: &'driver Driver, setup: Setup, outputs: Outputs) -> Result<Self, Failure> {
         Ok(Self {
-            machine: Machine::start(setup).map_err(Failure::Driver)?,
+            machine: Machine::start(driver, setup).map_err(Failure::Driver)?,
             outputs,
             ip_id_bits: setup.ip_id_bits,
             totals: Totals::default(),
@@ -238,9 +239,9 @@ impl Bench {
     ///
     /// # Errors
     ///
-    /// An output cannot be written.
+    /// An output cannot be written, or the driver does not say what it counted.
     pub fn finish(mut self) -> Result<End, Failure> {
-        let statistics = self.machine.statistics();
+        let statistics = self.machine.statistics()?;
         let broken: Vec<_> = self
             .machine
             .stop()

@@ -1,16 +1,19 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use lso::LsoVersion;
+
+use crate::driver::Build;
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]
 #[command(
     name = "mslso-lab",
     version,
-    args_conflicts_with_subcommands = true,
     about = "Runs the mslso filter between a model of NDIS and a model NIC, and judges the wire",
     long_about = "Runs the mslso filter, the driver's own code, between a model of NDIS that checks \
         its rules and a model NIC that segments.\n\n\
@@ -25,14 +28,40 @@ pub struct Cli {
     pub command: Option<Command>,
     /// The main job's options.
     #[command(flatten)]
-    pub demo: DemoArgs,
+    pub main: MainArgs,
+    /// Build of the driver to run: "native", or the path of an x64 image, such as mslso.sys
+    #[arg(
+        long,
+        global = true,
+        value_name = "native|PATH",
+        default_value = crate::driver::NATIVE,
+        value_parser = OsStringValueParser::new().map(Build::from)
+    )]
+    pub driver: Build,
+}
+
+impl Cli {
+    /// The command line of this process; where it is wrong, says so and ends the process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::parse().checked().unwrap_or_else(|error| error.exit())
+    }
+
+    /// The main job's options are of no use to another job.
+    fn checked(self) -> Result<Self, clap::Error> {
+        if self.command.is_some() && self.main.out.is_some() {
+            let why = "the argument '--out <DIR>' cannot be used with a command";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, why));
+        }
+        Ok(self)
+    }
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all is right; packets that were refused are reported and part of that
   1  the wire differs from a single stage's, a rule was broken, or the driver failed
-  2  the input cannot be used, an output not be written, or the command line is wrong";
+  2  the input or --driver cannot be used, an output not be written, or the command line is wrong";
 
 const SPLIT: &str = "\
 Split the large sends of a capture file.
@@ -59,14 +88,57 @@ pub enum Command {
     /// Split the large sends of a capture file
     #[command(long_about = SPLIT, after_help = EXIT_CODES)]
     Split(SplitArgs),
+    /// Show what guests are told of large sends, while settings, NICs and hosts change
+    #[command(long_about = DEMO, after_help = EXIT_CODES)]
+    Demo(DemoArgs),
 }
+
+/// The folder of the main job's files, where none is named.
+const FOLDER: &str = "mslso-lab-out";
 
 /// Options of the main job.
 #[derive(Args, Debug)]
+pub struct MainArgs {
+    /// Folder for children.pcapng and wire.pcapng; it is made where there is none [default: mslso-lab-out]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl MainArgs {
+    /// The folder for the files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.out.as_deref().unwrap_or(Path::new(FOLDER))
+    }
+}
+
+const DEMO: &str = "\
+Show what guests are told of large sends, while settings, NICs and hosts change.
+
+Two guests share a host; the filter below their switch advertises a multiple of the largest large \
+send that the NIC takes. Each step of the story changes something, such as the profile, the NIC, or \
+a guest's host, and shows what the NIC says, what the filter advertises and what each guest uses; \
+then what was sent, and whether the wire is right.
+
+--json prints one object for each step, with
+  step, name    its number, from 1, and its short name
+  what          what happens, in a sentence or two
+  hosts         each with its name, the multiple in effect, and in bytes of payload for ipv4 and
+                ipv6 what its nic takes, what is advertised, and what each of its guests uses
+  sends         each with from, to, ip, payload, the payload of each of its children, the number
+                of wire_packets, and the verdict: whole (to a guest, never split), same (as a
+                single stage), as-is (the NIC takes it as it is), or wrong
+  violations    what was wrong, in one line each; also told on stderr";
+
+/// Options of `demo`.
+#[derive(Args, Debug)]
 pub struct DemoArgs {
-    /// Folder for children.pcapng and wire.pcapng; it is made where there is none
-    #[arg(long, value_name = "DIR", default_value = "mslso-lab-out")]
-    pub out: PathBuf,
+    /// Print one JSON object for each step instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Chart to write: the sizes over the steps
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
 }
 
 /// Options of `split`.
@@ -131,12 +203,37 @@ impl From<Lso> for LsoVersion {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::*;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_driver_is_named_before_or_after_the_command() {
+        let driver = |line: &str| Cli::parse_from(line.split(' ')).checked().unwrap().driver;
+        let image = Build::Image("m.sys".into());
+        assert_eq!(driver("lab"), Build::Native);
+        assert_eq!(driver("lab demo --driver native"), Build::Native);
+        for line in [
+            "lab --driver m.sys",
+            "lab --driver m.sys demo",
+            "lab demo --driver m.sys",
+        ] {
+            assert_eq!(driver(line), image, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_folder_is_the_main_jobs() {
+        let folder = |line: &str| {
+            let cli = Cli::parse_from(line.split(' ')).checked();
+            cli.map(|cli| cli.main.folder().to_owned())
+        };
+        assert_eq!(folder("lab").unwrap(), Path::new(FOLDER));
+        assert_eq!(folder("lab --out x").unwrap(), Path::new("x"));
+        let error = folder("lab --out x demo").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ArgumentConflict);
     }
 }

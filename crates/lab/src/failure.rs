@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::{io, process::ExitCode};
 
+use loader::LoadError;
+
 use crate::capture::CaptureError;
+use crate::device::ControlError;
 
 /// The exit codes of the program.
 pub mod exit {
@@ -26,8 +29,14 @@ pub enum Failure {
     SameFile(PathBuf),
     /// The folder for the outputs cannot be made.
     Folder(PathBuf, io::Error),
+    /// The image of the driver does not load.
+    Image(LoadError),
+    /// A chart cannot be written.
+    Plot(PathBuf, String),
     /// The driver does not start; its status.
     Driver(i32),
+    /// The driver's control device does not answer as it should.
+    Control(ControlError),
 }
 
 impl Failure {
@@ -35,7 +44,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Driver(_) => exit::BAD,
+            Self::Driver(_) | Self::Control(_) => exit::BAD,
             _ => exit::UNUSABLE,
         })
     }
@@ -55,12 +64,34 @@ impl fmt::Display for Failure {
                 "{}: no folder can be made there ({error}); name another with --out",
                 path.display()
             ),
+            Self::Image(error) => error.fmt(f),
+            Self::Plot(path, why) => {
+                write!(f, "{}: the chart cannot be written: {why}", path.display())
+            }
+            Self::Control(error) => {
+                write!(
+                    f,
+                    "the driver's control device does not answer as it should: {error}"
+                )
+            }
             Self::Driver(status) => write!(f, "the driver does not start: status {status:#010x}"),
         }
     }
 }
 
 impl std::error::Error for Failure {}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::Control(error)
+    }
+}
 
 impl From<CaptureError> for Failure {
     fn from(error: CaptureError) -> Self {

@@ -113,6 +113,7 @@ fn difference(wire: &[Vec<u8>], expected: Result<Vec<Vec<u8>>, ReferenceError>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::Driver;
     use crate::ingest::{Terms, ingest};
     use crate::machine::{Machine, Setup};
     use crate::synth::Synth;
@@ -132,7 +133,7 @@ mod tests {
         };
         let frame = Synth::v4(200_000, 1448).frame(false);
         let mut send = ingest(&frame, 1448, terms).unwrap().unwrap();
-        let mut machine = Machine::start(setup).unwrap();
+        let mut machine = Machine::start(&Driver::Native, setup).unwrap();
         let sent = machine.send(&send);
         assert_eq!(judge(&send, &sent, 16), Verdict::Same { untouched: false });
         send.frame[51] ^= 1;

@@ -15,8 +15,11 @@
 //!    byte for byte;
 //! 5. [`mod@bench`] writes both to capture files and counts, [`report`] tells.
 //!
-//! Around this are the two jobs of the program: [`demo`], which needs nothing,
-//! and [`split`], which takes a capture file. [`cli`] is their command line.
+//! Around this are the jobs of the program: [`main_job`], which needs nothing,
+//! [`split`], which takes a capture file, and [`demo`], which shows what guests
+//! are told of large sends while things change around them. [`cli`] is their
+//! command line. Each runs the [`driver`] that is asked for, the filter linked
+//! natively or a finished image, and asks it through its control [`device`].
 //!
 //! [`mod@reference`] must never depend on the crate `lso`: an error the two shared
 //! would be invisible.
@@ -25,10 +28,13 @@ pub mod bench;
 pub mod capture;
 pub mod cli;
 pub mod demo;
+pub mod device;
+pub mod driver;
 pub mod failure;
 pub mod ingest;
 pub mod judge;
 pub mod machine;
+pub mod main_job;
 pub mod reference;
 pub mod report;
 pub mod split;

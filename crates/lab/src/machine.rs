@@ -1,14 +1,17 @@
 //! A machine with the filter between a layer above and a NIC.
-#![expect(unsafe_code, reason = "names the driver's entry point and context")]
+#![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use filter::Statistics;
+use control::StatisticsReply;
 use lso::{LsoVersion, Refusal};
 use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
 use ndis::sys;
 
+use crate::device::{self, ControlError};
+use crate::driver::Driver;
 use crate::ingest::LargeSend;
 
 /// The NIC and what the driver is told about it.
@@ -23,9 +26,13 @@ pub struct Setup {
     pub ip_id_bits: u32,
 }
 
-/// A model machine on which the driver runs.
-pub struct Machine {
+/// A model machine on which the driver runs, which therefore outlives it.
+pub struct Machine<'driver> {
     world: Arc<World>,
+    /// What the filter had counted when it was asked last. Sends that go out change no counter of
+    /// those that do not.
+    counted: StatisticsReply,
+    driver: PhantomData<&'driver Driver>,
     /// Rules broken so far that were already handed out.
     told: usize,
 }
@@ -89,24 +96,24 @@ impl fmt::Display for Unsent {
     }
 }
 
-/// Loads, attaches and restarts the driver.
-fn start_driver(world: &Arc<World>) -> Result<(), i32> {
-    // SAFETY: this is the filter's own entry point.
-    unsafe { world.start(filter::driver_entry) }
-}
-
-impl Machine {
-    /// A machine with the driver running.
+impl<'driver> Machine<'driver> {
+    /// A machine with `driver` running.
     ///
     /// # Errors
     ///
     /// The driver's status, where it does not start.
-    pub fn start(setup: Setup) -> Result<Self, i32> {
+    pub fn start(driver: &'driver Driver, setup: Setup) -> Result<Self, i32> {
         let nic = Nic::new(setup.nic_max, setup.min_segments);
         let config = Config::with_nic(nic).counting_ip_id_in(setup.ip_id_bits);
         let world = World::new(config);
-        start_driver(&world)?;
-        Ok(Self { world, told: 0 })
+        // SAFETY: nobody but this machine has the world, and the driver is borrowed for its life.
+        unsafe { driver.start(&world)? };
+        Ok(Self {
+            world,
+            counted: StatisticsReply::default(),
+            driver: PhantomData,
+            told: 0,
+        })
     }
 
     /// Sends a large send and waits for it.
@@ -125,12 +132,11 @@ impl Machine {
     }
 
     fn carry(&mut self, packet: Packet) -> Sent {
-        let before = self.statistics();
         let number = self.world.send(vec![packet], SendCall::default())[0];
         let unsent = match self.world.completed(number) {
             None => Some(Unsent::Lost),
             Some(completed) if completed.status == sys::NDIS_STATUS_SUCCESS => None,
-            Some(completed) => Some(reason(&before, &self.statistics(), completed.status)),
+            Some(completed) => Some(self.reason(completed.status)),
         };
         Sent {
             children: self.world.take_children(),
@@ -146,16 +152,22 @@ impl Machine {
         broken
     }
 
+    /// Why a send came back with `status`: which counter moved.
+    fn reason(&mut self, status: i32) -> Unsent {
+        let Ok(now) = self.statistics() else {
+            return Unsent::Failed(status);
+        };
+        let before = std::mem::replace(&mut self.counted, now);
+        reason(&before, &now, status)
+    }
+
     /// What the filter counted.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// Never: the module is attached as long as the machine lives.
-    #[must_use]
-    pub fn statistics(&self) -> Statistics {
-        let context = self.world.module_context().expect("a module is attached");
-        // SAFETY: the context is that of an attached module of the filter.
-        unsafe { filter::statistics_of(context) }
+    /// The driver does not answer as it should.
+    pub fn statistics(&self) -> Result<StatisticsReply, ControlError> {
+        device::statistics(&self.world)
     }
 
     /// Stops the driver. Returns the rules that were broken and not yet handed
@@ -167,10 +179,14 @@ impl Machine {
 }
 
 /// Which counter moved while one packet was sent.
-fn reason(before: &Statistics, after: &Statistics, status: i32) -> Unsent {
+fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Unsent {
+    let count = |all: &StatisticsReply, reason: Refusal| {
+        let counter = all.refused.counters().get(reason.index());
+        counter.copied().unwrap_or(0)
+    };
     let refused = Refusal::ALL
         .into_iter()
-        .find(|reason| after.refused_for(*reason) > before.refused_for(*reason));
+        .find(|reason| count(after, *reason) > count(before, *reason));
     match refused {
         Some(reason) => Unsent::Refused(reason),
         None if after.low_memory > before.low_memory => Unsent::LowMemory,
@@ -185,13 +201,13 @@ mod tests {
     use crate::ingest::{Terms, ingest};
     use crate::synth::Synth;
 
-    fn machine() -> Machine {
-        Machine::start(Setup {
+    fn machine() -> Machine<'static> {
+        let setup = Setup {
             nic_max: 62_780,
             min_segments: 2,
             ip_id_bits: 16,
-        })
-        .unwrap()
+        };
+        Machine::start(&Driver::Native, setup).unwrap()
     }
 
     fn large_send(send: &Synth) -> LargeSend {
@@ -210,7 +226,7 @@ mod tests {
         let sent = machine.send(&large_send(&Synth::v4(1 << 20, 1460)));
         assert_eq!((sent.children.len(), sent.wire.len()), (17, 719));
         assert_eq!(sent.unsent, None);
-        assert_eq!(machine.statistics().split, 1);
+        assert_eq!(machine.statistics().unwrap().split, 1);
         assert!(sent.broken.is_empty() && machine.stop().is_empty());
     }
 

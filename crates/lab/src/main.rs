@@ -3,17 +3,17 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
 use mslso_lab::cli::{Cli, Command};
 use mslso_lab::failure::exit;
-use mslso_lab::{demo, split};
+use mslso_lab::{demo, main_job, split};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let (mut out, mut notes) = (io::stdout().lock(), io::stderr().lock());
     let result = match &cli.command {
-        None => demo::run(&cli.demo, &mut out, &mut notes),
-        Some(Command::Split(args)) => split::run(args, &mut out, &mut notes),
+        None => main_job::run(&cli.main, &cli.driver, &mut out, &mut notes),
+        Some(Command::Split(args)) => split::run(args, &cli.driver, &mut out, &mut notes),
+        Some(Command::Demo(args)) => demo::run(args, &cli.driver, &mut out, &mut notes),
     };
     drop(notes);
     match result {

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle}
 use lso::{IpVersion, LsoVersion};
 
 use crate::bench::{End, Row, Totals};
+use crate::driver::Build;
 use crate::judge::Verdict;
 
 /// The heads of the table's columns, and whether a column holds numbers.
@@ -18,6 +19,12 @@ const COLUMNS: [(&str, bool); 8] = [
     ("verdict", false),
 ];
 
+/// The line that says which build of the driver runs.
+#[must_use]
+pub fn driver_line(build: &Build) -> String {
+    format!("Driver: {build}.\n")
+}
+
 /// Lines between columns and under the heads, none else: it is wide enough.
 const STYLE: TableStyle = TableStyle::new()
     .header_lines(ContentLineStyle::none().junction('│'))
@@ -27,16 +34,27 @@ const STYLE: TableStyle = TableStyle::new()
 /// One line for each large send. Sizes are bytes of TCP payload.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
+    let columns = COLUMNS.map(|(head, number)| (head.to_owned(), number));
+    lined(&columns, rows.iter().map(cells)) + "\n\n"
+}
+
+/// A table of `columns`, each with its head and whether it holds numbers.
+pub(crate) fn lined<Cells: IntoIterator<Item = String>>(
+    columns: &[(String, bool)],
+    rows: impl IntoIterator<Item = Cells>,
+) -> String {
     let mut table = Table::new();
     table.load_style(STYLE);
-    table.set_header(COLUMNS.map(|(head, _)| head));
-    for (column, (_, number)) in table.column_iter_mut().zip(COLUMNS) {
-        if number {
+    table.set_header(columns.iter().map(|(head, _)| head));
+    for (column, (_, number)) in table.column_iter_mut().zip(columns) {
+        if *number {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.add_rows(rows.iter().map(cells));
-    table.trim_fmt() + "\n\n"
+    for row in rows {
+        table.add_row(row);
+    }
+    table.trim_fmt()
 }
 
 fn cells(row: &Row) -> [String; 8] {
@@ -52,7 +70,7 @@ fn cells(row: &Row) -> [String; 8] {
     ]
 }
 
-fn ip_name(ip: IpVersion) -> &'static str {
+pub(crate) fn ip_name(ip: IpVersion) -> &'static str {
     match ip {
         IpVersion::V4 => "IPv4",
         IpVersion::V6 => "IPv6",
@@ -90,12 +108,12 @@ pub fn number(value: u64) -> String {
 }
 
 /// `count` things: `1 child`, `17 children`.
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
 /// Runs of equal sizes, such as `12×60,816 + 5×62,264`.
-fn sizes(children: &[usize]) -> String {
+pub(crate) fn sizes(children: &[usize]) -> String {
     let runs = children.chunk_by(|a, b| a == b).map(|run| {
         let size = number(run[0] as u64);
         match run.len() {

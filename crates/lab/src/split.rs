@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::{Bench, End, Outputs, Row};
 use crate::capture::{CaptureFile, Captured};
 use crate::cli::SplitArgs;
+use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 use crate::ingest::{Terms, ingest};
 use crate::judge::Verdict;
@@ -20,13 +21,16 @@ const ROWS: usize = 40;
 ///
 /// # Errors
 ///
-/// The input cannot be used, an output not be written, or the driver does not
-/// start. The outputs are left alone where it is the input.
+/// The driver does not load or start, the input cannot be used, or an output
+/// not be written. The outputs are left alone where it is the image or the
+/// input.
 pub fn run(
     args: &SplitArgs,
+    build: &Build,
     out: &mut impl Write,
     notes: &mut impl Write,
 ) -> Result<bool, Failure> {
+    let driver = Driver::load(build)?;
     let input = CaptureFile::open(&args.input)?;
     check_paths(args)?;
     let outputs = Outputs::create(&args.children, &args.wire)?;
@@ -36,7 +40,7 @@ pub fn run(
         ip_id_bits: args.ipid_bits,
     };
     let mut splitter = Splitter {
-        bench: Bench::start(setup, outputs)?,
+        bench: Bench::start(&driver, setup, outputs)?,
         terms: Terms {
             lso: args.lso.into(),
             min_segments: args.min_segments,
@@ -53,7 +57,7 @@ pub fn run(
     let text = if args.json {
         json(&end)
     } else {
-        text(args, &rows, &end)
+        text(args, build, &rows, &end)
     };
     tell(out, &text);
     Ok(end.is_good())
@@ -66,7 +70,7 @@ fn tell(out: &mut impl Write, text: &str) {
 
 /// Takes the packets of a capture, one after the other.
 struct Splitter<'a, W> {
-    bench: Bench,
+    bench: Bench<'a>,
     terms: Terms,
     /// The MSS of packets that have none of their own.
     mss: Option<u32>,
@@ -143,9 +147,10 @@ fn json(end: &End) -> String {
     serde_json::to_string(&end.totals).unwrap_or_default() + "\n"
 }
 
-fn text(args: &SplitArgs, rows: &[Row], end: &End) -> String {
-    let mut text = String::new();
+fn text(args: &SplitArgs, build: &Build, rows: &[Row], end: &End) -> String {
+    let mut text = report::driver_line(build);
     if !rows.is_empty() {
+        text += "\n";
         text += &report::table(rows);
     }
     let large_sends = end.statistics.large_sends as usize;

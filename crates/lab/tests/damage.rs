@@ -2,6 +2,7 @@
 //! or refused.
 
 use lso::LsoVersion;
+use mslso_lab::driver::Driver;
 use mslso_lab::ingest::{Terms, ingest};
 use mslso_lab::judge::{Verdict, judge};
 use mslso_lab::machine::{Machine, Setup};
@@ -45,7 +46,7 @@ proptest! {
         let setup = Setup { nic_max, min_segments: 2, ip_id_bits: 16 };
         let lso = if v1 { LsoVersion::V1 } else { LsoVersion::V2 };
         let terms = Terms { lso, min_segments: 2 };
-        let mut machine = Machine::start(setup).unwrap();
+        let mut machine = Machine::start(&Driver::Native, setup).unwrap();
         for (frame, mss) in frames {
             if let Ok(Some(send)) = ingest(&frame, mss, terms) {
                 let sent = machine.send(&send);

@@ -67,6 +67,7 @@ impl DeviceError {
         match status.cast_unsigned() {
             0xC000_0010 | 0xC000_00BB => Self::UnknownCode, // INVALID_DEVICE_REQUEST, NOT_SUPPORTED
             0xC000_0022 => Self::AccessDenied,
+            0xC000_0034 => Self::NotInstalled, // OBJECT_NAME_NOT_FOUND
             0xC000_0017 | 0xC000_009A => Self::NoMemory, // NO_MEMORY, INSUFFICIENT_RESOURCES
             // INFO_LENGTH_MISMATCH, INVALID_PARAMETER, INVALID_BUFFER_SIZE
             0xC000_0004 | 0xC000_000D | 0xC000_0206 => Self::InvalidParameter,

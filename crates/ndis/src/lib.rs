@@ -58,7 +58,7 @@ pub use offload::{AttachOffload, LargeSendLimit, LargeSendLimits};
 pub use oob::LargeSendInfo;
 pub use pnp::NetPnpEvent;
 pub use pool::{Lent, PoolBox, PoolSlice, Tag};
-pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts};
+pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts, sleep_briefly};
 pub use registry::{Borrowed, Listed, Registry};
 pub use rundown::{Exit, Gate};
 pub use spin_lock::{SpinGuard, SpinLock};

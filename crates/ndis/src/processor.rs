@@ -61,6 +61,12 @@ impl Drop for AtDispatch {
     }
 }
 
+/// Lets others work for a millisecond. IRQL PASSIVE_LEVEL.
+pub fn sleep_briefly() {
+    // SAFETY: no precondition but the IRQL, which the caller keeps.
+    unsafe { sys::NdisMSleep(1_000) };
+}
+
 /// Processors that can take part: the active ones, and the most there may be after a hot add.
 #[must_use]
 pub fn processor_counts() -> (u32, u32) {

@@ -1,88 +1,89 @@
-//! The main job: large sends of every kind, a table and a verdict.
+//! `mslso-lab demo`: the indicator, step by step.
+//!
+//! The *indicator* is the size that a guest is told it may use for a large send. [`story`] lets
+//! things happen on a [`stage`] of hosts and guests; each [`step`] records what everybody says and
+//! what became of what was sent, and is judged there and then. [`text`] and [`plot`] show it.
 
-mod cases;
+mod actor;
+mod plot;
+mod stage;
+mod step;
+mod story;
+mod text;
 
 use std::io::Write;
-use std::path::Path;
-use std::time::Duration;
 
-use crate::bench::{Bench, End, Outputs, Row};
+pub use step::{Family, GuestView, HostView, SendRecord, Sizes, Step};
+
 use crate::cli::DemoArgs;
+use crate::driver::{Build, Driver};
 use crate::failure::Failure;
-use crate::judge::Verdict;
-use crate::machine::Setup;
-use crate::report;
 
-/// What Hyper-V's virtual NIC says of itself: 43 × 1,460 bytes.
-const NIC: Setup = Setup {
-    nic_max: 62_780,
-    min_segments: 2,
-    ip_id_bits: 16,
-};
+/// What a demo came to.
+pub struct Told {
+    /// Its steps.
+    pub steps: Vec<Step>,
+    /// What was wrong while the drivers stopped, in one line each.
+    pub at_end: Vec<String>,
+    /// What the filters counted, all hosts together.
+    pub counted: Counted,
+}
 
-/// What the job does, for somebody who sees it for the first time.
-const INTRODUCTION: &str = "\
-mslso lets a TCP stack hand down large sends of up to 1 MiB to a NIC that takes far smaller ones.
-Here the driver's own filter code splits some for a NIC that takes 62,780 bytes and at least 2 segments.
-The NIC cuts what it is given into packets; these must be the packets of a single cut, byte for byte.
-Those named \"captured\" left a Linux TCP stack, the others are made to order. Sizes are bytes of payload.
+/// Sums of the filters' own counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Large sends that came down.
+    pub large_sends: u64,
+    /// Those that were split.
+    pub split: u64,
+    /// Into how many children.
+    pub children: u64,
+}
 
-";
+impl Told {
+    /// How often something was wrong.
+    #[must_use]
+    pub fn faults(&self) -> usize {
+        let in_steps: usize = self.steps.iter().map(|step| step.violations.len()).sum();
+        in_steps + self.at_end.len()
+    }
+}
 
-/// Between two large sends in the files that are written.
-const STEP: Duration = Duration::from_millis(1);
-
-/// Sends everything, tells on `out`, and on `notes` of what is wrong. Returns
-/// whether nothing is.
+/// Tells the story on `out`, and on `notes` what is wrong. Returns whether nothing is.
 ///
 /// # Errors
 ///
-/// The outputs cannot be written, or the driver does not start.
-pub fn run(args: &DemoArgs, out: &mut impl Write, notes: &mut impl Write) -> Result<bool, Failure> {
-    std::fs::create_dir_all(&args.out).map_err(|e| Failure::Folder(args.out.clone(), e))?;
-    let (children, wire) = (
-        args.out.join("children.pcapng"),
-        args.out.join("wire.pcapng"),
-    );
-    let mut bench = Bench::start(NIC, Outputs::create(&children, &wire)?)?.strict();
-    let mut rows = Vec::new();
-    for (index, (source, send)) in cases::all().into_iter().enumerate() {
-        let row = bench.large_send(source, &send, STEP * index as u32)?;
-        note(&row, notes);
-        rows.push(row);
+/// The driver does not load, start or answer, or the chart cannot be written.
+pub fn run(
+    args: &DemoArgs,
+    build: &Build,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let driver = Driver::load(build)?;
+    let told = story::tell(&driver)?;
+    if let Some(path) = &args.plot {
+        plot::write(&told.steps, path)?;
     }
-    let end = bench.finish()?;
-    for line in &end.broken {
+    for step in &told.steps {
+        for line in &step.violations {
+            let _ = writeln!(notes, "step {}: {line}", step.step);
+        }
+    }
+    for line in &told.at_end {
         let _ = writeln!(notes, "{line}");
     }
-    // Who reads may have gone away, which is no fault of the packets.
-    let _ = out.write_all(text(&rows, &end, &args.out).as_bytes());
-    Ok(end.is_good())
-}
-
-/// Tells what is wrong with a large send. All of them are to go out.
-fn note(row: &Row, notes: &mut impl Write) {
-    let lines = match &row.verdict {
-        Verdict::Same { .. } => Vec::new(),
-        Verdict::Unsent(why) => vec![format!("{}: {why}", why.name())],
-        Verdict::Wrong(lines) => lines.clone(),
+    let text = if args.json {
+        told.steps.iter().map(json).collect()
+    } else {
+        text::whole(&told, build, args.plot.as_deref())
     };
-    for line in lines {
-        let _ = writeln!(notes, "{}: {line}", row.source);
-    }
+    // Who reads may have gone away, which is no fault of the driver.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(told.faults() == 0)
 }
 
-fn text(rows: &[Row], end: &End, folder: &Path) -> String {
-    let files = format!(
-        "children.pcapng (what the NIC was given) and wire.pcapng are in {}\n",
-        folder.display()
-    );
-    [
-        INTRODUCTION,
-        &report::table(rows),
-        &report::summary(end),
-        &files,
-        &report::verdict_line(end),
-    ]
-    .concat()
+fn json(step: &Step) -> String {
+    // Numbers and names cannot fail to be written.
+    serde_json::to_string(step).unwrap_or_default() + "\n"
 }

@@ -1,6 +1,8 @@
 //! The program as its users run it.
 
 mod common;
+mod demo;
+mod driver;
 mod main_job;
 mod split;
 mod unusable;

@@ -1,0 +1,141 @@
+//! The story for a person.
+
+use std::path::Path;
+
+use super::step::{Family, HostView, SendRecord, Step};
+use super::{Counted, Told};
+use crate::driver::Build;
+use crate::report::{self, counted, number, sizes};
+
+/// What the job shows, for somebody who sees it for the first time.
+const INTRODUCTION: &str = "\
+A guest must know how large a large send it may make: its indicator. The NIC says what it takes; the
+filter advertises a multiple of that to the virtual switch, and the switch tells its guests. Here a
+model of two hosts shows how the indicator follows when settings, NICs and hosts change, and what
+becomes of large sends meanwhile. Sizes are bytes of TCP payload.
+";
+
+/// Characters in a line of running text.
+const WIDTH: usize = 100;
+
+/// Everything, from the introduction to the verdict.
+pub(super) fn whole(told: &Told, build: &Build, plot: Option<&Path>) -> String {
+    let mut text = INTRODUCTION.to_owned() + &report::driver_line(build);
+    text.extend(told.steps.iter().map(step));
+    text += &summary(told.counted);
+    if let Some(path) = plot {
+        text += &format!("The chart is in {}.\n", path.display());
+    }
+    text + &verdict(told)
+}
+
+fn step(step: &Step) -> String {
+    let mut text = format!("\n{}. {}\n", step.step, step.name);
+    text += &wrapped(&step.what);
+    text += &format!("\n{}\n\n", table(&step.hosts));
+    if step.sends.is_empty() {
+        text += "   Nothing is sent.\n";
+    }
+    text.extend(step.sends.iter().map(send));
+    text
+}
+
+/// Running text in lines, indented.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one from the start");
+        if line.chars().count() + word.chars().count() > WIDTH {
+            lines.push(word.to_owned());
+        } else if line.is_empty() {
+            *line += word;
+        } else {
+            *line += &format!(" {word}");
+        }
+    }
+    lines.iter().map(|line| format!("   {line}\n")).collect()
+}
+
+/// Who says what: a line for each host and version of IP.
+fn table(hosts: &[HostView]) -> String {
+    let guests = guests(hosts);
+    let mut columns = vec![("host".to_owned(), false)];
+    let heads = ["NIC says", "multiple", "filter advertises"];
+    columns.extend(heads.map(|head| (head.to_owned(), true)));
+    columns.extend(guests.iter().map(|name| (format!("{name} uses"), true)));
+    let rows = hosts
+        .iter()
+        .flat_map(|host| Family::ALL.map(|ip| row(host, ip, &guests)));
+    report::lined(&columns, rows)
+        .lines()
+        .map(|line| format!("   {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The names of all guests, in order.
+fn guests(hosts: &[HostView]) -> Vec<&str> {
+    let guests = hosts.iter().flat_map(|host| &host.guests);
+    let mut names: Vec<_> = guests.map(|guest| guest.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+fn row(host: &HostView, ip: Family, guests: &[&str]) -> Vec<String> {
+    let mut cells = vec![
+        format!("{} {}", host.name, ip.name()),
+        number(host.nic.over(ip).into()),
+        format!("× {}", host.multiple),
+        number(host.advertised.over(ip).into()),
+    ];
+    cells.extend(guests.iter().map(|name| {
+        let here = host.guests.iter().find(|guest| guest.name == *name);
+        here.map_or(String::new(), |guest| number(guest.uses.over(ip).into()))
+    }));
+    cells
+}
+
+fn send(send: &SendRecord) -> String {
+    let payload = number(send.payload.into());
+    let front = format!(
+        "   {} → {}, {}, {payload} bytes: ",
+        send.from,
+        send.to,
+        send.ip.name()
+    );
+    let packets = counted(send.wire_packets as u64, "packet", "packets");
+    let children = counted(send.children.len() as u64, "child", "children");
+    front
+        + &match send.verdict {
+            "whole" => "✓ received whole\n".to_owned(),
+            "as-is" => format!("the NIC takes it as it is, {packets} on the wire, ✓ same\n"),
+            verdict => {
+                let mark = if verdict == "same" { "✓" } else { "✗" };
+                let sizes = sizes(&send.children);
+                format!(
+                    "{children}, {packets} on the wire, {mark} {verdict}\n      children: {sizes}\n"
+                )
+            }
+        }
+}
+
+fn summary(filters: Counted) -> String {
+    format!(
+        "\nThe filters were given {}; they split {} of them into {}.\n",
+        counted(filters.large_sends, "large send", "large sends"),
+        number(filters.split),
+        counted(filters.children, "child", "children"),
+    )
+}
+
+fn verdict(told: &Told) -> String {
+    match told.faults() as u64 {
+        0 => "PASS: every size advertised is the multiple of the NIC's, every guest follows, every large send\n\
+              arrives byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n"
+            .to_owned(),
+        faults => {
+            let wrong = counted(faults, "fault was", "faults were");
+            format!("FAIL: {wrong} found; they are named above.\n")
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the filter says of itself, asked as an administrator's program asks: through the control
+//! device. So a finished image answers as well as the filter linked natively.
+
+use std::fmt;
+use std::sync::Arc;
+
+use control::{
+    Invalid, IoControl, Message, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
+};
+use model::{FILTER_IF_INDEX, World};
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlError {
+    /// The driver refuses with this status.
+    Status(i32),
+    /// What is said breaks the control protocol, as with a driver of another version.
+    Protocol(Invalid),
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {status:#010x}"),
+            Self::Protocol(invalid) => invalid.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ControlError {}
+
+/// The module's interface index, by which requests name it.
+const SELECT: Select = Select {
+    if_index: FILTER_IF_INDEX,
+};
+
+/// What the filter module on `world` counted.
+///
+/// # Errors
+///
+/// [`ControlError`].
+pub fn statistics(world: &Arc<World>) -> Result<StatisticsReply, ControlError> {
+    ask(world, IoControl::STATISTICS)
+}
+
+/// The settings of the filter module on `world`, its NIC's limits, and what it advertises.
+///
+/// # Errors
+///
+/// [`ControlError`].
+pub fn read(world: &Arc<World>) -> Result<ReadReply, ControlError> {
+    ask(world, IoControl::READ)
+}
+
+/// Tunes the filter module on `world`, until its driver is unloaded.
+///
+/// # Errors
+///
+/// [`ControlError`].
+pub fn tune(world: &Arc<World>, tuning: Tuning) -> Result<(), ControlError> {
+    let request = SetRequest {
+        if_index: FILTER_IF_INDEX,
+        tuning,
+        persist: false,
+    };
+    call(world, IoControl::SET, &request, 0).map(|_| ())
+}
+
+fn ask<Reply: Message>(world: &Arc<World>, code: IoControl) -> Result<Reply, ControlError> {
+    let reply = call(world, code, &SELECT, Reply::SIZE)?;
+    Reply::decode(&reply).map_err(ControlError::Protocol)
+}
+
+fn call<Request: Message>(
+    world: &Arc<World>,
+    code: IoControl,
+    request: &Request,
+    room: usize,
+) -> Result<Vec<u8>, ControlError> {
+    let mut bytes = vec![0; Request::SIZE];
+    request.encode(&mut bytes).map_err(ControlError::Protocol)?;
+    world
+        .ioctl(code.code(), &bytes, room)
+        .map_err(ControlError::Status)
+}

@@ -1,0 +1,95 @@
+//! The main job: large sends of every kind, a table and a verdict.
+
+mod cases;
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::bench::{Bench, End, Outputs, Row};
+use crate::cli::MainArgs;
+use crate::driver::{Build, Driver};
+use crate::failure::Failure;
+use crate::judge::Verdict;
+use crate::machine::Setup;
+use crate::report;
+
+/// What Hyper-V's virtual NIC says of itself: 43 × 1,460 bytes.
+const NIC: Setup = Setup {
+    nic_max: 62_780,
+    min_segments: 2,
+    ip_id_bits: 16,
+};
+
+/// What the job does, for somebody who sees it for the first time.
+const INTRODUCTION: &str = "\
+mslso lets a TCP stack hand down large sends of up to 1 MiB to a NIC that takes far smaller ones.
+Here the driver's own filter code splits some for a NIC that takes 62,780 bytes and at least 2 segments.
+The NIC cuts what it is given into packets; these must be the packets of a single cut, byte for byte.
+Those named \"captured\" left a Linux TCP stack, the others are made to order. Sizes are bytes of payload.
+";
+
+/// Between two large sends in the files that are written.
+const STEP: Duration = Duration::from_millis(1);
+
+/// Sends everything, tells on `out`, and on `notes` of what is wrong. Returns
+/// whether nothing is.
+///
+/// # Errors
+///
+/// The driver does not load or start, or the outputs cannot be written.
+pub fn run(
+    args: &MainArgs,
+    build: &Build,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let driver = Driver::load(build)?;
+    let folder = args.folder();
+    std::fs::create_dir_all(folder).map_err(|e| Failure::Folder(folder.to_owned(), e))?;
+    let (children, wire) = (folder.join("children.pcapng"), folder.join("wire.pcapng"));
+    let outputs = Outputs::create(&children, &wire)?;
+    let mut bench = Bench::start(&driver, NIC, outputs)?.strict();
+    let mut rows = Vec::new();
+    for (index, (source, send)) in cases::all().into_iter().enumerate() {
+        let row = bench.large_send(source, &send, STEP * index as u32)?;
+        note(&row, notes);
+        rows.push(row);
+    }
+    let end = bench.finish()?;
+    for line in &end.broken {
+        let _ = writeln!(notes, "{line}");
+    }
+    // Who reads may have gone away, which is no fault of the packets.
+    let _ = out.write_all(text(&rows, &end, build, folder).as_bytes());
+    Ok(end.is_good())
+}
+
+/// Tells what is wrong with a large send. All of them are to go out.
+fn note(row: &Row, notes: &mut impl Write) {
+    let lines = match &row.verdict {
+        Verdict::Same { .. } => Vec::new(),
+        Verdict::Unsent(why) => vec![format!("{}: {why}", why.name())],
+        Verdict::Wrong(lines) => lines.clone(),
+    };
+    for line in lines {
+        let _ = writeln!(notes, "{}: {line}", row.source);
+    }
+}
+
+fn text(rows: &[Row], end: &End, build: &Build, folder: &Path) -> String {
+    let files = format!(
+        "children.pcapng (what the NIC was given) and wire.pcapng are in {}\n",
+        folder.display()
+    );
+    [
+        INTRODUCTION,
+        &report::driver_line(build),
+        "\n",
+        &report::table(rows),
+        &report::summary(end),
+        &files,
+        &report::verdict_line(end),
+    ]
+    .concat()
+}

@@ -1,0 +1,111 @@
+//! `--driver`: what cannot be loaded, and what comes of what can.
+
+use std::path::{Path, PathBuf};
+
+use crate::common::{data, folder, lab};
+
+/// The finished image, where the environment names one; a relative path counts from the
+/// workspace's root.
+fn image() -> Option<PathBuf> {
+    let path = std::env::var_os("MSLSO_DRIVER")?;
+    Some(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(path),
+    )
+}
+
+/// What the program prints with `driver`, but for the line that names it, and its exit code.
+fn printed(driver: &Path, line: &[&str], folder: &Path) -> (String, Option<i32>) {
+    let mut command = lab();
+    command.current_dir(folder).arg("--driver").arg(driver);
+    let output = command.args(line).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let named = text.lines().filter(|line| line.starts_with("Driver: "));
+    let is_json = line.contains(&"--json");
+    assert_eq!(named.count(), usize::from(!is_json), "{text}");
+    let rest = text.lines().filter(|line| !line.starts_with("Driver: "));
+    (rest.collect::<Vec<_>>().join("\n"), output.status.code())
+}
+
+#[test]
+fn what_does_not_load_is_one_line_and_code_2() {
+    let folder = folder("driver_unusable");
+    let text = folder.join("text.sys");
+    std::fs::write(&text, "not a driver\n").unwrap();
+    let in_file = data("bigtcp-ipv4.pcapng");
+    let capture = in_file.to_str().unwrap();
+    let jobs = [
+        &[][..],
+        &["demo"],
+        &["split", capture, "--children", "c", "--wire", "w"],
+    ];
+    for (image, said) in [
+        (folder.join("absent.sys"), "absent.sys: cannot be read"),
+        (text.clone(), "text.sys: is no whole x64 image"),
+        (folder.clone(), "driver_unusable: cannot be read"),
+    ] {
+        for job in jobs {
+            let mut command = lab();
+            command.current_dir(&folder).args(job).arg("--driver");
+            let output = command.arg(&image).output().unwrap();
+            let notes = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{notes}");
+            assert!(output.stdout.is_empty());
+            assert_eq!(notes.lines().count(), 1, "{notes}");
+            if cfg!(target_arch = "x86_64") || said.ends_with("read") {
+                assert!(notes.contains(said), "{notes}");
+            }
+        }
+    }
+    // Nothing else was made.
+    let left = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(left, 1);
+}
+
+#[test]
+fn native_is_the_default() {
+    let folder = folder("driver_native");
+    let default = lab().current_dir(&folder).output().unwrap();
+    let named = lab()
+        .current_dir(&folder)
+        .args(["--driver", "native"])
+        .output();
+    assert_eq!(default.stdout, named.unwrap().stdout);
+    let text = String::from_utf8(default.stdout).unwrap();
+    assert!(text.contains("\nDriver: the filter's code, linked into this program.\n"));
+}
+
+#[test]
+fn the_image_does_what_the_filter_does() {
+    let Some(image) = image() else {
+        println!("no image under test; name one with MSLSO_DRIVER");
+        return;
+    };
+    let folder = folder("driver_image");
+    let input = data("bigtcp-ipv6.pcapng");
+    let split = [
+        "split",
+        input.to_str().unwrap(),
+        "--children",
+        "c",
+        "--wire",
+        "w",
+    ];
+    let split_json = [&split[..], &["--json"]].concat();
+    // Refused by the filter: its counters name the reason.
+    let refused = [&split[..], &["--nic-max", "0"]].concat();
+    let jobs: [&[&str]; 6] = [
+        &[],
+        &split,
+        &split_json,
+        &refused,
+        &["demo"],
+        &["demo", "--json"],
+    ];
+    for job in jobs {
+        let (native, code) = printed(Path::new("native"), job, &folder);
+        assert_eq!((native, code), printed(&image, job, &folder), "{job:?}");
+        assert_eq!(code, Some(0));
+    }
+}
