@@ -32,7 +32,9 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
     // SAFETY: the original is live; the block is new and as long as the structure; the caller
     // passes a place for the clone.
     unsafe {
-        *raw = *original;
+        // As bytes, padding and all: the model compares requests byte by byte.
+        let length = size_of::<NDIS_OID_REQUEST>();
+        ptr::copy_nonoverlapping(original.cast::<u8>(), raw.cast::<u8>(), length);
         // What belongs to the original's way only; the RequestId is for the caller to carry over.
         (*raw).RequestId = ptr::null_mut();
         (*raw).RequestHandle = ptr::null_mut();

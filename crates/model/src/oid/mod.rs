@@ -119,7 +119,7 @@ pub(crate) struct Below {
     /// Number of the layer above's request that it is or was cloned from; none for the filter's
     /// own.
     pub(crate) of: Option<u64>,
-    /// Its bytes, to see whether anybody touches it meanwhile.
+    /// Its bytes, to see whether anybody touches it meanwhile; none of the filter's own.
     pub(crate) look: Vec<u8>,
     /// Whether it is the original, which the filter never saw.
     pub(crate) direct: bool,

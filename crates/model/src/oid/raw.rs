@@ -119,7 +119,7 @@ pub(super) unsafe fn counts(raw: *const sys::NDIS_OID_REQUEST) -> (u32, u32, u32
 /// The bytes of a request.
 ///
 /// # Safety
-/// `raw` points to a request.
+/// `raw` points to a request in memory that was zeroed as a whole.
 pub(crate) unsafe fn look(raw: *const sys::NDIS_OID_REQUEST) -> Vec<u8> {
     let length = usize::from(sys::NDIS_SIZEOF_OID_REQUEST_REVISION_2);
     // SAFETY: as the caller vouches; requests are made of zeroed memory.
