@@ -79,7 +79,7 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "strings that are defined are named",
     ),
     ("= NetService", "= Net", "the class is NetService"),
-    ("{4D36E974", "{4D36E972", "the class is NetService"),
+    ("{4D36E974", "{4D36E972", "the class has its GUID"),
     (
         "$Windows NT$",
         "$Windows$",
@@ -93,7 +93,7 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
     (
         "CatalogFile =",
         "; CatalogFile =",
-        "a catalogue is named (1233)",
+        "a catalog is named (1233)",
     ),
     ("PnpLockdown = 1", "", "installed files are locked (1324)"),
     (
@@ -106,12 +106,12 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
     (
         ", NTarm64.10.0...19041, NTarm64.10.0...25319",
         "",
-        "amd64 and arm64, from the driver's oldest build on",
+        "it is for amd64 and arm64, from the oldest build on",
     ),
     (
         "NTamd64.10.0...19041",
         "NTamd64.10.0...17763",
-        "amd64 and arm64, from the driver's oldest build on",
+        "it is for amd64 and arm64, from the oldest build on",
     ),
     (
         "InStore, ms_mslso",
@@ -119,15 +119,11 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "the component is ms_mslso",
     ),
     ("0x40000", "0x40400", "it is a lightweight filter"),
-    (
-        "{8f3a1c52",
-        "{8f3a1c53",
-        "its identifier is the driver's UNIQUE_NAME",
-    ),
+    ("{8f3a1c52", "{8f3a1c53", "its identifier is the driver's"),
     (
         "Ndi, Service,, \"mslso\"",
         "Ndi, Service,, \"mslso2\"",
-        "its service is the driver's SERVICE_NAME",
+        "its service is the driver's",
     ),
     (
         "HKR, Ndi, CoServices",
@@ -190,7 +186,7 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
     (
         "Large Send Offload Filter\"",
         "LSO\"",
-        "the service has the driver's FRIENDLY_NAME",
+        "the service has the driver's name",
     ),
     (
         "ServiceType    = 1",
@@ -211,27 +207,27 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
     (
         "InStore.Files   = 13",
         "InStore.Files = 12",
-        "the image goes to the store where it can, else to drivers (1100)",
+        "the image goes to the store where it can (1100)",
     ),
     (
         "InDrivers.Files = 12",
         "InDrivers.Files = 13",
-        "the image goes to the store where it can, else to drivers (1100)",
+        "the image goes to the store where it can (1100)",
     ),
     (
         "InStore.Files   = 13",
         "InStore.Files = 13, amd64",
-        "the image goes to the store where it can, else to drivers (1100)",
+        "the image goes to the store where it can (1100)",
     ),
     (
         "[InStore.Files]\nmslso.sys",
         "[InStore.Files]\nmslso.sys, mslso64.sys",
-        "the image goes to the store where it can, else to drivers (1100)",
+        "the image goes to the store where it can (1100)",
     ),
     (
         "= InStore, ms_mslso",
         "= InDrivers, ms_mslso",
-        "the image goes to the store where it can, else to drivers (1100)",
+        "the image goes to the store where it can (1100)",
     ),
     (
         "%13%\\mslso.sys",
