@@ -23,14 +23,15 @@ use std::sync::Arc;
 use control::Statistics;
 use driver::Driver;
 use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
+use ndis::sys::DRIVER_INITIALIZE;
 use packets::one_stage;
 
 /// A model machine on which the driver runs.
 pub struct Machine {
     /// The machine.
     pub world: Arc<World>,
-    /// The build of the driver that runs on it. It goes after the machine: its code may be mapped.
-    driver: Driver,
+    /// The entry point of the build of the driver that runs on it, which the machine keeps.
+    entry: DRIVER_INITIALIZE,
 }
 
 impl Machine {
@@ -57,10 +58,10 @@ impl Machine {
     /// A machine on which the driver has yet to be started.
     #[must_use]
     pub fn without_driver(config: Config) -> Self {
-        Self {
-            world: World::new(config),
-            driver: Driver::under_test(),
-        }
+        let (world, driver) = (World::new(config), Driver::under_test());
+        let entry = driver.entry();
+        world.keep(driver);
+        Self { world, entry }
     }
 
     /// Loads, attaches and restarts the driver.
@@ -78,8 +79,8 @@ impl Machine {
     /// # Errors
     /// What DriverEntry answers, where it fails.
     pub fn load(&self) -> Result<(), i32> {
-        // SAFETY: the entry point of a build of the driver that lives as long as `self`.
-        unsafe { self.world.load(self.driver.entry()) }
+        // SAFETY: the entry point of a build of the driver that the machine keeps.
+        unsafe { self.world.load(self.entry) }
     }
 
     /// Sends packets as one chain at PASSIVE_LEVEL on processor 0, and returns their numbers.

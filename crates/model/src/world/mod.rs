@@ -130,6 +130,8 @@ pub struct World {
     driver_object: Block,
     context: Mutex<Kept>,
     tamper: Mutex<Option<TamperFn>>,
+    /// What has to live as long as this machine, for example a driver's mapped image.
+    kept: Mutex<Vec<Box<dyn Send>>>,
     resend: Mutex<VecDeque<Vec<Packet>>>,
     listener: Mutex<Option<Listener>>,
 }
@@ -162,6 +164,7 @@ impl World {
             driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
             context: Mutex::new(Kept(ptr::null_mut())),
             tamper: Mutex::new(None),
+            kept: Mutex::new(Vec::new()),
             resend: Mutex::new(VecDeque::new()),
             listener: Mutex::new(None),
         })
@@ -219,6 +222,11 @@ impl World {
     /// Sends `packets` from within the next completion that reaches the layer above.
     pub fn send_on_completion(&self, packets: Vec<Packet>) {
         lock(&self.resend).push_back(packets);
+    }
+
+    /// Keeps `what` as long as this machine lives: a driver's code has to be there to the end.
+    pub fn keep(&self, what: impl Send + 'static) {
+        lock(&self.kept).push(Box::new(what));
     }
 
     /// Has `tamper` change every chain that the filter hands to NDIS from now on.
