@@ -73,17 +73,20 @@ impl World {
             unsafe { handler(handle(MODULE), driver.context, raw) }
         });
         let told = parameters.offload();
-        let attached = self.attached(status, &own, &told);
-        self.bind(told.filter(|_| attached.is_ok()));
-        attached
+        self.check_attached(status, &own, told.as_deref());
+        if status < 0 {
+            self.bind(None, ModuleState::Detached);
+            return Err(status);
+        }
+        self.bind(told, ModuleState::Paused);
+        Ok(())
     }
 
     /// Looks at what FilterAttach did.
-    fn attached(&self, status: i32, own: &[u8], told: &Option<Vec<u8>>) -> Result<(), i32> {
+    fn check_attached(&self, status: i32, own: &[u8], told: Option<&[u8]>) {
         let mut state = self.state();
         let context_set = state.context != 0;
         if status < 0 {
-            state.module = ModuleState::Detached;
             if context_set {
                 let found =
                     format!("FilterAttach failed with {status:#x} after NdisFSetAttributes");
@@ -91,11 +94,11 @@ impl World {
                 let found = "its context is left although FilterAttach failed";
                 state.violation(Rule::NothingLeft, "module", found);
             }
-            if told.as_ref().is_some_and(|told| told != own) {
+            if told.is_some_and(|told| told != own) {
                 let found = "FilterAttach failed and left the offload configuration changed";
                 state.violation(Rule::Attach, "module", found);
             }
-            return Err(status);
+            return;
         }
         if !context_set {
             let found = "attached without NdisFSetAttributes";
@@ -106,8 +109,6 @@ impl World {
         {
             state.violation(Rule::Status, "attach configuration", found);
         }
-        state.module = ModuleState::Paused;
-        Ok(())
     }
 
     /// Restarts the module.
@@ -216,12 +217,8 @@ impl World {
             });
         }
         self.set_context(ptr::null_mut());
-        {
-            let mut state = self.state();
-            state.module = ModuleState::Detached;
-            state.pre_detached = false;
-        }
-        self.bind(None);
+        self.state().pre_detached = false;
+        self.bind(None, ModuleState::Detached);
     }
 
     /// Unloads the driver.

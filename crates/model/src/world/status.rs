@@ -10,7 +10,7 @@ use crate::{
     nic::Nic,
     offload,
     rules::Rule,
-    state::ModuleState,
+    state::{ModuleState, State},
     status::{self, InMemory, Indication, SeenStatus, StatusSource},
     thread,
 };
@@ -114,24 +114,34 @@ impl World {
         }
     }
 
-    /// The layer above binds: to a filter module that told it `told`, or to the NIC alone.
-    pub(super) fn bind(&self, told: Option<Vec<u8>>) {
+    /// The layer above binds, to a filter module that told it `told` or to the NIC alone, and with
+    /// that the module is `now`: no indication comes between.
+    pub(super) fn bind(&self, told: Option<Vec<u8>>, now: ModuleState) {
         let bytes = match told {
             Some(told) => Some(told),
             None => self.config.has_offload.then(|| self.nic().offload_config()),
         };
         let limits = bytes.as_deref().map(offload::limits).unwrap_or_default();
-        self.state().binding = bytes;
-        self.learn(limits);
+        self.learn_with(limits, |state| {
+            state.binding = bytes;
+            state.module = now;
+        });
     }
 
     fn learn(&self, limits: LargeSendLimits) {
+        self.learn_with(limits, |_| {});
+    }
+
+    /// The layer above learns `limits`; who listens learns them in the same order.
+    fn learn_with(&self, limits: LargeSendLimits, change: impl FnOnce(&mut State)) {
+        let mut listener = lock(&self.listener);
         {
             let mut state = self.state();
             state.advertised = limits;
             state.limits.tell(limits);
+            change(&mut state);
         }
-        if let Some(listener) = lock(&self.listener).as_mut() {
+        if let Some(listener) = listener.as_mut() {
             listener(limits);
         }
     }
