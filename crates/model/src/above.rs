@@ -332,6 +332,8 @@ impl State {
                 "memory behind the visible NBL was overwritten".into(),
             ));
         }
+        // SAFETY: as above.
+        unsafe { sent.check_oob(nbl, &mut broken) };
         sent.check_completion(completed, self.id_bits, &mut broken);
         let ran = sent.running_since.is_some() && sent.running_since == self.running_since;
         if ran && completed.status == sys::NDIS_STATUS_PAUSED && !sent.failed_below {
@@ -430,6 +432,28 @@ impl Sent {
             broken.push((Rule::ParentIntact, "the packet's bytes changed".into()));
         }
         broken
+    }
+
+    /// Whether the out-of-band information is as it was sent, but for the large-send slot, which a
+    /// completer writes.
+    ///
+    /// # Safety
+    /// `nbl` is this send's NBL, and live.
+    unsafe fn check_oob(&self, nbl: *const sys::NET_BUFFER_LIST, broken: &mut Vec<(Rule, String)>) {
+        // SAFETY: as the caller vouches.
+        let (slots, flags) = unsafe { ((*nbl).NetBufferListInfo, (*nbl).NblFlags) };
+        for (slot, now) in slots.iter().enumerate() {
+            let sent = self.packet.oob.iter().find(|(of, _)| *of == slot);
+            let sent = sent.map_or(0, |(_, value)| *value);
+            if slot != sys::TcpLargeSendNetBufferListInfo && now.addr() != sent {
+                let found = format!("slot {slot} was {sent:#x}, is {:#x}", now.addr());
+                broken.push((Rule::OutOfBand, found));
+            }
+        }
+        if flags != self.packet.nbl_flags {
+            let found = format!("NblFlags were {:#x}, are {flags:#x}", self.packet.nbl_flags);
+            broken.push((Rule::OutOfBand, found));
+        }
     }
 
     fn bytes_intact(&self) -> bool {

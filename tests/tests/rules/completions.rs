@@ -29,6 +29,20 @@ fn a_parents_length_stays() {
 }
 
 #[test]
+fn a_parents_out_of_band_information_stays() {
+    assert_breaks_with(Rule::OutOfBand, |nbl| {
+        // SAFETY: the parent is on its way up.
+        unsafe {
+            (*nbl).NetBufferListInfo[sys::NetBufferListHashValue] = ptr::without_provenance_mut(7);
+        };
+    });
+    assert_breaks_with(Rule::OutOfBand, |nbl| {
+        // SAFETY: the parent is on its way up.
+        unsafe { (*nbl).NblFlags ^= sys::NDIS_NBL_FLAGS_IS_TCP };
+    });
+}
+
+#[test]
 fn a_parents_offset_stays() {
     assert_breaks_with(Rule::ParentIntact, |nbl| {
         // SAFETY: the parent is on its way up.
