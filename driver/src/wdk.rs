@@ -38,6 +38,16 @@ same! {
     GUID { Data1 Data2 Data3 Data4 }
     PROCESSOR_NUMBER { Group Number Reserved }
     DRIVER_EXTENSION { DriverObject AddDevice Count ServiceKeyName }
+    IO_STATUS_BLOCK { Information }
+    IRP {
+        Type Size MdlAddress Flags AssociatedIrp ThreadListEntry IoStatus RequestorMode
+        PendingReturned StackCount CurrentLocation Cancel CancelIrql ApcEnvironment AllocationFlags
+        UserEvent Overlay CancelRoutine UserBuffer Tail
+    }
+    IO_STACK_LOCATION {
+        MajorFunction MinorFunction Flags Control Parameters DeviceObject FileObject
+        CompletionRoutine Context
+    }
     DRIVER_OBJECT {
         Type Size DeviceObject Flags DriverStart DriverSize DriverSection DriverExtension DriverName
         HardwareDatabase FastIoDispatch DriverInit DriverStartIo DriverUnload MajorFunction
@@ -56,4 +66,5 @@ equal! {
     MDL_MAPPED_TO_SYSTEM_VA MDL_PAGES_LOCKED MDL_SOURCE_IS_NONPAGED_POOL MDL_PARTIAL
     MDL_PARTIAL_HAS_BEEN_MAPPED MdlMappingNoExecute
     PASSIVE_LEVEL APC_LEVEL DISPATCH_LEVEL
+    IRP_MJ_CREATE IRP_MJ_CLOSE IRP_MJ_CLEANUP IRP_MJ_DEVICE_CONTROL IRP_MJ_MAXIMUM_FUNCTION
 }

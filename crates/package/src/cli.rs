@@ -1,0 +1,94 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use time::Date;
+
+use crate::date;
+
+/// What the program is asked to do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mslso-package",
+    version,
+    about = "Makes the folder that mslso is installed from"
+)]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Stamp the INF, sign the driver for tests, write and sign the catalog, put all in a folder
+    #[command(after_help = BUILD)]
+    Build(BuildArgs),
+}
+
+const BUILD: &str = "\
+Example:
+  mslso-package build --out target/package --sys mslso.sys --inf inf/mslso.inf --ctl mslsoctl.exe
+
+The date goes into DriverVer, the catalog and the certificate: --date, else SOURCE_DATE_EPOCH, else
+now. The same files, date and kept key make the same folder.
+
+The signatures are for machines with test signing on. For all others Microsoft has to sign.";
+
+/// Options of `build`.
+#[derive(Args, Clone, Debug)]
+pub struct BuildArgs {
+    /// The folder to make; a package that is there already is replaced
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// The driver's image, not signed yet; it becomes mslso.sys
+    #[arg(long, value_name = "FILE")]
+    pub sys: PathBuf,
+    /// The INF; it becomes mslso.inf
+    #[arg(long, value_name = "FILE")]
+    pub inf: PathBuf,
+    /// The administrator's tool; it becomes mslsoctl.exe
+    #[arg(long, value_name = "FILE")]
+    pub ctl: PathBuf,
+    /// Symbols, under the name they have; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub pdb: Vec<PathBuf>,
+    /// A folder of install scripts; its files are copied
+    #[arg(long, value_name = "FOLDER")]
+    pub scripts: Option<PathBuf>,
+    /// The common name of the test certificate
+    #[arg(long, value_name = "NAME", default_value = "mslso test signing")]
+    pub certificate: String,
+    /// Keep key and certificate in this file, and use what it has; without this the key is forgotten
+    #[arg(long, value_name = "FILE")]
+    pub keep_key: Option<PathBuf>,
+    /// The package's date, as 2026-01-31
+    #[arg(long, value_name = "DATE", value_parser = date::parse)]
+    pub date: Option<Date>,
+    /// Who stamps, catalogs and signs
+    #[arg(long, value_name = "WHOSE", default_value = "own")]
+    pub tools: Tools,
+}
+
+/// Who stamps, catalogs and signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tools {
+    /// This program, on any system
+    Own,
+    /// The WDK's stampinf, infverif, inf2cat and signtool, on Windows
+    Wdk,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}
