@@ -1,9 +1,11 @@
 //! The administrator's commands against the driver itself.
 
 use clap::Parser;
+use control::IoControl;
 use model::{Config, Failing, MINIPORT_INSTANCE_NAME, Nic, RegistryValue};
 use mslsoctl::{
     cli::Cli,
+    device::{Device, DeviceError},
     failure::{Failure, exit},
 };
 use scenarios::{
@@ -276,6 +278,41 @@ fn an_adapter_that_is_not_there_is_named_so() {
     assert_eq!(run_json(&machine, "list"), json!({ "adapters": [] }));
     machine.world.unload();
     scenarios::assert_clean(&machine.world.finish());
+}
+
+/// A device whose adapter is detached as soon as it was listed.
+struct Vanishing<'a>(&'a Machine);
+
+impl Device for Vanishing<'_> {
+    fn control(
+        &mut self,
+        code: IoControl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        let world = &self.0.world;
+        let answer = ModelDevice { world }.control(code, input, output);
+        if code == IoControl::LIST {
+            world.pause();
+            world.detach();
+        }
+        answer
+    }
+}
+
+#[test]
+fn an_adapter_that_goes_away_meanwhile_is_reported_as_gone() {
+    let machine = Machine::start(Config::default());
+    for command in ["show", "stats --reset", "set 7 --off"] {
+        let command = parsed(command).expect("a command");
+        let done = mslsoctl::run(&command, &mut Vanishing(&machine), &mut Vec::new());
+        let failure = done.expect_err("it is gone");
+        assert_eq!(failure.exit_code(), exit::NO_SUCH_ADAPTER);
+        assert_eq!(failure.name(), "no-such-adapter");
+        machine.world.attach().expect("an attach");
+        machine.world.restart().expect("a restart");
+    }
+    machine.stop_clean();
 }
 
 #[test]

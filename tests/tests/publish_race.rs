@@ -1,8 +1,10 @@
 //! Retunes, NIC changes, OID queries and sends at once: whoever speaks last, the last word is true.
 
 use std::{
+    hint,
+    panic::{self, AssertUnwindSafe},
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -13,7 +15,8 @@ use model::{Answering, Completion, Config, Nic, OidCall, SendCall, World};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, read, set, times},
+    adapter::{assert_last_word, assert_reads_as_heard, set, times},
+    assert_clean,
     packets::{large_v4, large_v6, on_port},
 };
 
@@ -22,7 +25,7 @@ use scenarios::{
 const NIC_MIN: u32 = 12_000;
 const NIC_MAX: u32 = 23_000;
 
-/// For how long one race is run over and over, and how often at least.
+/// For how long a race goes on, and for how many rounds at least.
 const PATIENCE: Duration = Duration::from_millis(900);
 const LEAST: u64 = 20;
 
@@ -88,50 +91,76 @@ fn send(world: &Arc<World>, processor: u32, dice: &mut Dice) {
     }
 }
 
-/// Runs each of `parts` on a thread of its own, `times` times.
-fn at_once(world: &Arc<World>, seed: u64, rounds: u32, parts: &[fn(&Arc<World>, &mut Dice)]) {
-    thread::scope(|scope| {
-        for (number, part) in (1..).zip(parts) {
+/// What one thread does in a round.
+type Part = fn(&Arc<World>, &mut Dice);
+
+/// Has every one of `parts`, on a thread of its own, do its work at the same time, over and over
+/// until the patience ends or one panics. `before` and `after` come between the rounds, when nobody
+/// does anything.
+fn race(world: &Arc<World>, parts: &[Part], before: impl Fn(), after: impl Fn()) {
+    let gate = Barrier::new(parts.len() + 1);
+    // The one is set before a round, by this thread; the other in a round.
+    let (stop, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+    let outcome = thread::scope(|scope| {
+        for (seed, part) in (1..).zip(parts) {
+            let (gate, stop, failed) = (&gate, &stop, &failed);
             scope.spawn(move || {
-                let mut dice = Dice(seed << 8 | number);
-                for _ in 0..rounds {
-                    part(world, &mut dice);
+                let mut dice = Dice(seed);
+                let mut outcome = Ok(());
+                gate.wait();
+                while !stop.load(Ordering::SeqCst) {
+                    outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+                        // So that the rounds do not all begin in the same way.
+                        (0..dice.below(2000)).for_each(|_| hint::spin_loop());
+                        part(world, &mut dice);
+                    }));
+                    failed.fetch_or(outcome.is_err(), Ordering::SeqCst);
+                    gate.wait();
+                    gate.wait();
                 }
+                outcome.unwrap_or_else(|panicked| panic::resume_unwind(panicked));
             });
         }
+        let start = Instant::now();
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            for round in 1.. {
+                before();
+                gate.wait();
+                gate.wait();
+                if failed.load(Ordering::SeqCst) {
+                    return;
+                }
+                after();
+                if round >= LEAST && start.elapsed() > PATIENCE {
+                    return;
+                }
+            }
+        }));
+        stop.store(true, Ordering::SeqCst);
+        gate.wait();
+        outcome
     });
+    outcome.unwrap_or_else(|panicked| panic::resume_unwind(panicked));
 }
 
-/// Repeats `race` until the patience ends.
-fn repeat(mut race: impl FnMut(u64)) {
-    let start = Instant::now();
-    for seed in 1.. {
-        race(seed);
-        if seed >= LEAST && start.elapsed() > PATIENCE {
-            break;
-        }
-    }
-}
+fn nothing() {}
 
 #[test]
-fn retunes_and_nic_changes_leave_the_newest_word() {
+fn a_retune_races_with_a_change_of_the_nic() {
     let machine = Machine::start(config(Answering::Inline));
     let world = &machine.world;
-    repeat(|seed| {
-        at_once(world, seed, 5, &[retune, change_nic, retune]);
-        assert_last_word(world);
+    race(world, &[retune, change_nic], nothing, || {
+        assert_last_word(world)
     });
     machine.stop_clean();
 }
 
 #[test]
-fn retunes_race_with_each_other() {
+fn retunes_race_with_each_other_and_with_the_nic() {
     let machine = Machine::start(config(Answering::Inline));
     let world = &machine.world;
-    repeat(|seed| {
-        at_once(world, seed, 3, &[retune, retune, retune, retune]);
-        assert_last_word(world);
-    });
+    let parts: [Part; 3] = [retune, retune, change_nic];
+    race(world, &parts, nothing, || assert_last_word(world));
     machine.stop_clean();
 }
 
@@ -146,18 +175,17 @@ fn everything_at_once_loses_nothing_and_ends_with_the_truth() {
         };
         let machine = Machine::start(config);
         let world = &machine.world;
-        repeat(|seed| {
-            let parts: [fn(&Arc<World>, &mut Dice); 6] = [
-                retune,
-                change_nic,
-                ask,
-                |world, dice| send(world, 1, dice),
-                |world, dice| send(world, 2, dice),
-                |world, _| {
-                    world.deliver();
-                },
-            ];
-            at_once(world, seed, 4, &parts);
+        let parts: [Part; 6] = [
+            retune,
+            change_nic,
+            ask,
+            |world, dice| send(world, 1, dice),
+            |world, dice| send(world, 2, dice),
+            |world, _| {
+                world.deliver();
+            },
+        ];
+        race(world, &parts, nothing, || {
             machine.deliver_all();
             assert_last_word(world);
             let _ = (world.take_children(), world.take_wire());
@@ -174,72 +202,58 @@ fn everything_at_once_loses_nothing_and_ends_with_the_truth() {
 fn a_pause_and_a_restart_lose_no_news() {
     let machine = Machine::start(config(Answering::Inline));
     let world = &machine.world;
-    repeat(|seed| {
-        let parts: [fn(&Arc<World>, &mut Dice); 3] = [retune, change_nic, |world, _| {
-            world.pause();
-            world.restart().expect("a restart");
-        }];
-        at_once(world, seed, 5, &parts);
-        assert_last_word(world);
-    });
+    let parts: [Part; 3] = [retune, change_nic, |world, _| {
+        world.pause();
+        world.restart().expect("a restart");
+    }];
+    race(world, &parts, nothing, || assert_last_word(world));
     machine.stop_clean();
+}
+
+/// A machine whose driver is loaded, and attached to nothing.
+fn loaded() -> Machine {
+    let machine = Machine::without_driver(config(Answering::Inline));
+    machine.load().expect("the driver loads");
+    machine
 }
 
 #[test]
 fn a_tuning_that_comes_while_the_module_attaches_is_told_by_the_end_of_the_restart() {
-    let machine = Machine::without_driver(config(Answering::Inline));
-    machine.load().expect("the driver loads");
+    let machine = loaded();
     let world = &machine.world;
-    let mut dice = Dice(7);
-    repeat(|seed| {
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut dice = Dice(seed);
-                while !done.load(Ordering::Relaxed) {
-                    // There is nobody to be tuned before the module is listed.
-                    match set(world, times(2 + dice.below(15))) {
-                        Ok(()) | Err(sys::STATUS_NOT_FOUND) => {}
-                        Err(other) => panic!("{other:#x}"),
-                    }
-                }
-            });
-            world.attach().expect("an attach");
-            done.store(true, Ordering::Relaxed);
-        });
+    let parts: [Part; 2] = [
+        |world, _| world.attach().expect("an attach"),
+        |world, dice| {
+            // There is nobody to be tuned before the module is listed, and soon after it is told.
+            while set(world, times(2 + dice.below(15))) == Err(sys::STATUS_NOT_FOUND) {}
+        },
+    ];
+    race(world, &parts, nothing, || {
         world.restart().expect("a restart");
         assert_last_word(world);
-        change_nic(world, &mut dice);
         world.pre_detach();
         world.pause();
         world.detach();
     });
     world.unload();
-    scenarios::assert_clean(&world.finish());
+    assert_clean(&world.finish());
 }
 
 #[test]
-fn after_the_truth_was_told_no_retune_takes_it_back() {
-    let machine = Machine::without_driver(config(Answering::Inline));
-    machine.load().expect("the driver loads");
+fn once_the_truth_is_told_no_retune_takes_it_back() {
+    let machine = loaded();
     let world = &machine.world;
-    repeat(|seed| {
+    let parts: [Part; 3] = [retune, retune, |world, _| world.pre_detach()];
+    let before = || {
         world.attach().expect("an attach");
         world.restart().expect("a restart");
-        at_once(
-            world,
-            seed,
-            3,
-            &[retune, retune, |world, _| world.pre_detach()],
-        );
+    };
+    race(world, &parts, before, || {
         assert_eq!(world.advertised(), world.nic().current());
-        assert_eq!(
-            read(world).advertised_v2_ipv4,
-            world.advertised().v2_ipv4.max_payload
-        );
+        assert_reads_as_heard(world);
         world.pause();
         world.detach();
     });
     world.unload();
-    scenarios::assert_clean(&world.finish());
+    assert_clean(&world.finish());
 }

@@ -8,6 +8,7 @@ use scenarios::{
     adapter::{assert_last_word, capped, encoded, originated, persist, profile, read, set, times},
     control::IF_INDEX,
     packets::{large_v4, large_v6},
+    refused,
 };
 
 use crate::{assert_refused, right, set_request, started};
@@ -159,8 +160,11 @@ fn values_and_bits_out_of_range_are_refused() {
 #[test]
 fn a_reset_puts_back_the_statistics_and_nothing_else() {
     let machine = started();
+    for bad in refused::all() {
+        machine.send_one(bad.packet);
+    }
     let (before, says) = (machine.statistics(), read(&machine.world));
-    assert!(before.split > 0 && before.largest_large_send > 0);
+    assert!(before.split > 0 && before.largest_large_send > 0 && before.refused_in_all() > 0);
     let (code, input, _) = right()[4].clone();
     machine
         .world

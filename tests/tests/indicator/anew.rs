@@ -10,7 +10,7 @@ use scenarios::{
     packets::large_v4,
 };
 
-use crate::{nic, with};
+use crate::{attached, nic, with};
 
 #[test]
 fn a_restart_says_nothing_that_is_known_already() {
@@ -26,6 +26,18 @@ fn a_restart_says_nothing_that_is_known_already() {
     assert_last_word(&machine.world);
     machine.world.restart().expect("a restart");
     assert_eq!(originated(&machine.world).len(), 1, "and not once more");
+    machine.stop_clean();
+}
+
+#[test]
+fn a_tuning_that_comes_before_the_first_restart_is_told_by_its_end() {
+    let machine = attached(with(&[]));
+    for tuning in [times(2), times(11)] {
+        set(&machine.world, tuning).expect("a tuning");
+    }
+    machine.world.restart().expect("a restart");
+    assert_eq!(read(&machine.world).tuning, times(11));
+    assert_last_word(&machine.world);
     machine.stop_clean();
 }
 
