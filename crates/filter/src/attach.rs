@@ -66,17 +66,13 @@ pub(crate) fn attach(
         .offload
         .as_mut()
         .and_then(|offload| announce(module, offload));
-    match handle.set_context(context) {
-        Ok(()) => Ok(()),
-        Err(status) => {
-            if let (Some(offload), Some(before)) = (parameters.offload.as_mut(), before) {
-                before.restore(offload.bytes());
-            }
-            // SAFETY: NDIS did not take the context, so the module is still ours.
-            unsafe { detach(context) };
-            Err(status)
+    handle.set_context(context).inspect_err(|_| {
+        if let (Some(offload), Some(before)) = (parameters.offload.as_mut(), before) {
+            before.restore(offload.bytes());
         }
-    }
+        // SAFETY: NDIS did not take the context, so the module is still ours.
+        unsafe { detach(context) };
+    })
 }
 
 /// Rewrites the configuration that the layer above will read. Returns what was there before.

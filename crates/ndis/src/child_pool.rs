@@ -14,6 +14,7 @@ use core::{
 
 use crate::{
     child::{Child, Context, IdleChildren, context},
+    driver::header,
     filter_module::ModuleHandle,
     nbl::{Nbl, NblChain, NblQueue},
     pool::Tag,
@@ -282,11 +283,11 @@ impl NblPool {
     fn try_new(module: ModuleHandle, context_size: usize) -> Result<Self, Status> {
         let context_size = u16::try_from(context_size).map_err(|_| Status::RESOURCES)?;
         let parameters = sys::NET_BUFFER_LIST_POOL_PARAMETERS {
-            Header: sys::NDIS_OBJECT_HEADER {
-                Type: sys::NDIS_OBJECT_TYPE_DEFAULT,
-                Revision: sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-                Size: sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-            },
+            Header: header(
+                sys::NDIS_OBJECT_TYPE_DEFAULT,
+                sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+                sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+            ),
             ProtocolId: sys::NDIS_PROTOCOL_ID_DEFAULT,
             fAllocateNetBuffer: 1,
             ContextSize: context_size,

@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 
 use crate::{
+    driver::header,
     nbl::{Nbl, NblChain},
     status::Status,
     sys,
@@ -99,11 +100,11 @@ impl ModuleHandle {
     /// What NDIS answers; the attach has failed then.
     pub fn set_context<T>(self, context: NonNull<T>) -> Result<(), Status> {
         let mut attributes = sys::NDIS_FILTER_ATTRIBUTES {
-            Header: sys::NDIS_OBJECT_HEADER {
-                Type: sys::NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
-                Revision: sys::NDIS_FILTER_ATTRIBUTES_REVISION_1,
-                Size: sys::NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1,
-            },
+            Header: header(
+                sys::NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
+                sys::NDIS_FILTER_ATTRIBUTES_REVISION_1,
+                sys::NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1,
+            ),
             Flags: 0,
         };
         // SAFETY: the module is attaching; the attributes are read during the call only, and the
