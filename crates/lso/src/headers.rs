@@ -2,31 +2,55 @@
 
 mod front;
 mod ipv6;
+mod tunnel;
 
-use crate::wire::{ethernet, get_u8, ipv4, protocol, tcp};
-use crate::{IpVersion, LargeSend, LsoVersion, Refusal};
+use crate::wire::{ethernet, get_u8, ipv4, ipv6 as ipv6_fields, protocol, tcp, udp};
+use crate::{Framing, InnerOffsets, IpVersion, LargeSend, Offload, Refusal, Transport};
 use front::Front;
+pub use tunnel::{Tunnel, TunnelKind};
 
 /// Longest frame header (Ethernet to TCP options) in bytes that a child can carry.
 pub const MAX_HEADER: usize = 256;
 
 const MAX_VLAN_TAGS: usize = 2;
 
-/// Where the headers of a TCP packet are in its frame.
+/// Where the headers of a TCP or UDP packet are in its frame.
 ///
-/// The positions are those of a complete Ethernet, IPv4 or IPv6, and TCP header
-/// of at most [`MAX_HEADER`] bytes together.
+/// The positions are those of complete Ethernet, IPv4 or IPv6, and TCP or UDP
+/// headers, and of a tunnel's around them where there is one: of at most
+/// [`MAX_HEADER`] bytes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers {
+    tunnel: Option<Tunnel>,
     ip_version: IpVersion,
+    transport: Transport,
     ip_offset: u16,
-    tcp_offset: u16,
+    transport_offset: u16,
     length: u16,
 }
 
 impl Headers {
-    /// Finds the headers in `front`, the first contiguous bytes of a frame, which
-    /// must hold them whole; payload may follow.
+    /// Finds the headers of the large send that `send` announces in `front`, the
+    /// first bytes of its frame, and holds them against what is announced.
+    /// Payload may follow the headers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`parse`](Self::parse), [`NotUdp`](Refusal::NotUdp) and
+    /// [`NotEncapsulated`](Refusal::NotEncapsulated) for what is to be found
+    /// instead, and those of [`check`](Self::check).
+    pub fn of(front: &[u8], send: &LargeSend) -> Result<Self, Refusal> {
+        let transport = send.offload.transport();
+        let headers = match send.framing {
+            Framing::Plain { .. } => Self::find(front, transport)?,
+            Framing::Encapsulated(_) => Self::find_inner(front, transport)?,
+        };
+        headers.check(front, send)?;
+        Ok(headers)
+    }
+
+    /// Finds the headers of a TCP packet in `front`, the first contiguous bytes of
+    /// a frame, which must hold them whole; payload may follow.
     ///
     /// Understood are Ethernet II with up to two VLAN tags, IPv4 with options, and
     /// IPv6 with hop-by-hop, routing and destination options headers. The IP
@@ -37,56 +61,116 @@ impl Headers {
     /// The reasons from [`HeaderNotContiguous`](Refusal::HeaderNotContiguous) to
     /// [`MalformedTcp`](Refusal::MalformedTcp) in [`Refusal::ALL`].
     pub fn parse(front: &[u8]) -> Result<Self, Refusal> {
+        Self::find(front, Transport::Tcp)
+    }
+
+    fn find(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
+        Self::find_at(Front::new(front), 0, transport)
+    }
+
+    fn find_inner(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let front = Front::new(front);
-        let (ether_type, ip) = link(front)?;
-        let (ip_version, tcp) = match ether_type {
-            ethernet::TYPE_IPV4 => (IpVersion::V4, ipv4_transport(front, ip)?),
-            ethernet::TYPE_IPV6 => (IpVersion::V6, ipv6::transport(front, ip)?),
-            _ => return Err(Refusal::NotIp),
-        };
-        let end = tcp_end(front, tcp)?;
+        let (tunnel, frame) = tunnel::parse(front)?;
+        let inner = Self::find_at(front, frame, transport)?;
         Ok(Self {
-            ip_version,
-            ip_offset: narrow(ip)?,
-            tcp_offset: narrow(tcp)?,
+            tunnel: Some(tunnel),
+            ..inner
+        })
+    }
+
+    /// The headers of the frame that begins at `frame`.
+    fn find_at(front: Front<'_>, frame: usize, transport: Transport) -> Result<Self, Refusal> {
+        let network = Network::parse(front, frame)?;
+        let end = match (transport, network.protocol) {
+            (Transport::Tcp, protocol::TCP) => tcp_end(front, network.payload)?,
+            (Transport::Udp, protocol::UDP) => udp_end(front, network.payload)?,
+            (Transport::Tcp, _) => return Err(Refusal::NotTcp),
+            (Transport::Udp, _) => return Err(Refusal::NotUdp),
+        };
+        Ok(Self {
+            tunnel: None,
+            ip_version: network.version,
+            transport,
+            ip_offset: narrow(network.ip)?,
+            transport_offset: narrow(network.payload)?,
             length: narrow(end)?,
         })
     }
 
-    /// The network protocol.
+    /// The network protocol; in a tunnel, the inner one.
     #[must_use]
     #[inline]
     pub fn ip_version(&self) -> IpVersion {
         self.ip_version
     }
 
-    /// Bytes of frame before the IP header.
+    /// The transport protocol.
+    #[must_use]
+    #[inline]
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Bytes of frame before the IP header; in a tunnel, the inner one.
     #[must_use]
     #[inline]
     pub fn ip_offset(&self) -> u32 {
         u32::from(self.ip_offset)
     }
 
-    /// Bytes of frame before the TCP header.
+    /// Bytes of frame before the TCP or UDP header.
     #[must_use]
     #[inline]
-    pub fn tcp_offset(&self) -> u32 {
-        u32::from(self.tcp_offset)
+    pub fn transport_offset(&self) -> u32 {
+        u32::from(self.transport_offset)
     }
 
-    /// Bytes of frame before the TCP payload; at most [`MAX_HEADER`].
+    /// Bytes of frame before the payload; at most [`MAX_HEADER`].
     #[must_use]
     #[inline]
     pub fn length(&self) -> u32 {
         u32::from(self.length)
     }
 
-    /// The most bytes of TCP payload whose IPv4 total length fits its 16 bits:
-    /// with LSOv1, a child can carry no more, whatever the NIC takes.
+    /// The tunnel that the packet is in.
     #[must_use]
     #[inline]
-    pub fn lsov1_max_payload(&self) -> u32 {
-        u32::from(u16::MAX.saturating_sub(self.ip_and_tcp()))
+    pub fn tunnel(&self) -> Option<Tunnel> {
+        self.tunnel
+    }
+
+    /// Whether there are IPv4 options or IPv6 extension headers.
+    #[must_use]
+    #[inline]
+    pub fn has_ip_options(&self) -> bool {
+        let least = match self.ip_version {
+            IpVersion::V4 => ipv4::MIN_LENGTH,
+            IpVersion::V6 => ipv6_fields::LENGTH,
+        };
+        self.transport_start().saturating_sub(self.ip_start()) > least
+    }
+
+    /// Whether there are TCP options.
+    #[must_use]
+    #[inline]
+    pub fn has_tcp_options(&self) -> bool {
+        self.transport == Transport::Tcp
+            && self.end().saturating_sub(self.transport_start()) > tcp::MIN_LENGTH
+    }
+
+    /// Bytes of IP packet, the outer one's in a tunnel, that `payload` bytes make.
+    #[must_use]
+    #[inline]
+    pub fn datagram(&self, payload: u32) -> u32 {
+        payload.saturating_add(u32::from(self.ip_and_beyond()))
+    }
+
+    /// The most bytes of payload whose IP length fits its 16 bits: no segment can
+    /// carry more, and with LSOv1 no child, whatever the NIC takes.
+    #[must_use]
+    #[inline]
+    pub fn most_payload(&self) -> u32 {
+        u32::from(u16::MAX.saturating_sub(self.ip_and_beyond()))
     }
 
     /// Whether the packet may be a large send, and is the one that `send`
@@ -94,34 +178,66 @@ impl Headers {
     ///
     /// # Errors
     ///
+    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of the
+    /// other transport protocol, and for LSOv1 in a tunnel;
     /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
     /// [`IpVersionMismatch`](Refusal::IpVersionMismatch),
-    /// [`TcpOffsetMismatch`](Refusal::TcpOffsetMismatch); and for the flags that a
+    /// [`OffsetMismatch`](Refusal::OffsetMismatch); and for the flags that a
     /// large send never has [`Urgent`](Refusal::Urgent), [`Syn`](Refusal::Syn),
     /// [`Reset`](Refusal::Reset) (Windows driver documentation, "Offloading the
     /// Segmentation of Large TCP Packets"). A `front` that is not the one parsed
     /// may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
     pub fn check(&self, front: &[u8], send: &LargeSend) -> Result<(), Refusal> {
-        match (send.version, self.ip_version) {
-            (LsoVersion::V1, IpVersion::V4) => {}
-            (LsoVersion::V1, IpVersion::V6) => return Err(Refusal::Lsov1OnIpv6),
-            (LsoVersion::V2, version) if version == send.ip_version => {}
-            (LsoVersion::V2, _) => return Err(Refusal::IpVersionMismatch),
-        }
-        if send.tcp_header_offset != self.tcp_offset() {
-            return Err(Refusal::TcpOffsetMismatch);
+        self.check_kind(send)?;
+        self.check_offsets(send.framing)?;
+        if self.transport == Transport::Udp {
+            return Ok(());
         }
         front
-            .get(self.tcp_start()..)
+            .get(self.transport_start()..)
             .and_then(|tcp| get_u8(tcp, tcp::FLAGS))
             .ok_or(Refusal::HeaderNotContiguous)
             .and_then(check_flags)
     }
 
-    /// Bytes of IP and TCP header, options and extension headers included.
+    fn check_kind(&self, send: &LargeSend) -> Result<(), Refusal> {
+        if send.offload.transport() != self.transport {
+            return Err(Refusal::MalformedLargeSend);
+        }
+        match (send.offload, self.tunnel, self.ip_version) {
+            (Offload::LsoV1, Some(_), _) => Err(Refusal::MalformedLargeSend),
+            (Offload::LsoV1, None, IpVersion::V6) => Err(Refusal::Lsov1OnIpv6),
+            (Offload::LsoV1, None, IpVersion::V4) | (_, Some(_), _) => Ok(()),
+            (_, None, version) if version == send.ip_version => Ok(()),
+            (_, None, _) => Err(Refusal::IpVersionMismatch),
+        }
+    }
+
+    fn check_offsets(&self, framing: Framing) -> Result<(), Refusal> {
+        let right = match (framing, self.tunnel) {
+            (Framing::Plain { transport }, None) => transport == self.transport_offset(),
+            (Framing::Encapsulated(None), Some(_)) => true,
+            (Framing::Encapsulated(Some(says)), Some(tunnel)) => {
+                says == InnerOffsets {
+                    frame: tunnel.length(),
+                    ip: self.ip_offset(),
+                    transport: self.transport_offset(),
+                }
+            }
+            _ => false,
+        };
+        if right {
+            Ok(())
+        } else {
+            Err(Refusal::OffsetMismatch)
+        }
+    }
+
+    /// Bytes of header from the first IP header on.
     #[inline]
-    pub(crate) fn ip_and_tcp(&self) -> u16 {
-        self.length.saturating_sub(self.ip_offset)
+    fn ip_and_beyond(&self) -> u16 {
+        let first = self.tunnel.map_or(self.ip_offset, Tunnel::ip_offset);
+        self.length.saturating_sub(first)
     }
 
     #[inline]
@@ -130,8 +246,8 @@ impl Headers {
     }
 
     #[inline]
-    pub(crate) fn tcp_start(&self) -> usize {
-        usize::from(self.tcp_offset)
+    pub(crate) fn transport_start(&self) -> usize {
+        usize::from(self.transport_offset)
     }
 
     #[inline]
@@ -140,10 +256,42 @@ impl Headers {
     }
 }
 
+/// A network header behind an Ethernet header, and what it carries.
+#[derive(Clone, Copy)]
+struct Network {
+    version: IpVersion,
+    /// Where it begins.
+    ip: usize,
+    /// The transport protocol, and where its header begins.
+    protocol: u8,
+    payload: usize,
+}
+
+impl Network {
+    /// The network header of the Ethernet frame that begins at `frame`.
+    fn parse(front: Front<'_>, frame: usize) -> Result<Self, Refusal> {
+        let (ether_type, ip) = link(front, frame)?;
+        let (version, (protocol, payload)) = match ether_type {
+            ethernet::TYPE_IPV4 => (IpVersion::V4, ipv4_payload(front, ip)?),
+            ethernet::TYPE_IPV6 => (IpVersion::V6, ipv6::payload(front, ip)?),
+            _ => return Err(Refusal::NotIp),
+        };
+        match protocol {
+            protocol::AH | protocol::ESP => Err(Refusal::Ipsec),
+            _ => Ok(Self {
+                version,
+                ip,
+                protocol,
+                payload,
+            }),
+        }
+    }
+}
+
 /// The type of the network header, and where it begins.
-fn link(front: Front<'_>) -> Result<(u16, usize), Refusal> {
-    let mut ether_type = front.u16(0, ethernet::TYPE)?;
-    let mut end = ethernet::LENGTH;
+fn link(front: Front<'_>, frame: usize) -> Result<(u16, usize), Refusal> {
+    let mut ether_type = front.u16(frame, ethernet::TYPE)?;
+    let mut end = frame.saturating_add(ethernet::LENGTH);
     for _ in 0..MAX_VLAN_TAGS {
         if !ethernet::is_vlan(ether_type) {
             break;
@@ -157,8 +305,8 @@ fn link(front: Front<'_>) -> Result<(u16, usize), Refusal> {
     Ok((ether_type, end))
 }
 
-/// Where the TCP header of an IPv4 packet begins.
-fn ipv4_transport(front: Front<'_>, ip: usize) -> Result<usize, Refusal> {
+/// What an IPv4 packet carries, and where it begins.
+fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     let version_ihl = front.u8(ip, ipv4::VERSION_IHL)?;
     let length = ipv4::length(version_ihl);
     if ipv4::version(version_ihl) != 4 || length < ipv4::MIN_LENGTH {
@@ -167,11 +315,8 @@ fn ipv4_transport(front: Front<'_>, ip: usize) -> Result<usize, Refusal> {
     if front.u16(ip, ipv4::FRAGMENT)? & ipv4::FRAGMENT_MASK != 0 {
         return Err(Refusal::Fragment);
     }
-    match front.u8(ip, ipv4::PROTOCOL)? {
-        protocol::TCP => Ok(ip.saturating_add(length)),
-        protocol::AH | protocol::ESP => Err(Refusal::Ipsec),
-        _ => Err(Refusal::NotTcp),
-    }
+    let protocol = front.u8(ip, ipv4::PROTOCOL)?;
+    Ok((protocol, ip.saturating_add(length)))
 }
 
 /// Where the TCP header ends, which is inside `front`.
@@ -182,6 +327,12 @@ fn tcp_end(front: Front<'_>, tcp: usize) -> Result<usize, Refusal> {
     }
     front.bytes(tcp, 0..length)?;
     Ok(tcp.saturating_add(length))
+}
+
+/// The same of UDP.
+fn udp_end(front: Front<'_>, udp: usize) -> Result<usize, Refusal> {
+    front.bytes(udp, 0..udp::LENGTH)?;
+    Ok(udp.saturating_add(udp::LENGTH))
 }
 
 fn check_flags(flags: u8) -> Result<(), Refusal> {

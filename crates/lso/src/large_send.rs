@@ -9,28 +9,74 @@ pub enum IpVersion {
     V6,
 }
 
-/// The version of large send offload by which a packet was sent.
-///
-/// They differ in the IP length of the header handed down: LSOv1 has the true
-/// length, so it ends at 64 KiB; LSOv2 has zero, and no end of its own (Windows
-/// driver documentation, "Offloading the Segmentation of Large TCP Packets").
+/// The transport protocol of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LsoVersion {
-    /// IPv4 only, at most 64 KiB.
-    V1,
-    /// IPv4 and IPv6.
-    V2,
+pub enum Transport {
+    /// TCP, RFC 9293.
+    Tcp,
+    /// UDP, RFC 768.
+    Udp,
+}
+
+/// The offload by which a packet was sent.
+///
+/// Windows driver documentation, "Offloading the Segmentation of Large TCP Packets"
+/// and "UDP Segmentation Offload (USO)".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Offload {
+    /// TCP over IPv4. The header has the true IP length, so it ends at 64 KiB.
+    LsoV1,
+    /// TCP. The header has an IP length of 0, and there is no end of its own.
+    LsoV2,
+    /// UDP.
+    Uso,
+}
+
+impl Offload {
+    /// The transport protocol that it is for.
+    #[must_use]
+    #[inline]
+    pub const fn transport(self) -> Transport {
+        match self {
+            Self::LsoV1 | Self::LsoV2 => Transport::Tcp,
+            Self::Uso => Transport::Udp,
+        }
+    }
+}
+
+/// Where the out-of-band information says that the headers are, in bytes of frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// One frame.
+    Plain {
+        /// Bytes before the TCP or UDP header.
+        transport: u32,
+    },
+    /// A frame in a tunnel, NVGRE or VXLAN. The sender need not say where.
+    Encapsulated(Option<InnerOffsets>),
+}
+
+/// Where the headers of the inner frame are, in bytes from the outer frame's first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InnerOffsets {
+    /// Bytes before the inner Ethernet header.
+    pub frame: u32,
+    /// Bytes before the inner IP header.
+    pub ip: u32,
+    /// Bytes before the inner TCP header.
+    pub transport: u32,
 }
 
 /// What the out-of-band information of a large send says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LargeSend {
-    /// The version of the offload.
-    pub version: LsoVersion,
-    /// The network protocol. LSOv1 has no such field, and it is not read there.
+    /// The offload.
+    pub offload: Offload,
+    /// The network protocol. LSOv1 has no such field, and of an encapsulated send
+    /// the documentation does not say which header it means: it is read of neither.
     pub ip_version: IpVersion,
-    /// Bytes of TCP payload in every segment on the wire but the last.
+    /// Bytes of payload in every segment on the wire but the last.
     pub mss: u32,
-    /// Bytes of frame before the TCP header.
-    pub tcp_header_offset: u32,
+    /// Where the headers are.
+    pub framing: Framing,
 }

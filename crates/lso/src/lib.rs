@@ -9,22 +9,25 @@
 //!
 //! # The way of the data
 //!
-//! 1. [`Headers::parse`] finds the headers in the first contiguous bytes of the
-//!    frame, once for a parent.
-//! 2. [`Headers::check`] holds them against the out-of-band information, a
-//!    [`LargeSend`]: the packet may be cut, and is the one that was announced.
-//! 3. [`Plan::balanced`] cuts the payload for the NIC's [`Limit`]. With LSOv1
-//!    the caller first lowers the limit to [`Headers::lsov1_max_payload`].
-//! 4. [`Template::new`] takes the parent's header as the pattern.
-//! 5. For each [`Child`] of the plan, [`Template::write`] copies the pattern and
-//!    sets the few fields that differ. The payload itself is never touched: the
-//!    caller describes `payload_length` bytes from `payload_offset` of it.
+//! 1. [`Headers::of`] finds the headers in the first bytes of the frame, once for a
+//!    parent, and holds them against the out-of-band information, a [`LargeSend`]:
+//!    the packet may be cut, and is the one that was announced. It may be TCP, UDP,
+//!    or TCP in a tunnel.
+//! 2. [`Plan::new`] cuts the payload for the NIC's [`Limit`], into large sends and,
+//!    where the NIC does not take those, into packets of one segment. With LSOv1
+//!    the caller first lowers the limit to [`Headers::most_payload`].
+//! 3. [`Template::new`] takes the parent's header as the pattern.
+//! 4. For each [`Child`] of the plan, [`Template::write`] or, by the child's
+//!    [`Form`], [`Template::write_packet`] copies the pattern and sets the few fields
+//!    that differ. The payload itself is never touched: the caller describes
+//!    `payload_length` bytes from `payload_offset` of it. Only where nobody else makes
+//!    a packet's checksum does the caller read them, into a [`Sum`].
 //!
 //! The result is right when the NIC puts the same packets on the wire, byte for
 //! byte, as it would have made of the parent in a single stage.
 //!
 //! ```
-//! use lso::{Headers, IpIdWidth, IpVersion, LargeSend, Limit, LsoVersion, Plan, Template};
+//! use lso::{Framing, Headers, IpIdWidth, IpVersion, LargeSend, Limit, Offload, Plan, Template};
 //!
 //! # fn main() -> Result<(), lso::Refusal> {
 //! let front = [
@@ -35,19 +38,18 @@
 //!     0x50, 0x18, 0x20, 0x00, 0x14, 0x09, 0x00, 0x00,
 //! ];
 //! let send = LargeSend {
-//!     version: LsoVersion::V2,
+//!     offload: Offload::LsoV2,
 //!     ip_version: IpVersion::V4,
 //!     mss: 1460,
-//!     tcp_header_offset: 34,
+//!     framing: Framing::Plain { transport: 34 },
 //! };
 //! let nic = Limit { max_payload: 62_780, min_segments: 2 };
 //!
-//! let headers = Headers::parse(&front)?;
-//! headers.check(&front, &send)?;
-//! let plan = Plan::balanced(1 << 20, send.mss, nic)?;
+//! let headers = Headers::of(&front, &send)?;
+//! let plan = Plan::new(1 << 20, send.mss, nic)?;
 //! assert_eq!((plan.children(), plan.segments()), (17, 719));
 //!
-//! let template = Template::new(&front, headers, send.version, IpIdWidth::Bits16)?;
+//! let template = Template::new(&front, headers, send.offload, IpIdWidth::Bits16)?;
 //! let mut header = [0; 54];
 //! for child in plan.iter() {
 //!     template.write(&child, &mut header)?;
@@ -79,6 +81,7 @@
     clippy::unwrap_used
 )]
 
+mod checksum;
 mod child;
 mod headers;
 mod identification;
@@ -91,9 +94,10 @@ mod wire;
 #[expect(clippy::indexing_slicing, reason = "a wrong index is a failed test")]
 mod frames;
 
-pub use child::Template;
-pub use headers::{Headers, MAX_HEADER};
+pub use checksum::Sum;
+pub use child::{Checksum, Template};
+pub use headers::{Headers, MAX_HEADER, Tunnel, TunnelKind};
 pub use identification::IpIdWidth;
-pub use large_send::{IpVersion, LargeSend, LsoVersion};
-pub use plan::{Child, Limit, Plan};
+pub use large_send::{Framing, InnerOffsets, IpVersion, LargeSend, Offload, Transport};
+pub use plan::{Child, Form, Limit, Plan};
 pub use refusal::Refusal;

@@ -15,46 +15,77 @@ pub struct Limit {
     pub min_segments: u32,
 }
 
-/// A balanced cut of one payload.
+/// What one child is for the NIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// A large send, which the NIC cuts into segments.
+    LargeSend,
+    /// One segment, which the NIC sends as it is.
+    Packet,
+}
+
+/// A cut of one payload: large sends that the NIC takes, and, where that cannot be
+/// done with all of it, single packets last.
 ///
 /// Every child but the last carries a whole number of segments of exactly MSS
 /// bytes, so the NIC's own cuts fall where they would have fallen in the parent.
-/// There are as few children as the limit admits, and their segment counts
+///
+/// # As large sends alone
+///
+/// A large send makes the least segments that the NIC asks for, and two at any rate.
+/// There are as few large sends as the limit admits, and their segment counts
 /// differ by one at most.
 ///
-/// # No cut keeps the minimum where this one does not
+/// No other cut into large sends keeps the minimum where this one does not. Let N be
+/// the segments of the whole and C the least number of large sends that the limit
+/// admits. Any admissible cut has C or more, so its smallest has at most ⌊N / C⌋
+/// segments. Here the smallest has exactly ⌊N / C⌋.
 ///
-/// Let N be the segments of the whole and C the least number of children that
-/// the limit admits. Any admissible cut has C or more children, so its smallest
-/// has at most ⌊N / C⌋ segments. Here the smallest has exactly ⌊N / C⌋.
-///
-/// # Why the larger children come last
+/// # Why the larger ones come last
 ///
 /// A limit seldom is a multiple of the MSS. With S whole segments to the limit,
-/// the last child alone may have S + 1, if its last segment is short enough.
-/// Least C then means N ≤ C × S + 1, and where N is C × S + 1 the one child with
-/// a segment more must be the last.
+/// the last large send alone may have S + 1, if its last segment is short enough.
+/// Least C then means N ≤ C × S + 1, and where N is C × S + 1 the one with a segment
+/// more must be the last.
+///
+/// # With packets
+///
+/// Where the minimum m cannot be kept so, C − 1 full large sends of S segments go
+/// first, and the rest as packets. No cut has fewer packets, and there are fewer than
+/// m: C large sends would need C × m segments, and N is less, so there are C − 1 at
+/// most, which leaves N − (C − 1) × S < C × m − (C − 1) × S ≤ m. If S is below m,
+/// or the NIC takes no large sends, all are packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     payload: u32,
     mss: u32,
     segments: u32,
     children: u32,
-    /// Segments of a smaller child.
-    each: u32,
-    /// The first child that has one segment more; `children` if none has.
-    first_larger: u32,
-    keeps_minimum: bool,
+    large_sends: LargeSends,
 }
 
-/// One part of a [`Plan`]: a large send of its own.
+/// The first part of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct LargeSends {
+    count: u32,
+    /// Segments of a smaller one.
+    each: u32,
+    /// The first that has one segment more; `count` if none has.
+    first_larger: u32,
+    /// Segments of all.
+    segments: u32,
+}
+
+/// One part of a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Child {
+    /// What it is for the NIC.
+    pub form: Form,
     /// Its place among the children, from 0.
     pub index: u32,
-    /// Bytes of the parent's TCP payload before this child's.
+    /// Bytes of the parent's payload before this child's.
     pub payload_offset: u32,
-    /// Bytes of TCP payload in this child.
+    /// Bytes of payload in this child.
     pub payload_length: u32,
     /// Wire segments that the earlier children make.
     pub first_segment: u32,
@@ -67,37 +98,48 @@ pub struct Child {
 }
 
 impl Plan {
-    /// Cuts `payload` bytes of TCP payload, to be sent in segments of `mss` bytes
-    /// of it, for a NIC with this `limit`. What fits is a plan of one child.
-    ///
-    /// A plan that cannot keep `limit.min_segments` is still a plan: see
-    /// [`keeps_minimum`](Self::keeps_minimum).
+    /// Cuts `payload` bytes of payload, to be sent in segments of `mss` bytes of it,
+    /// for a NIC with this `limit`.
     ///
     /// # Errors
     ///
-    /// [`NoPayload`](Refusal::NoPayload), [`MssZero`](Refusal::MssZero),
-    /// [`NoNicLso`](Refusal::NoNicLso) for a limit of 0, and
-    /// [`MssAboveLimit`](Refusal::MssAboveLimit).
-    pub fn balanced(payload: u32, mss: u32, limit: Limit) -> Result<Self, Refusal> {
-        let mss = NonZeroU32::new(mss).ok_or(Refusal::MssZero)?;
+    /// [`NoPayload`](Refusal::NoPayload), [`MssZero`](Refusal::MssZero).
+    pub fn new(payload: u32, mss: u32, limit: Limit) -> Result<Self, Refusal> {
         let whole = NonZeroU32::new(payload).ok_or(Refusal::NoPayload)?;
-        let max = NonZeroU32::new(limit.max_payload).ok_or(Refusal::NoNicLso)?;
-        let children = fewest_children(whole, mss, max)?;
-        let segments = whole.div_ceil(mss).get();
-        let each = segments / children;
-        let larger = segments % children;
-        Ok(Self {
-            payload,
-            mss: mss.get(),
-            segments,
-            children: children.get(),
-            each,
-            first_larger: children.get().saturating_sub(larger),
-            keeps_minimum: each >= limit.min_segments.max(1),
-        })
+        let mss = NonZeroU32::new(mss).ok_or(Refusal::MssZero)?;
+        Ok(Self::with(whole, mss, LargeSends::of(whole, mss, limit)))
     }
 
-    /// Bytes of TCP payload of the whole send.
+    /// The same for a NIC whose large sends must carry whole segments only: a
+    /// shorter last segment is a packet.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    pub fn of_whole_segments(payload: u32, mss: u32, limit: Limit) -> Result<Self, Refusal> {
+        let whole = NonZeroU32::new(payload).ok_or(Refusal::NoPayload)?;
+        let mss = NonZeroU32::new(mss).ok_or(Refusal::MssZero)?;
+        let even = payload.saturating_sub(payload % mss);
+        let large_sends = NonZeroU32::new(even).map_or(LargeSends::default(), |even| {
+            LargeSends::of(even, mss, limit)
+        });
+        Ok(Self::with(whole, mss, large_sends))
+    }
+
+    /// What the large sends leave over are packets.
+    fn with(payload: NonZeroU32, mss: NonZeroU32, large_sends: LargeSends) -> Self {
+        let segments = payload.div_ceil(mss).get();
+        let packets = segments.saturating_sub(large_sends.segments);
+        Self {
+            payload: payload.get(),
+            mss: mss.get(),
+            segments,
+            children: large_sends.count.saturating_add(packets),
+            large_sends,
+        }
+    }
+
+    /// Bytes of payload of the whole send.
     #[must_use]
     #[inline]
     pub fn payload(&self) -> u32 {
@@ -111,19 +153,18 @@ impl Plan {
         self.children
     }
 
+    /// The number of children that are packets; they come last.
+    #[must_use]
+    #[inline]
+    pub fn packets(&self) -> u32 {
+        self.children.saturating_sub(self.large_sends.count)
+    }
+
     /// The number of wire segments of the whole.
     #[must_use]
     #[inline]
     pub fn segments(&self) -> u32 {
         self.segments
-    }
-
-    /// Whether every child makes the least wire segments that the NIC asks for.
-    /// If not, no other cut within the limit does it either.
-    #[must_use]
-    #[inline]
-    pub fn keeps_minimum(&self) -> bool {
-        self.keeps_minimum
     }
 
     /// Child `k` from 0, or `None` past the last. Costs the same for every `k`.
@@ -134,9 +175,16 @@ impl Plan {
             return None;
         }
         // Every count and every offset is at most the payload, so nothing wraps.
-        let extra = k.saturating_sub(self.first_larger);
-        let first_segment = k.wrapping_mul(self.each).wrapping_add(extra);
-        let segments = self.each.wrapping_add(u32::from(k >= self.first_larger));
+        let large = &self.large_sends;
+        let (form, first_segment, segments) = if k < large.count {
+            let extra = k.saturating_sub(large.first_larger);
+            let first_segment = k.wrapping_mul(large.each).wrapping_add(extra);
+            let segments = large.each.wrapping_add(u32::from(k >= large.first_larger));
+            (Form::LargeSend, first_segment, segments)
+        } else {
+            let packets_before = k.wrapping_sub(large.count);
+            (Form::Packet, large.segments.wrapping_add(packets_before), 1)
+        };
         let payload_offset = first_segment.wrapping_mul(self.mss);
         let is_last = k.wrapping_add(1) == self.children;
         let payload_length = if is_last {
@@ -145,6 +193,7 @@ impl Plan {
             segments.wrapping_mul(self.mss)
         };
         Some(Child {
+            form,
             index: k,
             payload_offset,
             payload_length,
@@ -163,19 +212,40 @@ impl Plan {
     }
 }
 
-/// All children but the last carry whole segments, the last anything to `max`:
-/// what exceeds `max` is for the others.
-fn fewest_children(
-    payload: NonZeroU32,
-    mss: NonZeroU32,
-    max: NonZeroU32,
-) -> Result<NonZeroU32, Refusal> {
-    let whole_segments = max.get().saturating_sub(max.get() % mss);
-    let full = NonZeroU32::new(whole_segments).ok_or(Refusal::MssAboveLimit)?;
-    let rest = payload.get().saturating_sub(max.get());
-    Ok(NonZeroU32::new(rest).map_or(NonZeroU32::MIN, |rest| {
-        rest.div_ceil(full).saturating_add(1)
-    }))
+impl LargeSends {
+    /// The large sends that `payload` makes, from its beginning; see [`Plan`].
+    fn of(payload: NonZeroU32, mss: NonZeroU32, limit: Limit) -> Self {
+        let least = limit.min_segments.max(2);
+        let most = limit.max_payload / mss;
+        let Some(full) = NonZeroU32::new(most.saturating_mul(mss.get())) else {
+            return Self::default();
+        };
+        let segments = payload.div_ceil(mss).get();
+        // All but the last carry whole segments, the last anything to the limit: what
+        // exceeds the limit is for the others.
+        let rest = payload.get().saturating_sub(limit.max_payload);
+        let full_ones = rest.div_ceil(full.get());
+        let count = NonZeroU32::MIN.saturating_add(full_ones);
+        let each = segments / count;
+        if each >= least {
+            let larger = segments % count;
+            return Self {
+                count: count.get(),
+                each,
+                first_larger: count.get().saturating_sub(larger),
+                segments,
+            };
+        }
+        if most < least {
+            return Self::default();
+        }
+        Self {
+            count: full_ones,
+            each: most,
+            first_larger: full_ones,
+            segments: full_ones.saturating_mul(most),
+        }
+    }
 }
 
 #[cfg(test)]

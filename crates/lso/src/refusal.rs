@@ -16,10 +16,11 @@ pub enum Refusal {
     MalformedLargeSend,
     /// The MSS is 0.
     MssZero,
-    /// One segment is more than the NIC takes as a large send.
-    MssAboveLimit,
-    /// The NIC takes no large sends of this IP version.
-    NoNicLso,
+    /// With headers, one segment is longer than IP can say.
+    SegmentTooLong,
+    /// With headers, one segment that the NIC does not cut is longer than the
+    /// medium carries.
+    SegmentAboveMtu,
     /// There is no payload.
     NoPayload,
     /// The headers run past the frame's first contiguous bytes.
@@ -40,8 +41,12 @@ pub enum Refusal {
     Ipsec,
     /// The IPv6 jumbo payload option, whose length no child could keep.
     Jumbogram,
-    /// Another transport protocol, or an unknown extension header.
+    /// Another transport protocol than TCP, or an unknown extension header.
     NotTcp,
+    /// Another transport protocol than UDP, or an unknown extension header.
+    NotUdp,
+    /// Sent as encapsulated, but with neither NVGRE nor VXLAN around it.
+    NotEncapsulated,
     /// The TCP data offset is less than the least header.
     MalformedTcp,
     /// URG is set.
@@ -54,12 +59,10 @@ pub enum Refusal {
     Lsov1OnIpv6,
     /// The out-of-band information names the other IP version.
     IpVersionMismatch,
-    /// The out-of-band information has the TCP header elsewhere.
-    TcpOffsetMismatch,
+    /// The out-of-band information has a header elsewhere.
+    OffsetMismatch,
     /// A child's IPv4 total length would not fit its 16 bits.
     Lsov1TooLong,
-    /// A child would make fewer wire segments than the NIC asks for.
-    TooFewSegments,
     /// More children than the caller can handle at a time.
     TooManyChildren,
     /// The buffer for a child's header is too short.
@@ -68,11 +71,11 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, at the place that [`index`](Self::index) says.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedLargeSend,
         Self::MssZero,
-        Self::MssAboveLimit,
-        Self::NoNicLso,
+        Self::SegmentTooLong,
+        Self::SegmentAboveMtu,
         Self::NoPayload,
         Self::HeaderNotContiguous,
         Self::HeaderTooLong,
@@ -84,15 +87,16 @@ impl Refusal {
         Self::Ipsec,
         Self::Jumbogram,
         Self::NotTcp,
+        Self::NotUdp,
+        Self::NotEncapsulated,
         Self::MalformedTcp,
         Self::Urgent,
         Self::Syn,
         Self::Reset,
         Self::Lsov1OnIpv6,
         Self::IpVersionMismatch,
-        Self::TcpOffsetMismatch,
+        Self::OffsetMismatch,
         Self::Lsov1TooLong,
-        Self::TooFewSegments,
         Self::TooManyChildren,
         Self::HeaderBufferTooShort,
     ];
@@ -110,8 +114,8 @@ impl Refusal {
         match self {
             Self::MalformedLargeSend => "malformed-large-send",
             Self::MssZero => "mss-zero",
-            Self::MssAboveLimit => "mss-above-limit",
-            Self::NoNicLso => "no-nic-lso",
+            Self::SegmentTooLong => "segment-too-long",
+            Self::SegmentAboveMtu => "segment-above-mtu",
             Self::NoPayload => "no-payload",
             Self::HeaderNotContiguous => "header-not-contiguous",
             Self::HeaderTooLong => "header-too-long",
@@ -123,15 +127,16 @@ impl Refusal {
             Self::Ipsec => "ipsec",
             Self::Jumbogram => "jumbogram",
             Self::NotTcp => "not-tcp",
+            Self::NotUdp => "not-udp",
+            Self::NotEncapsulated => "not-encapsulated",
             Self::MalformedTcp => "malformed-tcp",
             Self::Urgent => "urgent",
             Self::Syn => "syn",
             Self::Reset => "reset",
             Self::Lsov1OnIpv6 => "lsov1-on-ipv6",
             Self::IpVersionMismatch => "ip-version-mismatch",
-            Self::TcpOffsetMismatch => "tcp-offset-mismatch",
+            Self::OffsetMismatch => "offset-mismatch",
             Self::Lsov1TooLong => "lsov1-too-long",
-            Self::TooFewSegments => "too-few-segments",
             Self::TooManyChildren => "too-many-children",
             Self::HeaderBufferTooShort => "header-buffer-too-short",
         }
@@ -141,9 +146,9 @@ impl Refusal {
         match self {
             Self::MalformedLargeSend => "the large send's descriptors break the rules of NDIS",
             Self::MssZero => "the large send has an MSS of 0",
-            Self::MssAboveLimit => "the MSS is larger than the largest send the NIC takes",
-            Self::NoNicLso => "the NIC takes no large sends of this IP version",
-            Self::NoPayload => "the large send carries no TCP payload",
+            Self::SegmentTooLong => "the MSS makes segments longer than IP can say (64 KiB)",
+            Self::SegmentAboveMtu => "the MSS makes segments longer than the adapter's MTU",
+            Self::NoPayload => "the large send carries no payload",
             Self::HeaderNotContiguous => {
                 "the packet ends, or its first buffer does, before its headers do"
             }
@@ -156,15 +161,18 @@ impl Refusal {
             Self::Ipsec => "the packet is protected by IPsec (AH or ESP)",
             Self::Jumbogram => "the packet has the IPv6 jumbo payload option",
             Self::NotTcp => "the packet carries no TCP that can be found",
+            Self::NotUdp => "the packet carries no UDP that can be found",
+            Self::NotEncapsulated => {
+                "the packet is sent as encapsulated, but not in NVGRE or VXLAN"
+            }
             Self::MalformedTcp => "the TCP header has a wrong length",
             Self::Urgent => "the TCP segment has URG set",
             Self::Syn => "the TCP segment has SYN set",
             Self::Reset => "the TCP segment has RST set",
             Self::Lsov1OnIpv6 => "LSO version 1 was asked for an IPv6 packet",
             Self::IpVersionMismatch => "the packet is not of the IP version it was sent as",
-            Self::TcpOffsetMismatch => "the TCP header is not where the sender says",
+            Self::OffsetMismatch => "a header is not where the sender says",
             Self::Lsov1TooLong => "a part would be longer than LSO version 1 can say (64 KiB)",
-            Self::TooFewSegments => "a part would make fewer segments than the NIC demands",
             Self::TooManyChildren => "the large send would fall into too many parts",
             Self::HeaderBufferTooShort => "the buffer for a part's header is too short",
         }

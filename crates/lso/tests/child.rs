@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use lso::{Child, Headers, IpIdWidth, IpVersion, Limit, LsoVersion, Plan, Template};
+use lso::{
+    Checksum, Child, Form, Headers, IpIdWidth, IpVersion, Limit, Offload, Plan, Sum, Template,
+};
 use proptest::prelude::*;
 
 mod common;
@@ -14,7 +16,7 @@ use common::Frame;
 #[derive(Clone, Debug)]
 struct Send {
     frame: Frame,
-    version: LsoVersion,
+    version: Offload,
     width: IpIdWidth,
     plan: Plan,
     mss: u32,
@@ -27,18 +29,14 @@ fn send() -> impl Strategy<Value = Send> {
     (common::frame(), any::<bool>(), width, sizes).prop_map(
         |(frame, v1, width, (payload, mss, above))| {
             let v1 = v1 && frame.version == IpVersion::V4;
-            let version = if v1 { LsoVersion::V1 } else { LsoVersion::V2 };
+            let version = if v1 { Offload::LsoV1 } else { Offload::LsoV2 };
             let headers = Headers::parse(&frame.bytes).expect("a valid frame");
-            let cap = if v1 {
-                headers.lsov1_max_payload()
-            } else {
-                u32::MAX
-            };
+            let cap = if v1 { headers.most_payload() } else { u32::MAX };
             let limit = Limit {
                 max_payload: cap.min(mss + above),
                 min_segments: 2,
             };
-            let plan = Plan::balanced(payload, mss, limit).expect("a plan");
+            let plan = Plan::new(payload, mss, limit).expect("a plan");
             Send {
                 frame,
                 version,
@@ -129,6 +127,7 @@ fn any_child() -> impl Strategy<Value = Child> {
             segments,
         ] = numbers;
         Child {
+            form: Form::LargeSend,
             index,
             payload_offset,
             payload_length,
@@ -176,8 +175,8 @@ proptest! {
             let ip = &header[send.frame.ip..];
             let length = match (send.frame.version, send.version) {
                 (IpVersion::V6, _) => get(ip, 4..6),
-                (IpVersion::V4, LsoVersion::V2) => get(ip, 2..4),
-                (IpVersion::V4, LsoVersion::V1) => {
+                (IpVersion::V4, Offload::LsoV2 | Offload::Uso) => get(ip, 2..4),
+                (IpVersion::V4, Offload::LsoV1) => {
                     let truth = ip.len() as u32 + child.payload_length;
                     get(ip, 2..4) - truth
                 }
@@ -208,8 +207,11 @@ proptest! {
         let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
         let mut out = vec![0xEE; room];
         let template = Template::new(&other.bytes, headers, send.version, send.width);
-        if template.and_then(|template| template.write(&child, &mut out)).is_err() {
+        let Ok(template) = template else { return Ok(()) };
+        if template.write(&child, &mut out).is_err() {
             prop_assert!(out.iter().all(|&byte| byte == 0xEE));
         }
+        let _ = template.write_packet(&child, Checksum::Offloaded, &mut out);
+        let _ = template.write_packet(&child, Checksum::Complete(Sum::default()), &mut out);
     }
 }

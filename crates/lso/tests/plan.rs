@@ -1,7 +1,7 @@
 //! Properties of every plan, and the claim that none keeps the minimum where the
 //! balanced one does not.
 
-use lso::{Limit, Plan, Refusal};
+use lso::{Form, Limit, Plan};
 use proptest::prelude::*;
 
 #[expect(dead_code, reason = "plans need no frames")]
@@ -24,8 +24,8 @@ fn sizes() -> impl Strategy<Value = (u32, u32, Limit)> {
                 },
             )
         })
-        .prop_filter("too many to count", |(payload, _, limit)| {
-            payload / limit.max_payload < 4096
+        .prop_filter("too many to count", |(payload, mss, limit)| {
+            payload / limit.max_payload < 4096 && payload / mss < 100_000
         })
 }
 
@@ -33,6 +33,7 @@ fn assert_sound(plan: Plan, payload: u32, mss: u32, limit: Limit) {
     let mut bytes = 0_u64;
     let mut segments = 0_u64;
     let mut count = 0;
+    let large_sends = plan.children() - plan.packets();
     for (k, child) in (0..).zip(plan.iter()) {
         assert_eq!(plan.child(k), Some(child));
         assert_eq!(child.index, k);
@@ -40,9 +41,15 @@ fn assert_sound(plan: Plan, payload: u32, mss: u32, limit: Limit) {
         assert_eq!(child.is_last, k + 1 == plan.children());
         assert_eq!(u64::from(child.payload_offset), bytes);
         assert_eq!(u64::from(child.first_segment), segments);
-        assert!((1..=limit.max_payload).contains(&child.payload_length));
         assert!(child.is_last || child.payload_length.is_multiple_of(mss));
         assert_eq!(child.segments, child.payload_length.div_ceil(mss));
+        if k < large_sends {
+            assert_eq!(child.form, Form::LargeSend);
+            assert!(child.payload_length <= limit.max_payload);
+            assert!(child.segments >= limit.min_segments.max(2));
+        } else {
+            assert_eq!((child.form, child.segments), (Form::Packet, 1));
+        }
         bytes += u64::from(child.payload_length);
         segments += u64::from(child.segments);
         count += 1;
@@ -53,23 +60,41 @@ fn assert_sound(plan: Plan, payload: u32, mss: u32, limit: Limit) {
     assert_eq!(plan.child(count), None);
 }
 
-fn assert_balanced(plan: Plan, limit: Limit) {
-    let least = plan.iter().map(|child| child.segments).min();
-    let most = plan.iter().map(|child| child.segments).max();
-    let (least, most) = least.zip(most).expect("a child");
-    assert!(most - least <= 1);
-    assert_eq!(plan.keeps_minimum(), least >= limit.min_segments);
+fn assert_balanced(plan: Plan) {
+    let large = || plan.iter().filter(|child| child.form == Form::LargeSend);
+    let least = large().map(|child| child.segments).min();
+    let most = large().map(|child| child.segments).max();
+    if let Some((least, most)) = least.zip(most) {
+        assert!(most - least <= 1);
+    }
 }
 
-/// The fewest children of any cut in which every one has `min_segments`, tried
-/// from the end of the payload: `fewest[n]` is for what follows n segments.
-fn fewest_by_force(payload: u32, mss: u32, limit: Limit, min_segments: u32) -> Option<u32> {
+/// No cut has fewer packets, and none with as few has fewer large sends. Cuts are
+/// tried by force.
+fn assert_best(plan: Plan, payload: u32, mss: u32, limit: Limit) {
+    let segments = payload.div_ceil(mss);
+    let best = (0..=segments).find_map(|packets| {
+        let rest = if packets == 0 {
+            payload
+        } else {
+            (segments - packets) * mss
+        };
+        let fewest = fewest_by_force(rest, mss, limit);
+        fewest.map(|large_sends| (packets, large_sends))
+    });
+    let found = (plan.packets(), plan.children() - plan.packets());
+    assert_eq!(Some(found), best, "{payload} {mss} {limit:?}");
+}
+
+/// The fewest large sends that carry all of the payload, tried from its end:
+/// `fewest[n]` is for what follows n segments.
+fn fewest_by_force(payload: u32, mss: u32, limit: Limit) -> Option<u32> {
     let segments = payload.div_ceil(mss);
     let end_of = |segment: u32| payload.min(segment * mss);
     let mut fewest: Vec<Option<u32>> = vec![None; segments as usize];
     fewest.push(Some(0));
     for from in (0..segments).rev() {
-        fewest[from as usize] = (from + min_segments.max(1)..=segments)
+        fewest[from as usize] = (from + limit.min_segments.max(2)..=segments)
             .take_while(|&to| end_of(to) - end_of(from) <= limit.max_payload)
             .filter_map(|to| fewest[to as usize])
             .map(|rest| rest + 1)
@@ -84,9 +109,9 @@ proptest! {
     #[test]
     #[cfg_attr(miri, ignore)]
     fn plans_are_sound_and_balanced((payload, mss, limit) in sizes()) {
-        let plan = Plan::balanced(payload, mss, limit).expect("a plan");
+        let plan = Plan::new(payload, mss, limit).expect("a plan");
         assert_sound(plan, payload, mss, limit);
-        assert_balanced(plan, limit);
+        assert_balanced(plan);
     }
 
     #[test]
@@ -94,14 +119,25 @@ proptest! {
     fn no_other_cut_is_better(
         payload in 1..=300_u32,
         mss in 1..=12_u32,
-        above in 0..=60_u32,
+        max_payload in 0..=72_u32,
         min_segments in 0..=6_u32,
     ) {
-        let limit = Limit { max_payload: mss + above, min_segments };
-        let plan = Plan::balanced(payload, mss, limit).expect("a plan");
-        prop_assert_eq!(Some(plan.children()), fewest_by_force(payload, mss, limit, 1));
-        let by_force = fewest_by_force(payload, mss, limit, min_segments);
-        prop_assert_eq!(plan.keeps_minimum(), by_force.is_some());
+        let limit = Limit { max_payload, min_segments };
+        let plan = Plan::new(payload, mss, limit).expect("a plan");
+        assert_best(plan, payload, mss, limit);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn whole_segments_alone_are_large_sends((payload, mss, limit) in sizes()) {
+        let plan = Plan::of_whole_segments(payload, mss, limit).expect("a plan");
+        assert_sound(plan, payload, mss, limit);
+        for child in plan.iter().filter(|child| child.form == Form::LargeSend) {
+            prop_assert!(child.payload_length.is_multiple_of(mss));
+        }
+        if payload.is_multiple_of(mss) {
+            prop_assert_eq!(plan, Plan::new(payload, mss, limit).expect("a plan"));
+        }
     }
 
     #[test]
@@ -114,10 +150,9 @@ proptest! {
         k: u32,
     ) {
         let limit = Limit { max_payload, min_segments };
-        match Plan::balanced(payload, mss, limit) {
+        match Plan::new(payload, mss, limit) {
             Ok(plan) => prop_assert_eq!(plan.child(k).is_some(), k < plan.children()),
-            Err(Refusal::MssAboveLimit) => prop_assert!(mss > max_payload),
-            Err(_) => prop_assert!(payload == 0 || mss == 0 || max_payload == 0),
+            Err(_) => prop_assert!(payload == 0 || mss == 0),
         }
     }
 }
@@ -127,24 +162,17 @@ fn every_small_plan_is_the_best() {
     let (most_payload, most_mss) = if cfg!(miri) { (8, 2) } else { (60, 5) };
     for payload in 1..=most_payload {
         for mss in 1..=most_mss {
-            for max_payload in mss..=3 * mss + 1 {
-                assert_best(payload, mss, max_payload);
+            for max_payload in 0..=3 * mss + 1 {
+                for min_segments in 0..=4 {
+                    let limit = Limit {
+                        max_payload,
+                        min_segments,
+                    };
+                    let plan = Plan::new(payload, mss, limit).expect("a plan");
+                    assert_sound(plan, payload, mss, limit);
+                    assert_best(plan, payload, mss, limit);
+                }
             }
         }
-    }
-}
-
-fn assert_best(payload: u32, mss: u32, max_payload: u32) {
-    for min_segments in 0..=4 {
-        let limit = Limit {
-            max_payload,
-            min_segments,
-        };
-        let plan = Plan::balanced(payload, mss, limit).expect("a plan");
-        assert_sound(plan, payload, mss, limit);
-        let fewest = fewest_by_force(payload, mss, limit, 1);
-        assert_eq!(Some(plan.children()), fewest, "{payload} {mss} {limit:?}");
-        let kept = fewest_by_force(payload, mss, limit, min_segments).is_some();
-        assert_eq!(plan.keeps_minimum(), kept, "{payload} {mss} {limit:?}");
     }
 }

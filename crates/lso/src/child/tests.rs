@@ -1,8 +1,9 @@
 use super::*;
-use crate::frames::{QINQ_OPTIONS, V4, V6, V6_CHAIN, patched};
-use crate::{Limit, Plan};
+use crate::frames::{NVGRE, QINQ_OPTIONS, USO_V4, V4, V6, V6_CHAIN, VXLAN, patched, tunnelled};
+use crate::{Form, Framing, LargeSend, Limit, Plan, Sum};
 
 const FIRST: Child = Child {
+    form: Form::LargeSend,
     index: 0,
     payload_offset: 0,
     payload_length: 60_816,
@@ -29,14 +30,14 @@ const LAST: Child = Child {
     ..FIRST
 };
 
-fn template(front: &[u8], version: LsoVersion, width: IpIdWidth) -> Template<'_> {
+fn template(front: &[u8], offload: Offload, width: IpIdWidth) -> Template<'_> {
     let headers = Headers::parse(front).expect("a valid frame");
-    Template::new(front, headers, version, width).expect("a template")
+    Template::new(front, headers, offload, width).expect("a template")
 }
 
 fn stamped<const N: usize>(front: &[u8; N], child: &Child) -> [u8; N] {
     let mut out = [0xEE; N];
-    template(front, LsoVersion::V2, IpIdWidth::Bits16)
+    template(front, Offload::LsoV2, IpIdWidth::Bits16)
         .write(child, &mut out)
         .expect("a header");
     out
@@ -109,7 +110,7 @@ fn identification_wraps_in_the_width() {
             ..MIDDLE
         };
         let mut out = V4;
-        template(&front, LsoVersion::V2, width)
+        template(&front, Offload::LsoV2, width)
             .write(&child, &mut out)
             .expect("a header");
         [out[18], out[19]]
@@ -131,7 +132,7 @@ fn sequence_of_the_last_byte_of_the_largest_payload() {
 
 #[test]
 fn lsov1_states_the_true_length() {
-    let template = template(&V4, LsoVersion::V1, IpIdWidth::Bits16);
+    let template = template(&V4, Offload::LsoV1, IpIdWidth::Bits16);
     let mut out = [0; 66];
     assert_eq!(template.write(&FIRST, &mut out), Ok(()));
     assert_eq!(out[16..18], (60_816_u16 + 52).to_be_bytes());
@@ -139,10 +140,8 @@ fn lsov1_states_the_true_length() {
 
 #[test]
 fn lsov1_length_ends_at_sixteen_bits() {
-    let template = template(&V4, LsoVersion::V1, IpIdWidth::Bits16);
-    let most = Headers::parse(&V4)
-        .expect("a valid frame")
-        .lsov1_max_payload();
+    let template = template(&V4, Offload::LsoV1, IpIdWidth::Bits16);
+    let most = Headers::parse(&V4).expect("a valid frame").most_payload();
     let of = |payload_length, out: &mut [u8]| {
         let child = Child {
             payload_length,
@@ -163,11 +162,11 @@ fn lsov1_length_ends_at_sixteen_bits() {
 fn lsov1_plan_under_the_callers_cap() {
     let headers = Headers::parse(&V4).expect("a valid frame");
     let limit = Limit {
-        max_payload: headers.lsov1_max_payload(),
+        max_payload: headers.most_payload(),
         min_segments: 2,
     };
-    let template = template(&V4, LsoVersion::V1, IpIdWidth::Bits16);
-    let plan = Plan::balanced(1 << 20, 1448, limit).expect("a plan");
+    let template = template(&V4, Offload::LsoV1, IpIdWidth::Bits16);
+    let plan = Plan::new(1 << 20, 1448, limit).expect("a plan");
     let mut out = [0; 66];
     assert!(plan.iter().all(|c| template.write(&c, &mut out).is_ok()));
 }
@@ -175,7 +174,7 @@ fn lsov1_plan_under_the_callers_cap() {
 #[test]
 fn lsov1_on_ipv6() {
     let headers = Headers::parse(&V6).expect("a valid frame");
-    let refused = Template::new(&V6, headers, LsoVersion::V1, IpIdWidth::Bits16);
+    let refused = Template::new(&V6, headers, Offload::LsoV1, IpIdWidth::Bits16);
     assert_eq!(refused.err(), Some(Refusal::Lsov1OnIpv6));
 }
 
@@ -183,14 +182,14 @@ fn lsov1_on_ipv6() {
 fn template_of_a_shorter_front() {
     let headers = Headers::parse(&V4).expect("a valid frame");
     for end in 0..V4.len() {
-        let refused = Template::new(&V4[..end], headers, LsoVersion::V2, IpIdWidth::Bits16);
+        let refused = Template::new(&V4[..end], headers, Offload::LsoV2, IpIdWidth::Bits16);
         assert_eq!(refused.err(), Some(Refusal::HeaderNotContiguous));
     }
 }
 
 #[test]
 fn short_buffer_is_left_alone() {
-    let template = template(&V4, LsoVersion::V2, IpIdWidth::Bits16);
+    let template = template(&V4, Offload::LsoV2, IpIdWidth::Bits16);
     let mut out = [0xEE; 65];
     let refused = Err(Refusal::HeaderBufferTooShort);
     assert_eq!(template.write(&FIRST, &mut out), refused);
@@ -200,8 +199,219 @@ fn short_buffer_is_left_alone() {
 
 #[test]
 fn longer_buffer_keeps_its_rest() {
-    let template = template(&V4, LsoVersion::V2, IpIdWidth::Bits16);
+    let template = template(&V4, Offload::LsoV2, IpIdWidth::Bits16);
     let mut out = [0xEE; 80];
     assert_eq!(template.write(&LAST, &mut out), Ok(()));
     assert_eq!(out[66..], [0xEE; 14]);
+}
+
+/// Headers of what is sent by `offload`, in a tunnel or not.
+fn headers_of(front: &[u8], offload: Offload, framing: Framing) -> Headers {
+    let of = |ip_version| {
+        let send = LargeSend {
+            offload,
+            ip_version,
+            mss: 1000,
+            framing,
+        };
+        Headers::of(front, &send)
+    };
+    of(IpVersion::V4)
+        .or_else(|_| of(IpVersion::V6))
+        .expect("a valid frame")
+}
+
+const ENCAPSULATED: Framing = Framing::Encapsulated(None);
+
+fn template_of(front: &[u8], offload: Offload, framing: Framing) -> Template<'_> {
+    let headers = headers_of(front, offload, framing);
+    Template::new(front, headers, offload, IpIdWidth::Bits16).expect("a template")
+}
+
+/// The third packet, with 3 bytes of payload.
+const PACKET: Child = Child {
+    form: Form::Packet,
+    index: 2,
+    payload_offset: 2000,
+    payload_length: 3,
+    first_segment: 2,
+    segments: 1,
+    is_first: false,
+    is_last: true,
+};
+const PAYLOAD: [u8; 3] = [0xAB, 0xCD, 0xEF];
+
+fn packet<const N: usize>(front: &[u8; N], offload: Offload, framing: Framing) -> [u8; N] {
+    let mut out = [0xEE; N];
+    let checksum = Checksum::Complete(Sum::of(&PAYLOAD));
+    template_of(front, offload, framing)
+        .write_packet(&PACKET, checksum, &mut out)
+        .expect("a header");
+    out
+}
+
+/// Whether `bytes`, a pseudo-header and [`PAYLOAD`] sum up to all ones.
+fn sums_up(bytes: &[u8], addresses: &[u8], protocol: u8) -> bool {
+    let length = bytes.len().saturating_add(PAYLOAD.len());
+    let [high, low] = u16::try_from(length).expect("a packet").to_be_bytes();
+    let mut sum = Sum::of(addresses);
+    sum.add(&[0, protocol, high, low]);
+    sum.add(bytes);
+    sum.add(&PAYLOAD);
+    sum.folded() == 0xFFFF
+}
+
+#[test]
+fn a_packet_of_an_ipv4_send() {
+    let out = packet(&V4, Offload::LsoV2, Framing::Plain { transport: 34 });
+    assert_eq!(out[16..20], [0x00, 52 + 3, 0x1c, 0x48]);
+    assert_eq!(out[38..42], 0xFFFF_F7D0_u32.to_be_bytes());
+    assert_eq!(out[47], 0x18);
+    assert_eq!(Sum::of(&out[14..34]).folded(), 0xFFFF);
+    assert!(sums_up(&out[34..], &out[26..34], 6));
+}
+
+#[test]
+fn a_packet_of_an_ipv6_send() {
+    let out = packet(&V6, Offload::LsoV2, Framing::Plain { transport: 54 });
+    assert_eq!(out[18..20], [0x00, 23]);
+    assert!(sums_up(&out[54..], &out[22..54], 6));
+}
+
+#[test]
+fn a_packet_of_a_udp_send() {
+    let out = packet(&USO_V4, Offload::Uso, Framing::Plain { transport: 34 });
+    // The identification wraps in 16 bits.
+    assert_eq!(out[16..20], [0x00, 31, 0x00, 0x01]);
+    assert_eq!(out[38..40], [0x00, 11]);
+    assert!(sums_up(&out[34..], &out[26..34], 17));
+}
+
+#[test]
+fn no_udp_checksum_stays_none() {
+    let front = patched(USO_V4, &[(40, 0), (41, 0)]);
+    let out = packet(&front, Offload::Uso, Framing::Plain { transport: 34 });
+    assert_eq!(out[40..42], [0, 0]);
+}
+
+#[test]
+fn a_udp_checksum_of_zero_is_sent_as_all_ones() {
+    // The seed is chosen so that the sum comes to all ones.
+    let out = packet(&USO_V4, Offload::Uso, Framing::Plain { transport: 34 });
+    let checksum = u16::from_be_bytes([out[40], out[41]]);
+    let [high, low] = Sum::default()
+        .and_word(0x1414)
+        .and_word(checksum)
+        .folded()
+        .to_be_bytes();
+    let front = patched(USO_V4, &[(40, high), (41, low)]);
+    let out = packet(&front, Offload::Uso, Framing::Plain { transport: 34 });
+    assert_eq!(out[40..42], [0xFF, 0xFF]);
+}
+
+#[test]
+fn a_checksum_left_to_the_nic_includes_the_length() {
+    let mut out = V4;
+    template(&V4, Offload::LsoV2, IpIdWidth::Bits16)
+        .write_packet(&PACKET, Checksum::Offloaded, &mut out)
+        .expect("a header");
+    // 0x1409, and 32 bytes of TCP header with 3 of payload.
+    assert_eq!(out[50..52], [0x14, 0x09 + 35]);
+    assert_eq!(Sum::of(&out[14..34]).folded(), 0xFFFF);
+}
+
+#[test]
+fn a_packet_in_vxlan() {
+    let front: [u8; 116] = tunnelled(VXLAN, V4);
+    let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
+    assert_eq!(out[16..20], [0x00, 105, 0x00, 0x07]);
+    assert_eq!(Sum::of(&out[14..34]).folded(), 0xFFFF);
+    assert_eq!(out[38..42], [0x00, 85, 0x00, 0x00]);
+    assert_eq!(out[66..70], [0x00, 55, 0x1c, 0x48]);
+    assert_eq!(Sum::of(&out[64..84]).folded(), 0xFFFF);
+    assert!(sums_up(&out[84..], &out[76..84], 6));
+}
+
+#[test]
+fn an_outer_udp_checksum_covers_all_of_the_inner_frame() {
+    let front: [u8; 116] = patched(tunnelled(VXLAN, V4), &[(40, 0x12), (41, 0x34)]);
+    let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
+    assert!(sums_up(&out[34..], &out[26..34], 17));
+}
+
+#[test]
+fn a_packet_in_nvgre() {
+    let front: [u8; 136] = tunnelled(NVGRE, V6);
+    let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
+    assert_eq!(out[18..20], [0x00, 85]);
+    assert_eq!(out[80..82], [0x00, 23]);
+    assert!(sums_up(&out[116..], &out[84..116], 6));
+}
+
+#[test]
+fn no_checksum_in_a_tunnel_is_left_to_the_nic() {
+    let front: [u8; 116] = tunnelled(VXLAN, V4);
+    let template = template_of(&front, Offload::LsoV2, ENCAPSULATED);
+    let mut out = [0xEE; 116];
+    let refused = template.write_packet(&PACKET, Checksum::Offloaded, &mut out);
+    assert_eq!(refused, Err(Refusal::MalformedLargeSend));
+    assert_eq!(out, [0xEE; 116]);
+}
+
+#[test]
+fn a_packet_that_is_too_long() {
+    let most = Headers::parse(&V4).expect("a valid frame").most_payload();
+    let template = template(&V4, Offload::LsoV2, IpIdWidth::Bits16);
+    let of = |payload_length| {
+        let child = Child {
+            payload_length,
+            ..PACKET
+        };
+        template.write_packet(&child, Checksum::Offloaded, &mut [0; 66])
+    };
+    assert_eq!(of(most), Ok(()));
+    for payload in [most + 1, 65_536, u32::MAX] {
+        assert_eq!(of(payload), Err(Refusal::SegmentTooLong));
+    }
+}
+
+#[test]
+fn a_large_send_in_a_tunnel() {
+    let front: [u8; 116] = tunnelled(VXLAN, V4);
+    let mut out = [0xEE; 116];
+    let template = template_of(&front, Offload::LsoV2, ENCAPSULATED);
+    assert_eq!(template.write(&MIDDLE, &mut out), Ok(()));
+    // Both identifications 42 on; the inner frame as without a tunnel; lengths stay 0.
+    let inner: [u8; 66] = stamped(&V4, &MIDDLE);
+    let expected: [u8; 116] = tunnelled(patched(VXLAN, &[(19, 5 + 42)]), inner);
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn lengths_of_large_sends_follow_the_parents_rule() {
+    let lengths = |ip: u8, payload_length| {
+        let front = patched(USO_V4, &[(17, ip), (39, ip)]);
+        let child = Child {
+            payload_length,
+            ..MIDDLE
+        };
+        let mut out = USO_V4;
+        template_of(&front, Offload::Uso, Framing::Plain { transport: 34 })
+            .write(&child, &mut out)
+            .expect("a header");
+        let at = |at| u16::from_be_bytes([out[at], out[at + 1]]);
+        (at(16), at(38))
+    };
+    assert_eq!(lengths(0, 1000), (0, 0));
+    assert_eq!(lengths(9, 1000), (1028, 1008));
+    assert_eq!(lengths(9, 65_507), (65_535, 65_515));
+    assert_eq!(lengths(9, 65_508), (0, 65_516));
+    assert_eq!(lengths(9, 70_000), (0, 0));
+}
+
+#[test]
+fn an_offload_of_another_transport() {
+    let headers = Headers::parse(&V4).expect("a valid frame");
+    let refused = Template::new(&V4, headers, Offload::Uso, IpIdWidth::Bits16);
+    assert_eq!(refused.err(), Some(Refusal::MalformedLargeSend));
 }

@@ -5,11 +5,11 @@ use crate::Refusal;
 use crate::wire::ipv6::{self, extension, option};
 use crate::wire::protocol;
 
-/// Where the TCP header of an IPv6 packet begins.
+/// What an IPv6 packet carries behind its extension headers, and where it begins.
 ///
 /// The loop ends: each turn goes eight bytes or more forward, and `front` refuses
 /// to read past the longest header.
-pub(super) fn transport(front: Front<'_>, ip: usize) -> Result<usize, Refusal> {
+pub(super) fn payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     if ipv6::version(front.u8(ip, ipv6::VERSION_CLASS)?) != 6 {
         return Err(Refusal::MalformedIpv6);
     }
@@ -21,13 +21,12 @@ pub(super) fn transport(front: Front<'_>, ip: usize) -> Result<usize, Refusal> {
     }
     loop {
         match next {
-            protocol::TCP => return Ok(at),
             protocol::ROUTING | protocol::DESTINATION_OPTIONS => (next, at) = skip(front, at)?,
             // Allowed directly after the IPv6 header only.
             protocol::HOP_BY_HOP => return Err(Refusal::MalformedIpv6),
             protocol::FRAGMENT => return Err(Refusal::Fragment),
-            protocol::AH | protocol::ESP => return Err(Refusal::Ipsec),
-            _ => return Err(Refusal::NotTcp),
+            // A transport protocol, or nothing that is known: the caller looks.
+            _ => return Ok((next, at)),
         }
     }
 }

@@ -1,25 +1,31 @@
 use super::*;
-use crate::frames::{QINQ_OPTIONS, V4, V6, V6_CHAIN, VLAN, patched};
+use crate::frames::{
+    NVGRE, QINQ_OPTIONS, USO_V4, V4, V6, V6_CHAIN, VLAN, VXLAN, patched, tunnelled,
+};
 
 const V4_SEND: LargeSend = LargeSend {
-    version: LsoVersion::V2,
+    offload: Offload::LsoV2,
     ip_version: IpVersion::V4,
     mss: 1448,
-    tcp_header_offset: 34,
+    framing: Framing::Plain { transport: 34 },
 };
 
 const V6_SEND: LargeSend = LargeSend {
-    version: LsoVersion::V2,
+    offload: Offload::LsoV2,
     ip_version: IpVersion::V6,
     mss: 1440,
-    tcp_header_offset: 54,
+    framing: Framing::Plain { transport: 54 },
 };
 
 #[track_caller]
 fn assert_found(front: &[u8], version: IpVersion, positions: [u32; 3]) {
     let headers = Headers::parse(front).expect("a valid frame");
     assert_eq!(headers.ip_version(), version);
-    let found = [headers.ip_offset(), headers.tcp_offset(), headers.length()];
+    let found = [
+        headers.ip_offset(),
+        headers.transport_offset(),
+        headers.length(),
+    ];
     assert_eq!(found, positions);
 }
 
@@ -188,26 +194,26 @@ fn other_ip_version() {
 
 #[test]
 fn other_tcp_offset() {
-    for tcp_header_offset in [0, 33, 35, 1023] {
+    for transport in [0, 33, 35, 1023] {
         let send = LargeSend {
-            tcp_header_offset,
+            framing: Framing::Plain { transport },
             ..V4_SEND
         };
-        assert_eq!(check(&V4, send), Err(Refusal::TcpOffsetMismatch));
+        assert_eq!(check(&V4, send), Err(Refusal::OffsetMismatch));
     }
 }
 
 #[test]
 fn lsov1_is_for_ipv4() {
-    let v1 = LsoVersion::V1;
+    let v1 = Offload::LsoV1;
     let send = LargeSend {
-        version: v1,
+        offload: v1,
         ..V6_SEND
     };
     assert_eq!(check(&V6, send), Err(Refusal::Lsov1OnIpv6));
     // The bit that says the IP version is reserved in LSOv1.
     let send = LargeSend {
-        version: v1,
+        offload: v1,
         ip_version: IpVersion::V6,
         ..V4_SEND
     };
@@ -223,8 +229,142 @@ fn check_of_a_shorter_front() {
 }
 
 #[test]
-fn lsov1_payload_leaves_room_for_the_headers() {
-    let most = |front: &[u8]| Headers::parse(front).map(|headers| headers.lsov1_max_payload());
+fn payload_leaves_room_for_the_headers() {
+    let most = |front: &[u8]| Headers::parse(front).map(|headers| headers.most_payload());
     assert_eq!(most(&V4), Ok(65_535 - 52));
     assert_eq!(most(&QINQ_OPTIONS), Ok(65_535 - 44));
+}
+
+const USO_SEND: LargeSend = LargeSend {
+    offload: Offload::Uso,
+    ip_version: IpVersion::V4,
+    mss: 1472,
+    framing: Framing::Plain { transport: 34 },
+};
+
+const TUNNELLED: LargeSend = LargeSend {
+    framing: Framing::Encapsulated(None),
+    ..V4_SEND
+};
+
+fn in_vxlan() -> [u8; 116] {
+    tunnelled(VXLAN, V4)
+}
+
+fn in_nvgre() -> [u8; 136] {
+    tunnelled(NVGRE, V6)
+}
+
+#[test]
+fn udp() {
+    let headers = Headers::of(&USO_V4, &USO_SEND).expect("a valid frame");
+    assert_eq!(headers.transport(), Transport::Udp);
+    assert_eq!((headers.transport_offset(), headers.length()), (34, 42));
+    assert!(!headers.has_ip_options() && !headers.has_tcp_options());
+    assert_eq!(headers.most_payload(), 65_535 - 28);
+    assert_eq!(headers.datagram(1472), 1500);
+    for end in 0..USO_V4.len() {
+        let refused = Headers::of(&USO_V4[..end], &USO_SEND);
+        assert_eq!(refused, Err(Refusal::HeaderNotContiguous));
+    }
+}
+
+#[test]
+fn an_offload_of_the_other_transport() {
+    assert_eq!(Headers::of(&V4, &USO_SEND), Err(Refusal::NotUdp));
+    assert_eq!(Headers::of(&USO_V4, &V4_SEND), Err(Refusal::NotTcp));
+    assert_eq!(check(&V4, USO_SEND), Err(Refusal::MalformedLargeSend));
+}
+
+#[test]
+fn options_are_noticed() {
+    let options = |front: &[u8]| {
+        let headers = Headers::parse(front).expect("a valid frame");
+        (headers.has_ip_options(), headers.has_tcp_options())
+    };
+    assert_eq!(options(&V4), (false, true));
+    assert_eq!(options(&VLAN), (false, false));
+    assert_eq!(options(&QINQ_OPTIONS), (true, false));
+    assert_eq!(options(&V6), (false, false));
+    assert_eq!(options(&V6_CHAIN), (true, false));
+}
+
+#[test]
+fn tunnels() {
+    let frame = in_vxlan();
+    let headers = Headers::of(&frame, &TUNNELLED).expect("a valid frame");
+    let tunnel = headers.tunnel().expect("a tunnel");
+    assert_eq!(tunnel.kind(), TunnelKind::Vxlan);
+    assert_eq!(tunnel.ip_version(), IpVersion::V4);
+    assert_eq!((tunnel.length(), headers.ip_version()), (50, IpVersion::V4));
+    assert_eq!((headers.ip_offset(), headers.transport_offset()), (64, 84));
+    assert_eq!((headers.length(), headers.datagram(100)), (116, 202));
+
+    let frame = in_nvgre();
+    let headers = Headers::of(&frame, &TUNNELLED).expect("a valid frame");
+    let tunnel = headers.tunnel().expect("a tunnel");
+    assert_eq!(tunnel.kind(), TunnelKind::Nvgre);
+    assert_eq!(tunnel.ip_version(), IpVersion::V6);
+    assert_eq!((tunnel.length(), headers.ip_version()), (62, IpVersion::V6));
+    assert_eq!((headers.ip_offset(), headers.length()), (76, 136));
+}
+
+#[test]
+fn every_shorter_tunnel_is_not_contiguous() {
+    for frame in [&in_vxlan()[..], &in_nvgre()] {
+        for end in 0..frame.len() {
+            let refused = Headers::of(&frame[..end], &TUNNELLED);
+            assert_eq!(refused, Err(Refusal::HeaderNotContiguous), "{end}");
+        }
+    }
+}
+
+#[test]
+fn offsets_of_the_inner_frame() {
+    let right = InnerOffsets {
+        frame: 50,
+        ip: 64,
+        transport: 84,
+    };
+    let of = |offsets| {
+        let framing = Framing::Encapsulated(Some(offsets));
+        Headers::of(&in_vxlan(), &LargeSend { framing, ..V4_SEND }).map(|_| ())
+    };
+    assert_eq!(of(right), Ok(()));
+    let mismatch = Err(Refusal::OffsetMismatch);
+    assert_eq!(of(InnerOffsets { frame: 49, ..right }), mismatch);
+    assert_eq!(of(InnerOffsets { ip: 14, ..right }), mismatch);
+    assert_eq!(
+        of(InnerOffsets {
+            transport: 34,
+            ..right
+        }),
+        mismatch
+    );
+}
+
+#[test]
+fn not_encapsulated() {
+    let refused = |frame: &[u8]| Headers::of(frame, &TUNNELLED).expect_err("a refusal");
+    assert_eq!(refused(&V4), Refusal::NotEncapsulated);
+    let without_identifier: [u8; 116] = patched(in_vxlan(), &[(42, 0)]);
+    assert_eq!(refused(&without_identifier), Refusal::NotEncapsulated);
+    let with_sequence_numbers = patched(in_nvgre(), &[(54, 0x30)]);
+    assert_eq!(refused(&with_sequence_numbers), Refusal::NotEncapsulated);
+    let gre_of_ipv4 = patched(in_nvgre(), &[(56, 0x08), (57, 0x00)]);
+    assert_eq!(refused(&gre_of_ipv4), Refusal::NotEncapsulated);
+    let of_ipsec = patched(in_vxlan(), &[(23, 50)]);
+    assert_eq!(refused(&of_ipsec), Refusal::Ipsec);
+    let of_arp = patched(in_vxlan(), &[(63, 0x06)]);
+    assert_eq!(refused(&of_arp), Refusal::NotIp);
+}
+
+#[test]
+fn a_tunnel_is_for_lsov2_alone() {
+    let send = LargeSend {
+        offload: Offload::LsoV1,
+        ..TUNNELLED
+    };
+    let refused = Headers::of(&in_vxlan(), &send);
+    assert_eq!(refused, Err(Refusal::MalformedLargeSend));
 }

@@ -19,19 +19,20 @@ fn plan(payload: u32, mss: u32, max_payload: u32) -> Plan {
         max_payload,
         min_segments: 2,
     };
-    Plan::balanced(payload, mss, limit).expect("a plan")
+    Plan::new(payload, mss, limit).expect("a plan")
 }
 
 #[test]
 fn a_mebibyte_for_a_virtual_nic() {
-    let plan = Plan::balanced(1 << 20, 1460, NIC).expect("a plan");
+    let plan = Plan::new(1 << 20, 1460, NIC).expect("a plan");
     assert_eq!((plan.children(), plan.segments()), (17, 719));
-    assert!(plan.keeps_minimum());
+    assert_eq!(plan.packets(), 0);
     // 719 = 12 × 42 + 5 × 43
     let of = |segments| plan.iter().filter(|c| c.segments == segments).count();
     assert_eq!((of(42), of(43)), (12, 5));
     let last = plan.child(16).expect("the last");
     let expected = Child {
+        form: Form::LargeSend,
         index: 16,
         payload_offset: 676 * 1460,
         payload_length: (1 << 20) - 676 * 1460,
@@ -48,18 +49,18 @@ fn a_mebibyte_for_a_virtual_nic() {
 #[test]
 fn what_fits_is_one_child() {
     for payload in [1, 1459, 1460, 1461, 62_780] {
-        let plan = Plan::balanced(payload, 1460, NIC).expect("a plan");
+        let plan = Plan::new(payload, 1460, NIC).expect("a plan");
         let child = plan.child(0).expect("a child");
         assert_eq!((plan.children(), child.payload_length), (1, payload));
         assert!(child.is_first && child.is_last);
-        assert_eq!(plan.keeps_minimum(), payload > 1460);
+        assert_eq!(plan.packets(), u32::from(payload <= 1460));
     }
 }
 
 #[test]
 fn exact_multiples() {
     assert_eq!(lengths(plan(4000, 1000, 2000)), [2000, 2000]);
-    assert_eq!(lengths(plan(4001, 1000, 2000)), [1000, 2000, 1001]);
+    assert_eq!(lengths(plan(4001, 1000, 2000)), [2000, 2000, 1]);
     assert_eq!(lengths(plan(3999, 1000, 2000)), [2000, 1999]);
     assert_eq!(lengths(plan(5000, 1000, 3000)), [2000, 3000]);
 }
@@ -69,7 +70,7 @@ fn no_tail_below_the_minimum() {
     // A greedy cut leaves [3000, 1] with a tail of one segment.
     let plan = plan(3001, 1000, 3000);
     assert_eq!(lengths(plan), [2000, 1001]);
-    assert!(plan.keeps_minimum());
+    assert_eq!(plan.packets(), 0);
 }
 
 #[test]
@@ -78,30 +79,84 @@ fn the_last_child_uses_what_the_limit_has_past_whole_segments() {
     // and one of them a single segment.
     let plan = plan(4400, 1000, 2500);
     assert_eq!(lengths(plan), [2000, 2400]);
-    assert!(plan.keeps_minimum());
+    assert_eq!(plan.packets(), 0);
     assert_eq!(lengths(self::plan(2500, 1000, 2500)), [2500]);
-    assert_eq!(lengths(self::plan(2501, 1000, 2500)), [1000, 1501]);
 }
 
 #[test]
-fn minimum_that_cannot_be_kept() {
-    assert!(!plan(3000, 1000, 2000).keeps_minimum());
-    assert!(!plan(9000, 1000, 1000).keeps_minimum());
+fn what_no_large_send_can_have_is_a_packet() {
+    let plan = plan(2501, 1000, 2500);
+    assert_eq!(lengths(plan), [2000, 501]);
+    let forms = plan.iter().map(|child| child.form);
+    assert!(forms.eq([Form::LargeSend, Form::Packet]));
+    let tail = plan.child(1).expect("the tail");
+    assert_eq!((tail.payload_offset, tail.first_segment), (2000, 2));
+    assert!(tail.is_last && !tail.is_first);
 }
 
 #[test]
-fn minimum_of_zero_is_one() {
+fn packets_are_fewer_than_the_minimum() {
+    let nic = Limit {
+        max_payload: 6000,
+        min_segments: 5,
+    };
+    // 13 segments: three large sends would have four, so two have six.
+    let plan = Plan::new(12_500, 1000, nic).expect("a plan");
+    assert_eq!(lengths(plan), [6000, 6000, 500]);
+    assert_eq!(plan.packets(), 1);
+    // 9 segments in two would have four.
+    let plan = Plan::new(9000, 1000, nic).expect("a plan");
+    assert_eq!(lengths(plan), [6000, 1000, 1000, 1000]);
+    assert_eq!(plan.packets(), 3);
+}
+
+#[test]
+fn without_large_sends_all_are_packets() {
+    let packets = |max_payload, min_segments| {
+        let limit = Limit {
+            max_payload,
+            min_segments,
+        };
+        Plan::new(4500, 1000, limit).expect("a plan").packets()
+    };
+    // The NIC has none; none of this MSS; none with so few segments.
+    assert_eq!(packets(0, 2), 5);
+    assert_eq!(packets(999, 2), 5);
+    assert_eq!(packets(1999, 0), 5);
+    assert_eq!(packets(3000, 4), 5);
+    assert_eq!(packets(u32::MAX, 6), 5);
+}
+
+#[test]
+fn a_single_segment_is_no_large_send() {
     let limit = Limit {
         max_payload: 1000,
         min_segments: 0,
     };
-    let plan = Plan::balanced(10, 1000, limit).expect("a plan");
-    assert!(plan.keeps_minimum());
+    let plan = Plan::new(10, 1000, limit).expect("a plan");
+    assert_eq!((plan.children(), plan.packets()), (1, 1));
+}
+
+#[test]
+fn whole_segments_only() {
+    let of = |payload, mss, max_payload| {
+        let limit = Limit {
+            max_payload,
+            min_segments: 2,
+        };
+        Plan::of_whole_segments(payload, mss, limit).expect("a plan")
+    };
+    assert_eq!(lengths(of(4000, 1000, 2500)), [2000, 2000]);
+    assert_eq!(of(4000, 1000, 2500).packets(), 0);
+    assert_eq!(lengths(of(4400, 1000, 2500)), [2000, 2000, 400]);
+    assert_eq!(of(4400, 1000, 2500).packets(), 1);
+    assert_eq!(lengths(of(400, 1000, 2500)), [400]);
+    assert_eq!(of(400, 1000, 2500).packets(), 1);
 }
 
 #[test]
 fn sixteen_mebibytes() {
-    let plan = Plan::balanced(16 << 20, 1448, NIC).expect("a plan");
+    let plan = Plan::new(16 << 20, 1448, NIC).expect("a plan");
     assert_eq!((plan.children(), plan.segments()), (270, 11_587));
     let last = plan.iter().last().expect("a child");
     assert_eq!(last.payload_offset + last.payload_length, 16 << 20);
@@ -119,7 +174,7 @@ fn the_largest_payload() {
     );
 
     let single_bytes = plan(u32::MAX, 1, 1);
-    assert_eq!(single_bytes.children(), u32::MAX);
+    assert_eq!(single_bytes.packets(), u32::MAX);
     let last = single_bytes.child(u32::MAX - 1).expect("the last");
     assert_eq!(
         (last.payload_offset, last.payload_length),
@@ -131,16 +186,10 @@ fn the_largest_payload() {
 
 #[test]
 fn refusals() {
-    let refused = |payload, mss, max_payload| {
-        let limit = Limit {
-            max_payload,
-            min_segments: 2,
-        };
-        Plan::balanced(payload, mss, limit).expect_err("a refusal")
-    };
-    assert_eq!(refused(100_000, 0, 62_780), Refusal::MssZero);
-    assert_eq!(refused(0, 1460, 62_780), Refusal::NoPayload);
-    assert_eq!(refused(100_000, 1460, 0), Refusal::NoNicLso);
-    assert_eq!(refused(100_000, 1461, 1460), Refusal::MssAboveLimit);
-    assert_eq!(refused(100, 1461, 1460), Refusal::MssAboveLimit);
+    let refused = |payload, mss| Plan::new(payload, mss, NIC).expect_err("a refusal");
+    assert_eq!(refused(100_000, 0), Refusal::MssZero);
+    assert_eq!(refused(0, 1460), Refusal::NoPayload);
+    let refused = |payload, mss| Plan::of_whole_segments(payload, mss, NIC);
+    assert_eq!(refused(100_000, 0), Err(Refusal::MssZero));
+    assert_eq!(refused(0, 1460), Err(Refusal::NoPayload));
 }

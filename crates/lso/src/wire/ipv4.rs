@@ -7,6 +7,8 @@ pub(crate) const TOTAL_LENGTH: Field = 2..4;
 pub(crate) const IDENTIFICATION: Field = 4..6;
 pub(crate) const FRAGMENT: Field = 6..8;
 pub(crate) const PROTOCOL: usize = 9;
+pub(crate) const CHECKSUM: Field = 10..12;
+pub(crate) const ADDRESSES: Field = 12..20;
 pub(crate) const MIN_LENGTH: usize = 20;
 
 /// More-fragments and the fragment offset: any of these bits makes a fragment.

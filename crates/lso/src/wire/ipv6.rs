@@ -5,6 +5,7 @@ use super::Field;
 pub(crate) const VERSION_CLASS: usize = 0;
 pub(crate) const PAYLOAD_LENGTH: Field = 4..6;
 pub(crate) const NEXT_HEADER: usize = 6;
+pub(crate) const ADDRESSES: Field = 8..40;
 pub(crate) const LENGTH: usize = 40;
 
 #[inline]

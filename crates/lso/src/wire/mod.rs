@@ -10,6 +10,8 @@ pub(crate) mod ethernet;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
 pub(crate) mod tcp;
+pub(crate) mod tunnel;
+pub(crate) mod udp;
 
 /// A field of more than one byte.
 pub(crate) type Field = Range<usize>;
@@ -19,8 +21,10 @@ pub(crate) type Field = Range<usize>;
 pub(crate) mod protocol {
     pub(crate) const HOP_BY_HOP: u8 = 0;
     pub(crate) const TCP: u8 = 6;
+    pub(crate) const UDP: u8 = 17;
     pub(crate) const ROUTING: u8 = 43;
     pub(crate) const FRAGMENT: u8 = 44;
+    pub(crate) const GRE: u8 = 47;
     pub(crate) const ESP: u8 = 50;
     pub(crate) const AH: u8 = 51;
     pub(crate) const DESTINATION_OPTIONS: u8 = 60;

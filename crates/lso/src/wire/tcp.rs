@@ -5,6 +5,7 @@ use super::Field;
 pub(crate) const SEQUENCE: Field = 4..8;
 pub(crate) const DATA_OFFSET: usize = 12;
 pub(crate) const FLAGS: usize = 13;
+pub(crate) const CHECKSUM: Field = 16..18;
 pub(crate) const MIN_LENGTH: usize = 20;
 
 pub(crate) mod flag {
