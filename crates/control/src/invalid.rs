@@ -33,6 +33,8 @@ pub enum Invalid {
     Cap,
     /// The IPv4 identification counts in neither 15 nor 16 bits.
     IpIdBits,
+    /// There is no choice of software segmentation of this number.
+    SoftwareSegmentation,
     /// The adapter's name is longer than there is room for.
     Name,
     /// More entries are said to be in the list than there are adapters.
@@ -43,7 +45,7 @@ pub enum Invalid {
 
 impl Invalid {
     /// Every variant, at the place that [`index`](Self::index) says.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BufferTooSmall,
         Self::Truncated,
         Self::Version,
@@ -56,6 +58,7 @@ impl Invalid {
         Self::Profile,
         Self::Cap,
         Self::IpIdBits,
+        Self::SoftwareSegmentation,
         Self::Name,
         Self::Count,
         Self::Refusals,
@@ -83,6 +86,7 @@ impl Invalid {
             Self::Profile => "profile",
             Self::Cap => "cap",
             Self::IpIdBits => "ip-id-bits",
+            Self::SoftwareSegmentation => "software-segmentation",
             Self::Name => "name",
             Self::Count => "count",
             Self::Refusals => "refusals",
@@ -103,6 +107,9 @@ impl Invalid {
             Self::Profile => "the profile must be off (0), latency (1), throughput (2) or cpu (3)",
             Self::Cap => "the cap must be 0 for none, or 4,096 to 16,777,216 bytes",
             Self::IpIdBits => "the IPv4 identification counts in 15 or 16 bits",
+            Self::SoftwareSegmentation => {
+                "software segmentation must be never (0), with-checksums (1) or always (2)"
+            }
             Self::Name => "the adapter's name is longer than 128 UTF-16 units",
             Self::Count => "the list says it holds more entries than there are adapters",
             Self::Refusals => "the message counts more than 32 reasons of refusal",

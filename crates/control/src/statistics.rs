@@ -10,10 +10,10 @@ use crate::{
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
-/// | 8 | 88 | the eleven counters, in the order below |
-/// | 96 | 4 | reasons of refusal |
-/// | 100 | 4 | reserved, zero |
-/// | 104 | 256 | large sends refused, by reason, then zero |
+/// | 8 | 96 | the twelve counters, in the order below |
+/// | 104 | 4 | reasons of refusal |
+/// | 108 | 4 | reserved, zero |
+/// | 112 | 256 | large sends refused, by reason, then zero |
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StatisticsReply {
     /// NET_BUFFER_LISTs that the layer above sent.
@@ -24,7 +24,9 @@ pub struct StatisticsReply {
     pub split: u64,
     /// Children that went down.
     pub children: u64,
-    /// Bytes of TCP payload that went down in children.
+    /// Children among them that were single packets, which the NIC does not cut.
+    pub packets: u64,
+    /// Bytes of TCP or UDP payload that went down in children.
     pub bytes: u64,
     /// Longest large send that the layer above made, in bytes of frame.
     pub largest_large_send: u64,
@@ -44,13 +46,14 @@ pub struct StatisticsReply {
 
 impl Body for StatisticsReply {
     const KIND: Kind = Kind::StatisticsReply;
-    const BODY: usize = 352;
+    const BODY: usize = 360;
 
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), Invalid> {
         writer.u64(self.sends)?;
         writer.u64(self.large_sends)?;
         writer.u64(self.split)?;
         writer.u64(self.children)?;
+        writer.u64(self.packets)?;
         writer.u64(self.bytes)?;
         writer.u64(self.largest_large_send)?;
         writer.u64(self.completed)?;
@@ -67,6 +70,7 @@ impl Body for StatisticsReply {
             large_sends: reader.u64()?,
             split: reader.u64()?,
             children: reader.u64()?,
+            packets: reader.u64()?,
             bytes: reader.u64()?,
             largest_large_send: reader.u64()?,
             completed: reader.u64()?,

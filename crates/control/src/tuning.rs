@@ -15,6 +15,8 @@ pub mod keyword {
     pub const CAP_BYTES: &str = "CapBytes";
     /// Bits in which the NIC counts the IPv4 identification of its segments: 15 or 16.
     pub const IP_ID_BITS: &str = "IpIdBits";
+    /// Where a NIC without large sends has them made in software: 0 to 2.
+    pub const SOFTWARE_SEGMENTATION: &str = "SoftwareSegmentation";
 }
 
 /// A named compromise between work saved and how long a small packet waits behind a large send.

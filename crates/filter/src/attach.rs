@@ -7,8 +7,8 @@ use core::{
 };
 
 use ndis::{
-    AttachOffload, ChildPool, Gate, LargeSendLimits, Lent, Listed, ModuleHandle, PoolBox, SpinLock,
-    Status, Tag, sys,
+    AttachOffload, Capabilities, ChildPool, Gate, Lent, Listed, ModuleHandle, PoolBox, SpinLock,
+    Status, Tag, oid::HardwareQuery, sys,
 };
 
 use crate::{
@@ -95,6 +95,8 @@ fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<St
 /// # Safety
 /// `context` is what [`attach`] gave to NDIS; the module is paused and NDIS uses it no more.
 pub(crate) unsafe fn detach(context: NonNull<Context>) {
+    // SAFETY: as the caller vouches, it is alive.
+    unsafe { context.as_ref().get().hardware.wait() };
     // SAFETY: as the caller vouches, it is alive, listed, and nobody's but ours once it is off
     // the list; `attach` made it with this tag.
     unsafe {
@@ -119,7 +121,7 @@ fn build(
     let nic = parameters
         .offload
         .as_mut()
-        .and_then(|offload| offload::limits(offload.bytes()).ok())
+        .and_then(|offload| offload::capabilities(offload.bytes()).ok())
         .unwrap_or_default();
     let module = FilterModule {
         driver,
@@ -128,12 +130,13 @@ fn build(
         gate: Gate::try_new_closed(TAG_GATE)?,
         running: AtomicBool::new(false),
         limits: Limits::new(&nic),
-        indicator: Indicator::new(settings.tuning),
+        indicator: Indicator::new(settings.tuning, settings.software),
         settings_out_of_range: AtomicU32::new(settings.out_of_range()),
         settings,
         children: ChildPool::try_new(handle, capacity(&nic), READY_CHILDREN)?,
         counters: Counters::try_new()?,
         pending_oid: SpinLock::new(None),
+        hardware: HardwareQuery::new(),
         malformed_offloads: AtomicU64::new(0),
     };
     let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;
@@ -143,9 +146,14 @@ fn build(
 }
 
 /// Payload in bytes that one child must be able to carry.
-fn capacity(nic: &LargeSendLimits) -> u32 {
-    [nic.v1, nic.v2_ipv4, nic.v2_ipv6]
-        .iter()
-        .map(|limit| limit.max_payload)
-        .fold(LEAST_CAPACITY, u32::max)
+fn capacity(nic: &Capabilities) -> u32 {
+    [
+        nic.lso_v1.max_payload,
+        nic.v2_ipv4.max_payload,
+        nic.v2_ipv6.max_payload,
+        nic.uso_ipv4.max_payload,
+        nic.uso_ipv6.max_payload,
+    ]
+    .into_iter()
+    .fold(LEAST_CAPACITY, u32::max)
 }

@@ -247,17 +247,19 @@ unsafe extern "efiapi" fn filter_oid_request_complete(
     request: *mut sys::NDIS_OID_REQUEST,
     status: sys::NDIS_STATUS,
 ) {
-    if let Some(request) = NonNull::new(request) {
-        // SAFETY: see `module_of`; NDIS gives back a request that this filter originated, and all
-        // that it originates are clones.
-        unsafe {
-            oid::complete(
-                module_of(context),
-                OidClone::from_raw(request),
-                Status(status),
-            )
-        };
-    }
+    let Some(request) = NonNull::new(request) else {
+        return;
+    };
+    // SAFETY: see `module_of`; NDIS gives back a request that this filter originated, which is the
+    // module's own query or else a clone.
+    unsafe {
+        let module = module_of(context);
+        if module.hardware.is(request) {
+            oid::hardware_answered(module, Status(status));
+        } else {
+            oid::complete(module, OidClone::from_raw(request), Status(status));
+        }
+    };
 }
 
 /// FilterCancelOidRequest. IRQL ≤ DISPATCH_LEVEL.

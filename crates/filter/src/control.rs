@@ -114,7 +114,7 @@ fn list(driver: &Driver, out: &mut [u8]) -> Result<usize, Status> {
 }
 
 fn read(module: &FilterModule) -> ReadReply {
-    let nic = module.limits.nic();
+    let nic = module.limits.nic().large_sends();
     let told = module.indicator.told();
     ReadReply {
         tuning: module.indicator.tuning(),
@@ -149,6 +149,7 @@ fn statistics(module: &FilterModule) -> Result<StatisticsReply, Status> {
         large_sends: now.large_sends,
         split: now.split,
         children: now.children,
+        packets: now.packets,
         bytes: now.bytes,
         largest_large_send: now.largest_large_send,
         completed: now.completed,
@@ -166,7 +167,7 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
         // What was wrong with the tuning in the registry is overwritten.
-        let left = module.settings.ip_id_out_of_range;
+        let left = module.settings.others_out_of_range;
         module.settings_out_of_range.store(left, Ordering::Relaxed);
     }
     module.indicator.tune(request.tuning);

@@ -4,10 +4,10 @@
 //! rewritten for the adapter's tuning. Whoever changes either of the two has it published; two who
 //! do so at once are put into an order, so that the last word is the newest.
 
-use control::{Profile, Raise, Tuning};
-use ndis::{LargeSendLimits, ModuleHandle, SpinLock, indicate, sleep_briefly, sys};
+use control::{Profile, Raise, SoftwareSegmentation, Tuning};
+use ndis::{Capabilities, ModuleHandle, SpinLock, indicate, sleep_briefly, sys};
 
-use crate::offload::{self, Malformed};
+use crate::offload::{self, InSoftware, Malformed};
 
 /// Longest NDIS_OFFLOAD that is kept, in bytes. Revision 7, the newest, has 216; copies of this lie
 /// on the stack.
@@ -57,11 +57,14 @@ pub(crate) struct Indicator {
 struct State {
     /// What the NIC said last; nothing where it has no offload configuration.
     nic: Option<Stored>,
+    /// What the NIC's hardware can do, turned on or not, where that is known.
+    hardware: Option<Capabilities>,
     tuning: Tuning,
+    software: SoftwareSegmentation,
     /// The module is about to be detached: nothing is raised any more.
     truthful: bool,
     /// What the layer above was told last.
-    told: Option<LargeSendLimits>,
+    told: Option<Capabilities>,
     voice: Voice,
 }
 
@@ -84,12 +87,39 @@ impl State {
         if self.truthful { OFF } else { self.tuning }
     }
 
-    /// What the layer above is to be told now, and its limits.
-    fn message(&self) -> Option<(Stored, LargeSendLimits)> {
+    /// Rewrites a configuration of a NIC that takes `nic`, as is in effect.
+    fn rewrite(&self, offload: &mut [u8], nic: &Capabilities) -> Result<(), Malformed> {
+        offload::rewrite(offload, nic, self.effective(), self.in_software(nic))
+    }
+
+    /// For which IP versions the filter segments in the place of a NIC that cannot. A NIC that
+    /// could, had it not been told to leave it, is not stood in for: whoever turned large sends off
+    /// wants none.
+    fn in_software(&self, nic: &Capabilities) -> InSoftware {
+        if self.effective() == OFF {
+            return InSoftware::default();
+        }
+        let lacks = |max: fn(&Capabilities) -> u32| match &self.hardware {
+            Some(hardware) => max(hardware) == 0,
+            None => self.software == SoftwareSegmentation::Always,
+        };
+        let wanted = |makes_checksums| match self.software {
+            SoftwareSegmentation::Never => false,
+            SoftwareSegmentation::WithChecksums => makes_checksums,
+            SoftwareSegmentation::Always => true,
+        };
+        InSoftware {
+            ipv4: wanted(nic.checksum_ipv4.tcp) && lacks(|hardware| hardware.v2_ipv4.max_payload),
+            ipv6: wanted(nic.checksum_ipv6.tcp) && lacks(|hardware| hardware.v2_ipv6.max_payload),
+        }
+    }
+
+    /// What the layer above is to be told now, and what that says.
+    fn message(&self) -> Option<(Stored, Capabilities)> {
         let mut message = self.nic?;
-        let nic = offload::limits(message.bytes()).ok()?;
-        offload::rewrite(message.bytes_mut(), &nic, self.effective()).ok()?;
-        let told = offload::limits(message.bytes()).ok()?;
+        let nic = offload::capabilities(message.bytes()).ok()?;
+        self.rewrite(message.bytes_mut(), &nic).ok()?;
+        let told = offload::capabilities(message.bytes()).ok()?;
         Some((message, told))
     }
 
@@ -130,11 +160,13 @@ const OFF: Tuning = Tuning {
 
 impl Indicator {
     /// An indicator that says nothing yet.
-    pub(crate) fn new(tuning: Tuning) -> Self {
+    pub(crate) fn new(tuning: Tuning, software: SoftwareSegmentation) -> Self {
         Self {
             state: SpinLock::new(State {
                 nic: None,
+                hardware: None,
                 tuning,
+                software,
                 truthful: false,
                 told: None,
                 voice: Voice::Mute,
@@ -152,24 +184,35 @@ impl Indicator {
     ///
     /// # Errors
     /// [`Malformed`]; nothing is changed then.
-    pub(crate) fn learn(&self, offload: &[u8]) -> Result<LargeSendLimits, Malformed> {
+    pub(crate) fn learn(&self, offload: &[u8]) -> Result<Capabilities, Malformed> {
         let offload = offload::checked(offload)?;
-        let limits = offload::limits(offload)?;
+        let nic = offload::capabilities(offload)?;
         self.state.lock().nic = Stored::of(offload);
-        Ok(limits)
+        Ok(nic)
+    }
+
+    /// Keeps what the NIC's hardware can do, as `offload` says; to be published.
+    ///
+    /// # Errors
+    /// [`Malformed`]; nothing is changed then.
+    pub(crate) fn learn_hardware(&self, offload: &[u8]) -> Result<(), Malformed> {
+        let hardware = offload::capabilities(offload)?;
+        self.state.lock().hardware = Some(hardware);
+        Ok(())
+    }
+
+    /// Whether it is known what the NIC's hardware can do, or of no account.
+    pub(crate) fn needs_no_hardware(&self) -> bool {
+        let state = self.state.lock();
+        state.hardware.is_some() || state.software == SoftwareSegmentation::Never
     }
 
     /// Rewrites a configuration on its way up.
     ///
     /// # Errors
     /// [`Malformed`]; it is unchanged then.
-    pub(crate) fn rewrite(
-        &self,
-        offload: &mut [u8],
-        nic: &LargeSendLimits,
-    ) -> Result<(), Malformed> {
-        let tuning = self.state.lock().effective();
-        offload::rewrite(offload, nic, tuning)
+    pub(crate) fn rewrite(&self, offload: &mut [u8], nic: &Capabilities) -> Result<(), Malformed> {
+        self.state.lock().rewrite(offload, nic)
     }
 
     /// The current configuration was told to the layer above by other means than
@@ -177,7 +220,7 @@ impl Indicator {
     /// the last.
     pub(crate) fn was_told(&self, offload: &[u8]) {
         let mut state = self.state.lock();
-        state.told = offload::limits(offload).ok();
+        state.told = offload::capabilities(offload).ok();
         if state.voice == Voice::Speaking {
             state.voice = Voice::SpeakAgain;
         }
@@ -189,7 +232,7 @@ impl Indicator {
     }
 
     /// What the layer above was told last; zeros where it was told nothing.
-    pub(crate) fn told(&self) -> LargeSendLimits {
+    pub(crate) fn told(&self) -> Capabilities {
         self.state.lock().told.unwrap_or_default()
     }
 

@@ -30,6 +30,7 @@
     clippy::cast_possible_wrap
 )]
 
+mod announce;
 mod attach;
 mod callbacks;
 mod complete;
@@ -40,6 +41,7 @@ mod limits;
 mod module;
 pub mod offload;
 mod oid;
+mod parts;
 mod pause;
 mod pnp;
 mod send;

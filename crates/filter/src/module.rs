@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use control::Name;
-use ndis::{ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock, oid::RequestId};
+use ndis::{ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock, oid::{HardwareQuery, RequestId}};
 
 use crate::{
     driver::Driver,
@@ -31,6 +31,8 @@ pub(crate) struct FilterModule {
     pub(crate) counters: Counters,
     /// The OID request that is on its way below; NDIS sends one at a time.
     pub(crate) pending_oid: SpinLock<Option<RequestId>>,
+    /// The module's own question.
+    pub(crate) hardware: HardwareQuery,
     /// Settings in the registry that are out of range.
     pub(crate) settings_out_of_range: AtomicU32,
     /// Offload configurations from below that broke the rules of NDIS.

@@ -1,6 +1,8 @@
 //! FilterOidRequest and its completion: every request passes as a clone, and the answers that tell
 //! the large-send sizes are rewritten on their way up.
 
+#![expect(unsafe_code, reason = "the module's own query comes back once")]
+
 use ndis::{
     Status,
     oid::{self, OidClone, OidRequest, RequestId},
@@ -38,6 +40,36 @@ pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
     let is_pending = *module.pending_oid.lock() == Some(id);
     if is_pending {
         oid::cancel(module.handle, id);
+    }
+}
+
+/// Asks what the NIC's hardware can do, where that is of account and not known.
+/// IRQL PASSIVE_LEVEL.
+pub(crate) fn ask_hardware(module: &FilterModule) {
+    if module.indicator.needs_no_hardware() {
+        return;
+    }
+    let status = module.hardware.ask(module.handle);
+    if status != Status::PENDING {
+        // SAFETY: the query has just been answered.
+        unsafe { hardware_answered(module, status) };
+    }
+}
+
+/// The answer to [`ask_hardware`]. Where there is none, the NIC's hardware stays unknown.
+/// IRQL ≤ DISPATCH_LEVEL.
+///
+/// # Safety
+/// NDIS has just given the module's query back.
+pub(crate) unsafe fn hardware_answered(module: &FilterModule, status: Status) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        module.hardware.completed(status, |answer| {
+            if module.indicator.learn_hardware(answer).is_err() {
+                module.malformed_offload();
+            }
+            module.indicator.publish(module.handle);
+        });
     }
 }
 

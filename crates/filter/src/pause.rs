@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use crate::module::FilterModule;
+use crate::{module::FilterModule, oid};
 
 /// Starts to take sends, and tells the layer above what changed meanwhile. IRQL PASSIVE_LEVEL.
 pub(crate) fn restart(module: &FilterModule) {
@@ -10,6 +10,7 @@ pub(crate) fn restart(module: &FilterModule) {
     module.running.store(true, Ordering::Relaxed);
     module.indicator.may_speak();
     module.indicator.publish(module.handle);
+    oid::ask_hardware(module);
 }
 
 /// Takes no more sends and waits until every parent is completed. The wait is as long as the NIC

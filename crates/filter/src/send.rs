@@ -42,11 +42,16 @@ pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: Se
 /// Whether `nbl` may be a large send above the NIC's maximum. The maximum counts payload, so what
 /// fits with its headers needs no parse.
 fn exceeds(nbl: &Nbl, limits: &Snapshot) -> bool {
-    let info = nbl.large_send();
-    info.mss() != 0
-        && nbl
-            .first_net_buffer()
-            .is_none_or(|packet| packet.data_length() > limits.of(info).max_payload)
+    let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
+    let most = if tcp.mss() != 0 {
+        limits.most_of(tcp)
+    } else if !udp.is_none() {
+        limits.most_of_udp(udp)
+    } else {
+        return false;
+    };
+    nbl.first_net_buffer()
+        .is_none_or(|packet| packet.data_length() > most)
 }
 
 /// The batch with each oversize send replaced by its children, and what cannot be sent.
@@ -65,8 +70,7 @@ fn split_batch(
             down.push(nbl);
             continue;
         }
-        let limit = limits.of(nbl.large_send());
-        match split(module, nbl, limit, &at) {
+        match split(module, nbl, limits, &at) {
             Split::Children { nbls, plan } => {
                 tally.split(&plan);
                 down.append(nbls);

@@ -1,6 +1,6 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
-use control::{Tuning, keyword, utf16};
+use control::{SoftwareSegmentation, Tuning, keyword, utf16};
 use lso::IpIdWidth;
 use ndis::{Configuration, ModuleHandle, Status};
 
@@ -8,6 +8,8 @@ static MULTIPLE: [u16; keyword::MULTIPLE.len()] = utf16(keyword::MULTIPLE);
 static PROFILE: [u16; keyword::PROFILE.len()] = utf16(keyword::PROFILE);
 static CAP_BYTES: [u16; keyword::CAP_BYTES.len()] = utf16(keyword::CAP_BYTES);
 static IP_ID_BITS: [u16; keyword::IP_ID_BITS.len()] = utf16(keyword::IP_ID_BITS);
+static SOFTWARE_SEGMENTATION: [u16; keyword::SOFTWARE_SEGMENTATION.len()] =
+    utf16(keyword::SOFTWARE_SEGMENTATION);
 
 /// The settings that a filter module started with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,10 +19,11 @@ pub(crate) struct Settings {
     /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
     /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
     pub(crate) ip_id: IpIdWidth,
+    pub(crate) software: SoftwareSegmentation,
     /// How many parameters of the tuning were out of range, so that their default is in effect.
     pub(crate) tuning_out_of_range: u32,
-    /// The same of the width.
-    pub(crate) ip_id_out_of_range: u32,
+    /// The same of the settings that only the registry has.
+    pub(crate) others_out_of_range: u32,
 }
 
 impl Settings {
@@ -44,18 +47,24 @@ impl Settings {
             Some(15) => (IpIdWidth::Bits15, 0),
             Some(_) => (IpIdWidth::Bits16, 1),
         };
+        let (software, wrong_software) = match configuration.integer(&SOFTWARE_SEGMENTATION)? {
+            None => (SoftwareSegmentation::default(), 0),
+            Some(number) => SoftwareSegmentation::from_number(number)
+                .map_or((SoftwareSegmentation::default(), 1), |choice| (choice, 0)),
+        };
         Ok(Self {
             tuning,
             ip_id,
+            software,
             tuning_out_of_range: wrong,
-            ip_id_out_of_range: wrong_width,
+            others_out_of_range: u32::saturating_add(wrong_width, wrong_software),
         })
     }
 
     /// How many settings were out of range.
     pub(crate) fn out_of_range(&self) -> u32 {
         self.tuning_out_of_range
-            .saturating_add(self.ip_id_out_of_range)
+            .saturating_add(self.others_out_of_range)
     }
 }
 

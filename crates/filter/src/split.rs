@@ -1,22 +1,23 @@
-//! From one parent to its children.
+//! From one parent to its children: whether and how it is cut.
 
-use lso::{Headers, LargeSend, Limit, LsoVersion, MAX_HEADER, Plan, Refusal, Template};
-use ndis::{
-    AtDispatch, BufferError, Children, IdleChildren, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue,
-    NetBuffer, Status,
-};
+use core::sync::atomic::Ordering;
+
+use lso::{Framing, Headers, LargeSend, Limit, MAX_HEADER, Offload, Plan, Refusal, Template};
+use ndis::{AtDispatch, BufferError, Children, MOST_CHILDREN, Nbl, NblQueue, NetBuffer, Status};
 
 use crate::{
-    limits::{ip_version_of, version_of},
+    announce::announced,
+    limits::{Snapshot, Takes},
     module::FilterModule,
+    parts::Parts,
 };
 
 /// Why a send does not go down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unsent {
-    /// The packet cannot be split, for a reason that lies in it or in the NIC.
+    /// The packet cannot be split, for a reason that lies in it.
     Refused(Refusal),
-    /// Children or a mapping could not be had.
+    /// Children, or a mapping, or a copy could not be had.
     LowMemory,
     /// The module is paused.
     Paused,
@@ -26,16 +27,14 @@ impl Unsent {
     /// The status that tells the layer above.
     fn status(self) -> Status {
         match self {
-            Self::Refused(Refusal::NoNicLso | Refusal::MssAboveLimit | Refusal::TooFewSegments) => {
-                Status::NOT_SUPPORTED
-            }
             Self::Refused(_) => Status::INVALID_PACKET,
             Self::LowMemory => Status::RESOURCES,
             Self::Paused => Status::PAUSED,
         }
     }
 
-    /// Makes `nbl` ready for completion: its status, and, for a large send, that nothing was sent.
+    /// Makes `nbl` ready for completion: its status, and, for a large send of TCP, that nothing was
+    /// sent.
     pub(crate) fn mark(self, mut nbl: Nbl) -> Nbl {
         let info = nbl.large_send();
         if info.mss() != 0 {
@@ -56,7 +55,7 @@ impl From<BufferError> for Unsent {
     fn from(error: BufferError) -> Self {
         match error {
             BufferError::Malformed => Self::Refused(Refusal::MalformedLargeSend),
-            BufferError::NotMapped => Self::LowMemory,
+            BufferError::NotMapped | BufferError::NoMemory => Self::LowMemory,
         }
     }
 }
@@ -65,15 +64,20 @@ impl From<BufferError> for Unsent {
 pub(crate) enum Split {
     /// The children that go down in its place; the send itself waits for them.
     Children { nbls: NblQueue, plan: Plan },
-    /// Its payload is within the NIC's maximum after all.
+    /// It goes down as it is.
     Fits(Nbl),
     /// It goes back up; nothing of it was sent.
     Unsent(Nbl, Unsent),
 }
 
-/// Splits the large send `parent` for a NIC with `limit`.
-pub(crate) fn split(module: &FilterModule, parent: Nbl, limit: Limit, at: &AtDispatch) -> Split {
-    match try_split(module, &parent, limit, at) {
+/// Splits the large send `parent` for a NIC with these `limits`.
+pub(crate) fn split(
+    module: &FilterModule,
+    parent: Nbl,
+    limits: &Snapshot,
+    at: &AtDispatch,
+) -> Split {
+    match try_split(module, &parent, limits, at) {
         Ok(None) => Split::Fits(parent),
         Ok(Some((children, plan))) => {
             let nbls = children.adopted_by(parent);
@@ -84,43 +88,53 @@ pub(crate) fn split(module: &FilterModule, parent: Nbl, limit: Limit, at: &AtDis
 }
 
 /// The children for `parent`, ready to be sent, with the gate entered once for it; `None` where it
-/// fits. On an error everything is as before.
+/// needs none. On an error everything is as before.
 fn try_split(
     module: &FilterModule,
     parent: &Nbl,
-    limit: Limit,
+    limits: &Snapshot,
     at: &AtDispatch,
 ) -> Result<Option<(Children, Plan)>, Unsent> {
-    let info = parent.large_send();
+    let Some(send) = announced(parent) else {
+        return Ok(None);
+    };
     let packet = only_packet(parent)?;
     let mut storage = [0; MAX_HEADER];
-    let front = packet.copy_front(&mut storage)?;
-    let headers = Headers::parse(front)?;
-    headers.check(front, &large_send(info))?;
+    let front = match (send.offload, send.framing) {
+        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => {
+            packet.copy_front(&mut storage)?
+        }
+        // Only the outer headers are sure to be in one piece; and what says to be UDP may be
+        // something else.
+        _ => packet.copy_front_gathered(&mut storage)?,
+    };
+    let headers = match Headers::of(front, &send) {
+        // A packet that was received and is forwarded may say there what its NIC put together.
+        Err(Refusal::NotUdp) if send.offload == Offload::Uso => return Ok(None),
+        headers => headers?,
+    };
     let payload = payload_length(&packet, &headers)?;
-    let limit = takes(limit, &headers, info)?;
-    if payload != 0 && payload <= limit.max_payload {
+    let takes = takes(limits, &send, &headers)?;
+    if payload != 0 && payload <= takes.limit.max_payload {
         return Ok(None);
     }
-    let limit = Limit {
-        max_payload: limit.max_payload.min(module.children.capacity()),
-        ..limit
-    };
-    let plan = Plan::balanced(payload, info.mss(), limit)?;
-    if !plan.keeps_minimum() {
-        return Err(Refusal::TooFewSegments.into());
+    let plan = plan(module, payload, &send, &takes)?;
+    if plan.packets() > 0 {
+        check_mtu(module, &headers, send.mss.min(payload))?;
     }
-    if plan.children() > MOST_CHILDREN {
-        return Err(Refusal::TooManyChildren.into());
-    }
+    let info = parent.large_send();
     let parts = Parts {
         module,
         parent,
         packet,
         plan,
-        template: Template::new(front, headers, version_of(info), module.settings.ip_id)?,
-        header_length: headers.length(),
-        done: info.transmit_complete(payload),
+        template: Template::new(front, headers, send.offload, module.settings.ip_id)?,
+        headers,
+        leave_checksum: limits.makes_checksum(&headers),
+        done: match send.offload {
+            Offload::LsoV1 | Offload::LsoV2 => info.transmit_complete(payload),
+            Offload::Uso => info,
+        },
     };
     parts
         .into_children(at)
@@ -135,15 +149,6 @@ fn only_packet(parent: &Nbl) -> Result<NetBuffer<'_>, Refusal> {
         .ok_or(Refusal::MalformedLargeSend)
 }
 
-fn large_send(info: LargeSendInfo) -> LargeSend {
-    LargeSend {
-        version: version_of(info),
-        ip_version: ip_version_of(info),
-        mss: info.mss(),
-        tcp_header_offset: info.tcp_header_offset(),
-    }
-}
-
 fn payload_length(packet: &NetBuffer<'_>, headers: &Headers) -> Result<u32, Refusal> {
     packet
         .data_length()
@@ -153,75 +158,47 @@ fn payload_length(packet: &NetBuffer<'_>, headers: &Headers) -> Result<u32, Refu
 
 /// What the NIC takes of large sends like this one: for LSOv1 no more than an IPv4 length can say.
 ///
-/// A segment that no IP packet can hold is refused as too big for any NIC.
-fn takes(limit: Limit, headers: &Headers, info: LargeSendInfo) -> Result<Limit, Refusal> {
-    let most = headers.lsov1_max_payload();
-    if info.mss() > most {
-        return Err(Refusal::MssAboveLimit);
+/// A segment that no IP packet can hold is for no NIC.
+fn takes(limits: &Snapshot, send: &LargeSend, headers: &Headers) -> Result<Takes, Refusal> {
+    let most = headers.most_payload();
+    if send.mss > most {
+        return Err(Refusal::SegmentTooLong);
     }
-    Ok(match version_of(info) {
-        LsoVersion::V1 => Limit {
-            max_payload: limit.max_payload.min(most),
-            ..limit
-        },
-        LsoVersion::V2 => limit,
-    })
+    let mut takes = limits.takes(send, headers);
+    if send.offload == Offload::LsoV1 {
+        takes.limit.max_payload = takes.limit.max_payload.min(most);
+    }
+    Ok(takes)
 }
 
-/// All that the children of one parent are made from.
-struct Parts<'a> {
-    module: &'a FilterModule,
-    parent: &'a Nbl,
-    packet: NetBuffer<'a>,
-    plan: Plan,
-    template: Template<'a>,
-    header_length: u32,
-    /// The parent's large-send slot once all children have gone out.
-    done: LargeSendInfo,
+/// Where to cut `payload` bytes.
+fn plan(
+    module: &FilterModule,
+    payload: u32,
+    send: &LargeSend,
+    takes: &Takes,
+) -> Result<Plan, Refusal> {
+    let limit = Limit {
+        max_payload: takes.limit.max_payload.min(module.children.capacity()),
+        ..takes.limit
+    };
+    let plan = if takes.short_final {
+        Plan::new(payload, send.mss, limit)?
+    } else {
+        Plan::of_whole_segments(payload, send.mss, limit)?
+    };
+    if plan.children() > MOST_CHILDREN {
+        return Err(Refusal::TooManyChildren);
+    }
+    Ok(plan)
 }
 
-impl Parts<'_> {
-    /// Every child, complete, and the gate entered for the parent; or none, and all as before.
-    fn into_children(self, at: &AtDispatch) -> Result<Children, Unsent> {
-        let pool = &self.module.children;
-        let mut idle = pool
-            .take(self.plan.children(), at)
-            .map_err(|_| Unsent::LowMemory)?;
-        let mut ready = Children::default();
-        let result = self.fill(&mut idle, &mut ready).and_then(|()| {
-            // The gate may have closed since the batch came in.
-            if self.module.gate.enter(1) {
-                Ok(())
-            } else {
-                Err(Unsent::Paused)
-            }
-        });
-        pool.recycle(idle);
-        match result {
-            Ok(()) => Ok(ready),
-            Err(why) => {
-                pool.recycle(ready.abandon());
-                Err(why)
-            }
-        }
-    }
-
-    /// Makes idle children into large sends until the plan is fulfilled.
-    fn fill(&self, idle: &mut IdleChildren, ready: &mut Children) -> Result<(), Unsent> {
-        let mut payload = self.packet.payload(self.header_length)?;
-        for (part, mut child) in self.plan.iter().zip(idle) {
-            let filled = child
-                .write_header(self.header_length, Refusal::HeaderTooLong, |header| {
-                    self.template.write(&part, header)
-                })
-                .map_err(Unsent::from)
-                .and_then(|()| {
-                    Ok(child.set_payload(self.header_length, &mut payload, part.payload_length)?)
-                });
-            child.inherit(self.parent, self.module.handle, self.done);
-            ready.push(child);
-            filled?;
-        }
-        Ok(())
+/// What the filter segments itself must be fit for the medium; no NIC looks at it again.
+fn check_mtu(module: &FilterModule, headers: &Headers, segment: u32) -> Result<(), Refusal> {
+    match module.mtu.load(Ordering::Relaxed) {
+        // It is not known.
+        0 => Ok(()),
+        mtu if headers.datagram(segment) <= mtu => Ok(()),
+        _ => Err(Refusal::SegmentAboveMtu),
     }
 }

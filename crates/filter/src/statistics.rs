@@ -24,7 +24,9 @@ pub(crate) struct Statistics {
     pub(crate) split: u64,
     /// Children that went down.
     pub(crate) children: u64,
-    /// Bytes of TCP payload that went down in children.
+    /// Children among them that were single packets, which the NIC does not cut.
+    pub(crate) packets: u64,
+    /// Bytes of TCP or UDP payload that went down in children.
     pub(crate) bytes: u64,
     /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
     /// raised first-stage size is in use.
@@ -51,6 +53,7 @@ pub(crate) struct Tally {
     largest: u32,
     split: u32,
     children: u32,
+    packets: u32,
     completed: u32,
     failed: u32,
     bytes: u64,
@@ -61,7 +64,8 @@ impl Tally {
     #[inline]
     pub(crate) fn seen(&mut self, nbl: &Nbl) {
         self.sends = self.sends.saturating_add(1);
-        if nbl.large_send().mss() != 0
+        let is_large_send = nbl.large_send().mss() != 0 || !nbl.udp_send().is_none();
+        if is_large_send
             && let Some(packet) = nbl.first_net_buffer()
         {
             self.large_sends = self.large_sends.saturating_add(1);
@@ -73,6 +77,7 @@ impl Tally {
     pub(crate) fn split(&mut self, plan: &Plan) {
         self.split = self.split.saturating_add(1);
         self.children = self.children.saturating_add(plan.children());
+        self.packets = self.packets.saturating_add(plan.packets());
         self.bytes = self.bytes.saturating_add(u64::from(plan.payload()));
     }
 
@@ -103,6 +108,7 @@ struct Block {
     largest: AtomicU64,
     split: AtomicU64,
     children: AtomicU64,
+    packets: AtomicU64,
     bytes: AtomicU64,
     completed: AtomicU64,
     failed: AtomicU64,
@@ -119,6 +125,7 @@ impl Block {
             &self.largest,
             &self.split,
             &self.children,
+            &self.packets,
             &self.bytes,
             &self.completed,
             &self.failed,
@@ -152,6 +159,7 @@ impl Counters {
         add(&block.large_sends, tally.large_sends.into());
         add(&block.split, tally.split.into());
         add(&block.children, tally.children.into());
+        add(&block.packets, tally.packets.into());
         add(&block.bytes, tally.bytes);
         add(&block.completed, tally.completed.into());
         add(&block.failed, tally.failed.into());
@@ -205,6 +213,7 @@ impl Counters {
             large_sends: total(|block| &block.large_sends),
             split: total(|block| &block.split),
             children: total(|block| &block.children),
+            packets: total(|block| &block.packets),
             bytes: total(|block| &block.bytes),
             largest_large_send: self
                 .processors

@@ -8,12 +8,7 @@ use crate::{indicator::Stored, module::FilterModule};
 pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
     match indication.code() {
         sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG => changed(module, indication),
-        sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES => {
-            if rewritten(module, indication).is_none() {
-                module.malformed_offload();
-                indication.pass_on(module.handle);
-            }
-        }
+        sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES => can_do(module, indication),
         _ => indication.pass_on(module.handle),
     }
 }
@@ -36,6 +31,16 @@ fn changed(module: &FilterModule, indication: &Indication<'_>) {
         }
     }
     // Somebody may have changed the tuning, or told an older state, meanwhile.
+    module.indicator.publish(module.handle);
+}
+
+/// The NIC can do something else from now on, turned on or not.
+fn can_do(module: &FilterModule, indication: &Indication<'_>) {
+    let learnt = module.indicator.learn_hardware(indication.buffer());
+    if learnt.is_err() || rewritten(module, indication).is_none() {
+        module.malformed_offload();
+        indication.pass_on(module.handle);
+    }
     module.indicator.publish(module.handle);
 }
 

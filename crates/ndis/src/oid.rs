@@ -1,12 +1,21 @@
-//! OID requests on their way through the filter: cloned, passed down, and answered once.
+//! OID requests: those on their way through the filter, cloned, passed down, and answered once; and
+//! the filter's own question about the NIC's hardware.
 //!
 //! A filter may not pass on a request that it does not own, so it sends a clone; the original is
 //! kept in the clone, and completed after the clone is freed (Windows driver documentation,
 //! "Filter Module OID Requests").
 
-use core::ptr::{self, NonNull};
+use core::{
+    cell::UnsafeCell,
+    mem::MaybeUninit,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-use crate::{filter_module::ModuleHandle, pool::Tag, status::Status, sys};
+use crate::{
+    driver::header, filter_module::ModuleHandle, pool::Tag, processor::sleep_briefly,
+    status::Status, sys,
+};
 
 const TAG: Tag = Tag::new(*b"MslO");
 
@@ -181,4 +190,122 @@ pub fn cancel(module: ModuleHandle, id: RequestId) {
     let id = ptr::without_provenance_mut(id.0);
     // SAFETY: the module is attached; an identifier that is no longer under way is ignored.
     unsafe { sys::NdisFCancelOidRequest(module.raw(), id) };
+}
+
+/// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: what the NIC could do, turned on
+/// or not. It is asked one at a time, and lives in the filter module.
+pub struct HardwareQuery {
+    state: AtomicU32,
+    content: UnsafeCell<QueryContent>,
+}
+
+/// Longest NDIS_OFFLOAD that is asked for, in bytes. Revision 7, the newest, has 216.
+const LONGEST_ANSWER: usize = 320;
+
+#[repr(C)]
+struct QueryContent {
+    request: MaybeUninit<sys::NDIS_OID_REQUEST>,
+    answer: [u8; LONGEST_ANSWER],
+}
+
+/// Nobody uses the content.
+const IDLE: u32 = 0;
+/// The content is NDIS's, or his who writes the query or reads its answer.
+const BUSY: u32 = 1;
+
+// SAFETY: who changes the state from IDLE to BUSY has the content, until it is IDLE again.
+unsafe impl Sync for HardwareQuery {}
+// SAFETY: nothing in it is tied to a thread.
+unsafe impl Send for HardwareQuery {}
+
+impl HardwareQuery {
+    /// A query that was not asked.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            state: AtomicU32::new(IDLE),
+            content: UnsafeCell::new(QueryContent {
+                request: MaybeUninit::uninit(),
+                answer: [0; LONGEST_ANSWER],
+            }),
+        }
+    }
+
+    /// Asks, unless the question is under way. Its answer comes to
+    /// [`completed`](Self::completed), or is the status returned here where that is not
+    /// [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
+    pub fn ask(&self, module: ModuleHandle) -> Status {
+        let before = self
+            .state
+            .compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed);
+        if before.is_err() {
+            return Status::PENDING;
+        }
+        let request = self.raw();
+        // SAFETY: the content is this call's, as the state says. Zeros are a request of no
+        // particular content; the buffer lives as long as the module, which waits for the answer
+        // before it goes (see `wait`).
+        unsafe {
+            request.write_bytes(0, 1);
+            (*request).Header = header(
+                sys::NDIS_OBJECT_TYPE_OID_REQUEST,
+                sys::NDIS_OID_REQUEST_REVISION_1,
+                sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1,
+            );
+            (*request).RequestType = sys::NdisRequestQueryInformation;
+            (*request).RequestId = request.cast();
+            let query = &raw mut (*request).DATA.QUERY_INFORMATION;
+            (*query).Oid = sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES;
+            (*query).InformationBuffer = (&raw mut (*self.content.get()).answer).cast();
+            #[expect(clippy::cast_possible_truncation, reason = "it is 320")]
+            {
+                (*query).InformationBufferLength = LONGEST_ANSWER as u32;
+            }
+        }
+        // SAFETY: the module is attached; the request is complete and lent until its completion.
+        Status(unsafe { sys::NdisFOidRequest(module.raw(), request) })
+    }
+
+    /// Whether `request`, which NDIS completes, is this query.
+    #[must_use]
+    pub fn is(&self, request: NonNull<sys::NDIS_OID_REQUEST>) -> bool {
+        ptr::eq(request.as_ptr(), self.raw())
+    }
+
+    /// NDIS has answered with `status`: lends the answer's bytes to `learn`, where there are any.
+    /// After that the module may go.
+    ///
+    /// # Safety
+    /// The query was asked, and NDIS has just given it back: by FilterOidRequestComplete, or by a
+    /// status other than PENDING from [`ask`](Self::ask).
+    pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
+        if status == Status::SUCCESS {
+            // SAFETY: as the caller vouches the content is back, and `ask` has initialised it.
+            let answer = unsafe {
+                let query = (*self.raw()).DATA.QUERY_INFORMATION;
+                let content = &*self.content.get();
+                content.answer.get(..query.BytesWritten as usize)
+            };
+            learn(answer.unwrap_or_default());
+        }
+        self.state.store(IDLE, Ordering::Release);
+    }
+
+    /// Waits until the question, if it was asked, is answered. IRQL PASSIVE_LEVEL.
+    pub fn wait(&self) {
+        while self.state.load(Ordering::Acquire) != IDLE {
+            sleep_briefly();
+        }
+    }
+
+    const fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
+        // The request is the content's first field, at a place that never changes.
+        self.content.get().cast()
+    }
+}
+
+impl Default for HardwareQuery {
+    fn default() -> Self {
+        Self::new()
+    }
 }

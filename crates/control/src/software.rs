@@ -1,0 +1,52 @@
+//! Whether large sends are offered where the NIC has none.
+
+use crate::Invalid;
+
+/// Whether the layer above is offered TCP's large sends on a NIC that has none, for the filter to
+/// cut them into packets. One of them then crosses the virtual switch in the place of many packets.
+///
+/// A large send that comes although the NIC takes none, or not this one, is cut in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u32)]
+pub enum SoftwareSegmentation {
+    /// Nothing is offered that the NIC does not have.
+    Never = 0,
+    /// Where the NIC makes TCP checksums, so that the payload need not be read, and where it is
+    /// known that its hardware has no large sends, rather than that they are turned off.
+    #[default]
+    WithChecksums = 1,
+    /// On any NIC of which it is not known that its large sends are turned off.
+    Always = 2,
+}
+
+impl SoftwareSegmentation {
+    /// Every choice, at the place of its number.
+    pub const ALL: [Self; 3] = [Self::Never, Self::WithChecksums, Self::Always];
+
+    /// The number in messages and in the registry.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// The choice of that number.
+    ///
+    /// # Errors
+    /// [`Invalid::SoftwareSegmentation`] where there is none.
+    pub fn from_number(number: u32) -> Result<Self, Invalid> {
+        Self::ALL
+            .into_iter()
+            .find(|choice| choice.number() == number)
+            .ok_or(Invalid::SoftwareSegmentation)
+    }
+
+    /// Its name in kebab case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::WithChecksums => "with-checksums",
+            Self::Always => "always",
+        }
+    }
+}

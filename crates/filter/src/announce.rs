@@ -1,0 +1,59 @@
+//! What an NBL says of itself: which large send it is.
+
+use lso::{Framing, InnerOffsets, IpVersion, LargeSend, Offload};
+use ndis::{LargeSendInfo, Nbl, UdpSendInfo};
+
+/// The large send that `nbl` says it is, or `None`.
+pub(crate) fn announced(nbl: &Nbl) -> Option<LargeSend> {
+    let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
+    if tcp.mss() != 0 {
+        Some(tcp_send(nbl, tcp))
+    } else if !udp.is_none() {
+        Some(udp_send(udp))
+    } else {
+        None
+    }
+}
+
+fn tcp_send(nbl: &Nbl, info: LargeSendInfo) -> LargeSend {
+    let tunnel = nbl.encapsulation();
+    LargeSend {
+        offload: if info.is_v2() {
+            Offload::LsoV2
+        } else {
+            Offload::LsoV1
+        },
+        ip_version: ip_version(info.is_ipv6()),
+        mss: info.mss(),
+        framing: if tunnel.is_encapsulated() {
+            Framing::Encapsulated(tunnel.offsets().map(|inner| InnerOffsets {
+                frame: inner.frame,
+                ip: inner.ip,
+                transport: inner.transport,
+            }))
+        } else {
+            Framing::Plain {
+                transport: info.tcp_header_offset(),
+            }
+        },
+    }
+}
+
+fn udp_send(info: UdpSendInfo) -> LargeSend {
+    LargeSend {
+        offload: Offload::Uso,
+        ip_version: ip_version(info.is_ipv6()),
+        mss: info.mss(),
+        framing: Framing::Plain {
+            transport: info.udp_header_offset(),
+        },
+    }
+}
+
+fn ip_version(is_ipv6: bool) -> IpVersion {
+    if is_ipv6 {
+        IpVersion::V6
+    } else {
+        IpVersion::V4
+    }
+}

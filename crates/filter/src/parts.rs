@@ -1,0 +1,108 @@
+//! The children of one parent, made after a plan.
+
+use lso::{Checksum, Child as Part, Form, Headers, IpVersion, Plan, Refusal, Sum, Template, Transport};
+use ndis::{
+    AtDispatch, Child, ChecksumInfo, Children, IdleChildren, LargeSendInfo, Nbl, NetBuffer,
+    PayloadCursor,
+};
+
+use crate::{module::FilterModule, split::Unsent};
+
+/// All that the children of one parent are made from.
+pub(crate) struct Parts<'a> {
+    pub(crate) module: &'a FilterModule,
+    pub(crate) parent: &'a Nbl,
+    pub(crate) packet: NetBuffer<'a>,
+    pub(crate) plan: Plan,
+    pub(crate) template: Template<'a>,
+    pub(crate) headers: Headers,
+    /// The NIC makes the checksums of those that are packets.
+    pub(crate) leave_checksum: bool,
+    /// The parent's large-send slot once all children have gone out.
+    pub(crate) done: LargeSendInfo,
+}
+
+impl Parts<'_> {
+    /// Every child, complete, and the gate entered for the parent; or none, and all as before.
+    pub(crate) fn into_children(self, at: &AtDispatch) -> Result<Children, Unsent> {
+        let pool = &self.module.children;
+        let mut idle = pool
+            .take(self.plan.children(), at)
+            .map_err(|_| Unsent::LowMemory)?;
+        let mut ready = Children::default();
+        let result = self.fill(&mut idle, &mut ready).and_then(|()| {
+            // The gate may have closed since the batch came in.
+            if self.module.gate.enter(1) {
+                Ok(())
+            } else {
+                Err(Unsent::Paused)
+            }
+        });
+        pool.recycle(idle);
+        match result {
+            Ok(()) => Ok(ready),
+            Err(why) => {
+                pool.recycle(ready.abandon());
+                Err(why)
+            }
+        }
+    }
+
+    /// Makes idle children into what the plan says until it is fulfilled.
+    fn fill(&self, idle: &mut IdleChildren, ready: &mut Children) -> Result<(), Unsent> {
+        let mut payload = self.packet.payload(self.headers.length())?;
+        for (part, mut child) in self.plan.iter().zip(idle) {
+            let filled = match part.form {
+                Form::LargeSend => self.large_send(&part, &mut child, &mut payload),
+                Form::Packet => self.single_packet(&part, &mut child, &mut payload),
+            };
+            ready.push(child);
+            filled?;
+        }
+        Ok(())
+    }
+
+    fn large_send(
+        &self,
+        part: &Part,
+        child: &mut Child,
+        payload: &mut PayloadCursor<'_>,
+    ) -> Result<(), Unsent> {
+        child.inherit(self.parent, self.module.handle, self.done);
+        let length = self.headers.length();
+        child.write_header(length, Refusal::HeaderTooLong, |header| {
+            self.template.write(part, header)
+        })?;
+        Ok(child.set_payload(length, payload, part.payload_length)?)
+    }
+
+    fn single_packet(
+        &self,
+        part: &Part,
+        child: &mut Child,
+        payload: &mut PayloadCursor<'_>,
+    ) -> Result<(), Unsent> {
+        let (checksum, left) = if self.leave_checksum {
+            (Checksum::Offloaded, self.checksum_to_make())
+        } else {
+            let mut sum = Sum::default();
+            payload.read(part.payload_length, &mut |bytes| sum.add(bytes))?;
+            (Checksum::Complete(sum), ChecksumInfo::default())
+        };
+        child.inherit_as_packet(self.parent, self.module.handle, self.done, left, true);
+        let length = self.headers.length();
+        child.write_header(length, Refusal::HeaderTooLong, |header| {
+            self.template.write_packet(part, checksum, header)
+        })?;
+        Ok(child.set_payload(length, payload, part.payload_length)?)
+    }
+
+    fn checksum_to_make(&self) -> ChecksumInfo {
+        let ipv6 = self.headers.ip_version() == IpVersion::V6;
+        let offset = self.headers.transport_offset();
+        match self.headers.transport() {
+            Transport::Tcp => ChecksumInfo::tcp(ipv6, offset),
+            Transport::Udp => ChecksumInfo::udp(ipv6, offset),
+        }
+    }
+}
