@@ -54,8 +54,12 @@ pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
 pub use indication::{Indication, indicate};
 pub use mdl::{BufferError, PayloadCursor};
 pub use nbl::{Nbl, NblChain, NblQueue, NetBuffer};
-pub use offload::{AttachOffload, LargeSendLimit, LargeSendLimits};
-pub use oob::LargeSendInfo;
+pub use offload::{
+    AttachOffload, Capabilities, ChecksumIpv4Capability, ChecksumIpv6Capability, LargeSendLimit,
+    LargeSendLimits, LsoV1Capability, LsoV2Ipv6Capability, TunnelCapability, TunnelIp,
+    UsoCapability,
+};
+pub use oob::{ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, UdpSendInfo};
 pub use pnp::NetPnpEvent;
 pub use pool::{Lent, PoolBox, PoolSlice, Tag};
 pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts, sleep_briefly};

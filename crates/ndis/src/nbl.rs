@@ -7,7 +7,11 @@
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use crate::{oob::LargeSendInfo, status::Status, sys};
+use crate::{
+    oob::{ChecksumInfo, EncapsulationInfo, LargeSendInfo, UdpSendInfo},
+    status::Status,
+    sys,
+};
 
 /// One NET_BUFFER_LIST that this code owns.
 #[must_use = "an NBL that is neither sent nor completed is lost"]
@@ -38,18 +42,63 @@ impl Nbl {
     /// What the large-send slot says.
     #[must_use]
     pub fn large_send(&self) -> LargeSendInfo {
-        // SAFETY: `self` owns a live NBL (see `from_raw`); the slot is one of its 27.
-        let raw = unsafe { (*self.as_ptr()).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] };
-        LargeSendInfo::from_raw(raw.addr())
+        LargeSendInfo::from_raw(self.slot::<{ sys::TcpLargeSendNetBufferListInfo }>())
     }
 
     /// Writes the large-send slot.
     pub fn set_large_send(&mut self, info: LargeSendInfo) {
-        let value = core::ptr::without_provenance_mut(info.to_raw());
-        // SAFETY: `self` owns a live NBL; the slot is one of its 27.
-        unsafe {
-            (*self.as_ptr()).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] = value;
+        self.set_slot::<{ sys::TcpLargeSendNetBufferListInfo }>(info.to_raw());
+    }
+
+    /// What the UDP segmentation slot says; nothing for a TCP large send. That slot is also where a
+    /// NIC says how many received segments it put together, and a packet that was received and
+    /// then forwarded may still carry it: who splits must see a UDP header where this points to.
+    #[must_use]
+    pub fn udp_send(&self) -> UdpSendInfo {
+        if self.large_send().mss() != 0 {
+            return UdpSendInfo::default();
         }
+        UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>())
+    }
+
+    /// Writes the UDP segmentation slot.
+    pub fn set_udp_send(&mut self, info: UdpSendInfo) {
+        self.set_slot::<{ sys::UdpSegmentationOffloadInfo }>(info.to_raw());
+    }
+
+    /// What the supplemental slot says of a tunnel.
+    #[must_use]
+    pub fn encapsulation(&self) -> EncapsulationInfo {
+        EncapsulationInfo::from_raw(
+            self.slot::<{ sys::TcpSendOffloadsSupplementalNetBufferListInfo }>(),
+        )
+    }
+
+    /// What the checksum slot asks for.
+    #[must_use]
+    pub fn checksum(&self) -> ChecksumInfo {
+        ChecksumInfo::from_raw(self.slot::<{ sys::TcpIpChecksumNetBufferListInfo }>())
+    }
+
+    /// Where slot `SLOT` is, for reading and writing while `self` stays the owner.
+    const fn slot_place<const SLOT: usize>(&self) -> *mut *mut core::ffi::c_void {
+        const { assert!(SLOT < sys::MaxNetBufferListInfo) };
+        // SAFETY: `self` owns a live NBL (see `from_raw`), and the slot is one of its 27.
+        unsafe {
+            (&raw mut (*self.as_ptr()).NetBufferListInfo)
+                .cast::<*mut core::ffi::c_void>()
+                .add(SLOT)
+        }
+    }
+
+    fn slot<const SLOT: usize>(&self) -> usize {
+        // SAFETY: the slot is in the NBL that `self` owns.
+        unsafe { *self.slot_place::<SLOT>() }.addr()
+    }
+
+    fn set_slot<const SLOT: usize>(&mut self, value: usize) {
+        // SAFETY: the slot is in the NBL that `self` owns.
+        unsafe { *self.slot_place::<SLOT>() = core::ptr::without_provenance_mut(value) };
     }
 
     /// The status that the layer above will see at completion.

@@ -1,10 +1,13 @@
-//! Out-of-band information of a NET_BUFFER_LIST: the large-send slot as a value.
+//! Out-of-band information of a NET_BUFFER_LIST: the slots of the offloads as values.
 //!
-//! Layout: NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO; the bits are in [`sys`].
+//! Layouts: NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO,
+//! NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO,
+//! NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO; the bits are in [`sys`]. Of each slot
+//! the lower 32 bits alone carry a meaning.
 
 use crate::sys;
 
-/// The content of `TcpLargeSendNetBufferListInfo`. Only the lower 32 bits carry a meaning.
+/// The content of `TcpLargeSendNetBufferListInfo`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LargeSendInfo(u32);
 
@@ -51,12 +54,8 @@ impl LargeSendInfo {
 
     /// Reads the slot's value.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the header defines the lower 32 bits only"
-    )]
     pub const fn from_raw(raw: usize) -> Self {
-        Self(raw as u32)
+        Self(lower_half(raw))
     }
 
     /// Bytes of payload in each wire segment; 0 means that this is no large send.
@@ -82,4 +81,233 @@ impl LargeSendInfo {
     pub const fn is_ipv6(self) -> bool {
         self.is_v2() && sys::LSO_IP_VERSION.get(self.0) == sys::NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6
     }
+}
+
+/// The content of `UdpSegmentationOffloadInfo` on the way down. The slot has another meaning on the
+/// way up, which a forwarded packet may still carry: see [`Nbl::udp_send`](crate::Nbl::udp_send).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct UdpSendInfo(u32);
+
+impl UdpSendInfo {
+    /// A UDP segmentation send: `mss` in bytes of payload, `udp_header_offset` in bytes from the
+    /// frame's first byte.
+    #[must_use]
+    pub const fn new(mss: u32, udp_header_offset: u32, ipv6: bool) -> Self {
+        let version = if ipv6 {
+            sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6
+        } else {
+            sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4
+        };
+        let word = sys::USO_MSS.with(0, mss);
+        let word = sys::USO_UDP_HEADER_OFFSET.with(word, udp_header_offset);
+        Self(sys::USO_IP_VERSION.with(word, version))
+    }
+
+    /// The slot's value.
+    #[must_use]
+    pub const fn to_raw(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Reads the slot's value.
+    #[must_use]
+    pub const fn from_raw(raw: usize) -> Self {
+        Self(lower_half(raw))
+    }
+
+    /// Whether this is no UDP segmentation send.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.mss() == 0
+    }
+
+    /// Bytes of payload in each wire segment; 0 means that this is no UDP segmentation send.
+    #[must_use]
+    pub const fn mss(self) -> u32 {
+        sys::USO_MSS.get(self.0)
+    }
+
+    /// Bytes of frame before the UDP header.
+    #[must_use]
+    pub const fn udp_header_offset(self) -> u32 {
+        sys::USO_UDP_HEADER_OFFSET.get(self.0)
+    }
+
+    /// IPv6, or else IPv4.
+    #[must_use]
+    pub const fn is_ipv6(self) -> bool {
+        sys::USO_IP_VERSION.get(self.0) == sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6
+    }
+}
+
+/// The content of `TcpIpChecksumNetBufferListInfo` on the way down: the checksum that the NIC is to
+/// compute. The default asks for none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ChecksumInfo(u32);
+
+impl ChecksumInfo {
+    /// The TCP checksum of a packet whose TCP header starts `tcp_header_offset` bytes into the
+    /// frame. The IP header's checksum is not asked for.
+    #[must_use]
+    pub const fn tcp(ipv6: bool, tcp_header_offset: u32) -> Self {
+        Self::transport(sys::CHECKSUM_TCP, ipv6, tcp_header_offset)
+    }
+
+    /// The UDP checksum of a packet whose UDP header starts `udp_header_offset` bytes into the
+    /// frame. The IP header's checksum is not asked for.
+    #[must_use]
+    pub const fn udp(ipv6: bool, udp_header_offset: u32) -> Self {
+        Self::transport(sys::CHECKSUM_UDP, ipv6, udp_header_offset)
+    }
+
+    const fn transport(checksum: sys::BitField, ipv6: bool, header_offset: u32) -> Self {
+        let version = if ipv6 {
+            sys::CHECKSUM_IS_IPV6
+        } else {
+            sys::CHECKSUM_IS_IPV4
+        };
+        let word = checksum.with(version.with(0, 1), 1);
+        Self(sys::CHECKSUM_TCP_HEADER_OFFSET.with(word, header_offset))
+    }
+
+    /// The slot's value.
+    #[must_use]
+    pub const fn to_raw(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Reads the slot's value.
+    #[must_use]
+    pub const fn from_raw(raw: usize) -> Self {
+        Self(lower_half(raw))
+    }
+
+    /// The TCP checksum is asked for.
+    #[must_use]
+    pub const fn is_tcp(self) -> bool {
+        sys::CHECKSUM_TCP.get(self.0) != 0
+    }
+
+    /// The UDP checksum is asked for.
+    #[must_use]
+    pub const fn is_udp(self) -> bool {
+        sys::CHECKSUM_UDP.get(self.0) != 0
+    }
+
+    /// The IPv4 header's checksum is asked for.
+    #[must_use]
+    pub const fn is_ip_header(self) -> bool {
+        sys::CHECKSUM_IP_HEADER.get(self.0) != 0
+    }
+
+    /// The packet is IPv4.
+    #[must_use]
+    pub const fn is_ipv4(self) -> bool {
+        sys::CHECKSUM_IS_IPV4.get(self.0) != 0
+    }
+
+    /// The packet is IPv6.
+    #[must_use]
+    pub const fn is_ipv6(self) -> bool {
+        sys::CHECKSUM_IS_IPV6.get(self.0) != 0
+    }
+
+    /// Bytes of frame before the TCP or UDP header.
+    #[must_use]
+    pub const fn header_offset(self) -> u32 {
+        sys::CHECKSUM_TCP_HEADER_OFFSET.get(self.0)
+    }
+}
+
+/// The content of `TcpSendOffloadsSupplementalNetBufferListInfo`: whether the packet is a frame in a
+/// tunnel, and where that frame's headers are. The default says that it is not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct EncapsulationInfo(u32);
+
+/// Where the headers of a frame in a tunnel are, in bytes from the packet's first one.
+///
+/// The slot has each but the first relative to the one before (Windows driver documentation,
+/// NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO); here they are summed up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InnerOffsets {
+    /// The inner Ethernet header.
+    pub frame: u32,
+    /// The inner IP header.
+    pub ip: u32,
+    /// The inner TCP header, or whatever transport there is.
+    pub transport: u32,
+}
+
+impl EncapsulationInfo {
+    /// A frame in a tunnel with its headers at `inner`. An offset that is not behind the one before
+    /// it or that its field cannot hold is cut down to the field's bits.
+    #[must_use]
+    pub const fn new(inner: InnerOffsets, ipv6: bool, tcp_options: bool) -> Self {
+        let ip = inner.ip.wrapping_sub(inner.frame);
+        let transport = inner.transport.wrapping_sub(inner.ip);
+        let word = sys::SUPPLEMENTAL_IS_ENCAPSULATED_PACKET.with(0, 1);
+        let word = sys::SUPPLEMENTAL_OFFSETS_VALID.with(word, 1);
+        let word = sys::SUPPLEMENTAL_INNER_FRAME_OFFSET.with(word, inner.frame);
+        let word = sys::SUPPLEMENTAL_TRANSPORT_IP_HEADER_RELATIVE_OFFSET.with(word, ip);
+        let word = sys::SUPPLEMENTAL_TCP_HEADER_RELATIVE_OFFSET.with(word, transport);
+        let word = sys::SUPPLEMENTAL_IS_INNER_IPV6.with(word, ipv6 as u32);
+        Self(sys::SUPPLEMENTAL_TCP_OPTIONS_PRESENT.with(word, tcp_options as u32))
+    }
+
+    /// The slot's value.
+    #[must_use]
+    pub const fn to_raw(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Reads the slot's value.
+    #[must_use]
+    pub const fn from_raw(raw: usize) -> Self {
+        Self(lower_half(raw))
+    }
+
+    /// Whether the packet is a frame in a tunnel. Its other slots' header offsets are not valid
+    /// then.
+    #[must_use]
+    pub const fn is_encapsulated(self) -> bool {
+        sys::SUPPLEMENTAL_IS_ENCAPSULATED_PACKET.get(self.0) != 0
+    }
+
+    /// Where the inner headers are; `None` where the sender does not say.
+    #[must_use]
+    pub const fn offsets(self) -> Option<InnerOffsets> {
+        if !self.is_encapsulated() || sys::SUPPLEMENTAL_OFFSETS_VALID.get(self.0) == 0 {
+            return None;
+        }
+        // Fields of 8, 6 and 10 bits: no sum saturates.
+        let frame = sys::SUPPLEMENTAL_INNER_FRAME_OFFSET.get(self.0);
+        let ip =
+            frame.saturating_add(sys::SUPPLEMENTAL_TRANSPORT_IP_HEADER_RELATIVE_OFFSET.get(self.0));
+        let transport = ip.saturating_add(sys::SUPPLEMENTAL_TCP_HEADER_RELATIVE_OFFSET.get(self.0));
+        Some(InnerOffsets {
+            frame,
+            ip,
+            transport,
+        })
+    }
+
+    /// The inner IP header is IPv6, or else IPv4.
+    #[must_use]
+    pub const fn is_inner_ipv6(self) -> bool {
+        sys::SUPPLEMENTAL_IS_INNER_IPV6.get(self.0) != 0
+    }
+
+    /// The inner TCP header has options.
+    #[must_use]
+    pub const fn has_tcp_options(self) -> bool {
+        sys::SUPPLEMENTAL_TCP_OPTIONS_PRESENT.get(self.0) != 0
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the headers define the lower 32 bits of a slot only"
+)]
+const fn lower_half(raw: usize) -> u32 {
+    raw as u32
 }

@@ -112,6 +112,24 @@ fn bits_are_where_the_headers_put_them() {
     };
     assert_eq!(TAG, 0x0000_abc5);
 
+    const USO: u32 = {
+        let word = sys::USO_MSS.with(0, 1472);
+        let word = sys::USO_UDP_HEADER_OFFSET.with(word, 54);
+        sys::USO_IP_VERSION.with(word, sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6)
+    };
+    assert_eq!(USO, 0x8360_05c0);
+
+    const SUPPLEMENTAL: u32 = {
+        let word = sys::SUPPLEMENTAL_IS_ENCAPSULATED_PACKET.with(0, 1);
+        let word = sys::SUPPLEMENTAL_OFFSETS_VALID.with(word, 1);
+        let word = sys::SUPPLEMENTAL_INNER_FRAME_OFFSET.with(word, 50);
+        let word = sys::SUPPLEMENTAL_TRANSPORT_IP_HEADER_RELATIVE_OFFSET.with(word, 14);
+        let word = sys::SUPPLEMENTAL_TCP_HEADER_RELATIVE_OFFSET.with(word, 40);
+        let word = sys::SUPPLEMENTAL_IS_INNER_IPV6.with(word, 1);
+        sys::SUPPLEMENTAL_TCP_OPTIONS_PRESENT.with(word, 1)
+    };
+    assert_eq!(SUPPLEMENTAL, 0x0c28_38cb);
+
     const TOO_LARGE: u32 = sys::LSO_MSS.with(0, u32::MAX);
     assert_eq!(TOO_LARGE, 0x000f_ffff);
 }

@@ -8,7 +8,7 @@ use ndis::sys::{self, LAYOUTS};
 const OUR_OWN: &[&str] = &["Field", "Layout", "BitField"];
 
 /// Constants that the tables don't have, with their values as read from the headers `ndis/nbl.h`,
-/// `ndis/nblapi.h`, `ndis.h`, `miniport.h`, `wdm.h` and
+/// `ndis/nblapi.h`, `ndis/nbluso.h`, `ndis.h`, `ntddndis.h`, `miniport.h`, `wdm.h` and
 /// `ntstatus.h`; the address length is the width that the
 /// table gives for `CurrentMacAddress`.
 const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
@@ -47,6 +47,41 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         "NDIS_MAX_PHYS_ADDRESS_LENGTH",
         sys::NDIS_MAX_PHYS_ADDRESS_LENGTH as u32,
         32,
+    ),
+    (
+        "NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4",
+        sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4,
+        0,
+    ),
+    (
+        "NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6",
+        sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6,
+        1,
+    ),
+    (
+        "NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_NOT_SUPPORTED",
+        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_NOT_SUPPORTED,
+        0,
+    ),
+    (
+        "NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV4",
+        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV4,
+        1,
+    ),
+    (
+        "NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4",
+        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4,
+        2,
+    ),
+    (
+        "NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV6",
+        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV6,
+        4,
+    ),
+    (
+        "NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV6",
+        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV6,
+        8,
     ),
     (
         "ALL_PROCESSOR_GROUPS",

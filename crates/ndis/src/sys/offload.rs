@@ -285,6 +285,18 @@ pub const USO_OFFLOAD_MIN_SEGMENT_COUNT: BitField = BitField::new(0, 6);
 pub const USO_OFFLOAD_SUB_MSS_FINAL_SEGMENT: BitField = BitField::new(6, 1);
 /// Of USO `Bits`: packets with extension headers too.
 pub const USO_OFFLOAD_IP_EXTENSION_HEADERS: BitField = BitField::new(0, 2);
+// The values of the fields of encapsulated `Bits`: which IP headers the offload is for.
+/// For none: the offload is not there.
+pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_NOT_SUPPORTED: u32 = 0;
+/// The inner IP header may be IPv4.
+pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV4: u32 = 1;
+/// The outer IP header may be IPv4.
+pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4: u32 = 2;
+/// The inner IP header may be IPv6.
+pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV6: u32 = 4;
+/// The outer IP header may be IPv6.
+pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV6: u32 = 8;
+
 /// Of encapsulated `Bits`: checksums on the way out.
 pub const ENCAPSULATED_OFFLOAD_TRANSMIT_CHECKSUM: BitField = BitField::new(0, 4);
 /// Of encapsulated `Bits`: checksums on the way in.

@@ -45,7 +45,7 @@ constants! {
         MaxNetBufferListInfo = 27;
     }
     u32 {
-        // Values of LSO_TYPE and of LSO_IP_VERSION and USO_IP_VERSION.
+        // Values of LSO_TYPE and of LSO_IP_VERSION.
         NDIS_TCP_LARGE_SEND_OFFLOAD_V1_TYPE = 0;
         NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE = 1;
         NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4 = 0;
@@ -115,7 +115,12 @@ pub const IEEE8021Q_VLAN_ID: BitField = BitField::new(4, 12);
 pub const USO_MSS: BitField = BitField::new(0, 20);
 /// Bytes from the start of the frame to the UDP header.
 pub const USO_UDP_HEADER_OFFSET: BitField = BitField::new(20, 10);
+/// `NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4` or `…_IPV6`. The bit before it is reserved.
 pub const USO_IP_VERSION: BitField = BitField::new(31, 1);
+/// A value of [`USO_IP_VERSION`].
+pub const NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4: u32 = 0;
+/// A value of [`USO_IP_VERSION`].
+pub const NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6: u32 = 1;
 
 // TcpSendOffloadsSupplementalNetBufferListInfo: where the inner headers of a tunnelled packet are.
 pub const SUPPLEMENTAL_IS_ENCAPSULATED_PACKET: BitField = BitField::new(0, 1);
@@ -124,7 +129,8 @@ pub const SUPPLEMENTAL_OFFSETS_VALID: BitField = BitField::new(1, 1);
 pub const SUPPLEMENTAL_INNER_FRAME_OFFSET: BitField = BitField::new(2, 8);
 /// Bytes from the inner frame to its IP header.
 pub const SUPPLEMENTAL_TRANSPORT_IP_HEADER_RELATIVE_OFFSET: BitField = BitField::new(10, 6);
-/// Bytes from the inner IP header to the TCP header.
+/// Bytes from the inner IP header to the inner transport header, be it TCP or not: the page has it
+/// count from where TransportIpHeaderRelativeOffset leads.
 pub const SUPPLEMENTAL_TCP_HEADER_RELATIVE_OFFSET: BitField = BitField::new(16, 10);
 pub const SUPPLEMENTAL_IS_INNER_IPV6: BitField = BitField::new(26, 1);
 pub const SUPPLEMENTAL_TCP_OPTIONS_PRESENT: BitField = BitField::new(27, 1);

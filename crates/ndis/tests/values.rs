@@ -1,0 +1,100 @@
+//! The slots and capabilities as values, against words spelled out by hand.
+
+use ndis::{
+    Capabilities, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendLimit, TunnelIp,
+    UdpSendInfo,
+};
+
+#[test]
+fn a_udp_send_says_what_it_was_made_from() {
+    let v6 = UdpSendInfo::new(1472, 62, true);
+    assert_eq!(v6.to_raw(), 0x83e0_05c0);
+    assert_eq!(UdpSendInfo::from_raw(v6.to_raw()), v6);
+    assert_eq!(
+        (v6.mss(), v6.udp_header_offset(), v6.is_ipv6(), v6.is_none()),
+        (1472, 62, true, false)
+    );
+    let v4 = UdpSendInfo::new(1472, 42, false);
+    assert_eq!(v4.to_raw(), 0x02a0_05c0);
+    assert!(!v4.is_ipv6());
+    assert!(UdpSendInfo::default().is_none());
+    // The reserved bit and the upper half of the slot are not the driver's.
+    assert_eq!(UdpSendInfo::from_raw(0x1_4000_0000).mss(), 0);
+}
+
+#[test]
+fn a_checksum_is_asked_for_in_the_right_bits() {
+    let tcp = ChecksumInfo::tcp(false, 34);
+    assert_eq!(tcp.to_raw(), 0x0022_0005);
+    assert!(tcp.is_tcp() && tcp.is_ipv4() && !tcp.is_udp() && !tcp.is_ipv6());
+    assert!(!tcp.is_ip_header());
+    let udp = ChecksumInfo::udp(true, 54);
+    assert_eq!(udp.to_raw(), 0x0036_000a);
+    assert!(udp.is_udp() && udp.is_ipv6() && !udp.is_tcp() && !udp.is_ipv4());
+    assert_eq!(udp.header_offset(), 54);
+    assert_eq!(ChecksumInfo::from_raw(0x0022_0015).to_raw(), 0x0022_0015);
+    assert!(ChecksumInfo::from_raw(0x0022_0015).is_ip_header());
+    assert_eq!(ChecksumInfo::default().to_raw(), 0);
+}
+
+#[test]
+fn inner_headers_are_found_each_from_the_one_before() {
+    let inner = InnerOffsets {
+        frame: 50,
+        ip: 64,
+        transport: 104,
+    };
+    let info = EncapsulationInfo::new(inner, true, true);
+    assert_eq!(info.to_raw(), 0x0c28_38cb);
+    assert!(info.is_encapsulated() && info.is_inner_ipv6() && info.has_tcp_options());
+    assert_eq!(info.offsets(), Some(inner));
+    // The farthest that the fields can say.
+    let far = EncapsulationInfo::from_raw(0x03ff_ffff).offsets();
+    assert_eq!(far.map(|inner| inner.transport), Some(255 + 63 + 1023));
+}
+
+#[test]
+fn offsets_that_are_not_valid_are_not_read() {
+    for word in [0, 0x0c28_38ca, 0x0c28_38c9] {
+        let info = EncapsulationInfo::from_raw(word);
+        assert_eq!(info.offsets(), None, "{word:#x}");
+        assert_eq!(info.is_encapsulated(), word & 1 != 0);
+    }
+}
+
+#[test]
+fn a_tunnel_offload_needs_both_headers() {
+    let (inner_v4, outer_v4, inner_v6, outer_v6) = (1, 2, 4, 8);
+    for (bits, covered) in [
+        (0, [false; 4]),
+        (inner_v4, [false; 4]),
+        (inner_v4 | outer_v4, [true, false, false, false]),
+        (inner_v6 | outer_v4, [false, true, false, false]),
+        (inner_v4 | outer_v6, [false, false, true, false]),
+        (inner_v6 | outer_v6, [false, false, false, true]),
+        (0xf, [true; 4]),
+    ] {
+        let ip = TunnelIp::from_bits(bits);
+        let found = [(false, false), (false, true), (true, false), (true, true)]
+            .map(|(outer, inner)| ip.covers(outer, inner));
+        assert_eq!(found, covered, "{bits:#x}");
+        assert_eq!(ip.bits(), bits);
+    }
+}
+
+#[test]
+fn capabilities_contain_the_limits_of_large_sends() {
+    assert_eq!(Capabilities::default().large_sends(), Default::default());
+    let mut all = Capabilities::default();
+    (all.lso_v1.max_payload, all.lso_v1.min_segments) = (60_000, 1);
+    (all.v2_ipv4.max_payload, all.v2_ipv4.min_segments) = (62_780, 2);
+    (all.v2_ipv6.max_payload, all.v2_ipv6.min_segments) = (62_000, 3);
+    let limits = all.large_sends();
+    let of = |max_payload, min_segments| LargeSendLimit {
+        max_payload,
+        min_segments,
+    };
+    assert_eq!(limits.v1, of(60_000, 1));
+    assert_eq!(limits.v2_ipv4, of(62_780, 2));
+    assert_eq!(limits.v2_ipv6, of(62_000, 3));
+}
