@@ -15,6 +15,10 @@ pub mod keyword {
     pub const CAP_BYTES: &str = "CapBytes";
     /// Bits in which the NIC counts the IPv4 identification of its segments: 15 or 16.
     pub const IP_ID_BITS: &str = "IpIdBits";
+    /// Whether the MDL chain of what the NIC gets ends with its packet: 0 for no, 1 for yes.
+    pub const ENDED_CHAINS: &str = "EndedChains";
+    /// Most MDLs of what the NIC gets, which has chains end too: 0 for no bound, or 4 to 64.
+    pub const MAX_ELEMENTS: &str = "MaxElements";
 }
 
 /// A named compromise between work saved and how long a small packet waits behind a large send.

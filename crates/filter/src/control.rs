@@ -166,7 +166,7 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
         // What was wrong with the tuning in the registry is overwritten.
-        let left = module.settings.ip_id_out_of_range;
+        let left = module.settings.others_out_of_range;
         module.settings_out_of_range.store(left, Ordering::Relaxed);
     }
     module.indicator.tune(request.tuning);

@@ -56,7 +56,7 @@ impl From<BufferError> for Unsent {
     fn from(error: BufferError) -> Self {
         match error {
             BufferError::Malformed => Self::Refused(Refusal::MalformedLargeSend),
-            BufferError::NotMapped => Self::LowMemory,
+            BufferError::NotMapped | BufferError::NoMemory => Self::LowMemory,
         }
     }
 }
