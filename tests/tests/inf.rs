@@ -69,7 +69,7 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "strings that are named are defined (1235)",
     ),
     (
-        "Help       =",
+        "Help        =",
         "Halp =",
         "strings that are named are defined (1235)",
     ),
@@ -289,6 +289,21 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "CapBytes, type,, \"dword\"",
         "CapBytes, type,, \"edit\"",
         "settings have the driver's ranges",
+    ),
+    (
+        "MaxElements, max,, \"64\"",
+        "MaxElements, max,, \"65\"",
+        "settings have the driver's ranges",
+    ),
+    (
+        "EndedChains, max,, \"1\"",
+        "EndedChains, max,, \"2\"",
+        "settings have the driver's ranges",
+    ),
+    (
+        "EndedChains, default,, \"0\"",
+        "EndedChains, default,, \"1\"",
+        "settings have the driver's defaults",
     ),
     (
         "Multiple, step,, \"1\"",

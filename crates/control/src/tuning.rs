@@ -17,6 +17,10 @@ pub mod keyword {
     pub const IP_ID_BITS: &str = "IpIdBits";
     /// Where a NIC without large sends has them made in software: 0 to 2.
     pub const SOFTWARE_SEGMENTATION: &str = "SoftwareSegmentation";
+    /// Whether the MDL chain of what the NIC gets ends with its packet: 0 for no, 1 for yes.
+    pub const ENDED_CHAINS: &str = "EndedChains";
+    /// Most MDLs of what the NIC gets, which has chains end too: 0 for no bound, or 4 to 64.
+    pub const MAX_ELEMENTS: &str = "MaxElements";
 }
 
 /// A named compromise between work saved and how long a small packet waits behind a large send.

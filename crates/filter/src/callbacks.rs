@@ -10,7 +10,7 @@ use core::{ffi::c_void, ptr::NonNull};
 use ::control::Name;
 use ndis::{
     AttachOffload, CompleteFlags, DeviceRequest, Indication, Lent, ModuleHandle, NblChain,
-    NetPnpEvent, PoolBox, Port, SendFlags, Status,
+    NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status,
     driver::{deregister, register},
     oid::{OidClone, OidRequest, RequestId},
     sys,
@@ -183,10 +183,15 @@ unsafe extern "efiapi" fn filter_detach(context: sys::NDIS_HANDLE) {
 /// FilterRestart. IRQL PASSIVE_LEVEL.
 unsafe extern "efiapi" fn filter_restart(
     context: sys::NDIS_HANDLE,
-    _parameters: *mut sys::NDIS_FILTER_RESTART_PARAMETERS,
+    parameters: *mut sys::NDIS_FILTER_RESTART_PARAMETERS,
 ) -> sys::NDIS_STATUS {
-    // SAFETY: see `module_of`.
-    pause::restart(unsafe { module_of(context) });
+    // SAFETY: see `module_of`; NDIS lends the parameters for this call.
+    let (module, parameters) = unsafe {
+        let parameters = NonNull::new(parameters);
+        let parameters = parameters.map(|raw| RestartParameters::from_raw(raw));
+        (module_of(context), parameters)
+    };
+    pause::restart(module, parameters.as_ref());
     sys::NDIS_STATUS_SUCCESS
 }
 

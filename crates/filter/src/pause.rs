@@ -2,10 +2,14 @@
 
 use core::sync::atomic::Ordering;
 
+use ndis::RestartParameters;
+
 use crate::{module::FilterModule, oid};
 
 /// Starts to take sends, and tells the layer above what changed meanwhile. IRQL PASSIVE_LEVEL.
-pub(crate) fn restart(module: &FilterModule) {
+pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParameters<'_>>) {
+    let mtu = parameters.and_then(RestartParameters::mtu).unwrap_or(0);
+    module.mtu.store(mtu, Ordering::Relaxed);
     module.gate.open();
     module.running.store(true, Ordering::Relaxed);
     module.indicator.may_speak();

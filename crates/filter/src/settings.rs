@@ -2,7 +2,7 @@
 
 use control::{SoftwareSegmentation, Tuning, keyword, utf16};
 use lso::IpIdWidth;
-use ndis::{Configuration, ModuleHandle, Status};
+use ndis::{Chains, Configuration, MOST_ELEMENTS, ModuleHandle, Status};
 
 static MULTIPLE: [u16; keyword::MULTIPLE.len()] = utf16(keyword::MULTIPLE);
 static PROFILE: [u16; keyword::PROFILE.len()] = utf16(keyword::PROFILE);
@@ -10,6 +10,12 @@ static CAP_BYTES: [u16; keyword::CAP_BYTES.len()] = utf16(keyword::CAP_BYTES);
 static IP_ID_BITS: [u16; keyword::IP_ID_BITS.len()] = utf16(keyword::IP_ID_BITS);
 static SOFTWARE_SEGMENTATION: [u16; keyword::SOFTWARE_SEGMENTATION.len()] =
     utf16(keyword::SOFTWARE_SEGMENTATION);
+static ENDED_CHAINS: [u16; keyword::ENDED_CHAINS.len()] = utf16(keyword::ENDED_CHAINS);
+static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len()] = utf16(keyword::MAX_ELEMENTS);
+
+/// Least bound of elements that can be set: the header and three buffers, so that a window is not
+/// copied for being in two buffers and ending in a third.
+const LEAST_ELEMENTS: u32 = 4;
 
 /// The settings that a filter module started with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -19,10 +25,14 @@ pub(crate) struct Settings {
     /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
     /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
     pub(crate) ip_id: IpIdWidth,
+    /// Where large sends are offered although the NIC has none.
     pub(crate) software: SoftwareSegmentation,
+    /// Where the children's MDL chains end: with the packet for whatever walks chains to their end,
+    /// and after so many elements for a NIC that takes no more.
+    pub(crate) chains: Chains,
     /// How many parameters of the tuning were out of range, so that their default is in effect.
     pub(crate) tuning_out_of_range: u32,
-    /// The same of the settings that only the registry has.
+    /// The same of all others.
     pub(crate) others_out_of_range: u32,
 }
 
@@ -52,12 +62,19 @@ impl Settings {
             Some(number) => SoftwareSegmentation::from_number(number)
                 .map_or((SoftwareSegmentation::default(), 1), |choice| (choice, 0)),
         };
+        let (chains, wrong_chains) = chains(
+            configuration.integer(&ENDED_CHAINS)?,
+            configuration.integer(&MAX_ELEMENTS)?,
+        );
         Ok(Self {
             tuning,
             ip_id,
             software,
+            chains,
             tuning_out_of_range: wrong,
-            others_out_of_range: u32::saturating_add(wrong_width, wrong_software),
+            others_out_of_range: wrong_chains
+                .saturating_add(wrong_width)
+                .saturating_add(wrong_software),
         })
     }
 
@@ -66,6 +83,27 @@ impl Settings {
         self.tuning_out_of_range
             .saturating_add(self.others_out_of_range)
     }
+}
+
+/// Where chains end by the two parameters, and how many of these are out of range. A bound has
+/// chains end whatever the other one says, for only what ends can be bounded.
+fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
+    let (ended, wrong_ended) = match ended {
+        None | Some(0) => (false, 0),
+        Some(1) => (true, 0),
+        Some(_) => (false, 1),
+    };
+    let (max_elements, wrong_most): (_, u32) = match most {
+        None | Some(0) => (None, 0),
+        Some(most) if (LEAST_ELEMENTS..=MOST_ELEMENTS).contains(&most) => (Some(most), 0),
+        Some(_) => (None, 1),
+    };
+    let chains = if ended || max_elements.is_some() {
+        Chains::Ended { max_elements }
+    } else {
+        Chains::Lent
+    };
+    (chains, wrong_most.saturating_add(wrong_ended))
 }
 
 /// Writes `tuning` to the registry, so that it outlasts the driver. Where one of its parameters

@@ -21,6 +21,7 @@
 
 mod above;
 mod attach;
+mod chain;
 mod device;
 pub mod exports;
 pub mod host;
@@ -32,6 +33,7 @@ mod nic;
 mod offload;
 mod oid;
 mod registry;
+mod restart;
 mod rules;
 mod segment;
 mod state;

@@ -166,7 +166,12 @@ impl State {
             Err(found) => return self.violation(Rule::Chain, name, found),
         };
         // SAFETY: as the caller vouches.
-        unsafe { self.check_net_buffer(net_buffer, info, &read, name) };
+        unsafe {
+            self.check_net_buffer(net_buffer, info, &read, name);
+            if is_child {
+                self.check_chain(nic, net_buffer, name);
+            }
+        }
         self.claim_windows(&read, name, held);
         let found = parts(&read.bytes);
         let payload = found.map_or(0, |parts| read.bytes.len() - parts.payload);

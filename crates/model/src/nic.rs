@@ -19,6 +19,10 @@ pub struct Nic {
     pub enabled: Enabled,
     /// How its NDIS_OFFLOAD looks.
     pub offload: OffloadShape,
+    /// Whether it, or what stands before it, walks MDL chains to their end.
+    pub walks_to_end: bool,
+    /// Most MDLs that it takes of one packet.
+    pub max_elements: Option<usize>,
     /// When it answers OID requests.
     pub oids: Answering,
     /// OIDs that it knows besides those of task offload, with their values.
@@ -72,6 +76,8 @@ impl Nic {
                 v2_ipv6: true,
             },
             offload: OffloadShape::default(),
+            walks_to_end: false,
+            max_elements: None,
             oids: Answering::default(),
             answers: Vec::new(),
         }

@@ -2,10 +2,12 @@
 //!
 //! A child is an NBL with its NET_BUFFER from our own NDIS pool. Its context area holds all that
 //! one large send needs beside the parent's payload: the header bytes with an MDL that is built
-//! once, and room for one partial MDL. So in steady state a split allocates nothing:
+//! once, and room for one partial MDL, or for more where [chains end](Chains::Ended). So in steady
+//! state a split allocates nothing:
 //!
 //! 1. [`ChildPool::take`](crate::ChildPool::take) hands out idle children of the processor;
-//! 2. [`Child::write_header`], [`Child::set_payload`] and [`Child::inherit`] make a large send;
+//! 2. [`Child::write_header`], [`Child::set_payload`] and [`Child::inherit`] make a large send, or
+//!    with [`Child::inherit_as_packet`] a single packet;
 //! 3. [`Children::adopted_by`] ties them to their parent, which is kept, and yields the NBLs;
 //! 4. [`Child::settle`] unties one that NDIS completed, and yields the parent after the last;
 //! 5. [`Recycler`](crate::Recycler) brings the child home to the processor that it came from.
@@ -16,10 +18,11 @@ use core::{
 };
 
 use crate::{
+    chains::{Chains, Pieces},
     filter_module::ModuleHandle,
     mdl::{self, BufferError, PayloadCursor},
     nbl::{Nbl, NblChain, NblQueue},
-    oob::LargeSendInfo,
+    oob::{ChecksumInfo, EncapsulationInfo, LargeSendInfo, UdpSendInfo},
     sys,
 };
 
@@ -35,6 +38,9 @@ type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
 pub(crate) struct Context {
     /// Processor whose cache owns the child.
     pub(crate) home: u32,
+    /// The child's chain ends with its window: [`Pieces`] follow instead of page frame numbers, and
+    /// the partial MDL is not used.
+    is_ended: bool,
     /// What the parent's large-send slot will say once all its children have gone out.
     transmit_complete: usize,
     header_mdl: sys::MDL,
@@ -44,6 +50,8 @@ pub(crate) struct Context {
     /// The page frame numbers follow, up to the end of the context area.
     partial_mdl: sys::MDL,
 }
+
+const _: () = assert!(align_of::<Pieces>() <= align_of::<Context>());
 
 /// Where the context area of one of our NBLs starts. (NET_BUFFER_LIST_CONTEXT_DATA_START)
 ///
@@ -66,19 +74,24 @@ pub struct Child(pub(crate) RawNbl);
 impl Context {
     /// Bytes of context area for children of up to `capacity` bytes of payload, as NDIS wants
     /// them: a multiple of MEMORY_ALLOCATION_ALIGNMENT.
-    pub(crate) const fn size(capacity: u32) -> usize {
+    pub(crate) const fn size(capacity: u32, chains: Chains) -> usize {
+        let behind = match chains.most_pieces() {
+            0 => mdl::page_array_size(capacity),
+            most => Pieces::size(most, capacity),
+        };
         size_of::<Self>()
-            .saturating_add(mdl::page_array_size(capacity))
+            .saturating_add(behind)
             .next_multiple_of(16)
     }
 
     /// Sets up the context area of a new child.
     ///
     /// # Safety
-    /// `this` is the context area of a new NBL, at least [`Context::size`] of `capacity` long.
-    pub(crate) unsafe fn initialize(this: *mut Self, home: u32, capacity: u32) {
+    /// `this` is the context area of a new NBL, at least [`Context::size`] of `capacity` and
+    /// `chains` long.
+    pub(crate) unsafe fn initialize(this: *mut Self, home: u32, capacity: u32, chains: Chains) {
         // SAFETY: the caller vouches for the memory, which is non-paged as all of NDIS's pools
-        // are; each MDL is followed by the page frame numbers that it is told.
+        // are; each MDL is followed by the page frame numbers that it is told, or is not used.
         unsafe {
             (*this).home = home;
             (*this).transmit_complete = 0;
@@ -87,8 +100,32 @@ impl Context {
             let header_mdl = &raw mut (*this).header_mdl;
             mdl::initialize(header_mdl, header.cast(), length, length);
             sys::MmBuildMdlForNonPagedPool(header_mdl);
-            let partial_mdl = &raw mut (*this).partial_mdl;
-            mdl::initialize(partial_mdl, ptr::null_mut(), 0, capacity);
+            let most = chains.most_pieces();
+            (*this).is_ended = most > 0;
+            if most > 0 {
+                Pieces::initialize(Self::pieces(this), most, capacity);
+            } else {
+                let partial_mdl = &raw mut (*this).partial_mdl;
+                mdl::initialize(partial_mdl, ptr::null_mut(), 0, capacity);
+            }
+        }
+    }
+
+    /// Where the pieces are, if the chain is ended.
+    const fn pieces(this: *mut Self) -> *mut Pieces {
+        this.wrapping_add(1).cast()
+    }
+
+    /// Undoes what an ended chain left.
+    ///
+    /// # Safety
+    /// `this` is the context area of a child that is owned here.
+    pub(crate) unsafe fn release(this: *mut Self) {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            if (*this).is_ended {
+                Pieces::release(Self::pieces(this));
+            }
         }
     }
 }
@@ -134,10 +171,12 @@ impl Child {
     }
 
     /// Makes the child's packet: `header_length` bytes of header as written, then the next
-    /// `payload_length` bytes at `payload`, lent and not copied.
+    /// `payload_length` bytes at `payload`, lent and not copied, unless an ended chain would have
+    /// too many elements.
     ///
     /// # Errors
-    /// [`BufferError::Malformed`] where the parent's chain ends before that.
+    /// [`BufferError::Malformed`] where the parent's chain ends before that; for an ended chain also
+    /// where what has to be copied cannot be.
     #[inline]
     pub fn set_payload(
         &mut self,
@@ -149,9 +188,13 @@ impl Child {
         // set up for the pool's capacity, which bounds `payload_length`.
         unsafe {
             let context = context(self.0);
-            let first = payload.take(payload_length, &raw mut (*context).partial_mdl)?;
             let header = &raw mut (*context).header_mdl;
-            (*header).Next = first;
+            if (*context).is_ended {
+                Pieces::take(Context::pieces(context), header, payload, payload_length)?;
+            } else {
+                let first = payload.take(payload_length, &raw mut (*context).partial_mdl)?;
+                (*header).Next = first;
+            }
             (*header).ByteCount = BACKFILL.saturating_add(header_length);
             let packet = (*self.0.as_ptr()).FirstNetBuffer;
             (*packet).MdlChain = header;
@@ -163,10 +206,51 @@ impl Child {
         Ok(())
     }
 
-    /// Carries over from `parent` what lower drivers need to know beside the bytes: the large-send
-    /// slot, every other out-of-band slot that a send may carry, and the protocol's NBL flags.
+    /// Carries over from `parent` what lower drivers need to know beside the bytes of a large send:
+    /// the slots of the offloads, every other out-of-band slot that a send may carry, and the
+    /// protocol's NBL flags. `done` is what the parent's large-send slot will say once all its
+    /// children have gone out: nothing for a UDP segmentation send, whose own slot stays as it was
+    /// sent.
     #[inline]
     pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle, done: LargeSendInfo) {
+        self.carry_over(parent, module, done);
+        // Of a TCP large send, what is in this slot was left there by a receive.
+        let udp_send = parent.udp_send();
+        self.with_nbl(|child| child.set_udp_send(udp_send));
+    }
+
+    /// The same for a child that is one packet and no large send: it asks for `checksum` alone.
+    /// With `clear_encapsulation` it does not say either that it is a frame in a tunnel, so that no
+    /// NIC computes anything in it.
+    #[inline]
+    pub fn inherit_as_packet(
+        &mut self,
+        parent: &Nbl,
+        module: ModuleHandle,
+        done: LargeSendInfo,
+        checksum: ChecksumInfo,
+        clear_encapsulation: bool,
+    ) {
+        self.carry_over(parent, module, done);
+        self.with_nbl(|child| {
+            child.set_large_send(LargeSendInfo::default());
+            child.set_udp_send(UdpSendInfo::default());
+            child.set_checksum(checksum);
+            if clear_encapsulation {
+                child.set_encapsulation(EncapsulationInfo::default());
+            }
+        });
+    }
+
+    /// Lets `change` write to the child as the NBL that it is.
+    #[inline]
+    fn with_nbl(&mut self, change: impl FnOnce(&mut Nbl)) {
+        // SAFETY: `self` owns the NBL, and lends it meanwhile.
+        change(&mut unsafe { Nbl::from_raw(self.0) });
+    }
+
+    #[inline]
+    fn carry_over(&mut self, parent: &Nbl, module: ModuleHandle, done: LargeSendInfo) {
         let (child, from) = (self.0.as_ptr(), parent.as_ptr());
         // SAFETY: `self` and `parent` own the two NBLs.
         unsafe {
@@ -197,7 +281,11 @@ impl Child {
             let context = context(self.0);
             let parent = (*child).ParentNetBufferList;
             let done = LargeSendInfo::from_raw((*context).transmit_complete);
-            mdl::prepare_for_reuse(&raw mut (*context).partial_mdl);
+            if (*context).is_ended {
+                Pieces::release(Context::pieces(context));
+            } else {
+                mdl::prepare_for_reuse(&raw mut (*context).partial_mdl);
+            }
             note_failure(parent, (*child).Status);
             let left = AtomicI32::from_ptr(&raw mut (*parent).ChildRefCount);
             // Release, so that what this child did is seen by who completes the parent; acquire
@@ -275,7 +363,12 @@ impl Children {
 
     /// Makes them idle again: the split they were for did not come about.
     pub fn abandon(self) -> IdleChildren {
-        IdleChildren(self.queue.into_chain())
+        let chain = self.queue.into_chain();
+        for child in chain.iter() {
+            // SAFETY: the chain owns the child, and no lower driver has seen it.
+            unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
+        }
+        IdleChildren(chain)
     }
 }
 

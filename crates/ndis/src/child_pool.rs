@@ -13,6 +13,7 @@ use core::{
 };
 
 use crate::{
+    chains::Chains,
     child::{Child, Context, IdleChildren, context},
     driver::header,
     filter_module::ModuleHandle,
@@ -24,11 +25,16 @@ use crate::{
 };
 
 /// Most children that a processor may own, and so the most that one parent can have: about 9 MiB of
-/// non-paged pool, enough for 480 sends of 1 MiB in flight.
+/// non-paged pool, enough for 480 sends of 1 MiB in flight. Where chains are ended it is 42 MiB.
 pub const MOST_CHILDREN: u32 = 8192;
 /// Largest payload in bytes of one child that a pool can be made for. It keeps the context area,
 /// page frame numbers included, far below the 64 KiB that an NBL's context may have.
 const MOST_CAPACITY: u32 = 1 << 20;
+const _: () = {
+    let ended = Chains::Ended { max_elements: None };
+    assert!(Context::size(MOST_CAPACITY, ended) < 8 << 10);
+    assert!(Context::size(MOST_CAPACITY, Chains::Lent) < 8 << 10);
+};
 
 const TAG_NBL: Tag = Tag::new(*b"MslN");
 const TAG_CACHE: Tag = Tag::new(*b"MslC");
@@ -65,18 +71,24 @@ pub struct ChildPool {
     caches: PerProcessor<Cache>,
     nbls: NblPool,
     capacity: u32,
+    chains: Chains,
     allocations: AtomicU64,
 }
 
 impl ChildPool {
-    /// A pool whose children carry up to `capacity` bytes of payload each (1 MiB at most), with
-    /// `ready` of them for each active processor. IRQL PASSIVE_LEVEL.
+    /// A pool whose children carry up to `capacity` bytes of payload each (1 MiB at most) in
+    /// `chains`, with `ready` of them for each active processor. IRQL PASSIVE_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory; nothing is left behind then.
-    pub fn try_new(module: ModuleHandle, capacity: u32, ready: u32) -> Result<Self, Status> {
+    pub fn try_new(
+        module: ModuleHandle,
+        capacity: u32,
+        chains: Chains,
+        ready: u32,
+    ) -> Result<Self, Status> {
         let capacity = capacity.clamp(1, MOST_CAPACITY);
-        let nbls = NblPool::try_new(module, Context::size(capacity))?;
+        let nbls = NblPool::try_new(module, Context::size(capacity, chains))?;
         let caches = PerProcessor::try_new(TAG_CACHE, |_| Cache {
             local: UnsafeCell::new(Local {
                 idle: ptr::null_mut(),
@@ -90,6 +102,7 @@ impl ChildPool {
             caches,
             nbls,
             capacity,
+            chains,
             allocations: AtomicU64::new(0),
         };
         for processor in 0..processor_counts().0 {
@@ -156,8 +169,8 @@ impl ChildPool {
             return None;
         }
         let nbl = self.nbls.allocate()?;
-        // SAFETY: a new NBL from a pool whose context size was made for `capacity`.
-        unsafe { Context::initialize(context(nbl), home, self.capacity) };
+        // SAFETY: a new NBL from a pool whose context size was made for `capacity` and `chains`.
+        unsafe { Context::initialize(context(nbl), home, self.capacity, self.chains) };
         local.owned = local.owned.saturating_add(1);
         self.allocations.fetch_add(1, Ordering::Relaxed);
         // SAFETY: NDIS has just given it to us.
@@ -188,6 +201,9 @@ impl Drop for ChildPool {
             // SAFETY: `&mut self`: nobody else uses the pool.
             let local = unsafe { &mut *cache.local.get() };
             while let Some(child) = local.pop(&cache.returned) {
+                // SAFETY: the child is owned here. One that was neither settled nor abandoned
+                // before it came home may have a copy left.
+                unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
                 self.nbls.free(child);
             }
         }

@@ -26,6 +26,7 @@
 
 pub mod sys;
 
+mod chains;
 mod child;
 mod child_pool;
 mod configuration;
@@ -42,10 +43,12 @@ mod pnp;
 mod pool;
 mod processor;
 mod registry;
+mod restart;
 mod rundown;
 mod spin_lock;
 mod status;
 
+pub use chains::{Chains, MOST_ELEMENTS};
 pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY, IdleChildren};
 pub use child_pool::{ChildPool, MOST_CHILDREN, Recycler};
 pub use configuration::Configuration;
@@ -64,6 +67,7 @@ pub use pnp::NetPnpEvent;
 pub use pool::{Lent, PoolBox, PoolSlice, Tag};
 pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts, sleep_briefly};
 pub use registry::{Borrowed, Listed, Registry};
+pub use restart::RestartParameters;
 pub use rundown::{Exit, Gate};
 pub use spin_lock::{SpinGuard, SpinLock};
 pub use status::Status;

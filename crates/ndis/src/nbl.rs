@@ -74,10 +74,20 @@ impl Nbl {
         )
     }
 
+    /// Writes the supplemental slot.
+    pub fn set_encapsulation(&mut self, info: EncapsulationInfo) {
+        self.set_slot::<{ sys::TcpSendOffloadsSupplementalNetBufferListInfo }>(info.to_raw());
+    }
+
     /// What the checksum slot asks for.
     #[must_use]
     pub fn checksum(&self) -> ChecksumInfo {
         ChecksumInfo::from_raw(self.slot::<{ sys::TcpIpChecksumNetBufferListInfo }>())
+    }
+
+    /// Writes the checksum slot.
+    pub fn set_checksum(&mut self, info: ChecksumInfo) {
+        self.set_slot::<{ sys::TcpIpChecksumNetBufferListInfo }>(info.to_raw());
     }
 
     /// Where slot `SLOT` is, for reading and writing while `self` stays the owner.

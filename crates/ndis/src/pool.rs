@@ -40,6 +40,24 @@ fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
     NonNull::new(memory.cast()).ok_or(Status::RESOURCES)
 }
 
+/// Room for `length` bytes (at least one), uninitialised, at no particular alignment. It is freed
+/// with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
+pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
+    let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_UNINITIALIZED;
+    // SAFETY: as in `allocate`.
+    let memory = unsafe { sys::ExAllocatePool2(flags, length.max(1), tag.value()) };
+    NonNull::new(memory.cast()).ok_or(Status::RESOURCES)
+}
+
+/// Frees memory of [`allocate_bytes`]. IRQL ≤ DISPATCH_LEVEL.
+///
+/// # Safety
+/// `memory` was allocated under `tag`, and nobody uses it any more.
+pub(crate) unsafe fn free_bytes(tag: Tag, memory: NonNull<u8>) {
+    // SAFETY: as the caller vouches.
+    unsafe { sys::ExFreePoolWithTag(memory.as_ptr().cast(), tag.value()) };
+}
+
 /// One value in the non-paged pool.
 pub struct PoolBox<T> {
     value: NonNull<T>,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use control::{Cap, Multiple, Profile, Tuning, keyword};
 use lso::IpIdWidth;
+use ndis::MOST_ELEMENTS;
 
 use super::{
     Outcome, SZ,
@@ -19,9 +20,9 @@ struct Range {
     max: u32,
 }
 
-/// The settings with a range. 0 is a multiple and a cap that are not set. How many bits of the
-/// identification the NIC counts is a width.
-const RANGES: [Range; 3] = [
+/// The settings with a range. 0 is a multiple, a cap and a bound that are not set. How many bits of
+/// the identification the NIC counts is a width.
+const RANGES: [Range; 5] = [
     Range {
         keyword: keyword::MULTIPLE,
         kind: "int",
@@ -40,10 +41,22 @@ const RANGES: [Range; 3] = [
         min: 15,
         max: 16,
     },
+    Range {
+        keyword: keyword::ENDED_CHAINS,
+        kind: "int",
+        min: 0,
+        max: 1,
+    },
+    Range {
+        keyword: keyword::MAX_ELEMENTS,
+        kind: "int",
+        min: 0,
+        max: MOST_ELEMENTS,
+    },
 ];
 
 /// Every setting with its default.
-fn defaults() -> [(&'static str, u32); 4] {
+fn defaults() -> [(&'static str, u32); 6] {
     let tuning = Tuning::default().parameters();
     let bits = match IpIdWidth::default() {
         IpIdWidth::Bits15 => 15,
@@ -54,6 +67,8 @@ fn defaults() -> [(&'static str, u32); 4] {
         (keyword::PROFILE, tuning.profile),
         (keyword::CAP_BYTES, tuning.cap_bytes),
         (keyword::IP_ID_BITS, bits),
+        (keyword::ENDED_CHAINS, 0),
+        (keyword::MAX_ELEMENTS, 0),
     ]
 }
 

@@ -10,6 +10,7 @@ use crate::{
     attach::AttachParameters,
     memory::Block,
     offload,
+    restart::RestartParameters,
     rules::{Rule, Violation},
     state::ModuleState,
 };
@@ -124,22 +125,10 @@ impl World {
             state.restarts += 1;
         }
         if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
-            let parameters = Block::new(size_of::<sys::NDIS_FILTER_RESTART_PARAMETERS>(), 8);
-            let raw = parameters
-                .start()
-                .cast::<sys::NDIS_FILTER_RESTART_PARAMETERS>();
-            // SAFETY: the block is new and as long as the structure.
-            unsafe {
-                (*raw).Header = sys::NDIS_OBJECT_HEADER {
-                    Type: sys::NDIS_OBJECT_TYPE_FILTER_RESTART_PARAMETERS,
-                    Revision: sys::NDIS_FILTER_RESTART_PARAMETERS_REVISION_1,
-                    Size: sys::NDIS_SIZEOF__FILTER_RESTART_PARAMETERS_REVISION_1,
-                };
-                (*raw).MiniportMediaType = self.config.medium;
-            }
+            let parameters = RestartParameters::new(&self.config);
             let status = self.call("restart handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
-                unsafe { handler(self.context(), raw) }
+                unsafe { handler(self.context(), parameters.raw()) }
             });
             if status < 0 {
                 self.state().module = ModuleState::Paused;

@@ -54,6 +54,8 @@ pub struct Config {
     pub nic: Nic,
     /// The miniport's medium; Ethernet unless a test wants another.
     pub medium: i32,
+    /// The MTU that NDIS tells at each restart; `None` where it has no restart attributes.
+    pub mtu: Option<u32>,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
     /// Integer parameters of the filter module in the registry at the start, by keyword.
@@ -67,6 +69,7 @@ impl Default for Config {
             processors: 2,
             nic: Nic::default(),
             medium: sys::NdisMedium802_3,
+            mtu: Some(1500),
             has_offload: true,
             parameters: Vec::new(),
         }

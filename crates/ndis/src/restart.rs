@@ -1,0 +1,79 @@
+//! What NDIS says when it restarts a filter module.
+
+use core::{
+    marker::PhantomData,
+    mem::offset_of,
+    ptr::{self, NonNull},
+};
+
+use crate::sys;
+
+/// Most attributes that are looked at. NDIS passes a handful; this bounds a list that is a ring.
+const MOST_ATTRIBUTES: u32 = 256;
+
+/// The parameters that NDIS lends to FilterRestart for the time of the call.
+pub struct RestartParameters<'call> {
+    raw: NonNull<sys::NDIS_FILTER_RESTART_PARAMETERS>,
+    call: PhantomData<&'call ()>,
+}
+
+impl RestartParameters<'_> {
+    /// # Safety
+    /// `raw` is what NDIS passed to FilterRestart, which has not returned.
+    #[must_use]
+    pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_FILTER_RESTART_PARAMETERS>) -> Self {
+        Self {
+            raw,
+            call: PhantomData,
+        }
+    }
+
+    /// Most bytes of an IP packet on the adapter, the Ethernet header not counted (MtuSize);
+    /// `None` where NDIS does not say, or not in the form that it defines.
+    #[must_use]
+    pub fn mtu(&self) -> Option<u32> {
+        // SAFETY: lent for the call, as long as its header says.
+        let mut next = unsafe {
+            let header = (*self.raw.as_ptr()).Header;
+            let legal = header.Type == sys::NDIS_OBJECT_TYPE_FILTER_RESTART_PARAMETERS
+                && header.Size >= sys::NDIS_SIZEOF__FILTER_RESTART_PARAMETERS_REVISION_1;
+            if !legal {
+                return None;
+            }
+            (*self.raw.as_ptr()).RestartAttributes
+        };
+        for _ in 0..MOST_ATTRIBUTES {
+            let attribute = NonNull::new(next)?.as_ptr();
+            // SAFETY: the attributes are lent with the parameters.
+            unsafe {
+                if (*attribute).Oid == sys::OID_GEN_MINIPORT_RESTART_ATTRIBUTES {
+                    return mtu_of(attribute);
+                }
+                next = (*attribute).Next;
+            }
+        }
+        None
+    }
+}
+
+/// # Safety
+/// `attribute` is lent, with as many bytes of data as it says.
+unsafe fn mtu_of(attribute: *const sys::NDIS_RESTART_ATTRIBUTES) -> Option<u32> {
+    const NEEDED: usize =
+        offset_of!(sys::NDIS_RESTART_GENERAL_ATTRIBUTES, MtuSize) + size_of::<u32>();
+    // SAFETY: as the caller vouches. What is read is within the first `NEEDED` bytes of the data,
+    // which is aligned to 16 bytes, as the attribute is.
+    unsafe {
+        if ((*attribute).DataLength as usize) < NEEDED {
+            return None;
+        }
+        let general = attribute
+            .byte_add(offset_of!(sys::NDIS_RESTART_ATTRIBUTES, Data))
+            .cast::<sys::NDIS_RESTART_GENERAL_ATTRIBUTES>();
+        let header = ptr::read(&raw const (*general).Header);
+        let legal = header.Type == sys::NDIS_OBJECT_TYPE_RESTART_GENERAL_ATTRIBUTES
+            && usize::from(header.Size) >= NEEDED;
+        let mtu = ptr::read(&raw const (*general).MtuSize);
+        (legal && mtu > 0).then_some(mtu)
+    }
+}

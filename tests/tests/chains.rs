@@ -1,0 +1,375 @@
+//! Where the MDL chain of a child ends: wherever its parent's does, or with the child's window and
+//! after no more elements than the NIC takes. Either way nothing of the parent is changed, and the
+//! wire is the same.
+
+use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule};
+use mslso_lab::synth::IpVersion;
+use ndis::sys;
+use proptest::{collection::vec, prelude::*, sample::select, test_runner::FileFailurePersistence};
+use scenarios::{
+    Machine, assert_clean,
+    packets::{MSS, header_length, large_v4, large_v6},
+};
+
+const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
+/// What the NIC takes in most tests: three segments, so that short sends have several children.
+const NIC_MAX: u32 = 3 * MSS;
+
+/// Where chains end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    Lent,
+    Ended,
+    AtMost(u32),
+}
+
+const MODES: [Mode; 5] = [
+    Mode::Lent,
+    Mode::Ended,
+    Mode::AtMost(4),
+    Mode::AtMost(16),
+    Mode::AtMost(64),
+];
+
+/// A machine whose filter is set to `mode`, and whose NIC has the model hold it to that.
+fn config(mode: Mode, nic_max: u32) -> Config {
+    let (ended, most) = match mode {
+        Mode::Lent => (0, 0),
+        Mode::Ended => (1, 0),
+        Mode::AtMost(most) => (0, most),
+    };
+    let mut nic = Nic::new(nic_max, 2);
+    nic.walks_to_end = mode != Mode::Lent;
+    nic.max_elements = match mode {
+        Mode::Lent => None,
+        // A child has no room for more.
+        Mode::Ended => Some(64),
+        Mode::AtMost(most) => Some(most as usize),
+    };
+    Config {
+        processors: 1,
+        parameters: vec![("EndedChains".into(), ended), ("MaxElements".into(), most)],
+        ..Config::with_nic(nic)
+    }
+}
+
+fn start(mode: Mode) -> Machine {
+    Machine::start(config(mode, NIC_MAX))
+}
+
+fn locked(packet: Packet) -> Packet {
+    Packet {
+        backing: Backing::LockedPages,
+        ..packet
+    }
+}
+
+#[test]
+fn payload_in_buffers_of_every_size_reaches_the_wire() {
+    for mode in MODES {
+        let machine = Machine::start(config(mode, 62_780));
+        for size in [64 << 10, 4096, 4095, 1448, 997, 62_780] {
+            machine.assert_split(large_v4(200_000).in_buffers(size));
+            machine.assert_split(locked(large_v6(200_000).in_buffers(size)));
+        }
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn payload_in_buffers_of_1_mib_reaches_the_wire() {
+    for mode in MODES {
+        let machine = Machine::start(config(mode, 1 << 20));
+        let packet = large_v4((2 << 20) + 5).in_buffers(1 << 20);
+        machine.assert_split(locked(Packet {
+            page_offset: 4095,
+            ..packet
+        }));
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn payload_in_buffers_of_one_byte_reaches_the_wire() {
+    for mode in MODES {
+        let machine = start(mode);
+        for backing in [Backing::NonPagedPool, Backing::LockedPages] {
+            machine.assert_split(Packet {
+                backing,
+                ..large_v4(9_000).in_buffers(1)
+            });
+        }
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn a_chain_of_4000_elements_reaches_the_wire() {
+    for mode in MODES {
+        let machine = Machine::start(config(mode, 62_780));
+        machine.assert_split(large_v4(4_000 * 37).in_buffers(37));
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn mixed_and_empty_buffers_reach_the_wire() {
+    let header = header_length(IpVersion::V4);
+    for mode in MODES {
+        let machine = start(mode);
+        for buffers in [
+            vec![header, 1, 0, 0, 4343, 4344, 0, 5000, 1],
+            vec![header + 4344, 4344, 4344],
+            vec![header, 4344, 4344, 4344],
+            vec![header + 1, 0, 8687],
+            vec![header, 20_000, 0],
+            vec![header, 0, 0, 0, 0, 1000, 1000, 1000, 0, 1000, 344, 0, 0],
+        ] {
+            machine.assert_split(Packet {
+                buffers,
+                ..large_v4(20_000)
+            });
+        }
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn buffers_may_start_and_end_anywhere_in_a_page() {
+    for mode in MODES {
+        let machine = start(mode);
+        for (data_offset, page_offset) in [(0, 1), (64, 0), (256, 4095), (5000, 2048), (4096, 4090)]
+        {
+            for packet in [
+                large_v4(20_000),
+                large_v6(20_000).in_buffers(4096),
+                large_v4(20_000).in_buffers(777),
+            ] {
+                machine.assert_split(locked(Packet {
+                    data_offset,
+                    page_offset,
+                    ..packet
+                }));
+            }
+        }
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn elements_are_as_many_as_allowed_before_anything_is_copied() {
+    // A child's window of 4,344 bytes: in three buffers, or in more than the NIC takes.
+    let header = header_length(IpVersion::V4);
+    for (buffers, copies) in [
+        (vec![header, 1448, 1448, 1448, 1448, 1448, 1448], false),
+        (vec![header, 1448, 1448, 1447, 1, 1448, 1448], true),
+    ] {
+        let mut config = config(Mode::AtMost(4), NIC_MAX);
+        config.nic.completion.deferred = true;
+        let machine = Machine::start(config);
+        if !copies {
+            machine.world.warmed_up();
+        }
+        let asked = machine.world.fail_allocations(Failing::None);
+        machine.assert_split(Packet {
+            buffers,
+            ..large_v4(2 * NIC_MAX)
+        });
+        let after = machine.world.fail_allocations(Failing::None);
+        assert_eq!(after - asked, u64::from(copies));
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn children_with_mapped_elements_are_used_again() {
+    for mode in MODES {
+        let mut config = config(mode, NIC_MAX);
+        config.nic.completion = Completion {
+            deferred: true,
+            merged: true,
+            order: Order::Reversed,
+            ..Completion::default()
+        };
+        let machine = Machine::start(config);
+        for _ in 0..3 {
+            for size in [1000, 4096, 100] {
+                machine.assert_split(locked(large_v4(20_000).in_buffers(size)));
+            }
+        }
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn usual_buffers_take_nothing_from_the_pool() {
+    for mode in [Mode::Ended, Mode::AtMost(32)] {
+        let machine = Machine::start(config(mode, 62_780));
+        machine.world.warmed_up();
+        for size in [2048, 4096, 64 << 10, 1 << 20] {
+            machine.assert_split(large_v4(500_000).in_buffers(size));
+        }
+        machine.stop_clean();
+    }
+}
+
+/// Sends with every number of an allocation failing until there is none of that number.
+fn sweep(mode: Mode, failing: fn(u64) -> Failing, completion: Completion) -> u64 {
+    for n in 0.. {
+        let mut config = config(mode, NIC_MAX);
+        config.nic.completion = completion;
+        let machine = Machine::start(config);
+        let asked = machine.world.fail_allocations(Failing::None);
+        machine.world.fail_allocations(failing(asked + n));
+        let sends = || {
+            vec![
+                locked(large_v4(20_000).in_buffers(100)),
+                large_v6(20_000).in_buffers(10),
+            ]
+        };
+        let numbers = machine.send(sends());
+        machine.deliver_all();
+        machine.world.fail_allocations(Failing::None);
+        let statuses: Vec<_> = numbers.iter().map(|n| machine.status(*n)).collect();
+        assert!(
+            statuses
+                .iter()
+                .all(|status| [0, RESOURCES].contains(status))
+        );
+        // Nothing is lost by a failure: what follows is sent as ever.
+        for packet in sends() {
+            machine.assert_split(packet);
+        }
+        machine.stop_clean();
+        if statuses == [0, 0] {
+            return n;
+        }
+    }
+    unreachable!("some round goes through")
+}
+
+#[test]
+fn a_copy_that_fails_costs_its_own_send() {
+    let completion = Completion {
+        deferred: true,
+        ..Completion::default()
+    };
+    // A buffer for each of five children of both sends, and a mapping for each small MDL that is
+    // copied from.
+    assert!(sweep(Mode::AtMost(4), Failing::Nth, completion) > 100);
+    assert!(sweep(Mode::AtMost(4), Failing::From, Completion::default()) > 100);
+}
+
+#[test]
+fn a_chain_that_is_too_short_is_refused() {
+    for mode in MODES {
+        let machine = start(mode);
+        for size in [20_000, 4096, 10] {
+            let number = machine.send_one(Packet {
+                extra_length: 1,
+                ..large_v4(20_000).in_buffers(size)
+            });
+            assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
+        }
+        machine.assert_split(large_v4(20_000));
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn the_model_sees_chains_that_go_on_and_elements_that_are_too_many() {
+    let packet = || large_v4(20_000).in_buffers(1000);
+    let mut walks = config(Mode::Lent, NIC_MAX);
+    walks.nic.walks_to_end = true;
+    let mut counts = config(Mode::Ended, NIC_MAX);
+    counts.nic.max_elements = Some(4);
+    for config in [walks, counts] {
+        let machine = Machine::start(config);
+        machine.send_one(packet());
+        let broken = machine.stop();
+        assert!(!broken.is_empty());
+        assert!(broken.iter().all(|violation| violation.rule == Rule::Chain));
+    }
+    // What is not the filter's is as the layer above has it.
+    let machine = start(Mode::AtMost(4));
+    machine.assert_sent(large_v4(NIC_MAX).in_buffers(100));
+    machine.stop_clean();
+}
+
+#[test]
+fn settings_out_of_range_are_not_in_effect() {
+    for (parameters, broken) in [
+        (vec![("EndedChains", 2)], true),
+        (vec![("MaxElements", 3)], true),
+        (vec![("MaxElements", 65)], true),
+        (vec![("EndedChains", 1), ("MaxElements", 65)], false),
+        (vec![("EndedChains", 2), ("MaxElements", 4)], false),
+    ] {
+        let mut config = config(Mode::Ended, NIC_MAX);
+        config.parameters = parameters
+            .into_iter()
+            .map(|(keyword, value)| (keyword.into(), value))
+            .collect();
+        let text = format!("{:?}", config.parameters);
+        let machine = Machine::start(config);
+        machine.send_one(large_v4(20_000).in_buffers(1000));
+        assert_eq!(!machine.stop().is_empty(), broken, "{text}");
+    }
+}
+
+/// One send in any buffers.
+#[derive(Clone, Debug)]
+struct Case {
+    mode: Mode,
+    nic_max: u32,
+    packet: Packet,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let buffers = vec(
+        prop_oneof![Just(0), 1..5_u32, 1..200_u32, 1..5_000_u32, Just(4096)],
+        0..60,
+    );
+    (
+        select(&MODES[..]),
+        select(&[NIC_MAX, 5 * MSS, 62_780][..]),
+        buffers,
+        0..60_000_u32,
+        0..4096_u32,
+        select(&[0, 0, 1, 77, 4096, 5000][..]),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(mode, nic_max, mut buffers, more, page_offset, data_offset, is_locked)| {
+                buffers.insert(0, header_length(IpVersion::V4));
+                let packet = Packet {
+                    buffers,
+                    page_offset,
+                    data_offset,
+                    ..large_v4(nic_max + 1 + more)
+                };
+                Case {
+                    mode,
+                    nic_max,
+                    packet: if is_locked { locked(packet) } else { packet },
+                }
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_buffers_reach_the_wire_in_any_mode(case in case()) {
+        let machine = Machine::start(config(case.mode, case.nic_max));
+        for _ in 0..2 {
+            machine.assert_split(case.packet.clone());
+        }
+        assert_clean(&machine.stop());
+    }
+}
