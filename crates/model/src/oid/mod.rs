@@ -140,6 +140,8 @@ pub(crate) struct Oids {
     /// What is under way.
     pub(crate) current: Option<u64>,
     pub(crate) below: Option<Below>,
+    /// Addresses of the filter's own requests that wait for the miniport to be free.
+    pub(crate) waiting: VecDeque<usize>,
     pub(crate) next: u64,
 }
 
@@ -259,6 +261,23 @@ impl State {
         let name = self.oid_name(number);
         for found in broken {
             self.violation(Rule::Oid, name.clone(), found);
+        }
+    }
+
+    /// Pool memory goes: no request of the filter's own that is under way may be in it.
+    pub(crate) fn forget_own_oids(&mut self, gone: &Block) {
+        let range = gone.address()..gone.address() + gone.size();
+        let below = self.oids.below.as_ref();
+        let is_below =
+            below.is_some_and(|below| below.of.is_none() && range.contains(&below.address));
+        if is_below {
+            self.oids.below = None;
+        }
+        let before = self.oids.waiting.len();
+        self.oids.waiting.retain(|address| !range.contains(address));
+        if is_below || self.oids.waiting.len() < before {
+            let found = "freed before it was completed";
+            self.violation(Rule::Oid, "request of the filter's own", found);
         }
     }
 

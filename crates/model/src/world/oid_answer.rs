@@ -42,7 +42,12 @@ impl World {
     /// What the miniport answers to `call`.
     fn miniport_answer(self: &Arc<Self>, call: &OidCall) -> OidResult {
         let nic = self.nic();
+        let offload = matches!(
+            call.oid,
+            sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES
+        );
         let own = match call.oid {
+            _ if offload && !self.config.has_offload => None,
             sys::OID_TCP_OFFLOAD_CURRENT_CONFIG => Some(nic.offload_config()),
             sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES => Some(nic.offload_hardware()),
             oid => nic
