@@ -355,3 +355,6 @@ fn adds(own: &[u8], told: &[u8], family: usize, may: MayAdd) -> bool {
         && word(told, family + 8) != 0;
     allowed && computes_tcp && !had && has
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,16 +58,12 @@ impl State {
             (packet.frame.len() - layout.payload) as u32,
             sent.slots.mss(),
         );
-        let first = packet
-            .buffers
-            .first()
-            .map_or(packet.frame.len(), |first| *first as usize);
         let told = self.told(sent);
         let well_formed = mss > 0
             && payload > 0
             && packet.net_buffers == 1
             && packet.extra_length == 0
-            && first >= layout.payload
+            && contiguous(sent, layout)
             && says_the_same(sent, layout)
             && plain(&packet.frame, layout);
         if self.software_stage {
@@ -84,6 +80,27 @@ impl State {
             && payload <= told
             && divides(payload.div_ceil(mss), nic, mss)
     }
+}
+
+/// Whether the headers are in one MDL, or inside a tunnel those of the encapsulation in the first
+/// and those of the inner frame in one.
+fn contiguous(sent: &Sent, layout: Layout) -> bool {
+    let packet = &sent.packet;
+    let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
+    let inner = tunnel(&packet.frame).filter(|_| tunnelled);
+    let inner = inner.map_or(0, |tunnel| tunnel.inner_frame);
+    let mut start = 0;
+    for length in packet.buffers.iter().map(|length| *length as usize) {
+        let end = start + length;
+        if start == 0 && end < inner {
+            return false;
+        }
+        if end > inner {
+            return start <= inner && end >= layout.payload;
+        }
+        start = end;
+    }
+    true
 }
 
 /// Whether the slots say of the frame what it is.
