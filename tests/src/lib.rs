@@ -2,7 +2,7 @@
 //!
 //! The scenarios themselves are in `tests/`, one file for each concern. They reach the driver
 //! through a [`Machine`] alone, so that they run as well against another build of it. Here is what
-//! several of them share: [`packets`] to send, and those of which it is known that the filter
+//! several of them share: [`packets`] and [`frames`] to send, and those of which it is known that the filter
 //! [refuses](refused) them.
 #![expect(
     unsafe_code,
@@ -12,6 +12,7 @@
 pub mod adapter;
 pub mod control;
 pub mod driver;
+pub mod frames;
 pub mod inf;
 pub mod inf_requirements;
 pub mod packets;

@@ -1,6 +1,6 @@
 //! Packets for the layer above to send.
 
-use model::{Packet, parts};
+use model::{Packet, SendKind, parts};
 use mslso_lab::{
     reference,
     synth::{IpVersion, Synth},
@@ -67,9 +67,13 @@ pub fn on_port(mut packet: Packet, port: u16) -> Packet {
 #[must_use]
 #[track_caller]
 pub fn one_stage(packet: &Packet, id_bits: u32) -> Vec<Vec<u8>> {
-    match packet.large_send.mss() {
-        0 => vec![packet.frame.clone()],
-        mss => reference::segment(&packet.frame, mss, id_bits).expect("a large send"),
+    let slots = packet.slots();
+    match slots.kind() {
+        SendKind::LargeSend => {
+            reference::segment(&packet.frame, slots.mss(), id_bits).expect("a large send")
+        }
+        // The model's own: the reference knows TCP alone.
+        _ => model::one_stage(&packet.frame, &slots, id_bits).expect("a large send"),
     }
 }
 

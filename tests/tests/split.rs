@@ -212,8 +212,12 @@ fn out_of_band_information_is_carried() {
         sys::VirtualSubnetInfo,
         sys::TcpSendOffloadsSupplementalNetBufferListInfo,
     ];
-    let one_each = slots.iter().map(|slot| vec![(*slot, 0x1000 + slot)]);
-    let all = slots.iter().map(|slot| (*slot, 0x2000 + slot)).collect();
+    // Even, or the supplement would say that there is a tunnel.
+    let one_each = slots.iter().map(|slot| vec![(*slot, 0x1000 + 2 * slot)]);
+    let all = slots
+        .iter()
+        .map(|slot| (*slot, 0x2000 + 2 * slot))
+        .collect();
     // The model holds each child's slots against its parent's; none of an earlier send may stay.
     for oob in one_each.chain([all, Vec::new()]) {
         let packet = large_v4(20_000);

@@ -30,8 +30,10 @@ mod mdl;
 mod memory;
 mod miniport;
 mod nic;
+mod offers;
 mod offload;
 mod oid;
+mod oob;
 mod registry;
 mod restart;
 mod rules;
@@ -48,12 +50,20 @@ pub use device::{Answered, PROTECTION};
 pub use mdl::Backing;
 pub use memory::Failing;
 pub use miniport::Child;
-pub use nic::{Answering, Completion, Enabled, Nic, Order};
+pub use nic::{Answering, Completion, Nic, Order};
+pub use offers::{
+    ChecksumOffload, ChecksumOffloads, Enabled, INNER_IPV4, INNER_IPV6, LargeSendOptions,
+    OUTER_IPV4, OUTER_IPV6, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,
+};
 pub use offload::OffloadShape;
 pub use oid::{OidCall, OidKind, OidResult};
+pub use oob::{ChecksumSlot, SendKind, Slots, TunnelSlot, UsoSlot};
 pub use registry::RegistryValue;
 pub use rules::{Rule, Violation};
-pub use segment::{Job, Parts, parts, segment};
+pub use segment::{
+    Job, Layout, Parts, Tunnel, TunnelKind, UsoJob, layout, one_stage, parts, segment,
+    segment_tunnelled, segment_uso, tunnel,
+};
 pub use state::ModuleState;
 pub use status::{Indication, SeenStatus, StatusSource};
 pub use world::{Config, SendCall, Tamper, World};

@@ -2,20 +2,34 @@
 
 use ndis::{LargeSendLimit, LargeSendLimits};
 
-use crate::offload::{self, OffloadShape};
+use crate::{
+    offers::{
+        ChecksumOffload, ChecksumOffloads, Enabled, LargeSendOptions, Offers, TunnelOffloads,
+        UsoLimit, UsoLimits,
+    },
+    offload::{self, MayAdd, OffloadShape},
+};
 
 /// A NIC and how it behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Nic {
-    /// The large sends that it takes.
+    /// The large sends that it can take.
     pub limits: LargeSendLimits,
+    /// Which options those may have.
+    pub options: LargeSendOptions,
+    /// The checksums that it can compute on the way out.
+    pub checksum: ChecksumOffloads,
+    /// The UDP large sends that it can take.
+    pub uso: UsoLimits,
+    /// What it can do inside tunnels.
+    pub tunnels: TunnelOffloads,
     /// When and in which order it completes.
     pub completion: Completion,
     /// Packets that fail, by their number among all that it was given, with their status.
     pub failing: Vec<(u64, i32)>,
     /// Bits of the IPv4 identification that it counts in: 16, or 15.
     pub id_bits: u32,
-    /// Which kinds of large sends are turned on.
+    /// Which of all that is turned on.
     pub enabled: Enabled,
     /// How its NDIS_OFFLOAD looks.
     pub offload: OffloadShape,
@@ -27,17 +41,6 @@ pub struct Nic {
     pub oids: Answering,
     /// OIDs that it knows besides those of task offload, with their values.
     pub answers: Vec<(u32, Vec<u8>)>,
-}
-
-/// Which kinds of large sends are turned on, as OID_TCP_OFFLOAD_PARAMETERS says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Enabled {
-    /// LSOv1.
-    pub v1: bool,
-    /// LSOv2 over IPv4.
-    pub v2_ipv4: bool,
-    /// LSOv2 over IPv6.
-    pub v2_ipv6: bool,
 }
 
 /// When a miniport answers OID requests.
@@ -54,12 +57,19 @@ pub enum Answering {
 
 impl Nic {
     /// A NIC that takes LSOv2 of `max_payload` bytes and `min_segments` segments for both IP
-    /// versions, LSOv1 likewise up to 64 KiB, and completes before the send returns.
+    /// versions, LSOv1 likewise up to 64 KiB, USO likewise, and all of that with any options and
+    /// inside tunnels; that computes every checksum; and that completes before the send returns.
     #[must_use]
     pub fn new(max_payload: u32, min_segments: u32) -> Self {
         let limit = |max: u32| LargeSendLimit {
             max_payload: max_payload.min(max),
             min_segments,
+        };
+        let uso = |extensions| UsoLimit {
+            max_payload,
+            min_segments,
+            sub_mss_final: true,
+            extensions,
         };
         Self {
             limits: LargeSendLimits {
@@ -67,14 +77,23 @@ impl Nic {
                 v2_ipv4: limit(u32::MAX),
                 v2_ipv6: limit(u32::MAX),
             },
+            options: LargeSendOptions::ALL,
+            checksum: ChecksumOffloads {
+                ipv4: ChecksumOffload::ALL,
+                ipv6: ChecksumOffload {
+                    ip_header: false,
+                    ..ChecksumOffload::ALL
+                },
+            },
+            uso: UsoLimits {
+                ipv4: uso(false),
+                ipv6: uso(true),
+            },
+            tunnels: TunnelOffloads::ALL,
             completion: Completion::default(),
             failing: Vec::new(),
             id_bits: 16,
-            enabled: Enabled {
-                v1: true,
-                v2_ipv4: true,
-                v2_ipv6: true,
-            },
+            enabled: Enabled::default(),
             offload: OffloadShape::default(),
             walks_to_end: false,
             max_elements: None,
@@ -83,31 +102,105 @@ impl Nic {
         }
     }
 
+    /// The same NIC without large sends of TCP, in a tunnel or not.
+    #[must_use]
+    pub fn without_lso(self) -> Self {
+        Self {
+            limits: LargeSendLimits::default(),
+            ..self
+        }
+        .without_tunnels()
+    }
+
+    /// The same NIC without large sends of UDP.
+    #[must_use]
+    pub fn without_uso(self) -> Self {
+        Self {
+            uso: UsoLimits::default(),
+            ..self
+        }
+    }
+
+    /// The same NIC, which computes no checksum of a packet that is no large send.
+    #[must_use]
+    pub fn without_checksum_offload(self) -> Self {
+        Self {
+            checksum: ChecksumOffloads::default(),
+            ..self
+        }
+    }
+
+    /// The same NIC, which knows nothing of tunnels.
+    #[must_use]
+    pub fn without_tunnels(self) -> Self {
+        Self {
+            tunnels: TunnelOffloads::NONE,
+            ..self
+        }
+    }
+
+    /// The same NIC, which takes only packets without options and extension headers as large
+    /// sends, where NDIS_OFFLOAD has words for that.
+    #[must_use]
+    pub fn without_options(mut self) -> Self {
+        self.options = LargeSendOptions {
+            v1_ip: false,
+            v1_tcp: false,
+            v2_ipv6_extensions: false,
+            v2_ipv6_tcp: false,
+        };
+        self.uso.ipv6.extensions = false;
+        self
+    }
+
     /// The large sends that it takes now: those that it can do and that are turned on.
     #[must_use]
     pub fn current(&self) -> LargeSendLimits {
-        let on = |on: bool, limit: LargeSendLimit| {
-            if on && limit.max_payload > 0 {
-                limit
-            } else {
-                LargeSendLimit::default()
-            }
-        };
-        LargeSendLimits {
-            v1: on(self.enabled.v1, self.limits.v1),
-            v2_ipv4: on(self.enabled.v2_ipv4, self.limits.v2_ipv4),
-            v2_ipv6: on(self.enabled.v2_ipv6, self.limits.v2_ipv6),
+        self.offers().large_sends
+    }
+
+    /// The UDP large sends that it takes now.
+    #[must_use]
+    pub fn current_uso(&self) -> UsoLimits {
+        self.offers().uso
+    }
+
+    /// What it does now.
+    pub(crate) fn offers(&self) -> Offers {
+        self.enabled.applied_to(self.can())
+    }
+
+    /// What it can do, as far as its revision of NDIS_OFFLOAD has words for it.
+    pub(crate) fn can(&self) -> Offers {
+        offload::known_to(
+            self.offload.revision,
+            Offers {
+                large_sends: self.limits,
+                options: self.options,
+                checksum: self.checksum,
+                uso: self.uso,
+                tunnels: self.tunnels,
+            },
+        )
+    }
+
+    /// What a filter may add to its NDIS_OFFLOAD: LSOv2 of a family of which it can do nothing. What
+    /// is merely turned off stays off.
+    pub(crate) fn may_add(&self) -> MayAdd {
+        MayAdd {
+            v2_ipv4: self.limits.v2_ipv4.max_payload == 0,
+            v2_ipv6: self.limits.v2_ipv6.max_payload == 0,
         }
     }
 
     /// Its NDIS_OFFLOAD: what it does now.
     pub(crate) fn offload_config(&self) -> Vec<u8> {
-        offload::write(self.current(), &self.offload)
+        offload::write(&self.offers(), &self.offload)
     }
 
     /// Its NDIS_OFFLOAD: what it can do.
     pub(crate) fn offload_hardware(&self) -> Vec<u8> {
-        offload::write(self.limits, &self.offload)
+        offload::write(&self.can(), &self.offload)
     }
 }
 

@@ -5,7 +5,10 @@ use std::mem::offset_of;
 
 use ndis::{LargeSendLimit, LargeSendLimits, sys};
 
-use crate::memory::Block;
+use crate::{
+    memory::Block,
+    offers::{ChecksumOffload, Offers, TunnelOffload, UsoLimit, UsoLimits},
+};
 
 /// Which revision of NDIS_OFFLOAD the miniport writes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,26 +32,45 @@ impl Default for OffloadShape {
     }
 }
 
-/// The bytes of an NDIS_OFFLOAD with these large sends.
-pub(crate) fn write(limits: LargeSendLimits, shape: &OffloadShape) -> Vec<u8> {
+/// Of `offers`, what an NDIS_OFFLOAD of `revision` can tell.
+pub(crate) fn known_to(revision: u8, mut offers: Offers) -> Offers {
+    if revision < sys::NDIS_OFFLOAD_REVISION_3 {
+        offers.tunnels.nvgre = TunnelOffload::default();
+    }
+    if revision < sys::NDIS_OFFLOAD_REVISION_4 {
+        offers.tunnels.vxlan = TunnelOffload::default();
+    }
+    if revision < sys::NDIS_OFFLOAD_REVISION_6 {
+        offers.uso = UsoLimits::default();
+    }
+    if revision < sys::NDIS_OFFLOAD_REVISION_7 {
+        offers.uso.ipv4.sub_mss_final = false;
+        offers.uso.ipv6.sub_mss_final = false;
+    }
+    offers
+}
+
+/// The bytes of an NDIS_OFFLOAD with these offers.
+pub(crate) fn write(offers: &Offers, shape: &OffloadShape) -> Vec<u8> {
     let mut bytes = vec![0; usize::from(shape.size).max(4)];
     bytes[0] = sys::NDIS_OBJECT_TYPE_OFFLOAD;
     bytes[1] = shape.revision;
     bytes[2..4].copy_from_slice(&shape.size.to_ne_bytes());
-    let families = [
-        (offset_of!(sys::NDIS_OFFLOAD, LsoV1), limits.v1),
-        (V2_IPV4, limits.v2_ipv4),
-        (V2_IPV6, limits.v2_ipv6),
-    ];
-    for (offset, limit) in families {
-        let encapsulation = if limit.max_payload == 0 {
-            sys::NDIS_ENCAPSULATION_NOT_SUPPORTED
-        } else {
-            sys::NDIS_ENCAPSULATION_IEEE_802_3
-        };
-        put(&mut bytes, offset, encapsulation);
-        put(&mut bytes, offset + 4, limit.max_payload);
-        put(&mut bytes, offset + 8, limit.min_segments);
+    write_checksums(&mut bytes, offers);
+    write_large_sends(&mut bytes, offers);
+    write_tunnels(&mut bytes, offers, shape.revision);
+    for (offset, limit) in [(USO_IPV4, offers.uso.ipv4), (USO_IPV6, offers.uso.ipv6)] {
+        if limit.max_payload > 0 {
+            write_uso(&mut bytes, offset, limit);
+        }
+    }
+    if offers.uso.ipv6.max_payload > 0 {
+        let bits = flag(offers.uso.ipv6.extensions);
+        put(
+            &mut bytes,
+            USO_IPV6 + 12,
+            sys::USO_OFFLOAD_IP_EXTENSION_HEADERS.with(0, bits),
+        );
     }
     for (offset, word) in &shape.words {
         put(&mut bytes, *offset, *word);
@@ -56,6 +78,140 @@ pub(crate) fn write(limits: LargeSendLimits, shape: &OffloadShape) -> Vec<u8> {
     bytes
 }
 
+fn flag(supported: bool) -> u32 {
+    if supported {
+        sys::NDIS_OFFLOAD_SUPPORTED
+    } else {
+        sys::NDIS_OFFLOAD_NOT_SUPPORTED
+    }
+}
+
+fn write_checksums(bytes: &mut [u8], offers: &Offers) {
+    for (offset, has) in [
+        (CHECKSUM_IPV4, offers.checksum.ipv4),
+        (CHECKSUM_IPV6, offers.checksum.ipv6),
+    ] {
+        if has.ip_header || has.tcp || has.udp {
+            put(bytes, offset, sys::NDIS_ENCAPSULATION_IEEE_802_3);
+            put(bytes, offset + 4, checksum_bits(has));
+        }
+    }
+}
+
+fn checksum_bits(has: ChecksumOffload) -> u32 {
+    let bits = sys::CHECKSUM_OFFLOAD_IP_OPTIONS.with(0, flag(has.ip_options));
+    let bits = sys::CHECKSUM_OFFLOAD_TCP_OPTIONS.with(bits, flag(has.tcp_options));
+    let bits = sys::CHECKSUM_OFFLOAD_TCP.with(bits, flag(has.tcp));
+    let bits = sys::CHECKSUM_OFFLOAD_UDP.with(bits, flag(has.udp));
+    sys::CHECKSUM_OFFLOAD_IP.with(bits, flag(has.ip_header))
+}
+
+fn write_large_sends(bytes: &mut [u8], offers: &Offers) {
+    let families = [
+        (V1, offers.large_sends.v1),
+        (V2_IPV4, offers.large_sends.v2_ipv4),
+        (V2_IPV6, offers.large_sends.v2_ipv6),
+    ];
+    for (offset, limit) in families {
+        let encapsulation = if limit.max_payload == 0 {
+            sys::NDIS_ENCAPSULATION_NOT_SUPPORTED
+        } else {
+            sys::NDIS_ENCAPSULATION_IEEE_802_3
+        };
+        put(bytes, offset, encapsulation);
+        put(bytes, offset + 4, limit.max_payload);
+        put(bytes, offset + 8, limit.min_segments);
+    }
+    let has = &offers.options;
+    if offers.large_sends.v1.max_payload > 0 {
+        let bits = sys::LSO_V1_OFFLOAD_TCP_OPTIONS.with(0, flag(has.v1_tcp));
+        let bits = sys::LSO_V1_OFFLOAD_IP_OPTIONS.with(bits, flag(has.v1_ip));
+        put(bytes, V1 + 12, bits);
+    }
+    if offers.large_sends.v2_ipv6.max_payload > 0 {
+        let bits = sys::LSO_V2_OFFLOAD_IP_EXTENSION_HEADERS.with(0, flag(has.v2_ipv6_extensions));
+        let bits = sys::LSO_V2_OFFLOAD_TCP_OPTIONS.with(bits, flag(has.v2_ipv6_tcp));
+        put(bytes, V2_IPV6 + 12, bits);
+    }
+}
+
+fn write_tunnels(bytes: &mut [u8], offers: &Offers, revision: u8) {
+    let tunnels = &offers.tunnels;
+    for (offset, has) in ENCAPSULATED.into_iter().zip([tunnels.nvgre, tunnels.vxlan]) {
+        let bits = sys::ENCAPSULATED_OFFLOAD_TRANSMIT_CHECKSUM.with(0, has.transmit_checksum);
+        put(
+            bytes,
+            offset,
+            sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(bits, has.lso_v2),
+        );
+        put(bytes, offset + 4, has.max_header);
+    }
+    let (gre, vxlan) = (tunnels.nvgre != NO_TUNNEL, tunnels.vxlan != NO_TUNNEL);
+    if vxlan {
+        put(bytes, ENCAPSULATED[1] + 8, tunnels.vxlan_port.into());
+    }
+    let types = offset_of!(sys::NDIS_OFFLOAD, EncapsulationTypes);
+    if revision >= sys::NDIS_OFFLOAD_REVISION_4
+        && let Some(types) = bytes.get_mut(types)
+    {
+        let gre = u8::from(gre) * sys::NDIS_ENCAPSULATION_TYPE_GRE_MAC;
+        *types = gre | u8::from(vxlan) * sys::NDIS_ENCAPSULATION_TYPE_VXLAN;
+    }
+}
+
+const NO_TUNNEL: TunnelOffload = TunnelOffload {
+    lso_v2: 0,
+    transmit_checksum: 0,
+    max_header: 0,
+};
+
+fn write_uso(bytes: &mut [u8], offset: usize, limit: UsoLimit) {
+    put(bytes, offset, sys::NDIS_ENCAPSULATION_IEEE_802_3);
+    put(bytes, offset + 4, limit.max_payload);
+    let bits = sys::USO_OFFLOAD_MIN_SEGMENT_COUNT.with(0, limit.min_segments);
+    let last = u32::from(limit.sub_mss_final);
+    put(
+        bytes,
+        offset + 8,
+        sys::USO_OFFLOAD_SUB_MSS_FINAL_SEGMENT.with(bits, last),
+    );
+}
+
+/// The UDP large sends that `bytes` speak of; none where they are no NDIS_OFFLOAD.
+pub(crate) fn uso(bytes: &[u8]) -> UsoLimits {
+    let told = valid_size(bytes).map_or(&[][..], |size| &bytes[..size]);
+    let limit = |offset: usize| {
+        if word(told, offset) == 0 {
+            return UsoLimit::default();
+        }
+        let bits = word(told, offset + 8);
+        UsoLimit {
+            max_payload: word(told, offset + 4),
+            min_segments: sys::USO_OFFLOAD_MIN_SEGMENT_COUNT.get(bits),
+            sub_mss_final: sys::USO_OFFLOAD_SUB_MSS_FINAL_SEGMENT.get(bits) != 0,
+            extensions: false,
+        }
+    };
+    let extensions = sys::USO_OFFLOAD_IP_EXTENSION_HEADERS.get(word(told, USO_IPV6 + 12));
+    UsoLimits {
+        ipv4: limit(USO_IPV4),
+        ipv6: UsoLimit {
+            extensions: extensions != 0,
+            ..limit(USO_IPV6)
+        },
+    }
+}
+
+/// IPv4Transmit of the checksums: Encapsulation, then bits.
+const CHECKSUM_IPV4: usize = offset_of!(sys::NDIS_OFFLOAD, Checksum.IPv4Transmit);
+/// IPv6Transmit likewise.
+const CHECKSUM_IPV6: usize = offset_of!(sys::NDIS_OFFLOAD, Checksum.IPv6Transmit);
+/// LSOv1: Encapsulation, MaxOffLoadSize, MinSegmentCount, bits.
+const V1: usize = offset_of!(sys::NDIS_OFFLOAD, LsoV1);
+/// USO over IPv4: Encapsulation, MaxOffLoadSize, bits.
+const USO_IPV4: usize = offset_of!(sys::NDIS_OFFLOAD, UdpSegmentation.IPv4);
+/// USO over IPv6 likewise, and more bits.
+const USO_IPV6: usize = offset_of!(sys::NDIS_OFFLOAD, UdpSegmentation.IPv6);
 /// Where LSOv2 over IPv4 begins: Encapsulation, MaxOffLoadSize, MinSegmentCount.
 const V2_IPV4: usize = offset_of!(sys::NDIS_OFFLOAD, LsoV2.IPv4);
 /// LSOv2 over IPv6 likewise.
@@ -131,9 +287,19 @@ fn limit(encapsulation: u32, max_payload: u32, min_segments: u32) -> LargeSendLi
     }
 }
 
+/// What a filter may make of a configuration, beside larger maxima of what is in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct MayAdd {
+    /// LSOv2 over IPv4, which the NIC cannot do at all.
+    pub(crate) v2_ipv4: bool,
+    /// LSOv2 over IPv6.
+    pub(crate) v2_ipv6: bool,
+}
+
 /// What a filter changed of the miniport's configuration that it may not; `None` where `told` is
-/// `own` with larger LSOv2 maxima, or with encapsulated LSO taken out.
-pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8]) -> Option<String> {
+/// `own` with larger maxima of LSOv2 and USO, with encapsulated LSO taken out or as it was, and
+/// with LSOv2 for a family that `may` be added because the NIC computes its TCP checksums.
+pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8], may: MayAdd) -> Option<String> {
     let Some(size) = valid_size(own) else {
         return (own != told).then(|| "malformed, and changed".into());
     };
@@ -141,11 +307,25 @@ pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8]) -> Option<String> {
         return Some(format!("{} bytes of {size}", told.len()));
     };
     let mut expected = own[..size].to_vec();
-    for family in [V2_IPV4, V2_IPV6] {
+    for (family, name) in [
+        (V2_IPV4, "LSOv2"),
+        (V2_IPV6, "LSOv2"),
+        (USO_IPV4, "USO"),
+        (USO_IPV6, "USO"),
+    ] {
+        if adds(own, told, family, may) {
+            put(&mut expected, family, sys::NDIS_ENCAPSULATION_IEEE_802_3);
+            let words = if family == V2_IPV6 { 4 } else { 3 };
+            for at in (family + 4..).step_by(4).take(words - 1) {
+                put(&mut expected, at, word(told, at));
+            }
+            continue;
+        }
         let (was, is) = (word(own, family + 4), word(told, family + 4));
-        let off = word(own, family) == 0 || was == 0;
+        let unknown = name == "USO" && own[1] < sys::NDIS_OFFLOAD_REVISION_6;
+        let off = word(own, family) == 0 || was == 0 || unknown;
         if is < was || off && is != was {
-            return Some(format!("an LSOv2 maximum of {was} became {is}"));
+            return Some(format!("an {name} maximum of {was} became {is}"));
         }
         put(&mut expected, family + 4, is);
     }
@@ -159,3 +339,22 @@ pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8]) -> Option<String> {
     let (was, is) = (expected[at], told[at]);
     Some(format!("byte {at:#x} was {was:#x} and became {is:#x}"))
 }
+
+/// Whether `told` has LSOv2 of a family that `own` has not, and may.
+fn adds(own: &[u8], told: &[u8], family: usize, may: MayAdd) -> bool {
+    let (allowed, checksum) = match family {
+        V2_IPV4 => (may.v2_ipv4, CHECKSUM_IPV4),
+        V2_IPV6 => (may.v2_ipv6, CHECKSUM_IPV6),
+        _ => return false,
+    };
+    let computes_tcp = word(own, checksum) != 0
+        && sys::CHECKSUM_OFFLOAD_TCP.get(word(own, checksum + 4)) == sys::NDIS_OFFLOAD_SUPPORTED;
+    let had = word(own, family) != 0 && word(own, family + 4) != 0;
+    let has = word(told, family) == sys::NDIS_ENCAPSULATION_IEEE_802_3
+        && word(told, family + 4) != 0
+        && word(told, family + 8) != 0;
+    allowed && computes_tcp && !had && has
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The rules that the model enforces, by number and name, and what it says when one is broken.
 //!
-//! Up to 35 the numbers are the design's; 36 and 37 are the model's own.
+//! Up to 35 the numbers are the design's; those from 36 on are the model's own.
 
 use std::fmt;
 
@@ -22,7 +22,8 @@ pub enum Rule {
     TransmitComplete = 6,
     /// A large send has one NET_BUFFER.
     OneNetBuffer = 7,
-    /// A large send is within the NIC's maximum and makes its least number of segments.
+    /// A large send, in a tunnel or not, is one that the NIC takes: within its maximum, of its least
+    /// number of segments, with no options and headers but those that it copes with.
     Limit = 8,
     /// Every child but the last carries a multiple of the MSS.
     MssMultiple = 9,
@@ -68,7 +69,8 @@ pub enum Rule {
     /// a clone is freed before its original completes.
     Oid = 30,
     /// Status indications are sent while attached, well formed; those of others go up unchanged,
-    /// and what is told of offloads is the NIC's with nothing but larger LSOv2 maxima.
+    /// and what is told of offloads is the NIC's with nothing but larger maxima of LSOv2 and USO,
+    /// and LSOv2 where the NIC has none at all but computes TCP checksums.
     Status = 31,
     /// A large send of any size ever advertised is accepted.
     StaleSize = 32,
@@ -81,6 +83,15 @@ pub enum Rule {
     ControlDevice = 36,
     /// Network events are passed on once, and their status is returned.
     NetEvent = 37,
+    /// A child that is one packet has true lengths in its headers, and no more than one segment.
+    PacketLength = 38,
+    /// A child that is one packet has right checksums: those of its IPv4 headers before the NIC has
+    /// it, all of them on the wire.
+    PacketChecksum = 39,
+    /// A checksum is left to the NIC only where the NIC computes it for such a packet.
+    ChecksumOffload = 40,
+    /// A child that is one packet is within the MTU.
+    Mtu = 41,
 }
 
 impl Rule {
@@ -123,6 +134,10 @@ impl Rule {
             Self::Attach => "attach",
             Self::ControlDevice => "control device",
             Self::NetEvent => "network events",
+            Self::PacketLength => "packet lengths",
+            Self::PacketChecksum => "packet checksums",
+            Self::ChecksumOffload => "checksum offload",
+            Self::Mtu => "MTU",
         }
     }
 

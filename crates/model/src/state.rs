@@ -10,12 +10,14 @@ use crate::{
     limits::Limits,
     memory::{Block, Memory},
     miniport::{Child, Held},
+    offers::UsoLimits,
+    offload::MayAdd,
     oid::Oids,
     registry::RegistryValue,
     rules::{Rule, Violation},
     status::{Incoming, SeenStatus},
     thread,
-    world::EventUnderWay,
+    world::{Config, EventUnderWay},
 };
 
 /// Where a filter module is in its life.
@@ -92,6 +94,12 @@ unsafe impl Send for Driver {}
 pub(crate) struct State {
     /// Bits in which the NIC counts the IPv4 identification.
     pub(crate) id_bits: u32,
+    /// Whether the filter has a software stage.
+    pub(crate) software_stage: bool,
+    /// What the filter may add to the NIC's NDIS_OFFLOAD.
+    pub(crate) may_add: MayAdd,
+    /// Most bytes of an IP datagram on the wire.
+    pub(crate) mtu: u32,
     pub(crate) violations: Vec<Violation>,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
@@ -132,6 +140,8 @@ pub(crate) struct State {
     pub(crate) binding: Option<Vec<u8>>,
     /// What the layer above was told last.
     pub(crate) advertised: LargeSendLimits,
+    /// The same of UDP.
+    pub(crate) advertised_uso: UsoLimits,
     pub(crate) seen_statuses: Vec<SeenStatus>,
     /// Indications that FilterStatus has now, each on its thread.
     pub(crate) incoming: Vec<Incoming>,
@@ -162,9 +172,12 @@ pub(crate) struct Rundown {
 }
 
 impl State {
-    pub(crate) fn new(id_bits: u32) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
-            id_bits,
+            id_bits: config.nic.id_bits,
+            may_add: config.nic.may_add(),
+            software_stage: config.software_stage,
+            mtu: config.mtu,
             configurations: BTreeMap::new(),
             violations: Vec::new(),
             memory: Memory::default(),
@@ -192,6 +205,7 @@ impl State {
             limits: Limits::default(),
             binding: None,
             advertised: LargeSendLimits::default(),
+            advertised_uso: UsoLimits::default(),
             seen_statuses: Vec::new(),
             incoming: Vec::new(),
             event: None,

@@ -7,7 +7,7 @@ use ndis::sys;
 
 use crate::{
     memory::Block,
-    offload,
+    offload::{self, MayAdd},
     rules::Rule,
     state::State,
     world::{MODULE, handle},
@@ -198,8 +198,8 @@ impl State {
     }
 
     /// Judges an indication that the filter makes, forwarded or its own. `own` is the NIC's true
-    /// configuration of that code.
-    pub(crate) fn check_status(&mut self, seen: &SeenStatus, own: &[u8]) {
+    /// configuration of that code, to which the filter `may` add.
+    pub(crate) fn check_status(&mut self, seen: &SeenStatus, own: &[u8], may: MayAdd) {
         let thread = std::thread::current().id();
         let code = seen.indication.code;
         let incoming = self
@@ -210,9 +210,9 @@ impl State {
         let wrong = match incoming {
             Some(incoming) => {
                 incoming.forwarded += 1;
-                wrong_forward(&incoming.indication, seen)
+                wrong_forward(&incoming.indication, seen, may)
             }
-            None => wrong_origin(seen, own),
+            None => wrong_origin(seen, own, may),
         };
         if let Some(found) = wrong {
             self.violation(Rule::Status, subject(code), found);
@@ -221,7 +221,7 @@ impl State {
 }
 
 /// What is wrong with `seen` as the miniport's `incoming` passed on.
-fn wrong_forward(incoming: &Indication, seen: &SeenStatus) -> Option<String> {
+fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Option<String> {
     let rewritten = is_offload(incoming.code);
     let own_source = rewritten && seen.source == StatusSource::Filter;
     if seen.source != StatusSource::Miniport && !own_source {
@@ -232,7 +232,7 @@ fn wrong_forward(incoming: &Indication, seen: &SeenStatus) -> Option<String> {
         ..incoming.clone()
     };
     if rewritten && let Some(size) = offload::valid_size(&incoming.bytes) {
-        if let Some(found) = offload::wrong_rewrite(&incoming.bytes, &seen.indication.bytes) {
+        if let Some(found) = offload::wrong_rewrite(&incoming.bytes, &seen.indication.bytes, may) {
             return Some(found);
         }
         // What lies behind the NDIS_OFFLOAD may go with it or not.
@@ -248,7 +248,7 @@ fn wrong_forward(incoming: &Indication, seen: &SeenStatus) -> Option<String> {
 }
 
 /// What is wrong with `seen` as the filter's own.
-fn wrong_origin(seen: &SeenStatus, own: &[u8]) -> Option<String> {
+fn wrong_origin(seen: &SeenStatus, own: &[u8], may: MayAdd) -> Option<String> {
     if seen.source != StatusSource::Filter {
         return Some(format!("originated with SourceHandle {:?}", seen.source));
     }
@@ -264,5 +264,5 @@ fn wrong_origin(seen: &SeenStatus, own: &[u8]) -> Option<String> {
     if seen.indication.port != 0 {
         return Some(format!("originated for port {}", seen.indication.port));
     }
-    offload::wrong_rewrite(own, bytes)
+    offload::wrong_rewrite(own, bytes, may)
 }

@@ -1,72 +1,149 @@
 //! Rule 32: a large send of any size that was ever advertised is accepted, even stale.
+//!
+//! With a [software stage](crate::Config::software_stage) the filter has no excuse left: what the
+//! NIC does not take as a large send goes down as packets.
 
 use ndis::{LargeSendLimit, sys};
 
 use crate::{
-    above::{Completed, Packet},
+    above::{Completed, Sent},
     limits::limit_for,
-    segment::{Parts, parts},
+    oob::SendKind,
+    segment::{Layout, tunnel},
     state::{ModuleState, State},
 };
+
+/// Bytes of payload that may always be sent with a software stage: as much as one IP packet holds.
+const ALWAYS: u32 = 0xFFFF;
+/// Most wire packets that a send may make with a software stage.
+const MOST_PACKETS: u32 = 4096;
 
 impl State {
     /// Why a large send should not have come back as it did; `None` where all is well, or where it
     /// is one that may be refused.
-    pub(crate) fn refused_wrongly(&self, packet: &Packet, completed: Completed) -> Option<String> {
+    pub(crate) fn refused_wrongly(&self, sent: &Sent, completed: Completed) -> Option<String> {
         let excused = completed.status == sys::NDIS_STATUS_SUCCESS
             || completed.status == sys::NDIS_STATUS_RESOURCES && self.memory.failed > 0
             // The module was paused when it came, whatever it is now.
             || completed.status == sys::NDIS_STATUS_PAUSED
             || self.module != ModuleState::Running;
-        let told = self.limits.told_for(packet.large_send);
-        let nic = limit_for(self.limits.newest(), packet.large_send);
-        if excused || !sound(packet, told, nic) {
+        if excused || !self.sound(sent) {
             return None;
         }
-        let payload = packet.frame.len() - parts(&packet.frame)?.payload;
+        let payload = sent.packet.frame.len() - sent.layout?.payload;
         Some(format!(
             "{payload} bytes of payload, {} were advertised, came back with status {:#x}",
-            told.max_payload, completed.status
+            self.told(sent),
+            completed.status
         ))
+    }
+
+    /// Most bytes of payload that the layer above was told of for sends like this one.
+    fn told(&self, sent: &Sent) -> u32 {
+        match sent.slots.kind() {
+            SendKind::Packet => 0,
+            SendKind::Uso => self.limits.told_uso().of(sent.slots.uso.ipv6).max_payload,
+            _ => self.limits.told_for(sent.slots.large_send).max_payload,
+        }
+    }
+
+    /// Whether a large send is one that no filter may refuse: as plain as a stack sends it, not
+    /// above what the layer above was told, and, without a software stage, such that the NIC can
+    /// take it in parts.
+    fn sound(&self, sent: &Sent) -> bool {
+        let (Some(layout), packet) = (sent.layout, &sent.packet) else {
+            return false;
+        };
+        let (payload, mss) = (
+            (packet.frame.len() - layout.payload) as u32,
+            sent.slots.mss(),
+        );
+        let told = self.told(sent);
+        let well_formed = mss > 0
+            && payload > 0
+            && packet.net_buffers == 1
+            && packet.extra_length == 0
+            && contiguous(sent, layout)
+            && says_the_same(sent, layout)
+            && plain(&packet.frame, layout);
+        if self.software_stage {
+            let whole = layout.payload + mss as usize;
+            return well_formed
+                && payload <= told.max(ALWAYS)
+                && payload.div_ceil(mss) <= MOST_PACKETS
+                && whole <= usize::from(u16::MAX);
+        }
+        let nic = self.limits.newest().map(|offers| offers.large_sends);
+        let nic = limit_for(nic.unwrap_or_default(), sent.slots.large_send);
+        well_formed
+            && sent.slots.kind() == SendKind::LargeSend
+            && payload <= told
+            && divides(payload.div_ceil(mss), nic, mss)
     }
 }
 
-/// Whether a large send is one that no filter may refuse: as plain as TCP sends it, not above what
-/// the layer above was `told`, and such that the NIC can take it in parts.
-fn sound(packet: &Packet, told: LargeSendLimit, nic: LargeSendLimit) -> bool {
-    let Some(parts) = parts(&packet.frame) else {
-        return false;
-    };
-    let (frame, info) = (&packet.frame, packet.large_send);
-    let payload = (frame.len() - parts.payload) as u32;
-    let first = packet
-        .buffers
-        .first()
-        .map_or(frame.len(), |first| *first as usize);
-    info.mss() > 0
-        && payload > 0
-        && payload <= told.max_payload
-        && info.tcp_header_offset() as usize == parts.tcp
-        && info.is_ipv6() == parts.ipv6
-        && packet.net_buffers == 1
-        && packet.extra_length == 0
-        && first >= parts.payload
-        && plain(frame, parts)
-        && divides(payload.div_ceil(info.mss()), nic, info.mss())
+/// Whether the headers are in one MDL, or inside a tunnel those of the encapsulation in the first
+/// and those of the inner frame in one.
+fn contiguous(sent: &Sent, layout: Layout) -> bool {
+    let packet = &sent.packet;
+    let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
+    let inner = tunnel(&packet.frame).filter(|_| tunnelled);
+    let inner = inner.map_or(0, |tunnel| tunnel.inner_frame);
+    let mut start = 0;
+    for length in packet.buffers.iter().map(|length| *length as usize) {
+        let end = start + length;
+        if start == 0 && end < inner {
+            return false;
+        }
+        if end > inner {
+            return start <= inner && end >= layout.payload;
+        }
+        start = end;
+    }
+    true
+}
+
+/// Whether the slots say of the frame what it is.
+fn says_the_same(sent: &Sent, layout: Layout) -> bool {
+    let (slots, frame) = (&sent.slots, &sent.packet.frame);
+    match slots.kind() {
+        SendKind::Packet => false,
+        SendKind::LargeSend => {
+            !layout.udp
+                && slots.large_send.tcp_header_offset() as usize == layout.transport
+                && slots.large_send.is_ipv6() == layout.ipv6
+        }
+        SendKind::Uso => {
+            layout.udp
+                && slots.uso.udp_header_offset as usize == layout.transport
+                && slots.uso.ipv6 == layout.ipv6
+        }
+        SendKind::Tunnelled => tunnel(frame).is_some_and(|found| {
+            slots.tunnel == found.slot()
+                && plain_network(frame, found.ip, found.ipv6, found.transport)
+        }),
+    }
 }
 
 /// No options, extension headers or fragments, no stack of tags, no URG, SYN or RST.
-fn plain(frame: &[u8], parts: Parts) -> bool {
+fn plain(frame: &[u8], layout: Layout) -> bool {
     const URG_SYN_RST: u8 = 0x26;
-    let ip = &frame[parts.ip..];
-    let network = if parts.ipv6 {
-        ip[0] >> 4 == 6 && parts.tcp == parts.ip + 40
-    } else {
-        let fragment = u16::from_be_bytes([ip[6], ip[7]]) & 0x3FFF;
-        ip[0] == 0x45 && fragment == 0
-    };
-    let tcp = &frame[parts.tcp..];
-    network && parts.ip <= 22 && tcp[12] >> 4 >= 5 && tcp[13] & URG_SYN_RST == 0
+    let transport = &frame[layout.transport..];
+    let inner_start = tunnel(frame).map_or(0, |tunnel| tunnel.inner_frame);
+    let flags = layout.udp || transport[12] >> 4 >= 5 && transport[13] & URG_SYN_RST == 0;
+    flags
+        && layout.ip <= inner_start + 22
+        && plain_network(frame, layout.ip, layout.ipv6, layout.transport)
+}
+
+/// An IP header without options, extension headers and fragments.
+fn plain_network(frame: &[u8], ip: usize, ipv6: bool, transport: usize) -> bool {
+    let header = &frame[ip..];
+    if ipv6 {
+        return header[0] >> 4 == 6 && transport == ip + 40;
+    }
+    let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3FFF;
+    header[0] == 0x45 && fragment == 0
 }
 
 /// Whether `segments` of `mss` can be dealt out in large sends that the NIC takes.

@@ -250,3 +250,63 @@ fn current_configuration_and_hardware_capabilities_differ_by_what_is_off() {
     assert_eq!(max(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES), 60_000);
     assert_clean(&world.stop());
 }
+
+/// The answers that the driver got to what it asked on its own account, as it told them.
+fn own_answers(world: &Arc<World>) -> Vec<Vec<u8>> {
+    let seen = world.seen_statuses().into_iter();
+    let told = seen.filter(|one| one.indication.code == sys::NDIS_STATUS_LINK_STATE);
+    told.map(|one| one.indication.bytes).collect()
+}
+
+/// What the NIC can do.
+fn hardware(answering: Answering) -> Vec<u8> {
+    let bare = World::new(model::Config::with_nic(nic(answering)));
+    let asked = OidCall::query(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, 300);
+    bare.oid(asked).bytes
+}
+
+#[test]
+fn a_filter_may_ask_on_its_own_account() {
+    for answering in EVERY_TIME {
+        let world = start::<{ fault::OWN_OID }>(model::Config::with_nic(nic(answering)));
+        world.complete_oids();
+        assert_eq!(own_answers(&world), [hardware(answering)]);
+        assert_clean(&world.stop());
+    }
+}
+
+#[test]
+fn what_a_filter_asks_while_the_miniport_is_busy_waits() {
+    for answering in EVERY_TIME {
+        let world =
+            start::<{ fault::OWN_OID_FROM_STATUS }>(model::Config::with_nic(nic(answering)));
+        let off = sys::NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED;
+        let number = world.start_oid(parameters(off, 0));
+        world.complete_oids();
+        assert_eq!(world.oid_result(number).status, 0);
+        assert_eq!(own_answers(&world), [hardware(answering)]);
+        assert_clean(&world.stop());
+    }
+}
+
+#[test]
+fn what_the_layer_above_asks_waits_for_what_the_filter_asked() {
+    let world = start::<{ fault::OWN_OID }>(model::Config::with_nic(nic(Answering::Later)));
+    let number = world.start_oid(OidCall::query(OTHER, 16));
+    world.complete_oids();
+    assert_eq!(world.oid_result(number).bytes, [1, 2, 3, 4]);
+    assert_eq!(own_answers(&world), [hardware(Answering::Later)]);
+    assert_clean(&world.stop());
+}
+
+#[test]
+fn an_own_request_that_is_freed_under_way_is_noticed() {
+    let (nic, found) = (nic(Answering::Later), "freed before it was completed");
+    assert_breaks_with::<{ fault::OWN_OID_FREED }>(&nic, Rule::Oid, found, |_| {});
+}
+
+#[test]
+fn an_own_request_that_is_made_twice_is_noticed() {
+    let (nic, found) = (nic(Answering::Later), "a request that is under way");
+    assert_breaks_with::<{ fault::OWN_OID_TWICE }>(&nic, Rule::Oid, found, |_| {});
+}

@@ -4,7 +4,7 @@
 //! rule may be broken, and with one thing done wrong, when the model must name that rule and its
 //! subject. A broken rule may break others with it. What goes wrong is either a change to a chain
 //! on its way between the filter and NDIS, or a call of a routine, or a small
-//! [driver](mini_filter) that misbehaves.
+//! [driver](mini_filter) that misbehaves, or a [driver](software) that cuts large sends in every way.
 #![expect(
     unsafe_code,
     reason = "does to NBLs and MDLs what a broken driver might do"
@@ -15,11 +15,17 @@ mod kernel;
 mod mini_filter;
 mod misbehaviour;
 mod ownership;
+mod packet_children;
 mod packets;
 mod pools;
+mod software;
 mod state;
+mod udp_and_tunnels;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    ptr,
+    sync::{Arc, Mutex},
+};
 
 use model::{Completion, Config, Nic, Rule, Tamper, Violation};
 use ndis::sys;
@@ -139,7 +145,7 @@ impl Found {
     #[track_caller]
     fn get<T>(&self) -> *mut T {
         let place = self.0.lock().expect("not poisoned").expect("an address");
-        std::ptr::with_exposed_provenance_mut(place)
+        ptr::with_exposed_provenance_mut(place)
     }
 }
 
@@ -162,5 +168,14 @@ unsafe fn header(nbl: Nbl) -> *mut u8 {
         let packet = packet(nbl);
         let base = (*(*packet).CurrentMdl).MappedSystemVa.cast::<u8>();
         base.add((*packet).CurrentMdlOffset as usize)
+    }
+}
+
+/// Replaces the value of a slot.
+fn set_slot(nbl: Nbl, slot: usize, change: impl Fn(usize) -> usize) {
+    // SAFETY: the children are on their way down.
+    unsafe {
+        let slot = &raw mut (*nbl).NetBufferListInfo[slot];
+        *slot = ptr::without_provenance_mut(change((*slot).addr()));
     }
 }

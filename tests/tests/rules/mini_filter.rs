@@ -57,6 +57,18 @@ pub(crate) unsafe extern "efiapi" fn entry<const FAULT: u8>(
     driver: *mut sys::DRIVER_OBJECT,
     _path: *mut sys::UNICODE_STRING,
 ) -> i32 {
+    // SAFETY: as the caller vouches.
+    unsafe { entry_with::<FAULT>(driver, |_| {}) }
+}
+
+/// The same for a driver with other handlers, as `change` puts them.
+///
+/// # Safety
+/// `driver` is the driver object that the model made for it.
+pub(crate) unsafe fn entry_with<const FAULT: u8>(
+    driver: *mut sys::DRIVER_OBJECT,
+    change: impl FnOnce(&mut sys::NDIS_FILTER_DRIVER_CHARACTERISTICS),
+) -> i32 {
     let mut all = ndis::driver::no_characteristics();
     all.Header = ndis::driver::header(
         sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
@@ -70,6 +82,7 @@ pub(crate) unsafe extern "efiapi" fn entry<const FAULT: u8>(
     all.PauseHandler = Some(pause::<FAULT>);
     all.SendNetBufferListsHandler = Some(send::<FAULT>);
     all.SendNetBufferListsCompleteHandler = Some(complete::<FAULT>);
+    change(&mut all);
     let mut handle: NDIS_HANDLE = ptr::null_mut();
     // SAFETY: the driver object is the model's, as long as its driver.
     unsafe {
@@ -93,9 +106,18 @@ unsafe extern "efiapi" fn unload<const FAULT: u8>(driver: *mut sys::DRIVER_OBJEC
 }
 
 /// What the driver keeps for an attached module.
-struct Module {
-    handle: NDIS_HANDLE,
-    pool: NDIS_HANDLE,
+pub(crate) struct Module {
+    pub(crate) handle: NDIS_HANDLE,
+    pub(crate) pool: NDIS_HANDLE,
+}
+
+/// The module of a context.
+///
+/// # Safety
+/// The context is what this driver set, and the module is attached.
+pub(crate) unsafe fn module<'a>(context: NDIS_HANDLE) -> &'a Module {
+    // SAFETY: as the caller vouches.
+    unsafe { &*context.cast::<Module>() }
 }
 
 unsafe extern "efiapi" fn attach<const FAULT: u8>(

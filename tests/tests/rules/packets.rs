@@ -12,7 +12,7 @@ use scenarios::{
 
 use crate::{
     Nbl, Run, assert_breaks, assert_tampering_breaks, header, machine, on_send, packet,
-    send_five_children,
+    send_five_children, set_slot,
 };
 
 /// Where fields are in the header of a child: Ethernet, IPv4, TCP.
@@ -154,15 +154,6 @@ fn page_frame_numbers_that_do_not_fit_are_noticed() {
     assert_tampering_breaks(Rule::PartialMdl, "MDL at 0x", change);
 }
 
-/// Replaces the value of a slot.
-fn set_slot(nbl: Nbl, slot: usize, change: impl Fn(usize) -> usize) {
-    // SAFETY: the children are on their way down.
-    unsafe {
-        let slot = &raw mut (*nbl).NetBufferListInfo[slot];
-        *slot = ptr::without_provenance_mut(change((*slot).addr()));
-    }
-}
-
 #[test]
 fn a_slot_that_differs_from_the_parents_is_noticed() {
     for slot in [
@@ -221,7 +212,8 @@ fn sends_of_a_flow_in_another_order_are_noticed() {
     });
 }
 
-fn reversed(chain: Nbl) -> Nbl {
+/// The chain the other way round.
+pub(crate) fn reversed(chain: Nbl) -> Nbl {
     let mut head: Nbl = ptr::null_mut();
     for nbl in nbls(chain) {
         // SAFETY: the chain is on its way down.

@@ -53,7 +53,10 @@ pub unsafe extern "efiapi" fn ExFreePoolWithTag(memory: *mut c_void, tag: u32) {
             let found = format!("tag {tag:#x} for memory with tag {allocated:#x}");
             state.violation(Rule::PoolTags, "ExFreePoolWithTag", found);
         }
-        Some((block, _)) => state.forget_locks(&block),
+        Some((block, _)) => {
+            state.forget_locks(&block);
+            state.forget_own_oids(&block);
+        }
     }
 }
 

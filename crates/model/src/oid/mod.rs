@@ -8,7 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ndis::sys;
 
-use crate::{memory::Block, rules::Rule, state::State};
+use crate::{
+    memory::Block,
+    offload::{self, MayAdd},
+    rules::Rule,
+    state::State,
+};
 use raw::{counts, fill, without_counts};
 
 /// What kind of request.
@@ -135,6 +140,8 @@ pub(crate) struct Oids {
     /// What is under way.
     pub(crate) current: Option<u64>,
     pub(crate) below: Option<Below>,
+    /// Addresses of the filter's own requests that wait for the miniport to be free.
+    pub(crate) waiting: VecDeque<usize>,
     pub(crate) next: u64,
 }
 
@@ -184,7 +191,7 @@ impl Asked {
     }
 
     /// Looks at a request that came back, and remembers how it was.
-    pub(crate) fn came_back(&mut self, status: i32, broken: &mut Vec<String>) {
+    pub(crate) fn came_back(&mut self, status: i32, may: MayAdd, broken: &mut Vec<String>) {
         if without_counts(&self.request, self.call.kind) != self.before {
             broken.push("came back with more than its byte counts changed".into());
         }
@@ -208,20 +215,20 @@ impl Asked {
                 );
                 broken.push(found);
             }
-            broken.extend(self.wrong_answer(answer, &result));
+            broken.extend(self.wrong_answer(answer, &result, may));
         }
         self.after = Some((self.request.bytes(), self.buffer.bytes()));
         self.result = Some(result);
     }
 
     /// What the filter made of the answer that it may not.
-    fn wrong_answer(&self, answer: &OidResult, result: &OidResult) -> Option<String> {
+    fn wrong_answer(&self, answer: &OidResult, result: &OidResult, may: MayAdd) -> Option<String> {
         let offload = matches!(
             self.call.oid,
             sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES
         );
         if offload && answer.status == sys::NDIS_STATUS_SUCCESS {
-            return crate::offload::wrong_rewrite(&answer.bytes, &result.bytes);
+            return offload::wrong_rewrite(&answer.bytes, &result.bytes, may);
         }
         (answer.bytes != result.bytes).then(|| "the answer changed on its way".into())
     }
@@ -243,17 +250,34 @@ impl State {
 
     /// The layer above gets the request that is under way back.
     pub(crate) fn oid_came_back(&mut self, number: u64, status: i32) {
-        let mut broken = Vec::new();
+        let (mut broken, may) = (Vec::new(), self.may_add);
         if self.oids.clones.values().any(|clone| clone.of == number) {
             broken.push("completed before its clone was freed".into());
         }
         if let Some(asked) = self.oids.asked.get_mut(&number) {
-            asked.came_back(status, &mut broken);
+            asked.came_back(status, may, &mut broken);
         }
         self.oids.current = None;
         let name = self.oid_name(number);
         for found in broken {
             self.violation(Rule::Oid, name.clone(), found);
+        }
+    }
+
+    /// Pool memory goes: no request of the filter's own that is under way may be in it.
+    pub(crate) fn forget_own_oids(&mut self, gone: &Block) {
+        let range = gone.address()..gone.address() + gone.size();
+        let below = self.oids.below.as_ref();
+        let is_below =
+            below.is_some_and(|below| below.of.is_none() && range.contains(&below.address));
+        if is_below {
+            self.oids.below = None;
+        }
+        let before = self.oids.waiting.len();
+        self.oids.waiting.retain(|address| !range.contains(address));
+        if is_below || self.oids.waiting.len() < before {
+            let found = "freed before it was completed";
+            self.violation(Rule::Oid, "request of the filter's own", found);
         }
     }
 

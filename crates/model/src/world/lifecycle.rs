@@ -85,6 +85,7 @@ impl World {
 
     /// Looks at what FilterAttach did.
     fn check_attached(&self, status: i32, own: &[u8], told: Option<&[u8]>) {
+        let may = self.nic().may_add();
         let mut state = self.state();
         let context_set = state.context != 0;
         if status < 0 {
@@ -106,7 +107,7 @@ impl World {
             state.violation(Rule::NothingLeft, "module", found);
         }
         if let Some(told) = told
-            && let Some(found) = offload::wrong_rewrite(own, told)
+            && let Some(found) = offload::wrong_rewrite(own, told, may)
         {
             state.violation(Rule::Status, "attach configuration", found);
         }

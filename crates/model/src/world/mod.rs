@@ -60,6 +60,11 @@ pub struct Config {
     pub has_offload: bool,
     /// Integer parameters of the filter module in the registry at the start, by keyword.
     pub parameters: Vec<(String, u32)>,
+    /// Most bytes of an IP datagram on the wire.
+    pub mtu: u32,
+    /// Whether the filter can cut a large send into packets itself. Then it may refuse none that is
+    /// well formed, and no child that is a large send may make a single segment.
+    pub software_stage: bool,
 }
 
 impl Default for Config {
@@ -72,6 +77,8 @@ impl Default for Config {
             mtu: Some(1500),
             has_offload: true,
             parameters: Vec::new(),
+            mtu: 1500,
+            software_stage: false,
         }
     }
 }
@@ -153,8 +160,8 @@ impl World {
     #[must_use]
     pub fn new(config: Config) -> Arc<Self> {
         let nic = config.nic.clone();
-        let mut state = State::new(nic.id_bits);
-        state.limits.change(nic.current());
+        let mut state = State::new(&config);
+        state.limits.change(nic.offers());
         state.registry = config
             .parameters
             .iter()
@@ -256,7 +263,8 @@ impl World {
         change(&mut nic);
         let mut state = self.state();
         state.id_bits = nic.id_bits;
-        state.limits.change(nic.current());
+        state.may_add = nic.may_add();
+        state.limits.change(nic.offers());
     }
 
     /// The filter module's parameters in the registry.

@@ -8,7 +8,7 @@ use ndis::sys;
 use super::World;
 use crate::{
     nic::Answering,
-    oid::{self, Asked, Below, OidCall, OidResult, raw::look},
+    oid::{self, Asked, Below, OidCall, OidResult, Oids, raw::look},
     rules::Rule,
     thread,
 };
@@ -183,6 +183,28 @@ impl World {
         self.oid_to_miniport(request, false)
     }
 
+    /// Has the miniport answer what waited for it to be free.
+    fn start_waiting(self: &Arc<Self>) {
+        loop {
+            {
+                let mut state = self.state();
+                if state.oids.below.is_some() {
+                    return;
+                }
+                let Some(address) = state.oids.waiting.pop_front() else {
+                    return;
+                };
+                let request = std::ptr::with_exposed_provenance_mut(address);
+                // SAFETY: a request that waits lives until it is completed.
+                state.oids.below = Some(unsafe { below(&state.oids, request, false) });
+            }
+            if self.nic().oids == Answering::Later {
+                return;
+            }
+            self.complete_below(None);
+        }
+    }
+
     /// What is wrong with a request that the filter sends down.
     ///
     /// # Safety
@@ -192,8 +214,15 @@ impl World {
             return Some(format!("sent while {:?}", self.module_state()));
         }
         let state = self.state();
-        if state.oids.below.is_some() {
+        let below = state.oids.below.as_ref();
+        let is_clone = state.oids.clones.contains_key(&request.addr());
+        if is_clone && below.is_some_and(|below| below.of.is_some()) {
             return Some("a second request at a time".into());
+        }
+        if below.is_some_and(|below| below.address == request.addr())
+            || state.oids.waiting.contains(&request.addr())
+        {
+            return Some("a request that is under way".into());
         }
         // SAFETY: as the caller vouches.
         let (header, id) = unsafe { ((*request).Header, (*request).RequestId.addr()) };
@@ -217,29 +246,19 @@ impl World {
     fn oid_to_miniport(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST, direct: bool) -> i32 {
         {
             let mut state = self.state();
-            let of = if direct {
-                state.oids.current
-            } else {
-                let clone = state.oids.clones.get(&request.addr());
-                clone.map(|clone| clone.of)
-            };
-            // SAFETY: both callers pass a live request; one of the model's making is all bytes.
-            let (request_id, look) = unsafe {
-                let look = of.map_or_else(Vec::new, |_| look(request));
-                ((*request).RequestId.addr(), look)
-            };
-            state.oids.below = Some(Below {
-                address: request.expose_provenance(),
-                request_id,
-                of,
-                look,
-                direct,
-            });
+            if state.oids.below.is_some() {
+                // NDIS has the miniport see one at a time, whoever asks.
+                state.oids.waiting.push_back(request.expose_provenance());
+                return sys::NDIS_STATUS_PENDING;
+            }
+            // SAFETY: both callers pass a live request.
+            state.oids.below = Some(unsafe { below(&state.oids, request, direct) });
         }
         match self.nic().oids {
             Answering::Inline => {
                 let status = self.miniport_answers(request, None);
                 self.state().oids.below = None;
+                self.start_waiting();
                 status
             }
             Answering::Early => {
@@ -290,6 +309,29 @@ impl World {
                 unsafe { handler(self.context(), request, status) }
             }),
             (None, _) => {}
+        }
+        self.start_waiting();
+    }
+}
+
+/// A request that reaches the miniport now.
+///
+/// # Safety
+/// `request` points to a request; one of the model's making is all bytes.
+unsafe fn below(oids: &Oids, request: *mut sys::NDIS_OID_REQUEST, direct: bool) -> Below {
+    let of = if direct {
+        oids.current
+    } else {
+        oids.clones.get(&request.addr()).map(|clone| clone.of)
+    };
+    // SAFETY: as the caller vouches.
+    unsafe {
+        Below {
+            address: request.expose_provenance(),
+            request_id: (*request).RequestId.addr(),
+            of,
+            look: of.map_or_else(Vec::new, |_| look(request)),
+            direct,
         }
     }
 }

@@ -3,12 +3,15 @@
 
 use std::{mem::offset_of, sync::Arc};
 
-use ndis::sys;
+use ndis::sys::{self, NDIS_OFFLOAD_PARAMETERS as Parameters};
 
 use super::World;
-use crate::oid::{
-    OidCall, OidKind, OidResult,
-    raw::{read_call, write_answer},
+use crate::{
+    offers::Enabled,
+    oid::{
+        OidCall, OidKind, OidResult,
+        raw::{read_call, write_answer},
+    },
 };
 
 impl World {
@@ -39,7 +42,12 @@ impl World {
     /// What the miniport answers to `call`.
     fn miniport_answer(self: &Arc<Self>, call: &OidCall) -> OidResult {
         let nic = self.nic();
+        let offload = matches!(
+            call.oid,
+            sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES
+        );
         let own = match call.oid {
+            _ if offload && !self.config.has_offload => None,
             sys::OID_TCP_OFFLOAD_CURRENT_CONFIG => Some(nic.offload_config()),
             sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES => Some(nic.offload_hardware()),
             oid => nic
@@ -63,38 +71,53 @@ impl World {
         }
     }
 
-    /// OID_TCP_OFFLOAD_PARAMETERS turns LSO on or off; the miniport says what holds then.
+    /// OID_TCP_OFFLOAD_PARAMETERS turns offloads on or off; the miniport says what holds then.
     fn set_offload_parameters(self: &Arc<Self>, input: &[u8]) -> OidResult {
         let least = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
         if input.len() < usize::from(least) || input[0] != sys::NDIS_OBJECT_TYPE_DEFAULT {
             return failed(sys::NDIS_STATUS_INVALID_LENGTH, least.into());
         }
-        let turned = |on: &mut bool, value: u8| match value {
-            sys::NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED => *on = false,
-            sys::NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED => *on = true,
-            _ => {}
-        };
-        self.nic_changes(|nic| {
-            let at = |field: usize| input.get(field).copied().unwrap_or_default();
-            let on = &mut nic.enabled;
-            turned(
-                &mut on.v1,
-                at(offset_of!(sys::NDIS_OFFLOAD_PARAMETERS, LsoV1)),
-            );
-            turned(
-                &mut on.v2_ipv4,
-                at(offset_of!(sys::NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4)),
-            );
-            turned(
-                &mut on.v2_ipv6,
-                at(offset_of!(sys::NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6)),
-            );
-        });
+        self.nic_changes(|nic| turn(&mut nic.enabled, input));
         OidResult {
             read: input.len() as u32,
             ..failed(sys::NDIS_STATUS_SUCCESS, 0)
         }
     }
+}
+
+/// Turns on or off what the parameters name; what they leave out, or their revision has not, stays.
+fn turn(on: &mut Enabled, parameters: &[u8]) {
+    let at = |field: usize| parameters.get(field).copied().unwrap_or_default();
+    let switched = |on: &mut bool, field: usize| match at(field) {
+        sys::NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED => *on = false,
+        sys::NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED => *on = true,
+        _ => {}
+    };
+    switched(&mut on.v1, offset_of!(Parameters, LsoV1));
+    switched(&mut on.v2_ipv4, offset_of!(Parameters, LsoV2IPv4));
+    switched(&mut on.v2_ipv6, offset_of!(Parameters, LsoV2IPv6));
+    if at(1) >= sys::NDIS_OFFLOAD_PARAMETERS_REVISION_5 {
+        switched(
+            &mut on.uso_ipv4,
+            offset_of!(Parameters, UdpSegmentation.IPv4),
+        );
+        switched(
+            &mut on.uso_ipv6,
+            offset_of!(Parameters, UdpSegmentation.IPv6),
+        );
+    }
+    let sends = |on: &mut bool, field: usize| match at(field) {
+        sys::NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED
+        | sys::NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED => *on = false,
+        sys::NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED
+        | sys::NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED => *on = true,
+        _ => {}
+    };
+    sends(&mut on.ip_header, offset_of!(Parameters, IPv4Checksum));
+    sends(&mut on.tcp_ipv4, offset_of!(Parameters, TCPIPv4Checksum));
+    sends(&mut on.udp_ipv4, offset_of!(Parameters, UDPIPv4Checksum));
+    sends(&mut on.tcp_ipv6, offset_of!(Parameters, TCPIPv6Checksum));
+    sends(&mut on.udp_ipv6, offset_of!(Parameters, UDPIPv6Checksum));
 }
 
 fn failed(status: i32, needed: u32) -> OidResult {

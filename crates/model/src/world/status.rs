@@ -8,6 +8,7 @@ use ndis::{LargeSendLimits, sys};
 use super::{World, lock};
 use crate::{
     nic::Nic,
+    offers::UsoLimits,
     offload,
     rules::Rule,
     state::{ModuleState, State},
@@ -98,7 +99,8 @@ impl World {
             Err(found) => self.violation(Rule::Status, "NdisFIndicateStatus", found),
             Ok(seen) => {
                 let own = self.own_offload(seen.indication.code);
-                self.state().check_status(&seen, &own);
+                let may = self.nic().may_add();
+                self.state().check_status(&seen, &own, may);
                 self.hear(seen);
             }
         }
@@ -110,7 +112,7 @@ impl World {
         let bytes = seen.indication.bytes.clone();
         self.state().seen_statuses.push(seen);
         if current && offload::valid_size(&bytes).is_some() {
-            self.learn(offload::limits(&bytes));
+            self.learn(offload::limits(&bytes), offload::uso(&bytes));
         }
     }
 
@@ -122,23 +124,26 @@ impl World {
             None => self.config.has_offload.then(|| self.nic().offload_config()),
         };
         let limits = bytes.as_deref().map(offload::limits).unwrap_or_default();
-        self.learn_with(limits, |state| {
+        let uso = bytes.as_deref().map(offload::uso).unwrap_or_default();
+        self.learn_with(limits, uso, |state| {
             state.binding = bytes;
             state.module = now;
         });
     }
 
-    fn learn(&self, limits: LargeSendLimits) {
-        self.learn_with(limits, |_| {});
+    fn learn(&self, limits: LargeSendLimits, uso: UsoLimits) {
+        self.learn_with(limits, uso, |_| {});
     }
 
-    /// The layer above learns `limits`; who listens learns them in the same order.
-    fn learn_with(&self, limits: LargeSendLimits, change: impl FnOnce(&mut State)) {
+    /// The layer above learns `limits` and `uso`; who listens learns them in the same order.
+    fn learn_with(&self, limits: LargeSendLimits, uso: UsoLimits, change: impl FnOnce(&mut State)) {
         let mut listener = lock(&self.listener);
         {
             let mut state = self.state();
             state.advertised = limits;
             state.limits.tell(limits);
+            state.advertised_uso = uso;
+            state.limits.tell_uso(uso);
             change(&mut state);
         }
         if let Some(listener) = listener.as_mut() {
@@ -165,10 +170,26 @@ impl World {
         state.advertised
     }
 
+    /// The UDP large sends that the layer above may make, as it learnt it last.
+    #[must_use]
+    pub fn advertised_uso(&self) -> UsoLimits {
+        let state = self.state();
+        if state.binding.is_none() && state.module == ModuleState::Detached {
+            drop(state);
+            return self.nic().current_uso();
+        }
+        state.advertised_uso
+    }
+
     /// Lets the layer above use `limits` too, although this machine never advertised them: a guest
     /// that comes from another machine brings large sends of the size that it knew there.
     pub fn also_told(&self, limits: LargeSendLimits) {
         self.state().limits.tell(limits);
+    }
+
+    /// The same of UDP.
+    pub fn also_told_uso(&self, limits: UsoLimits) {
+        self.state().limits.tell_uso(limits);
     }
 
     /// Has `listener` called, as a part of the layer above, whenever the advertised configuration
@@ -185,10 +206,18 @@ impl World {
 
     /// Once the detach has been announced, the layer above knows the NIC as it is.
     pub(super) fn check_true_configuration(&self) {
-        let current = self.nic().current();
+        let nic = self.nic();
+        let (current, uso) = (nic.current(), offload::uso(&nic.offload_config()));
         let mut state = self.state();
-        if state.pre_detached && self.config.has_offload && state.advertised != current {
+        if !state.pre_detached || !self.config.has_offload {
+            return;
+        }
+        if state.advertised != current {
             let found = format!("told {:?}, the NIC has {current:?}", state.advertised);
+            state.violation(Rule::PreDetach, "layer above", found);
+        }
+        if state.advertised_uso != uso {
+            let found = format!("told {:?}, the NIC has {uso:?}", state.advertised_uso);
             state.violation(Rule::PreDetach, "layer above", found);
         }
     }

@@ -124,3 +124,11 @@ pub(crate) const IRP_READ_BACK: u8 = 59;
 pub(crate) const STATUS_KEEPS_IRQL: u8 = 60;
 /// A running module refuses sends as if it were paused.
 pub(crate) const REFUSES_RUNNING: u8 = 61;
+/// None: restart asks the miniport what it can do, and the answer is indicated as a link state.
+pub(crate) const OWN_OID: u8 = 62;
+/// None: the same, whenever FilterStatus is called.
+pub(crate) const OWN_OID_FROM_STATUS: u8 = 63;
+/// Such a request is freed at once.
+pub(crate) const OWN_OID_FREED: u8 = 64;
+/// Such a request is made twice.
+pub(crate) const OWN_OID_TWICE: u8 = 65;

@@ -7,6 +7,7 @@ pub(crate) mod device;
 pub(crate) mod fault;
 mod locks;
 mod oid;
+mod own_oid;
 mod send;
 mod status;
 
@@ -157,6 +158,10 @@ unsafe extern "efiapi" fn restart<const FAULT: u8>(
         .store(true, std::sync::atomic::Ordering::SeqCst);
     let own = module.own.lock().expect("no panic").clone();
     status::publish::<FAULT>(module, &status::raised::<FAULT>(&own));
+    let asks = [fault::OWN_OID, fault::OWN_OID_FREED, fault::OWN_OID_TWICE];
+    if asks.contains(&FAULT) {
+        own_oid::ask::<FAULT>(module);
+    }
     sys::NDIS_STATUS_SUCCESS
 }
 

@@ -4,7 +4,7 @@ use std::{ffi::c_void, ptr};
 
 use ndis::sys::{self, NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_STATUS};
 
-use super::{Module, fault, module};
+use super::{Module, fault, module, own_oid};
 
 const TAG: u32 = u32::from_le_bytes(*b"MinO");
 
@@ -91,6 +91,9 @@ pub(super) unsafe extern "efiapi" fn complete<const FAULT: u8>(
     // SAFETY: the context is attach's; the clone is the filter's again, its original is under way.
     unsafe {
         let module = module(context);
+        if own_oid::claimed(module, clone, status) {
+            return;
+        }
         let request = *original(clone);
         if FAULT != fault::NO_COUNTS {
             copy_counts(clone, request);

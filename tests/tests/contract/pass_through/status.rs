@@ -4,7 +4,7 @@ use std::{mem::offset_of, sync::atomic::Ordering};
 
 use ndis::sys::{self, NDIS_HANDLE, NDIS_OFFLOAD, NDIS_STATUS, NDIS_STATUS_INDICATION};
 
-use super::{MULTIPLE, Module, fault, module};
+use super::{MULTIPLE, Module, fault, module, own_oid};
 
 /// The bytes of an NDIS_OFFLOAD.
 ///
@@ -49,7 +49,7 @@ pub(super) fn raised<const FAULT: u8>(own: &[u8]) -> Vec<u8> {
 }
 
 /// An indication in which only the code and the bytes are set.
-fn indication(code: i32, bytes: &[u8]) -> NDIS_STATUS_INDICATION {
+pub(super) fn indication(code: i32, bytes: &[u8]) -> NDIS_STATUS_INDICATION {
     // SAFETY: numbers, raw pointers and a GUID may all be zero.
     let mut indication: NDIS_STATUS_INDICATION = unsafe { std::mem::zeroed() };
     indication.Header = ndis::driver::header(
@@ -119,6 +119,9 @@ pub(super) unsafe extern "efiapi" fn status<const FAULT: u8>(
             std::ptr::copy_nonoverlapping(rewritten.as_ptr(), to, rewritten.len());
         }
         sys::NdisFIndicateStatus(module.handle, &raw mut copy);
+        if FAULT == fault::OWN_OID_FROM_STATUS {
+            own_oid::ask::<FAULT>(module);
+        }
     }
 }
 

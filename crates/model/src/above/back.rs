@@ -1,0 +1,252 @@
+//! How a packet comes back.
+
+use ndis::{LargeSendInfo, sys};
+
+use super::{BINDING, Completed, NbLook, Sent, hidden_part_intact};
+use crate::{memory::Block, oob::SendKind, rules::Rule, segment::one_stage, state::State};
+
+/// The whole NBL as bytes.
+fn nbl_bytes(block: &Block) -> Vec<u8> {
+    // SAFETY: the block is initialised memory (zeroed, then written) and lives meanwhile; pointers
+    // in it are read as bytes and only compared.
+    unsafe { std::slice::from_raw_parts(block.start(), block.size()) }.to_vec()
+}
+
+impl State {
+    /// The layer above gets `nbl`, its send `number`, back: everything about it is checked.
+    pub(crate) fn came_back(&mut self, number: u64, nbl: *mut sys::NET_BUFFER_LIST) {
+        let name = self.name(nbl.addr());
+        // SAFETY: the NBL is in the ledger, so its memory is live, and the layer above owns it now.
+        let (status, slot, references, source) = unsafe {
+            (
+                (*nbl).Status,
+                (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo].addr(),
+                (*nbl).ChildRefCount,
+                (*nbl).SourceHandle.addr(),
+            )
+        };
+        if references != 0 {
+            let found = format!("ChildRefCount is {references}");
+            self.violation(Rule::ChildRefCount, name.clone(), found);
+        }
+        if source != BINDING {
+            let found = format!("SourceHandle came back as {source:#x}");
+            self.violation(Rule::SourceHandle, name.clone(), found);
+        }
+        let Some(sent) = self.sent.get(&number) else {
+            return;
+        };
+        let completed = Completed {
+            status,
+            large_send: LargeSendInfo::from_raw(slot),
+        };
+        let mut broken = sent.check_intact();
+        if !hidden_part_intact(&self.nbls[&nbl.addr()]) {
+            broken.push((
+                Rule::OneOwner,
+                "memory behind the visible NBL was overwritten".into(),
+            ));
+        }
+        // SAFETY: as above.
+        unsafe { sent.check_oob(nbl, &mut broken) };
+        sent.check_completion(completed, self.id_bits, &mut broken);
+        let ran = sent.running_since.is_some() && sent.running_since == self.running_since;
+        if ran && completed.status == sys::NDIS_STATUS_PAUSED && !sent.failed_below {
+            broken.push((Rule::Running, "refused as paused while running".into()));
+        }
+        if sent.child_failures.is_empty()
+            && !sent.failed_below
+            && let Some(found) = self.refused_wrongly(sent, completed)
+        {
+            broken.push((Rule::StaleSize, found));
+        }
+        let mdls: Vec<_> = sent
+            .buffers
+            .iter()
+            .map(|buffer| buffer.mdl().addr())
+            .collect();
+        self.check_partials(&mdls, &mut broken);
+        for mdl in &mdls {
+            // The owner unmaps what others mapped, when it unlocks the pages.
+            self.mapped.remove(mdl);
+        }
+        for (rule, found) in broken {
+            self.violation(rule, name.clone(), found);
+        }
+        let after = nbl_bytes(&self.nbls[&nbl.addr()]);
+        if let Some(sent) = self.sent.get_mut(&number) {
+            sent.completed = Some(completed);
+            sent.after = after;
+        }
+    }
+
+    /// No partial MDL over the returned buffers may still be mapped or on its way to the wire.
+    fn check_partials(&mut self, sources: &[usize], broken: &mut Vec<(Rule, String)>) {
+        let gone: Vec<_> = self
+            .partials
+            .iter()
+            .filter(|(_, partial)| sources.contains(&partial.source))
+            .map(|(address, _)| *address)
+            .collect();
+        for partial in gone {
+            self.partials.remove(&partial);
+            if self.mapped.contains_key(&partial) {
+                let found = format!("the partial MDL at {partial:#x} is still mapped");
+                broken.push((Rule::Mappings, found));
+            }
+            if self.windows.contains_key(&partial) {
+                let found = format!("the partial MDL at {partial:#x} is still in flight");
+                broken.push((Rule::OneOwner, found));
+            }
+        }
+    }
+
+    /// Forgets completed sends, after a last look at whether anybody touched them since.
+    pub(crate) fn forget_completed(&mut self) {
+        let done: Vec<_> = self
+            .sent
+            .iter()
+            .filter(|(_, sent)| sent.completed.is_some())
+            .map(|(number, _)| *number)
+            .collect();
+        for number in done {
+            let Some(sent) = self.sent.remove(&number) else {
+                continue;
+            };
+            let name = self.name(sent.nbl);
+            self.known.remove(&sent.nbl);
+            let block = self.nbls.remove(&sent.nbl);
+            if block.is_some_and(|block| nbl_bytes(&block) != sent.after) {
+                self.violation(Rule::OneOwner, name, "touched after it was completed");
+            }
+        }
+    }
+}
+
+impl Sent {
+    /// Whether the packet is as it was sent: NET_BUFFERs, MDLs, bytes.
+    fn check_intact(&self) -> Vec<(Rule, String)> {
+        let mut broken = Vec::new();
+        for (block, look) in self.net_buffers.iter().zip(&self.nb_looks) {
+            // SAFETY: the block lives as long as `self`.
+            let now = unsafe { NbLook::of(block.start().cast()) };
+            if now != *look {
+                broken.push((
+                    Rule::ParentIntact,
+                    format!("NET_BUFFER was {look:?}, is {now:?}"),
+                ));
+            }
+        }
+        for (buffer, look) in self.buffers.iter().zip(&self.mdl_looks) {
+            let now = buffer.look();
+            if now != *look {
+                broken.push((Rule::ParentIntact, format!("MDL was {look:?}, is {now:?}")));
+            }
+        }
+        if broken.is_empty() && !self.bytes_intact() {
+            broken.push((Rule::ParentIntact, "the packet's bytes changed".into()));
+        }
+        broken
+    }
+
+    /// Whether the out-of-band information is as it was sent, but for the large-send slot, which a
+    /// completer writes. That of USO, for which nothing is defined, stays too.
+    ///
+    /// # Safety
+    /// `nbl` is this send's NBL, and live.
+    unsafe fn check_oob(&self, nbl: *const sys::NET_BUFFER_LIST, broken: &mut Vec<(Rule, String)>) {
+        // SAFETY: as the caller vouches.
+        let (slots, flags) = unsafe { ((*nbl).NetBufferListInfo, (*nbl).NblFlags) };
+        let uso = self.slots.kind() == SendKind::Uso;
+        for (slot, now) in slots.iter().enumerate() {
+            let rule = match slot {
+                sys::TcpLargeSendNetBufferListInfo if uso => Rule::TransmitComplete,
+                sys::TcpLargeSendNetBufferListInfo => continue,
+                sys::UdpSegmentationOffloadInfo if uso => Rule::TransmitComplete,
+                _ => Rule::OutOfBand,
+            };
+            let (now, sent) = (now.addr(), self.packet.slot(slot));
+            if now != sent {
+                broken.push((rule, format!("slot {slot} was {sent:#x}, is {now:#x}")));
+            }
+        }
+        if flags != self.packet.nbl_flags {
+            let found = format!("NblFlags were {:#x}, are {flags:#x}", self.packet.nbl_flags);
+            broken.push((Rule::OutOfBand, found));
+        }
+    }
+
+    fn bytes_intact(&self) -> bool {
+        let per_packet = self.buffers.len() / self.net_buffers.len().max(1);
+        self.buffers.chunks(per_packet.max(1)).all(|buffers| {
+            let mut rest = self.packet.frame.as_slice();
+            let mut skip = self.packet.data_offset as usize;
+            buffers.iter().all(|buffer| {
+                let bytes = &buffer.bytes()[std::mem::take(&mut skip)..];
+                let (mine, after) = rest.split_at(bytes.len().min(rest.len()));
+                rest = after;
+                bytes == mine
+            })
+        })
+    }
+
+    /// Whether a completed packet says what it has to say.
+    fn check_completion(
+        &self,
+        completed: Completed,
+        id_bits: u32,
+        broken: &mut Vec<(Rule, String)>,
+    ) {
+        if self.children > 0 {
+            let expected = self.child_failures.first().copied().unwrap_or(0);
+            if completed.status != expected {
+                let found = format!(
+                    "status {:#x}, its first failed child has {expected:#x}",
+                    completed.status
+                );
+                broken.push((Rule::FirstFailure, found));
+            }
+        }
+        let info = self.packet.large_send;
+        if info.mss() != 0 {
+            let sent = if completed.status == 0 {
+                self.payload_length()
+            } else {
+                0
+            };
+            let expected = info.transmit_complete(sent);
+            if completed.large_send != expected {
+                let found = format!("slot {:?}, expected {expected:?}", completed.large_send);
+                broken.push((Rule::TransmitComplete, found));
+            }
+        }
+        if self.slots.kind() != SendKind::Packet {
+            self.check_wire(completed, id_bits, broken);
+        }
+    }
+
+    fn payload_length(&self) -> u32 {
+        let payload = self.layout.map_or(0, |layout| layout.payload);
+        (self.packet.frame.len() - payload) as u32
+    }
+
+    /// Two stages must put on the wire what one stage would have.
+    fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<(Rule, String)>) {
+        if completed.status != 0 {
+            return;
+        }
+        match one_stage(&self.packet.frame, &self.slots, id_bits) {
+            Ok(expected) if expected == self.wire => {}
+            Ok(expected) => {
+                let at = expected.iter().zip(&self.wire).position(|(a, b)| a != b);
+                let found = format!(
+                    "{} wire packets for {} of one stage, first difference in packet {at:?}",
+                    self.wire.len(),
+                    expected.len()
+                );
+                broken.push((Rule::Wire, found));
+            }
+            Err(why) => broken.push((Rule::Wire, why)),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A packet in memory: NBL, NET_BUFFERs, MDLs and their buffers.
+
+use std::ptr;
+
+use ndis::sys;
+
+use super::{NbLook, Packet, Sent};
+use crate::{
+    mdl::Buffer,
+    memory::Block,
+    miniport::cut_layout,
+    oob::SendKind,
+    state::{Known, Origin, Owner, State},
+};
+
+/// An NBL's memory is longer than what drivers see of it; ndis.sys keeps things there.
+const NBL_SIZE: usize = size_of::<sys::NET_BUFFER_LIST>() + HIDDEN;
+/// Bytes behind the visible part.
+const HIDDEN: usize = 128;
+/// What the model writes there, to find who overwrites it.
+const HIDDEN_BYTE: u8 = 0xC5;
+
+/// Memory for an NBL, with the hidden part marked.
+pub(crate) fn new_nbl() -> Block {
+    let block = Block::new(NBL_SIZE, 16);
+    // SAFETY: the block is NBL_SIZE bytes long.
+    unsafe { ptr::write_bytes(block.start().add(NBL_SIZE - HIDDEN), HIDDEN_BYTE, HIDDEN) };
+    block
+}
+
+/// Whether nobody wrote behind the visible part of the NBL in `block`.
+pub(crate) fn hidden_part_intact(block: &Block) -> bool {
+    // SAFETY: the block came from `new_nbl`.
+    let hidden =
+        unsafe { std::slice::from_raw_parts(block.start().add(NBL_SIZE - HIDDEN), HIDDEN) };
+    hidden.iter().all(|byte| *byte == HIDDEN_BYTE)
+}
+
+/// The layer above's handle of its binding, which is the SourceHandle of what it sends.
+pub(crate) const BINDING: usize = 0xB1D1;
+
+/// Makes an NBL of `packet` and enters it into the ledger as the layer above's.
+pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
+    let number = state.next_send;
+    state.next_send += 1;
+    let block = new_nbl();
+    let nbl = block.start().cast::<sys::NET_BUFFER_LIST>();
+    let mut net_buffers = Vec::new();
+    let mut buffers = Vec::new();
+    let mut previous: *mut sys::NET_BUFFER = ptr::null_mut();
+    for _ in 0..packet.net_buffers {
+        let (net_buffer, mut own) = build_net_buffer(&packet);
+        let raw = net_buffer.start().cast::<sys::NET_BUFFER>();
+        // SAFETY: the blocks are new.
+        unsafe {
+            if previous.is_null() {
+                (*nbl).FirstNetBuffer = raw;
+            } else {
+                (*previous).Next = raw;
+            }
+        }
+        previous = raw;
+        net_buffers.push(net_buffer);
+        buffers.append(&mut own);
+    }
+    // SAFETY: the block is new.
+    unsafe {
+        (*nbl).SourceHandle = ptr::without_provenance_mut(BINDING);
+        (*nbl).NblFlags = packet.nbl_flags;
+        for (slot, value) in &packet.oob {
+            (*nbl).NetBufferListInfo[*slot] = ptr::without_provenance_mut(*value);
+        }
+        (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] =
+            ptr::without_provenance_mut(packet.large_send.to_raw());
+    }
+    let slots = packet.slots();
+    let kind = match slots.kind() {
+        SendKind::Packet => "packet",
+        _ => "large send",
+    };
+    let layout = cut_layout(&packet.frame, slots.kind() == SendKind::Tunnelled);
+    let address = block.address();
+    state.nbls.insert(address, block);
+    state.known.insert(
+        address,
+        Known {
+            owner: Owner::Above,
+            origin: Origin::Above(number),
+            name: format!("{kind} {number}"),
+        },
+    );
+    // SAFETY: all live as long as the `Sent` that is made here.
+    let nb_looks = net_buffers
+        .iter()
+        .map(|block| unsafe { NbLook::of(block.start().cast()) })
+        .collect();
+    let mdl_looks = buffers.iter().map(Buffer::look).collect();
+    state.sent.insert(
+        number,
+        Sent {
+            packet,
+            slots,
+            layout,
+            passed: 0,
+            nbl: address,
+            net_buffers,
+            buffers,
+            nb_looks,
+            mdl_looks,
+            child_failures: Vec::new(),
+            children: 0,
+            running_since: state.running_since,
+            failed_below: false,
+            wire: Vec::new(),
+            completed: None,
+            after: Vec::new(),
+        },
+    );
+    number
+}
+
+/// A NET_BUFFER with the packet's frame in its buffers.
+fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
+    let mut buffers = Vec::new();
+    let mut rest = packet.frame.as_slice();
+    let mut first = vec![0xEE; packet.data_offset as usize];
+    for length in &packet.buffers {
+        let (part, after) = rest.split_at((*length as usize).min(rest.len()));
+        first.extend_from_slice(part);
+        let bytes = std::mem::take(&mut first);
+        buffers.push(Buffer::new(
+            &bytes,
+            packet.page_offset as usize,
+            packet.backing,
+        ));
+        rest = after;
+    }
+    if !rest.is_empty() || buffers.is_empty() {
+        first.extend_from_slice(rest);
+        buffers.push(Buffer::new(
+            &first,
+            packet.page_offset as usize,
+            packet.backing,
+        ));
+    }
+    for pair in buffers.windows(2) {
+        pair[0].link(&pair[1]);
+    }
+    let block = Block::new(size_of::<sys::NET_BUFFER>(), 16);
+    let raw = block.start().cast::<sys::NET_BUFFER>();
+    // SAFETY: the block is new.
+    unsafe {
+        (*raw).MdlChain = buffers[0].mdl();
+        (*raw).CurrentMdl = buffers[0].mdl();
+        (*raw).DataOffset = packet.data_offset;
+        (*raw).CurrentMdlOffset = packet.data_offset;
+        (*raw).DataLength = packet.frame.len() as u32 + packet.extra_length;
+    }
+    (block, buffers)
+}

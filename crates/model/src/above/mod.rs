@@ -1,0 +1,83 @@
+//! The layer above: a protocol or switch that sends packets and checks how they come back.
+#![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
+
+mod back;
+mod build;
+mod packet;
+
+use ndis::{LargeSendInfo, sys};
+
+use crate::{
+    mdl::{Buffer, MdlLook},
+    memory::Block,
+    oob::Slots,
+    segment::Layout,
+};
+pub(crate) use build::{BINDING, build, hidden_part_intact, new_nbl};
+pub use packet::Packet;
+
+/// What became of a packet that the layer above sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Completed {
+    /// Its status.
+    pub status: i32,
+    /// Its large-send slot at completion.
+    pub large_send: LargeSendInfo,
+}
+
+/// The fields of a NET_BUFFER that a filter must leave as they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct NbLook {
+    next: usize,
+    current_mdl: usize,
+    current_offset: u32,
+    length: u32,
+    chain: usize,
+    offset: u32,
+}
+
+impl NbLook {
+    /// # Safety
+    /// `raw` points to a live NET_BUFFER.
+    unsafe fn of(raw: *const sys::NET_BUFFER) -> Self {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            Self {
+                next: (*raw).Next.addr(),
+                current_mdl: (*raw).CurrentMdl.addr(),
+                current_offset: (*raw).CurrentMdlOffset,
+                length: (*raw).DataLength,
+                chain: (*raw).MdlChain.addr(),
+                offset: (*raw).DataOffset,
+            }
+        }
+    }
+}
+
+/// A packet that was sent, until the model forgets it.
+pub(crate) struct Sent {
+    pub(crate) packet: Packet,
+    /// What its slots say.
+    pub(crate) slots: Slots,
+    /// Where its headers and its payload are, of the inner packet inside a tunnel.
+    pub(crate) layout: Option<Layout>,
+    /// Bytes of its payload that went down in children, where it is UDP.
+    pub(crate) passed: usize,
+    pub(crate) nbl: usize,
+    net_buffers: Vec<Block>,
+    buffers: Vec<Buffer>,
+    nb_looks: Vec<NbLook>,
+    mdl_looks: Vec<MdlLook>,
+    /// Statuses of its children that failed, in the order in which the miniport completed them.
+    pub(crate) child_failures: Vec<i32>,
+    pub(crate) children: u32,
+    /// The restart since which the module ran when it was sent.
+    running_since: Option<u64>,
+    /// Whether the miniport failed it, as it was sent.
+    pub(crate) failed_below: bool,
+    /// Wire packets that came of it.
+    pub(crate) wire: Vec<Vec<u8>>,
+    pub(crate) completed: Option<Completed>,
+    /// The NBL's bytes when it came back, to find who touches it afterwards.
+    after: Vec<u8>,
+}

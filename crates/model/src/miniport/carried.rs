@@ -1,0 +1,94 @@
+//! Rule 17: a child carries its parent's out-of-band information and flags.
+
+use ndis::sys;
+
+use super::Given;
+use crate::{
+    oob::{ChecksumSlot, SendKind},
+    rules::Rule,
+    segment::layout,
+    state::State,
+};
+
+/// Slots of a send that a child carries as its parent has them.
+const CARRIED: [usize; 14] = [
+    sys::TcpIpChecksumNetBufferListInfo,
+    sys::TcpLargeSendNetBufferListInfo,
+    sys::ClassificationHandleNetBufferListInfo,
+    sys::Ieee8021QNetBufferListInfo,
+    sys::NetBufferListCancelId,
+    sys::MediaSpecificInformation,
+    sys::NetBufferListProtocolId,
+    sys::NetBufferListHashValue,
+    sys::NetBufferListHashInfo,
+    sys::NetBufferListFilteringInfo,
+    sys::MediaSpecificInformationEx,
+    sys::VirtualSubnetInfo,
+    sys::UdpSegmentationOffloadInfo,
+    sys::TcpSendOffloadsSupplementalNetBufferListInfo,
+];
+
+impl State {
+    /// # Safety
+    /// `nbl` is a live NBL.
+    pub(super) unsafe fn check_oob(
+        &mut self,
+        nbl: *mut sys::NET_BUFFER_LIST,
+        send: u64,
+        given: &Given,
+    ) {
+        let is_packet = self.is_packet_child(given).is_some();
+        let Some(sent) = self.sent.get(&send) else {
+            return;
+        };
+        let (kind, flags) = (sent.slots.kind(), sent.packet.nbl_flags);
+        let checksum = checksum_of(&sent.packet.frame, kind);
+        let mut wrong = Vec::new();
+        for slot in CARRIED {
+            // SAFETY: as the caller vouches.
+            let now = unsafe { (&(*nbl).NetBufferListInfo)[slot].addr() };
+            let has = sent.packet.slot(slot);
+            let right = match slot {
+                _ if !is_packet => now == has,
+                sys::TcpLargeSendNetBufferListInfo | sys::UdpSegmentationOffloadInfo => now == 0,
+                sys::TcpSendOffloadsSupplementalNetBufferListInfo
+                    if kind == SendKind::Tunnelled =>
+                {
+                    now == 0
+                }
+                sys::TcpIpChecksumNetBufferListInfo => now == 0 || Some(now) == checksum,
+                _ => now == has,
+            };
+            if !right {
+                let form = if is_packet { " of a packet" } else { "" };
+                wrong.push(format!(
+                    "slot {slot}{form} is {now:#x}, the parent has {has:#x}"
+                ));
+            }
+        }
+        // SAFETY: as the caller vouches.
+        let now = unsafe { (*nbl).NblFlags };
+        if now != flags {
+            wrong.push(format!("NblFlags are {now:#x}, the parent has {flags:#x}"));
+        }
+        for found in wrong {
+            self.violation(Rule::OutOfBand, &*given.name, found);
+        }
+    }
+}
+
+/// What the checksum slot says of a packet cut from `frame`, where the NIC is to compute the
+/// checksum: never of one in a tunnel, nor of one that has none.
+fn checksum_of(frame: &[u8], kind: SendKind) -> Option<usize> {
+    let found = layout(frame).filter(|_| kind != SendKind::Tunnelled)?;
+    let none = found.udp && frame[found.transport + 6..found.transport + 8] == [0, 0];
+    let slot = ChecksumSlot {
+        ipv4: !found.ipv6,
+        ipv6: found.ipv6,
+        tcp: !found.udp,
+        udp: found.udp,
+        ip_header: false,
+        header_offset: found.transport as u32,
+    };
+    (!none).then(|| slot.to_raw())
+}

@@ -1,0 +1,301 @@
+//! The miniport below: takes what the filter sends, checks it, puts it on the wire, and completes
+//! it as it is told to.
+#![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
+
+mod carried;
+mod large;
+mod order;
+mod packet_child;
+mod place;
+mod release;
+mod transmit;
+
+use ndis::{LargeSendInfo, sys};
+
+use crate::{
+    mdl::{self, MdlLook, Read},
+    memory::Block,
+    nic::Nic,
+    oob::{SendKind, Slots},
+    rules::Rule,
+    segment::Layout,
+    state::{Known, Origin, Owner, State},
+    thread,
+    world::MODULE,
+};
+pub(crate) use place::cut_layout;
+
+/// A packet that the filter gave to the miniport, as it was then.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Child {
+    /// The frame.
+    pub frame: Vec<u8>,
+    /// The large-send slot.
+    pub large_send: LargeSendInfo,
+    /// That and the other slots by which the NIC decides what to do.
+    pub slots: Slots,
+    /// Number of the layer above's send that it is, or is a part of.
+    pub send: u64,
+    /// Bytes of TCP or UDP payload, of the inner packet inside a tunnel; 0 where it is neither.
+    pub payload: usize,
+    /// Whether the filter made it, rather than passing it on.
+    pub is_child: bool,
+}
+
+impl Child {
+    /// Whether the filter made it as one packet of the wire.
+    #[must_use]
+    pub fn is_packet(&self) -> bool {
+        self.is_child && self.slots.kind() == SendKind::Packet
+    }
+}
+
+/// An NBL that the miniport owns.
+pub(crate) struct Held {
+    pub(crate) nbl: usize,
+    /// The visible NBL as it came. While the miniport owns it, other bytes stand in its place.
+    saved: Block,
+    /// The NBL's bytes while the miniport owns it.
+    poisoned: Vec<u8>,
+    /// Each NET_BUFFER's frame, to see that nobody changes it under way.
+    frames: Vec<Vec<u8>>,
+    /// The window's MDLs.
+    mdls: Vec<(usize, MdlLook)>,
+    status: i32,
+    /// The send it is a child of.
+    parent: Option<u64>,
+}
+
+/// What is known of an NBL that the miniport is given.
+struct Given {
+    name: String,
+    slots: Slots,
+    /// The layer above's send that it is, or is a part of.
+    send: Option<u64>,
+    is_child: bool,
+}
+
+/// One packet of it.
+struct GivenPacket {
+    frame: Vec<u8>,
+    /// Where the headers and the payload are that a large send is cut by: those of the inner
+    /// packet inside a tunnel.
+    layout: Option<Layout>,
+    /// Bytes of payload.
+    payload: usize,
+}
+
+impl State {
+    /// The miniport takes one NBL that the filter sent.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL of the ledger.
+    pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST) {
+        let number = self.accepted;
+        self.accepted += 1;
+        // SAFETY: as the caller vouches.
+        let Some(given) = (unsafe { self.given(nbl) }) else {
+            return;
+        };
+        let mut held = Held {
+            nbl: nbl.addr(),
+            saved: Block::new(size_of::<sys::NET_BUFFER_LIST>(), 16),
+            poisoned: Vec::new(),
+            frames: Vec::new(),
+            mdls: Vec::new(),
+            status: nic
+                .failing
+                .iter()
+                .find(|(failing, _)| *failing == number)
+                .map_or(sys::NDIS_STATUS_SUCCESS, |(_, status)| *status),
+            parent: given.send.filter(|_| given.is_child),
+        };
+        // SAFETY: as the caller vouches.
+        let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
+        while !net_buffer.is_null() {
+            // SAFETY: the NBL's NET_BUFFERs are live.
+            let next = unsafe {
+                self.take_packet(nic, net_buffer, &given, &mut held);
+                (*net_buffer).Next
+            };
+            let one_packet = given.slots.mss() != 0 || self.is_packet_child(&given).is_some();
+            if one_packet && !next.is_null() {
+                self.violation(Rule::OneNetBuffer, &*given.name, "a second NET_BUFFER");
+                break;
+            }
+            net_buffer = next;
+        }
+        if given.is_child
+            && let Some(send) = given.send
+        {
+            // SAFETY: as the caller vouches.
+            unsafe { self.check_oob(nbl, send, &given) };
+            if let Some(sent) = self.sent.get_mut(&send) {
+                sent.children += 1;
+            }
+        }
+        // SAFETY: as the caller vouches.
+        unsafe { release::poison(nbl, &mut held) };
+        self.held.push_back(held);
+    }
+
+    /// Reads what an NBL says of itself, and looks at whose it is.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL of the ledger.
+    unsafe fn given(&mut self, nbl: *mut sys::NET_BUFFER_LIST) -> Option<Given> {
+        let name = self.name(nbl.addr());
+        let Known { origin, .. } = self.known.get(&nbl.addr())?;
+        let (is_child, send) = match *origin {
+            Origin::Above(send) => (false, Some(send)),
+            // SAFETY: as the caller vouches.
+            Origin::Pool(_) => (true, unsafe { self.parent_of(nbl, &name) }),
+        };
+        // SAFETY: as the caller vouches.
+        let (source, slots) = unsafe {
+            let slots = Slots::read(|slot| (&(*nbl).NetBufferListInfo)[slot].addr());
+            ((*nbl).SourceHandle.addr(), slots)
+        };
+        if is_child && source != MODULE {
+            let found = format!("a child's SourceHandle is {source:#x}, not the filter's");
+            self.violation(Rule::SourceHandle, &*name, found);
+        }
+        Some(Given {
+            name,
+            slots,
+            send,
+            is_child,
+        })
+    }
+
+    /// The send of the layer above that a child belongs to.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL.
+    unsafe fn parent_of(&mut self, nbl: *mut sys::NET_BUFFER_LIST, name: &str) -> Option<u64> {
+        // SAFETY: as the caller vouches.
+        let parent = unsafe { (*nbl).ParentNetBufferList }.addr();
+        match self.known.get(&parent) {
+            Some(Known {
+                owner: Owner::Filter,
+                origin: Origin::Above(send),
+                ..
+            }) => Some(*send),
+            _ => {
+                let found = "its ParentNetBufferList is no NBL that the filter has";
+                self.violation(Rule::OneOwner, name, found);
+                None
+            }
+        }
+    }
+
+    /// One packet: read it, check it, transmit it.
+    ///
+    /// # Safety
+    /// `net_buffer` is a live NET_BUFFER.
+    unsafe fn take_packet(
+        &mut self,
+        nic: &Nic,
+        net_buffer: *mut sys::NET_BUFFER,
+        given: &Given,
+        held: &mut Held,
+    ) {
+        // SAFETY: as the caller vouches.
+        let read = match unsafe { mdl::read(self, net_buffer) } {
+            Ok(read) => read,
+            Err(found) => return self.violation(Rule::Chain, &*given.name, found),
+        };
+        // SAFETY: as the caller vouches.
+        unsafe {
+            self.check_offsets(net_buffer, &given.name);
+            if given.is_child {
+                self.check_chain(nic, net_buffer, &given.name);
+            }
+        }
+        self.claim_windows(&read, &given.name, held);
+        let layout = self.layout_of(&read.bytes, given);
+        let packet = GivenPacket {
+            payload: layout.map_or(0, |layout| read.bytes.len() - layout.payload),
+            frame: read.bytes.clone(),
+            layout,
+        };
+        self.check_packet(nic, given, &packet, &read);
+        if held.status == sys::NDIS_STATUS_SUCCESS {
+            self.transmit(nic, given, &packet);
+        }
+        self.children.push(Child {
+            large_send: given.slots.large_send,
+            slots: given.slots,
+            send: given.send.unwrap_or(u64::MAX),
+            payload: packet.payload,
+            is_child: given.is_child,
+            frame: packet.frame,
+        });
+        held.frames.push(read.bytes);
+    }
+
+    /// All that is to be said of a packet before it is transmitted.
+    fn check_packet(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket, read: &Read) {
+        let place = self.place_of(given, packet);
+        if given.slots.mss() != 0 {
+            self.check_contiguous(given, packet, read);
+            self.check_limit(nic, given, packet);
+        }
+        if let Some(place) = place {
+            self.check_multiple(given, packet, &place);
+        }
+        if given.is_child && given.slots.mss() != 0 {
+            self.check_large_child(given, packet);
+        }
+        if let Some(parent) = self.is_packet_child(given) {
+            self.check_packet_child(given, packet, parent);
+        }
+        if let Some(place) = place {
+            self.check_order(given, packet, &place);
+        }
+    }
+
+    /// The NET_BUFFER's fields agree with each other.
+    ///
+    /// # Safety
+    /// `net_buffer` is a live NET_BUFFER, whose chain was read to its end.
+    unsafe fn check_offsets(&mut self, net_buffer: *mut sys::NET_BUFFER, name: &str) {
+        // SAFETY: as the caller vouches.
+        let (place, offset) = unsafe {
+            let mut offset = (*net_buffer).DataOffset;
+            let mut mdl = (*net_buffer).MdlChain;
+            while !mdl.is_null() && mdl != (*net_buffer).CurrentMdl {
+                offset = offset.wrapping_sub((*mdl).ByteCount);
+                mdl = (*mdl).Next;
+            }
+            (mdl, offset)
+        };
+        // SAFETY: as the caller vouches.
+        if place.is_null() || offset != unsafe { (*net_buffer).CurrentMdlOffset } {
+            let found = "DataOffset from MdlChain and CurrentMdlOffset from CurrentMdl differ";
+            self.violation(Rule::Headers, name, found);
+        }
+    }
+
+    /// Each MDL of the window must be this packet's alone while it is in flight.
+    fn claim_windows(&mut self, read: &Read, name: &str, held: &mut Held) {
+        for window in &read.windows {
+            let address = window.mdl.addr();
+            if let Some(other) = self.windows.insert(address, held.nbl)
+                && other != held.nbl
+            {
+                let other = self.name(other);
+                let found = format!("the MDL at {address:#x} is also in flight in {other}");
+                self.violation(Rule::Chain, name, found);
+            }
+            // SAFETY: the window was read just before.
+            held.mdls
+                .push((address, unsafe { MdlLook::of(window.mdl) }));
+        }
+    }
+
+    /// By which offers of the NIC the filter may go on this thread: see [`crate::limits`].
+    fn settled(&self) -> usize {
+        thread::settled().unwrap_or_else(|| self.limits.settled())
+    }
+}

@@ -1,0 +1,170 @@
+//! Rules 38 to 41: a child that is one packet of the wire, cut in software.
+
+use super::{Given, GivenPacket};
+use crate::{
+    offers::Offers,
+    oob::SendKind,
+    rules::Rule,
+    segment::{
+        TunnelKind, has_right_seed, ip_header_right, layout, tunnel, tunnel_header_wrong,
+        wrong_checksum,
+    },
+    state::State,
+};
+
+impl State {
+    /// The parent of a child that is no large send although its parent is.
+    pub(super) fn is_packet_child(&self, given: &Given) -> Option<u64> {
+        let send = given.send.filter(|_| given.is_child)?;
+        let cut = self.sent.get(&send)?.slots.mss() != 0;
+        (cut && given.slots.kind() == SendKind::Packet).then_some(send)
+    }
+
+    /// What such a child is before the NIC has it.
+    pub(super) fn check_packet_child(&mut self, given: &Given, packet: &GivenPacket, parent: u64) {
+        let Some(sent) = self.sent.get(&parent) else {
+            return;
+        };
+        let mss = sent.slots.mss() as usize;
+        let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
+        let mut broken = wrong_lengths(&packet.frame, tunnelled);
+        if packet.payload == 0 || packet.payload > mss {
+            let found = format!("{} bytes of payload at MSS {mss}", packet.payload);
+            broken.push((Rule::PacketLength, found));
+        }
+        broken.extend(wrong_headers(&packet.frame, tunnelled));
+        broken.extend(self.above_mtu(packet, parent));
+        if asks(given) {
+            let settled = self.settled();
+            let offered = |offers: &Offers| offers_checksum(offers, given, packet);
+            if !self.limits.any_since(settled, offered) {
+                let found = format!("asks for {:?}, which the NIC has not", given.slots.checksum);
+                broken.push((Rule::ChecksumOffload, found));
+            }
+        }
+        for (rule, found) in broken {
+            self.violation(rule, &*given.name, found);
+        }
+    }
+
+    /// A datagram is within the MTU, unless the layer above asked for longer ones.
+    fn above_mtu(&self, packet: &GivenPacket, parent: u64) -> Option<(Rule, String)> {
+        let sent = self.sent.get(&parent)?;
+        let ip = outer_ip(&packet.frame)?;
+        let asked =
+            sent.layout?.payload + sent.slots.mss() as usize - outer_ip(&sent.packet.frame)?;
+        let (length, mtu) = (packet.frame.len() - ip, self.mtu as usize);
+        let above = length > mtu && asked <= mtu;
+        above.then(|| {
+            (
+                Rule::Mtu,
+                format!("a datagram of {length} bytes, the MTU is {mtu}"),
+            )
+        })
+    }
+
+    /// What such a child is on the wire, as the NIC sent it: where its parent's sender left the
+    /// right seed, every checksum is right.
+    pub(super) fn check_on_wire(&mut self, given: &Given, wire: &[u8]) {
+        let parent = self.is_packet_child(given);
+        let Some(sent) = parent.and_then(|parent| self.sent.get(&parent)) else {
+            return;
+        };
+        let wrong = match sent.slots.kind() {
+            SendKind::Tunnelled => tunnel_header_wrong(wire),
+            _ => wrong_checksum(wire),
+        };
+        if let Some(wrong) = wrong
+            && has_right_seed(&sent.packet.frame, &sent.slots)
+        {
+            let found = format!("on the wire {wrong}");
+            self.violation(Rule::PacketChecksum, &*given.name, found);
+        }
+    }
+}
+
+fn outer_ip(frame: &[u8]) -> Option<usize> {
+    tunnel(frame)
+        .map(|tunnel| tunnel.ip)
+        .or_else(|| layout(frame).map(|layout| layout.ip))
+}
+
+/// Whether a checksum is asked for.
+fn asks(given: &Given) -> bool {
+    let slot = given.slots.checksum;
+    slot.tcp || slot.udp || slot.ip_header
+}
+
+/// Whether a NIC offers what is asked, for such a packet.
+fn offers_checksum(offers: &Offers, given: &Given, packet: &GivenPacket) -> bool {
+    let Some(found) = packet.layout else {
+        return false;
+    };
+    let slot = given.slots.checksum;
+    let has = offers.checksum.of(found.ipv6);
+    let network = found.transport - found.ip;
+    let ip_options = network > if found.ipv6 { 40 } else { 20 };
+    let tcp_options = !found.udp && found.payload - found.transport > 20;
+    (has.tcp || !slot.tcp)
+        && (has.udp || !slot.udp)
+        && (has.ip_header || !slot.ip_header)
+        && (has.ip_options || !ip_options)
+        && (has.tcp_options || !tcp_options)
+}
+
+/// Every length in the headers is the true one.
+fn wrong_lengths(frame: &[u8], tunnelled: bool) -> Vec<(Rule, String)> {
+    let mut fields = Vec::new();
+    let ip = |ip: usize, ipv6: bool| {
+        if ipv6 {
+            (ip + 4, frame.len() - ip - 40)
+        } else {
+            (ip + 2, frame.len() - ip)
+        }
+    };
+    if tunnelled && let Some(found) = tunnel(frame) {
+        fields.push(ip(found.ip, found.ipv6));
+        fields.push(ip(found.inner.ip, found.inner.ipv6));
+        if let TunnelKind::Vxlan(_) = found.kind {
+            fields.push((found.transport + 4, frame.len() - found.transport));
+        }
+    } else if !tunnelled && let Some(found) = layout(frame) {
+        fields.push(ip(found.ip, found.ipv6));
+        if found.udp {
+            fields.push((found.transport + 4, frame.len() - found.transport));
+        }
+    } else {
+        return vec![(
+            Rule::PacketLength,
+            "headers that are not its parent's".into(),
+        )];
+    }
+    let says = |at: usize| usize::from(u16::from_be_bytes([frame[at], frame[at + 1]]));
+    fields
+        .into_iter()
+        .filter(|(at, length)| says(*at) != *length)
+        .map(|(at, length)| {
+            let found = format!("the length at {at} says {}, it is {length}", says(at));
+            (Rule::PacketLength, found)
+        })
+        .collect()
+}
+
+/// Every IPv4 header has its checksum.
+fn wrong_headers(frame: &[u8], tunnelled: bool) -> Vec<(Rule, String)> {
+    let headers = if tunnelled {
+        tunnel(frame).map_or(Vec::new(), |found| {
+            vec![(found.ip, found.ipv6), (found.inner.ip, found.inner.ipv6)]
+        })
+    } else {
+        layout(frame).map_or(Vec::new(), |found| vec![(found.ip, found.ipv6)])
+    };
+    headers
+        .into_iter()
+        .filter(|(ip, ipv6)| !ipv6 && !ip_header_right(frame, *ip))
+        .map(|(ip, _)| {
+            let found = format!("the IPv4 header at {ip} has a wrong checksum");
+            (Rule::PacketChecksum, found)
+        })
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! Where a packet belongs: in which send of the layer above, and how far into its payload.
+
+use super::{Given, GivenPacket};
+use crate::{
+    oob::SendKind,
+    rules::Rule,
+    segment::{Layout, layout, tunnel},
+    state::State,
+};
+
+/// A packet's place in its send.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) send: u64,
+    /// Bytes of the send's payload before the packet's.
+    pub(super) offset: u32,
+    /// Whether it is the end of the send's payload.
+    pub(super) last: bool,
+}
+
+/// Where the headers and the payload are that a large send is cut by: with a tunnel those of the
+/// inner packet.
+pub(crate) fn cut_layout(frame: &[u8], tunnelled: bool) -> Option<Layout> {
+    if !tunnelled {
+        return layout(frame);
+    }
+    let inner = tunnel(frame)?.inner;
+    Some(Layout {
+        ip: inner.ip,
+        transport: inner.tcp,
+        payload: inner.payload,
+        ipv6: inner.ipv6,
+        udp: false,
+    })
+}
+
+impl State {
+    /// The layout of a packet of `given`. What is a part of a tunnelled send is tunnelled, even
+    /// where its slots do not say so.
+    pub(super) fn layout_of(&self, frame: &[u8], given: &Given) -> Option<Layout> {
+        let parent = given.send.and_then(|send| self.sent.get(&send));
+        let kind = parent.map_or(given.slots.kind(), |sent| sent.slots.kind());
+        cut_layout(frame, kind == SendKind::Tunnelled)
+    }
+
+    /// Finds the packet's place: with TCP by its sequence number, with UDP, which has none, right
+    /// behind what went down of the send before.
+    pub(super) fn place_of(&mut self, given: &Given, packet: &GivenPacket) -> Option<Place> {
+        let send = given.send?;
+        let found = packet.layout?;
+        let sent = self.sent.get_mut(&send)?;
+        let whole = sent.layout?;
+        let payload = &sent.packet.frame[whole.payload..];
+        let offset = if found.udp {
+            let offset = sent.passed;
+            if given.is_child {
+                sent.passed += packet.payload;
+            }
+            let here = payload.get(offset..offset + packet.payload);
+            if here != Some(&packet.frame[found.payload..]) {
+                let found = format!("its payload is not what follows after {offset} bytes");
+                self.violation(Rule::Order, &*given.name, found);
+                return None;
+            }
+            offset as u32
+        } else {
+            let base = sequence(&sent.packet.frame, whole);
+            sequence(&packet.frame, found).wrapping_sub(base)
+        };
+        Some(Place {
+            send,
+            offset,
+            last: offset as usize + packet.payload == payload.len(),
+        })
+    }
+}
+
+fn sequence(frame: &[u8], layout: Layout) -> u32 {
+    frame
+        .get(layout.transport + 4..layout.transport + 8)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u32::from_be_bytes)
+}

@@ -1,0 +1,152 @@
+//! What the miniport gives back, in which order, and whether anybody touched it meanwhile.
+
+use std::{mem::offset_of, ptr};
+
+use ndis::{LargeSendInfo, sys};
+
+use super::Held;
+use crate::{
+    mdl::{self, MdlLook},
+    nic::Order,
+    rules::Rule,
+    segment::parts,
+    state::{Origin, Owner, State},
+};
+
+/// What a read through an NBL that is not one's own finds instead of a pointer.
+const POISON: usize = 0x0BAD_0BAD_0BAD_0BAD;
+
+impl State {
+    /// Takes what is held out in the order of completion.
+    pub(crate) fn take_held(&mut self, order: Order) -> Vec<Held> {
+        let mut held: Vec<_> = self.held.drain(..).collect();
+        match order {
+            Order::Sent => {}
+            Order::Reversed => held.reverse(),
+            Order::Shuffled(seed) => shuffle(&mut held, seed),
+        }
+        held
+    }
+
+    /// The miniport gives `held` back, after a last look, with its status and large-send slot.
+    pub(crate) fn release(&mut self, held: &Held) -> *mut sys::NET_BUFFER_LIST {
+        let name = self.name(held.nbl);
+        let nbl = self.nbls[&held.nbl].start().cast::<sys::NET_BUFFER_LIST>();
+        // SAFETY: the NBL's memory is in `nbls`, and the saved part is what was there.
+        unsafe {
+            if visible_bytes(nbl) != held.poisoned {
+                self.violation(
+                    Rule::OneOwner,
+                    name.clone(),
+                    "touched while the miniport has it",
+                );
+            }
+            ptr::copy_nonoverlapping(held.saved.start().cast::<sys::NET_BUFFER_LIST>(), nbl, 1);
+            self.check_unchanged(nbl, held, &name);
+            let info = LargeSendInfo::from_raw(
+                (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo].addr(),
+            );
+            if info.mss() != 0 {
+                let payload = held.frames.first().map_or(0, |frame| tcp_payload(frame)) as u32;
+                let sent = if held.status == 0 { payload } else { 0 };
+                (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] =
+                    ptr::without_provenance_mut(info.transmit_complete(sent).to_raw());
+            }
+            (*nbl).Status = held.status;
+            (*nbl).Next = ptr::null_mut();
+        }
+        for (mdl, _) in &held.mdls {
+            if self.windows.get(mdl) == Some(&held.nbl) {
+                self.windows.remove(mdl);
+            }
+        }
+        if held.status != 0
+            && let Some(sent) = held.parent.and_then(|send| self.sent.get_mut(&send))
+        {
+            sent.child_failures.push(held.status);
+        }
+        let Some(known) = self.known.get_mut(&held.nbl) else {
+            return nbl;
+        };
+        known.owner = Owner::Filter;
+        if let Origin::Above(send) = known.origin
+            && held.status != 0
+            && let Some(sent) = self.sent.get_mut(&send)
+        {
+            sent.failed_below = true;
+        }
+        nbl
+    }
+
+    /// The packet is still what was sent: its MDLs and its bytes.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL, restored to what it was.
+    unsafe fn check_unchanged(&mut self, nbl: *mut sys::NET_BUFFER_LIST, held: &Held, name: &str) {
+        // SAFETY: as the caller vouches.
+        let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
+        for frame in &held.frames {
+            // SAFETY: the NBL's NET_BUFFERs are live.
+            let now = unsafe { mdl::read(self, net_buffer) };
+            let same = now.is_ok_and(|read| {
+                let looks = read.windows.iter().all(|window| {
+                    // SAFETY: read just before.
+                    let look = unsafe { MdlLook::of(window.mdl) };
+                    held.mdls.contains(&(window.mdl.addr(), look))
+                });
+                looks && read.bytes == *frame
+            });
+            if !same {
+                let found = "its packet changed while the miniport has it";
+                self.violation(Rule::OneOwner, name, found);
+            }
+            // SAFETY: as above.
+            net_buffer = unsafe { (*net_buffer).Next };
+        }
+    }
+}
+
+fn tcp_payload(frame: &[u8]) -> usize {
+    parts(frame).map_or(0, |parts| frame.len() - parts.payload)
+}
+
+/// Fisher and Yates with a small generator: the model needs no more randomness than that.
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut state = seed | 1;
+    for last in (1..items.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        items.swap(last, (state % (last as u64 + 1)) as usize);
+    }
+}
+
+/// The part of an NBL that drivers see, as bytes.
+///
+/// # Safety
+/// `nbl` is a live NBL.
+unsafe fn visible_bytes(nbl: *const sys::NET_BUFFER_LIST) -> Vec<u8> {
+    // SAFETY: as the caller vouches; the memory was zeroed when it was allocated.
+    unsafe { std::slice::from_raw_parts(nbl.cast::<u8>(), size_of::<sys::NET_BUFFER_LIST>()) }
+        .to_vec()
+}
+
+/// Puts the NBL aside, and in its place leaves pointers to nowhere, so that who reads an NBL that
+/// is not his finds nothing of use, and who writes to it is found out.
+///
+/// # Safety
+/// `nbl` is a live NBL.
+pub(super) unsafe fn poison(nbl: *mut sys::NET_BUFFER_LIST, held: &mut Held) {
+    const _: () = assert!(offset_of!(sys::NET_BUFFER_LIST, Next) == 0);
+    // SAFETY: as the caller vouches.
+    unsafe {
+        ptr::copy_nonoverlapping(nbl, held.saved.start().cast(), 1);
+        (*nbl).Next = ptr::without_provenance_mut(POISON);
+        (*nbl).FirstNetBuffer = ptr::without_provenance_mut(POISON);
+        (*nbl).ParentNetBufferList = ptr::without_provenance_mut(POISON);
+        (*nbl).Context = ptr::without_provenance_mut(POISON);
+        (*nbl).SourceHandle = ptr::without_provenance_mut(POISON);
+        (*nbl).ChildRefCount = POISON as i32;
+        held.poisoned = visible_bytes(nbl);
+    }
+}

@@ -1,0 +1,47 @@
+//! What leaves on the wire: the second stage, finished checksums, or the packet as it is.
+
+use super::{Given, GivenPacket};
+use crate::{
+    nic::Nic,
+    oob::SendKind,
+    rules::Rule,
+    segment::{finish, one_stage},
+    state::State,
+};
+
+impl State {
+    pub(super) fn transmit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
+        let slots = &given.slots;
+        let packets = match slots.kind() {
+            SendKind::Packet if slots.tunnel.encapsulated => vec![packet.frame.clone()],
+            SendKind::Packet => {
+                let finished = computes(nic, given, packet)
+                    .then(|| finish(&packet.frame, slots.checksum))
+                    .flatten();
+                vec![finished.unwrap_or_else(|| packet.frame.clone())]
+            }
+            _ => match one_stage(&packet.frame, slots, nic.id_bits) {
+                Ok(packets) => packets,
+                Err(why) => return self.violation(Rule::Headers, &*given.name, why),
+            },
+        };
+        for packet in &packets {
+            self.check_on_wire(given, packet);
+        }
+        self.wire.extend(packets.iter().cloned());
+        if let Some(sent) = given.send.and_then(|send| self.sent.get_mut(&send)) {
+            sent.wire.extend(packets);
+        }
+    }
+}
+
+/// Whether the NIC computes checksums of such a packet at all, as it can; what is turned off while
+/// a packet is on its way is still done.
+fn computes(nic: &Nic, given: &Given, packet: &GivenPacket) -> bool {
+    let Some(layout) = packet.layout else {
+        return false;
+    };
+    let has = nic.can().checksum.of(layout.ipv6);
+    let slot = given.slots.checksum;
+    (has.tcp && slot.tcp) || (has.udp && slot.udp) || (has.ip_header && slot.ip_header)
+}

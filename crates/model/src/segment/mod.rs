@@ -1,0 +1,60 @@
+//! The NIC's second stage: a large send becomes the packets of the wire.
+//!
+//! As hardware does it, and unlike the driver: positions come from the out-of-band information and
+//! the bytes, and a checksum is finished from the seed that the sender left in the checksum field,
+//! so that a wrong seed shows on the wire. No code is shared with the driver's crates.
+
+mod bytes;
+mod checksum;
+mod layout;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod tunnel;
+mod udp;
+
+pub(crate) use layout::network_addresses;
+pub use layout::{Layout, Parts, layout, parts};
+pub use tcp::{Job, segment};
+pub use tunnel::{Tunnel, TunnelKind, segment_tunnelled, tunnel};
+pub use udp::{UsoJob, segment_uso};
+
+pub(crate) use checksum::{
+    finish, has_right_seed, ip_header_right, tunnel_header_wrong, wrong_checksum,
+};
+
+use crate::oob::{SendKind, Slots};
+
+/// The wire packets of a packet with these slots, by a NIC that counts the IPv4 identification of
+/// TCP in `id_bits` bits. A packet that is no large send is its only one, as it is.
+///
+/// # Errors
+/// What is wrong with the frame, where it is not what the out-of-band information says.
+pub fn one_stage(frame: &[u8], slots: &Slots, id_bits: u32) -> Result<Vec<Vec<u8>>, String> {
+    match slots.kind() {
+        SendKind::Packet => Ok(vec![frame.to_vec()]),
+        SendKind::LargeSend => segment(
+            frame,
+            Job {
+                mss: slots.large_send.mss() as usize,
+                tcp: slots.large_send.tcp_header_offset() as usize,
+                ipv6: slots.large_send.is_ipv6(),
+                id_bits,
+            },
+        ),
+        SendKind::Tunnelled => segment_tunnelled(
+            frame,
+            slots.large_send.mss() as usize,
+            slots.tunnel,
+            id_bits,
+        ),
+        SendKind::Uso => segment_uso(
+            frame,
+            UsoJob {
+                mss: slots.uso.mss as usize,
+                udp: slots.uso.udp_header_offset as usize,
+                ipv6: slots.uso.ipv6,
+            },
+        ),
+    }
+}

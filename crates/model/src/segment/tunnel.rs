@@ -1,0 +1,158 @@
+//! Large sends of TCP inside a tunnel: NVGRE (RFC 7637) and VXLAN (RFC 7348).
+
+use super::{
+    bytes::{be16, fold, patch_ip, pseudo_sum, put16},
+    layout::{Parts, UDP, network, parts},
+    tcp::{finish_tcp_checksum, patch_tcp},
+    udp::finish_udp_checksum,
+};
+use crate::oob::TunnelSlot;
+
+/// Protocol number of GRE.
+const GRE: u8 = 47;
+/// GRE's first four bytes: a key, no checksum, no sequence number, an Ethernet frame inside.
+const NVGRE: [u8; 4] = [0x20, 0x00, 0x65, 0x58];
+/// VXLAN's flag that says that the network identifier is valid.
+const VXLAN_VALID: u8 = 0x08;
+
+/// Which tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TunnelKind {
+    /// NVGRE.
+    Nvgre,
+    /// VXLAN, by UDP to this port.
+    Vxlan(u16),
+}
+
+/// Where the parts of a packet inside a tunnel are, in bytes from the outer frame's start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tunnel {
+    /// Which tunnel it is.
+    pub kind: TunnelKind,
+    /// First byte of the outer IP header.
+    pub ip: usize,
+    /// Whether the outer packet is IPv6.
+    pub ipv6: bool,
+    /// First byte of the GRE or outer UDP header.
+    pub transport: usize,
+    /// First byte of the inner frame.
+    pub inner_frame: usize,
+    /// The parts of the inner packet.
+    pub inner: Parts,
+}
+
+/// Finds the parts of a frame that tunnels a TCP packet; `None` for anything else.
+#[must_use]
+pub fn tunnel(frame: &[u8]) -> Option<Tunnel> {
+    let (ip, ipv6, transport, protocol) = network(frame)?;
+    let (kind, inner_frame) = match protocol {
+        GRE => {
+            let valid = frame.get(transport..transport + 4)? == NVGRE;
+            valid.then_some((TunnelKind::Nvgre, transport + 8))?
+        }
+        UDP => {
+            let valid = frame.get(transport + 8)? & VXLAN_VALID != 0;
+            let kind = TunnelKind::Vxlan(be16(frame, transport + 2)?);
+            valid.then_some((kind, transport + 16))?
+        }
+        _ => return None,
+    };
+    let inner = parts(frame.get(inner_frame..)?)?;
+    Some(Tunnel {
+        kind,
+        ip,
+        ipv6,
+        transport,
+        inner_frame,
+        inner: Parts {
+            ip: inner_frame + inner.ip,
+            tcp: inner_frame + inner.tcp,
+            payload: inner_frame + inner.payload,
+            ipv6: inner.ipv6,
+        },
+    })
+}
+
+impl Tunnel {
+    /// What the slot says of a packet whose parts are these.
+    #[must_use]
+    pub fn slot(&self) -> TunnelSlot {
+        TunnelSlot {
+            encapsulated: true,
+            offsets_valid: true,
+            inner_frame: self.inner_frame as u32,
+            ip: (self.inner.ip - self.inner_frame) as u32,
+            tcp: (self.inner.tcp - self.inner.ip) as u32,
+            inner_ipv6: self.inner.ipv6,
+            tcp_options: self.inner.payload > self.inner.tcp + 20,
+        }
+    }
+}
+
+/// The wire packets of a large send inside a tunnel, with all lengths true and all checksums full,
+/// but for an outer UDP checksum of 0, which stays.
+///
+/// # Errors
+/// What is wrong with the frame, where it is not what the out-of-band information says.
+pub fn segment_tunnelled(
+    frame: &[u8],
+    mss: usize,
+    slot: TunnelSlot,
+    id_bits: u32,
+) -> Result<Vec<Vec<u8>>, String> {
+    let found = tunnel(frame).ok_or("the frame is no tunnelled TCP packet")?;
+    let has = found.slot();
+    let same = TunnelSlot {
+        tcp_options: has.tcp_options,
+        ..slot
+    };
+    if slot.offsets_valid && same != has {
+        return Err(format!(
+            "out-of-band information says {slot:?}, the frame has {has:?}"
+        ));
+    }
+    if slot.inner_ipv6 != has.inner_ipv6 {
+        return Err("out-of-band information has the other IP version inside".into());
+    }
+    if mss == 0 {
+        return Err("MSS is 0".into());
+    }
+    let inner = found.inner;
+    let (header, payload) = frame.split_at(inner.payload);
+    let count = payload.len().div_ceil(mss).max(1);
+    let packet = |index: usize| {
+        let start = index * mss;
+        let bytes = &payload[start..(start + mss).min(payload.len())];
+        let mut packet = header.to_vec();
+        let (outer, inside) = (&mut packet[found.ip..], bytes.len());
+        patch_ip(outer, inside, index, id_bits, found.ipv6);
+        patch_ip(&mut packet[inner.ip..], inside, index, id_bits, inner.ipv6);
+        patch_tcp(
+            &mut packet[inner.tcp..],
+            start,
+            index == 0,
+            index + 1 == count,
+        );
+        packet.extend_from_slice(bytes);
+        finish_tcp_checksum(&mut packet[inner.tcp..]);
+        if let TunnelKind::Vxlan(_) = found.kind {
+            finish_outer_udp(&mut packet, &found);
+        }
+        packet
+    };
+    Ok((0..count).map(packet).collect())
+}
+
+/// Length and checksum of the outer UDP header: the checksum from nothing, as no seed is defined
+/// for it, and none where there is 0.
+fn finish_outer_udp(packet: &mut [u8], found: &Tunnel) {
+    let pseudo = pseudo_sum(&packet[found.ip..], found.ipv6, UDP);
+    let udp = &mut packet[found.transport..];
+    let length = udp.len() as u16;
+    put16(udp, 4, length);
+    if udp[6..8] != [0, 0] {
+        // A seed that is never 0, for 0 would mean that there is no checksum.
+        put16(udp, 6, fold(pseudo));
+        finish_udp_checksum(udp, length.into());
+    }
+}
