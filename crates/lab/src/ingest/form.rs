@@ -100,7 +100,10 @@ fn of_kind(
     if mss == 0 {
         return Err(Refusal::MssZero);
     }
-    // What it does not cut, it may not judge; the first packet tells.
+    if !in_reach(layers) {
+        return Err(Refusal::HeaderTooLong);
+    }
+    // Whether the wire can carry a segment: the first packet tells.
     let first = &frame[..layers.payload + mss as usize];
     cut(first, kind, mss, 16).map_err(|error| refusal(&error))?;
     let payload = payload as u32;
@@ -122,6 +125,13 @@ fn of_kind(
         vlan: None,
         buffer: BUFFER,
     }))
+}
+
+/// Whether the OOB information can say where the headers are: 8 bits for the
+/// inner frame, 10 for the transport header.
+fn in_reach(layers: Layers) -> bool {
+    let inner = layers.tunnel.map_or(0, |tunnel| tunnel.inner);
+    inner < 1 << 8 && layers.transport < 1 << 10
 }
 
 /// Writes lengths and the transport checksum as a sender leaves them to a NIC.
@@ -267,6 +277,13 @@ mod tests {
         let longest = Synth::v4(200_000, 65_535 - 52);
         assert_eq!(refused(longest.clone(), &tunnel()), Refusal::MssAboveLimit);
         assert!(formed(&longest.frame(false), longest.mss, &Form::Uso).is_ok());
+        let padding = [&[0, 24, 1, 196][..], &[0; 196]].concat();
+        let far = Tunnel {
+            extensions: vec![(60, padding)],
+            ..Tunnel::vxlan_v6()
+        };
+        let send = Synth::v4(9000, 1448);
+        assert_eq!(refused(send, &Form::Tunnel(far)), Refusal::HeaderTooLong);
         let three_tags = Synth::udp_v4(9000, 1472).vlan(&[1, 2, 3]);
         assert_eq!(refused(three_tags, &Form::Uso), Refusal::TooManyVlanTags);
     }

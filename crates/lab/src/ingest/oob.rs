@@ -1,7 +1,7 @@
 //! The out-of-band information of a large send, other than that of LSO.
 
 use lso::IpVersion;
-use ndis::sys;
+use ndis::{LargeSendInfo, sys};
 
 use super::LargeSend;
 use crate::reference::{Kind, Layers, TunnelLayers, layers};
@@ -35,17 +35,20 @@ impl LargeSend {
         vlan.into_iter().chain(own).collect()
     }
 
-    /// What TCP itself wrote as its offset: in a tunnel that is from the start
-    /// of the inner frame, and nobody may use it.
+    /// The slot of LSO in a tunnel: what TCP wrote before somebody put the
+    /// tunnel around it. The MSS holds, the offset, from the inner frame's
+    /// start, does not, and nobody may use it (Windows driver documentation,
+    /// "Supporting NVGRE in Large Send Offload").
     ///
     /// # Panics
     ///
     /// If the frame is not what [`kind`](Self::kind) says.
     #[must_use]
-    pub fn tcp_header_offset(&self) -> u32 {
+    pub fn stale_large_send(&self) -> LargeSendInfo {
         let layers = self.layers();
         let frame = layers.tunnel.map_or(0, |tunnel| tunnel.inner);
-        (layers.transport - frame) as u32
+        let tcp = (layers.transport - frame) as u32;
+        LargeSendInfo::v2(self.mss, tcp, layers.ipv6)
     }
 
     fn layers(&self) -> Layers {
@@ -84,7 +87,7 @@ mod tests {
         };
         let send = ingest_as(&send.frame(false), send.mss, terms, form);
         let send = send.unwrap().unwrap().with_tag_beside();
-        (send.slots(), send.tcp_header_offset())
+        (send.slots(), send.stale_large_send().tcp_header_offset())
     }
 
     #[test]
