@@ -3,6 +3,8 @@
 //! A stack that leaves tagging to the NIC hands the tag down out of band; the
 //! NIC puts it into each packet after the Ethernet addresses.
 
+use std::fmt;
+
 /// After the two Ethernet addresses.
 const AT: usize = 12;
 const LEN: usize = 4;
@@ -59,6 +61,17 @@ impl Tag {
     }
 }
 
+/// As the comment of a captured packet has it.
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vlan={} priority={}", self.id, self.priority)?;
+        if self.canonical_format {
+            f.write_str(" dei=1")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +89,7 @@ mod tests {
             (tag.priority, tag.canonical_format, tag.id),
             (5, true, 0x123)
         );
+        assert_eq!(tag.to_string(), "vlan=291 priority=5 dei=1");
         tag.put_back(&mut frame);
         assert_eq!(frame, tagged);
     }
