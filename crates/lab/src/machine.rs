@@ -1,31 +1,23 @@
 //! A machine with the filter between a layer above and a NIC.
 #![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
+mod setup;
+
+pub use setup::Setup;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use control::StatisticsReply;
 use lso::{LsoVersion, Refusal};
-use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
+use model::{Child, Packet, SendCall, Violation, World};
 use ndis::sys;
 
 use crate::device::{self, ControlError};
 use crate::driver::Driver;
 use crate::ingest::LargeSend;
 use crate::reference::Kind;
-
-/// The NIC and what the driver is told about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
-    /// Bytes of TCP payload in the largest large send that the NIC takes.
-    pub nic_max: u32,
-    /// The least wire packets that a large send makes.
-    pub min_segments: u32,
-    /// Bits in which the NIC counts the IPv4 identification, as the filter's
-    /// setting says: 15 or 16.
-    pub ip_id_bits: u32,
-}
 
 /// A model machine on which the driver runs, which therefore outlives it.
 pub struct Machine<'driver> {
@@ -104,9 +96,7 @@ impl<'driver> Machine<'driver> {
     ///
     /// The driver's status, where it does not start.
     pub fn start(driver: &'driver Driver, setup: Setup) -> Result<Self, i32> {
-        let nic = Nic::new(setup.nic_max, setup.min_segments);
-        let config = Config::with_nic(nic).counting_ip_id_in(setup.ip_id_bits);
-        let world = World::new(config);
+        let world = World::new(setup.config());
         // SAFETY: nobody but this machine has the world, and the driver is borrowed for its life.
         unsafe { driver.start(&world)? };
         Ok(Self {
@@ -226,12 +216,7 @@ mod tests {
     use crate::synth::Synth;
 
     fn machine() -> Machine<'static> {
-        let setup = Setup {
-            nic_max: 62_780,
-            min_segments: 2,
-            ip_id_bits: 16,
-        };
-        Machine::start(&Driver::Native, setup).unwrap()
+        Machine::start(&Driver::Native, Setup::new(62_780, 2)).unwrap()
     }
 
     fn large_send(send: &Synth) -> LargeSend {

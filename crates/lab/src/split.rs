@@ -37,9 +37,8 @@ pub fn run(
     check_paths(args)?;
     let outputs = Outputs::create(&args.children, &args.wire)?;
     let setup = Setup {
-        nic_max: args.nic_max,
-        min_segments: args.min_segments,
         ip_id_bits: args.ipid_bits,
+        ..Setup::new(args.nic_max, args.min_segments)
     };
     let mut splitter = Splitter {
         bench: Bench::start(&driver, setup, outputs)?,

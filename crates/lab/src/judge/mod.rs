@@ -109,11 +109,7 @@ mod tests {
     /// right: the reference finds it, because it believes no seed.
     #[test]
     fn a_wrong_seed_is_wrong() {
-        let setup = Setup {
-            nic_max: 62_780,
-            min_segments: 2,
-            ip_id_bits: 16,
-        };
+        let setup = Setup::new(62_780, 2);
         let terms = Terms {
             lso: LsoVersion::V2,
             min_segments: 2,
