@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::ingest::LargeSend;
 use crate::judge::{Verdict, judge};
 use crate::machine::{Machine, Sent, Setup, Unsent};
+use crate::reference::Kind;
 
 /// The numbers of a whole run, as `--json` prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -56,11 +57,15 @@ pub struct Row {
     pub ip: IpVersion,
     /// The version of the offload.
     pub lso: LsoVersion,
-    /// Bytes of TCP payload.
+    /// What is cut.
+    pub kind: Kind,
+    /// Whether it has a VLAN tag beside it.
+    pub tag_beside: bool,
+    /// Bytes of payload.
     pub payload: u32,
-    /// Its MSS in bytes of TCP payload.
+    /// Its MSS in bytes of payload.
     pub mss: u32,
-    /// Bytes of TCP payload in each of its children.
+    /// Bytes of payload in each of its children.
     pub children: Vec<usize>,
     /// How many packets left on the wire.
     pub wire: usize,
@@ -87,13 +92,16 @@ impl Outputs {
         })
     }
 
-    /// Writes what the NIC was given, each with the MSS it has beside it, and
-    /// what left on the wire.
-    fn write(&mut self, sent: &Sent, mss: Option<u32>, time: Duration) -> Result<(), CaptureError> {
-        let comment = mss.map(|mss| format!("mss={mss}"));
+    /// Writes what the NIC was given, each with what it has beside it, and what
+    /// left on the wire.
+    fn write(
+        &mut self,
+        sent: &Sent,
+        comment: Option<&str>,
+        time: Duration,
+    ) -> Result<(), CaptureError> {
         for child in &sent.children {
-            self.children
-                .packet(&child.frame, time, comment.as_deref())?;
+            self.children.packet(&child.frame, time, comment)?;
         }
         for packet in &sent.wire {
             self.wire.packet(packet, time, None)?;
@@ -162,11 +170,15 @@ impl<'driver> Bench<'driver> {
         time: Duration,
     ) -> Result<Row, Failure> {
         let sent = self.machine.send(send);
-        self.outputs.write(&sent, Some(send.mss), time)?;
+        let tag = send.vlan.map(|tag| format!(" {tag}")).unwrap_or_default();
+        let comment = format!("mss={}{tag}", send.mss);
+        self.outputs.write(&sent, Some(&comment), time)?;
         let row = Row {
             source,
             ip: send.ip,
             lso: send.lso,
+            kind: send.kind,
+            tag_beside: send.vlan.is_some(),
             payload: send.payload,
             mss: send.mss,
             children: sent.children.iter().map(|child| child.payload).collect(),
@@ -210,7 +222,9 @@ impl<'driver> Bench<'driver> {
     /// An output cannot be written.
     pub fn pass(&mut self, packet: &Captured) -> Result<Vec<String>, Failure> {
         let sent = self.machine.pass(packet.bytes.clone());
-        self.outputs.write(&sent, packet.mss, packet.timestamp)?;
+        let comment = packet.mss.map(|mss| format!("mss={mss}"));
+        self.outputs
+            .write(&sent, comment.as_deref(), packet.timestamp)?;
         self.totals.wire_packets += sent.wire.len() as u64;
         self.totals.passed += 1;
         let mut wrong: Vec<_> = sent.broken.iter().map(ToString::to_string).collect();

@@ -74,13 +74,21 @@ is in neither output, and is reported with its number and the reason.
 Captures of Linux are understood: an IPv6 jumbo option is taken out, and IP length and TCP checksum \
 are brought to what LSO asks for. The length of a packet is that of its frame.
 
+With --vlan-oob the outermost 802.1Q tag of each large send is taken out of its frame and handed \
+down beside it, as a Windows stack does that leaves tagging to the NIC. The children have it beside \
+them, in the output in their packet comment; the NIC puts it into each packet of the wire, which is \
+therefore the same as without the option. A service tag (802.1ad), and a tag of priority 0 and VLAN \
+0, stay in the frame. To try it: mslso-lab split TAGGED.pcapng --children C.pcapng --wire W.pcapng \
+--vlan-oob
+
 --json prints one object, with
   parents                large sends that went out, split or as they were
   children               large sends that the NIC was given for them
   wire_packets           packets on the wire, those that passed unchanged included
   largest_child_payload  in bytes
   refused                packets that did not go out, counted by reason
-  violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule";
+  violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule
+  vlan_oob               whether the option was given";
 
 /// The jobs other than the main one.
 #[derive(Debug, Subcommand)]
@@ -175,6 +183,9 @@ pub struct SplitArgs {
     #[arg(long, value_name = "15|16", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(15..=16))]
     pub ipid_bits: u32,
+    /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in
+    #[arg(long)]
+    pub vlan_oob: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,

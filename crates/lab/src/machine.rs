@@ -1,30 +1,23 @@
 //! A machine with the filter between a layer above and a NIC.
 #![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
+mod setup;
+
+pub use setup::Setup;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use control::StatisticsReply;
 use lso::{LsoVersion, Refusal};
-use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
+use model::{Child, Packet, SendCall, Violation, World};
 use ndis::sys;
 
 use crate::device::{self, ControlError};
 use crate::driver::Driver;
 use crate::ingest::LargeSend;
-
-/// The NIC and what the driver is told about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
-    /// Bytes of TCP payload in the largest large send that the NIC takes.
-    pub nic_max: u32,
-    /// The least wire packets that a large send makes.
-    pub min_segments: u32,
-    /// Bits in which the NIC counts the IPv4 identification, as the filter's
-    /// setting says: 15 or 16.
-    pub ip_id_bits: u32,
-}
+use crate::reference::Kind;
 
 /// A model machine on which the driver runs, which therefore outlives it.
 pub struct Machine<'driver> {
@@ -103,9 +96,7 @@ impl<'driver> Machine<'driver> {
     ///
     /// The driver's status, where it does not start.
     pub fn start(driver: &'driver Driver, setup: Setup) -> Result<Self, i32> {
-        let nic = Nic::new(setup.nic_max, setup.min_segments);
-        let config = Config::with_nic(nic).counting_ip_id_in(setup.ip_id_bits);
-        let world = World::new(config);
+        let world = World::new(setup.config());
         // SAFETY: nobody but this machine has the world, and the driver is borrowed for its life.
         unsafe { driver.start(&world)? };
         Ok(Self {
@@ -116,14 +107,14 @@ impl<'driver> Machine<'driver> {
         })
     }
 
-    /// Sends a large send and waits for it.
+    /// Sends a large send and waits for it. A VLAN tag beside it, which the NIC
+    /// is to put into each packet, is on the wire then.
     pub fn send(&mut self, send: &LargeSend) -> Sent {
-        let frame = send.frame.clone();
-        let packet = match send.lso {
-            LsoVersion::V1 => Packet::large_send_v1(frame, send.mss),
-            LsoVersion::V2 => Packet::large_send(frame, send.mss),
-        };
-        self.carry(packet.in_buffers(send.buffer))
+        let mut sent = self.carry(packet(send));
+        if let Some(tag) = send.vlan {
+            sent.wire.iter_mut().for_each(|frame| tag.put_back(frame));
+        }
+        sent
     }
 
     /// Sends a packet that is no large send and waits for it.
@@ -178,6 +169,28 @@ impl<'driver> Machine<'driver> {
     }
 }
 
+/// A large send as the layer above hands it down: its headers in the first
+/// buffer, its OOB information in the slots that its kind has.
+fn packet(send: &LargeSend) -> Packet {
+    let frame = send.frame.clone();
+    let packet = match (send.kind, send.lso) {
+        (Kind::Tcp, LsoVersion::V1) => Packet::large_send_v1(frame, send.mss),
+        (Kind::Tcp, LsoVersion::V2) => Packet::large_send(frame, send.mss),
+        (Kind::Udp, _) => Packet::new(frame),
+        (Kind::Encapsulated, _) => Packet {
+            large_send: send.stale_large_send(),
+            ..Packet::new(frame)
+        },
+    };
+    let size = send.buffer.max(1);
+    let whole = std::iter::repeat_n(size, (send.payload / size) as usize);
+    Packet {
+        oob: send.slots(),
+        buffers: std::iter::once(send.headers()).chain(whole).collect(),
+        ..packet
+    }
+}
+
 /// Which counter moved while one packet was sent.
 fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Unsent {
     let count = |all: &StatisticsReply, reason: Refusal| {
@@ -199,15 +212,11 @@ fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Uns
 mod tests {
     use super::*;
     use crate::ingest::{Terms, ingest};
+    use crate::reference::segment;
     use crate::synth::Synth;
 
     fn machine() -> Machine<'static> {
-        let setup = Setup {
-            nic_max: 62_780,
-            min_segments: 2,
-            ip_id_bits: 16,
-        };
-        Machine::start(&Driver::Native, setup).unwrap()
+        Machine::start(&Driver::Native, Setup::new(62_780, 2)).unwrap()
     }
 
     fn large_send(send: &Synth) -> LargeSend {
@@ -227,6 +236,25 @@ mod tests {
         assert_eq!((sent.children.len(), sent.wire.len()), (17, 719));
         assert_eq!(sent.unsent, None);
         assert_eq!(machine.statistics().unwrap().split, 1);
+        assert!(sent.broken.is_empty() && machine.stop().is_empty());
+    }
+
+    /// The children carry it in their slot; the wire has it in each packet.
+    #[test]
+    fn a_tag_beside_the_frame_is_on_the_wire() {
+        let mut machine = machine();
+        let tagged = Synth::v6(200_000, 1428).vlan(&[0x6007]);
+        let send = large_send(&tagged).with_tag_beside();
+        assert_eq!(send.frame[12..14], [0x86, 0xDD]);
+        let sent = machine.send(&send);
+        assert!(
+            sent.children.len() > 1
+                && sent
+                    .children
+                    .iter()
+                    .all(|c| c.frame[12..14] == [0x86, 0xDD])
+        );
+        assert!(sent.wire == segment(&tagged.frame(false), 1428, 16).unwrap());
         assert!(sent.broken.is_empty() && machine.stop().is_empty());
     }
 

@@ -6,6 +6,7 @@ use lso::{IpVersion, LsoVersion};
 use crate::bench::{End, Row, Totals};
 use crate::driver::Build;
 use crate::judge::Verdict;
+use crate::reference::Kind;
 
 /// The heads of the table's columns, and whether a column holds numbers.
 const COLUMNS: [(&str, bool); 8] = [
@@ -31,7 +32,7 @@ const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('┼'))
     .content_lines(ContentLineStyle::none().junction('│'));
 
-/// One line for each large send. Sizes are bytes of TCP payload.
+/// One line for each large send. Sizes are bytes of payload.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let columns = COLUMNS.map(|(head, number)| (head.to_owned(), number));
@@ -60,7 +61,7 @@ pub(crate) fn lined<Cells: IntoIterator<Item = String>>(
 fn cells(row: &Row) -> [String; 8] {
     [
         row.source.clone(),
-        format!("{} {}", ip_name(row.ip), lso_name(row.lso)),
+        offload(row),
         number(row.payload.into()),
         number(row.mss.into()),
         number(row.children.len() as u64),
@@ -68,6 +69,17 @@ fn cells(row: &Row) -> [String; 8] {
         number(row.wire as u64),
         verdict(&row.verdict),
     ]
+}
+
+/// By which offload a large send is sent, and what is beside it.
+fn offload(row: &Row) -> String {
+    let name = match row.kind {
+        Kind::Tcp => lso_name(row.lso),
+        Kind::Udp => "USO",
+        Kind::Encapsulated => "in tunnel",
+    };
+    let tag = if row.tag_beside { ", tag" } else { "" };
+    format!("{} {name}{tag}", ip_name(row.ip))
 }
 
 pub(crate) fn ip_name(ip: IpVersion) -> &'static str {

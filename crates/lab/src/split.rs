@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::bench::{Bench, End, Outputs, Row};
+use serde::Serialize;
+
+use crate::bench::{Bench, End, Outputs, Row, Totals};
 use crate::capture::{CaptureFile, Captured};
 use crate::cli::SplitArgs;
 use crate::driver::{Build, Driver};
@@ -35,9 +37,8 @@ pub fn run(
     check_paths(args)?;
     let outputs = Outputs::create(&args.children, &args.wire)?;
     let setup = Setup {
-        nic_max: args.nic_max,
-        min_segments: args.min_segments,
         ip_id_bits: args.ipid_bits,
+        ..Setup::new(args.nic_max, args.min_segments)
     };
     let mut splitter = Splitter {
         bench: Bench::start(&driver, setup, outputs)?,
@@ -46,6 +47,7 @@ pub fn run(
             min_segments: args.min_segments,
         },
         mss: args.mss,
+        vlan_oob: args.vlan_oob,
         quiet: args.json,
         rows: Vec::new(),
         notes,
@@ -55,7 +57,7 @@ pub fn run(
     }
     let (rows, end) = splitter.finish()?;
     let text = if args.json {
-        json(&end)
+        json(args, &end)
     } else {
         text(args, build, &rows, &end)
     };
@@ -74,6 +76,8 @@ struct Splitter<'a, W> {
     terms: Terms,
     /// The MSS of packets that have none of their own.
     mss: Option<u32>,
+    /// Whether VLAN tags go down beside large sends.
+    vlan_oob: bool,
     /// Whether refusals are told by number only.
     quiet: bool,
     rows: Vec<Row>,
@@ -88,7 +92,10 @@ impl<W: Write> Splitter<'_, W> {
         };
         match ingest(&packet.bytes, mss, self.terms) {
             Ok(None) => self.pass(number, packet),
-            Ok(Some(send)) => {
+            Ok(Some(mut send)) => {
+                if self.vlan_oob {
+                    send = send.with_tag_beside();
+                }
                 let source = format!("packet {}", report::number(number as u64));
                 let row = self.bench.large_send(source, &send, packet.timestamp)?;
                 self.note_verdict(number, &row.verdict);
@@ -142,9 +149,21 @@ impl<W: Write> Splitter<'_, W> {
     }
 }
 
-fn json(end: &End) -> String {
+/// What `--json` prints: the numbers, and the options they are of.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    totals: &'a Totals,
+    vlan_oob: bool,
+}
+
+fn json(args: &SplitArgs, end: &End) -> String {
+    let printed = Printed {
+        totals: &end.totals,
+        vlan_oob: args.vlan_oob,
+    };
     // Numbers and names cannot fail to be written.
-    serde_json::to_string(&end.totals).unwrap_or_default() + "\n"
+    serde_json::to_string(&printed).unwrap_or_default() + "\n"
 }
 
 fn text(args: &SplitArgs, build: &Build, rows: &[Row], end: &End) -> String {

@@ -43,7 +43,7 @@ proptest! {
         nic_max in 0u32..65_000,
         v1 in any::<bool>(),
     ) {
-        let setup = Setup { nic_max, min_segments: 2, ip_id_bits: 16 };
+        let setup = Setup::new(nic_max, 2);
         let lso = if v1 { LsoVersion::V1 } else { LsoVersion::V2 };
         let terms = Terms { lso, min_segments: 2 };
         let mut machine = Machine::start(&Driver::Native, setup).unwrap();

@@ -15,11 +15,7 @@ use crate::machine::Setup;
 use crate::report;
 
 /// What Hyper-V's virtual NIC says of itself: 43 × 1,460 bytes.
-const NIC: Setup = Setup {
-    nic_max: 62_780,
-    min_segments: 2,
-    ip_id_bits: 16,
-};
+const NIC: Setup = Setup::new(62_780, 2);
 
 /// What the job does, for somebody who sees it for the first time.
 const INTRODUCTION: &str = "\

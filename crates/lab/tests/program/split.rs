@@ -42,6 +42,7 @@ fn check(run: &Split, input: &[Captured], limit: usize) {
         "largest_child_payload": sizes.iter().max().unwrap(),
         "refused": {},
         "violations": 0,
+        "vlan_oob": false,
     });
     assert_eq!(run.json(), expected);
 }
@@ -144,7 +145,7 @@ fn what_is_no_large_send_passes_unchanged() {
     assert!(frames(&run.wire) == frames(&input));
     let expected = json!({
         "parents": 0, "children": 0, "wire_packets": 6,
-        "largest_child_payload": 0, "refused": {}, "violations": 0,
+        "largest_child_payload": 0, "refused": {}, "violations": 0, "vlan_oob": false,
     });
     assert_eq!(run.json(), expected);
 }
@@ -309,4 +310,37 @@ fn a_large_send_of_16_mib() {
     let run = split(&folder, &capture(&folder, &input), &["--json"]);
     assert_eq!((run.code, run.notes.as_str()), (0, ""));
     assert!(frames(&run.wire) == one_stage(&input, 16));
+}
+
+/// The wire is the same with the tags beside the large sends as with the tags
+/// in them; the children tell the difference.
+#[test]
+fn tags_go_down_beside_the_frame() {
+    let folder = folder("split_vlan_oob");
+    let input = [
+        large_send(&Synth::v4(200_000, 1448).vlan(&[0x6007])),
+        large_send(&Synth::v6(200_000, 1428).vlan(&[100, 7])),
+        // No large send: it passes with its tag.
+        packet(Synth::v4(100, 1448).vlan(&[5]).frame(true), None),
+    ];
+    let path = capture(&folder, &input);
+    let run = split(&folder, &path, &["--json", "--vlan-oob"]);
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    assert_eq!(run.json()["vlan_oob"], json!(true));
+    let passed = vec![input[2].bytes.clone()];
+    assert!(frames(&run.wire) == [one_stage(&input[..2], 16), passed].concat());
+    let ether_types: Vec<_> = run.children.iter().map(|c| &c.bytes[12..14]).collect();
+    assert_eq!(ether_types[0], [0x08, 0x00]);
+    assert_eq!(ether_types[ether_types.len() - 2], [0x88, 0xA8]);
+    assert_eq!(ether_types[ether_types.len() - 1], [0x81, 0x00]);
+    assert_eq!(run.children[0].mss, Some(1448));
+    let children = std::fs::read(folder.join("c.pcapng")).unwrap();
+    let comment = b"mss=1448 vlan=7 priority=3";
+    assert!(
+        children
+            .windows(comment.len())
+            .any(|bytes| bytes == comment)
+    );
+    let text = split(&folder, &path, &["--vlan-oob"]).out;
+    assert!(text.contains("IPv4 v2, tag"), "{text}");
 }

@@ -1,0 +1,215 @@
+//! IPv4 and IPv6: what the segments' headers need, and how they differ.
+
+use etherparse::checksum::Sum16BitWords;
+use etherparse::{
+    EtherType, Ethernet2HeaderSlice, IpNumber, Ipv4HeaderSlice, Ipv6ExtensionSlice,
+    Ipv6ExtensionsSlice, Ipv6HeaderSlice, SingleVlanHeaderSlice,
+};
+
+use super::ReferenceError;
+use super::field::{put_checksum, put_u16};
+
+// Offsets of the patched fields, in bytes from the start of their header.
+const IPV4_TOTAL_LENGTH: usize = 2;
+const IPV4_IDENTIFICATION: usize = 4;
+const IPV4_CHECKSUM: usize = 10;
+const IPV6_PAYLOAD_LENGTH: usize = 4;
+const IPV6_HEADER_LEN: usize = 40;
+
+// IPv6 option types: RFC 2675 and RFC 6275, section 6.3.
+const JUMBO: u8 = 0xC2;
+const HOME_ADDRESS: u8 = 0xC9;
+
+/// An IP header in a frame, with its options or extension headers.
+#[derive(Debug)]
+pub(super) struct Ip {
+    /// Its first byte, from the frame's start.
+    pub(super) at: usize,
+    /// The first byte after it.
+    pub(super) end: usize,
+    /// What it says of its addresses and number.
+    version: Version,
+}
+
+#[derive(Debug)]
+enum Version {
+    V4 {
+        header_len: usize,
+        id: u16,
+        addresses: [[u8; 4]; 2],
+    },
+    V6 {
+        addresses: [[u8; 16]; 2],
+    },
+}
+
+impl Ip {
+    /// The IP header behind the Ethernet header at `ethernet` bytes from the
+    /// start of `frame`, and the protocol after it.
+    pub(super) fn parse(frame: &[u8], ethernet: usize) -> Result<(Self, IpNumber), ReferenceError> {
+        let (ether_type, packet) = network(&frame[ethernet..])?;
+        let (version, protocol, rest) = match ether_type {
+            EtherType::IPV4 => ipv4(packet)?,
+            EtherType::IPV6 => ipv6(packet)?,
+            EtherType(other) => return Err(ReferenceError::NotIp(other)),
+        };
+        let ip = Self {
+            at: frame.len() - packet.len(),
+            end: frame.len() - rest.len(),
+            version,
+        };
+        Ok((ip, protocol))
+    }
+
+    pub(super) fn is_v6(&self) -> bool {
+        matches!(self.version, Version::V6 { .. })
+    }
+
+    /// What the length field says of a packet that ends `end` bytes from the
+    /// frame's start.
+    pub(super) fn length(&self, end: usize) -> usize {
+        match self.version {
+            Version::V4 { .. } => end - self.at,
+            Version::V6 { .. } => end - self.at - IPV6_HEADER_LEN,
+        }
+    }
+
+    /// Writes length, identification and header checksum of the whole frame
+    /// `packet`, number `k` from 0. Identifications count in the bits of
+    /// `id_mask`, and wrap there.
+    pub(super) fn write(&self, packet: &mut [u8], k: usize, id_mask: u16) {
+        let length = self.length(packet.len());
+        let header = &mut packet[self.at..];
+        match self.version {
+            Version::V4 { header_len, id, .. } => {
+                let counted = id.wrapping_add(k as u16);
+                let id = id & !id_mask | counted & id_mask;
+                put_u16(header, IPV4_TOTAL_LENGTH, length);
+                put_u16(header, IPV4_IDENTIFICATION, id.into());
+                put_checksum(
+                    &mut header[..header_len],
+                    IPV4_CHECKSUM,
+                    Sum16BitWords::new(),
+                );
+            }
+            Version::V6 { .. } => put_u16(header, IPV6_PAYLOAD_LENGTH, length),
+        }
+    }
+
+    /// The sum of the pseudo-header: addresses, protocol, and `len`, the bytes
+    /// from the transport header on (RFC 9293, section 3.1; RFC 768). The
+    /// length fits 16 bits here also with IPv6.
+    pub(super) fn pseudo_header(&self, protocol: IpNumber, len: usize) -> Sum16BitWords {
+        let addresses = match &self.version {
+            Version::V4 { addresses, .. } => addresses.as_flattened(),
+            Version::V6 { addresses } => addresses.as_flattened(),
+        };
+        Sum16BitWords::new()
+            .add_slice(addresses)
+            .add_2bytes([0, protocol.0])
+            .add_2bytes((len as u16).to_be_bytes())
+    }
+}
+
+/// The EtherType behind up to two VLAN tags, and what follows it.
+fn network(frame: &[u8]) -> Result<(EtherType, &[u8]), ReferenceError> {
+    let header = Ethernet2HeaderSlice::from_slice(frame).map_err(ReferenceError::malformed)?;
+    let mut ether_type = header.ether_type();
+    let mut rest = &frame[header.slice().len()..];
+    for _ in 0..2 {
+        if !matches!(
+            ether_type,
+            EtherType::VLAN_TAGGED_FRAME
+                | EtherType::PROVIDER_BRIDGING
+                | EtherType::VLAN_DOUBLE_TAGGED_FRAME
+        ) {
+            break;
+        }
+        let tag = SingleVlanHeaderSlice::from_slice(rest).map_err(ReferenceError::malformed)?;
+        ether_type = tag.ether_type();
+        rest = &rest[tag.slice().len()..];
+    }
+    Ok((ether_type, rest))
+}
+
+/// Checks the IPv4 header, and gives what follows it.
+fn ipv4(packet: &[u8]) -> Result<(Version, IpNumber, &[u8]), ReferenceError> {
+    let header = Ipv4HeaderSlice::from_slice(packet).map_err(ReferenceError::malformed)?;
+    if header.is_fragmenting_payload() {
+        return Err(ReferenceError::Fragment);
+    }
+    if ipv4_route_to_go(header.options()) {
+        return Err(ReferenceError::OtherAddress);
+    }
+    let header_len = header.slice().len();
+    let version = Version::V4 {
+        header_len,
+        id: header.identification(),
+        addresses: [header.source(), header.destination()],
+    };
+    Ok((version, header.protocol(), &packet[header_len..]))
+}
+
+/// Whether a loose (131) or strict (137) source route has hops left: its
+/// pointer, which counts from 1, is then within the option (RFC 791).
+fn ipv4_route_to_go(mut options: &[u8]) -> bool {
+    loop {
+        options = match options {
+            [1, rest @ ..] => rest,
+            [131 | 137, len, pointer, ..] if pointer <= len => return true,
+            [kind, len, ..] if *kind != 0 && *len >= 2 => {
+                options.get(usize::from(*len)..).unwrap_or_default()
+            }
+            _ => return false,
+        };
+    }
+}
+
+/// Checks the IPv6 header and its extension headers, and gives what follows.
+fn ipv6(packet: &[u8]) -> Result<(Version, IpNumber, &[u8]), ReferenceError> {
+    let header = Ipv6HeaderSlice::from_slice(packet).map_err(ReferenceError::malformed)?;
+    let rest = &packet[header.slice().len()..];
+    let (extensions, protocol, rest) = Ipv6ExtensionsSlice::from_slice(header.next_header(), rest)
+        .map_err(ReferenceError::malformed)?;
+    extensions
+        .into_iter()
+        .try_for_each(|extension| check_extension(&extension))?;
+    let version = Version::V6 {
+        addresses: [header.source(), header.destination()],
+    };
+    Ok((version, protocol, rest))
+}
+
+/// Refuses the extension headers whose copy in every segment would be wrong.
+fn check_extension(extension: &Ipv6ExtensionSlice<'_>) -> Result<(), ReferenceError> {
+    match extension {
+        Ipv6ExtensionSlice::HopByHop(header) if has_option(header.payload(), JUMBO) => {
+            Err(ReferenceError::Jumbo)
+        }
+        // After next header and length: routing type, then segments left.
+        Ipv6ExtensionSlice::Routing(header) if header.payload()[1] > 0 => {
+            Err(ReferenceError::OtherAddress)
+        }
+        Ipv6ExtensionSlice::DestinationOptions(header)
+            if has_option(header.payload(), HOME_ADDRESS) =>
+        {
+            Err(ReferenceError::OtherAddress)
+        }
+        Ipv6ExtensionSlice::Fragment(_) => Err(ReferenceError::Fragment),
+        Ipv6ExtensionSlice::Authentication(_) => Err(ReferenceError::Authenticated),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is an option of this type among hop-by-hop or destination
+/// options (RFC 8200, section 4.2: type, length, value; a lone 0 is padding).
+fn has_option(mut options: &[u8], wanted: u8) -> bool {
+    loop {
+        options = match options {
+            [kind, ..] if *kind == wanted => return true,
+            [0, rest @ ..] => rest,
+            [_, len, rest @ ..] => rest.get(usize::from(*len)..).unwrap_or_default(),
+            _ => return false,
+        };
+    }
+}
