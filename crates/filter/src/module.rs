@@ -3,7 +3,10 @@
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use control::Name;
-use ndis::{ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock, oid::{HardwareQuery, RequestId}};
+use ndis::{
+    ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock,
+    oid::{HardwareQuery, RequestId},
+};
 
 use crate::{
     driver::Driver,

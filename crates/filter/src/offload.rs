@@ -55,10 +55,8 @@ const MAX_OFFLOAD_SIZE: usize =
 const MIN_SEGMENT_COUNT: usize =
     offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_IPV4, MinSegmentCount);
 const CHECKSUM: usize = offset_of!(sys::NDIS_OFFLOAD, Checksum);
-const CHECKSUM_IPV4: usize =
-    CHECKSUM + offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD, IPv4Transmit);
-const CHECKSUM_IPV6: usize =
-    CHECKSUM + offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD, IPv6Transmit);
+const CHECKSUM_IPV4: usize = CHECKSUM + offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD, IPv4Transmit);
+const CHECKSUM_IPV6: usize = CHECKSUM + offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD, IPv6Transmit);
 /// The word behind a checksum's encapsulation.
 const CHECKSUM_BITS: usize = offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD_IPV4, Bits);
 const NVGRE: usize = offset_of!(sys::NDIS_OFFLOAD, EncapsulatedPacketTaskOffloadGre);
@@ -73,8 +71,8 @@ const MAX_HEADER: usize = offset_of!(
 const _: () = {
     use sys::{
         NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_V2 as Tunnel2,
-        NDIS_TCP_IP_CHECKSUM_OFFLOAD_IPV6 as Checksum6,
-        NDIS_TCP_LARGE_SEND_OFFLOAD_V1_IPV4 as V1, NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4 as Udp,
+        NDIS_TCP_IP_CHECKSUM_OFFLOAD_IPV6 as Checksum6, NDIS_TCP_LARGE_SEND_OFFLOAD_V1_IPV4 as V1,
+        NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4 as Udp,
     };
     assert!(offset_of!(V1, MaxOffLoadSize) == MAX_OFFLOAD_SIZE);
     assert!(offset_of!(V1, MinSegmentCount) == MIN_SEGMENT_COUNT);

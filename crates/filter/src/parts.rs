@@ -1,8 +1,10 @@
 //! The children of one parent, made after a plan.
 
-use lso::{Checksum, Child as Part, Form, Headers, IpVersion, Plan, Refusal, Sum, Template, Transport};
+use lso::{
+    Checksum, Child as Part, Form, Headers, IpVersion, Plan, Refusal, Sum, Template, Transport,
+};
 use ndis::{
-    AtDispatch, Child, ChecksumInfo, Children, IdleChildren, LargeSendInfo, Nbl, NetBuffer,
+    AtDispatch, ChecksumInfo, Child, Children, IdleChildren, LargeSendInfo, Nbl, NetBuffer,
     PayloadCursor,
 };
 

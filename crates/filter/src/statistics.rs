@@ -65,9 +65,7 @@ impl Tally {
     pub(crate) fn seen(&mut self, nbl: &Nbl) {
         self.sends = self.sends.saturating_add(1);
         let is_large_send = nbl.large_send().mss() != 0 || !nbl.udp_send().is_none();
-        if is_large_send
-            && let Some(packet) = nbl.first_net_buffer()
-        {
+        if is_large_send && let Some(packet) = nbl.first_net_buffer() {
             self.large_sends = self.large_sends.saturating_add(1);
             self.largest = self.largest.max(packet.data_length());
         }

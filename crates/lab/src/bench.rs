@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::ingest::LsoVersion;
 use control::StatisticsReply;
-use lso::{IpVersion, LsoVersion};
+use lso::IpVersion;
 use serde::Serialize;
 
 use crate::capture::{CaptureError, CaptureWriter, Captured};

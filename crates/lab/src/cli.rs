@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::ingest::LsoVersion;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use lso::LsoVersion;
 
 use crate::driver::Build;
 

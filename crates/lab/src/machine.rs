@@ -9,14 +9,15 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::ingest::LsoVersion;
 use control::StatisticsReply;
-use lso::{LsoVersion, Refusal};
+use lso::Refusal;
 use model::{Child, Packet, SendCall, Violation, World};
 use ndis::sys;
 
 use crate::device::{self, ControlError};
 use crate::driver::Driver;
-use crate::ingest::LargeSend;
+use crate::ingest::{LargeSend, Unfit};
 use crate::reference::Kind;
 
 /// A model machine on which the driver runs, which therefore outlives it.
@@ -47,6 +48,8 @@ pub struct Sent {
 pub enum Unsent {
     /// It is refused for what it is, or for what the NIC takes.
     Refused(Refusal),
+    /// It makes fewer wire packets than the NIC asks of a large send.
+    TooFewSegments,
     /// The filter had no children or no mapping for it.
     LowMemory,
     /// The filter was paused.
@@ -63,6 +66,7 @@ impl Unsent {
     pub fn name(self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.name(),
+            Self::TooFewSegments => "too-few-segments",
             Self::LowMemory => "low-memory",
             Self::Paused => "paused",
             Self::Failed(_) => "failed",
@@ -73,7 +77,16 @@ impl Unsent {
     /// Whether the packet is at fault, rather than the filter.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::Refused(_))
+        matches!(self, Self::Refused(_) | Self::TooFewSegments)
+    }
+}
+
+impl From<Unfit> for Unsent {
+    fn from(why: Unfit) -> Self {
+        match why {
+            Unfit::Refused(reason) => Self::Refused(reason),
+            Unfit::TooFewSegments => Self::TooFewSegments,
+        }
     }
 }
 
@@ -81,6 +94,9 @@ impl fmt::Display for Unsent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(reason) => reason.fmt(f),
+            Self::TooFewSegments => {
+                f.write_str("it makes fewer packets than the NIC asks of a large send")
+            }
             Self::LowMemory => f.write_str("the filter had no memory for its parts"),
             Self::Paused => f.write_str("the filter was paused"),
             Self::Failed(status) => write!(f, "it came back with the status {status:#010x}"),
@@ -263,7 +279,7 @@ mod tests {
         let mut machine = machine();
         for _ in 0..2 {
             let sent = machine.send(&large_send(&Synth::v4(200_000, 62_781)));
-            assert_eq!(sent.unsent, Some(Unsent::Refused(Refusal::MssAboveLimit)));
+            assert_eq!(sent.unsent, Some(Unsent::Refused(Refusal::SegmentTooLong)));
             assert!(sent.children.is_empty() && sent.wire.is_empty());
         }
         assert!(machine.stop().is_empty());

@@ -1,7 +1,8 @@
 //! What a person reads: the table, the numbers, the verdict.
 
+use crate::ingest::LsoVersion;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
-use lso::{IpVersion, LsoVersion};
+use lso::IpVersion;
 
 use crate::bench::{End, Row, Totals};
 use crate::driver::Build;

@@ -104,8 +104,8 @@ impl<W: Write> Splitter<'_, W> {
                 }
                 Ok(())
             }
-            Err(refusal) => {
-                let why = Unsent::Refused(refusal);
+            Err(unfit) => {
+                let why = Unsent::from(unfit);
                 self.bench.refuse(why);
                 self.note_unsent(number, why);
                 Ok(())

@@ -1,8 +1,8 @@
 //! Whatever a packet says, the machine survives it, and what it sends is right
 //! or refused.
 
-use lso::LsoVersion;
 use mslso_lab::driver::Driver;
+use mslso_lab::ingest::LsoVersion;
 use mslso_lab::ingest::{Terms, ingest};
 use mslso_lab::judge::{Verdict, judge};
 use mslso_lab::machine::{Machine, Setup};

@@ -170,7 +170,14 @@ impl Headers {
     #[must_use]
     #[inline]
     pub fn most_payload(&self) -> u32 {
-        u32::from(u16::MAX.saturating_sub(self.ip_and_beyond()))
+        let version = self.tunnel.map_or(self.ip_version, Tunnel::ip_version);
+        let uncounted = match version {
+            IpVersion::V4 => 0,
+            // An IPv6 payload length does not count the IPv6 header itself.
+            IpVersion::V6 => ipv6_fields::LENGTH,
+        };
+        let headers = usize::from(self.ip_and_beyond()).saturating_sub(uncounted);
+        u32::from(u16::MAX).saturating_sub(u32::try_from(headers).unwrap_or(u32::MAX))
     }
 
     /// Whether the packet may be a large send, and is the one that `send`

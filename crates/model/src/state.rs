@@ -177,7 +177,7 @@ impl State {
             id_bits: config.nic.id_bits,
             may_add: config.nic.may_add(),
             software_stage: config.software_stage,
-            mtu: config.mtu,
+            mtu: config.mtu.unwrap_or(u32::MAX),
             configurations: BTreeMap::new(),
             violations: Vec::new(),
             memory: Memory::default(),

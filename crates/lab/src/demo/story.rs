@@ -1,7 +1,7 @@
 //! The story: what happens, and what is sent meanwhile.
 
+use crate::ingest::LsoVersion;
 use control::Profile;
-use lso::LsoVersion;
 use model::host::{Guest, migrate};
 
 use super::Told;

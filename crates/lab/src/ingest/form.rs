@@ -1,8 +1,9 @@
 //! Other large sends with the payload of a capture: USO, and through a tunnel.
 
-use lso::{IpVersion, LsoVersion, Refusal};
+use crate::ingest::LsoVersion;
+use lso::{IpVersion, Refusal};
 
-use super::{BUFFER, LargeSend, Terms, field, ingest};
+use super::{BUFFER, LargeSend, Terms, Unfit, field, ingest};
 use crate::reference::{Kind, Layers, ReferenceError, cut, layers};
 use crate::synth::Tunnel;
 
@@ -38,13 +39,13 @@ pub fn ingest_as(
     mss: u32,
     terms: Terms,
     form: &Form,
-) -> Result<Option<LargeSend>, Refusal> {
+) -> Result<Option<LargeSend>, Unfit> {
     match form {
         Form::Tcp => ingest(frame, mss, terms),
         Form::Uso => match layers(frame, Kind::Udp) {
             Ok(_) => of_kind(frame.to_vec(), Kind::Udp, mss, terms),
             Err(ReferenceError::NotUdp(_)) => as_uso(frame, mss, terms),
-            Err(error) => Err(refusal(&error)),
+            Err(error) => Err(refusal(&error).into()),
         },
         Form::Tunnel(tunnel) => match layers(frame, Kind::Encapsulated) {
             Ok(_) => of_kind(frame.to_vec(), Kind::Encapsulated, mss, terms),
@@ -57,7 +58,7 @@ pub fn ingest_as(
 }
 
 /// The packet `frame` of TCP as a large send of UDP.
-fn as_uso(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>, Refusal> {
+fn as_uso(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>, Unfit> {
     let Some(send) = ingest(frame, mss, terms)? else {
         return Ok(None);
     };
@@ -91,24 +92,24 @@ fn of_kind(
     kind: Kind,
     mss: u32,
     terms: Terms,
-) -> Result<Option<LargeSend>, Refusal> {
+) -> Result<Option<LargeSend>, Unfit> {
     let layers = layers(&frame, kind).map_err(|error| refusal(&error))?;
     let payload = frame.len() - layers.payload;
     if payload <= mss as usize {
         return Ok(None);
     }
     if mss == 0 {
-        return Err(Refusal::MssZero);
+        return Err(Refusal::MssZero.into());
     }
     if !in_reach(layers) {
-        return Err(Refusal::HeaderTooLong);
+        return Err(Refusal::HeaderTooLong.into());
     }
     // Whether the wire can carry a segment: the first packet tells.
     let first = &frame[..layers.payload + mss as usize];
     cut(first, kind, mss, 16).map_err(|error| refusal(&error))?;
     let payload = payload as u32;
     if payload.div_ceil(mss) < terms.min_segments {
-        return Err(Refusal::TooFewSegments);
+        return Err(Unfit::TooFewSegments);
     }
     bring_to_shape(&mut frame, layers, kind);
     Ok(Some(LargeSend {
@@ -173,7 +174,7 @@ fn refusal(error: &ReferenceError) -> Refusal {
         E::Jumbo => Refusal::Jumbogram,
         E::Flags => Refusal::Urgent,
         E::NoPayload => Refusal::NoPayload,
-        E::SegmentTooLong(_) => Refusal::MssAboveLimit,
+        E::SegmentTooLong(_) => Refusal::SegmentTooLong,
         E::IdBits(_) | E::OtherAddress => Refusal::MalformedLargeSend,
     }
 }
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
     use crate::synth::{Synth, flag};
 
-    fn formed(frame: &[u8], mss: u32, form: &Form) -> Result<Option<LargeSend>, Refusal> {
+    fn formed(frame: &[u8], mss: u32, form: &Form) -> Result<Option<LargeSend>, Unfit> {
         let terms = Terms {
             lso: LsoVersion::V2,
             min_segments: 2,
@@ -264,18 +265,24 @@ mod tests {
             |send: Synth, form: &Form| formed(&send.frame(false), send.mss, form).unwrap_err();
         assert_eq!(
             refused(Synth::udp_v4(9000, 0), &Form::Uso),
-            Refusal::MssZero
+            Unfit::Refused(Refusal::MssZero)
         );
         assert_eq!(
             refused(Synth::udp_v4(9000, 1472), &tunnel()),
-            Refusal::NotTcp
+            Unfit::Refused(Refusal::NotTcp)
         );
         let syn = Synth::v4(9000, 1448).flags(flag::SYN);
-        assert_eq!(refused(syn.clone(), &Form::Uso), Refusal::Syn);
-        assert_eq!(refused(syn, &tunnel()), Refusal::Syn);
+        assert_eq!(
+            refused(syn.clone(), &Form::Uso),
+            Unfit::Refused(Refusal::Syn)
+        );
+        assert_eq!(refused(syn, &tunnel()), Unfit::Refused(Refusal::Syn));
         // Without a tunnel a segment would fit, and one of UDP does.
         let longest = Synth::v4(200_000, 65_535 - 52);
-        assert_eq!(refused(longest.clone(), &tunnel()), Refusal::MssAboveLimit);
+        assert_eq!(
+            refused(longest.clone(), &tunnel()),
+            Unfit::Refused(Refusal::SegmentTooLong)
+        );
         assert!(formed(&longest.frame(false), longest.mss, &Form::Uso).is_ok());
         let padding = [&[0, 24, 1, 196][..], &[0; 196]].concat();
         let far = Tunnel {
@@ -283,8 +290,14 @@ mod tests {
             ..Tunnel::vxlan_v6()
         };
         let send = Synth::v4(9000, 1448);
-        assert_eq!(refused(send, &Form::Tunnel(far)), Refusal::HeaderTooLong);
+        assert_eq!(
+            refused(send, &Form::Tunnel(far)),
+            Unfit::Refused(Refusal::HeaderTooLong)
+        );
         let three_tags = Synth::udp_v4(9000, 1472).vlan(&[1, 2, 3]);
-        assert_eq!(refused(three_tags, &Form::Uso), Refusal::TooManyVlanTags);
+        assert_eq!(
+            refused(three_tags, &Form::Uso),
+            Unfit::Refused(Refusal::TooManyVlanTags)
+        );
     }
 }

@@ -24,7 +24,7 @@ mod vlan;
 pub use form::{Form, ingest_as};
 pub use vlan::Tag;
 
-use lso::{Headers, IpVersion, LsoVersion, Refusal};
+use lso::{Headers, IpVersion, Refusal};
 
 use crate::capture::strip_jumbo_hop_by_hop;
 use crate::reference::Kind;
@@ -45,6 +45,15 @@ mod field {
 const IPV6_HEADER_LEN: u32 = 40;
 const TCP: u8 = 6;
 
+/// The version of large send offload by which a packet of TCP is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LsoVersion {
+    /// IPv4 only, at most 64 KiB: the IP header has the true length.
+    V1,
+    /// IPv4 and IPv6, of any length: the IP header has a length of 0.
+    V2,
+}
+
 /// What the layer above was told of the NIC's large sends, and goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -52,6 +61,21 @@ pub struct Terms {
     pub lso: LsoVersion,
     /// The least wire packets that a large send makes.
     pub min_segments: u32,
+}
+
+/// Why no large send is made of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// For what the packet is: the filter would refuse it.
+    Refused(Refusal),
+    /// It makes fewer wire packets than the layer above was told a large send has.
+    TooFewSegments,
+}
+
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// A large send in the shape in which LSO hands it down.
@@ -115,10 +139,10 @@ pub const BUFFER: u32 = 64 << 10;
 ///
 /// The packet is no TCP, or is a large send that must not be made: one of the
 /// reasons of [`Headers::parse`] and [`Headers::check`], or
-/// [`MssZero`](Refusal::MssZero), [`MssAboveLimit`](Refusal::MssAboveLimit)
+/// [`MssZero`](Refusal::MssZero), [`SegmentTooLong`](Refusal::SegmentTooLong)
 /// where no IP packet could hold a segment, and
-/// [`TooFewSegments`](Refusal::TooFewSegments).
-pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>, Refusal> {
+/// [`TooFewSegments`](Unfit::TooFewSegments).
+pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>, Unfit> {
     let mut frame = strip_jumbo_hop_by_hop(frame.to_vec());
     let headers = Headers::parse(&frame)?;
     let payload = frame.len() as u32 - headers.length();
@@ -126,10 +150,15 @@ pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>,
         return Ok(None);
     }
     let announced = lso::LargeSend {
-        version: terms.lso,
+        offload: match terms.lso {
+            LsoVersion::V1 => lso::Offload::LsoV1,
+            LsoVersion::V2 => lso::Offload::LsoV2,
+        },
         ip_version: headers.ip_version(),
         mss,
-        tcp_header_offset: headers.tcp_offset(),
+        framing: lso::Framing::Plain {
+            transport: headers.transport_offset(),
+        },
     };
     headers.check(&frame, &announced)?;
     check_segments(&headers, payload, mss, terms.min_segments)?;
@@ -147,9 +176,9 @@ pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>,
 }
 
 /// Whether the wire can carry segments of `mss`, and the NIC takes so few.
-fn check_segments(headers: &Headers, payload: u32, mss: u32, least: u32) -> Result<(), Refusal> {
+fn check_segments(headers: &Headers, payload: u32, mss: u32, least: u32) -> Result<(), Unfit> {
     if mss == 0 {
-        return Err(Refusal::MssZero);
+        return Err(Refusal::MssZero.into());
     }
     // An IPv6 payload length does not count the IPv6 header itself.
     let uncounted = match headers.ip_version() {
@@ -158,10 +187,10 @@ fn check_segments(headers: &Headers, payload: u32, mss: u32, least: u32) -> Resu
     };
     let ip_and_tcp = headers.length() - headers.ip_offset();
     if u16::try_from(mss.saturating_add(ip_and_tcp - uncounted)).is_err() {
-        return Err(Refusal::MssAboveLimit);
+        return Err(Refusal::SegmentTooLong.into());
     }
     if payload.div_ceil(mss) < least {
-        return Err(Refusal::TooFewSegments);
+        return Err(Unfit::TooFewSegments);
     }
     Ok(())
 }
@@ -174,7 +203,7 @@ fn bring_to_shape(frame: &mut [u8], headers: &Headers, lso: LsoVersion) {
         LsoVersion::V2 => 0,
     };
     let (ip, tcp) = frame[headers.ip_offset() as usize..]
-        .split_at_mut((headers.tcp_offset() - headers.ip_offset()) as usize);
+        .split_at_mut((headers.transport_offset() - headers.ip_offset()) as usize);
     let (length, addresses) = match headers.ip_version() {
         IpVersion::V4 => (field::IPV4_TOTAL_LENGTH, field::IPV4_ADDRESSES),
         IpVersion::V6 => (field::IPV6_PAYLOAD_LENGTH, field::IPV6_ADDRESSES),

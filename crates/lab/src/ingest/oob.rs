@@ -38,7 +38,7 @@ impl LargeSend {
     /// The slot of LSO in a tunnel: what TCP wrote before somebody put the
     /// tunnel around it. The MSS holds, the offset, from the inner frame's
     /// start, does not, and nobody may use it (Windows driver documentation,
-    /// "Supporting NVGRE in Large Send Offload").
+    /// "Supporting NVGRE in Large Send LsoVersion").
     ///
     /// # Panics
     ///
@@ -76,9 +76,9 @@ fn supplemental(layers: Layers) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use crate::ingest::LsoVersion;
     use crate::ingest::{Form, Terms, ingest_as};
     use crate::synth::{Synth, Tunnel};
-    use lso::LsoVersion;
 
     fn slots(send: &Synth, form: &Form) -> (Vec<(usize, usize)>, u32) {
         let terms = Terms {

@@ -78,28 +78,37 @@ fn refusals() {
     let v4 = |payload, mss| Synth::v4(payload, mss);
     assert_eq!(
         refused(v4(9000, 1448).flags(flag::URG), V2),
-        Refusal::Urgent
+        Unfit::Refused(Refusal::Urgent)
     );
-    assert_eq!(refused(v4(9000, 0), V2), Refusal::MssZero);
-    assert_eq!(refused(Synth::v6(9000, 1428), V1), Refusal::Lsov1OnIpv6);
+    assert_eq!(refused(v4(9000, 0), V2), Unfit::Refused(Refusal::MssZero));
+    assert_eq!(
+        refused(Synth::v6(9000, 1428), V1),
+        Unfit::Refused(Refusal::Lsov1OnIpv6)
+    );
     let most = 65_535 - 52;
     assert!(ingest(&v4(200_000, most).frame(false), most, V2).is_ok());
-    assert_eq!(refused(v4(200_000, most + 1), V2), Refusal::MssAboveLimit);
+    assert_eq!(
+        refused(v4(200_000, most + 1), V2),
+        Unfit::Refused(Refusal::SegmentTooLong)
+    );
     let most = 65_535 - 32;
     assert!(ingest(&Synth::v6(200_000, most).frame(false), most, V2).is_ok());
     assert_eq!(
         refused(Synth::v6(200_000, most + 1), V2),
-        Refusal::MssAboveLimit
+        Unfit::Refused(Refusal::SegmentTooLong)
     );
     let three = Terms {
         min_segments: 3,
         ..V2
     };
-    assert_eq!(refused(v4(2896, 1448), three), Refusal::TooFewSegments);
+    assert_eq!(refused(v4(2896, 1448), three), Unfit::TooFewSegments);
     assert!(ingest(&v4(2897, 1448).frame(false), 1448, three).is_ok());
     let mut udp = v4(9000, 1448).frame(false);
     udp[23] = 17;
-    assert_eq!(ingest(&udp, 1448, V2), Err(Refusal::NotTcp));
+    assert_eq!(ingest(&udp, 1448, V2), Err(Unfit::Refused(Refusal::NotTcp)));
     let cut = &v4(9000, 1448).frame(false)[..60];
-    assert_eq!(ingest(cut, 1448, V2), Err(Refusal::HeaderNotContiguous));
+    assert_eq!(
+        ingest(cut, 1448, V2),
+        Err(Unfit::Refused(Refusal::HeaderNotContiguous))
+    );
 }

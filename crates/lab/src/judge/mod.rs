@@ -100,10 +100,10 @@ fn difference(wire: &[Vec<u8>], expected: Result<Vec<Vec<u8>>, ReferenceError>) 
 mod tests {
     use super::*;
     use crate::driver::Driver;
+    use crate::ingest::LsoVersion;
     use crate::ingest::{Terms, ingest};
     use crate::machine::{Machine, Setup};
     use crate::synth::Synth;
-    use lso::LsoVersion;
 
     /// With Linux's seed, which holds the length, no checksum on the wire is
     /// right: the reference finds it, because it believes no seed.

@@ -3,7 +3,7 @@
 //! NICs ignore them or rely on them, so the wire of the model does not show
 //! them.
 
-use lso::LsoVersion;
+use crate::ingest::LsoVersion;
 
 use crate::ingest::LargeSend;
 use crate::reference::{Kind, Layers, layers};

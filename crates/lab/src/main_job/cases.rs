@@ -1,6 +1,6 @@
 //! The large sends of the main job.
 
-use lso::LsoVersion;
+use crate::ingest::LsoVersion;
 
 use crate::capture;
 use crate::ingest::{BUFFER, LargeSend, Terms, ingest};

@@ -106,9 +106,9 @@ impl Template<'_> {
 /// Length, and for IPv4 the header's checksum.
 fn finish_ip(header: &mut [u8], version: IpVersion, start: usize, payload: u16) -> Option<()> {
     let ip = header.get_mut(start..)?;
-    let length = beyond(ip, payload)?;
     match version {
         IpVersion::V4 => {
+            let length = beyond(ip, payload)?;
             let own = ipv4::length(*ip.get(ipv4::VERSION_IHL)?);
             let ip = ip.get_mut(..own)?;
             put_u16(ip, ipv4::TOTAL_LENGTH, length)?;
@@ -116,8 +116,8 @@ fn finish_ip(header: &mut [u8], version: IpVersion, start: usize, payload: u16) 
             put_u16(ip, ipv4::CHECKSUM, Sum::of(ip).checksum())
         }
         IpVersion::V6 => {
-            let own = u16::try_from(ipv6::LENGTH).ok()?;
-            put_u16(ip, ipv6::PAYLOAD_LENGTH, length.checked_sub(own)?)
+            let length = beyond(ip.get(ipv6::LENGTH..)?, payload)?;
+            put_u16(ip, ipv6::PAYLOAD_LENGTH, length)
         }
     }
 }

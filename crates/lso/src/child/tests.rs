@@ -360,18 +360,20 @@ fn no_checksum_in_a_tunnel_is_left_to_the_nic() {
 
 #[test]
 fn a_packet_that_is_too_long() {
-    let most = Headers::parse(&V4).expect("a valid frame").most_payload();
-    let template = template(&V4, Offload::LsoV2, IpIdWidth::Bits16);
-    let of = |payload_length| {
-        let child = Child {
-            payload_length,
-            ..PACKET
+    for front in [&V4[..], &V6] {
+        let most = Headers::parse(front).expect("a valid frame").most_payload();
+        let template = template(front, Offload::LsoV2, IpIdWidth::Bits16);
+        let of = |payload_length| {
+            let child = Child {
+                payload_length,
+                ..PACKET
+            };
+            template.write_packet(&child, Checksum::Offloaded, &mut [0; 74])
         };
-        template.write_packet(&child, Checksum::Offloaded, &mut [0; 66])
-    };
-    assert_eq!(of(most), Ok(()));
-    for payload in [most + 1, 65_536, u32::MAX] {
-        assert_eq!(of(payload), Err(Refusal::SegmentTooLong));
+        assert_eq!(of(most), Ok(()));
+        for payload in [most + 1, 65_536, u32::MAX] {
+            assert_eq!(of(payload), Err(Refusal::SegmentTooLong));
+        }
     }
 }
 

@@ -233,6 +233,7 @@ fn payload_leaves_room_for_the_headers() {
     let most = |front: &[u8]| Headers::parse(front).map(|headers| headers.most_payload());
     assert_eq!(most(&V4), Ok(65_535 - 52));
     assert_eq!(most(&QINQ_OPTIONS), Ok(65_535 - 44));
+    assert_eq!(most(&V6), Ok(65_535 - 20));
 }
 
 const USO_SEND: LargeSend = LargeSend {

@@ -54,14 +54,13 @@ pub struct Config {
     pub nic: Nic,
     /// The miniport's medium; Ethernet unless a test wants another.
     pub medium: i32,
-    /// The MTU that NDIS tells at each restart; `None` where it has no restart attributes.
+    /// Most bytes of an IP datagram on the wire, as NDIS tells at each restart; `None` where it has
+    /// no restart attributes, and the wire takes anything.
     pub mtu: Option<u32>,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
     /// Integer parameters of the filter module in the registry at the start, by keyword.
     pub parameters: Vec<(String, u32)>,
-    /// Most bytes of an IP datagram on the wire.
-    pub mtu: u32,
     /// Whether the filter can cut a large send into packets itself. Then it may refuse none that is
     /// well formed, and no child that is a large send may make a single segment.
     pub software_stage: bool,
@@ -77,8 +76,7 @@ impl Default for Config {
             mtu: Some(1500),
             has_offload: true,
             parameters: Vec::new(),
-            mtu: 1500,
-            software_stage: false,
+            software_stage: true,
         }
     }
 }
