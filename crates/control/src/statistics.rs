@@ -148,3 +148,12 @@ impl Refused {
         Self::new(known)
     }
 }
+
+/// One counter for each of `N` reasons, of which no more than [`Refused::MAX`] compile.
+impl<const N: usize> From<[u64; N]> for Refused {
+    fn from(counters: [u64; N]) -> Self {
+        const { assert!(N <= Self::MAX) };
+        // It cannot fail, having compiled.
+        Self::new(&counters).unwrap_or_default()
+    }
+}
