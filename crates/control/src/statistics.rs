@@ -28,7 +28,8 @@ pub struct StatisticsReply {
     pub packets: u64,
     /// Bytes of TCP or UDP payload that went down in children.
     pub bytes: u64,
-    /// Longest large send that the layer above made, in bytes of frame.
+    /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
+    /// raised first-stage size is in use.
     pub largest_large_send: u64,
     /// Parents that were completed, each after its last child.
     pub completed: u64,

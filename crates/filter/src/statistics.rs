@@ -4,12 +4,13 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// What a filter module has done since it was attached, as programs are told it.
-pub(crate) use control::StatisticsReply as Statistics;
 use lso::{Plan, Refusal};
 use ndis::{Nbl, PerProcessor, Status, Tag, current_processor};
 
 use crate::split::Unsent;
+
+/// What a filter module has done since it was attached: what programs are told.
+pub(crate) use control::StatisticsReply as Statistics;
 
 const TAG_COUNTERS: Tag = Tag::new(*b"MslS");
 
