@@ -227,6 +227,10 @@ pub static ALL: &[Requirement] = &[
         "the profiles are the driver's",
         Other(settings::profiles_are_the_drivers),
     ),
+    require(
+        "the choices of software segmentation are the driver's",
+        Other(settings::software_segmentation_is_the_drivers),
+    ),
 ];
 
 /// A text that the driver tells NDIS, for its name: the string in `static NAME: … = utf16("…");`.

@@ -69,7 +69,7 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "strings that are named are defined (1235)",
     ),
     (
-        "Help        =",
+        "Help                 =",
         "Halp =",
         "strings that are named are defined (1235)",
     ),
@@ -334,6 +334,21 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "\"1\",, %Latency%",
         "\"1\",, %Cpu%",
         "the profiles are the driver's",
+    ),
+    (
+        "SoftwareSegmentation, default,, \"1\"",
+        "SoftwareSegmentation, default,, \"2\"",
+        "settings have the driver's defaults",
+    ),
+    (
+        "HKR, FilterAdapterParams\\SoftwareSegmentation\\enum, \"2\"",
+        "; HKR",
+        "the choices of software segmentation are the driver's",
+    ),
+    (
+        "\"0\",, %Never%",
+        "\"0\",, %Always%",
+        "the choices of software segmentation are the driver's",
     ),
 ];
 

@@ -28,7 +28,8 @@ pub struct StatisticsReply {
     pub packets: u64,
     /// Bytes of TCP or UDP payload that went down in children.
     pub bytes: u64,
-    /// Longest large send that the layer above made, in bytes of frame.
+    /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
+    /// raised first-stage size is in use.
     pub largest_large_send: u64,
     /// Parents that were completed, each after its last child.
     pub completed: u64,
@@ -146,5 +147,14 @@ impl Refused {
             return Err(Invalid::Reserved);
         }
         Self::new(known)
+    }
+}
+
+/// One counter for each of `N` reasons, of which no more than [`Refused::MAX`] compile.
+impl<const N: usize> From<[u64; N]> for Refused {
+    fn from(counters: [u64; N]) -> Self {
+        const { assert!(N <= Self::MAX) };
+        // It cannot fail, having compiled.
+        Self::new(&counters).unwrap_or_default()
     }
 }

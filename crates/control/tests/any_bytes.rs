@@ -2,8 +2,8 @@
 
 use control::{
     AdapterEntry, Cap, IoControl, Limit, ListReply, ListRequest, ListWriter, Message, Multiple,
-    Name, NicLimits, Profile, Raise, ReadReply, Refused, Select, SetRequest, StatisticsReply,
-    Tuning,
+    Name, NicLimits, Profile, Raise, ReadReply, Refused, Select, SetRequest, SoftwareSegmentation,
+    StatisticsReply, Tuning,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -27,22 +27,46 @@ fn limit() -> impl Strategy<Value = Limit> {
 }
 
 prop_compose! {
+    fn nic()(limits in [limit(), limit(), limit(), limit(), limit()], checksums: [bool; 2]) -> NicLimits {
+        let [v1, v2_ipv4, v2_ipv6, uso_ipv4, uso_ipv6] = limits;
+        let [tcp_checksum_ipv4, tcp_checksum_ipv6] = checksums;
+        NicLimits {
+            v1,
+            v2_ipv4,
+            v2_ipv6,
+            uso_ipv4,
+            uso_ipv6,
+            tcp_checksum_ipv4,
+            tcp_checksum_ipv6,
+        }
+    }
+}
+
+prop_compose! {
     fn read_reply()(
         tuning in tuning(),
         ip_id_bits in 15..=16_u32,
-        nic in (limit(), limit(), limit()),
-        advertised in any::<(u32, u32)>(),
+        software in proptest::sample::select(&SoftwareSegmentation::ALL),
+        max_elements: u32,
+        mtu: u32,
         running: bool,
+        nic in nic(),
+        advertised: [u32; 4],
         settings_out_of_range: u32,
         malformed_offloads: u64,
     ) -> ReadReply {
         ReadReply {
             tuning,
             ip_id_bits,
-            nic: NicLimits { v1: nic.0, v2_ipv4: nic.1, v2_ipv6: nic.2 },
-            advertised_v2_ipv4: advertised.0,
-            advertised_v2_ipv6: advertised.1,
+            software,
+            max_elements,
+            mtu,
             running,
+            nic,
+            advertised_v2_ipv4: advertised[0],
+            advertised_v2_ipv6: advertised[1],
+            advertised_uso_ipv4: advertised[2],
+            advertised_uso_ipv6: advertised[3],
             settings_out_of_range,
             malformed_offloads,
         }
@@ -50,19 +74,20 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn statistics_reply()(n: [u64; 11], refused in vec(any::<u64>(), 0..=Refused::MAX)) -> StatisticsReply {
+    fn statistics_reply()(n: [u64; 12], refused in vec(any::<u64>(), 0..=Refused::MAX)) -> StatisticsReply {
         StatisticsReply {
             sends: n[0],
             large_sends: n[1],
             split: n[2],
             children: n[3],
-            bytes: n[4],
-            largest_large_send: n[5],
-            completed: n[6],
-            failed: n[7],
-            low_memory: n[8],
-            paused: n[9],
-            children_allocated: n[10],
+            packets: n[4],
+            bytes: n[5],
+            largest_large_send: n[6],
+            completed: n[7],
+            failed: n[8],
+            low_memory: n[9],
+            paused: n[10],
+            children_allocated: n[11],
             refused: Refused::new(&refused).expect("as many as fit"),
         }
     }

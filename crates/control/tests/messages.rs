@@ -2,7 +2,7 @@
 
 use control::{
     Cap, Invalid, Limit, ListReply, ListRequest, Message, Multiple, NicLimits, Profile, Raise,
-    ReadReply, Refused, Select, SetRequest, StatisticsReply, Tuning,
+    ReadReply, Refused, Select, SetRequest, SoftwareSegmentation, StatisticsReply, Tuning,
 };
 
 const SELECT: [u8; 12] = [1, 0, 3, 0, 12, 0, 0, 0, 7, 0, 0, 0];
@@ -14,15 +14,21 @@ const SET: [u8; 28] = [
     1, 0, 0, 0, // persist
 ];
 
-const READ: [u8; 72] = [
-    1, 0, 4, 0, 72, 0, 0, 0, // version 1, ReadReply, 72 bytes
+const READ: [u8; 108] = [
+    1, 0, 4, 0, 108, 0, 0, 0, // version 1, ReadReply, 108 bytes
     0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, // cpu, no cap
     15, 0, 0, 0, // ip_id_bits
+    2, 0, 0, 0, // software: always
+    33, 0, 0, 0, // max_elements
+    0xDC, 5, 0, 0, // mtu: 1,500
+    5, 0, 0, 0, // running, checksums over IPv6
     0x00, 0xEA, 0, 0, 1, 0, 0, 0, // v1: 59,904
     0x3C, 0xF5, 0, 0, 2, 0, 0, 0, // v2_ipv4: 62,780
     0, 0, 0, 0, 0, 0, 0, 0, // v2_ipv6: none
-    0xC0, 0x53, 0x0F, 0, 0, 0, 0, 0, // advertised: 1,004,480 and none
-    1, 0, 0, 0, // running
+    0x80, 0xA9, 3, 0, 3, 0, 0, 0, // uso_ipv4: 240,000
+    0, 0, 0, 0, 0, 0, 0, 0, // uso_ipv6: none
+    0xC0, 0x53, 0x0F, 0, 0xC0, 0x53, 0x0F, 0, // advertised: 1,004,480 of LSOv2
+    0x00, 0x98, 0x3A, 0, 0, 0, 0, 0, // 3,840,000 and none of USO
     2, 0, 0, 0, // settings_out_of_range
     9, 0, 0, 0, 0, 0, 0, 0, // malformed_offloads
 ];
@@ -68,26 +74,33 @@ fn set_request() -> Result<(), Invalid> {
 
 #[test]
 fn read_reply() {
+    let limit = |max_payload, min_segments| Limit {
+        max_payload,
+        min_segments,
+    };
     let reply = ReadReply {
         tuning: Tuning {
             raise: Raise::Profile(Profile::Cpu),
             cap: None,
         },
         ip_id_bits: 15,
+        software: SoftwareSegmentation::Always,
+        max_elements: 33,
+        mtu: 1500,
+        running: true,
         nic: NicLimits {
-            v1: Limit {
-                max_payload: 59_904,
-                min_segments: 1,
-            },
-            v2_ipv4: Limit {
-                max_payload: 62_780,
-                min_segments: 2,
-            },
+            v1: limit(59_904, 1),
+            v2_ipv4: limit(62_780, 2),
             v2_ipv6: Limit::default(),
+            uso_ipv4: limit(240_000, 3),
+            uso_ipv6: Limit::default(),
+            tcp_checksum_ipv4: false,
+            tcp_checksum_ipv6: true,
         },
         advertised_v2_ipv4: 16 * 62_780,
-        advertised_v2_ipv6: 0,
-        running: true,
+        advertised_v2_ipv6: 16 * 62_780,
+        advertised_uso_ipv4: 16 * 240_000,
+        advertised_uso_ipv6: 0,
         settings_out_of_range: 2,
         malformed_offloads: 9,
     };
@@ -96,47 +109,49 @@ fn read_reply() {
 }
 
 #[test]
-fn statistics_reply() -> Result<(), Invalid> {
+fn statistics_reply() {
     let reply = StatisticsReply {
         sends: 1,
         large_sends: 2,
         split: 3,
         children: 4,
+        packets: 5,
         bytes: 0x0102_0304_0506_0708,
-        largest_large_send: 6,
-        completed: 7,
-        failed: 8,
-        low_memory: 9,
-        paused: 10,
-        children_allocated: 11,
-        refused: Refused::new(&[12, 13, 14])?,
+        largest_large_send: 7,
+        completed: 8,
+        failed: 9,
+        low_memory: 10,
+        paused: 11,
+        children_allocated: 12,
+        refused: Refused::from([13, 14, 15]),
     };
     let bytes = bytes_of(&reply);
-    assert_eq!(bytes.len(), 360);
-    assert_eq!(bytes[..8], [1, 0, 5, 0, 0x68, 1, 0, 0]);
-    assert_eq!(bytes[40..48], [8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(bytes.len(), 368);
+    assert_eq!(bytes[..8], [1, 0, 5, 0, 0x70, 1, 0, 0]);
+    assert_eq!(bytes[40..48], [5, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes[48..56], [8, 7, 6, 5, 4, 3, 2, 1]);
     assert_eq!(
-        bytes[88..112],
+        bytes[96..120],
         [
-            11, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0
+            12, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0
         ]
     );
     assert_eq!(StatisticsReply::decode(&bytes), Ok(reply));
     assert_eq!(
         (reply.refused.counters(), reply.refused.in_all()),
-        (&[12, 13, 14][..], 39)
+        (&[13, 14, 15][..], 42)
     );
 
     let wrong = |place, value| StatisticsReply::decode(&at(&bytes, place, value));
-    assert_eq!(wrong(96, 33), Err(Invalid::Refusals));
-    assert_eq!(wrong(100, 1), Err(Invalid::Reserved));
+    assert_eq!(wrong(104, 33), Err(Invalid::Refusals));
+    assert_eq!(wrong(108, 1), Err(Invalid::Reserved));
     assert_eq!(
-        wrong(96, 2),
+        wrong(104, 2),
         Err(Invalid::Reserved),
         "the third has no reason"
     );
+    assert_eq!(Refused::new(&[13, 14, 15]), Ok(reply.refused));
     assert_eq!(Refused::new(&[0; 33]), Err(Invalid::Refusals));
-    Ok(())
 }
 
 #[test]
@@ -197,7 +212,9 @@ fn each_field_is_checked() {
 
     let read = |place, value| ReadReply::decode(&at(&READ, place, value)).err();
     assert_eq!(read(20, 14), Some(Invalid::IpIdBits));
-    assert_eq!(read(56, 3), Some(Invalid::Reserved));
+    assert_eq!(read(24, 3), Some(Invalid::SoftwareSegmentation));
+    assert_eq!(read(36, 0xD), Some(Invalid::Reserved));
+    assert_eq!(read(39, 0x80), Some(Invalid::Reserved));
 }
 
 #[test]
@@ -209,7 +226,7 @@ fn no_message_goes_out_that_would_not_be_taken() {
         ip_id_bits: 17,
         ..reply
     };
-    assert_eq!(bits.encode(&mut [0; 72]), Err(Invalid::IpIdBits));
+    assert_eq!(bits.encode(&mut [0; 108]), Err(Invalid::IpIdBits));
 }
 
 #[test]

@@ -7,10 +7,10 @@ use core::sync::atomic::Ordering;
 
 use control::{
     AdapterEntry, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, NicLimits,
-    ReadReply, Refused, Select, SetRequest, StatisticsReply,
+    ReadReply, Select, SetRequest,
 };
 use lso::IpIdWidth;
-use ndis::{Borrowed, DeviceCall, LargeSendLimit, Status};
+use ndis::{Borrowed, Capabilities, Chains, DeviceCall, MOST_ELEMENTS, Status};
 
 use crate::{driver::Driver, module::FilterModule, settings};
 
@@ -60,7 +60,7 @@ fn control(
         }
         IoControl::STATISTICS => {
             let module = selected(driver, request)?;
-            statistics(&module)?.encode(out).map_err(refuse)
+            module.statistics().encode(out).map_err(refuse)
         }
         IoControl::RESET_STATISTICS => {
             selected(driver, request)?.counters.reset();
@@ -114,51 +114,46 @@ fn list(driver: &Driver, out: &mut [u8]) -> Result<usize, Status> {
 }
 
 fn read(module: &FilterModule) -> ReadReply {
-    let nic = module.limits.nic().large_sends();
+    let nic = module.limits.nic();
     let told = module.indicator.told();
+    let settings = &module.settings;
     ReadReply {
         tuning: module.indicator.tuning(),
-        ip_id_bits: match module.settings.ip_id {
+        ip_id_bits: match settings.ip_id {
             IpIdWidth::Bits15 => 15,
             IpIdWidth::Bits16 => 16,
         },
-        nic: NicLimits {
-            v1: limit(nic.v1),
-            v2_ipv4: limit(nic.v2_ipv4),
-            v2_ipv6: limit(nic.v2_ipv6),
+        software: settings.software,
+        max_elements: match settings.chains {
+            Chains::Lent => 0,
+            Chains::Ended { max_elements } => max_elements.unwrap_or(MOST_ELEMENTS),
         },
+        mtu: module.mtu.load(Ordering::Relaxed),
+        running: module.running.load(Ordering::Relaxed),
+        nic: limits(&nic),
         advertised_v2_ipv4: told.v2_ipv4.max_payload,
         advertised_v2_ipv6: told.v2_ipv6.max_payload,
-        running: module.running.load(Ordering::Relaxed),
+        advertised_uso_ipv4: told.uso_ipv4.max_payload,
+        advertised_uso_ipv6: told.uso_ipv6.max_payload,
         settings_out_of_range: module.settings_out_of_range.load(Ordering::Relaxed),
         malformed_offloads: module.malformed_offloads.load(Ordering::Relaxed),
     }
 }
 
-fn limit(limit: LargeSendLimit) -> Limit {
-    Limit {
-        max_payload: limit.max_payload,
-        min_segments: limit.min_segments,
+fn limits(nic: &Capabilities) -> NicLimits {
+    let limit = |max_payload, min_segments| Limit {
+        max_payload,
+        min_segments,
+    };
+    NicLimits {
+        v1: limit(nic.lso_v1.max_payload, nic.lso_v1.min_segments),
+        v2_ipv4: limit(nic.v2_ipv4.max_payload, nic.v2_ipv4.min_segments),
+        v2_ipv6: limit(nic.v2_ipv6.max_payload, nic.v2_ipv6.min_segments),
+        uso_ipv4: limit(nic.uso_ipv4.max_payload, nic.uso_ipv4.min_segments),
+        uso_ipv6: limit(nic.uso_ipv6.max_payload, nic.uso_ipv6.min_segments),
+        tcp_checksum_ipv4: nic.checksum_ipv4.tcp,
+        tcp_checksum_ipv6: nic.checksum_ipv6.tcp,
     }
-}
-
-fn statistics(module: &FilterModule) -> Result<StatisticsReply, Status> {
-    let now = module.statistics();
-    Ok(StatisticsReply {
-        sends: now.sends,
-        large_sends: now.large_sends,
-        split: now.split,
-        children: now.children,
-        packets: now.packets,
-        bytes: now.bytes,
-        largest_large_send: now.largest_large_send,
-        completed: now.completed,
-        failed: now.failed,
-        low_memory: now.low_memory,
-        paused: now.paused,
-        children_allocated: now.children_allocated,
-        refused: Refused::new(&now.refused).map_err(refuse)?,
-    })
 }
 
 /// Puts a tuning into effect: kept first, where it is to last, so that a registry that refuses

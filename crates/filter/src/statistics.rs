@@ -9,41 +9,12 @@ use ndis::{Nbl, PerProcessor, Status, Tag, current_processor};
 
 use crate::split::Unsent;
 
+/// What a filter module has done since it was attached: what programs are told.
+pub(crate) use control::StatisticsReply as Statistics;
+
 const TAG_COUNTERS: Tag = Tag::new(*b"MslS");
 
 const REFUSALS: usize = Refusal::ALL.len();
-
-/// What a filter module has done since it was attached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Statistics {
-    /// NET_BUFFER_LISTs that the layer above sent.
-    pub(crate) sends: u64,
-    /// Large sends among them, whether or not they had to be split.
-    pub(crate) large_sends: u64,
-    /// Large sends that went down as children.
-    pub(crate) split: u64,
-    /// Children that went down.
-    pub(crate) children: u64,
-    /// Children among them that were single packets, which the NIC does not cut.
-    pub(crate) packets: u64,
-    /// Bytes of TCP or UDP payload that went down in children.
-    pub(crate) bytes: u64,
-    /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
-    /// raised first-stage size is in use.
-    pub(crate) largest_large_send: u64,
-    /// Parents that were completed, each after its last child.
-    pub(crate) completed: u64,
-    /// Parents among them of which a child failed.
-    pub(crate) failed: u64,
-    /// Large sends refused, by the reason's [index](Refusal::index).
-    pub(crate) refused: [u64; REFUSALS],
-    /// Large sends completed with RESOURCES, for want of children or of a mapping.
-    pub(crate) low_memory: u64,
-    /// NET_BUFFER_LISTs that came while the module was paused.
-    pub(crate) paused: u64,
-    /// Children ever allocated: constant in steady state.
-    pub(crate) children_allocated: u64,
-}
 
 /// What one call of a handler counts, before it reaches the processor's counters in one go.
 #[derive(Default)]
@@ -222,8 +193,8 @@ impl Counters {
             failed: total(|block| &block.failed),
             low_memory: total(|block| &block.low_memory),
             paused: total(|block| &block.paused),
-            refused,
             children_allocated,
+            refused: refused.into(),
         }
     }
 }

@@ -13,9 +13,10 @@ use control::{Cap, Multiple, Profile};
     about = "Shows and sets how mslso raises the large sends of network adapters",
     long_about = "Shows and sets how mslso, the filter driver for Multi-Stage Large Send Offload, \
         raises the large sends of network adapters.\n\n\
-        The driver tells the layer above a NIC, a virtual switch or TCP/IP, that it takes TCP large \
-        sends several times bigger than the NIC's maximum, and splits each for the NIC. Run this \
-        tool as an administrator.",
+        The driver tells the layer above a NIC, a virtual switch or TCP/IP, that it takes large \
+        sends of TCP and UDP several times bigger than the NIC's maximum, and splits each for the \
+        NIC. Where the NIC takes none, it cuts them into packets itself. Run this tool as an \
+        administrator.",
     after_help = AFTER_HELP
 )]
 pub struct Cli {
@@ -68,7 +69,8 @@ Examples:
   mslsoctl show 17                 by interface index
   mslsoctl show \"Ethernet 2\" --json
 
-Sizes are bytes of TCP payload; the largest large send seen is in bytes of frame.";
+LSOv2 and LSOv1 are large sends of TCP, USO those of UDP. Sizes are bytes of TCP or UDP payload;
+the MTU is in bytes of IP packet, the largest large send seen in bytes of frame.";
 
 const SET_USAGE: &str = "mslsoctl set <ADAPTER> [--multiple <N> | --profile <P> | --off] \
     [--cap <BYTES>] [--persist] [--json]";
@@ -81,7 +83,12 @@ Examples:
   mslsoctl set 17 --off
 
 A change takes effect at once, and lasts until the adapter restarts. With --persist it is
-written to the registry too. What is not named stays as it is: --cap alone keeps the multiple.";
+written to the registry too. What is not named stays as it is: --cap alone keeps the multiple.
+
+The other settings are read when the filter attaches, and are not set here: SoftwareSegmentation
+(0 never, 1 with-checksums, 2 always), IpIdBits, EndedChains and MaxElements. In the registry,
+below HKLM\\SYSTEM\\CurrentControlSet\\Services\\mslso, set such a REG_DWORD beside the Multiple that
+--persist has written, then restart the adapter with Restart-NetAdapter.";
 
 const STATS: &str = "\
 Examples:

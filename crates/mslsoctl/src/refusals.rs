@@ -41,38 +41,38 @@ const SENDER: &str = "the sender breaks the rules of large send offload: find th
     filter above that sends it, and update it";
 const PROTOCOL: &str =
     "such packets cannot be cut: turn large send offload off where they are sent";
+const MTU: &str = "the sender's MTU is larger than the adapter's, which `mslsoctl show` shows: make \
+    them agree, in guests too";
 const LOWER: &str = "set a lower multiple or a cap, with `mslsoctl set`";
+const DEFECT: &str = "this is a defect of the driver: please report it";
 
 fn advice(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::MalformedLargeSend
         | Refusal::MssZero
+        | Refusal::SegmentTooLong
         | Refusal::NoPayload
         | Refusal::HeaderNotContiguous
         | Refusal::NotIp
         | Refusal::MalformedIpv4
         | Refusal::MalformedIpv6
         | Refusal::NotTcp
+        | Refusal::NotUdp
+        | Refusal::NotEncapsulated
         | Refusal::MalformedTcp
         | Refusal::Syn
         | Refusal::Reset
         | Refusal::Lsov1OnIpv6
         | Refusal::IpVersionMismatch
-        | Refusal::TcpOffsetMismatch => SENDER,
+        | Refusal::OffsetMismatch => SENDER,
         Refusal::HeaderTooLong
         | Refusal::TooManyVlanTags
         | Refusal::Fragment
         | Refusal::Ipsec
         | Refusal::Jumbogram
         | Refusal::Urgent => PROTOCOL,
-        Refusal::Lsov1TooLong | Refusal::TooFewSegments | Refusal::TooManyChildren => LOWER,
-        Refusal::NoNicLso => {
-            "enable large send offload on the NIC with `Enable-NetAdapterLso`, or turn it off where \
-             the packets are sent"
-        }
-        Refusal::MssAboveLimit => {
-            "the NIC's maximum is less than a packet: update its driver, or lower the MTU"
-        }
-        Refusal::HeaderBufferTooShort => "this is a defect of the driver: please report it",
+        Refusal::SegmentAboveMtu => MTU,
+        Refusal::Lsov1TooLong | Refusal::TooManyChildren => LOWER,
+        Refusal::HeaderBufferTooShort => DEFECT,
     }
 }

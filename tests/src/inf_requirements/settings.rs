@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use control::{Cap, Multiple, Profile, Tuning, keyword};
+use control::{Cap, Multiple, Profile, SoftwareSegmentation, Tuning, keyword};
 use lso::IpIdWidth;
 use ndis::MOST_ELEMENTS;
 
@@ -56,7 +56,7 @@ const RANGES: [Range; 5] = [
 ];
 
 /// Every setting with its default.
-fn defaults() -> [(&'static str, u32); 6] {
+fn defaults() -> [(&'static str, u32); 7] {
     let tuning = Tuning::default().parameters();
     let bits = match IpIdWidth::default() {
         IpIdWidth::Bits15 => 15,
@@ -67,6 +67,10 @@ fn defaults() -> [(&'static str, u32); 6] {
         (keyword::PROFILE, tuning.profile),
         (keyword::CAP_BYTES, tuning.cap_bytes),
         (keyword::IP_ID_BITS, bits),
+        (
+            keyword::SOFTWARE_SEGMENTATION,
+            SoftwareSegmentation::default().number(),
+        ),
         (keyword::ENDED_CHAINS, 0),
         (keyword::MAX_ELEMENTS, 0),
     ]
@@ -76,15 +80,19 @@ fn setting(keyword: &str) -> String {
     format!("FilterAdapterParams\\{keyword}")
 }
 
+/// The key of the choices of an enum.
+fn choices(keyword: &str) -> String {
+    format!("{}\\enum", setting(keyword))
+}
+
 /// Holds what each target adds below the service's key against `check`.
 fn settings(inf: &Inf, check: impl Fn(&[Added]) -> Outcome) -> Outcome {
     each(inf, |at| check(&added(inf, &at.service(inf))))
 }
 
 pub(super) fn are_the_drivers(inf: &Inf) -> Outcome {
-    let profiles = format!("{}\\enum", setting(keyword::PROFILE));
     let mut expected: BTreeSet<String> = defaults().map(|(keyword, _)| setting(keyword)).into();
-    expected.insert(profiles);
+    expected.extend([keyword::PROFILE, keyword::SOFTWARE_SEGMENTATION].map(choices));
     settings(inf, |added| {
         let found: BTreeSet<String> = added.iter().map(|value| value.key.clone()).collect();
         equal("the keys", &format!("{found:?}"), &format!("{expected:?}"))
@@ -140,27 +148,31 @@ pub(super) fn have_defaults(inf: &Inf) -> Outcome {
 }
 
 pub(super) fn profiles_are_the_drivers(inf: &Inf) -> Outcome {
-    let key = setting(keyword::PROFILE);
-    let choices = format!("{key}\\enum");
+    let profiles = Profile::ALL.map(|profile| (profile.number(), profile.name()));
+    choices_are(inf, keyword::PROFILE, &profiles)
+}
+
+pub(super) fn software_segmentation_is_the_drivers(inf: &Inf) -> Outcome {
+    let all = SoftwareSegmentation::ALL.map(|choice| (choice.number(), choice.name()));
+    choices_are(inf, keyword::SOFTWARE_SEGMENTATION, &all)
+}
+
+/// The setting `keyword` is an enum of these numbers, by these names, and of no others.
+fn choices_are(inf: &Inf, keyword: &str, all: &[(u32, &'static str)]) -> Outcome {
+    let enumerated = choices(keyword);
     settings(inf, |added| {
-        one_value(added, &key, "type", SZ, "enum")?;
+        one_value(added, &setting(keyword), "type", SZ, "enum")?;
         let count = added
             .iter()
-            .filter(|value| value.key.eq_ignore_ascii_case(&choices))
+            .filter(|value| value.key.eq_ignore_ascii_case(&enumerated))
             .count();
         equal(
-            "the number of profiles",
+            "the number of choices",
             &count.to_string(),
-            &Profile::ALL.len().to_string(),
+            &all.len().to_string(),
         )?;
-        Profile::ALL.iter().try_for_each(|profile| {
-            one_value(
-                added,
-                &choices,
-                &profile.number().to_string(),
-                SZ,
-                profile.name(),
-            )
+        all.iter().try_for_each(|(number, name)| {
+            one_value(added, &enumerated, &number.to_string(), SZ, name)
         })
     })
 }

@@ -35,7 +35,9 @@ pub(super) struct Counters {
     large_sends: u64,
     split: u64,
     children: u64,
-    /// Of TCP payload in children.
+    /// Children that were single packets, which the NIC does not cut.
+    packets: u64,
+    /// Of TCP or UDP payload in children.
     bytes: u64,
     /// In bytes of frame.
     largest_large_send: u64,
@@ -55,6 +57,7 @@ impl From<&StatisticsReply> for Counters {
             large_sends: reply.large_sends,
             split: reply.split,
             children: reply.children,
+            packets: reply.packets,
             bytes: reply.bytes,
             largest_large_send: reply.largest_large_send,
             completed: reply.completed,
@@ -115,6 +118,7 @@ fn counters(reply: &StatisticsReply) -> Vec<[String; 2]> {
         ("large sends among them", number(reply.large_sends)),
         ("large sends split", number(reply.split)),
         ("children sent for them", number(reply.children)),
+        ("single packets among them", number(reply.packets)),
         ("payload in children", bytes(reply.bytes)),
         (
             "largest large send, of frame",
@@ -147,6 +151,11 @@ fn refused(reply: &StatisticsReply) -> String {
 
 fn notes(reply: &StatisticsReply) -> Vec<&'static str> {
     [
+        (
+            reply.packets,
+            " single packets among the children\n   -> the filter cut them, for the NIC takes no such \
+             large send, or a rest was too short for one; see `mslsoctl show`",
+        ),
         (
             reply.failed,
             " failed by the NIC\n   -> look at the NIC's own counters and its driver's version; a \

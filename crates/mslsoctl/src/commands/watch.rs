@@ -14,11 +14,12 @@ use crate::text::{number, rate};
 /// Samples after which the heads are printed again: about a screen.
 const SCREEN: u32 = 20;
 
-const HEADS: [&str; 8] = [
+const HEADS: [&str; 9] = [
     "sends/s",
     "large/s",
     "split/s",
     "children/s",
+    "packets/s",
     "Mbit/s",
     "refused/s",
     "failed/s",
@@ -101,6 +102,7 @@ fn counted(before: &StatisticsReply, now: &StatisticsReply) -> StatisticsReply {
         large_sends: since(now.large_sends, before.large_sends),
         split: since(now.split, before.split),
         children: since(now.children, before.children),
+        packets: since(now.packets, before.packets),
         bytes: since(now.bytes, before.bytes),
         largest_large_send: now.largest_large_send,
         completed: since(now.completed, before.completed),
@@ -112,12 +114,13 @@ fn counted(before: &StatisticsReply, now: &StatisticsReply) -> StatisticsReply {
     }
 }
 
-fn rates(counted: &StatisticsReply, seconds: f64) -> [String; 8] {
+fn rates(counted: &StatisticsReply, seconds: f64) -> [String; 9] {
     [
         rate(counted.sends, seconds),
         rate(counted.large_sends, seconds),
         rate(counted.split, seconds),
         rate(counted.children, seconds),
+        rate(counted.packets, seconds),
         rate(counted.bytes.saturating_mul(8) / 1_000_000, seconds),
         rate(counted.refused.in_all(), seconds),
         rate(counted.failed, seconds),
@@ -125,6 +128,6 @@ fn rates(counted: &StatisticsReply, seconds: f64) -> [String; 8] {
     ]
 }
 
-fn line(cells: [String; 8]) -> String {
+fn line(cells: [String; 9]) -> String {
     cells.map(|cell| format!("{cell:>11}")).concat()
 }

@@ -3,7 +3,7 @@
 use clap::Parser;
 use control::{
     AdapterEntry, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, Name, NicLimits,
-    ReadReply, Refused, Select, SetRequest, StatisticsReply, Tuning, first_stage_size,
+    ReadReply, Select, SetRequest, SoftwareSegmentation, StatisticsReply, Tuning, first_stage_size,
 };
 use mslsoctl::cli::Cli;
 use mslsoctl::device::{Device, DeviceError};
@@ -92,8 +92,9 @@ impl FakeAdapter {
         if request.persist {
             self.lasting = request.tuning;
         }
-        self.read.advertised_v2_ipv4 =
-            first_stage_size(self.read.nic.v2_ipv4.max_payload, request.tuning);
+        let raised = |limit: Limit| first_stage_size(limit.max_payload, request.tuning);
+        self.read.advertised_v2_ipv4 = raised(self.read.nic.v2_ipv4);
+        self.read.advertised_uso_ipv4 = raised(self.read.nic.uso_ipv4);
     }
 }
 
@@ -139,14 +140,20 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
         read: ReadReply {
             tuning: Tuning::default(),
             ip_id_bits: 16,
+            software: SoftwareSegmentation::WithChecksums,
+            max_elements: 0,
+            mtu: 1500,
+            running: true,
             nic: NicLimits {
-                v1: Limit::default(),
                 v2_ipv4: nic(62_780),
-                v2_ipv6: Limit::default(),
+                uso_ipv4: nic(60_000),
+                tcp_checksum_ipv4: true,
+                ..NicLimits::default()
             },
             advertised_v2_ipv4: 502_240,
             advertised_v2_ipv6: 0,
-            running: true,
+            advertised_uso_ipv4: 480_000,
+            advertised_uso_ipv6: 0,
             settings_out_of_range: 0,
             malformed_offloads: 0,
         },
@@ -155,6 +162,7 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
             large_sends: 700,
             split: 600,
             children: 4800,
+            packets: 80,
             bytes: 300_000_000,
             largest_large_send: 502_294,
             completed: 600,
@@ -162,7 +170,7 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
             low_memory: 2,
             paused: 3,
             children_allocated: 512,
-            refused: Refused::new(&refused()).expect("they fit"),
+            refused: refused().into(),
         },
         lasting: Tuning::default(),
     }
@@ -174,7 +182,7 @@ pub const UNKNOWN_REASON: usize = lso::Refusal::ALL.len();
 /// Five of a reason that the tool knows, and one of the other.
 fn refused() -> [u64; UNKNOWN_REASON + 1] {
     let mut refused = [0; UNKNOWN_REASON + 1];
-    refused[lso::Refusal::NoNicLso.index()] = 5;
+    refused[lso::Refusal::SegmentAboveMtu.index()] = 5;
     refused[UNKNOWN_REASON] = 1;
     refused
 }

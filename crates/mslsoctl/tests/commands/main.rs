@@ -3,7 +3,7 @@
 mod failures;
 mod fake;
 
-use control::{Cap, Multiple, Profile, Raise, Tuning};
+use control::{Cap, Multiple, NicLimits, Profile, Raise, SoftwareSegmentation, Tuning};
 use mslsoctl::failure::Failure;
 use serde_json::{Value, json as value};
 
@@ -91,36 +91,111 @@ fn an_adapter_is_found_by_index_and_name() -> Done {
 
 #[test]
 fn show_says_what_is_in_effect() -> Done {
-    let text = run(&mut two(), &["show", "7"])?;
-    for part in [
+    let expected = [
         "Ethernet (interface 7, NIC 107)",
-        "62,780",
-        "502,240",
-        "8 x",
-        "profile throughput, 8 x, no cap",
-        "running",
-        "16 bits",
-        "502,294 bytes (490.5 KiB) of frame",
-        "The raised size is in use",
-    ] {
-        assert!(text.contains(part), "{part} is not in\n{text}");
-    }
+        "",
+        " large sends   NIC takes   least packets   advertised   raised",
+        "------------- ----------- --------------- ------------ --------",
+        " LSOv2, IPv4      62,780               2      502,240      8 x",
+        " LSOv2, IPv6        none               -            -        -",
+        " USO, IPv4        60,000               2      480,000      8 x",
+        " USO, IPv6          none               -            -        -",
+        " LSOv1, IPv4        none               -            -        -",
+        "",
+        " tuning     profile throughput, 8 x, no cap",
+        " software   with-checksums: LSOv2 is offered where the NIC has none, but makes TCP's checksums",
+        " checksums  the NIC makes TCP's over IPv4, not over IPv6",
+        " IP ID      the NIC counts in 16 bits",
+        " chains     lent as they came, and may go on behind the packet",
+        " MTU        1,500 bytes of IP packet",
+        " filter     running",
+        " largest    502,294 bytes (490.5 KiB) of frame, the largest large send seen",
+        "",
+        "The raised size is in use: larger sends were seen than the NIC takes.",
+    ];
+    let text = run(&mut two(), &["show", "7"])?;
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     let expected = value!({
         "adapter": { "if_index": 7, "base_if_index": 107, "name": "Ethernet", "running": true },
         "tuning": { "profile": "throughput", "multiple": 8, "cap_bytes": null },
+        "software_segmentation": "with-checksums",
         "ip_id_bits": 16,
+        "ended_chains": false,
+        "max_elements": null,
+        "mtu": 1500,
         "nic": {
             "v1": { "max_payload": 0, "min_segments": 0 },
             "v2_ipv4": { "max_payload": 62_780, "min_segments": 2 },
             "v2_ipv6": { "max_payload": 0, "min_segments": 0 },
+            "uso_ipv4": { "max_payload": 60_000, "min_segments": 2 },
+            "uso_ipv6": { "max_payload": 0, "min_segments": 0 },
+            "tcp_checksum_ipv4": true,
+            "tcp_checksum_ipv6": false,
         },
-        "advertised": { "v2_ipv4": 502_240, "v2_ipv6": 0 },
+        "advertised": { "v2_ipv4": 502_240, "v2_ipv6": 0, "uso_ipv4": 480_000, "uso_ipv6": 0 },
         "largest_large_send": 502_294,
         "raised_size_in_use": true,
         "settings_out_of_range": 0,
         "malformed_offloads": 0,
     });
     assert_eq!(json(&mut two(), &["show", "7"])?, expected);
+    Ok(())
+}
+
+#[test]
+fn show_tells_of_large_sends_that_the_filter_cuts() -> Done {
+    let mut fake = two();
+    let read = &mut fake.adapters[0].read;
+    read.advertised_v2_ipv6 = 502_240;
+    read.nic.tcp_checksum_ipv6 = true;
+    read.max_elements = 33;
+    read.mtu = 0;
+    let text = run(&mut fake, &["show", "7"])?;
+    for part in [
+        " LSOv2, IPv6   none, cut by the filter               -      502,240        -\n",
+        " checksums  the NIC makes TCP's over IPv4 and IPv6\n",
+        " chains     end with their packet, of at most 33 elements\n",
+        " MTU        not known\n",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let shown = json(&mut fake, &["show", "7"])?;
+    assert_eq!(shown["ended_chains"], true);
+    assert_eq!(shown["max_elements"], 33);
+    assert_eq!(shown["mtu"], Value::Null);
+    Ok(())
+}
+
+#[test]
+fn show_says_what_each_choice_of_software_segmentation_means() -> Done {
+    let mut fake = two();
+    for (choice, words) in [
+        (SoftwareSegmentation::Never, "never: no LSOv2"),
+        (
+            SoftwareSegmentation::WithChecksums,
+            "with-checksums: LSOv2 is offered where the NIC has none, but",
+        ),
+        (
+            SoftwareSegmentation::Always,
+            "always: LSOv2 is offered where the NIC has none\n",
+        ),
+    ] {
+        fake.adapters[0].read.software = choice;
+        assert!(run(&mut fake, &["show", "7"])?.contains(words), "{words}");
+        let shown = json(&mut fake, &["show", "7"])?;
+        assert_eq!(shown["software_segmentation"], choice.name());
+    }
+    Ok(())
+}
+
+#[test]
+fn show_takes_any_large_send_for_raised_where_the_nic_takes_none() -> Done {
+    let mut fake = two();
+    let adapter = &mut fake.adapters[0];
+    adapter.read.nic = NicLimits::default();
+    adapter.read.advertised_uso_ipv4 = 0;
+    adapter.statistics.largest_large_send = 9000;
+    assert_eq!(json(&mut fake, &["show", "7"])?["raised_size_in_use"], true);
     Ok(())
 }
 
@@ -152,8 +227,9 @@ fn show_notes_what_is_wrong() -> Done {
     assert!(text.contains("Note: 2 of the adapter's settings"), "{text}");
     assert!(text.contains("Note: 3 offload configurations"), "{text}");
 
-    fake.adapters[0].read.nic.v2_ipv4.max_payload = 0;
+    fake.adapters[0].read.nic = NicLimits::default();
     fake.adapters[0].read.advertised_v2_ipv4 = 0;
+    fake.adapters[0].read.advertised_uso_ipv4 = 0;
     let text = run(&mut fake, &["show", "7"])?;
     assert!(text.contains("Enable-NetAdapterLso"), "{text}");
     Ok(())
@@ -216,8 +292,10 @@ fn stats_names_refusals_and_what_to_do() -> Done {
     let unknown = format!("refused 1 x reason-{}: the driver is newer", UNKNOWN_REASON);
     for part in [
         "300,000,000 bytes (286.1 MiB)",
-        "refused 5 x no-nic-lso: the NIC takes no large sends",
-        "-> enable large send offload on the NIC",
+        " single packets among them                                 80\n",
+        " single packets among the children\n   -> the filter cut them",
+        "refused 5 x segment-above-mtu: the MSS makes segments longer",
+        "-> the sender's MTU is larger than the adapter's",
         &unknown,
         "failed by the NIC\n",
         "for want of memory\n",
@@ -228,10 +306,11 @@ fn stats_names_refusals_and_what_to_do() -> Done {
     let statistics = &stats["statistics"];
     assert_eq!(stats["adapter"]["name"], "Ethernet");
     assert_eq!(statistics["largest_large_send"], 502_294);
-    assert_eq!(statistics["refused"]["no-nic-lso"], 5);
+    assert_eq!(statistics["packets"], 80);
+    assert_eq!(statistics["refused"]["segment-above-mtu"], 5);
     assert_eq!(statistics["refused"]["mss-zero"], 0);
     assert_eq!(statistics["refused_in_all"], 6);
-    assert_eq!(statistics.as_object().map(serde_json::Map::len), Some(13));
+    assert_eq!(statistics.as_object().map(serde_json::Map::len), Some(14));
     Ok(())
 }
 
@@ -258,7 +337,7 @@ fn watch_counts_each_interval() -> Done {
         5,
         "title, empty, heads, two samples:\n{text}"
     );
-    assert!(text.contains("children/s"));
+    assert!(text.contains("children/s  packets/s"), "{text}");
 
     let text = run(&mut two(), &[&line[..], &["--json"]].concat())?;
     let samples: Vec<Value> = text

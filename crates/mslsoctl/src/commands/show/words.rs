@@ -1,0 +1,161 @@
+//! What `show` says to people.
+
+use control::{Profile, SoftwareSegmentation};
+
+use super::{Show, ShownLimit, ShownNic, ShownTuning};
+use crate::commands::{list::state, title};
+use crate::text::{bytes, number, table, times};
+
+pub(in crate::commands) fn text(show: &Show) -> String {
+    let mut rows: Vec<_> = show
+        .kinds()
+        .map(|(kind, nic, advertised)| row(kind, nic, advertised))
+        .into();
+    let v1 = &show.nic.v1;
+    rows.push(row("LSOv1, IPv4", v1, v1.max_payload));
+    let heads = [
+        "large sends",
+        "NIC takes",
+        "least packets",
+        "advertised",
+        "raised",
+    ];
+    let mut text = title(&show.adapter) + "\n" + &table(heads, rows) + "\n";
+    for (what, words) in [
+        ("tuning", tuning(&show.tuning)),
+        ("software", software(show.software_segmentation)),
+        ("checksums", checksums(&show.nic)),
+        (
+            "IP ID",
+            format!("the NIC counts in {} bits", show.ip_id_bits),
+        ),
+        ("chains", chains(show.max_elements)),
+        ("MTU", mtu(show.mtu)),
+        ("filter", state(show.adapter.running).into()),
+        ("largest", largest(show.largest_large_send)),
+    ] {
+        text += &format!(" {what:<9}  {words}\n");
+    }
+    text += &format!("\n{}\n", in_words(show));
+    for note in notes(show) {
+        text += &format!("{note}\n");
+    }
+    text
+}
+
+fn row(kind: &str, nic: &ShownLimit, advertised: u32) -> [String; 5] {
+    let none = || "-".to_owned();
+    let kind = kind.into();
+    match (nic.max_payload, advertised) {
+        (0, 0) => [kind, "none".into(), none(), none(), none()],
+        (0, _) => {
+            let takes = "none, cut by the filter".into();
+            [kind, takes, none(), number(advertised.into()), none()]
+        }
+        (takes, _) => [
+            kind,
+            number(takes.into()),
+            nic.min_segments.to_string(),
+            number(advertised.into()),
+            times(advertised, takes),
+        ],
+    }
+}
+
+fn tuning(tuning: &ShownTuning) -> String {
+    let by = match tuning.profile {
+        Some(profile) => format!("profile {profile}, {} x", tuning.multiple),
+        None => format!("{} x", tuning.multiple),
+    };
+    match tuning.cap_bytes {
+        Some(cap) => format!("{by}, at most {}", bytes(cap.into())),
+        None => format!("{by}, no cap"),
+    }
+}
+
+fn software(choice: SoftwareSegmentation) -> String {
+    let words = match choice {
+        SoftwareSegmentation::Never => "no LSOv2 is offered that the NIC does not have",
+        SoftwareSegmentation::WithChecksums => {
+            "LSOv2 is offered where the NIC has none, but makes TCP's checksums"
+        }
+        SoftwareSegmentation::Always => "LSOv2 is offered where the NIC has none",
+    };
+    format!("{}: {words}", choice.name())
+}
+
+fn checksums(nic: &ShownNic) -> String {
+    match (nic.tcp_checksum_ipv4, nic.tcp_checksum_ipv6) {
+        (true, true) => "the NIC makes TCP's over IPv4 and IPv6",
+        (true, false) => "the NIC makes TCP's over IPv4, not over IPv6",
+        (false, true) => "the NIC makes TCP's over IPv6, not over IPv4",
+        (false, false) => "the NIC makes none of TCP's",
+    }
+    .into()
+}
+
+fn chains(max_elements: Option<u32>) -> String {
+    match max_elements {
+        Some(most) => format!("end with their packet, of at most {most} elements"),
+        None => "lent as they came, and may go on behind the packet".into(),
+    }
+}
+
+fn mtu(mtu: Option<u32>) -> String {
+    mtu.map_or_else(
+        || "not known".into(),
+        |mtu| format!("{} bytes of IP packet", number(mtu.into())),
+    )
+}
+
+fn largest(frame: u64) -> String {
+    match frame {
+        0 => "no large send seen yet".into(),
+        _ => format!("{} of frame, the largest large send seen", bytes(frame)),
+    }
+}
+
+fn in_words(show: &Show) -> &'static str {
+    let takes_none = show.kinds().iter().all(|(_, nic, _)| nic.max_payload == 0);
+    match show.raised_size_in_use {
+        Some(true) => "The raised size is in use: larger sends were seen than the NIC takes.",
+        Some(false) => {
+            "The raised size is not in use: every large send seen would have fit the NIC. The layer \
+             above may read\nthe size only when it starts (a guest, when its adapter is added), and \
+             a virtual switch may keep its own."
+        }
+        None if show.is_raised() => {
+            "No large send was seen yet, so whether the raised size is in use cannot be told."
+        }
+        None if takes_none => {
+            "The NIC takes neither LSOv2 nor USO, so nothing is raised. `Enable-NetAdapterLso` turns \
+             LSOv2 on.\nIf the NIC has none, the setting SoftwareSegmentation says when the filter \
+             offers it nevertheless,\nthough never while the profile is off; see `mslsoctl set \
+             --help`."
+        }
+        None => "Nothing is raised: the layer above is told the NIC's own maximum.",
+    }
+}
+
+fn notes(show: &Show) -> Vec<String> {
+    let mut notes = Vec::new();
+    if show.settings_out_of_range > 0 {
+        notes.push(format!(
+            "Note: {} of the adapter's settings in the registry are out of range, so that defaults \
+             are in effect;\n`mslsoctl set --persist` writes multiple, profile and cap anew, and \
+             `mslsoctl set --help` says how\nthe others are changed.",
+            show.settings_out_of_range
+        ));
+    }
+    if show.malformed_offloads > 0 {
+        notes.push(format!(
+            "Note: {} offload configurations of the NIC were malformed and passed on unchanged; \
+             update its driver.",
+            number(show.malformed_offloads)
+        ));
+    }
+    if show.tuning.profile == Some(Profile::Off.name()) && show.is_raised() {
+        notes.push("Note: the change to off has not reached the layer above yet.".into());
+    }
+    notes
+}
