@@ -2,20 +2,25 @@
 #![no_main]
 
 use control::{Multiple, Raise, Tuning};
-use filter::offload::{limits, rewrite};
+use filter::offload::{InSoftware, capabilities, rewrite};
 use libfuzzer_sys::fuzz_target;
-use ndis::{LargeSendLimit, LargeSendLimits};
+use ndis::{Capabilities, LargeSendLimits};
 
-fuzz_target!(|input: (u8, u32, u32, Vec<u8>)| {
-    let (multiple, ipv4, ipv6, mut offload) = input;
-    let limit = |max_payload| LargeSendLimit {
-        max_payload,
-        min_segments: 2,
-    };
-    let nic = LargeSendLimits {
-        v2_ipv4: limit(ipv4),
-        v2_ipv6: limit(ipv6),
-        ..LargeSendLimits::default()
+fuzz_target!(|input: (u8, [u32; 4], [bool; 2], Vec<u8>)| {
+    let (multiple, [ipv4, ipv6, udp_ipv4, udp_ipv6], [v4, v6], mut offload) = input;
+    let mut nic = Capabilities::default();
+    nic.v2_ipv4.max_payload = ipv4;
+    nic.v2_ipv6.max_payload = ipv6;
+    nic.uso_ipv4.max_payload = udp_ipv4;
+    nic.uso_ipv6.max_payload = udp_ipv6;
+    let in_software = InSoftware { ipv4: v4, ipv6: v6 };
+    let limits = |offload: &[u8]| capabilities(offload).map(|nic| nic.large_sends());
+    let in_place = |said: LargeSendLimits| {
+        // What stands in the place of a NIC that has nothing need not be more than was said.
+        (
+            (!v4 || ipv4 > 0).then_some(said.v2_ipv4.max_payload),
+            (!v6 || ipv6 > 0).then_some(said.v2_ipv6.max_payload),
+        )
     };
     let multiple = Multiple::new(u32::from(multiple % 16) + 1).expect("in range");
     let tuning = Tuning {
@@ -24,16 +29,16 @@ fuzz_target!(|input: (u8, u32, u32, Vec<u8>)| {
     };
     let before = offload.clone();
     let said = limits(&offload);
-    if rewrite(&mut offload, &nic, tuning).is_err() {
+    if rewrite(&mut offload, &nic, tuning, in_software).is_err() {
         assert!(said.is_err());
         assert_eq!(offload, before);
         return;
     }
     let (said, says) = (said.expect("well formed"), limits(&offload).expect("still"));
-    assert!(says.v2_ipv4.max_payload >= said.v2_ipv4.max_payload);
-    assert!(says.v2_ipv6.max_payload >= said.v2_ipv6.max_payload);
+    let (said, says) = (in_place(said), in_place(says));
+    assert!(says.0 >= said.0 && says.1 >= said.1);
     assert_eq!(offload[..4], before[..4]);
     let once = offload.clone();
-    rewrite(&mut offload, &nic, tuning).expect("well formed as before");
+    rewrite(&mut offload, &nic, tuning, in_software).expect("well formed as before");
     assert_eq!(offload, once);
 });

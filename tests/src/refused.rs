@@ -2,8 +2,8 @@
 
 use lso::Refusal;
 use model::Packet;
-use mslso_lab::synth::{Synth, flag};
-use ndis::{LargeSendInfo, sys};
+use mslso_lab::synth::{Synth, Tunnel, flag};
+use ndis::{EncapsulationInfo, LargeSendInfo, UdpSendInfo, sys};
 
 use crate::packets::{MSS, large, large_v4, large_v6};
 
@@ -28,23 +28,25 @@ pub struct Refused {
 /// Every kind of them.
 #[must_use]
 pub fn all() -> Vec<Refused> {
-    let mut all: Vec<_> = [flags(), ipv4(), ipv6(), link(), descriptors()]
-        .into_iter()
-        .flatten()
-        .map(|(what, packet, reason)| Refused {
-            what,
-            packet,
-            reason,
-            status: sys::NDIS_STATUS_INVALID_PACKET,
-        })
-        .collect();
-    all.push(Refused {
-        what: "an MSS above the NIC's limit",
-        packet: large(&Synth::v4(PAYLOAD, 70_000)),
-        reason: Refusal::MssAboveLimit,
-        status: sys::NDIS_STATUS_NOT_SUPPORTED,
-    });
-    all
+    [
+        flags(),
+        ipv4(),
+        ipv6(),
+        link(),
+        segments(),
+        descriptors(),
+        udp(),
+        tunnels(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(what, packet, reason)| Refused {
+        what,
+        packet,
+        reason,
+        status: sys::NDIS_STATUS_INVALID_PACKET,
+    })
+    .collect()
 }
 
 type Kind = (&'static str, Packet, Refusal);
@@ -117,6 +119,78 @@ fn link() -> Vec<Kind> {
     ]
 }
 
+/// Segments that no NIC could cut, or that would not pass where the NIC does not cut them.
+fn segments() -> Vec<Kind> {
+    vec![
+        (
+            "an MSS above 64 KiB",
+            large(&Synth::v4(PAYLOAD, 70_000)),
+            Refusal::SegmentTooLong,
+        ),
+        (
+            "an MSS above the NIC's maximum and the MTU",
+            large(&Synth::v4(PAYLOAD, 63_000)),
+            Refusal::SegmentAboveMtu,
+        ),
+        (
+            "a megabyte in packets of a byte",
+            // More than the NIC asks for, so that it takes none of them.
+            large(&Synth::v4(1 << 20, 1)),
+            Refusal::TooManyChildren,
+        ),
+    ]
+}
+
+fn udp() -> Vec<Kind> {
+    let uso = || Packet::udp_large_send(Synth::udp_v4(PAYLOAD, 1472).frame(false), 1472);
+    let slot = sys::UdpSegmentationOffloadInfo;
+    let announced = |info: UdpSendInfo| uso().with_slot(slot, info.to_raw());
+    let mut fragment = uso();
+    fragment.frame[20] = 0x20;
+    vec![
+        (
+            "UDP elsewhere",
+            announced(UdpSendInfo::new(1472, TCP_V4 + 1, false)),
+            Refusal::OffsetMismatch,
+        ),
+        (
+            "UDP over IPv4 sent as IPv6",
+            announced(UdpSendInfo::new(1472, TCP_V4, true)),
+            Refusal::IpVersionMismatch,
+        ),
+        ("a fragment of UDP", fragment, Refusal::Fragment),
+    ]
+}
+
+fn tunnels() -> Vec<Kind> {
+    let sent = || {
+        let frame = Tunnel::vxlan_v4().around(&Synth::v4(PAYLOAD, 1398).frame(false));
+        Packet::encapsulated(frame, 1398)
+    };
+    let slot = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
+    let info = EncapsulationInfo::from_raw(sent().slot(slot));
+    let mut inner = info.offsets().expect("the packet says where it is");
+    inner.ip += 1;
+    let moved = EncapsulationInfo::new(inner, false, true).to_raw();
+    let mut not_vxlan = sent();
+    not_vxlan.frame[42] = 0;
+    let mut plain = large_v4(PAYLOAD);
+    plain.oob.push((slot, info.to_raw()));
+    vec![
+        (
+            "an inner header elsewhere",
+            sent().with_slot(slot, moved),
+            Refusal::OffsetMismatch,
+        ),
+        (
+            "VXLAN without a network",
+            not_vxlan,
+            Refusal::NotEncapsulated,
+        ),
+        ("no tunnel", plain, Refusal::NotEncapsulated),
+    ]
+}
+
 /// Packets whose bytes are well, but not what is said of them.
 fn descriptors() -> Vec<Kind> {
     let v4 = || large_v4(PAYLOAD);
@@ -139,7 +213,7 @@ fn descriptors() -> Vec<Kind> {
     let ipv6 = announced(LargeSendInfo::v2(MSS, TCP_V4, true));
     use Refusal::{HeaderNotContiguous, MalformedLargeSend};
     vec![
-        ("TCP elsewhere", elsewhere, Refusal::TcpOffsetMismatch),
+        ("TCP elsewhere", elsewhere, Refusal::OffsetMismatch),
         ("IPv4 sent as IPv6", ipv6, Refusal::IpVersionMismatch),
         ("LSOv1 over IPv6", v1, Refusal::Lsov1OnIpv6),
         ("a header in two MDLs", in_two(40), HeaderNotContiguous),

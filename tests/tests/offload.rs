@@ -1,8 +1,8 @@
 //! The one rewrite of an NDIS_OFFLOAD: what it changes, and all that it leaves alone.
 
 use control::{Cap, Multiple, Profile, Raise, Tuning};
-use filter::offload::{Malformed, limits, rewrite};
-use ndis::{LargeSendLimit, LargeSendLimits};
+use filter::offload::{InSoftware, MAX_IN_SOFTWARE, Malformed, capabilities};
+use ndis::{Capabilities, LargeSendLimit, LargeSendLimits, LsoV2Ipv6Capability, UsoCapability};
 use proptest::prelude::*;
 
 /// Sizes of NDIS_OFFLOAD, revisions 1 to 7 (`ntddndis.h`).
@@ -12,6 +12,8 @@ const IPV4: usize = 80;
 const IPV6: usize = 92;
 const GRE: usize = 148;
 const VXLAN: usize = 156;
+const USO_IPV4: usize = 188;
+const USO_IPV6: usize = 200;
 
 fn put(offload: &mut [u8], at: usize, value: u32) {
     offload[at..at + 4].copy_from_slice(&value.to_le_bytes());
@@ -40,16 +42,29 @@ fn configuration(revision: u8, ipv4: u32, ipv6: u32) -> Vec<u8> {
     offload
 }
 
-fn nic(ipv4: u32, ipv6: u32) -> LargeSendLimits {
-    let limit = |max_payload| LargeSendLimit {
-        max_payload,
-        min_segments: 2,
-    };
-    LargeSendLimits {
-        v2_ipv4: limit(ipv4),
-        v2_ipv6: limit(ipv6),
-        ..LargeSendLimits::default()
+fn nic(ipv4: u32, ipv6: u32) -> Capabilities {
+    Capabilities {
+        v2_ipv4: LargeSendLimit {
+            max_payload: ipv4,
+            min_segments: 2,
+        },
+        v2_ipv6: LsoV2Ipv6Capability {
+            max_payload: ipv6,
+            min_segments: 2,
+            ..LsoV2Ipv6Capability::default()
+        },
+        ..Capabilities::default()
     }
+}
+
+/// The rewrite without anything in software.
+fn rewrite(offload: &mut [u8], nic: &Capabilities, tuning: Tuning) -> Result<(), Malformed> {
+    filter::offload::rewrite(offload, nic, tuning, InSoftware::default())
+}
+
+/// TCP's large sends that `offload` allows.
+fn limits(offload: &[u8]) -> Result<LargeSendLimits, Malformed> {
+    capabilities(offload).map(|nic| nic.large_sends())
 }
 
 fn times(multiple: u32) -> Tuning {
@@ -70,20 +85,88 @@ fn both_families_are_raised_each_on_its_own() {
     }
 }
 
+/// What of `before` and `after` differs lies in one of the words at `places`.
+#[track_caller]
+fn assert_same_but(before: &[u8], after: &[u8], places: &[usize]) {
+    for (at, (was, is)) in before.iter().zip(after).enumerate() {
+        let may_change = places.iter().any(|word| (*word..*word + 4).contains(&at));
+        assert!(was == is || may_change, "byte {at}");
+    }
+}
+
 #[test]
-fn nothing_else_is_changed_but_encapsulated_lso() {
+fn nothing_else_is_changed_nor_what_is_said_of_tunnels() {
     let before = configuration(7, 62_780, 62_780);
     let mut after = before.clone();
     rewrite(&mut after, &nic(62_780, 62_780), times(16)).expect("well formed");
-    assert_eq!(get(&after, GRE), 0x0000_0022);
-    assert_eq!(get(&after, VXLAN), 0x0000_0022);
-    let may_change = |at: usize| {
-        let words = [IPV4 + 4, IPV6 + 4, GRE, VXLAN];
-        words.iter().any(|word| (*word..*word + 4).contains(&at))
-    };
-    for (at, (was, is)) in before.iter().zip(&after).enumerate() {
-        assert!(was == is || may_change(at), "byte {at}");
+    assert_same_but(&before, &after, &[IPV4 + 4, IPV6 + 4]);
+}
+
+#[test]
+fn uso_is_raised_where_the_revision_has_it() {
+    for revision in 1..=7 {
+        let mut before = configuration(revision, 62_780, 62_780);
+        if revision >= 6 {
+            for (at, max) in [(USO_IPV4, 60_000), (USO_IPV6, 61_000)] {
+                put(&mut before, at, 2);
+                put(&mut before, at + 4, max);
+                put(&mut before, at + 8, 2 | 1 << 6);
+            }
+        }
+        let uso = |max_payload| UsoCapability {
+            max_payload,
+            ..UsoCapability::default()
+        };
+        let nic = Capabilities {
+            uso_ipv4: uso(60_000),
+            uso_ipv6: uso(61_000),
+            ..nic(0, 0)
+        };
+        let mut after = before.clone();
+        rewrite(&mut after, &nic, times(4)).expect("well formed");
+        assert_same_but(&before, &after, &[USO_IPV4 + 4, USO_IPV6 + 4]);
+        if revision >= 6 {
+            assert_eq!(get(&after, USO_IPV4 + 4), 240_000);
+            assert_eq!(get(&after, USO_IPV6 + 4), 244_000);
+            let said = capabilities(&after).expect("well formed").uso_ipv4;
+            assert_eq!((said.max_payload, said.min_segments), (240_000, 2));
+            assert!(said.sub_mss_final);
+        }
     }
+}
+
+#[test]
+fn lso_in_software_is_what_the_nic_lacks() {
+    let in_software = InSoftware {
+        ipv4: true,
+        ipv6: true,
+    };
+    let before = configuration(7, 0, 61_000);
+    let mut after = before.clone();
+    let nic = nic(0, 61_000);
+    filter::offload::rewrite(&mut after, &nic, times(8), in_software).expect("well formed");
+    assert_same_but(&before, &after, &[IPV4, IPV4 + 4, IPV4 + 8, IPV6 + 4]);
+    let said = limits(&after).expect("well formed");
+    assert_eq!(said.v2_ipv4.max_payload, 8 * MAX_IN_SOFTWARE);
+    assert_eq!(said.v2_ipv4.min_segments, 2);
+    assert_eq!(said.v2_ipv6.max_payload, 488_000);
+    let once = after.clone();
+    filter::offload::rewrite(&mut after, &nic, times(8), in_software).expect("well formed");
+    assert_eq!(after, once);
+}
+
+#[test]
+fn in_software_every_option_may_be_sent() {
+    let mut offload = configuration(5, 62_780, 0);
+    let in_software = InSoftware {
+        ipv4: false,
+        ipv6: true,
+    };
+    let nic = nic(62_780, 0);
+    filter::offload::rewrite(&mut offload, &nic, times(2), in_software).expect("well formed");
+    let said = capabilities(&offload).expect("well formed").v2_ipv6;
+    assert!(said.extension_headers && said.tcp_options);
+    assert_eq!(said.max_payload, 2 * MAX_IN_SOFTWARE);
 }
 
 #[test]

@@ -63,11 +63,23 @@ fn every_refusal_is_counted_under_its_reason() {
 }
 
 #[test]
-fn refusals_for_the_nics_sake_are_counted_under_their_reason() {
-    let too_few = reason_of(Nic::new(10 * MSS, 6), large_v4(11 * MSS));
-    assert_eq!(too_few, Some(Refusal::TooFewSegments));
-    let none = reason_of(Nic::new(0, 0), large_v4(1));
-    assert_eq!(none, Some(Refusal::NoNicLso));
+fn packets_are_counted_among_the_children() {
+    let counted = |nic, packet| {
+        let machine = Machine::with_nic(nic);
+        machine.assert_sent(packet);
+        let counted = machine.statistics();
+        machine.stop_clean();
+        (counted.split, counted.children, counted.packets)
+    };
+    assert_eq!(counted(Nic::default(), large_v4(100_000)), (1, 2, 0));
+    // Two of five and six would be fewer than the NIC asks for.
+    assert_eq!(
+        counted(Nic::new(10 * MSS, 6), large_v4(11 * MSS)),
+        (1, 2, 1)
+    );
+    let none = || Nic::default().without_lso();
+    assert_eq!(counted(none(), large_v4(10 * MSS)), (1, 10, 10));
+    assert_eq!(counted(none(), large_v4(1)), (1, 1, 1));
 }
 
 #[test]
