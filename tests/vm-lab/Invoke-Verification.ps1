@@ -23,7 +23,7 @@ The name of the NIC, as Get-NetAdapter shows it.
 Name or address of the machine that takes the traffic. Without one no traffic is sent.
 
 .PARAMETER Tool
-The tools to send with.
+The tools to send with. Where this is started by 'powershell -File' or a task, name one only.
 
 .PARAMETER WindowsGuest
 The name of a VM with Windows that sends too, by PowerShell Direct.
@@ -47,7 +47,7 @@ From when on bug checks and dumps count. By default a day ago.
 The folder for the report. By default a new one in the current folder.
 
 .PARAMETER Provider
-The trace provider, if not mslso's.
+The identifier of the trace provider, if not mslso's.
 
 .EXAMPLE
 .\Invoke-Verification.ps1 -Adapter 'Ethernet 2' -Peer 192.0.2.10
@@ -181,7 +181,7 @@ function Start-Traffic([string]$Source, [string]$Program, [int]$Duration) {
 function Complete-Traffic($Job, [string]$Source, [string]$Program) {
     $ended = Wait-Job -Job $Job -Timeout ($Seconds + 300)
     if (-not $ended) { Stop-Job -Job $Job }
-    $result = @(Receive-Job -Job $Job -ErrorAction SilentlyContinue | Where-Object { $_ }) | Select-Object -Last 1
+    $result = @(Receive-Job -Job $Job -ErrorAction SilentlyContinue | Where-Object { $_ -and $_.PSObject.Properties['Missing'] }) | Select-Object -Last 1
     $why = ''
     if ($Job.ChildJobs[0].JobStateInfo.Reason) { $why = $Job.ChildJobs[0].JobStateInfo.Reason.Message }
     Remove-Job -Job $Job -Force
@@ -226,14 +226,18 @@ function Assert-Recovered {
 # ---- The run ----
 
 Assert-MslsoHost
-$nic = Get-NetAdapter -Name $Adapter -ErrorAction SilentlyContinue
-if (@($nic).Count -ne 1) {
+$found = @(Get-NetAdapter -Name $Adapter -ErrorAction SilentlyContinue)
+if ($found.Count -ne 1) {
     throw "There is no single adapter '$Adapter'. Get-NetAdapter shows their names."
 }
+$nic = $found[0]
 if (-not $Provider) { $Provider = $MslsoProvider }
+$Provider = ([guid]$Provider).ToString('B')
 if (-not $ReportFolder) {
-    $ReportFolder = Join-Path (Get-Location).ProviderPath ('mslso-verification-{0:yyyyMMdd-HHmmss}' -f $started)
+    $ReportFolder = 'mslso-verification-{0:yyyyMMdd-HHmmss}' -f $started
 }
+# Programs have another current folder than PowerShell.
+$ReportFolder = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($ReportFolder)
 $writes = $PSCmdlet.ShouldProcess($ReportFolder, 'Write the report')
 if ($writes) { New-Item -ItemType Directory -Path $ReportFolder -Force | Out-Null }
 
@@ -393,7 +397,7 @@ try {
         $file = @(Get-ChildItem -Path (Join-Path $ReportFolder 'mslso*.etl'))
         if (-not $file) { throw 'logman wrote no file.' }
         $events = @(Get-WinEvent -Path $file[0].FullName -Oldest -ErrorAction SilentlyContinue |
-                Where-Object { "{$($_.ProviderId)}" -eq $Provider })
+                Where-Object { $_.ProviderId -eq [guid]$Provider })
         if (-not $events) { throw "not-run: no event of $Provider is in it; has this build tracing?" }
         "$($events.Count) in $($file[0].Name)"
     }

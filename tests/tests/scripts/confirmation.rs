@@ -11,8 +11,7 @@ const HARMLESS: [&str; 3] = ["ForEach-Object", "Remove-Job", "Stop-Job"];
 /// What runs programs, elsewhere or unseen.
 const RUNNERS: [&str; 3] = ["Invoke-Native", "Invoke-Command", "Start-Job"];
 
-/// Functions that run programs which change nothing, and the modules that have them. What
-/// `Invoke-Ctl` is asked to do counts instead.
+/// Functions that run programs which change nothing. Of `Invoke-Ctl`, its callers count.
 const READERS: [&str; 2] = ["Invoke-Ctl", "Get-VerifierSetting"];
 
 /// Calls that change something and are not confirmed.
@@ -56,6 +55,7 @@ fn is_confirmed(script: &Script, calls: &[Call<'_>], call: &Call<'_>, depth: usi
     let Some(function) = call.function() else {
         return false;
     };
+    // A function calls another a few deep; one that calls itself is confirmed by none.
     let mut callers = calls
         .iter()
         .filter(|other| other.name() == function.name())
@@ -70,10 +70,9 @@ fn is_guarded(script: &Script, node: Node<'_>) -> bool {
     let mut inner = node;
     for outer in ancestors(node) {
         let is_body = inner.kind() == "statement_block";
-        if is_body && ["if_statement", "elseif_clause"].contains(&outer.kind()) {
-            if asks(script, outer) == Some(true) {
-                return true;
-            }
+        let is_if = ["if_statement", "elseif_clause"].contains(&outer.kind());
+        if is_body && is_if && asks(script, outer) == Some(true) {
+            return true;
         }
         if outer.kind() == "statement_list" {
             let before = children(outer).into_iter();

@@ -1,7 +1,5 @@
 //! Scripts as syntax trees, and the commands in them.
 
-use std::ops::Range;
-
 use tree_sitter::{Node, Parser, Tree};
 
 /// A script or module, parsed.
@@ -31,7 +29,7 @@ impl Script {
     }
 
     pub fn text(&self, node: Node<'_>) -> &str {
-        &self.text[Range::from(node.byte_range())]
+        &self.text[node.byte_range()]
     }
 
     /// All nodes of a kind below `node`, in the order of the text.
@@ -66,7 +64,7 @@ impl Script {
         nodes.map(|node| Function { script: self, node }).collect()
     }
 
-    /// The script's own parameters, with the attributes of each.
+    /// The script's own parameters.
     pub fn parameters(&self) -> Vec<&str> {
         let blocks = children(self.root()).into_iter();
         let block = blocks.into_iter().find(|node| node.kind() == "param_block");
