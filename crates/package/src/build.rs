@@ -95,8 +95,8 @@ pub fn run(args: &BuildArgs, date: OffsetDateTime) -> Result<usize, Failure> {
     for (name, text) in TEXTS {
         folder.add(name, text.replace("\r\n", "\n").replace('\n', "\r\n"))?;
     }
-    if let Some(scripts) = &args.scripts {
-        folder.copy_all(scripts)?;
+    for scripts in &args.scripts {
+        folder.copy_scripts(scripts)?;
     }
     let image = Image::new(folder::read(&args.sys)?)?;
     let platform = platform(image.machine())?;

@@ -55,9 +55,9 @@ pub struct BuildArgs {
     /// Symbols, under the name they have; may be given several times
     #[arg(long, value_name = "FILE")]
     pub pdb: Vec<PathBuf>,
-    /// A folder of install scripts; its files are copied
+    /// A folder whose PowerShell scripts and modules are copied; may be given several times
     #[arg(long, value_name = "FOLDER")]
-    pub scripts: Option<PathBuf>,
+    pub scripts: Vec<PathBuf>,
     /// The common name of the test certificate
     #[arg(long, value_name = "NAME", default_value = "mslso test signing")]
     pub certificate: String,

@@ -42,15 +42,18 @@ impl Folder {
         self.add(&name, read(path)?)
     }
 
-    /// Takes the files of a folder, but no folder in it.
+    /// Takes the PowerShell scripts and modules in a folder, but of no folder in it.
     ///
     /// # Errors
     ///
     /// It cannot be read, or as with [`add`](Self::add).
-    pub fn copy_all(&mut self, folder: &Path) -> Result<(), Failure> {
+    pub fn copy_scripts(&mut self, folder: &Path) -> Result<(), Failure> {
         for entry in fs::read_dir(folder).map_err(Failure::read(folder))? {
             let path = entry.map_err(Failure::read(folder))?.path();
-            if path.is_file() {
+            let is_script = path
+                .extension()
+                .is_some_and(|end| end == "ps1" || end == "psm1");
+            if is_script && path.is_file() {
                 self.copy(&path)?;
             }
         }

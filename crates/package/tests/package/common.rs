@@ -44,12 +44,16 @@ pub fn inputs(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("scripts")).expect("a folder");
+    fs::create_dir_all(folder.join("lab")).expect("a folder");
     for (name, bytes) in [
         ("mslso.dll", image()),
         ("mslso.inf", INF.into()),
         ("ctl.exe", b"the tool".into()),
         ("mslso.pdb", b"symbols".into()),
         ("scripts/install.ps1", b"# install".into()),
+        ("scripts/common.psm1", b"# shared".into()),
+        ("scripts/mslso.inf", b"what lies beside the scripts".into()),
+        ("lab/lab.ps1", b"# lab".into()),
     ] {
         fs::write(folder.join(name), bytes).expect("a file");
     }
@@ -70,7 +74,8 @@ pub fn build(inputs: &Path, out: &str, more: &[&str]) -> Output {
             "--ctl",
             "ctl.exe",
         ])
-        .args(["--pdb", "mslso.pdb", "--scripts", "scripts", "--out", out])
+        .args(["--pdb", "mslso.pdb", "--out", out])
+        .args(["--scripts", "scripts", "--scripts", "lab"])
         .args(more)
         .output()
         .expect("the program runs")

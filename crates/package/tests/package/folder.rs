@@ -30,7 +30,9 @@ fn it_has_every_file_and_its_checksum() {
         "LICENSE-MIT",
         "README.txt",
         "SHA256SUMS",
+        "common.psm1",
         "install.ps1",
+        "lab.ps1",
         "mslso-test.cer",
         "mslso.cat",
         "mslso.inf",
@@ -103,8 +105,7 @@ fn a_package_is_replaced_and_nothing_else_is() {
     let inputs = inputs("replaced");
     let kept = ["--keep-key", key()];
     let package = build_well(&inputs, "out", &kept);
-    fs::remove_dir_all(inputs.join("scripts")).expect("scripts");
-    fs::create_dir(inputs.join("scripts")).expect("scripts");
+    fs::remove_file(inputs.join("scripts/install.ps1")).expect("a script");
     build_well(&inputs, "out", &kept);
     assert!(!package.join("install.ps1").exists());
 
@@ -152,6 +153,12 @@ fn what_is_wrong_is_said_in_one_line() {
         "out",
         &["--pdb", "mslso.pdb"],
         "two files would be called mslso.pdb",
+    );
+    build_ill(
+        &inputs,
+        "out",
+        &["--scripts", "lab"],
+        "two files would be called lab.ps1",
     );
     fs::write(inputs.join("mslso.dll"), "no image").expect("a file");
     build_ill(&inputs, "out", &[], "no PE32+ image");
