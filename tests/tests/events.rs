@@ -119,6 +119,11 @@ fn the_provider_has_its_name_while_the_driver_is_loaded() {
     let known = machine.world.trace_provider().expect("a provider");
     let id = "05247842-e8ea-5b1a-55d4-9ce2493e738d";
     assert_eq!(known, (id.into(), "mslso".into()));
+    let profile = include_str!("../../inf/mslso.wprp");
+    assert!(
+        profile.contains(&format!("Name=\"{id}\"")),
+        "the recorder's"
+    );
     machine.world.pause();
     machine.world.detach();
     machine.world.unload();

@@ -7,7 +7,8 @@
 //!
 //! A provider is a value and not a global: a driver that is loaded into two models of one process
 //! has two. It has no enable callback and remembers nothing of sessions: ETW itself drops what no
-//! session wants. That costs the making of the event, so this is for what happens seldom.
+//! session wants. That costs the making of the event, so this is for what happens seldom; and so that
+//! it costs the image little, none of it is inlined.
 
 use core::ptr;
 
@@ -95,6 +96,7 @@ impl Provider {
     }
 
     /// Gives `event` to every session that wants it. IRQL ≤ DISPATCH_LEVEL.
+    #[inline(never)]
     pub fn write(&self, event: &Event) {
         if self.registration == 0 {
             return;
@@ -164,6 +166,7 @@ pub struct Event {
 impl Event {
     /// An event of that name, without fields. The bits of `keyword` say what it is about.
     #[must_use]
+    #[inline(never)]
     pub fn new(name: &str, level: Level, keyword: u64) -> Self {
         let mut event = Self {
             descriptor: sys::EVENT_DESCRIPTOR {
@@ -204,31 +207,36 @@ impl Event {
     }
 
     /// Adds a number.
+    #[inline(never)]
     pub fn u32(&mut self, name: &str, value: u32) -> &mut Self {
-        self.field(name, &[IN_UINT32], [&value.to_le_bytes()])
+        self.field(name, &[IN_UINT32], &[&value.to_le_bytes()])
     }
 
     /// Adds a longer number.
+    #[inline(never)]
     pub fn u64(&mut self, name: &str, value: u64) -> &mut Self {
-        self.field(name, &[IN_UINT64], [&value.to_le_bytes()])
+        self.field(name, &[IN_UINT64], &[&value.to_le_bytes()])
     }
 
     /// Adds a status, which tools show by its name.
+    #[inline(never)]
     pub fn status(&mut self, name: &str, status: Status) -> &mut Self {
         let types = [IN_HEXINT32 | CHAIN, OUT_NTSTATUS];
-        self.field(name, &types, [&status.0.to_le_bytes()])
+        self.field(name, &types, &[&status.0.to_le_bytes()])
     }
 
     /// Adds text.
+    #[inline(never)]
     pub fn text(&mut self, name: &str, text: &str) -> &mut Self {
         let types = [IN_COUNTED_ANSI_STRING | CHAIN, OUT_UTF8];
         let Ok(length) = u16::try_from(text.len()) else {
             return self;
         };
-        self.field(name, &types, [&length.to_le_bytes(), text.as_bytes()])
+        self.field(name, &types, &[&length.to_le_bytes(), text.as_bytes()])
     }
 
     /// Adds text as Windows has it.
+    #[inline(never)]
     pub fn utf16(&mut self, name: &str, text: &[u16]) -> &mut Self {
         let mut bytes = Bytes::<DATA>::new();
         for unit in text {
@@ -237,12 +245,13 @@ impl Event {
         let Ok(length) = u16::try_from(bytes.bytes().len()) else {
             return self;
         };
-        let parts = [&length.to_le_bytes(), bytes.bytes()];
-        self.field(name, &[IN_COUNTED_STRING], parts)
+        let parts: [&[u8]; 2] = [&length.to_le_bytes(), bytes.bytes()];
+        self.field(name, &[IN_COUNTED_STRING], &parts)
     }
 
     /// Adds a field, whole, or leaves it out where there is no room for all of it.
-    fn field<const N: usize>(&mut self, name: &str, types: &[u8], value: [&[u8]; N]) -> &mut Self {
+    #[inline(never)]
+    fn field(&mut self, name: &str, types: &[u8], value: &[&[u8]]) -> &mut Self {
         let (metadata, data) = (self.metadata.length, self.data.length);
         let mut fits = self.metadata.push(name.as_bytes())
             && self.metadata.push(&[0])
@@ -278,6 +287,7 @@ impl<const N: usize> Bytes<N> {
     }
 
     /// Adds `more`, or nothing where there is no room for it; says which.
+    #[inline(never)]
     fn push(&mut self, more: &[u8]) -> bool {
         let end = self.length.saturating_add(more.len());
         let Some(place) = self.bytes.get_mut(self.length..end) else {
