@@ -43,7 +43,6 @@ impl Provider {
 }
 
 #[doc(hidden)]
-#[expect(clippy::missing_safety_doc, reason = "what the macros call")]
 pub const unsafe fn provider_new(traits: &'static [u8], id: &Guid) -> Provider {
     Provider { traits, id: *id }
 }
