@@ -82,7 +82,7 @@ pub fn provider_write_transfer(
         )
     };
     let parts = data.iter().map(|part| {
-        let start = std::ptr::with_exposed_provenance::<u8>(part.Ptr as usize);
+        let start = std::ptr::with_exposed_provenance::<u8>(part.Ptr.addr());
         // SAFETY: the macro made the descriptor for bytes that live during this call.
         let bytes = unsafe { slice::from_raw_parts(start, part.Size as usize) };
         (part.Type, bytes.to_vec())

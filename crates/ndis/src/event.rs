@@ -146,7 +146,7 @@ impl Drop for Provider {
 /// One part of an event's data. All of them are shorter than 64 KiB.
 fn part(bytes: &[u8], kind: u8) -> sys::EVENT_DATA_DESCRIPTOR {
     sys::EVENT_DATA_DESCRIPTOR {
-        Ptr: bytes.as_ptr().expose_provenance() as u64,
+        Ptr: bytes.as_ptr().cast(),
         Size: u32::try_from(bytes.len()).unwrap_or_default(),
         Type: kind,
         Reserved1: 0,

@@ -68,7 +68,7 @@ fn write(handle: REGHANDLE, traits: &[u8], metadata: &[u8], data: &[u8], channel
         Keyword: 1,
     };
     let part = |bytes: &[u8], kind| EVENT_DATA_DESCRIPTOR {
-        Ptr: bytes.as_ptr().expose_provenance() as u64,
+        Ptr: bytes.as_ptr().cast(),
         Size: bytes.len() as u32,
         Type: kind,
         Reserved1: 0,

@@ -1,6 +1,6 @@
 //! `ntoskrnl.exe`: event tracing.
 
-use std::{ffi::c_void, ptr, slice};
+use std::{ffi::c_void, slice};
 
 use ::ndis::sys::{self, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, NTSTATUS, REGHANDLE};
 
@@ -100,8 +100,7 @@ pub unsafe extern "efiapi" fn EtwWriteTransfer(
     let (descriptor, parts) = unsafe {
         let parts = slice::from_raw_parts(data, count as usize);
         let bytes = |part: &EVENT_DATA_DESCRIPTOR| {
-            let start = ptr::with_exposed_provenance::<u8>(part.Ptr as usize);
-            slice::from_raw_parts(start, part.Size as usize).to_vec()
+            slice::from_raw_parts(part.Ptr.cast::<u8>(), part.Size as usize).to_vec()
         };
         let parts = parts.iter().map(|part| (part.Type, bytes(part)));
         (*descriptor, parts.collect::<Vec<_>>())

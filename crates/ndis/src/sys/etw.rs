@@ -3,6 +3,8 @@
 //! The numbers that TraceLogging adds, levels and types of fields among them, are in headers that
 //! ndis.h does not include; they stand where events are made, in `ndis::event`.
 
+use core::ffi::c_void;
+
 /// A registration of an event provider; zero is none.
 pub type REGHANDLE = u64;
 
@@ -19,11 +21,11 @@ pub struct EVENT_DESCRIPTOR {
     pub Keyword: u64,
 }
 
-/// A part of an event's data. The pointer is 64 bits wide everywhere.
+/// A part of an event's data. In C the pointer is a number of 64 bits.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct EVENT_DATA_DESCRIPTOR {
-    pub Ptr: u64,
+    pub Ptr: *const c_void,
     pub Size: u32,
     pub Type: u8,
     pub Reserved1: u8,
