@@ -8,8 +8,9 @@ use crate::module::FilterModule;
 pub(crate) fn restart(module: &FilterModule) {
     module.gate.open();
     module.running.store(true, Ordering::Relaxed);
+    module.event_restart();
     module.indicator.may_speak();
-    module.indicator.publish(module.handle);
+    module.indicator.publish(module);
 }
 
 /// Takes no more sends and waits until every parent is completed. The wait is as long as the NIC
@@ -18,4 +19,5 @@ pub(crate) fn restart(module: &FilterModule) {
 pub(crate) fn pause(module: &FilterModule) {
     module.running.store(false, Ordering::Relaxed);
     module.gate.close();
+    module.event_pause();
 }

@@ -1,6 +1,6 @@
 //! The rules that the model enforces, by number and name, and what it says when one is broken.
 //!
-//! Up to 35 the numbers are the design's; 36 and 37 are the model's own.
+//! Up to 35 the numbers are the design's; 36 to 38 are the model's own.
 
 use std::fmt;
 
@@ -81,6 +81,9 @@ pub enum Rule {
     ControlDevice = 36,
     /// Network events are passed on once, and their status is returned.
     NetEvent = 37,
+    /// An event provider is registered once and named, its events are TraceLogging that can be
+    /// decoded, and nothing is written before it is registered or after.
+    Tracing = 38,
 }
 
 impl Rule {
@@ -123,6 +126,7 @@ impl Rule {
             Self::Attach => "attach",
             Self::ControlDevice => "control device",
             Self::NetEvent => "network events",
+            Self::Tracing => "event tracing",
         }
     }
 

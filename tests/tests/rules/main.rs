@@ -18,6 +18,7 @@ mod ownership;
 mod packets;
 mod pools;
 mod state;
+mod tracing;
 
 use std::sync::{Arc, Mutex};
 
