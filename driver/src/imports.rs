@@ -38,6 +38,10 @@ unsafe extern "system" {
 
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
+    fn EtwRegister();
+    fn EtwSetInformation();
+    fn EtwUnregister();
+    fn EtwWriteTransfer();
     fn ExAcquireRundownProtectionCacheAwareEx();
     fn ExAllocateCacheAwareRundownProtection();
     fn ExAllocatePool2();

@@ -37,6 +37,8 @@ same! {
     LIST_ENTRY { Flink Blink }
     GUID { Data1 Data2 Data3 Data4 }
     PROCESSOR_NUMBER { Group Number Reserved }
+    EVENT_DESCRIPTOR { Id Version Channel Level Opcode Task Keyword }
+    EVENT_DATA_DESCRIPTOR { Ptr Size }
     DRIVER_EXTENSION { DriverObject AddDevice Count ServiceKeyName }
     IO_STATUS_BLOCK { Information }
     IRP {

@@ -13,6 +13,7 @@ use ndis::{
 
 use crate::{
     driver::Driver,
+    events::Source,
     indicator::{Indicator, Stored},
     limits::Limits,
     module::{FilterModule, Identity},
@@ -54,6 +55,15 @@ pub(crate) fn attach(
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
+    try_attach(driver, handle, parameters)
+        .inspect_err(|status| driver.events.attach_failed(&parameters.identity, *status))
+}
+
+fn try_attach(
+    driver: Lent<Driver>,
+    handle: ModuleHandle,
+    parameters: &mut Parameters<'_>,
+) -> Result<(), Status> {
     let context = build(driver, handle, parameters)?.into_raw();
     // SAFETY: the context is alive until `detach`, which takes it off the list first.
     if let Err(status) = unsafe { driver.modules.insert(context) } {
@@ -72,8 +82,11 @@ pub(crate) fn attach(
             before.restore(offload.bytes());
         }
         // SAFETY: NDIS did not take the context, so the module is still ours.
-        unsafe { detach(context) };
-    })
+        unsafe { free(context) };
+    })?;
+    module.event_attach();
+    module.event_tuning(module.settings.tuning, Source::Registry);
+    Ok(())
 }
 
 /// Rewrites the configuration that the layer above will read. Returns what was there before.
@@ -87,7 +100,8 @@ fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<St
         // What could not be put back, being longer than any known, is not changed.
         Ok(_) | Err(Malformed) => module.malformed_offload(),
     }
-    module.indicator.was_told(bytes);
+    // The event of the attach says it.
+    let _ = module.indicator.was_told(bytes);
     before
 }
 
@@ -96,8 +110,18 @@ fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<St
 /// # Safety
 /// `context` is what [`attach`] gave to NDIS; the module is paused and NDIS uses it no more.
 pub(crate) unsafe fn detach(context: NonNull<Context>) {
-    // SAFETY: as the caller vouches, it is alive.
-    unsafe { context.as_ref().get().hardware.wait() };
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let module = context.as_ref().get();
+        module.hardware.wait();
+        module.event_detach();
+        free(context);
+    }
+}
+
+/// # Safety
+/// As for [`detach`], or NDIS never got `context`.
+unsafe fn free(context: NonNull<Context>) {
     // SAFETY: as the caller vouches, it is alive, listed, and nobody's but ours once it is off
     // the list; `attach` made it with this tag.
     unsafe {

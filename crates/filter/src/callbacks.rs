@@ -45,6 +45,24 @@ pub unsafe extern "efiapi" fn driver_entry(
 /// # Safety
 /// As for [`driver_entry`].
 unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
+    let context = Driver::try_new()?.into_raw();
+    // SAFETY: as the caller vouches. The context lives until unload has deregistered, or until
+    // registering has failed.
+    unsafe {
+        context.as_ref().events.driver_load();
+        start(object, context).inspect_err(|status| {
+            let driver = PoolBox::from_raw(TAG_DRIVER, context);
+            driver.events.driver_load_failed(*status);
+        })
+    }
+}
+
+/// # Safety
+/// As for [`driver_entry`]; `context` lives until unload has deregistered, unless this fails.
+unsafe fn start(
+    object: NonNull<sys::DRIVER_OBJECT>,
+    context: NonNull<Driver>,
+) -> Result<(), Status> {
     let mut characteristics = driver::characteristics(driver::minor_version()?);
     characteristics.AttachHandler = Some(filter_attach);
     characteristics.DetachHandler = Some(filter_detach);
@@ -57,9 +75,8 @@ unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
     characteristics.CancelOidRequestHandler = Some(filter_cancel_oid_request);
     characteristics.StatusHandler = Some(filter_status);
     characteristics.NetPnPEventHandler = Some(filter_net_pnp_event);
-    let context = Driver::try_new()?.into_raw();
     // SAFETY: the object is the driver's own; it is written before NDIS can call a handler. The
-    // context lives until unload has deregistered, or until registering has failed.
+    // context lives as long as the caller says.
     unsafe {
         (*object.as_ptr()).DriverUnload = Some(driver_unload);
         register(
@@ -69,7 +86,6 @@ unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
             device_dispatch,
             context.cast(),
         )
-        .inspect_err(|_| drop(PoolBox::from_raw(TAG_DRIVER, context)))
     }
 }
 
@@ -82,7 +98,8 @@ unsafe extern "efiapi" fn driver_unload(driver_object: *mut sys::DRIVER_OBJECT) 
     // it is deregistered nobody has the context any more.
     unsafe {
         if let Some(context) = deregister(object) {
-            drop(PoolBox::<Driver>::from_raw(TAG_DRIVER, context.cast()));
+            let driver = PoolBox::<Driver>::from_raw(TAG_DRIVER, context.cast());
+            driver.events.driver_unload();
         }
     }
 }

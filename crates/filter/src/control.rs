@@ -12,7 +12,7 @@ use control::{
 use lso::IpIdWidth;
 use ndis::{Borrowed, Capabilities, Chains, DeviceCall, MOST_ELEMENTS, Status};
 
-use crate::{driver::Driver, module::FilterModule, settings};
+use crate::{driver::Driver, events::Source, module::FilterModule, settings};
 
 /// Bytes of a request that are looked at: more than any has, so that a longer one is seen to be.
 const LONGEST_REQUEST: usize = 64;
@@ -63,7 +63,9 @@ fn control(
             module.statistics().encode(out).map_err(refuse)
         }
         IoControl::RESET_STATISTICS => {
-            selected(driver, request)?.counters.reset();
+            let module = selected(driver, request)?;
+            module.counters.reset();
+            module.event_statistics_reset();
             Ok(0)
         }
         IoControl::SET => {
@@ -166,6 +168,12 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
         module.settings_out_of_range.store(left, Ordering::Relaxed);
     }
     module.indicator.tune(request.tuning);
-    module.indicator.publish(module.handle);
+    let source = if request.persist {
+        Source::ControlDevicePersistent
+    } else {
+        Source::ControlDevice
+    };
+    module.event_tuning(request.tuning, source);
+    module.indicator.publish(module);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
 use ndis::{DeviceNames, PoolBox, Registry, Status, Tag, driver, sys};
 
-use crate::module::FilterModule;
+use crate::{events::Events, module::FilterModule};
 
 /// The driver's own memory.
 pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
@@ -11,10 +11,12 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 /// What the driver keeps from load to unload.
 pub(crate) struct Driver {
     pub(crate) modules: Registry<FilterModule>,
+    pub(crate) events: Events,
 }
 
 impl Driver {
     /// A driver that is attached to nothing, in the pool, where its locks stay.
+    /// IRQL PASSIVE_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`].
@@ -23,6 +25,7 @@ impl Driver {
             TAG_DRIVER,
             Self {
                 modules: Registry::new(),
+                events: Events::begin(),
             },
         )?;
         driver.modules.initialize();

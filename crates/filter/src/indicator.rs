@@ -5,9 +5,12 @@
 //! do so at once are put into an order, so that the last word is the newest.
 
 use control::{Profile, Raise, SoftwareSegmentation, Tuning};
-use ndis::{Capabilities, ModuleHandle, SpinLock, indicate, sleep_briefly, sys};
+use ndis::{Capabilities, SpinLock, indicate, sleep_briefly, sys};
 
-use crate::offload::{self, InSoftware, Malformed};
+use crate::{
+    module::FilterModule,
+    offload::{self, InSoftware, Malformed},
+};
 
 /// Longest NDIS_OFFLOAD that is kept, in bytes. Revision 7, the newest, has 216; copies of this lie
 /// on the stack.
@@ -81,6 +84,13 @@ enum Voice {
     SpeakAgain,
 }
 
+/// What the layer above is to be told.
+struct Message {
+    stored: Stored,
+    /// Its limits, where they are other than what was told before.
+    news: Option<Capabilities>,
+}
+
 impl State {
     /// The tuning in effect.
     fn effective(&self) -> Tuning {
@@ -125,7 +135,7 @@ impl State {
 
     /// The next message of who publishes, `speaking` saying whether he has the voice already. With
     /// a message he has it from then on; without, it is free again, or somebody else's.
-    fn next_message(&mut self, speaking: bool) -> Option<Stored> {
+    fn next_message(&mut self, speaking: bool) -> Option<Message> {
         match self.voice {
             Voice::Mute => return None,
             Voice::Speaking | Voice::SpeakAgain if !speaking => {
@@ -139,10 +149,11 @@ impl State {
             .message()
             .filter(|(_, told)| again || self.told != Some(*told));
         match news {
-            Some((message, told)) => {
+            Some((stored, told)) => {
+                let news = (self.told != Some(told)).then_some(told);
                 self.told = Some(told);
                 self.voice = Voice::Speaking;
-                Some(message)
+                Some(Message { stored, news })
             }
             None => {
                 self.voice = Voice::Idle;
@@ -217,13 +228,16 @@ impl Indicator {
 
     /// The current configuration was told to the layer above by other means than
     /// [`publish`](Self::publish). Whoever is just publishing says it again, lest an older word be
-    /// the last.
-    pub(crate) fn was_told(&self, offload: &[u8]) {
+    /// the last. Returns what was told, where it is other than what was told before.
+    pub(crate) fn was_told(&self, offload: &[u8]) -> Option<Capabilities> {
+        let told = offload::capabilities(offload).ok();
         let mut state = self.state.lock();
-        state.told = offload::capabilities(offload).ok();
+        let news = told.filter(|_| state.told != told);
+        state.told = told;
         if state.voice == Voice::Speaking {
             state.voice = Voice::SpeakAgain;
         }
+        news
     }
 
     /// The adapter's tuning.
@@ -253,7 +267,7 @@ impl Indicator {
     /// Tells the layer above the truth about the NIC, and nothing else from then on: the module is
     /// about to be detached. When this returns nobody is saying anything else any more.
     /// IRQL PASSIVE_LEVEL.
-    pub(crate) fn tell_the_truth(&self, module: ModuleHandle) {
+    pub(crate) fn tell_the_truth(&self, module: &FilterModule) {
         self.state.lock().truthful = true;
         self.may_speak();
         self.publish(module);
@@ -268,18 +282,22 @@ impl Indicator {
         matches!(voice, Voice::Speaking | Voice::SpeakAgain)
     }
 
-    /// Tells the layer above what is new to it. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn publish(&self, module: ModuleHandle) {
+    /// Tells the layer above of `module`, whose indicator this is, what is new to it.
+    /// IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn publish(&self, module: &FilterModule) {
         let mut speaking = false;
         loop {
             let Some(mut message) = self.state.lock().next_message(speaking) else {
                 return;
             };
             indicate(
-                module,
+                module.handle,
                 sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
-                message.bytes_mut(),
+                message.stored.bytes_mut(),
             );
+            if let Some(told) = message.news {
+                module.event_advertised(&told);
+            }
             speaking = true;
         }
     }

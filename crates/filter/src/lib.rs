@@ -13,6 +13,8 @@
 //! 6. [`pause::pause`]: closes the gate and waits until every parent is completed;
 //! 7. detach: frees everything.
 //!
+//! What of this is told to Event Tracing for Windows is in [`events`].
+//!
 //! The files are named after NDIS's verbs. [`callbacks`] holds the handlers that NDIS calls: raw
 //! pointers in, owned types out, one call into the logic. Packet arithmetic is in the crate `lso`,
 //! kernel objects are in the crate `ndis`, the control protocol in the crate `control`.
@@ -36,6 +38,7 @@ mod callbacks;
 mod complete;
 mod control;
 mod driver;
+mod events;
 mod indicator;
 mod limits;
 mod module;

@@ -10,9 +10,11 @@ use ndis::{
 
 use crate::{
     driver::Driver,
+    events::is_due,
     indicator::Indicator,
     limits::Limits,
     settings::Settings,
+    split::Unsent,
     statistics::{Counters, Statistics},
 };
 
@@ -75,6 +77,25 @@ impl FilterModule {
 
     /// Counts an offload configuration that is not what NDIS defines.
     pub(crate) fn malformed_offload(&self) {
-        self.malformed_offloads.fetch_add(1, Ordering::Relaxed);
+        let before = self.malformed_offloads.fetch_add(1, Ordering::Relaxed);
+        let count = before.saturating_add(1);
+        if is_due(count) {
+            self.event_malformed_offload(count);
+        }
+    }
+
+    /// Counts one send that does not go down. Out of the way of those that do.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unsent(&self, why: Unsent) {
+        let Some(count) = self.counters.unsent(why) else {
+            return;
+        };
+        match why {
+            Unsent::Refused(reason) => self.event_refused(reason, count),
+            Unsent::LowMemory => self.event_low_memory(count),
+            // What the layer above sends to a paused module is its own business.
+            Unsent::Paused => {}
+        }
     }
 }

@@ -68,7 +68,7 @@ pub(crate) unsafe fn hardware_answered(module: &FilterModule, status: Status) {
             if module.indicator.learn_hardware(answer).is_err() {
                 module.malformed_offload();
             }
-            module.indicator.publish(module.handle);
+            module.indicator.publish(module);
         });
     }
 }

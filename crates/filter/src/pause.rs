@@ -12,8 +12,9 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     module.mtu.store(mtu, Ordering::Relaxed);
     module.gate.open();
     module.running.store(true, Ordering::Relaxed);
+    module.event_restart();
     module.indicator.may_speak();
-    module.indicator.publish(module.handle);
+    module.indicator.publish(module);
     oid::ask_hardware(module);
 }
 
@@ -23,4 +24,5 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
 pub(crate) fn pause(module: &FilterModule) {
     module.running.store(false, Ordering::Relaxed);
     module.gate.close();
+    module.event_pause();
 }

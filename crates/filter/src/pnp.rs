@@ -8,7 +8,8 @@ use crate::module::FilterModule;
 /// sends of the old size are still split until then. IRQL PASSIVE_LEVEL.
 pub(crate) fn net_pnp_event(module: &FilterModule, event: &NetPnpEvent) -> Status {
     if event.is_pre_detach() {
-        module.indicator.tell_the_truth(module.handle);
+        module.event_pre_detach();
+        module.indicator.tell_the_truth(module);
     }
     event.pass_on(module.handle)
 }

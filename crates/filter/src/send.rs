@@ -77,7 +77,7 @@ fn split_batch(
             }
             Split::Fits(nbl) => down.push(nbl),
             Split::Unsent(nbl, why) => {
-                module.counters.unsent(why);
+                module.unsent(why);
                 up.push(why.mark(nbl));
             }
         }
@@ -91,7 +91,7 @@ fn refuse_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
     let mut up = NblQueue::new();
     while let Some(nbl) = batch.pop() {
         tally.seen(&nbl);
-        module.counters.unsent(Unsent::Paused);
+        module.unsent(Unsent::Paused);
         up.push(Unsent::Paused.mark(nbl));
     }
     module.counters.add(&tally);

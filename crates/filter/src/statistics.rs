@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use lso::{Plan, Refusal};
 use ndis::{Nbl, PerProcessor, Status, Tag, current_processor};
 
-use crate::split::Unsent;
+use crate::{events::is_due, split::Unsent};
 
 /// What a filter module has done since it was attached: what programs are told.
 pub(crate) use control::StatisticsReply as Statistics;
@@ -104,6 +104,15 @@ impl Block {
         .into_iter()
         .chain(&self.refused)
     }
+
+    /// The counter of sends that do not go down for that reason.
+    fn unsent(&self, why: Unsent) -> Option<&AtomicU64> {
+        match why {
+            Unsent::Refused(reason) => self.refused.get(reason.index()),
+            Unsent::LowMemory => Some(&self.low_memory),
+            Unsent::Paused => Some(&self.paused),
+        }
+    }
 }
 
 impl Counters {
@@ -139,19 +148,18 @@ impl Counters {
         }
     }
 
-    /// Counts one send that does not go down.
-    pub(crate) fn unsent(&self, why: Unsent) {
-        let Some(block) = self.processors.get(current_processor()) else {
-            return;
-        };
-        let counter = match why {
-            Unsent::Refused(reason) => block.refused.get(reason.index()),
-            Unsent::LowMemory => Some(&block.low_memory),
-            Unsent::Paused => Some(&block.paused),
-        };
-        if let Some(counter) = counter {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Counts one send that does not go down. Where an [event](is_due) is to be written of it,
+    /// returns how many there were for this reason on all processors.
+    pub(crate) fn unsent(&self, why: Unsent) -> Option<u64> {
+        let block = self.processors.get(current_processor())?;
+        let before = block.unsent(why)?.fetch_add(1, Ordering::Relaxed);
+        is_due(before.saturating_add(1)).then(|| {
+            self.processors
+                .iter()
+                .filter_map(|block| block.unsent(why))
+                .map(|counter| counter.load(Ordering::Relaxed))
+                .fold(0, u64::saturating_add)
+        })
     }
 
     /// Puts every counter back to zero. What is counted meanwhile may be lost.

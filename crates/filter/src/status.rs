@@ -21,17 +21,24 @@ fn changed(module: &FilterModule, indication: &Indication<'_>) {
         indication.pass_on(module.handle);
         return;
     };
+    let before = module.limits.nic();
     module.limits.set(&limits);
-    match rewritten(module, indication) {
+    if module.limits.nic() != before {
+        module.event_nic_limits();
+    }
+    let told = match rewritten(module, indication) {
         Some(said) => module.indicator.was_told(said.bytes()),
         None => {
             module.malformed_offload();
             indication.pass_on(module.handle);
-            module.indicator.was_told(indication.buffer());
+            module.indicator.was_told(indication.buffer())
         }
+    };
+    if let Some(told) = told {
+        module.event_advertised(&told);
     }
     // Somebody may have changed the tuning, or told an older state, meanwhile.
-    module.indicator.publish(module.handle);
+    module.indicator.publish(module);
 }
 
 /// The NIC can do something else from now on, turned on or not.
@@ -41,7 +48,7 @@ fn can_do(module: &FilterModule, indication: &Indication<'_>) {
         module.malformed_offload();
         indication.pass_on(module.handle);
     }
-    module.indicator.publish(module.handle);
+    module.indicator.publish(module);
 }
 
 /// Passes on a rewritten copy of the indication: the buffer itself is the miniport's. Returns what

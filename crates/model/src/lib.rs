@@ -15,7 +15,8 @@
 //!
 //! Besides packets, the layer above makes [`oid`](World::oid) requests and [`ioctl`](World::ioctl)s
 //! and learns from status indications how large its large sends may be; [`host`] builds virtual
-//! switches with guests on top of that.
+//! switches with guests on top of that. What the driver tells Event Tracing for Windows is in
+//! [`events`](World::events).
 //!
 //! The model is for tests and the lab; it panics where a test is wrong, and it trusts no driver.
 
@@ -23,6 +24,7 @@ mod above;
 mod attach;
 mod chain;
 mod device;
+mod etw;
 pub mod exports;
 pub mod host;
 mod limits;
@@ -47,6 +49,7 @@ mod world;
 pub use above::{Completed, Packet};
 pub use attach::{FILTER_IF_INDEX, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
 pub use device::{Answered, PROTECTION};
+pub use etw::{TracedEvent, TracedValue};
 pub use mdl::Backing;
 pub use memory::Failing;
 pub use miniport::Child;

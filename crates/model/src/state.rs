@@ -7,6 +7,7 @@ use ndis::{LargeSendLimits, sys};
 use crate::{
     above::Sent,
     device::{Device, Request},
+    etw::Tracing,
     limits::Limits,
     memory::{Block, Memory},
     miniport::{Child, Held},
@@ -162,6 +163,7 @@ pub(crate) struct State {
     pub(crate) requests: Vec<Request>,
     /// Addresses of initialised spin locks.
     pub(crate) spin_locks: BTreeSet<usize>,
+    pub(crate) tracing: Tracing,
 }
 
 /// A rundown reference.
@@ -218,6 +220,7 @@ impl State {
             device: None,
             requests: Vec::new(),
             spin_locks: BTreeSet::new(),
+            tracing: Tracing::default(),
         }
     }
 

@@ -20,6 +20,7 @@ mod packets;
 mod pools;
 mod software;
 mod state;
+mod tracing;
 mod udp_and_tunnels;
 
 use std::{

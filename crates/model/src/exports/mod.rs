@@ -9,6 +9,7 @@
 
 pub mod configuration;
 pub mod device;
+pub mod etw;
 pub mod kernel;
 pub mod memory;
 pub mod ndis;
@@ -43,7 +44,12 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             oid::EXPORTS,
             status::EXPORTS,
         ],
-        "ntoskrnl.exe" => &[kernel::EXPORTS, memory::EXPORTS, spin_lock::EXPORTS],
+        "ntoskrnl.exe" => &[
+            etw::EXPORTS,
+            kernel::EXPORTS,
+            memory::EXPORTS,
+            spin_lock::EXPORTS,
+        ],
         _ => return None,
     };
     let mut all = tables.iter().copied().flatten();

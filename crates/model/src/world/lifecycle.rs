@@ -237,6 +237,10 @@ impl World {
             let found = format!("still registered {when}");
             state.violation(Rule::NothingLeft, "control device", found);
         }
+        if state.tracing.provider.take().is_some() {
+            let found = format!("still registered {when}");
+            state.violation(Rule::NothingLeft, "event provider", found);
+        }
     }
 
     /// Loads, attaches and restarts.

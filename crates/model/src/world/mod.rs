@@ -11,6 +11,7 @@ mod net_event;
 mod oid;
 mod oid_answer;
 mod status;
+mod tracing;
 mod traffic;
 
 pub(crate) use net_event::EventUnderWay;

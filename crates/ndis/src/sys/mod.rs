@@ -37,6 +37,7 @@
 mod layout;
 
 mod config;
+mod etw;
 mod filter;
 mod irp;
 mod kernel;
@@ -51,6 +52,7 @@ mod types;
 
 pub use self::{
     config::*,
+    etw::*,
     filter::*,
     irp::*,
     kernel::*,
@@ -67,6 +69,7 @@ pub use self::{
 
 const LAYOUT_GROUPS: &[&[Layout]] = &[
     config::LAYOUTS,
+    etw::LAYOUTS,
     filter::LAYOUTS,
     irp::LAYOUTS,
     kernel::LAYOUTS,
@@ -79,6 +82,7 @@ const LAYOUT_GROUPS: &[&[Layout]] = &[
 
 const CONSTANT_GROUPS: &[&[(&str, i64)]] = &[
     config::CONSTANTS,
+    etw::CONSTANTS,
     filter::CONSTANTS,
     irp::CONSTANTS,
     kernel::CONSTANTS,

@@ -12,12 +12,13 @@
 use core::ffi::c_void;
 
 use super::{
-    BOOLEAN, DEVICE_OBJECT, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, IRP, KIRQL, KPROCESSOR_MODE,
-    KSPIN_LOCK, MDL, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER,
-    NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS,
-    NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_PORT_NUMBER, NDIS_STATUS, NDIS_STATUS_INDICATION,
-    NDIS_STRING, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS, NET_PNP_EVENT_NOTIFICATION,
-    NTSTATUS, PROCESSOR_NUMBER,
+    BOOLEAN, DEVICE_OBJECT, DRIVER_OBJECT, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR,
+    EX_RUNDOWN_REF_CACHE_AWARE, GUID, IRP, KIRQL, KPROCESSOR_MODE, KSPIN_LOCK, MDL,
+    NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_DEVICE_OBJECT_ATTRIBUTES,
+    NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_OID_REQUEST,
+    NDIS_PORT_NUMBER, NDIS_STATUS, NDIS_STATUS_INDICATION, NDIS_STRING, NET_BUFFER_LIST,
+    NET_BUFFER_LIST_POOL_PARAMETERS, NET_PNP_EVENT_NOTIFICATION, NTSTATUS, PROCESSOR_NUMBER,
+    REGHANDLE,
 };
 
 unsafe extern "efiapi" {
@@ -425,4 +426,42 @@ unsafe extern "efiapi" {
     ///
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn ExRundownCompletedCacheAware(RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE);
+
+    /// Makes an event provider known, with a routine that hears of sessions, or without.
+    ///
+    /// ntoskrnl.exe, PASSIVE_LEVEL.
+    pub fn EtwRegister(
+        ProviderId: *const GUID,
+        EnableCallback: *const c_void,
+        CallbackContext: *mut c_void,
+        RegHandle: *mut REGHANDLE,
+    ) -> NTSTATUS;
+
+    /// Forgets it again.
+    ///
+    /// ntoskrnl.exe, PASSIVE_LEVEL.
+    pub fn EtwUnregister(RegHandle: REGHANDLE) -> NTSTATUS;
+
+    /// Tells ETW more of the provider; `InformationClass` says what.
+    ///
+    /// ntoskrnl.exe, PASSIVE_LEVEL.
+    pub fn EtwSetInformation(
+        RegHandle: REGHANDLE,
+        InformationClass: i32,
+        EventInformation: *const c_void,
+        InformationLength: u32,
+    ) -> NTSTATUS;
+
+    /// Writes an event to every session that wants it. Above APC_LEVEL, none of the data may be
+    /// pageable.
+    ///
+    /// ntoskrnl.exe, any level.
+    pub fn EtwWriteTransfer(
+        RegHandle: REGHANDLE,
+        EventDescriptor: *const EVENT_DESCRIPTOR,
+        ActivityId: *const GUID,
+        RelatedActivityId: *const GUID,
+        UserDataCount: u32,
+        UserData: *const EVENT_DATA_DESCRIPTOR,
+    ) -> NTSTATUS;
 }

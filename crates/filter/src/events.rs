@@ -1,0 +1,258 @@
+//! What the driver tells Event Tracing for Windows: its life, its configuration, and what it had to
+//! refuse. For figures there are the [counters](crate::statistics); no event is written for a send
+//! that is forwarded or split, and whatever a sender can cause at will is written ever more seldom.
+//!
+//! That is [`is_due`]: of what is counted, an event is written when the count that one processor
+//! keeps reaches a power of two. The first is always written; a million are written twenty times on
+//! each processor. It takes no lock, no clock and no memory beyond the counter that is there
+//! anyway. Resetting the statistics begins anew.
+//!
+//! Every function here writes the event that it is named after, with the fields that it names; those
+//! about a module begin with its interface index. IRQL ≤ DISPATCH_LEVEL. What sessions there are is
+//! not known here: see [`Provider`].
+
+use control::{Raise, Tuning};
+use lso::Refusal;
+use ndis::{Capabilities, Event, Level, Provider, Status, driver::ndis_version, sys};
+
+use crate::module::{FilterModule, Identity};
+
+/// By what events are about, for sessions to choose from.
+mod keyword {
+    /// The driver's and the modules' life.
+    pub(super) const LIFECYCLE: u64 = 1;
+    /// What the NIC takes, what is advertised, and how the adapter is tuned.
+    pub(super) const CONFIGURATION: u64 = 2;
+    /// Large sends that were refused.
+    pub(super) const REFUSAL: u64 = 4;
+    /// Large sends for which there was no memory.
+    pub(super) const MEMORY: u64 = 8;
+}
+
+/// The provider's name, with its length and end.
+const TRAITS: &[u8; 8] = b"\x08\0mslso\0";
+
+/// What TraceLogging makes of that name: {05247842-e8ea-5b1a-55d4-9ce2493e738d}.
+static ID: sys::GUID = sys::GUID {
+    Data1: 0x0524_7842,
+    Data2: 0xE8EA,
+    Data3: 0x5B1A,
+    Data4: [0x55, 0xD4, 0x9C, 0xE2, 0x49, 0x3E, 0x73, 0x8D],
+};
+
+/// Whether an event is written of something that now has happened `count` times.
+pub(crate) const fn is_due(count: u64) -> bool {
+    count.is_power_of_two()
+}
+
+/// From where a tuning comes.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    /// Read when the module was attached.
+    Registry,
+    /// Set through the control device until the module is detached.
+    ControlDevice,
+    /// Set through the control device, and written to the registry.
+    ControlDevicePersistent,
+}
+
+impl Source {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::ControlDevice => "control-device",
+            Self::ControlDevicePersistent => "control-device-persistent",
+        }
+    }
+}
+
+/// The driver's event provider.
+pub(crate) struct Events(Provider);
+
+impl Events {
+    /// Events go to ETW from here on, until this is dropped. IRQL PASSIVE_LEVEL.
+    pub(crate) fn begin() -> Self {
+        Self(Provider::register(&ID, TRAITS))
+    }
+
+    /// The driver is being loaded.
+    #[cold]
+    pub(crate) fn driver_load(&self) {
+        let ndis = ndis_version();
+        let mut event = Event::new("DriverLoad", Level::Information, keyword::LIFECYCLE);
+        event
+            .text("Version", env!("CARGO_PKG_VERSION"))
+            .u32("NdisMajor", ndis >> 16)
+            .u32("NdisMinor", ndis & 0xFFFF);
+        self.0.write(&event);
+    }
+
+    /// It could not be.
+    #[cold]
+    pub(crate) fn driver_load_failed(&self, status: Status) {
+        let mut event = Event::new("DriverLoadFailed", Level::Error, keyword::LIFECYCLE);
+        self.0.write(event.status("Status", status));
+    }
+
+    /// The driver is unloaded.
+    #[cold]
+    pub(crate) fn driver_unload(&self) {
+        let event = Event::new("DriverUnload", Level::Information, keyword::LIFECYCLE);
+        self.0.write(&event);
+    }
+
+    /// No module was made for an adapter.
+    #[cold]
+    pub(crate) fn attach_failed(&self, identity: &Identity, status: Status) {
+        let mut event = Event::new("AttachFailed", Level::Error, keyword::LIFECYCLE);
+        name(&mut event, identity).status("Status", status);
+        self.0.write(&event);
+    }
+}
+
+impl FilterModule {
+    /// The module is attached. What is advertised is what the layer above will read first.
+    #[cold]
+    pub(crate) fn event_attach(&self) {
+        let mut event = Event::new("Attach", Level::Information, keyword::LIFECYCLE);
+        name(&mut event, &self.identity);
+        nic(&mut event, &self.limits.nic());
+        advertised(&mut event, &self.indicator.told());
+        self.write(&event);
+    }
+
+    /// The module takes sends from now on.
+    #[cold]
+    pub(crate) fn event_restart(&self) {
+        self.write_plain("Restart");
+    }
+
+    /// The module is paused, and every parent is completed.
+    #[cold]
+    pub(crate) fn event_pause(&self) {
+        self.write_plain("Pause");
+    }
+
+    /// The module is about to be detached: the layer above is told the NIC's own limits.
+    #[cold]
+    pub(crate) fn event_pre_detach(&self) {
+        self.write_plain("PreDetach");
+    }
+
+    /// The module is detached.
+    #[cold]
+    pub(crate) fn event_detach(&self) {
+        self.write_plain("Detach");
+    }
+
+    fn write_plain(&self, name: &str) {
+        self.write(&self.event(name, Level::Information, keyword::LIFECYCLE));
+    }
+
+    /// The NIC takes other large sends than before.
+    #[cold]
+    pub(crate) fn event_nic_limits(&self) {
+        let mut event = self.event("NicLimits", Level::Information, keyword::CONFIGURATION);
+        nic(&mut event, &self.limits.nic());
+        self.write(&event);
+    }
+
+    /// The layer above was told another size than before: raised, or the NIC's own.
+    #[cold]
+    pub(crate) fn event_advertised(&self, told: &Capabilities) {
+        let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
+        let nic = self.limits.nic();
+        advertised(&mut event, told)
+            .u32("NicV2IPv4Max", nic.v2_ipv4.max_payload)
+            .u32("NicV2IPv6Max", nic.v2_ipv6.max_payload);
+        self.write(&event);
+    }
+
+    /// The adapter is tuned to something. The multiple is the one in effect.
+    #[cold]
+    pub(crate) fn event_tuning(&self, tuning: Tuning, source: Source) {
+        let profile = match tuning.raise {
+            Raise::Profile(profile) => profile.name(),
+            Raise::Multiple(_) => "none",
+        };
+        let mut event = self.event("Tuning", Level::Information, keyword::CONFIGURATION);
+        event
+            .text("Source", source.name())
+            .u32("Multiple", tuning.multiple())
+            .text("Profile", profile)
+            .u32("CapBytes", tuning.parameters().cap_bytes);
+        self.write(&event);
+    }
+
+    /// The statistics were put back to zero.
+    #[cold]
+    pub(crate) fn event_statistics_reset(&self) {
+        let event = self.event(
+            "StatisticsReset",
+            Level::Information,
+            keyword::CONFIGURATION,
+        );
+        self.write(&event);
+    }
+
+    /// `count` offload configurations from below were not what NDIS defines; when [due](is_due).
+    #[cold]
+    pub(crate) fn event_malformed_offload(&self, count: u64) {
+        let mut event = self.event("MalformedOffload", Level::Warning, keyword::CONFIGURATION);
+        self.write(event.u64("Count", count));
+    }
+
+    /// `count` large sends were refused for `reason`; when [due](is_due).
+    #[cold]
+    pub(crate) fn event_refused(&self, reason: Refusal, count: u64) {
+        let mut event = self.event("Refused", Level::Warning, keyword::REFUSAL);
+        self.write(event.text("Reason", reason.name()).u64("Count", count));
+    }
+
+    /// For `count` large sends there was no memory; when [due](is_due).
+    #[cold]
+    pub(crate) fn event_low_memory(&self, count: u64) {
+        let mut event = self.event("LowMemory", Level::Warning, keyword::MEMORY);
+        self.write(event.u64("Count", count));
+    }
+
+    /// An event about this module.
+    fn event(&self, name: &str, level: Level, keyword: u64) -> Event {
+        let mut event = Event::new(name, level, keyword);
+        event.u32("IfIndex", self.identity.if_index);
+        event
+    }
+
+    fn write(&self, event: &Event) {
+        self.driver.events.0.write(event);
+    }
+}
+
+fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Event {
+    event
+        .u32("IfIndex", identity.if_index)
+        .u32("BaseIfIndex", identity.base_if_index)
+        .utf16("Adapter", identity.name.units())
+}
+
+/// What the NIC takes, in bytes of payload and in segments.
+fn nic(event: &mut Event, nic: &Capabilities) {
+    event
+        .u32("NicV1Max", nic.lso_v1.max_payload)
+        .u32("NicV1MinSegments", nic.lso_v1.min_segments)
+        .u32("NicV2IPv4Max", nic.v2_ipv4.max_payload)
+        .u32("NicV2IPv4MinSegments", nic.v2_ipv4.min_segments)
+        .u32("NicV2IPv6Max", nic.v2_ipv6.max_payload)
+        .u32("NicV2IPv6MinSegments", nic.v2_ipv6.min_segments)
+        .u32("NicUsoIPv4Max", nic.uso_ipv4.max_payload)
+        .u32("NicUsoIPv6Max", nic.uso_ipv6.max_payload);
+}
+
+/// What the layer above was told, in bytes of payload.
+fn advertised<'event>(event: &'event mut Event, told: &Capabilities) -> &'event mut Event {
+    event
+        .u32("AdvertisedV2IPv4", told.v2_ipv4.max_payload)
+        .u32("AdvertisedV2IPv6", told.v2_ipv6.max_payload)
+        .u32("AdvertisedUsoIPv4", told.uso_ipv4.max_payload)
+        .u32("AdvertisedUsoIPv6", told.uso_ipv6.max_payload)
+}

@@ -1,0 +1,311 @@
+//! Events for Event Tracing for Windows that say by themselves what they are: TraceLogging.
+//!
+//! Such an event carries its name and the names and types of its fields, so that every tool decodes
+//! it without a manifest. The format is that of the Windows SDK's TraceLoggingProvider.h, "How to
+//! initialize a TraceLogging provider" and what follows there; the provider's GUID is made from its
+//! name, as all TraceLogging providers do it.
+//!
+//! A provider is a value and not a global: a driver that is loaded into two models of one process
+//! has two. It has no enable callback and remembers nothing of sessions: ETW itself drops what no
+//! session wants. That costs the making of the event, so this is for what happens seldom; and so that
+//! it costs the image little, none of it is inlined.
+
+use core::ptr;
+
+use crate::{status::Status, sys};
+
+/// How much an event matters. A session takes those up to its own level.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Level {
+    /// Something did not work.
+    Error = 2,
+    /// Something that an administrator may want to look into.
+    Warning = 3,
+    /// What happens in normal operation.
+    Information = 4,
+}
+
+/// WINEVENT_CHANNEL_TRACELOGGING: the event describes itself.
+const CHANNEL_TRACELOGGING: u8 = 11;
+
+// Types of fields, from TlgIn_t and TlgOut_t of TraceLoggingProvider.h.
+const IN_UINT32: u8 = 8;
+const IN_UINT64: u8 = 10;
+/// A number of 32 bits, to be shown in hexadecimal digits.
+const IN_HEXINT32: u8 = 20;
+/// UTF-16 after its length in bytes.
+const IN_COUNTED_STRING: u8 = 22;
+/// Bytes of text after their number.
+const IN_COUNTED_ANSI_STRING: u8 = 23;
+const OUT_NTSTATUS: u8 = 14;
+const OUT_UTF8: u8 = 35;
+/// An output type follows the input type.
+const CHAIN: u8 = 0x80;
+
+/// Parts that an event is handed over in.
+const PARTS: u32 = 3;
+/// Bytes of names and types that one event has room for.
+const METADATA: usize = 384;
+/// Bytes of values that one event has room for.
+const DATA: usize = 384;
+
+/// An event provider, registered with ETW from [`register`](Self::register) until it is dropped.
+pub struct Provider {
+    /// Zero where ETW did not want it.
+    registration: sys::REGHANDLE,
+    traits: &'static [u8],
+}
+
+impl Provider {
+    /// Registers a provider: its GUID, and its name as TraceLogging has it, which is a length of 16
+    /// bits that counts itself, UTF-8, and a zero. Where ETW cannot take it, nothing is traced: no
+    /// driver should fail for that. IRQL PASSIVE_LEVEL, at which it must be dropped as well.
+    #[must_use]
+    pub fn register(id: &sys::GUID, traits: &'static [u8]) -> Self {
+        let mut provider = Self {
+            registration: 0,
+            traits,
+        };
+        let Ok(length) = u32::try_from(traits.len()) else {
+            return provider;
+        };
+        let mut registration = 0;
+        // SAFETY: the GUID and the place for the registration live during the call. There is no
+        // callback, so that ETW keeps no pointer to this driver.
+        let status =
+            unsafe { sys::EtwRegister(id, ptr::null(), ptr::null_mut(), &raw mut registration) };
+        if !Status(status).is_success() {
+            return provider;
+        }
+        provider.registration = registration;
+        // SAFETY: registered above; the name is a constant, of that length.
+        let status = unsafe {
+            sys::EtwSetInformation(
+                registration,
+                sys::EventProviderSetTraits,
+                traits.as_ptr().cast(),
+                length,
+            )
+        };
+        if !Status(status).is_success() {
+            // ETW would take the names of fields for their values.
+            provider.unregister();
+        }
+        provider
+    }
+
+    /// Gives `event` to every session that wants it. IRQL ≤ DISPATCH_LEVEL.
+    #[inline(never)]
+    pub fn write(&self, event: &Event) {
+        if self.registration == 0 {
+            return;
+        }
+        let parts: [_; PARTS as usize] = [
+            part(
+                self.traits,
+                sys::EVENT_DATA_DESCRIPTOR_TYPE_PROVIDER_METADATA,
+            ),
+            part(
+                event.metadata(),
+                sys::EVENT_DATA_DESCRIPTOR_TYPE_EVENT_METADATA,
+            ),
+            part(event.data(), sys::EVENT_DATA_DESCRIPTOR_TYPE_NONE),
+        ];
+        // SAFETY: registered, for that ends with `self`. The parts and what they point to live
+        // during the call, in the image, which is not pageable, and on the stack, which is not at
+        // raised IRQL. An event that a session has no room for is lost, which is its business.
+        unsafe {
+            sys::EtwWriteTransfer(
+                self.registration,
+                &raw const event.descriptor,
+                ptr::null(),
+                ptr::null(),
+                PARTS,
+                parts.as_ptr(),
+            )
+        };
+    }
+
+    fn unregister(&mut self) {
+        if self.registration != 0 {
+            // SAFETY: registered, and from here on no more; nobody writes, for `self` is borrowed
+            // exclusively.
+            unsafe { sys::EtwUnregister(self.registration) };
+            self.registration = 0;
+        }
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.unregister();
+    }
+}
+
+/// One part of an event's data. All of them are shorter than 64 KiB.
+fn part(bytes: &[u8], kind: u8) -> sys::EVENT_DATA_DESCRIPTOR {
+    sys::EVENT_DATA_DESCRIPTOR {
+        Ptr: bytes.as_ptr().cast(),
+        Size: u32::try_from(bytes.len()).unwrap_or_default(),
+        Type: kind,
+        Reserved1: 0,
+        Reserved2: 0,
+    }
+}
+
+/// An event in the making: some 800 bytes, on the stack.
+pub struct Event {
+    descriptor: sys::EVENT_DESCRIPTOR,
+    /// Its own length in 16 bits, a tag of zero, the event's name; of each field name and type.
+    metadata: Bytes<METADATA>,
+    /// The fields' values, with nothing between.
+    data: Bytes<DATA>,
+}
+
+impl Event {
+    /// An event of that name, without fields. The bits of `keyword` say what it is about.
+    #[must_use]
+    #[inline(never)]
+    pub fn new(name: &str, level: Level, keyword: u64) -> Self {
+        let mut event = Self {
+            descriptor: sys::EVENT_DESCRIPTOR {
+                Id: 0,
+                Version: 0,
+                Channel: CHANNEL_TRACELOGGING,
+                Level: level as u8,
+                Opcode: 0,
+                Task: 0,
+                Keyword: keyword,
+            },
+            metadata: Bytes::new(),
+            data: Bytes::new(),
+        };
+        event.metadata.push(&[0, 0, 0]);
+        event.metadata.push(name.as_bytes());
+        event.metadata.push(&[0]);
+        event.metadata.say_length();
+        event
+    }
+
+    /// What sessions filter it by.
+    #[must_use]
+    pub fn descriptor(&self) -> &sys::EVENT_DESCRIPTOR {
+        &self.descriptor
+    }
+
+    /// Its name, and names and types of its fields.
+    #[must_use]
+    pub fn metadata(&self) -> &[u8] {
+        self.metadata.bytes()
+    }
+
+    /// Its fields' values.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        self.data.bytes()
+    }
+
+    /// Adds a number.
+    #[inline(never)]
+    pub fn u32(&mut self, name: &str, value: u32) -> &mut Self {
+        self.field(name, &[IN_UINT32], &[&value.to_le_bytes()])
+    }
+
+    /// Adds a longer number.
+    #[inline(never)]
+    pub fn u64(&mut self, name: &str, value: u64) -> &mut Self {
+        self.field(name, &[IN_UINT64], &[&value.to_le_bytes()])
+    }
+
+    /// Adds a status, which tools show by its name.
+    #[inline(never)]
+    pub fn status(&mut self, name: &str, status: Status) -> &mut Self {
+        let types = [IN_HEXINT32 | CHAIN, OUT_NTSTATUS];
+        self.field(name, &types, &[&status.0.to_le_bytes()])
+    }
+
+    /// Adds text.
+    #[inline(never)]
+    pub fn text(&mut self, name: &str, text: &str) -> &mut Self {
+        let types = [IN_COUNTED_ANSI_STRING | CHAIN, OUT_UTF8];
+        let Ok(length) = u16::try_from(text.len()) else {
+            return self;
+        };
+        self.field(name, &types, &[&length.to_le_bytes(), text.as_bytes()])
+    }
+
+    /// Adds text as Windows has it.
+    #[inline(never)]
+    pub fn utf16(&mut self, name: &str, text: &[u16]) -> &mut Self {
+        let mut bytes = Bytes::<DATA>::new();
+        for unit in text {
+            bytes.push(&unit.to_le_bytes());
+        }
+        let Ok(length) = u16::try_from(bytes.bytes().len()) else {
+            return self;
+        };
+        let parts: [&[u8]; 2] = [&length.to_le_bytes(), bytes.bytes()];
+        self.field(name, &[IN_COUNTED_STRING], &parts)
+    }
+
+    /// Adds a field, whole, or leaves it out where there is no room for all of it.
+    #[inline(never)]
+    fn field(&mut self, name: &str, types: &[u8], value: &[&[u8]]) -> &mut Self {
+        let (metadata, data) = (self.metadata.length, self.data.length);
+        let mut fits = self.metadata.push(name.as_bytes())
+            && self.metadata.push(&[0])
+            && self.metadata.push(types);
+        for part in value {
+            fits = fits && self.data.push(part);
+        }
+        if !fits {
+            self.metadata.length = metadata;
+            self.data.length = data;
+        }
+        self.metadata.say_length();
+        self
+    }
+}
+
+/// As many bytes as there are, up to `N`.
+struct Bytes<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Bytes<N> {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            length: 0,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Adds `more`, or nothing where there is no room for it; says which.
+    #[inline(never)]
+    fn push(&mut self, more: &[u8]) -> bool {
+        let end = self.length.saturating_add(more.len());
+        let Some(place) = self.bytes.get_mut(self.length..end) else {
+            return false;
+        };
+        // Not copy_from_slice: whether its lengths agree is not for the optimiser to find out.
+        for (to, from) in place.iter_mut().zip(more) {
+            *to = *from;
+        }
+        self.length = end;
+        true
+    }
+
+    /// Writes the length into the first two bytes.
+    fn say_length(&mut self) {
+        let length = u16::try_from(self.length).unwrap_or_default();
+        if let Some(place) = self.bytes.first_chunk_mut() {
+            *place = length.to_le_bytes();
+        }
+    }
+}

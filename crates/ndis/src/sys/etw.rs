@@ -1,0 +1,68 @@
+//! Event tracing: registering a provider and writing an event.
+//!
+//! The numbers that TraceLogging adds, levels and types of fields among them, are in headers that
+//! ndis.h does not include; they stand where events are made, in `ndis::event`.
+
+use core::ffi::c_void;
+
+/// A registration of an event provider; zero is none.
+pub type REGHANDLE = u64;
+
+/// What ETW filters an event by, and decodes it with where there is a manifest.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct EVENT_DESCRIPTOR {
+    pub Id: u16,
+    pub Version: u8,
+    pub Channel: u8,
+    pub Level: u8,
+    pub Opcode: u8,
+    pub Task: u16,
+    pub Keyword: u64,
+}
+
+/// A part of an event's data. In C the pointer is a number of 64 bits.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct EVENT_DATA_DESCRIPTOR {
+    pub Ptr: *const c_void,
+    pub Size: u32,
+    pub Type: u8,
+    pub Reserved1: u8,
+    pub Reserved2: u16,
+}
+
+layout! {
+    EVENT_DESCRIPTOR: size 16, align 8 {
+        Id @ 0: 2,
+        Version @ 2: 1,
+        Channel @ 3: 1,
+        Level @ 4: 1,
+        Opcode @ 5: 1,
+        Task @ 6: 2,
+        Keyword @ 8: 8,
+    }
+    EVENT_DATA_DESCRIPTOR: size 16, align 8 {
+        Ptr @ 0: 8,
+        Size @ 8: 4,
+        Type @ 12: 1 = Reserved,
+        Reserved1 @ 13: 1,
+        Reserved2 @ 14: 2,
+    }
+}
+
+constants! {
+    i32 {
+        // EVENT_INFO_CLASS. Traits are the provider's name; once they are set, ETW heeds the types
+        // of data descriptors.
+        EventProviderSetTraits = 2;
+    }
+    u8 {
+        EVENT_DATA_DESCRIPTOR_TYPE_NONE = 0;
+        EVENT_DATA_DESCRIPTOR_TYPE_EVENT_METADATA = 1;
+        EVENT_DATA_DESCRIPTOR_TYPE_PROVIDER_METADATA = 2;
+    }
+    u32 {
+        MAX_EVENT_DATA_DESCRIPTORS = 128;
+    }
+}
