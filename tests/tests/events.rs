@@ -82,7 +82,9 @@ fn advertised(told: u32, nic: u32) -> TracedEvent {
     let (told, nic) = (number(told), number(nic));
     let fields = [
         ("AdvertisedV2IPv4", told.clone()),
-        ("AdvertisedV2IPv6", told),
+        ("AdvertisedV2IPv6", told.clone()),
+        ("AdvertisedUsoIPv4", told.clone()),
+        ("AdvertisedUsoIPv6", told),
         ("NicV2IPv4Max", nic.clone()),
         ("NicV2IPv6Max", nic),
     ];
@@ -186,10 +188,14 @@ fn an_attach_says_which_adapter_and_what_it_takes() {
         ("NicV1MinSegments", least.clone()),
         ("NicV2IPv4Max", max.clone()),
         ("NicV2IPv4MinSegments", least.clone()),
-        ("NicV2IPv6Max", max),
+        ("NicV2IPv6Max", max.clone()),
         ("NicV2IPv6MinSegments", least),
+        ("NicUsoIPv4Max", max.clone()),
+        ("NicUsoIPv6Max", max),
         ("AdvertisedV2IPv4", number(8 * NIC_MAX)),
         ("AdvertisedV2IPv6", number(8 * NIC_MAX)),
+        ("AdvertisedUsoIPv4", number(8 * NIC_MAX)),
+        ("AdvertisedUsoIPv6", number(8 * NIC_MAX)),
     ];
     assert_eq!(events[1], event("Attach", INFORMATION, LIFECYCLE, fields));
     assert_eq!(events[2], tuning("registry", 8, "throughput", 0));

@@ -192,11 +192,15 @@ fn the_longest_event_has_room_for_all_its_fields() {
         "NicV2IPv4MinSegments",
         "NicV2IPv6Max",
         "NicV2IPv6MinSegments",
+        "NicUsoIPv4Max",
+        "NicUsoIPv6Max",
         "AdvertisedV2IPv4",
         "AdvertisedV2IPv6",
+        "AdvertisedUsoIPv4",
+        "AdvertisedUsoIPv6",
     ] {
         event.u32(name, 1);
     }
-    assert_eq!(event.data().len(), data + 8 * 4);
+    assert_eq!(event.data().len(), data + 12 * 4);
     assert!(event.metadata().len() > metadata);
 }

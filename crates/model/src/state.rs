@@ -95,8 +95,6 @@ unsafe impl Send for Driver {}
 pub(crate) struct State {
     /// Bits in which the NIC counts the IPv4 identification.
     pub(crate) id_bits: u32,
-    /// Whether the filter has a software stage.
-    pub(crate) software_stage: bool,
     /// What the filter may add to the NIC's NDIS_OFFLOAD.
     pub(crate) may_add: MayAdd,
     /// Most bytes of an IP datagram on the wire.
@@ -178,7 +176,6 @@ impl State {
         Self {
             id_bits: config.nic.id_bits,
             may_add: config.nic.may_add(),
-            software_stage: config.software_stage,
             mtu: config.mtu.unwrap_or(u32::MAX),
             configurations: BTreeMap::new(),
             violations: Vec::new(),

@@ -1,21 +1,19 @@
 //! Rule 32: a large send of any size that was ever advertised is accepted, even stale.
 //!
-//! With a [software stage](crate::Config::software_stage) the filter has no excuse left: what the
-//! NIC does not take as a large send goes down as packets.
+//! The filter has no excuse: what the NIC does not take as a large send goes down as packets.
 
-use ndis::{LargeSendLimit, sys};
+use ndis::sys;
 
 use crate::{
     above::{Completed, Sent},
-    limits::limit_for,
     oob::SendKind,
     segment::{Layout, tunnel},
     state::{ModuleState, State},
 };
 
-/// Bytes of payload that may always be sent with a software stage: as much as one IP packet holds.
+/// Bytes of payload that may always be sent: as much as one IP packet holds.
 const ALWAYS: u32 = 0xFFFF;
-/// Most wire packets that a send may make with a software stage.
+/// Most wire packets that a send may make.
 const MOST_PACKETS: u32 = 4096;
 
 impl State {
@@ -48,8 +46,7 @@ impl State {
     }
 
     /// Whether a large send is one that no filter may refuse: as plain as a stack sends it, not
-    /// above what the layer above was told, and, without a software stage, such that the NIC can
-    /// take it in parts.
+    /// above what the layer above was told, and of segments that the medium carries.
     fn sound(&self, sent: &Sent) -> bool {
         let (Some(layout), packet) = (sent.layout, &sent.packet) else {
             return false;
@@ -59,26 +56,20 @@ impl State {
             sent.slots.mss(),
         );
         let told = self.told(sent);
-        let well_formed = mss > 0
+        let first_ip = tunnel(&packet.frame)
+            .filter(|_| sent.slots.kind() == SendKind::Tunnelled)
+            .map_or(layout.ip, |tunnel| tunnel.ip);
+        let segment = layout.payload - first_ip + mss.min(payload) as usize;
+        mss > 0
             && payload > 0
             && packet.net_buffers == 1
             && packet.extra_length == 0
             && contiguous(sent, layout)
             && says_the_same(sent, layout)
-            && plain(&packet.frame, layout);
-        if self.software_stage {
-            let whole = layout.payload + mss as usize;
-            return well_formed
-                && payload <= told.max(ALWAYS)
-                && payload.div_ceil(mss) <= MOST_PACKETS
-                && whole <= usize::from(u16::MAX);
-        }
-        let nic = self.limits.newest().map(|offers| offers.large_sends);
-        let nic = limit_for(nic.unwrap_or_default(), sent.slots.large_send);
-        well_formed
-            && sent.slots.kind() == SendKind::LargeSend
-            && payload <= told
-            && divides(payload.div_ceil(mss), nic, mss)
+            && plain(&packet.frame, layout)
+            && payload <= told.max(ALWAYS)
+            && payload.div_ceil(mss) <= MOST_PACKETS
+            && segment <= (self.mtu as usize).min(u16::MAX.into())
     }
 }
 
@@ -92,7 +83,7 @@ fn contiguous(sent: &Sent, layout: Layout) -> bool {
     let mut start = 0;
     for length in packet.buffers.iter().map(|length| *length as usize) {
         let end = start + length;
-        if start == 0 && end < inner {
+        if start == 0 && (end == 0 || end < inner) {
             return false;
         }
         if end > inner {
@@ -144,11 +135,4 @@ fn plain_network(frame: &[u8], ip: usize, ipv6: bool, transport: usize) -> bool 
     }
     let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3FFF;
     header[0] == 0x45 && fragment == 0
-}
-
-/// Whether `segments` of `mss` can be dealt out in large sends that the NIC takes.
-fn divides(segments: u32, nic: LargeSendLimit, mss: u32) -> bool {
-    let most = nic.max_payload / mss;
-    let least = nic.min_segments.max(1);
-    most >= least && segments.div_ceil(most) * least <= segments
 }

@@ -219,15 +219,6 @@ fn a_refusal_of_an_advertised_size_is_noticed() {
 }
 
 #[test]
-fn a_refusal_is_right_where_large_sends_are_off() {
-    let world = start::<{ fault::REFUSES_LARGE }>(Config::with_nic(Nic::new(60_000, 2)));
-    world.nic_changes(|nic| nic.enabled.v2_ipv4 = false);
-    let status = send(&world, large_v4(50_000));
-    assert_eq!(status, sys::NDIS_STATUS_INVALID_LENGTH);
-    assert_clean(&world.stop());
-}
-
-#[test]
 fn sends_and_changes_of_the_nic_may_cross() {
     let machine = Machine::with_nic(Nic::new(60_000, 2));
     let world = &machine.world;

@@ -29,10 +29,7 @@ fn plain_nic() -> Nic {
 }
 
 pub(crate) fn config(nic: Nic) -> Config {
-    Config {
-        software_stage: true,
-        ..Config::with_nic(nic)
-    }
+    Config::with_nic(nic)
 }
 
 fn udp(payload: u32) -> Packet {
@@ -311,14 +308,11 @@ fn packets_keep_their_order() {
     }
 }
 
-/// What a driver that passes everything on breaks where it has to come back without.
-fn refused(software_stage: bool, sent: &Packet) -> Vec<Violation> {
-    let world = start::<WHOLE>(Config {
-        software_stage,
-        ..Config::with_nic(plain_nic())
-    });
-    world.tamper(|tamper| {
-        if let Tamper::Complete(chain) = tamper {
+/// What a driver breaks that passes everything on, and gives it back refused.
+fn refused(refuses: bool, sent: &Packet) -> Vec<Violation> {
+    let world = start::<WHOLE>(config(plain_nic()));
+    world.tamper(move |tamper| {
+        if let (true, Tamper::Complete(chain)) = (refuses, tamper) {
             // SAFETY: the parent is on its way up.
             unsafe { (**chain).Status = sys::NDIS_STATUS_NOT_SUPPORTED };
         }
@@ -328,7 +322,7 @@ fn refused(software_stage: bool, sent: &Packet) -> Vec<Violation> {
 }
 
 #[test]
-fn with_a_software_stage_nothing_that_is_well_formed_is_refused() {
+fn nothing_that_is_well_formed_is_refused() {
     for sent in [large_v4(PAYLOAD), udp(5000), in_vxlan(), large_v6(60_000)] {
         assert_breaks(Rule::StaleSize, "large send 0", |run| {
             let mut broken = refused(run == Run::Wrong, &sent);

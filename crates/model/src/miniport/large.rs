@@ -76,7 +76,7 @@ impl State {
                 .unwrap_or_else(|| "the NIC takes it now, and the filter may not know".into());
             self.violation(Rule::Limit, &*given.name, found);
         }
-        if self.software_stage && given.is_child && wanted.segments < 2 {
+        if given.is_child && wanted.segments < 2 {
             let found = "a large send of a single segment, made by the filter";
             self.violation(Rule::Limit, &*given.name, found);
         }

@@ -62,9 +62,6 @@ pub struct Config {
     pub has_offload: bool,
     /// Integer parameters of the filter module in the registry at the start, by keyword.
     pub parameters: Vec<(String, u32)>,
-    /// Whether the filter can cut a large send into packets itself. Then it may refuse none that is
-    /// well formed, and no child that is a large send may make a single segment.
-    pub software_stage: bool,
 }
 
 impl Default for Config {
@@ -77,7 +74,6 @@ impl Default for Config {
             mtu: Some(1500),
             has_offload: true,
             parameters: Vec::new(),
-            software_stage: true,
         }
     }
 }
