@@ -58,16 +58,12 @@ impl State {
             (packet.frame.len() - layout.payload) as u32,
             sent.slots.mss(),
         );
-        let first = packet
-            .buffers
-            .first()
-            .map_or(packet.frame.len(), |first| *first as usize);
         let told = self.told(sent);
         let well_formed = mss > 0
             && payload > 0
             && packet.net_buffers == 1
             && packet.extra_length == 0
-            && first >= layout.payload
+            && contiguous(sent, layout)
             && says_the_same(sent, layout)
             && plain(&packet.frame, layout);
         if self.software_stage {
@@ -84,6 +80,23 @@ impl State {
             && payload <= told
             && divides(payload.div_ceil(mss), nic, mss)
     }
+}
+
+/// Whether the headers are in the first MDL, or inside a tunnel those of the encapsulation there and
+/// those of the inner frame in one.
+fn contiguous(sent: &Sent, layout: Layout) -> bool {
+    let packet = &sent.packet;
+    let Some(first) = packet.buffers.first().map(|first| *first as usize) else {
+        return true;
+    };
+    let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
+    let inner = tunnel(&packet.frame).filter(|_| tunnelled);
+    let moved = inner.is_some_and(|tunnel| tunnel.inner_frame == first);
+    let second = packet
+        .buffers
+        .get(1)
+        .map_or(usize::MAX, |next| *next as usize);
+    first >= layout.payload || moved && second >= layout.payload - first
 }
 
 /// Whether the slots say of the frame what it is.
