@@ -84,14 +84,14 @@ pub enum Rule {
     /// Network events are passed on once, and their status is returned.
     NetEvent = 37,
     /// A child that is one packet has true lengths in its headers, and no more than one segment.
-    PacketLength = 38,
+    PacketLength = 39,
     /// A child that is one packet has right checksums: those of its IPv4 headers before the NIC has
     /// it, all of them on the wire.
-    PacketChecksum = 39,
+    PacketChecksum = 40,
     /// A checksum is left to the NIC only where the NIC computes it for such a packet.
-    ChecksumOffload = 40,
+    ChecksumOffload = 41,
     /// A child that is one packet is within the MTU.
-    Mtu = 41,
+    Mtu = 42,
 }
 
 impl Rule {
