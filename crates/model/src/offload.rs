@@ -146,16 +146,19 @@ fn write_tunnels(bytes: &mut [u8], offers: &Offers, revision: u8) {
         );
         put(bytes, offset + 4, has.max_header);
     }
-    let (gre, vxlan) = (tunnels.nvgre != NO_TUNNEL, tunnels.vxlan != NO_TUNNEL);
-    if vxlan {
+    if tunnels.vxlan != NO_TUNNEL {
         put(bytes, ENCAPSULATED[1] + 8, tunnels.vxlan_port.into());
     }
+    let known = [
+        (tunnels.nvgre, sys::NDIS_ENCAPSULATION_TYPE_GRE_MAC),
+        (tunnels.vxlan, sys::NDIS_ENCAPSULATION_TYPE_VXLAN),
+    ];
     let types = offset_of!(sys::NDIS_OFFLOAD, EncapsulationTypes);
     if revision >= sys::NDIS_OFFLOAD_REVISION_4
         && let Some(types) = bytes.get_mut(types)
     {
-        let gre = u8::from(gre) * sys::NDIS_ENCAPSULATION_TYPE_GRE_MAC;
-        *types = gre | u8::from(vxlan) * sys::NDIS_ENCAPSULATION_TYPE_VXLAN;
+        let known = known.iter().filter(|(has, _)| *has != NO_TUNNEL);
+        *types = known.fold(0, |types, (_, bit)| types | bit);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rules 38 to 41, and 9, 17, 18 and 32: children that are packets of the wire.
+//! Rules 39 to 42, and 9, 17, 18 and 32: children that are packets of the wire.
 
 use std::sync::Arc;
 
@@ -171,7 +171,7 @@ fn a_wrong_seed_of_the_layer_above_is_not_the_filters_fault() {
     }
 }
 
-/// Rule 40 for `sent`, on a NIC without what `lacks` takes away.
+/// Rule 41 for `sent`, on a NIC without what `lacks` takes away.
 #[track_caller]
 fn assert_not_offered(sent: &Packet, lacks: fn(&mut Nic)) {
     assert_breaks(Rule::ChecksumOffload, "child NBL", |run| {

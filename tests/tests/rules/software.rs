@@ -244,15 +244,15 @@ struct Memory {
 /// The module is attached, and the parent is the filter's.
 unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> Nbl {
     let words = size_of::<sys::MDL>() / 8 + part.frame.len() / 4096 + 2;
-    let memory = Box::into_raw(Box::new(Memory {
+    let mut memory = Box::new(Memory {
         bytes: part.frame.clone(),
         mdl: vec![0; words],
         parent,
-    }));
+    });
+    let start = memory.bytes.as_mut_ptr();
+    let mdl = memory.mdl.as_mut_ptr().cast::<sys::MDL>();
     // SAFETY: the memory is new, and lives until the child is back.
     unsafe {
-        let start = (&mut (*memory).bytes).as_mut_ptr();
-        let mdl = (&mut (*memory).mdl).as_mut_ptr().cast::<sys::MDL>();
         let offset = start.addr() % 4096;
         (*mdl).Size = (words * 8) as i16;
         (*mdl).StartVa = start.wrapping_sub(offset).cast();
@@ -264,7 +264,7 @@ unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> N
         (*child).SourceHandle = module.handle;
         (*child).ParentNetBufferList = parent;
         (*child).NblFlags = (*parent).NblFlags;
-        (*child).Scratch = memory.cast();
+        (*child).Scratch = Box::into_raw(memory).cast();
         let slots = &mut (*child).NetBufferListInfo;
         for slot in CARRIED {
             slots[slot] = (&(*parent).NetBufferListInfo)[slot];

@@ -1,4 +1,4 @@
-//! Rules 38 to 41: a child that is one packet of the wire, cut in software.
+//! Rules 39 to 42: a child that is one packet of the wire, cut in software.
 
 use super::{Given, GivenPacket};
 use crate::{
