@@ -16,6 +16,7 @@ pub mod frames;
 pub mod inf;
 pub mod inf_requirements;
 pub mod packets;
+pub mod raw;
 pub mod refused;
 pub mod tampering;
 

@@ -68,10 +68,13 @@ fn locked(packet: Packet) -> Packet {
 fn payload_in_buffers_of_every_size_reaches_the_wire() {
     for mode in MODES {
         let machine = Machine::start(config(mode, 62_780));
+        let before = machine.world.pool_allocations();
         for size in [64 << 10, 4096, 4095, 1448, 997, 62_780] {
             machine.assert_split(large_v4(200_000).in_buffers(size));
             machine.assert_split(locked(large_v6(200_000).in_buffers(size)));
         }
+        let after = machine.world.pool_allocations();
+        assert_eq!(after, before, "copies are gone with the children");
         machine.stop_clean();
     }
 }
@@ -223,8 +226,8 @@ fn sweep(mode: Mode, failing: fn(u64) -> Failing, completion: Completion) -> u64
         machine.world.fail_allocations(failing(asked + n));
         let sends = || {
             vec![
-                locked(large_v4(20_000).in_buffers(100)),
-                large_v6(20_000).in_buffers(10),
+                locked(large_v4(2 * NIC_MAX).in_buffers(300)),
+                large_v6(2 * NIC_MAX).in_buffers(100),
             ]
         };
         let numbers = machine.send(sends());
@@ -254,22 +257,25 @@ fn a_copy_that_fails_costs_its_own_send() {
         deferred: true,
         ..Completion::default()
     };
-    // A buffer for each of five children of both sends, and a mapping for each small MDL that is
-    // copied from.
-    assert!(sweep(Mode::AtMost(4), Failing::Nth, completion) > 100);
-    assert!(sweep(Mode::AtMost(4), Failing::From, Completion::default()) > 100);
+    // For each of four children a buffer, and for two of them a mapping of each of a dozen MDLs that
+    // are copied from.
+    assert!(sweep(Mode::AtMost(4), Failing::Nth, completion) > 4 + 2 * 12);
+    assert!(sweep(Mode::AtMost(4), Failing::From, Completion::default()) > 4 + 2 * 12);
 }
 
 #[test]
 fn a_chain_that_is_too_short_is_refused() {
     for mode in MODES {
         let machine = start(mode);
+        let before = machine.world.pool_allocations();
         for size in [20_000, 4096, 10] {
             let number = machine.send_one(Packet {
                 extra_length: 1,
                 ..large_v4(20_000).in_buffers(size)
             });
             assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
+            // The copies of those children that were whole are gone with the send.
+            assert_eq!(machine.world.pool_allocations(), before);
         }
         machine.assert_split(large_v4(20_000));
         machine.stop_clean();

@@ -184,16 +184,17 @@ impl Child {
         payload: &mut PayloadCursor<'_>,
         payload_length: u32,
     ) -> Result<(), BufferError> {
-        // SAFETY: `self` owns the NBL, its only NET_BUFFER and its context; the partial MDL was
-        // set up for the pool's capacity, which bounds `payload_length`.
+        // SAFETY: `self` owns the NBL, its only NET_BUFFER and its context. The partial MDL was
+        // set up for the pool's capacity, which bounds `payload_length`; the pieces see to it
+        // themselves.
         unsafe {
             let context = context(self.0);
             let header = &raw mut (*context).header_mdl;
-            if (*context).is_ended {
-                Pieces::take(Context::pieces(context), header, payload, payload_length)?;
-            } else {
+            if !(*context).is_ended {
                 let first = payload.take(payload_length, &raw mut (*context).partial_mdl)?;
                 (*header).Next = first;
+            } else {
+                Pieces::take(Context::pieces(context), header, payload, payload_length)?;
             }
             (*header).ByteCount = BACKFILL.saturating_add(header_length);
             let packet = (*self.0.as_ptr()).FirstNetBuffer;
@@ -281,10 +282,10 @@ impl Child {
             let context = context(self.0);
             let parent = (*child).ParentNetBufferList;
             let done = LargeSendInfo::from_raw((*context).transmit_complete);
-            if (*context).is_ended {
-                Pieces::release(Context::pieces(context));
-            } else {
+            if !(*context).is_ended {
                 mdl::prepare_for_reuse(&raw mut (*context).partial_mdl);
+            } else {
+                Pieces::release(Context::pieces(context));
             }
             note_failure(parent, (*child).Status);
             let left = AtomicI32::from_ptr(&raw mut (*parent).ChildRefCount);

@@ -280,6 +280,12 @@ impl World {
         state.memory.asked
     }
 
+    /// How many allocations from the pool the driver has now.
+    #[must_use]
+    pub fn pool_allocations(&self) -> usize {
+        self.state().memory.pool.len()
+    }
+
     /// From now on the driver must not allocate.
     pub fn warmed_up(&self) {
         self.state().warm = true;

@@ -1,0 +1,154 @@
+//! Reading a packet's bytes, wherever they lie: its front gathered, its payload lent in pieces.
+
+use std::sync::Arc;
+
+use model::{Backing, Config, Failing, World};
+use ndis::BufferError;
+use scenarios::{assert_clean, raw::RawPacket};
+
+/// So many different bytes.
+fn bytes(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 7 + at / 251) as u8).collect()
+}
+
+/// `bytes` in buffers of these lengths, the rest in a last one, each at another place in a page.
+fn cut<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<(usize, &'a [u8])> {
+    let mut rest = bytes;
+    let mut buffers = Vec::new();
+    for length in lengths {
+        let (part, after) = rest.split_at(*length);
+        buffers.push((buffers.len() * 1021, part));
+        rest = after;
+    }
+    buffers.push((4095, rest));
+    buffers
+}
+
+/// Where to cut 6,000 bytes.
+fn cuts() -> Vec<Vec<usize>> {
+    vec![
+        vec![],
+        vec![1],
+        vec![0, 0, 1, 0],
+        vec![1; 5_999],
+        vec![511, 2, 513, 0, 1023],
+        vec![4096],
+        vec![3; 1_000],
+    ]
+}
+
+fn inside(test: impl FnOnce(&Arc<World>)) {
+    let world = World::new(Config::default());
+    world.inside(|| test(&world));
+    assert_clean(&world.finish());
+}
+
+#[test]
+fn the_front_is_gathered_from_wherever_it_is() {
+    let all = bytes(6_000);
+    inside(|_| {
+        for backing in [Backing::NonPagedPool, Backing::LockedPages] {
+            for lengths in cuts() {
+                let mut packet = RawPacket::new(&cut(&all, &lengths), 0, backing);
+                let nbl = packet.nbl();
+                let first = nbl.first_net_buffer().expect("a packet");
+                for room in [0, 1, 54, 256, 6_000, 7_000] {
+                    let mut into = vec![0; room];
+                    let front = first.copy_front_gathered(&mut into).expect("a front");
+                    assert_eq!(front, &all[..room.min(6_000)]);
+                }
+                packet.unmap();
+            }
+        }
+    });
+}
+
+#[test]
+fn the_front_begins_where_the_packet_does_and_ends_with_it() {
+    let all = bytes(300);
+    inside(|_| {
+        let mut packet = RawPacket::new(&cut(&all, &[100, 5]), 99, Backing::NonPagedPool);
+        let nbl = packet.nbl();
+        let first = nbl.first_net_buffer().expect("a packet");
+        let mut into = [0; 256];
+        let front = first.copy_front_gathered(&mut into).expect("a front");
+        assert_eq!(front, &all[99..]);
+        // What is in the first MDL alone.
+        assert_eq!(first.copy_front(&mut into), Ok(&all[99..100]));
+    });
+}
+
+#[test]
+fn payload_is_lent_in_pieces_that_are_even_but_for_the_last() {
+    let all = bytes(6_000);
+    inside(|_| {
+        for backing in [Backing::NonPagedPool, Backing::LockedPages] {
+            for lengths in cuts() {
+                let mut packet = RawPacket::new(&cut(&all, &lengths), 0, backing);
+                let nbl = packet.nbl();
+                let first = nbl.first_net_buffer().expect("a packet");
+                for (skip, length) in [(0, 6_000), (1, 1_448), (54, 5_946), (999, 1), (6_000, 0)] {
+                    let cursor = first.payload(skip).expect("within the packet");
+                    // Twice: reading does not move the cursor.
+                    for _ in 0..2 {
+                        let mut pieces = Vec::new();
+                        let read = cursor.read(length, &mut |piece| pieces.push(piece.to_vec()));
+                        assert_eq!(read, Ok(()));
+                        let (start, end) = (skip as usize, (skip + length) as usize);
+                        assert_eq!(pieces.concat(), &all[start..end]);
+                        let whole = pieces.split_last().map_or(&[][..], |(_, before)| before);
+                        assert!(whole.iter().all(|piece| piece.len() == 512));
+                        assert!(pieces.iter().all(|piece| (1..=512).contains(&piece.len())));
+                    }
+                }
+                packet.unmap();
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_not_there_is_not_read() {
+    let all = bytes(1_000);
+    inside(|_| {
+        for lengths in [vec![], vec![999], vec![100, 0, 900]] {
+            let mut packet = RawPacket::new(&cut(&all, &lengths), 0, Backing::NonPagedPool);
+            packet.lengthen(1);
+            let nbl = packet.nbl();
+            let first = nbl.first_net_buffer().expect("a packet");
+            let mut into = [0; 2_000];
+            let gathered = first.copy_front_gathered(&mut into);
+            assert_eq!(gathered, Err(BufferError::Malformed));
+            let cursor = first.payload(10).expect("within the packet");
+            assert_eq!(cursor.read(991, &mut |_| ()), Err(BufferError::Malformed));
+            assert_eq!(cursor.read(990, &mut |_| ()), Ok(()));
+        }
+    });
+}
+
+#[test]
+fn a_mapping_that_fails_is_told() {
+    let all = bytes(1_000);
+    inside(|world| {
+        for n in 0..4 {
+            let mut packet = RawPacket::new(&cut(&all, &[300, 300, 300]), 0, Backing::LockedPages);
+            let asked = world.fail_allocations(Failing::None);
+            world.fail_allocations(Failing::Nth(asked + n));
+            let nbl = packet.nbl();
+            let first = nbl.first_net_buffer().expect("a packet");
+            let mut into = [0; 1_000];
+            let gathered = first.copy_front_gathered(&mut into);
+            assert_eq!(gathered, Err(BufferError::NotMapped));
+            world.fail_allocations(Failing::None);
+            packet.unmap();
+
+            let asked = world.fail_allocations(Failing::None);
+            world.fail_allocations(Failing::Nth(asked + n));
+            let cursor = first.payload(0).expect("a packet");
+            assert_eq!(cursor.read(1_000, &mut |_| ()), Err(BufferError::NotMapped));
+            // What is mapped stays so, until its owner unmaps it.
+            assert_eq!(cursor.read(1_000, &mut |_| ()), Ok(()));
+            packet.unmap();
+        }
+    });
+}
