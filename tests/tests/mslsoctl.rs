@@ -93,9 +93,26 @@ fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
             "running": true,
         },
         "tuning": { "profile": "throughput", "multiple": 8, "cap_bytes": null },
+        "software_segmentation": "with-checksums",
         "ip_id_bits": 15,
-        "nic": { "v1": limit, "v2_ipv4": limit, "v2_ipv6": limit },
-        "advertised": { "v2_ipv4": 502_240, "v2_ipv6": 502_240 },
+        "ended_chains": false,
+        "max_elements": null,
+        "mtu": 1500,
+        "nic": {
+            "v1": limit,
+            "v2_ipv4": limit,
+            "v2_ipv6": limit,
+            "uso_ipv4": limit,
+            "uso_ipv6": limit,
+            "tcp_checksum_ipv4": true,
+            "tcp_checksum_ipv6": true,
+        },
+        "advertised": {
+            "v2_ipv4": 502_240,
+            "v2_ipv6": 502_240,
+            "uso_ipv4": 502_240,
+            "uso_ipv6": 502_240,
+        },
         "largest_large_send": 0,
         "raised_size_in_use": null,
         "settings_out_of_range": 0,
@@ -114,6 +131,93 @@ fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
     }
     let text = run(&machine, "show").expect("a text");
     assert!(text.contains("The raised size is in use"), "{text}");
+    machine.stop_clean();
+}
+
+fn parameters(parameters: &[(&str, u32)]) -> Vec<(String, u32)> {
+    let owned = |(name, value): &(&str, u32)| ((*name).to_owned(), *value);
+    parameters.iter().map(owned).collect()
+}
+
+#[test]
+fn show_says_which_settings_are_in_effect() {
+    for (set, software, most) in [
+        (&[("SoftwareSegmentation", 0)][..], "never", Value::Null),
+        (
+            &[("SoftwareSegmentation", 2), ("EndedChains", 1)],
+            "always",
+            json!(ndis::MOST_ELEMENTS),
+        ),
+        (&[("MaxElements", 33)], "with-checksums", json!(33)),
+        (
+            &[("EndedChains", 1), ("MaxElements", 4)],
+            "with-checksums",
+            json!(4),
+        ),
+        (
+            &[("SoftwareSegmentation", 3)],
+            "with-checksums",
+            Value::Null,
+        ),
+    ] {
+        let machine = Machine::start(Config {
+            parameters: parameters(set),
+            ..Config::default()
+        });
+        let shown = run_json(&machine, "show");
+        assert_eq!(shown["software_segmentation"], software, "{set:?}");
+        assert_eq!(shown["ended_chains"], most != Value::Null, "{set:?}");
+        assert_eq!(shown["max_elements"], most, "{set:?}");
+        let wrong = u32::from(set == [("SoftwareSegmentation", 3)]);
+        assert_eq!(shown["settings_out_of_range"], wrong, "{set:?}");
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn show_says_that_the_filter_cuts_where_the_nic_has_no_lso() {
+    let nic = || Nic::default().without_lso();
+    let machine = Machine::with_nic(nic());
+    let shown = run_json(&machine, "show");
+    assert_eq!(shown["nic"]["v2_ipv4"]["max_payload"], 0);
+    assert_eq!(shown["advertised"]["v2_ipv4"], 502_240);
+    let text = run(&machine, "show").expect("a text");
+    assert!(text.contains("none, cut by the filter"), "{text}");
+
+    machine.send_one(large_v4(200_000));
+    assert_eq!(run_json(&machine, "show")["raised_size_in_use"], true);
+    let counted = run_json(&machine, "stats")["statistics"].clone();
+    assert_eq!(counted["children"], 200_000_u32.div_ceil(1448));
+    assert_eq!(counted["packets"], counted["children"]);
+    machine.stop_clean();
+
+    let machine = Machine::start(Config {
+        parameters: parameters(&[("SoftwareSegmentation", 0)]),
+        ..Config::with_nic(nic())
+    });
+    let shown = run_json(&machine, "show");
+    assert_eq!(shown["advertised"]["v2_ipv4"], 0);
+    assert_eq!(shown["advertised"]["uso_ipv4"], 502_240);
+    let text = run(&machine, "show").expect("a text");
+    assert!(!text.contains("cut by the filter"), "{text}");
+    assert!(text.contains("the NIC takes no LSOv2"), "{text}");
+    machine.stop_clean();
+}
+
+#[test]
+fn show_tells_a_nic_without_uso_checksums_or_mtu() {
+    let nic = Nic::default().without_uso().without_checksum_offload();
+    let machine = Machine::start(Config {
+        mtu: None,
+        ..Config::with_nic(nic)
+    });
+    let shown = run_json(&machine, "show");
+    assert_eq!(shown["nic"]["uso_ipv6"]["max_payload"], 0);
+    assert_eq!(shown["advertised"]["uso_ipv6"], 0);
+    assert_eq!(shown["nic"]["tcp_checksum_ipv4"], false);
+    assert_eq!(shown["mtu"], Value::Null);
+    let text = run(&machine, "show").expect("a text");
+    assert!(text.contains("the NIC makes none of TCP's"), "{text}");
     machine.stop_clean();
 }
 
@@ -213,6 +317,7 @@ fn stats_are_what_happened() {
         ("large_sends", 2),
         ("split", 1),
         ("children", 4),
+        ("packets", 0),
         ("bytes", 200_000),
         ("largest_large_send", 200_066),
         ("completed", 1),

@@ -72,8 +72,8 @@ pub struct ReadReply {
     pub tuning: Tuning,
     /// Bits in which the NIC counts the IPv4 identification of its segments: 15 or 16.
     pub ip_id_bits: u32,
-    /// Where large sends are offered although the NIC has none. Where they are, the NIC takes none
-    /// of a kind that is advertised.
+    /// Where LSOv2 is offered although the NIC has none. Where it is, it is advertised, and what the
+    /// NIC takes of it is 0.
     pub software: SoftwareSegmentation,
     /// Most MDLs of what the NIC gets, whose chains end with their packet; 0 where chains are lent
     /// as they came, and may go on behind the packet.

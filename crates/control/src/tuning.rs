@@ -116,7 +116,7 @@ impl Multiple {
     }
 }
 
-/// The most TCP payload in bytes that the layer above may be told, whatever the multiple.
+/// The most TCP or UDP payload in bytes that the layer above may be told, whatever the multiple.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Cap(u32);
 
@@ -258,7 +258,7 @@ fn cap_of(parameter: u32) -> Result<Option<Cap>, Invalid> {
     }
 }
 
-/// The most TCP payload in bytes that the layer above is told, where the NIC takes `nic_max`.
+/// The most TCP or UDP payload in bytes that the layer above is told, where the NIC takes `nic_max`.
 ///
 /// Never less than the NIC takes, and 0 where it takes no large sends: what is disabled stays so.
 #[must_use]

@@ -30,6 +30,12 @@ fn a_new_tuning_is_told_at_once_and_the_next_send_is_split_by_it() {
         assert_last_word(&machine.world);
         let says = read(&machine.world);
         assert_eq!(says.tuning, tuning);
+        // The model's NIC takes as much of UDP's large sends as of TCP's.
+        let [lso, uso] = [
+            [says.advertised_v2_ipv4, says.advertised_v2_ipv6],
+            [says.advertised_uso_ipv4, says.advertised_uso_ipv6],
+        ];
+        assert_eq!(lso, uso);
         for packet in [
             large_v4(says.advertised_v2_ipv4),
             large_v6(says.advertised_v2_ipv6),
@@ -103,13 +109,14 @@ fn a_registry_that_fails_leaves_everything_as_it_was() {
 
 #[test]
 fn persisting_a_tuning_leaves_the_count_of_what_else_is_out_of_range() {
-    for (width, left) in [(16, 0), (9, 1)] {
+    for (width, software, left) in [(16, 2, 0), (9, 0, 1), (9, 3, 2)] {
         let machine = Machine::start(Config {
             parameters: [
                 ("Multiple", 99),
                 ("Profile", 99),
                 ("CapBytes", 1),
                 ("IpIdBits", width),
+                ("SoftwareSegmentation", software),
             ]
             .map(|(name, value)| (name.into(), value))
             .into(),

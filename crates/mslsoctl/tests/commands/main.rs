@@ -231,6 +231,7 @@ fn show_notes_what_is_wrong() -> Done {
     fake.adapters[0].read.advertised_v2_ipv4 = 0;
     fake.adapters[0].read.advertised_uso_ipv4 = 0;
     let text = run(&mut fake, &["show", "7"])?;
+    assert!(text.contains("Nothing is raised"), "{text}");
     assert!(text.contains("Enable-NetAdapterLso"), "{text}");
     Ok(())
 }

@@ -116,7 +116,6 @@ fn largest(frame: u64) -> String {
 }
 
 fn in_words(show: &Show) -> &'static str {
-    let takes_none = show.kinds().iter().all(|(_, nic, _)| nic.max_payload == 0);
     match show.raised_size_in_use {
         Some(true) => "The raised size is in use: larger sends were seen than the NIC takes.",
         Some(false) => {
@@ -127,18 +126,20 @@ fn in_words(show: &Show) -> &'static str {
         None if show.is_raised() => {
             "No large send was seen yet, so whether the raised size is in use cannot be told."
         }
-        None if takes_none => {
-            "The NIC takes neither LSOv2 nor USO, so nothing is raised. `Enable-NetAdapterLso` turns \
-             LSOv2 on.\nIf the NIC has none, the setting SoftwareSegmentation says when the filter \
-             offers it nevertheless,\nthough never while the profile is off; see `mslsoctl set \
-             --help`."
-        }
-        None => "Nothing is raised: the layer above is told the NIC's own maximum.",
+        None => "Nothing is raised: the layer above is told what the NIC takes.",
     }
 }
 
 fn notes(show: &Show) -> Vec<String> {
     let mut notes = Vec::new();
+    if show.advertised.v2_ipv4 == 0 && show.advertised.v2_ipv6 == 0 {
+        notes.push(
+            "Note: the NIC takes no LSOv2. `Enable-NetAdapterLso` turns it on; if the NIC has none, \
+             the setting\nSoftwareSegmentation says whether the filter offers it nevertheless, \
+             though never while the profile\nis off; see `mslsoctl set --help`."
+                .into(),
+        );
+    }
     if show.settings_out_of_range > 0 {
         notes.push(format!(
             "Note: {} of the adapter's settings in the registry are out of range, so that defaults \
