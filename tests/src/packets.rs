@@ -9,6 +9,9 @@ use mslso_lab::{
 /// The usual MSS in bytes: an MTU of 1500 with TCP timestamps over IPv4.
 pub const MSS: u32 = 1448;
 
+/// The same over IPv6, whose header is longer.
+pub const MSS_V6: u32 = 1428;
+
 /// An LSOv2 send.
 #[must_use]
 pub fn large(send: &Synth) -> Packet {
@@ -30,7 +33,7 @@ pub fn large_v4(payload: u32) -> Packet {
 /// The usual large send over IPv6 with `payload` bytes.
 #[must_use]
 pub fn large_v6(payload: u32) -> Packet {
-    large(&Synth::v6(payload, MSS))
+    large(&Synth::v6(payload, MSS_V6))
 }
 
 /// A TCP packet of a flow of its own that is no large send.

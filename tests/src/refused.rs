@@ -132,12 +132,6 @@ fn segments() -> Vec<Kind> {
             large(&Synth::v4(PAYLOAD, 63_000)),
             Refusal::SegmentAboveMtu,
         ),
-        (
-            "a megabyte in packets of a byte",
-            // More than the NIC asks for, so that it takes none of them.
-            large(&Synth::v4(1 << 20, 1)),
-            Refusal::TooManyChildren,
-        ),
     ]
 }
 

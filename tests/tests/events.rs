@@ -29,7 +29,7 @@ const INFORMATION: u8 = 4;
 const NIC_MAX: u32 = 10 * MSS;
 
 fn machine() -> Machine {
-    Machine::with_nic(Nic::new(NIC_MAX, 2))
+    Machine::with_nic(Nic::new(NIC_MAX, 2).without_uso())
 }
 
 fn text(text: &str) -> TracedValue {
@@ -82,9 +82,9 @@ fn advertised(told: u32, nic: u32) -> TracedEvent {
     let (told, nic) = (number(told), number(nic));
     let fields = [
         ("AdvertisedV2IPv4", told.clone()),
-        ("AdvertisedV2IPv6", told.clone()),
-        ("AdvertisedUsoIPv4", told.clone()),
-        ("AdvertisedUsoIPv6", told),
+        ("AdvertisedV2IPv6", told),
+        ("AdvertisedUsoIPv4", number(0_u32)),
+        ("AdvertisedUsoIPv6", number(0_u32)),
         ("NicV2IPv4Max", nic.clone()),
         ("NicV2IPv6Max", nic),
     ];
@@ -188,14 +188,14 @@ fn an_attach_says_which_adapter_and_what_it_takes() {
         ("NicV1MinSegments", least.clone()),
         ("NicV2IPv4Max", max.clone()),
         ("NicV2IPv4MinSegments", least.clone()),
-        ("NicV2IPv6Max", max.clone()),
+        ("NicV2IPv6Max", max),
         ("NicV2IPv6MinSegments", least),
-        ("NicUsoIPv4Max", max.clone()),
-        ("NicUsoIPv6Max", max),
+        ("NicUsoIPv4Max", number(0_u32)),
+        ("NicUsoIPv6Max", number(0_u32)),
         ("AdvertisedV2IPv4", number(8 * NIC_MAX)),
         ("AdvertisedV2IPv6", number(8 * NIC_MAX)),
-        ("AdvertisedUsoIPv4", number(8 * NIC_MAX)),
-        ("AdvertisedUsoIPv6", number(8 * NIC_MAX)),
+        ("AdvertisedUsoIPv4", number(0_u32)),
+        ("AdvertisedUsoIPv6", number(0_u32)),
     ];
     assert_eq!(events[1], event("Attach", INFORMATION, LIFECYCLE, fields));
     assert_eq!(events[2], tuning("registry", 8, "throughput", 0));

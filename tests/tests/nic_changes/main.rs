@@ -4,14 +4,12 @@
 mod property;
 mod statuses;
 
-use lso::Refusal;
 use model::{Completion, Config, Nic, Order};
 use mslso_lab::synth::Synth;
-use ndis::sys;
 use scenarios::{
     Machine,
     adapter::{assert_last_word, enable_lso, originated},
-    packets::{MSS, large_v1, large_v4, large_v6, small},
+    packets::{MSS, MSS_V6, large_v1, large_v4, large_v6, small},
 };
 
 /// What the NIC takes at first.
@@ -129,7 +127,7 @@ fn large_sends_are_cut_into_packets_while_lso_is_disabled() {
     assert_last_word(&machine.world);
     machine.assert_split(large_v4(8 * BEFORE));
     let packets = machine.assert_split(large_v6(8 * BEFORE));
-    assert_eq!(packets.len() as u32, (8 * BEFORE).div_ceil(MSS));
+    assert_eq!(packets.len() as u32, (8 * BEFORE).div_ceil(MSS_V6));
     enable_lso(&machine.world, true, true);
     machine.assert_split(large_v6(8 * BEFORE));
     assert_last_word(&machine.world);

@@ -86,9 +86,11 @@ impl Run {
         let nic = world.nic().current();
         let limit = if v6 { nic.v2_ipv6 } else { nic.v2_ipv4 };
         let children = world.take_children();
-        assert!(children.iter().all(|child| {
-            child.is_packet() || child.payload <= limit.max_payload as usize
-        }));
+        assert!(
+            children
+                .iter()
+                .all(|child| { child.is_packet() || child.payload <= limit.max_payload as usize })
+        );
         assert!(
             world.take_wire() == one_stage(&packet, 16),
             "the wire differs"

@@ -41,9 +41,9 @@ fn nic(oids: Answering) -> Nic {
     }
 }
 
-/// The default NIC, but for tunnels, of which the filter tells otherwise.
+/// The default NIC without large sends of UDP, so that two words are all that changes.
 fn plain_nic() -> Nic {
-    Nic::default().without_tunnels()
+    Nic::default().without_uso()
 }
 
 /// What that NIC answers to an offload query, without any filter.
@@ -224,7 +224,11 @@ fn a_request_that_is_cancelled_comes_back_aborted() {
 #[test]
 fn a_cancelled_request_is_cancelled_while_paused_too() {
     let machine = Machine::with_nic(nic(Answering::Later));
-    assert_eq!(machine.world.complete_oids(), 1, "the filter's own question");
+    assert_eq!(
+        machine.world.complete_oids(),
+        1,
+        "the filter's own question"
+    );
     let number = machine.world.start_oid(OidCall::query(CURRENT, SIZE));
     machine.world.pause();
     machine.world.cancel_oid(number);
