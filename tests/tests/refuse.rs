@@ -1,11 +1,11 @@
 //! What cannot be split is refused: with a status that says why, whole, and at nobody else's cost.
 
-use model::{Config, Nic, Packet};
+use model::{Child, Config, Nic, Packet};
 use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
-    packets::{MSS, arp, large, large_v1, large_v4, large_v6, on_port, small},
+    packets::{MSS, MSS_V6, arp, large, large_v1, large_v4, large_v6, on_port, small},
     refused,
 };
 
@@ -91,50 +91,65 @@ fn refusals_do_not_use_up_children() {
     machine.stop_clean();
 }
 
+/// What the NIC got of `packet`: how many large sends, and how many packets after them.
+fn forms(machine: &Machine, packet: Packet) -> (usize, usize) {
+    let children = machine.assert_split(packet);
+    let large_sends = children
+        .iter()
+        .take_while(|child| !child.is_packet())
+        .count();
+    let packets = &children[large_sends..];
+    assert!(packets.iter().all(Child::is_packet), "packets come last");
+    (large_sends, packets.len())
+}
+
 #[test]
-fn too_few_segments_for_the_nic_are_refused() {
-    // One segment of 8,948 fills this NIC, and it asks for two.
-    let machine = Machine::with_nic(Nic::new(9_000, 2));
-    let status = sys::NDIS_STATUS_NOT_SUPPORTED;
-    assert_refused(
-        &machine,
-        large(&Synth::v4(100_000, 8_948)),
-        status,
-        "MSS 8948",
-    );
+fn one_segment_that_fills_the_nic_is_a_packet() {
+    // One segment of 8,948 fills this NIC, and a large send makes two at least.
+    let machine = Machine::start(Config {
+        mtu: Some(9_000),
+        ..Config::with_nic(Nic::new(9_000, 2))
+    });
+    let packet = large(&Synth::v4(100_000, 8_948));
+    assert_eq!(forms(&machine, packet), (0, 12));
     machine.stop_clean();
 }
 
 #[test]
-fn a_least_count_that_no_split_keeps_is_refused_and_one_that_a_split_keeps_is_not() {
+fn a_rest_too_short_for_the_nic_goes_as_packets() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 6));
     // 11 segments in two parts leave 5 in one of them; 12 do not.
-    assert_refused_alone(&machine, large_v4(11 * MSS), sys::NDIS_STATUS_NOT_SUPPORTED);
-    machine.assert_split(large_v4(12 * MSS));
+    assert_eq!(forms(&machine, large_v4(11 * MSS)), (1, 1));
+    assert_eq!(forms(&machine, large_v4(12 * MSS)), (2, 0));
+    machine.stop_clean();
+    let machine = Machine::with_nic(Nic::new(10 * MSS, 9));
+    assert_eq!(forms(&machine, large_v4(25 * MSS)), (2, 5));
     machine.stop_clean();
 }
 
 #[test]
-fn a_family_without_large_sends_is_refused_and_the_others_are_not() {
+fn a_family_without_large_sends_gets_packets_and_the_others_do_not() {
     let mut nic = Nic::new(9_000, 2);
     nic.limits.v2_ipv6 = ndis::LargeSendLimit::default();
     let machine = Machine::with_nic(nic);
-    assert_refused_alone(&machine, large_v6(50_000), sys::NDIS_STATUS_NOT_SUPPORTED);
-    machine.assert_split(large_v4(50_000));
+    let segments = 50_000_u32.div_ceil(MSS_V6) as usize;
+    assert_eq!(forms(&machine, large_v6(50_000)), (0, segments));
+    assert_eq!(forms(&machine, large_v4(50_000)).1, 0);
     machine.stop_clean();
 }
 
 #[test]
 fn a_nic_without_large_sends_gets_none() {
-    let machine = Machine::with_nic(Nic::new(0, 0));
+    let machine = Machine::with_nic(Nic::default().without_lso());
     for packet in [
         large_v4(50_000),
         large_v6(50_000),
-        large_v4(1),
         large_v1(&Synth::v4(50_000, MSS)),
     ] {
-        assert_refused_alone(&machine, packet, sys::NDIS_STATUS_NOT_SUPPORTED);
+        assert_eq!(forms(&machine, packet).0, 0);
     }
+    let one = machine.assert_sent(large_v4(1));
+    assert!(one.len() == 1 && one[0].is_packet());
     machine.assert_sent(small());
     machine.stop_clean();
 }

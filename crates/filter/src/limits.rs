@@ -296,10 +296,6 @@ impl Word {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the upper half of 64 bits has 32"
-)]
 #[inline]
 const fn upper(word: u64) -> u32 {
     (word >> 32) as u32

@@ -41,11 +41,6 @@ impl Limits {
         self.settled
     }
 
-    /// The offer that holds now.
-    pub(crate) fn newest(&self) -> Option<&Offers> {
-        self.history.last()
-    }
-
     /// Whether a packet may be sent by any offer that holds or held since `settled`.
     pub(crate) fn any_since(&self, settled: usize, fits: impl Fn(&Offers) -> bool) -> bool {
         let since = self.history.get(settled..).unwrap_or_default();

@@ -67,7 +67,7 @@ fn a_nic_that_grows_gets_fewer_children() {
     resize(&machine, 2 * BEFORE);
     assert_last_word(&machine.world);
     assert_eq!(machine.assert_split(large_v4(8 * BEFORE)).len(), 4);
-    assert_eq!(machine.assert_split(large_v6(16 * BEFORE)).len(), 8);
+    assert_eq!(machine.assert_split(large_v6(16 * 40 * MSS_V6)).len(), 8);
     assert!(!machine.assert_sent(large_v4(2 * BEFORE))[0].is_child);
     assert_eq!(machine.status(sent), 0);
     machine.stop_clean();
