@@ -1,7 +1,6 @@
 //! Random changes of the NIC and of the tuning, between sends of whatever was ever advertised.
 
 use model::{Nic, SendCall};
-use ndis::sys;
 use proptest::{collection::vec, prelude::*};
 use scenarios::{
     Machine,
