@@ -106,7 +106,7 @@ impl State {
     /// could, had it not been told to leave it, is not stood in for: whoever turned large sends off
     /// wants none.
     fn in_software(&self, nic: &Capabilities) -> InSoftware {
-        if self.effective() == OFF {
+        if self.effective().raise == OFF.raise {
             return InSoftware::default();
         }
         let lacks = |max: fn(&Capabilities) -> u32| match &self.hardware {

@@ -72,7 +72,7 @@ fn advice(refusal: Refusal) -> &'static str {
         | Refusal::Jumbogram
         | Refusal::Urgent => PROTOCOL,
         Refusal::SegmentAboveMtu => MTU,
-        Refusal::Lsov1TooLong | Refusal::TooManyChildren => LOWER,
-        Refusal::HeaderBufferTooShort => DEFECT,
+        Refusal::TooManyChildren => LOWER,
+        Refusal::Lsov1TooLong | Refusal::HeaderBufferTooShort => DEFECT,
     }
 }

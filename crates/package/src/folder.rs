@@ -42,7 +42,8 @@ impl Folder {
         self.add(&name, read(path)?)
     }
 
-    /// Takes the PowerShell scripts and modules in a folder, but of no folder in it.
+    /// Takes the PowerShell scripts and modules and the recording profiles in a folder, but of no
+    /// folder in it.
     ///
     /// # Errors
     ///
@@ -52,7 +53,7 @@ impl Folder {
             let path = entry.map_err(Failure::read(folder))?.path();
             let is_script = path
                 .extension()
-                .is_some_and(|end| end == "ps1" || end == "psm1");
+                .is_some_and(|end| end == "ps1" || end == "psm1" || end == "wprp");
             if is_script && path.is_file() {
                 self.copy(&path)?;
             }
