@@ -6,6 +6,7 @@ use std::ptr;
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
+    live::Pages,
     mdl::{Backing, Buffer, MdlLook},
     memory::Block,
     rules::Rule,
@@ -128,7 +129,14 @@ impl NbLook {
 
 /// A packet that was sent, until the model forgets it.
 pub(crate) struct Sent {
+    /// What was sent. Of a lent packet that is not checked in full, the frame is its headers alone.
     pub(crate) packet: Packet,
+    /// Bytes in the frame.
+    pub(crate) length: usize,
+    /// Whether every byte of it is looked at on its way.
+    pub(crate) fully: bool,
+    /// Where the frame of a lent packet lies, until it is completed and taken back.
+    pub(crate) pages: Option<Pages>,
     pub(crate) nbl: usize,
     net_buffers: Vec<Block>,
     buffers: Vec<Buffer>,
@@ -176,15 +184,46 @@ pub(crate) const BINDING: usize = 0xB1D1;
 
 /// Makes an NBL of `packet` and enters it into the ledger as the layer above's.
 pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
+    let mut parts = Parts {
+        length: packet.frame.len(),
+        fully: true,
+        pages: None,
+        net_buffers: Vec::new(),
+        buffers: Vec::new(),
+    };
+    for _ in 0..packet.net_buffers {
+        let (net_buffer, mut own) = build_net_buffer(&packet);
+        parts.net_buffers.push(net_buffer);
+        parts.buffers.append(&mut own);
+    }
+    enter(state, packet, parts)
+}
+
+/// What an NBL is made of, before there is one.
+pub(crate) struct Parts {
+    pub(crate) length: usize,
+    pub(crate) fully: bool,
+    pub(crate) pages: Option<Pages>,
+    pub(crate) net_buffers: Vec<Block>,
+    /// Those of each NET_BUFFER, one after the other.
+    pub(crate) buffers: Vec<Buffer>,
+}
+
+/// Makes an NBL of `parts`, and enters it into the ledger as the layer above's.
+pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
+    let Parts {
+        length,
+        fully,
+        pages,
+        net_buffers,
+        buffers,
+    } = parts;
     let number = state.next_send;
     state.next_send += 1;
     let block = new_nbl();
     let nbl = block.start().cast::<sys::NET_BUFFER_LIST>();
-    let mut net_buffers = Vec::new();
-    let mut buffers = Vec::new();
     let mut previous: *mut sys::NET_BUFFER = ptr::null_mut();
-    for _ in 0..packet.net_buffers {
-        let (net_buffer, mut own) = build_net_buffer(&packet);
+    for net_buffer in &net_buffers {
         let raw = net_buffer.start().cast::<sys::NET_BUFFER>();
         // SAFETY: the blocks are new.
         unsafe {
@@ -195,8 +234,6 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
             }
         }
         previous = raw;
-        net_buffers.push(net_buffer);
-        buffers.append(&mut own);
     }
     // SAFETY: the block is new.
     unsafe {
@@ -233,6 +270,9 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
         number,
         Sent {
             packet,
+            length,
+            fully,
+            pages,
             nbl: address,
             net_buffers,
             buffers,
@@ -274,6 +314,12 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
             packet.backing,
         ));
     }
+    let length = packet.frame.len() as u32 + packet.extra_length;
+    (net_buffer(&buffers, packet.data_offset, length), buffers)
+}
+
+/// A NET_BUFFER of `length` bytes, `offset` bytes into the chain of `buffers`, which it links.
+pub(crate) fn net_buffer(buffers: &[Buffer], offset: u32, length: u32) -> Block {
     for pair in buffers.windows(2) {
         pair[0].link(&pair[1]);
     }
@@ -283,11 +329,11 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
     unsafe {
         (*raw).MdlChain = buffers[0].mdl();
         (*raw).CurrentMdl = buffers[0].mdl();
-        (*raw).DataOffset = packet.data_offset;
-        (*raw).CurrentMdlOffset = packet.data_offset;
-        (*raw).DataLength = packet.frame.len() as u32 + packet.extra_length;
+        (*raw).DataOffset = offset;
+        (*raw).CurrentMdlOffset = offset;
+        (*raw).DataLength = length;
     }
-    (block, buffers)
+    block
 }
 
 /// The whole NBL as bytes.
@@ -341,7 +387,7 @@ impl State {
         }
         if sent.child_failures.is_empty()
             && !sent.failed_below
-            && let Some(found) = self.refused_wrongly(&sent.packet, completed)
+            && let Some(found) = self.refused_wrongly(sent, completed)
         {
             broken.push((Rule::StaleSize, found));
         }
@@ -386,12 +432,13 @@ impl State {
         }
     }
 
-    /// Forgets completed sends, after a last look at whether anybody touched them since.
+    /// Forgets completed sends, after a last look at whether anybody touched them since. Those whose
+    /// pages were not yet given back stay.
     pub(crate) fn forget_completed(&mut self) {
         let done: Vec<_> = self
             .sent
             .iter()
-            .filter(|(_, sent)| sent.completed.is_some())
+            .filter(|(_, sent)| sent.completed.is_some() && sent.pages.is_none())
             .map(|(number, _)| *number)
             .collect();
         for number in done {
@@ -456,6 +503,8 @@ impl Sent {
         }
     }
 
+    /// Whether the packet's bytes are as they were; of a lent packet that is not checked in full,
+    /// its headers.
     fn bytes_intact(&self) -> bool {
         let per_packet = self.buffers.len() / self.net_buffers.len().max(1);
         self.buffers.chunks(per_packet.max(1)).all(|buffers| {
@@ -465,7 +514,7 @@ impl Sent {
                 let bytes = &buffer.bytes()[std::mem::take(&mut skip)..];
                 let (mine, after) = rest.split_at(bytes.len().min(rest.len()));
                 rest = after;
-                bytes == mine
+                bytes == mine || !self.fully && bytes.starts_with(mine)
             })
         })
     }
@@ -503,14 +552,23 @@ impl Sent {
         }
     }
 
-    fn payload_length(&self) -> u32 {
+    /// Bytes of TCP payload, or of all where it is not TCP.
+    pub(crate) fn payload_length(&self) -> u32 {
         let payload = parts(&self.packet.frame).map_or(0, |parts| parts.payload);
-        (self.packet.frame.len() - payload) as u32
+        (self.length - payload) as u32
+    }
+
+    /// The memory of a lent packet, once it is completed. From then on nobody reads its bytes.
+    pub(crate) fn take_pages(&mut self) -> Option<Pages> {
+        for buffer in &mut self.buffers {
+            buffer.forget_bytes();
+        }
+        self.pages.take()
     }
 
     /// Two stages must put on the wire what one stage would have.
     fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<(Rule, String)>) {
-        if completed.status != 0 {
+        if completed.status != 0 || !self.fully {
             return;
         }
         match segment(&self.packet.frame, job_of(self.packet.large_send, id_bits)) {

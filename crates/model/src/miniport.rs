@@ -9,7 +9,7 @@ use ndis::{LargeSendInfo, sys};
 use crate::{
     above::job_of,
     limits::limit_for,
-    mdl::{self, MdlLook, Read},
+    mdl::{self, MdlLook, Read, Window},
     memory::Block,
     nic::{Nic, Order},
     rules::Rule,
@@ -42,12 +42,31 @@ pub(crate) struct Held {
     /// The NBL's bytes while the miniport owns it.
     poisoned: Vec<u8>,
     /// Each NET_BUFFER's frame, to see that nobody changes it under way.
-    frames: Vec<Vec<u8>>,
+    frames: Vec<Seen>,
+    /// Where the first frame is in memory, in order, for who takes it from here.
+    pub(crate) pieces: Vec<Piece>,
+    /// The large-send slot and the checksum slot as they came.
+    pub(crate) large_send: LargeSendInfo,
+    pub(crate) checksum: usize,
     /// The window's MDLs.
     mdls: Vec<(usize, MdlLook)>,
-    status: i32,
+    pub(crate) status: i32,
     /// The send it is a child of.
-    parent: Option<u64>,
+    pub(crate) parent: Option<u64>,
+}
+
+/// A frame as the miniport saw it.
+struct Seen {
+    /// All of it, or where not all is looked at, its headers.
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+/// Mapped bytes of a packet that the miniport owns.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece {
+    pub(crate) address: usize,
+    pub(crate) length: usize,
 }
 
 /// What a read through an NBL that is not one's own finds instead of a pointer.
@@ -64,12 +83,13 @@ impl State {
         let number = self.accepted;
         self.accepted += 1;
         // SAFETY: as the caller vouches.
-        let (source, info, first) = unsafe {
+        let (source, info, checksum, first) = unsafe {
             (
                 (*nbl).SourceHandle.addr(),
                 LargeSendInfo::from_raw(
                     (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo].addr(),
                 ),
+                (*nbl).NetBufferListInfo[sys::TcpIpChecksumNetBufferListInfo].addr(),
                 (*nbl).FirstNetBuffer,
             )
         };
@@ -90,6 +110,9 @@ impl State {
             saved: Block::new(size_of::<sys::NET_BUFFER_LIST>(), 16),
             poisoned: Vec::new(),
             frames: Vec::new(),
+            pieces: Vec::new(),
+            large_send: info,
+            checksum,
             mdls: Vec::new(),
             status: nic
                 .failing
@@ -159,8 +182,9 @@ impl State {
         name: &str,
         held: &mut Held,
     ) {
+        let most = self.looked_at(send);
         // SAFETY: as the caller vouches.
-        let read = unsafe { mdl::read(self, net_buffer) };
+        let read = unsafe { mdl::read(self, net_buffer, most) };
         let read = match read {
             Ok(read) => read,
             Err(found) => return self.violation(Rule::Chain, name, found),
@@ -169,7 +193,7 @@ impl State {
         unsafe { self.check_net_buffer(net_buffer, info, &read, name) };
         self.claim_windows(&read, name, held);
         let found = parts(&read.bytes);
-        let payload = found.map_or(0, |parts| read.bytes.len() - parts.payload);
+        let payload = found.map_or(0, |parts| read.length - parts.payload);
         if info.mss() != 0 {
             self.check_size(
                 nic,
@@ -182,22 +206,37 @@ impl State {
             );
         }
         if let (Some(parts), true) = (found, is_child && info.mss() != 0) {
-            self.check_ip_length(&read.bytes, parts, info, name);
+            self.check_ip_length(&read, parts, info, name);
         }
         if let (Some(parts), Some(send)) = (found, send) {
             self.check_order(&read.bytes, parts, send, name);
         }
-        if held.status == sys::NDIS_STATUS_SUCCESS {
+        if held.status == sys::NDIS_STATUS_SUCCESS && read.bytes.len() == read.length {
             self.transmit(nic, &read.bytes, info, send, name);
         }
-        self.children.push(Child {
-            frame: read.bytes.clone(),
-            large_send: info,
-            send: send.unwrap_or(u64::MAX),
-            payload,
-            is_child,
+        if !self.live {
+            self.children.push(Child {
+                frame: read.bytes.clone(),
+                large_send: info,
+                send: send.unwrap_or(u64::MAX),
+                payload,
+                is_child,
+            });
+        }
+        if held.frames.is_empty() {
+            held.pieces = read.windows.iter().map(Window::piece).collect();
+        }
+        held.frames.push(Seen {
+            bytes: read.bytes,
+            length: read.length,
         });
-        held.frames.push(read.bytes);
+    }
+
+    /// How many bytes of each packet of `send` the miniport looks at.
+    fn looked_at(&self, send: Option<u64>) -> usize {
+        let sent = send.and_then(|send| self.sent.get(&send));
+        sent.filter(|sent| !sent.fully)
+            .map_or(usize::MAX, |sent| sent.packet.frame.len())
     }
 
     /// The NET_BUFFER's fields agree with each other, and a large send's headers are in one MDL.
@@ -270,7 +309,7 @@ impl State {
         let Some((parts, sent)) = found.zip(parent.and_then(|send| self.sent.get(&send))) else {
             return;
         };
-        let whole = parts_payload(&sent.packet.frame);
+        let whole = sent.payload_length() as usize;
         let offset = sequence(frame, parts).wrapping_sub(sequence(&sent.packet.frame, parts));
         let is_last = offset as usize + payload == whole;
         if !is_last && !payload.is_multiple_of(info.mss() as usize) {
@@ -298,13 +337,13 @@ impl State {
     }
 
     /// The IP header of a large send says 0 with LSOv2, and the true length with LSOv1.
-    fn check_ip_length(&mut self, frame: &[u8], parts: Parts, info: LargeSendInfo, name: &str) {
+    fn check_ip_length(&mut self, read: &Read, parts: Parts, info: LargeSendInfo, name: &str) {
         let field = parts.ip + if parts.ipv6 { 4 } else { 2 };
-        let says = u16::from_be_bytes([frame[field], frame[field + 1]]);
+        let says = u16::from_be_bytes([read.bytes[field], read.bytes[field + 1]]);
         let right = if info.is_v2() {
             0
         } else {
-            frame.len() - parts.ip
+            read.length - parts.ip
         };
         if usize::from(says) != right {
             let found = format!("the IP header says {says} bytes, a large send says {right}");
@@ -345,7 +384,9 @@ impl State {
                 Err(why) => return self.violation(Rule::Headers, name, why),
             }
         };
-        self.wire.extend(packets.iter().cloned());
+        if !self.live {
+            self.wire.extend(packets.iter().cloned());
+        }
         if let Some(sent) = send.and_then(|send| self.sent.get_mut(&send)) {
             sent.wire.extend(packets);
         }
@@ -384,15 +425,9 @@ impl State {
         }
     }
 
-    /// Takes what is held out in the order of completion.
-    pub(crate) fn take_held(&mut self, order: Order) -> Vec<Held> {
-        let mut held: Vec<_> = self.held.drain(..).collect();
-        match order {
-            Order::Sent => {}
-            Order::Reversed => held.reverse(),
-            Order::Shuffled(seed) => shuffle(&mut held, seed),
-        }
-        held
+    /// Takes what is held out, in the order in which it was sent.
+    pub(crate) fn take_held(&mut self) -> Vec<Held> {
+        self.held.drain(..).collect()
     }
 
     /// The miniport gives `held` back, after a last look, with its status and large-send slot.
@@ -414,7 +449,7 @@ impl State {
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo].addr(),
             );
             if info.mss() != 0 {
-                let payload = held.frames.first().map_or(0, |frame| parts_payload(frame)) as u32;
+                let payload = held.frames.first().map_or(0, Seen::payload) as u32;
                 let sent = if held.status == 0 { payload } else { 0 };
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] =
                     ptr::without_provenance_mut(info.transmit_complete(sent).to_raw());
@@ -454,14 +489,14 @@ impl State {
         let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
         for frame in &held.frames {
             // SAFETY: the NBL's NET_BUFFERs are live.
-            let now = unsafe { mdl::read(self, net_buffer) };
+            let now = unsafe { mdl::read(self, net_buffer, frame.bytes.len()) };
             let same = now.is_ok_and(|read| {
                 let looks = read.windows.iter().all(|window| {
                     // SAFETY: read just before.
                     let look = unsafe { MdlLook::of(window.mdl) };
                     held.mdls.contains(&(window.mdl.addr(), look))
                 });
-                looks && read.bytes == *frame
+                looks && read.bytes == frame.bytes && read.length == frame.length
             });
             if !same {
                 let found = "its packet changed while the miniport has it";
@@ -489,8 +524,29 @@ const CARRIED: [usize; 12] = [
     sys::TcpSendOffloadsSupplementalNetBufferListInfo,
 ];
 
-fn parts_payload(frame: &[u8]) -> usize {
-    parts(frame).map_or(0, |parts| frame.len() - parts.payload)
+impl Seen {
+    /// Bytes of TCP payload.
+    fn payload(&self) -> usize {
+        parts(&self.bytes).map_or(0, |parts| self.length - parts.payload)
+    }
+}
+
+impl Window {
+    fn piece(&self) -> Piece {
+        Piece {
+            address: self.address.expose_provenance(),
+            length: self.length,
+        }
+    }
+}
+
+/// Brings what is held into the order of completion.
+pub(crate) fn reorder(held: &mut [Held], order: Order) {
+    match order {
+        Order::Sent => {}
+        Order::Reversed => held.reverse(),
+        Order::Shuffled(seed) => shuffle(held, seed),
+    }
 }
 
 fn sequence(frame: &[u8], parts: Parts) -> u32 {

@@ -3,7 +3,7 @@
 use ndis::{LargeSendLimit, sys};
 
 use crate::{
-    above::{Completed, Packet},
+    above::{Completed, Sent},
     limits::limit_for,
     segment::{Parts, parts},
     state::{ModuleState, State},
@@ -12,18 +12,18 @@ use crate::{
 impl State {
     /// Why a large send should not have come back as it did; `None` where all is well, or where it
     /// is one that may be refused.
-    pub(crate) fn refused_wrongly(&self, packet: &Packet, completed: Completed) -> Option<String> {
+    pub(crate) fn refused_wrongly(&self, sent: &Sent, completed: Completed) -> Option<String> {
         let excused = completed.status == sys::NDIS_STATUS_SUCCESS
             || completed.status == sys::NDIS_STATUS_RESOURCES && self.memory.failed > 0
             // The module was paused when it came, whatever it is now.
             || completed.status == sys::NDIS_STATUS_PAUSED
             || self.module != ModuleState::Running;
-        let told = self.limits.told_for(packet.large_send);
-        let nic = limit_for(self.limits.newest(), packet.large_send);
-        if excused || !sound(packet, told, nic) {
+        let told = self.limits.told_for(sent.packet.large_send);
+        let nic = limit_for(self.limits.newest(), sent.packet.large_send);
+        if excused || !sound(sent, told, nic) {
             return None;
         }
-        let payload = packet.frame.len() - parts(&packet.frame)?.payload;
+        let payload = sent.payload_length();
         Some(format!(
             "{payload} bytes of payload, {} were advertised, came back with status {:#x}",
             told.max_payload, completed.status
@@ -33,16 +33,17 @@ impl State {
 
 /// Whether a large send is one that no filter may refuse: as plain as TCP sends it, not above what
 /// the layer above was `told`, and such that the NIC can take it in parts.
-fn sound(packet: &Packet, told: LargeSendLimit, nic: LargeSendLimit) -> bool {
+fn sound(sent: &Sent, told: LargeSendLimit, nic: LargeSendLimit) -> bool {
+    let packet = &sent.packet;
     let Some(parts) = parts(&packet.frame) else {
         return false;
     };
     let (frame, info) = (&packet.frame, packet.large_send);
-    let payload = (frame.len() - parts.payload) as u32;
+    let payload = sent.payload_length();
     let first = packet
         .buffers
         .first()
-        .map_or(frame.len(), |first| *first as usize);
+        .map_or(sent.length, |first| *first as usize);
     info.mss() > 0
         && payload > 0
         && payload <= told.max_payload
