@@ -1,5 +1,7 @@
 //! The command line.
 
+mod live;
+
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -8,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use lso::LsoVersion;
 
 use crate::driver::Build;
+pub use live::{IpChoice, LabArgs, SecondStage, TrafficArgs};
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]
@@ -91,6 +94,9 @@ pub enum Command {
     /// Show what guests are told of large sends, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
     Demo(DemoArgs),
+    /// Send live TCP through the driver, between network namespaces
+    #[command(long_about = live::TRAFFIC, after_help = live::TRAFFIC_CODES)]
+    Traffic(Box<TrafficArgs>),
 }
 
 /// The folder of the main job's files, where none is named.

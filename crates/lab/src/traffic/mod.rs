@@ -1,0 +1,204 @@
+//! `mslso-lab traffic`: live TCP through the driver.
+//!
+//! 1. [`network`] builds guests and a peer, each a [`namespace`] with a TCP/IP stack, and cables, by
+//!    [`netlink`] and [`ethtool`];
+//! 2. a [`lab`] starts the driver on model hosts, and sets each to work on a thread: its
+//!    [`datapath`] reads what guests send from [`packet`] sockets, [`intake`] brings it into the
+//!    shape of LSO, and the model has the filter split it, over the very memory it was received in;
+//! 3. the model's NIC hands what it has to a [`wire`], where [`second_stage`] has the kernel or the
+//!    model cut it to packets;
+//! 4. [`stream`]s run through that, [`summary`] tells what came of them.
+//!
+//! The model holds everything that passes against its rules, as in the tests.
+
+pub mod counters;
+pub mod datapath;
+mod error;
+pub mod ethtool;
+pub mod intake;
+pub mod lab;
+pub mod namespace;
+pub mod netlink;
+pub mod network;
+pub mod packet;
+mod progress;
+pub mod random;
+pub mod second_stage;
+mod signals;
+pub mod stream;
+pub mod summary;
+mod system;
+pub mod vnet;
+pub mod wire;
+
+use std::io::Write;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use model::Backing;
+
+pub use error::TrafficError;
+use lab::{HostPlan, Lab, LabPlan};
+use network::{Ip, Shape, Station};
+use progress::Progress;
+use stream::{Amount, Transfer};
+use summary::{Counted, Filter, Row, Summary, Told};
+
+use crate::cli::{IpChoice, LabArgs, SecondStage, TrafficArgs};
+use crate::driver::{Build, Driver};
+use crate::failure::Failure;
+
+/// Has traffic flow, and tells on `out` what came of it, on `notes` what is wrong. Returns whether
+/// nothing is.
+///
+/// # Errors
+///
+/// This machine cannot be used for it, the driver does not load, start or answer, or it was
+/// interrupted.
+pub fn run(
+    args: &TrafficArgs,
+    build: &Build,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let stop = signals::end_on_request()?;
+    let driver = Driver::load(build)?;
+    let summary = flow(args, &driver, &stop)?;
+    for line in &summary.violations {
+        let _ = writeln!(notes, "{line}");
+    }
+    let text = if args.json {
+        serde_json::to_string(&summary).unwrap_or_default() + "\n"
+    } else {
+        crate::report::driver_line(build) + &summary.text()
+    };
+    // Who reads may have gone away, which is no fault of the driver.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(summary.is_good())
+}
+
+/// The plan of a lab with one host.
+fn plan(args: &LabArgs, guests: u8) -> LabPlan {
+    LabPlan {
+        shape: Shape {
+            guests,
+            mtu: args.mtu,
+            finished_packets: args.verify_checksums && args.second_stage == SecondStage::Kernel,
+        },
+        hosts: vec![HostPlan {
+            nic_max: args.nic_max,
+            min_segments: args.min_segments,
+            multiple: args.multiple,
+        }],
+        stage: args.second_stage,
+        sample: datapath::Sample(args.compare),
+        backing: Backing::NonPagedPool,
+        capture: None,
+        faults: None,
+    }
+}
+
+fn flow(args: &TrafficArgs, driver: &Driver, stop: &AtomicBool) -> Result<Summary, Failure> {
+    let mut plan = plan(&args.lab, args.guests);
+    if let Some(path) = &args.pcap {
+        plan.capture = Some(wire::capture(path)?);
+    }
+    let lab = Lab::start(driver, &plan)?;
+    let told = lab.settled(lab.guests.len());
+    let mut summary = Summary {
+        compared_one_in: args.lab.compare,
+        checksums_verified: args.lab.verify_checksums,
+        ..Summary::default()
+    };
+    if let Some(first) = told.first() {
+        summary.told = Told {
+            ipv4: first.told.v2_ipv4.max_payload,
+            ipv6: first.told.v2_ipv6.max_payload,
+        };
+    }
+    let before = system::processor_time();
+    for transfer in transfers(args, &lab) {
+        one(&transfer, stop, &mut summary)?;
+    }
+    summary.cost(system::processor_time().saturating_sub(before));
+    finish(lab, summary)
+}
+
+/// Ends the lab, and adds what is known then.
+fn finish(lab: Lab<'_>, mut summary: Summary) -> Result<Summary, Failure> {
+    let stations = lab.network.guests.iter().chain([&lab.network.peer]);
+    for station in stations {
+        summary.wrong_checksums += system::wrong_checksums(&station.namespace)?;
+    }
+    if summary.wrong_checksums > 0 {
+        let line = format!(
+            "{} TCP packets arrived with a wrong checksum",
+            summary.wrong_checksums
+        );
+        summary.violations.push(line);
+    }
+    let counters = std::sync::Arc::clone(&lab.counters);
+    let end = lab.stop()?;
+    summary.counted = Counted::from(&*counters);
+    summary.filter = end.statistics.iter().fold(Filter::default(), Filter::and);
+    summary.violations.extend(end.wrong);
+    Ok(summary)
+}
+
+/// Every transfer of a run: each guest to the peer, and the first guest to the second.
+fn transfers<'a>(args: &TrafficArgs, lab: &'a Lab<'_>) -> Vec<Transfer<'a>> {
+    let network = &lab.network;
+    let amount = match args.duration {
+        Some(seconds) => Amount::For(Duration::from_secs(seconds)),
+        None => Amount::Bytes(args.bytes),
+    };
+    let mut pairs: Vec<(&Station, &Station)> = network
+        .guests
+        .iter()
+        .map(|guest| (guest, &network.peer))
+        .collect();
+    if let [first, second, ..] = &network.guests[..] {
+        pairs.push((first, second));
+    }
+    let ips: &[Ip] = match args.ip {
+        IpChoice::V4 => &[Ip::V4],
+        IpChoice::V6 => &[Ip::V6],
+        IpChoice::Both => &[Ip::V4, Ip::V6],
+    };
+    let all = ips
+        .iter()
+        .flat_map(|ip| pairs.iter().map(move |pair| (*ip, *pair)));
+    let all = all.enumerate().map(|(number, (ip, (from, to)))| Transfer {
+        from,
+        to,
+        ip,
+        amount,
+        seed: number as u64 + 1,
+    });
+    all.collect()
+}
+
+/// Makes a transfer, and judges it.
+fn one(
+    transfer: &Transfer<'_>,
+    stop: &AtomicBool,
+    summary: &mut Summary,
+) -> Result<(), TrafficError> {
+    let what = format!(
+        "{} to {}, {}",
+        transfer.from.name,
+        transfer.to.name,
+        transfer.ip.name()
+    );
+    let progress = Progress::default();
+    let done = progress.show(&what, transfer.amount, |bytes| transfer.run(bytes, stop))?;
+    if !done.is_whole() {
+        let line = format!(
+            "{what}: {} bytes were sent and {} arrived, or others",
+            done.sent, done.received
+        );
+        summary.violations.push(line);
+    }
+    summary.transfers.push(Row::of(transfer, &done));
+    Ok(())
+}
