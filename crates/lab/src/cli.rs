@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use lso::LsoVersion;
 
 use crate::driver::Build;
-pub use live::{IpChoice, LabArgs, SecondStage, TrafficArgs};
+pub use live::{IpChoice, LabArgs, SecondStage, StationChoice, TrafficArgs};
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]

@@ -17,6 +17,16 @@ pub enum IpChoice {
     Both,
 }
 
+/// One of two stations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StationChoice {
+    /// The first guest
+    Guest,
+    /// The peer behind the wire
+    #[default]
+    Peer,
+}
+
 /// Who cuts large sends into packets of the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SecondStage {
@@ -43,10 +53,13 @@ Every packet is held against every rule of the model, except that payload bytes 
 compared for one large send in --compare. With --verify-checksums the peer's kernel verifies the \
 checksum of each packet of the wire.
 
-With --run a command of your own runs in the guest instead of the stream, for example
+With --run a command of your own runs instead of the stream: in the guest, with the command of \
+--serve in the peer's namespace, or with --server-in guest the other way round. For example
   mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
-The peer's addresses are in $PEER and $PEER6, the guest's in $GUEST and $GUEST6. --serve runs in the \
-peer's namespace and is ended after --run. The verdict includes the exit code of --run.";
+  mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
+Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
+$PEER6. --run starts when --serve listens, and when it ends --serve is ended; the verdict includes \
+its exit code.";
 
 pub(super) const TRAFFIC_CODES: &str = "\
 Exit codes:
@@ -121,12 +134,21 @@ pub struct TrafficArgs {
     /// Capture to write: what leaves the NIC
     #[arg(long, value_name = "FILE.pcapng")]
     pub pcap: Option<PathBuf>,
-    /// Command to run in the first guest instead of the streams
+    /// Command to run instead of the streams
     #[arg(long, value_name = "CMD", conflicts_with_all = ["bytes", "duration", "ip"])]
     pub run: Option<String>,
-    /// Command to run in the peer's namespace meanwhile
+    /// Command to run on the other side meanwhile
     #[arg(long, value_name = "CMD", requires = "run")]
     pub serve: Option<String>,
+    /// Where --serve runs
+    #[arg(
+        long,
+        value_name = "guest|peer",
+        default_value = "peer",
+        requires = "serve",
+        hide_possible_values = true
+    )]
+    pub server_in: StationChoice,
     /// Compare with the kernel instead: the same large sends straight through its own segmentation
     /// and through the filter first must come out byte for byte the same
     #[arg(long, conflicts_with_all = ["bytes", "duration", "ip", "guests", "faults", "pcap", "run",

@@ -11,6 +11,7 @@
 //!
 //! The model holds everything that passes against its rules, as in the tests.
 
+mod commands;
 pub mod counters;
 pub mod datapath;
 mod error;
@@ -37,6 +38,7 @@ use std::time::Duration;
 
 use model::Backing;
 
+use commands::Commands;
 pub use error::TrafficError;
 use lab::{HostPlan, Lab, LabPlan};
 use network::{Ip, Shape, Station};
@@ -44,7 +46,7 @@ use progress::Progress;
 use stream::{Amount, Transfer};
 use summary::{Counted, Filter, Row, Summary, Told};
 
-use crate::cli::{IpChoice, LabArgs, SecondStage, TrafficArgs};
+use crate::cli::{IpChoice, LabArgs, SecondStage, StationChoice, TrafficArgs};
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 
@@ -117,8 +119,25 @@ fn flow(args: &TrafficArgs, driver: &Driver, stop: &AtomicBool) -> Result<Summar
         };
     }
     let before = system::processor_time();
-    for transfer in transfers(args, &lab) {
-        one(&transfer, stop, &mut summary)?;
+    match &args.run {
+        Some(command) => {
+            let commands = Commands {
+                run: command,
+                serve: args.serve.as_deref(),
+                server_in_guest: args.server_in == StationChoice::Guest,
+                quiet: args.json,
+            };
+            let status = commands::run(&lab.network, &commands, stop)?;
+            if !status.success() {
+                let line = format!("the command of --run ended with {status}");
+                summary.violations.push(line);
+            }
+        }
+        None => {
+            for transfer in transfers(args, &lab) {
+                one(&transfer, stop, &mut summary)?;
+            }
+        }
     }
     summary.cost(system::processor_time().saturating_sub(before));
     finish(lab, summary)
