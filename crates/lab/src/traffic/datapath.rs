@@ -203,6 +203,9 @@ impl Datapath {
             .map(|pages| &mut pages.bytes_mut()[START - vnet::LENGTH..])
             .collect();
         let lengths = self.ports[port].socket.receive(&mut buffers)?;
+        // Until all is sent, nobody takes the filter away.
+        let gate = Arc::clone(&self.gate);
+        let _open = gate.read();
         let mut down = Vec::with_capacity(lengths.len());
         for length in &lengths {
             let received = pages.remove(0);
@@ -211,7 +214,6 @@ impl Datapath {
         }
         self.pages.append(&mut pages);
         if !down.is_empty() {
-            let _open = self.gate.read();
             self.world().send_lent(down, SendCall::default());
         }
         Ok(())
@@ -330,7 +332,6 @@ impl Datapath {
         };
         let packets = segment(frame, job).unwrap_or_default();
         let packets = packets.into_iter().map(Packet::new).collect();
-        let _open = self.gate.read();
         self.world().send(packets, SendCall::default());
     }
 

@@ -16,7 +16,9 @@ pub mod counters;
 pub mod datapath;
 mod error;
 pub mod ethtool;
+pub mod faults;
 pub mod intake;
+pub mod judge;
 pub mod lab;
 pub mod namespace;
 pub mod netlink;
@@ -33,13 +35,14 @@ pub mod vnet;
 pub mod wire;
 
 use std::io::Write;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use model::Backing;
 
 use commands::Commands;
 pub use error::TrafficError;
+use faults::{Faults, Happened, wire_faults};
 use lab::{HostPlan, Lab, LabPlan};
 use network::{Ip, Shape, Station};
 use progress::Progress;
@@ -65,6 +68,9 @@ pub fn run(
 ) -> Result<bool, Failure> {
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
+    if args.judge {
+        return run_judge(args, build, &driver, out, notes);
+    }
     let summary = flow(args, &driver, &stop)?;
     for line in &summary.violations {
         let _ = writeln!(notes, "{line}");
@@ -77,6 +83,27 @@ pub fn run(
     // Who reads may have gone away, which is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(summary.is_good())
+}
+
+/// Has the kernel judge the filter.
+fn run_judge(
+    args: &TrafficArgs,
+    build: &Build,
+    driver: &Driver,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let (judged, wrong) = judge::judge(driver, &args.lab)?;
+    for line in &wrong {
+        let _ = writeln!(notes, "{line}");
+    }
+    let text = if args.json {
+        serde_json::json!({ "judged": judged, "violations": wrong }).to_string() + "\n"
+    } else {
+        crate::report::driver_line(build) + &judge::text(&judged, &wrong)
+    };
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(wrong.is_empty() && judged.iter().all(|one| one.difference.is_none()))
 }
 
 /// The plan of a lab with one host.
@@ -104,6 +131,11 @@ fn flow(args: &TrafficArgs, driver: &Driver, stop: &AtomicBool) -> Result<Summar
     let mut plan = plan(&args.lab, args.guests);
     if let Some(path) = &args.pcap {
         plan.capture = Some(wire::capture(path)?);
+    }
+    if let Some(seed) = args.faults {
+        plan.faults = Some(wire_faults(seed));
+        // Memory that has to be mapped can also fail to be.
+        plan.backing = Backing::LockedPages;
     }
     let lab = Lab::start(driver, &plan)?;
     let told = lab.settled(lab.guests.len());
@@ -133,14 +165,46 @@ fn flow(args: &TrafficArgs, driver: &Driver, stop: &AtomicBool) -> Result<Summar
                 summary.violations.push(line);
             }
         }
-        None => {
-            for transfer in transfers(args, &lab) {
-                one(&transfer, stop, &mut summary)?;
-            }
-        }
+        None => stream_all(args, &lab, stop, &mut summary)?,
     }
     summary.cost(system::processor_time().saturating_sub(before));
     finish(lab, summary)
+}
+
+/// Makes all transfers one after the other, with faults meanwhile where they are wanted.
+fn stream_all(
+    args: &TrafficArgs,
+    lab: &Lab<'_>,
+    stop: &AtomicBool,
+    summary: &mut Summary,
+) -> Result<(), TrafficError> {
+    let mut all = || {
+        let mut transfers = transfers(args, lab).into_iter();
+        transfers.try_for_each(|transfer| one(&transfer, stop, summary))
+    };
+    let Some(seed) = args.faults else {
+        return all();
+    };
+    let faults = Faults::new(&lab.hosts[0], args.lab.nic_max, seed);
+    let (result, happened) = with_faults(vec![faults], all);
+    summary.faults = Some(happened);
+    result
+}
+
+/// Does `body` while `faults` happen, each on a thread of its own.
+fn with_faults<T>(faults: Vec<Faults<'_>>, body: impl FnOnce() -> T) -> (T, Happened) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let done = &done;
+        let threads: Vec<_> = faults
+            .into_iter()
+            .map(|faults| scope.spawn(move || faults.run(done)))
+            .collect();
+        let result = body();
+        done.store(true, Relaxed);
+        let happened = threads.into_iter().filter_map(|thread| thread.join().ok());
+        (result, happened.fold(Happened::default(), Happened::and))
+    })
 }
 
 /// Ends the lab, and adds what is known then.
@@ -159,7 +223,9 @@ fn finish(lab: Lab<'_>, mut summary: Summary) -> Result<Summary, Failure> {
     let counters = std::sync::Arc::clone(&lab.counters);
     let end = lab.stop()?;
     summary.counted = Counted::from(&*counters);
-    summary.filter = end.statistics.iter().fold(Filter::default(), Filter::and);
+    let detached = summary.faults.unwrap_or_default().counted;
+    let filters = end.statistics.iter().map(|of| Filter::from(*of));
+    summary.filter = filters.fold(detached, |all, one| all.and(&one));
     summary.violations.extend(end.wrong);
     Ok(summary)
 }

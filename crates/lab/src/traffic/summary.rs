@@ -7,6 +7,7 @@ use serde::Serialize;
 use control::StatisticsReply;
 
 use super::counters::Counters;
+use super::faults::Happened;
 use super::stream::{Transfer, Transferred};
 use crate::report::{lined, number};
 
@@ -31,6 +32,9 @@ pub struct Summary {
     /// Processor seconds for a gigabyte (10^9 bytes) that arrived, this program's and the kernel's
     /// for it.
     pub cpu_seconds_per_gigabyte: f64,
+    /// What went wrong on purpose, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<Happened>,
     /// What was wrong, in one line each.
     pub violations: Vec<String>,
 }
@@ -105,7 +109,7 @@ pub struct Counted {
 }
 
 /// What filters counted.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Filter {
     /// Large sends that came down.
     pub large_sends: u64,
@@ -180,12 +184,23 @@ impl From<&Counters> for Counted {
 impl Filter {
     /// Adds what another filter counted.
     #[must_use]
-    pub fn and(self, other: &StatisticsReply) -> Self {
+    pub fn and(self, other: &Self) -> Self {
         Self {
             large_sends: self.large_sends + other.large_sends,
             split: self.split + other.split,
             children: self.children + other.children,
-            largest_frame: self.largest_frame.max(other.largest_large_send),
+            largest_frame: self.largest_frame.max(other.largest_frame),
+        }
+    }
+}
+
+impl From<StatisticsReply> for Filter {
+    fn from(of: StatisticsReply) -> Self {
+        Self {
+            large_sends: of.large_sends,
+            split: of.split,
+            children: of.children,
+            largest_frame: of.largest_large_send,
         }
     }
 }
@@ -287,6 +302,16 @@ impl Summary {
             .collect();
         if !rare.is_empty() {
             lines.push(rare.join(", ") + ".");
+        }
+        if let Some(happened) = self.faults {
+            lines.push(format!(
+                "Meanwhile the NIC's limit changed {} times, its completions {} times, it failed sends {} times; the filter was paused {} times and detached {} times.",
+                number(happened.nic_changes),
+                number(happened.completions),
+                number(happened.failures),
+                number(happened.pauses),
+                number(happened.detaches),
+            ));
         }
         if self.cpu_seconds_per_gigabyte > 0.0 {
             lines.push(format!(
