@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use lso::LsoVersion;
 
 use crate::driver::Build;
-pub use live::{IpChoice, LabArgs, SecondStage, StationChoice, TrafficArgs};
+pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs};
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]
@@ -97,6 +97,9 @@ pub enum Command {
     /// Send live TCP through the driver, between network namespaces
     #[command(long_about = live::TRAFFIC, after_help = live::TRAFFIC_CODES)]
     Traffic(Box<TrafficArgs>),
+    /// Move a guest with a running connection between two hosts
+    #[command(long_about = live::MIGRATE, after_help = live::TRAFFIC_CODES)]
+    Migrate(MigrateArgs),
 }
 
 /// The folder of the main job's files, where none is named.

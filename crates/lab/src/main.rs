@@ -20,8 +20,12 @@ fn main() -> ExitCode {
         Some(Command::Demo(args)) => demo::run(args, &cli.driver, &mut out, &mut notes),
         #[cfg(target_os = "linux")]
         Some(Command::Traffic(args)) => traffic::run(args, &cli.driver, &mut out, &mut notes),
+        #[cfg(target_os = "linux")]
+        Some(Command::Migrate(args)) => {
+            traffic::migrate::run(args, &cli.driver, &mut out, &mut notes)
+        }
         #[cfg(not(target_os = "linux"))]
-        Some(Command::Traffic(_)) => Err(Failure::NotLinux),
+        Some(Command::Traffic(_) | Command::Migrate(_)) => Err(Failure::NotLinux),
     };
     drop(notes);
     match result {

@@ -159,6 +159,55 @@ pub struct TrafficArgs {
     pub json: bool,
 }
 
+pub(super) const MIGRATE: &str = "\
+Move a guest with a running connection between two hosts.
+
+The hosts have different NICs and multiples. While the guest sends to the peer, its host is retuned \
+to 3 times what the NIC takes, the guest migrates to the second host, that is retuned to 4 times, and \
+the guest migrates back, each at a fifth of the transfer. Each time its stack has to follow the new \
+size within 5 seconds; the connection has to survive, and SHA-256 to match at both ends. Checksums are \
+verified by the peer's kernel.
+
+What is needed is as for traffic. --json prints one object: phases, each with its event, host, nic, \
+told, followed_after in milliseconds and largest_large_send, and all that traffic has.";
+
+/// Options of `migrate`.
+#[derive(Args, Clone, Debug)]
+pub struct MigrateArgs {
+    /// Bytes of the stream, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub bytes: u64,
+    /// Go by IPv6 instead of IPv4
+    #[arg(long)]
+    pub ip6: bool,
+    /// Largest large send that the first host's NIC takes, in bytes of TCP payload
+    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
+        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    pub nic_max: u32,
+    /// The first host's multiple
+    #[arg(long, value_name = "N", default_value_t = 8,
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiple: u32,
+    /// Largest large send that the second host's NIC takes
+    #[arg(long, value_name = "BYTES", default_value_t = 32_000,
+        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    pub other_nic_max: u32,
+    /// The second host's multiple
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub other_multiple: u32,
+    /// Compare every byte of one large send in N; 1 for all
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub compare: u64,
+    /// Chart to write: sizes over time
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A number of bytes, with K, M or G for powers of 1024.
 fn size(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.char_indices().last() {

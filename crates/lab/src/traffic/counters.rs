@@ -17,6 +17,11 @@ impl Counter {
         self.0.fetch_max(value, Relaxed);
     }
 
+    /// Its value now, from which on it is 0.
+    pub fn take(&self) -> u64 {
+        self.0.swap(0, Relaxed)
+    }
+
     /// Its value now.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -31,6 +36,8 @@ pub struct Counters {
     pub large_sends: Counter,
     /// The largest of them.
     pub largest: Counter,
+    /// The largest since somebody looked.
+    pub largest_lately: Counter,
     /// Those of which every byte was compared.
     pub compared: Counter,
     /// Other packets that guests sent to the outside.

@@ -1,8 +1,9 @@
 //! A host at work: what its guests send goes through its switch, to each other whole, and to the
 //! outside down through the filter; and what the switch learns of large sends, its guests learn.
 
-use std::io;
-use std::net::IpAddr;
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, RwLock};
@@ -47,8 +48,10 @@ pub struct VirtualNic {
     pub netlink: Netlink,
     /// Its device.
     pub device: Device,
-    /// With whom it may have connections.
-    pub partners: Vec<IpAddr>,
+    /// With whom it may have connections by IPv6.
+    pub partners: Vec<Ipv6Addr>,
+    /// The guest's `/proc/sys/net/ipv4/route/flush`.
+    pub flush: File,
     /// The largest that the device can do, in bytes of packet.
     pub most: u32,
     /// What it was set to last.
@@ -81,9 +84,13 @@ impl VirtualNic {
         let ipv4 = size(told.v2_ipv4.max_payload, 14 + 20 + 20);
         let ipv6 = size(told.v2_ipv6.max_payload, 14 + 40 + 8 + 20);
         self.netlink.set_large_sends(self.device, ipv4, ipv6)?;
-        // A connection asks for the size when it looks for its route, and then no more.
+        // A connection asks for the size when it looks for its route, and then no more, so every
+        // route has to be found anew: over IPv4 all at once, over IPv6 what replaces another is new.
+        self.flush
+            .write_all(b"1")
+            .doing(|| "flushing a guest's routes".to_owned())?;
         for partner in &self.partners {
-            self.netlink.set_route(self.device, *partner)?;
+            self.netlink.set_route(self.device, (*partner).into())?;
         }
         self.applied = Some(told);
         let _ = self.changes.send(Change {
@@ -279,6 +286,7 @@ impl Datapath {
     fn take_note(&self, info: LargeSendInfo, payload: u32) -> bool {
         self.counters.large_sends.add(1);
         self.counters.largest.at_least(payload.into());
+        self.counters.largest_lately.at_least(payload.into());
         if self.world().module_state() != ModuleState::Detached {
             return true;
         }

@@ -1,7 +1,9 @@
 //! Hosts with guests on a network, at work: what every kind of live traffic starts from.
 #![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
+use std::fs::File;
 use std::marker::PhantomData;
+use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, RwLock};
@@ -14,7 +16,7 @@ use control::{StatisticsReply, keyword};
 
 use super::counters::Counters;
 use super::datapath::{Change, Datapath, Order, Port, Sample, VirtualNic, receive_side};
-use super::error::TrafficError;
+use super::error::{Doing, TrafficError};
 use super::netlink::Netlink;
 use super::network::{Network, Shape, Station, VETH_MOST};
 use super::wire::{Capture, LabWire, WireFaults};
@@ -178,6 +180,7 @@ impl<'driver> Lab<'driver> {
                     netlink: Netlink::open(&station.namespace)?,
                     device: station.device,
                     partners: self.partners(station),
+                    flush: flush(station)?,
                     most: VETH_MOST,
                     applied: None,
                     changes: changes.clone(),
@@ -189,14 +192,12 @@ impl<'driver> Lab<'driver> {
         Ok(())
     }
 
-    /// The addresses that a guest may have connections with.
-    fn partners(&self, of: &Station) -> Vec<std::net::IpAddr> {
+    /// The addresses that a guest may have connections with by IPv6.
+    fn partners(&self, of: &Station) -> Vec<Ipv6Addr> {
         let network = &self.network;
         let all = network.guests.iter().chain([&network.peer]);
         let others = all.filter(|one| one.mac != of.mac);
-        others
-            .flat_map(|one| [one.ipv4.into(), one.ipv6.into()])
-            .collect()
+        others.map(|one| one.ipv6).collect()
     }
 
     fn receive(&self) -> JoinHandle<Result<(), TrafficError>> {
@@ -269,6 +270,15 @@ impl Drop for Lab<'_> {
             let _ = joined(incoming);
         }
     }
+}
+
+/// Where a station forgets its IPv4 routes.
+fn flush(station: &Station) -> Result<File, TrafficError> {
+    const FILE: &str = "/proc/sys/net/ipv4/route/flush";
+    station.namespace.inside(|| {
+        let file = File::options().write(true).open(FILE);
+        file.doing(|| format!("opening {FILE}"))
+    })
 }
 
 fn joined(thread: JoinHandle<Result<(), TrafficError>>) -> Result<(), TrafficError> {

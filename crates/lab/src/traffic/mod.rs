@@ -11,6 +11,7 @@
 //!
 //! The model holds everything that passes against its rules, as in the tests.
 
+mod chart;
 mod commands;
 pub mod counters;
 pub mod datapath;
@@ -20,6 +21,7 @@ pub mod faults;
 pub mod intake;
 pub mod judge;
 pub mod lab;
+pub mod migrate;
 pub mod namespace;
 pub mod netlink;
 pub mod network;
@@ -144,12 +146,10 @@ fn flow(args: &TrafficArgs, driver: &Driver, stop: &AtomicBool) -> Result<Summar
         checksums_verified: args.lab.verify_checksums,
         ..Summary::default()
     };
-    if let Some(first) = told.first() {
-        summary.told = Told {
-            ipv4: first.told.v2_ipv4.max_payload,
-            ipv6: first.told.v2_ipv6.max_payload,
-        };
-    }
+    summary.told = told.first().map(|first| Told {
+        ipv4: first.told.v2_ipv4.max_payload,
+        ipv6: first.told.v2_ipv6.max_payload,
+    });
     let before = system::processor_time();
     match &args.run {
         Some(command) => {

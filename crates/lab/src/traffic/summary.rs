@@ -17,7 +17,8 @@ pub struct Summary {
     /// The transfers, in order.
     pub transfers: Vec<Row>,
     /// Bytes of TCP payload that the guest was told it may send at once, at the start.
-    pub told: Told,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// What was counted on the way.
     pub counted: Counted,
     /// What the filters counted, all together.
@@ -251,11 +252,17 @@ impl Summary {
 
     fn lines(&self) -> Vec<String> {
         let (counted, filter) = (&self.counted, &self.filter);
-        let mut lines = vec![
+        let mut lines = Vec::new();
+        if let Some(told) = self.told {
+            lines.push(format!(
+                "Told to the guest: {} bytes over IPv4, {} over IPv6.",
+                number(told.ipv4.into()),
+                number(told.ipv6.into()),
+            ));
+        }
+        lines.extend([
             format!(
-                "Told to the guest: {} bytes over IPv4, {} over IPv6. It made {} large sends, up to {} bytes.",
-                number(self.told.ipv4.into()),
-                number(self.told.ipv6.into()),
+                "The guests made {} large sends, up to {} bytes.",
                 number(counted.large_sends),
                 number(counted.largest_large_send),
             ),
@@ -272,7 +279,7 @@ impl Summary {
                 number(counted.packets),
                 number(counted.frames),
             ),
-        ];
+        ]);
         if counted.whole_between_guests > 0 {
             lines.push(format!(
                 "From guest to guest, {} large sends went whole past the filter, up to {} bytes of frame.",
