@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use lso::LsoVersion;
 
 use crate::driver::Build;
-pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs};
+pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]
@@ -100,6 +100,9 @@ pub enum Command {
     /// Move a guest with a running connection between two hosts
     #[command(long_about = live::MIGRATE, after_help = live::TRAFFIC_CODES)]
     Migrate(MigrateArgs),
+    /// Find out which multiple is worth it, by live traffic
+    #[command(long_about = live::TUNE, after_help = live::TRAFFIC_CODES)]
+    Tune(TuneArgs),
 }
 
 /// The folder of the main job's files, where none is named.

@@ -24,8 +24,12 @@ fn main() -> ExitCode {
         Some(Command::Migrate(args)) => {
             traffic::migrate::run(args, &cli.driver, &mut out, &mut notes)
         }
+        #[cfg(target_os = "linux")]
+        Some(Command::Tune(args)) => traffic::tune::run(args, &cli.driver, &mut out, &mut notes),
         #[cfg(not(target_os = "linux"))]
-        Some(Command::Traffic(_) | Command::Migrate(_)) => Err(Failure::NotLinux),
+        Some(Command::Traffic(_) | Command::Migrate(_) | Command::Tune(_)) => {
+            Err(Failure::NotLinux)
+        }
     };
     drop(notes);
     match result {

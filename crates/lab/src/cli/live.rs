@@ -208,6 +208,55 @@ pub struct MigrateArgs {
     pub json: bool,
 }
 
+pub(super) const TUNE: &str = "\
+Find out which multiple is worth it: live traffic at each, and again.
+
+A guest sends in bulk to the peer, and beside that makes small requests. Measured are processor time \
+for a byte (this program's, and the kernel's for it), throughput, and the latency of all requests but \
+one in a hundred. Each round is held against its own measurement at multiple 1; shown are the mean \
+ratio of all rounds and the interval that holds the true one in 95 of 100 cases. Where that holds 1, \
+the noise is larger than the difference. For each profile the smallest multiple is recommended that is \
+as good as the best, as far as can be told.
+
+It is a Linux machine with the model that is measured, so only ratios mean something, and those are no \
+promise for Windows. Do not let anything else run meanwhile. What is needed is as for traffic.";
+
+/// Options of `tune`.
+#[derive(Args, Clone, Debug)]
+pub struct TuneArgs {
+    /// Multiples to try, 1 to 16 [default: those whose size a guest's device can make]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiples: Vec<u32>,
+    /// Rounds to measure; one more goes before
+    #[arg(long, value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub rounds: u32,
+    /// Bytes of each measurement, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
+    pub bytes: u64,
+    /// Largest large send that the NIC takes, in bytes of TCP payload
+    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
+        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    pub nic_max: u32,
+    /// MTU of all devices
+    #[arg(long, value_name = "BYTES", default_value_t = 1500,
+        value_parser = clap::value_parser!(u32).range(1280..=9000))]
+    pub mtu: u32,
+    /// Go by IPv6 instead of IPv4
+    #[arg(long)]
+    pub ip6: bool,
+    /// Chart to write: the ratios by multiple
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// File to write: what --json prints
+    #[arg(long, value_name = "FILE.json")]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A number of bytes, with K, M or G for powers of 1024.
 fn size(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.char_indices().last() {

@@ -33,6 +33,7 @@ mod signals;
 pub mod stream;
 pub mod summary;
 mod system;
+pub mod tune;
 pub mod vnet;
 pub mod wire;
 

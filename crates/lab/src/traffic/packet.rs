@@ -228,8 +228,12 @@ fn open(device: Device, direction: Direction) -> io::Result<PacketSocket> {
     )?;
     setsockopt(&socket, option::VnetHeaders, &true)?;
     setsockopt(&socket, option::IgnoreOutgoing, &true)?;
-    setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)?;
-    setsockopt(&socket, sockopt::SndBufForce, &QUEUE)?;
+    // Without the right to it, as in a user namespace, as much as everybody may have; packets that
+    // find no place then are lost, and TCP sends them again.
+    setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)
+        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &QUEUE))?;
+    setsockopt(&socket, sockopt::SndBufForce, &QUEUE)
+        .or_else(|_| setsockopt(&socket, sockopt::SndBuf, &QUEUE))?;
     let protocol = match direction {
         Direction::Both => SockProtocol::EthAll as u16,
         Direction::Send => 0,
