@@ -212,8 +212,8 @@ pub(super) const TUNE: &str = "\
 Find out which multiple is worth it: live traffic at each, and again.
 
 A guest sends in bulk to the peer, and beside that makes small requests. Measured are processor time \
-for a byte (this program's, and the kernel's for it), throughput, and the latency of all requests but \
-one in a hundred. Each round is held against its own measurement at multiple 1; shown are the mean \
+for a byte (this program's, and the kernel's for it), throughput, and the latency of nine requests in \
+ten. Each round is held against its own measurement at multiple 1; shown are the mean \
 ratio of all rounds and the interval that holds the true one in 95 of 100 cases. Where that holds 1, \
 the noise is larger than the difference. For each profile the smallest multiple is recommended that is \
 as good as the best, as far as can be told.

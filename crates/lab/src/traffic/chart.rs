@@ -4,6 +4,7 @@ use std::error::Error;
 use std::ops::Range;
 use std::path::Path;
 
+pub use plotters::prelude::SeriesLabelPosition;
 use plotters::prelude::*;
 
 use crate::failure::Failure;
@@ -60,6 +61,8 @@ pub struct Chart<'a> {
     pub marks: Vec<(f64, String)>,
     /// What it shows.
     pub series: Vec<Series>,
+    /// Where the names of the series have place.
+    pub legend: SeriesLabelPosition,
 }
 
 impl Chart<'_> {
@@ -125,7 +128,7 @@ impl Chart<'_> {
             }
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::LowerRight)
+                .position(self.legend.clone())
                 .background_style(WHITE.mix(0.9))
                 .border_style(GREY)
                 .legend_area_size(34)

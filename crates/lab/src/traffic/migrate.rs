@@ -10,7 +10,7 @@ use control::{Multiple, Raise, Tuning, first_stage_size};
 use model::Backing;
 use serde::Serialize;
 
-use super::chart::{COLORS, Chart, Look, Series};
+use super::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
 use super::datapath::Sample;
 use super::error::TrafficError;
 use super::lab::{HostPlan, Lab, LabPlan};
@@ -345,6 +345,7 @@ fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
         y: ("bytes of TCP payload (logarithmic)", 4.0..10.5),
         y_text: &|power| format!("{} KiB", power.exp2().round()),
         x_text: &|seconds| format!("{seconds:.1}"),
+        legend: SeriesLabelPosition::LowerRight,
         marks: marks.map(|phase| (phase.at, phase.event.clone())).collect(),
         series: vec![
             line(

@@ -97,10 +97,9 @@ impl Namespace {
 }
 
 /// Runs `body` on a thread of its own.
-fn on_a_thread<T: Send, E: Send>(body: impl FnOnce() -> Result<T, E> + Send) -> Result<T, E>
-where
-    E: From<Lost>,
-{
+fn on_a_thread<T: Send, E: Send + From<Lost>>(
+    body: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T, E> {
     thread::scope(|scope| scope.spawn(body).join()).unwrap_or_else(|_| Err(Lost.into()))
 }
 

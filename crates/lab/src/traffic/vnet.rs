@@ -72,8 +72,8 @@ impl VnetHeader {
         let [s0, s1] = self.segment_size.to_ne_bytes();
         let [f0, f1] = self.checksum_from.unwrap_or(0).to_ne_bytes();
         let [a0, a1] = self.checksum_at.to_ne_bytes();
-        let flags = u8::from(self.checksum_from.is_some()) * NEEDS_CHECKSUM;
-        let kind = kind | u8::from(self.ecn) * ECN;
+        let flags = self.checksum_from.map_or(0, |_| NEEDS_CHECKSUM);
+        let kind = if self.ecn { kind | ECN } else { kind };
         [flags, kind, h0, h1, s0, s1, f0, f1, a0, a1]
     }
 }

@@ -20,7 +20,7 @@ use serde::Serialize;
 use load::{Measured, measure};
 use ratio::Ratio;
 
-use super::chart::{COLORS, Chart, Look, Series};
+use super::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
 use super::datapath::Sample;
 use super::error::TrafficError;
 use super::lab::{HostPlan, Lab, LabPlan};
@@ -64,7 +64,7 @@ pub struct Point {
     pub cpu: Ratio,
     /// Throughput, as a ratio.
     pub throughput: Ratio,
-    /// Latency of all requests but one in a hundred beside the transfer, as a ratio.
+    /// Latency of nine in ten requests beside the transfer, as a ratio.
     pub latency: Ratio,
 }
 
@@ -334,7 +334,7 @@ fn text(sweep: &Sweep) -> String {
         ("largest\nlarge send", true),
         ("processor time\nfor a byte", false),
         ("throughput", false),
-        ("latency, 99 of 100\nbeside bulk", false),
+        ("latency, nine of ten\nbeside bulk", false),
     ];
     let columns = columns.map(|(head, number)| (head.to_owned(), number));
     let rows = sweep.multiples.iter().map(|point| {
@@ -367,18 +367,18 @@ fn chart(sweep: &Sweep) -> Chart<'static> {
     let all: [(&str, Of); 3] = [
         ("processor time for a byte", |point| point.cpu),
         ("throughput", |point| point.throughput),
-        ("latency of requests beside it, 99 of 100", |point| {
+        ("latency of requests beside it, nine of ten", |point| {
             point.latency
         }),
     ];
-    let place = |point: &Point| f64::from(point.multiple).log2();
+    let place = |point: &Point| f64::from(point.multiple);
     let series: Vec<_> = all
         .iter()
         .zip(COLORS)
         .enumerate()
         .map(|(number, ((label, of), color))| {
             // A little apart, so that no interval hides another.
-            let aside = (number as f64 - 1.0) * 0.02;
+            let aside = (number as f64 - 1.0) * 0.04;
             let points = sweep.multiples.iter();
             Series {
                 label: (*label).to_owned(),
@@ -392,19 +392,19 @@ fn chart(sweep: &Sweep) -> Chart<'static> {
             }
         })
         .collect();
-    let tops = sweep
-        .multiples
-        .iter()
-        .flat_map(|point| all.map(|(_, of)| of(point).mean + of(point).off_by.min(of(point).mean)));
-    let top = tops.fold(1.5, f64::max) * 1.1;
+    let points = sweep.multiples.iter();
+    let means = points.flat_map(|point| all.map(|(_, of)| of(point).mean));
+    // Room for the names of the series; an interval may leave the chart.
+    let top = means.fold(1.5, f64::max) * 1.4;
     let right = sweep.multiples.last().map_or(1.0, place);
     Chart {
         title: "Multiples of what the NIC takes, against multiple 1, with 95 % intervals",
-        x: ("multiple", -0.1..right + 0.1),
+        x: ("multiple", 0.8..right + 0.2),
         y: ("ratio to multiple 1", 0.0..top),
         y_text: &|ratio| format!("{ratio:.1}"),
-        x_text: &|power| format!("{:.1}", power.exp2()),
+        x_text: &|multiple| format!("{multiple:.0}"),
         marks: Vec::new(),
+        legend: SeriesLabelPosition::UpperRight,
         series,
     }
 }
