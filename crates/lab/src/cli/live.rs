@@ -59,7 +59,19 @@ With --run a command of your own runs instead of the stream: in the guest, with 
   mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
 Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
 $PEER6. --run starts when --serve listens, and when it ends --serve is ended; the verdict includes \
-its exit code.";
+its exit code.
+
+--json prints one object, with
+  transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
+  told                      what the guest was told, in bytes of payload, for ipv4 and ipv6
+  counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
+                            whole_between_guests, given_to_nic, largest_given_to_nic, frames and more
+  filter                    what the filter counted: large_sends, split, children, largest_frame
+  wrong_checksums           TCP packets with a wrong checksum, and checksums_verified
+  compared_one_in           payload bytes were compared for one large send in so many
+  cpu_seconds_per_gigabyte  processor time for 10^9 bytes
+  faults                    with --faults, how often what happened
+  violations                what was wrong, in one line each; also told on stderr";
 
 pub(super) const TRAFFIC_CODES: &str = "\
 Exit codes:

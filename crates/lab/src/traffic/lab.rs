@@ -231,6 +231,27 @@ impl<'driver> Lab<'driver> {
         }
     }
 
+    /// Why work has ended: what went wrong on a thread, or else `error`, which may follow from it.
+    #[must_use]
+    pub fn explain(mut self, error: TrafficError) -> TrafficError {
+        if matches!(error, TrafficError::Interrupted) {
+            return error;
+        }
+        self.stop.store(true, Relaxed);
+        let hosts = self.hosts.drain(..);
+        let threads = hosts.map(|host| (host.thread, Some(host.host)));
+        let incoming = self.incoming.take().map(|thread| (thread, None));
+        let ended = threads.chain(incoming).map(|(thread, host)| {
+            let ended = joined(thread);
+            if let Some(host) = host {
+                let _ = host.world().stop();
+            }
+            ended.err()
+        });
+        let all: Vec<_> = ended.collect();
+        all.into_iter().flatten().next().unwrap_or(error)
+    }
+
     /// Ends all work, and stops the drivers.
     ///
     /// # Errors

@@ -94,7 +94,11 @@ pub fn run(
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
     let lab = Lab::start(&driver, &plan(args))?;
-    let (phases, sizes, mut summary) = Director::direct(&lab, args, &stop)?;
+    let (phases, sizes, mut summary) = match Director::direct(&lab, args, &stop) {
+        Ok(directed) => directed,
+        Err(Failure::Traffic(error)) => return Err(lab.explain(error).into()),
+        Err(failure) => return Err(failure),
+    };
     summary.compared_one_in = args.compare;
     summary.checksums_verified = true;
     let summary = super::finish(lab, summary)?;

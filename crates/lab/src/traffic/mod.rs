@@ -166,11 +166,26 @@ fn flow(args: &TrafficArgs, driver: &Driver, stop: &AtomicBool) -> Result<Summar
                 summary.violations.push(line);
             }
         }
-        None => stream_all(args, &lab, stop, &mut summary)?,
+        None => {
+            if let Err(error) = stream_all(args, &lab, stop, &mut summary) {
+                return Err(lab.explain(error).into());
+            }
+        }
     }
     summary.cost(system::processor_time().saturating_sub(before));
-    finish(lab, summary)
+    let raised = summary
+        .told
+        .is_some_and(|told| told.ipv4 > args.lab.nic_max);
+    let mut summary = finish(lab, summary)?;
+    if raised && summary.filter.split == 0 && summary.bytes() >= ENOUGH {
+        let line = "the guest was told more than the NIC takes, and no large send was split";
+        summary.violations.push(line.to_owned());
+    }
+    Ok(summary)
 }
+
+/// Bytes in which a guest that may make larger large sends than the NIC takes does make some.
+const ENOUGH: u64 = 64 << 20;
 
 /// Makes all transfers one after the other, with faults meanwhile where they are wanted.
 fn stream_all(

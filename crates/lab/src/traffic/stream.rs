@@ -77,7 +77,7 @@ impl Transferred {
 /// Bytes written at once.
 const CHUNK: usize = 1 << 20;
 /// How long a transfer may stand still.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a station looks whether to end.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -217,7 +217,8 @@ fn receive(
     Ok((bytes, hash.finalize().into()))
 }
 
-fn accept(listener: &TcpListener, stop: &AtomicBool) -> io::Result<TcpStream> {
+/// Takes the first connection.
+pub(super) fn accept(listener: &TcpListener, stop: &AtomicBool) -> io::Result<TcpStream> {
     listener.set_nonblocking(true)?;
     let begun = Instant::now();
     loop {

@@ -209,10 +209,16 @@ impl From<StatisticsReply> for Filter {
 impl Summary {
     /// Notes the processor time that all transfers took.
     pub fn cost(&mut self, time: Duration) {
-        let bytes: u64 = self.transfers.iter().map(|row| row.bytes).sum();
+        let bytes = self.bytes();
         if bytes > 0 {
             self.cpu_seconds_per_gigabyte = time.as_secs_f64() * 1e9 / bytes as f64;
         }
+    }
+
+    /// Bytes that arrived.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.transfers.iter().map(|row| row.bytes).sum()
     }
 
     /// Whether nothing is wrong.
@@ -351,6 +357,9 @@ impl Summary {
     }
 
     fn verdict(&self) -> String {
+        if self.is_good() && self.transfers.is_empty() {
+            return "PASS: the command succeeded, and no rule was broken.".to_owned();
+        }
         if self.is_good() {
             return "PASS: all arrived as it was sent, and no rule was broken.".to_owned();
         }

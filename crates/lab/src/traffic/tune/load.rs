@@ -12,6 +12,7 @@ use nix::sys::socket::{MsgFlags, recv};
 
 use super::super::error::{Doing, TrafficError};
 use super::super::network::{Ip, Station};
+use super::super::stream::accept;
 use super::super::system::processor_time;
 
 /// One measurement.
@@ -61,12 +62,12 @@ pub fn measure(
     let (used, begun) = (processor_time(), Instant::now());
     let (arrived, latencies) = thread::scope(|scope| {
         let done = &done;
-        scope.spawn(move || answer(&requests));
+        scope.spawn(move || answer(&requests, stop));
         let asking = scope.spawn(move || {
             from.namespace.enter()?;
             ask(requests_at, done).doing(doing)
         });
-        let taking = scope.spawn(move || take(&bulk));
+        let taking = scope.spawn(move || take(&bulk, stop));
         let sending = scope.spawn(move || {
             from.namespace.enter()?;
             send(bulk_at, bytes, stop).doing(doing)
@@ -115,8 +116,8 @@ fn send(to: SocketAddr, bytes: u64, stop: &AtomicBool) -> io::Result<()> {
 }
 
 /// Takes what comes without copying it: the receiver's own work is not what is measured.
-fn take(listener: &TcpListener) -> io::Result<u64> {
-    let (stream, _) = listener.accept()?;
+fn take(listener: &TcpListener, stop: &AtomicBool) -> io::Result<u64> {
+    let stream = accept(listener, stop)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut memory = vec![0; CHUNK];
     let mut bytes = 0;
@@ -131,8 +132,8 @@ fn take(listener: &TcpListener) -> io::Result<u64> {
 }
 
 /// Answers requests until there are no more.
-fn answer(listener: &TcpListener) -> io::Result<()> {
-    let (mut stream, _) = listener.accept()?;
+fn answer(listener: &TcpListener, stop: &AtomicBool) -> io::Result<()> {
+    let mut stream = accept(listener, stop)?;
     stream.set_nodelay(true)?;
     let mut request = [0; REQUEST];
     while stream.read_exact(&mut request).is_ok() {

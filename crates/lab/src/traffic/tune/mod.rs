@@ -280,7 +280,7 @@ fn recommend(points: &[Point]) -> Vec<Recommendation> {
         let point = point?;
         let ratio = ratio(point);
         let why = if point.multiple == 1 {
-            format!("no larger multiple has a better {what} than noise")
+            "no larger multiple is better by more than the noise".to_owned()
         } else {
             format!("{what} {}", shown(ratio))
         };
@@ -300,7 +300,7 @@ fn recommend(points: &[Point]) -> Vec<Recommendation> {
         one(
             Profile::Latency,
             latency,
-            "processor time for a byte, among those whose latency is no worse:",
+            "processor time for a byte without more latency,",
             |point| point.cpu,
         ),
     ];
