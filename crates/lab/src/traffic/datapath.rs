@@ -1,106 +1,35 @@
 //! A host at work: what its guests send goes through its switch, to each other whole, and to the
 //! outside down through the filter; and what the switch learns of large sends, its guests learn.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::net::Ipv6Addr;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use model::host::{Guest, Host};
+use model::host::Host;
 use model::{Backing, Job, Lent, ModuleState, Packet, Pages, SendCall, World, segment};
-use ndis::{LargeSendInfo, LargeSendLimits, sys};
+use ndis::{LargeSendInfo, sys};
 
 use super::counters::Counters;
 use super::error::{Doing, TrafficError};
 use super::intake::{Kind, intake, may_go_down};
-use super::netlink::{Device, Mac, Netlink};
+use super::netlink::Mac;
 use super::packet::{BATCH, Message, PacketSocket};
+use super::virtual_nic::Port;
 use super::vnet::{self, VnetHeader, room_hint};
 use crate::ingest::BUFFER;
 
 /// Where a frame starts in its pages; its header is before.
 const START: usize = 64;
 /// Bytes for a packet of a guest: a Linux stack makes none beyond 512 KiB for a veth.
-const ROOM: usize = START + (544 << 10);
+pub(super) const ROOM: usize = START + (544 << 10);
 /// Most packets of guests at a time that are on their way through a host.
 const MOST_PAGES: usize = 96;
 /// Most packets that are sent as one chain.
-const CHAIN: usize = 8;
+pub(super) const CHAIN: usize = 8;
 /// How long a host waits for packets before it looks for other things to do.
-const PATIENCE_MS: u8 = 20;
-
-/// A guest's place on a switch.
-pub struct Port {
-    /// The guest.
-    pub guest: Guest,
-    /// The switch's end of its cable.
-    pub socket: Arc<PacketSocket>,
-    /// The guest's driver for its virtual NIC.
-    pub nic: VirtualNic,
-}
-
-/// What a guest does about large sends.
-pub struct VirtualNic {
-    /// The guest's own connection with its kernel.
-    pub netlink: Netlink,
-    /// Its device.
-    pub device: Device,
-    /// With whom it may have connections by IPv6.
-    pub partners: Vec<Ipv6Addr>,
-    /// The guest's `/proc/sys/net/ipv4/route/flush`.
-    pub flush: File,
-    /// The largest that the device can do, in bytes of packet.
-    pub most: u32,
-    /// What it was set to last.
-    pub applied: Option<LargeSendLimits>,
-    /// Who is told of every change.
-    pub changes: Sender<Change>,
-}
-
-/// A guest has other large sends from now on.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// The guest.
-    pub guest: String,
-    /// When.
-    pub at: std::time::Instant,
-    /// What it was told.
-    pub told: LargeSendLimits,
-}
-
-impl VirtualNic {
-    /// Has the guest's stack make large sends of the size that it was told.
-    fn follow(&mut self, guest: &Guest) -> Result<(), TrafficError> {
-        let told = guest.indicator();
-        if self.applied == Some(told) {
-            return Ok(());
-        }
-        // The kernel counts headers, an indicator does not; and without large sends at all it
-        // still has to have a size.
-        let size = |payload: u32, headers: u32| (payload.max(4096) + headers).min(self.most);
-        let ipv4 = size(told.v2_ipv4.max_payload, 14 + 20 + 20);
-        let ipv6 = size(told.v2_ipv6.max_payload, 14 + 40 + 8 + 20);
-        self.netlink.set_large_sends(self.device, ipv4, ipv6)?;
-        // A connection asks for the size when it looks for its route, and then no more, so every
-        // route has to be found anew: over IPv4 all at once, over IPv6 what replaces another is new.
-        self.flush
-            .write_all(b"1")
-            .doing(|| "flushing a guest's routes".to_owned())?;
-        for partner in &self.partners {
-            self.netlink.set_route(self.device, (*partner).into())?;
-        }
-        self.applied = Some(told);
-        let _ = self.changes.send(Change {
-            guest: guest.name().to_owned(),
-            at: std::time::Instant::now(),
-            told,
-        });
-        Ok(())
-    }
-}
+pub(super) const PATIENCE_MS: u8 = 20;
 
 /// What a host is asked to do between packets.
 pub enum Order {
@@ -368,52 +297,4 @@ impl Datapath {
         free.reverse();
         free
     }
-}
-
-/// What comes in from the wire goes to the guest that it is for, on whatever host; the filter has
-/// no part in it. Works until `stop`.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn receive_side(
-    peer: &PacketSocket,
-    guest: impl Fn(&[u8]) -> Option<Arc<PacketSocket>>,
-    stop: &AtomicBool,
-    counters: &Counters,
-) -> Result<(), TrafficError> {
-    let mut memory: Vec<_> = (0..CHAIN).map(|_| Pages::new(ROOM)).collect();
-    while !stop.load(Relaxed) {
-        let ready = PacketSocket::wait(std::iter::once(peer), PATIENCE_MS)
-            .doing(|| "waiting for packets from the wire".to_owned())?;
-        if !ready[0] {
-            continue;
-        }
-        let mut buffers: Vec<_> = memory.iter_mut().map(Pages::bytes_mut).collect();
-        let lengths = peer
-            .receive(&mut buffers)
-            .doing(|| "receiving packets from the wire".to_owned())?;
-        for (pages, length) in memory.iter().zip(lengths) {
-            let Some((header, frame)) = pages.bytes()[..length].split_first_chunk() else {
-                continue;
-            };
-            let Some(socket) = guest(frame) else {
-                continue;
-            };
-            let mut header = VnetHeader::decode(header);
-            if header.segments != vnet::Segments::None {
-                header.headers = room_hint(frame.len(), usize::from(header.headers));
-            }
-            let message = Message {
-                header,
-                front: Vec::new(),
-                rest: vec![frame],
-            };
-            let lost = socket
-                .send(&[message])
-                .doing(|| "handing a packet to a guest".to_owned())?;
-            counters.no_place.add(lost);
-        }
-    }
-    Ok(())
 }

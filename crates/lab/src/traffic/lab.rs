@@ -15,10 +15,12 @@ use model::{Backing, Config, Nic, World};
 use control::{StatisticsReply, keyword};
 
 use super::counters::Counters;
-use super::datapath::{Change, Datapath, Order, Port, Sample, VirtualNic, receive_side};
+use super::datapath::{Datapath, Order, Sample};
 use super::error::{Doing, TrafficError};
+use super::incoming::receive_side;
 use super::netlink::Netlink;
 use super::network::{Network, Shape, Station, VETH_MOST};
+use super::virtual_nic::{Change, Port, VirtualNic};
 use super::wire::{Capture, LabWire, WireFaults};
 use crate::cli::SecondStage;
 use crate::device;
@@ -229,27 +231,6 @@ impl<'driver> Lab<'driver> {
             migrate(guest, &from.host, &to.host);
             let _ = to.orders.send(Order::Connect(Box::new(port)));
         }
-    }
-
-    /// Why work has ended: what went wrong on a thread, or else `error`, which may follow from it.
-    #[must_use]
-    pub fn explain(mut self, error: TrafficError) -> TrafficError {
-        if matches!(error, TrafficError::Interrupted) {
-            return error;
-        }
-        self.stop.store(true, Relaxed);
-        let hosts = self.hosts.drain(..);
-        let threads = hosts.map(|host| (host.thread, Some(host.host)));
-        let incoming = self.incoming.take().map(|thread| (thread, None));
-        let ended = threads.chain(incoming).map(|(thread, host)| {
-            let ended = joined(thread);
-            if let Some(host) = host {
-                let _ = host.world().stop();
-            }
-            ended.err()
-        });
-        let all: Vec<_> = ended.collect();
-        all.into_iter().flatten().next().unwrap_or(error)
     }
 
     /// Ends all work, and stops the drivers.

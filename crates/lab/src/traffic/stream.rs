@@ -99,12 +99,14 @@ impl Transfer<'_> {
             .namespace
             .inside(|| TcpListener::bind(address).doing(name))?;
         let address = listener.local_addr().doing(name)?;
+        // On the way through the driver, even what the system says is about the driver.
+        let failed = |why: io::Error| TrafficError::Transfer(format!("{}: {why}", name()));
         let begun = Instant::now();
         let (sent, received) = thread::scope(|scope| {
             let receiver = scope.spawn(|| receive(&listener, progress, stop));
             let sender = scope.spawn(|| {
                 self.from.namespace.enter()?;
-                send(address, self.amount, self.seed, stop).doing(name)
+                send(address, self.amount, self.seed, stop).map_err(failed)
             });
             (sender.join(), receiver.join())
         });
@@ -113,7 +115,7 @@ impl Transfer<'_> {
         }
         let early = || TrafficError::Transfer(format!("{}: a thread ended early", name()));
         let sent = sent.map_err(|_| early())??;
-        let (received, received_digest) = received.map_err(|_| early())?.doing(name)?;
+        let (received, received_digest) = received.map_err(|_| early())?.map_err(failed)?;
         Ok(Transferred {
             sent: sent.bytes,
             received,

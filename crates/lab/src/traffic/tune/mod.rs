@@ -6,21 +6,24 @@
 
 mod load;
 mod ratio;
+mod recommend;
+mod report;
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use control::{Multiple, Profile, Raise, Tuning};
+use control::{Multiple, Raise, Tuning};
 use indicatif::ProgressBar;
 use model::Backing;
 use serde::Serialize;
 
 use load::{Measured, measure};
 use ratio::Ratio;
+use recommend::recommend;
+use report::{chart, text};
 
-use super::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
 use super::datapath::Sample;
 use super::error::TrafficError;
 use super::lab::{HostPlan, Lab, LabPlan};
@@ -30,7 +33,7 @@ use crate::cli::{SecondStage, TuneArgs};
 use crate::device;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
-use crate::report::{driver_line, lined, number};
+use crate::report::driver_line;
 
 /// What a sweep came to, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -264,179 +267,4 @@ fn compare(all: &[Measuring]) -> Vec<Point> {
         }
     };
     all.iter().map(point).collect()
-}
-
-/// The multiple for each profile. Where noise leaves several, the smallest: it delays others least.
-fn recommend(points: &[Point]) -> Vec<Recommendation> {
-    let cpu = best(points, |point| point.cpu, 1.0);
-    let throughput = best(points, |point| point.throughput, -1.0);
-    let quick: Vec<_> = points
-        .iter()
-        .filter(|point| point.latency.is_noise() || point.latency.mean < 1.0)
-        .cloned()
-        .collect();
-    let latency = best(&quick, |point| point.cpu, 1.0);
-    let one = |profile: Profile, point: Option<&Point>, what: &str, ratio: fn(&Point) -> Ratio| {
-        let point = point?;
-        let ratio = ratio(point);
-        let why = if point.multiple == 1 {
-            "no larger multiple is better by more than the noise".to_owned()
-        } else {
-            format!("{what} {}", shown(ratio))
-        };
-        Some(Recommendation {
-            profile: profile.name(),
-            multiple: point.multiple,
-            why,
-        })
-    };
-    let all = [
-        one(Profile::Cpu, cpu, "processor time for a byte", |point| {
-            point.cpu
-        }),
-        one(Profile::Throughput, throughput, "throughput", |point| {
-            point.throughput
-        }),
-        one(
-            Profile::Latency,
-            latency,
-            "processor time for a byte without more latency,",
-            |point| point.cpu,
-        ),
-    ];
-    all.into_iter().flatten().collect()
-}
-
-/// The smallest multiple that is as good as the best, as far as can be told. `sign` is 1 where less
-/// is better.
-fn best(points: &[Point], ratio: fn(&Point) -> Ratio, sign: f64) -> Option<&Point> {
-    let value = |point: &Point| ratio(point).mean * sign;
-    let best = points.iter().min_by(|a, b| value(a).total_cmp(&value(b)))?;
-    let margin = ratio(best).off_by;
-    points
-        .iter()
-        .find(|point| value(point) - value(best) <= margin.max(ratio(point).off_by))
-}
-
-fn shown(ratio: Ratio) -> String {
-    let noise = if ratio.is_noise() && ratio.off_by > 0.0 {
-        " (noise)"
-    } else {
-        ""
-    };
-    format!("{:.2} ±{:.2}{noise}", ratio.mean, ratio.off_by)
-}
-
-fn text(sweep: &Sweep) -> String {
-    let columns = [
-        ("multiple", true),
-        ("told", true),
-        ("largest\nlarge send", true),
-        ("processor time\nfor a byte", false),
-        ("throughput", false),
-        ("latency, nine of ten\nbeside bulk", false),
-    ];
-    let columns = columns.map(|(head, number)| (head.to_owned(), number));
-    let rows = sweep.multiples.iter().map(|point| {
-        [
-            point.multiple.to_string(),
-            number(point.told.into()),
-            number(point.largest_large_send),
-            shown(point.cpu),
-            shown(point.throughput),
-            shown(point.latency),
-        ]
-    });
-    let mut text = lined(&columns, rows);
-    text += &format!(
-        "\n\nRatios to multiple 1, mean of {} rounds and 95 % interval; \"noise\" where that holds 1. \
-         The model's work is part of all.\n\n",
-        sweep.rounds
-    );
-    for one in &sweep.recommended {
-        text += &format!(
-            "profile {}: multiple {}, {}\n",
-            one.profile, one.multiple, one.why
-        );
-    }
-    text
-}
-
-fn chart(sweep: &Sweep) -> Chart<'static> {
-    type Of = fn(&Point) -> Ratio;
-    let all: [(&str, Of); 3] = [
-        ("processor time for a byte", |point| point.cpu),
-        ("throughput", |point| point.throughput),
-        ("latency of requests beside it, nine of ten", |point| {
-            point.latency
-        }),
-    ];
-    let place = |point: &Point| f64::from(point.multiple);
-    let series: Vec<_> = all
-        .iter()
-        .zip(COLORS)
-        .enumerate()
-        .map(|(number, ((label, of), color))| {
-            // A little apart, so that no interval hides another.
-            let aside = (number as f64 - 1.0) * 0.04;
-            let points = sweep.multiples.iter();
-            Series {
-                label: (*label).to_owned(),
-                look: Look::Line(3),
-                color,
-                points: points
-                    .clone()
-                    .map(|one| (place(one) + aside, of(one).mean))
-                    .collect(),
-                spread: points.map(|one| of(one).off_by).collect(),
-            }
-        })
-        .collect();
-    let points = sweep.multiples.iter();
-    let means = points.flat_map(|point| all.map(|(_, of)| of(point).mean));
-    // Room for the names of the series; an interval may leave the chart.
-    let top = means.fold(1.5, f64::max) * 1.4;
-    let right = sweep.multiples.last().map_or(1.0, place);
-    Chart {
-        title: "Multiples of what the NIC takes, against multiple 1, with 95 % intervals",
-        x: ("multiple", 0.8..right + 0.2),
-        y: ("ratio to multiple 1", 0.0..top),
-        y_text: &|ratio| format!("{ratio:.1}"),
-        x_text: &|multiple| format!("{multiple:.0}"),
-        marks: Vec::new(),
-        legend: SeriesLabelPosition::UpperRight,
-        series,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn point(multiple: u32, cpu: (f64, f64), latency: (f64, f64)) -> Point {
-        let ratio = |(mean, off_by)| Ratio { mean, off_by };
-        Point {
-            multiple,
-            told: 0,
-            largest_large_send: 0,
-            cpu: ratio(cpu),
-            throughput: ratio((1.0 / cpu.0, cpu.1)),
-            latency: ratio(latency),
-        }
-    }
-
-    fn multiples(points: &[Point]) -> Vec<u32> {
-        recommend(points).iter().map(|one| one.multiple).collect()
-    }
-
-    #[test]
-    fn noise_recommends_the_smallest() {
-        let one = point(1, (1.0, 0.0), (1.0, 0.0));
-        let noise = point(4, (0.97, 0.10), (1.05, 0.20));
-        assert_eq!(multiples(&[one.clone(), noise]), [1, 1, 1]);
-        let clear = point(4, (0.80, 0.02), (1.40, 0.10));
-        assert_eq!(multiples(&[one.clone(), clear.clone()]), [4, 4, 1]);
-        let hardly_better = point(8, (0.79, 0.02), (1.90, 0.10));
-        assert_eq!(multiples(&[one, clear, hardly_better]), [4, 4, 1]);
-    }
 }

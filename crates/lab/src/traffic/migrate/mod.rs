@@ -1,6 +1,8 @@
 //! `mslso-lab migrate`: a guest with a connection is moved, and everything changes but the
 //! connection.
 
+mod report;
+
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -10,20 +12,23 @@ use control::{Multiple, Raise, Tuning, first_stage_size};
 use model::Backing;
 use serde::Serialize;
 
-use super::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
+use report::{chart, text};
+
 use super::datapath::Sample;
 use super::error::TrafficError;
+use super::flow::{a_fault_or_the_end, finish};
 use super::lab::{HostPlan, Lab, LabPlan};
 use super::network::{Ip, Shape};
 use super::progress::Progress;
 use super::signals;
 use super::stream::{Amount, Transfer};
-use super::summary::{Row, Summary};
+use super::summary::Summary;
+
 use crate::cli::{MigrateArgs, SecondStage};
 use crate::device;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
-use crate::report::{driver_line, number};
+use crate::report::driver_line;
 
 /// What happens, in order; each begins when its share of the bytes has arrived.
 const STAGES: [(f64, Event); 5] = [
@@ -94,14 +99,10 @@ pub fn run(
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
     let lab = Lab::start(&driver, &plan(args))?;
-    let (phases, sizes, mut summary) = match Director::direct(&lab, args, &stop) {
-        Ok(directed) => directed,
-        Err(Failure::Traffic(error)) => return Err(lab.explain(error).into()),
-        Err(failure) => return Err(failure),
-    };
+    let (phases, sizes, mut summary) = Director::direct(&lab, args, &stop)?;
     summary.compared_one_in = args.compare;
     summary.checksums_verified = true;
-    let summary = super::finish(lab, summary)?;
+    let summary = finish(lab, summary)?;
     let migration = Migration { phases, summary };
     if let Some(path) = &args.plot {
         chart(&migration, &sizes).write(path)?;
@@ -198,16 +199,12 @@ impl<'a, 'driver> Director<'a, 'driver> {
         });
         followed?;
         let lost = || TrafficError::Transfer("the transfer ended early".to_owned());
-        let transferred = transferred.map_err(|_| lost())??;
-        if !transferred.is_whole() {
-            let line = "what arrived is not what was sent".to_owned();
-            director.wrong.push(line);
+        let mut summary = Summary::default();
+        match transferred.map_err(|_| lost())? {
+            Ok(transferred) => summary.add(&transfer, &transferred),
+            Err(error) => summary.violations.extend(a_fault_or_the_end(Err(error))?),
         }
-        let mut summary = Summary {
-            transfers: vec![Row::of(&transfer, &transferred)],
-            violations: director.wrong,
-            ..Summary::default()
-        };
+        summary.violations.append(&mut director.wrong);
         summary.cost(super::system::processor_time().saturating_sub(before));
         Ok((director.phases, director.sizes, summary))
     }
@@ -293,84 +290,4 @@ impl<'a, 'driver> Director<'a, 'driver> {
         });
         Ok(())
     }
-}
-
-fn text(migration: &Migration) -> String {
-    let columns = [
-        ("event", false),
-        ("at, s", true),
-        ("host", false),
-        ("NIC takes", true),
-        ("guest is told", true),
-        ("follows\nafter, ms", true),
-        ("largest\nlarge send", true),
-    ];
-    let columns = columns.map(|(head, number)| (head.to_owned(), number));
-    let rows = migration.phases.iter().map(|phase| {
-        [
-            phase.event.clone(),
-            format!("{:.2}", phase.at),
-            phase.host.clone(),
-            number(phase.nic.into()),
-            number(phase.told.into()),
-            format!("{:.0}", phase.followed_after),
-            number(phase.largest_large_send),
-        ]
-    });
-    let table = crate::report::lined(&columns, rows);
-    format!("{table}\n\n{}", migration.summary.text())
-}
-
-/// Sizes over time.
-fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
-    let end = sizes.last().map_or(1.0, |(at, _)| *at);
-    let steps = |size: &dyn Fn(&Phase) -> u32| {
-        let starts = migration.phases.iter().map(|phase| phase.at);
-        let ends = starts.clone().skip(1).chain([end]);
-        let spans = migration.phases.iter().zip(starts.zip(ends));
-        spans
-            .flat_map(|(phase, (from, to))| {
-                let height = kib(u64::from(size(phase)));
-                [(from, height), (to, height)]
-            })
-            .collect()
-    };
-    let line = |label: &str, width, color, points| Series {
-        label: label.to_owned(),
-        look: Look::Line(width),
-        color,
-        points,
-        spread: Vec::new(),
-    };
-    let marks = migration.phases.iter();
-    Chart {
-        title: "A guest's large sends while it is retuned and migrated under a running transfer",
-        x: ("seconds", 0.0..end),
-        y: ("bytes of TCP payload (logarithmic)", 4.0..10.5),
-        y_text: &|power| format!("{} KiB", power.exp2().round()),
-        x_text: &|seconds| format!("{seconds:.1}"),
-        legend: SeriesLabelPosition::LowerRight,
-        marks: marks.map(|phase| (phase.at, phase.event.clone())).collect(),
-        series: vec![
-            line(
-                "told to the guest",
-                6,
-                COLORS[1],
-                steps(&|phase| phase.told),
-            ),
-            line("the NIC takes", 3, COLORS[2], steps(&|phase| phase.nic)),
-            Series {
-                label: "largest large send, each 5 ms".to_owned(),
-                look: Look::Dots,
-                color: COLORS[0],
-                points: sizes.iter().map(|(at, size)| (*at, kib(*size))).collect(),
-                spread: Vec::new(),
-            },
-        ],
-    }
-}
-
-/// A size on the chart's axis: the logarithm of its KiB.
-fn kib(bytes: u64) -> f64 {
-    (bytes.max(1) as f64 / 1024.0).log2().max(4.0)
 }
