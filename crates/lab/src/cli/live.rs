@@ -43,8 +43,8 @@ Send live TCP through the driver: this machine as a Hyper-V host.
 A guest is a network namespace with the Linux TCP stack. What it sends goes through a switch, the \
 filter and a NIC, which are the lab's, over a wire to a peer, which is a namespace too. The guest \
 makes large sends of the size that the filter advertises, as far as its device can (524,280 bytes). \
-A pseudo-random stream goes from each guest to the peer, and with several guests from the first to \
-the second, on the same host; SHA-256 is taken at both ends.
+A pseudo-random stream goes from each guest to the peer, all at once, and with several guests then from \
+the first to the second, on the same host; SHA-256 is taken at both ends.
 
 It needs Linux and root, or a user namespace: unshare --user --map-root-user mslso-lab traffic. \
 Nothing is left behind, however it ends, and several can run at once.

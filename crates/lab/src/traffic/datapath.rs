@@ -28,6 +28,8 @@ pub(super) const ROOM: usize = START + (544 << 10);
 const MOST_PAGES: usize = 96;
 /// Most packets that are sent as one chain.
 pub(super) const CHAIN: usize = 8;
+/// Processors of a model machine, where it is not said otherwise.
+const PROCESSORS: u32 = 2;
 /// How long a host waits for packets before it looks for other things to do.
 pub(super) const PATIENCE_MS: u8 = 20;
 
@@ -150,9 +152,18 @@ impl Datapath {
         }
         self.pages.append(&mut pages);
         if !down.is_empty() {
-            self.world().send_lent(down, SendCall::default());
+            self.world().send_lent(down, self.call(port));
         }
         Ok(())
+    }
+
+    /// How a switch sends: each guest's packets on a processor of their own, and mostly, but not
+    /// always, at DISPATCH_LEVEL.
+    fn call(&self, port: usize) -> SendCall {
+        SendCall {
+            at_dispatch: !self.seen.is_multiple_of(4),
+            processor: port as u32 % PROCESSORS,
+        }
     }
 
     /// Passes on a frame: to another guest, or among those that go down.

@@ -1,6 +1,7 @@
 //! A run of `traffic`: a lab with one host, streams or commands through it, a summary.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 use std::time::Duration;
 
 use model::Backing;
@@ -114,7 +115,7 @@ pub(super) fn a_fault_or_the_end(
 /// Bytes in which a guest that may make larger large sends than the NIC takes does make some.
 const ENOUGH: u64 = 64 << 20;
 
-/// Makes all transfers one after the other, with faults meanwhile where they are wanted.
+/// Makes all transfers, with faults meanwhile where they are wanted.
 fn stream_all(
     args: &TrafficArgs,
     lab: &Lab<'_>,
@@ -122,8 +123,10 @@ fn stream_all(
     summary: &mut Summary,
 ) -> Result<(), TrafficError> {
     let mut all = || {
-        let mut transfers = transfers(args, lab).into_iter();
-        transfers.try_for_each(|transfer| one(&transfer, stop, summary))
+        let steps = transfers(args, lab);
+        steps
+            .iter()
+            .try_for_each(|step| together(step, stop, summary))
     };
     let Some(seed) = args.faults else {
         return all();
@@ -137,7 +140,7 @@ fn stream_all(
 /// Does `body` while `faults` happen, each on a thread of its own.
 fn with_faults<T>(faults: Vec<Faults<'_>>, body: impl FnOnce() -> T) -> (T, Happened) {
     let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let done = &done;
         let threads: Vec<_> = faults
             .into_iter()
@@ -173,53 +176,73 @@ pub(super) fn finish(lab: Lab<'_>, mut summary: Summary) -> Result<Summary, Fail
     Ok(summary)
 }
 
-/// Every transfer of a run: each guest to the peer, and the first guest to the second.
-fn transfers<'a>(args: &TrafficArgs, lab: &'a Lab<'_>) -> Vec<Transfer<'a>> {
+/// The transfers of a run: for each version of IP each guest to the peer, all at once, and then the
+/// first guest to the second.
+fn transfers<'a>(args: &TrafficArgs, lab: &'a Lab<'_>) -> Vec<Vec<Transfer<'a>>> {
     let network = &lab.network;
     let amount = match args.duration {
         Some(seconds) => Amount::For(Duration::from_secs(seconds)),
         None => Amount::Bytes(args.bytes),
     };
-    let mut pairs: Vec<(&Station, &Station)> = network
-        .guests
-        .iter()
-        .map(|guest| (guest, &network.peer))
-        .collect();
+    let outside = network.guests.iter().map(|guest| (guest, &network.peer));
+    let mut steps: Vec<Vec<(&Station, &Station)>> = vec![outside.collect()];
     if let [first, second, ..] = &network.guests[..] {
-        pairs.push((first, second));
+        steps.push(vec![(first, second)]);
     }
     let ips: &[Ip] = match args.ip {
         IpChoice::V4 => &[Ip::V4],
         IpChoice::V6 => &[Ip::V6],
         IpChoice::Both => &[Ip::V4, Ip::V6],
     };
-    let all = ips
-        .iter()
-        .flat_map(|ip| pairs.iter().map(move |pair| (*ip, *pair)));
-    let all = all.enumerate().map(|(number, (ip, (from, to)))| Transfer {
-        from,
-        to,
-        ip,
-        amount,
-        seed: number as u64 + 1,
-    });
-    all.collect()
+    let mut seed = 0;
+    let mut transfer = |ip, (from, to)| {
+        seed += 1;
+        Transfer {
+            from,
+            to,
+            ip,
+            amount,
+            seed,
+        }
+    };
+    let mut all = Vec::new();
+    for ip in ips {
+        for step in &steps {
+            all.push(step.iter().map(|pair| transfer(*ip, *pair)).collect());
+        }
+    }
+    all
 }
 
-/// Makes a transfer, and judges it.
-fn one(
-    transfer: &Transfer<'_>,
+/// Makes transfers at the same time, and judges each.
+fn together(
+    transfers: &[Transfer<'_>],
     stop: &AtomicBool,
     summary: &mut Summary,
 ) -> Result<(), TrafficError> {
-    let what = format!(
-        "{} to {}, {}",
-        transfer.from.name,
-        transfer.to.name,
-        transfer.ip.name()
-    );
-    let progress = Progress::default();
-    let done = progress.show(&what, transfer.amount, |bytes| transfer.run(bytes, stop))?;
-    summary.add(transfer, &done);
+    let Some(first) = transfers.first() else {
+        return Ok(());
+    };
+    let from = match transfers.len() {
+        1 => first.from.name.clone(),
+        many => format!("{many} guests"),
+    };
+    let what = format!("{from} to {}, {}", first.to.name, first.ip.name());
+    let amount = match first.amount {
+        Amount::Bytes(bytes) => Amount::Bytes(bytes * transfers.len() as u64),
+        time @ Amount::For(_) => time,
+    };
+    let all = Progress::default().show(&what, amount, |progress| {
+        thread::scope(|scope| {
+            let start = |transfer| scope.spawn(move || Transfer::run(transfer, progress, stop));
+            let running: Vec<_> = transfers.iter().map(start).collect();
+            let ended = running.into_iter().map(|one| one.join());
+            ended.collect::<Vec<_>>()
+        })
+    });
+    for (transfer, done) in transfers.iter().zip(all) {
+        let early = |_| TrafficError::Transfer("a transfer ended early".to_owned());
+        summary.add(transfer, &done.map_err(early)??);
+    }
     Ok(())
 }
