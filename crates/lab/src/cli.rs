@@ -1,5 +1,7 @@
 //! The command line.
 
+mod live;
+
 use std::path::{Path, PathBuf};
 
 use crate::ingest::LsoVersion;
@@ -8,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::driver::Build;
+pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]
@@ -99,6 +102,15 @@ pub enum Command {
     /// Show what guests are told of large sends, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
     Demo(DemoArgs),
+    /// Send live TCP through the driver, between network namespaces
+    #[command(long_about = live::TRAFFIC, after_help = live::TRAFFIC_CODES)]
+    Traffic(Box<TrafficArgs>),
+    /// Move a guest with a running connection between two hosts
+    #[command(long_about = live::MIGRATE, after_help = live::TRAFFIC_CODES)]
+    Migrate(MigrateArgs),
+    /// Find out which multiple is worth it, by live traffic
+    #[command(long_about = live::TUNE, after_help = live::TRAFFIC_CODES)]
+    Tune(TuneArgs),
 }
 
 /// The folder of the main job's files, where none is named.

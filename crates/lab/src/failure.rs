@@ -8,6 +8,8 @@ use loader::LoadError;
 
 use crate::capture::CaptureError;
 use crate::device::ControlError;
+#[cfg(target_os = "linux")]
+use crate::traffic::TrafficError;
 
 /// The exit codes of the program.
 pub mod exit {
@@ -18,6 +20,8 @@ pub mod exit {
     /// The input cannot be used, an output not be written, or the command line
     /// is wrong.
     pub const UNUSABLE: u8 = 2;
+    /// The user or the system asked for the end; 128 and the number of SIGINT.
+    pub const INTERRUPTED: u8 = 130;
 }
 
 /// Why the program ends without a verdict. Its text is one line.
@@ -37,6 +41,14 @@ pub enum Failure {
     Driver(i32),
     /// The driver's control device does not answer as it should.
     Control(ControlError),
+    /// A file cannot be written.
+    Write(PathBuf, io::Error),
+    /// There is no live traffic.
+    #[cfg(target_os = "linux")]
+    Traffic(TrafficError),
+    /// There is no live traffic on this system.
+    #[cfg(not(target_os = "linux"))]
+    NotLinux,
 }
 
 impl Failure {
@@ -45,6 +57,10 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Driver(_) | Self::Control(_) => exit::BAD,
+            #[cfg(target_os = "linux")]
+            Self::Traffic(TrafficError::Interrupted) => exit::INTERRUPTED,
+            #[cfg(target_os = "linux")]
+            Self::Traffic(TrafficError::Transfer(_)) => exit::BAD,
             _ => exit::UNUSABLE,
         })
     }
@@ -68,6 +84,15 @@ impl fmt::Display for Failure {
             Self::Plot(path, why) => {
                 write!(f, "{}: the chart cannot be written: {why}", path.display())
             }
+            Self::Write(path, why) => {
+                write!(f, "{}: cannot be written: {why}", path.display())
+            }
+            #[cfg(target_os = "linux")]
+            Self::Traffic(error) => error.fmt(f),
+            #[cfg(not(target_os = "linux"))]
+            Self::NotLinux => f.write_str(
+                "live traffic needs the network namespaces of Linux; run it there, as root",
+            ),
             Self::Control(error) => {
                 write!(
                     f,
@@ -80,6 +105,13 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(target_os = "linux")]
+impl From<TrafficError> for Failure {
+    fn from(error: TrafficError) -> Self {
+        Self::Traffic(error)
+    }
+}
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {

@@ -16,8 +16,9 @@
 //! 5. [`mod@bench`] writes both to capture files and counts, [`report`] tells.
 //!
 //! Around this are the jobs of the program: [`main_job`], which needs nothing,
-//! [`split`], which takes a capture file, and [`demo`], which shows what guests
-//! are told of large sends while things change around them. [`cli`] is their
+//! [`split`], which takes a capture file, [`demo`], which shows what guests
+//! are told of large sends while things change around them, and on Linux
+//! `traffic`, which has live TCP go through the driver. [`cli`] is their
 //! command line. Each runs the [`driver`] that is asked for, the filter linked
 //! natively or a finished image, and asks it through its control [`device`].
 //!
@@ -39,3 +40,5 @@ pub mod reference;
 pub mod report;
 pub mod split;
 pub mod synth;
+#[cfg(target_os = "linux")]
+pub mod traffic;

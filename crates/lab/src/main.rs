@@ -4,7 +4,11 @@ use std::io;
 use std::process::ExitCode;
 
 use mslso_lab::cli::{Cli, Command};
+#[cfg(not(target_os = "linux"))]
+use mslso_lab::failure::Failure;
 use mslso_lab::failure::exit;
+#[cfg(target_os = "linux")]
+use mslso_lab::traffic;
 use mslso_lab::{demo, main_job, split};
 
 fn main() -> ExitCode {
@@ -14,6 +18,18 @@ fn main() -> ExitCode {
         None => main_job::run(&cli.main, &cli.driver, &mut out, &mut notes),
         Some(Command::Split(args)) => split::run(args, &cli.driver, &mut out, &mut notes),
         Some(Command::Demo(args)) => demo::run(args, &cli.driver, &mut out, &mut notes),
+        #[cfg(target_os = "linux")]
+        Some(Command::Traffic(args)) => traffic::run(args, &cli.driver, &mut out, &mut notes),
+        #[cfg(target_os = "linux")]
+        Some(Command::Migrate(args)) => {
+            traffic::migrate::run(args, &cli.driver, &mut out, &mut notes)
+        }
+        #[cfg(target_os = "linux")]
+        Some(Command::Tune(args)) => traffic::tune::run(args, &cli.driver, &mut out, &mut notes),
+        #[cfg(not(target_os = "linux"))]
+        Some(Command::Traffic(_) | Command::Migrate(_) | Command::Tune(_)) => {
+            Err(Failure::NotLinux)
+        }
     };
     drop(notes);
     match result {

@@ -28,7 +28,18 @@ pub enum Backing {
 #[derive(Debug)]
 pub(crate) struct Buffer {
     mdl: Block,
-    pages: Block,
+    pages: Memory,
+}
+
+/// The pages of a [`Buffer`].
+#[derive(Debug)]
+enum Memory {
+    /// The buffer's own.
+    Own(Block),
+    /// Somebody else's, who keeps them as long as this is here.
+    Lent { start: usize, size: usize },
+    /// They were given back.
+    Gone,
 }
 
 /// Pages that `length` bytes from `address` touch.
@@ -55,32 +66,63 @@ unsafe fn write_pfns(mdl: *mut sys::MDL) {
     }
 }
 
+/// An MDL that describes `length` bytes from `data` on.
+fn mdl_over(data: *mut u8, length: usize, backing: Backing) -> Block {
+    let offset = data.addr() & (PAGE - 1);
+    let spanned = pages_of(offset, length);
+    let mdl = Block::new(HEADER + spanned * 8, 16);
+    let raw = mdl.start().cast::<sys::MDL>();
+    // SAFETY: the block is new and large enough for what is written.
+    unsafe {
+        (*raw).Size = (HEADER + spanned * 8) as i16;
+        (*raw).StartVa = data.wrapping_sub(offset).cast();
+        (*raw).ByteOffset = offset as u32;
+        (*raw).ByteCount = length as u32;
+        match backing {
+            Backing::NonPagedPool => {
+                (*raw).MdlFlags = sys::MDL_SOURCE_IS_NONPAGED_POOL;
+                (*raw).MappedSystemVa = data.cast();
+            }
+            Backing::LockedPages => (*raw).MdlFlags = sys::MDL_PAGES_LOCKED,
+        }
+        write_pfns(raw);
+    }
+    mdl
+}
+
 impl Buffer {
     /// A buffer that holds `bytes`, starting `offset` bytes into a page.
     pub(crate) fn new(bytes: &[u8], offset: usize, backing: Backing) -> Self {
         let offset = offset % PAGE;
         let pages = Block::new((offset + bytes.len()).max(1).next_multiple_of(PAGE), PAGE);
-        let spanned = pages_of(offset, bytes.len());
-        let mdl = Block::new(HEADER + spanned * 8, 16);
-        let raw = mdl.start().cast::<sys::MDL>();
-        // SAFETY: both blocks are new and large enough for what is written.
-        unsafe {
+        // SAFETY: the block is new and large enough for what is written.
+        let data = unsafe {
             let data = pages.start().add(offset);
             ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
-            (*raw).Size = (HEADER + spanned * 8) as i16;
-            (*raw).StartVa = pages.start().cast();
-            (*raw).ByteOffset = offset as u32;
-            (*raw).ByteCount = bytes.len() as u32;
-            match backing {
-                Backing::NonPagedPool => {
-                    (*raw).MdlFlags = sys::MDL_SOURCE_IS_NONPAGED_POOL;
-                    (*raw).MappedSystemVa = data.cast();
-                }
-                Backing::LockedPages => (*raw).MdlFlags = sys::MDL_PAGES_LOCKED,
-            }
-            write_pfns(raw);
+            data
+        };
+        Self {
+            mdl: mdl_over(data, bytes.len(), backing),
+            pages: Memory::Own(pages),
         }
-        Self { mdl, pages }
+    }
+
+    /// A buffer over `length` bytes from `data` on.
+    ///
+    /// # Safety
+    /// They are there until [`forget_bytes`](Self::forget_bytes), or as long as the buffer.
+    pub(crate) unsafe fn over(data: *mut u8, length: usize, backing: Backing) -> Self {
+        let size = (data.addr() & (PAGE - 1)) + length;
+        let start = data.expose_provenance() & !(PAGE - 1);
+        Self {
+            mdl: mdl_over(data, length, backing),
+            pages: Memory::Lent { start, size },
+        }
+    }
+
+    /// The pages are given back; the MDL stays.
+    pub(crate) fn forget_bytes(&mut self) {
+        self.pages = Memory::Gone;
     }
 
     pub(crate) fn mdl(&self) -> *mut sys::MDL {
@@ -103,10 +145,16 @@ impl Buffer {
     pub(crate) fn bytes(&self) -> &[u8] {
         let look = self.look();
         let (offset, length) = (look.byte_offset as usize, look.byte_count as usize);
-        let offset = offset.min(self.pages.size());
-        let length = length.min(self.pages.size() - offset);
-        // SAFETY: within the block, which lives as long as `self`.
-        unsafe { std::slice::from_raw_parts(self.pages.start().add(offset), length) }
+        let (start, size): (*const u8, usize) = match &self.pages {
+            Memory::Own(block) => (block.start(), block.size()),
+            Memory::Lent { start, size } => (ptr::with_exposed_provenance(*start), *size),
+            Memory::Gone => return &[],
+        };
+        let offset = offset.min(size);
+        let length = length.min(size - offset);
+        // SAFETY: within the pages, which live as long as `self`, or as `over` was promised. What
+        // is read of them is from the data on, which was written before.
+        unsafe { std::slice::from_raw_parts(start.add(offset), length) }
     }
 }
 
@@ -277,16 +325,22 @@ pub(crate) unsafe fn unmap(state: &mut State, address: *mut c_void, mdl: *mut sy
 /// One MDL of a packet as the miniport sees it: the MDL and the part of it in the packet.
 pub(crate) struct Window {
     pub(crate) mdl: *mut sys::MDL,
+    /// Where that part is mapped.
+    pub(crate) address: *const u8,
     pub(crate) length: usize,
 }
 
 /// What the miniport makes of a NET_BUFFER: its bytes, and the MDLs that they came from.
 pub(crate) struct Read {
+    /// The first of them, as many as were asked for.
     pub(crate) bytes: Vec<u8>,
     pub(crate) windows: Vec<Window>,
+    /// Bytes in the packet.
+    pub(crate) length: usize,
 }
 
-/// Reads the packet of `net_buffer`, mapping what is not mapped as a miniport would.
+/// Reads the packet of `net_buffer`, at most `most` bytes of it, and maps what is not mapped as a
+/// miniport would.
 ///
 /// # Errors
 /// What is wrong with the chain.
@@ -296,6 +350,7 @@ pub(crate) struct Read {
 pub(crate) unsafe fn read(
     state: &mut State,
     net_buffer: *const sys::NET_BUFFER,
+    most: usize,
 ) -> Result<Read, String> {
     // SAFETY: as the caller vouches.
     let (mut mdl, mut offset, mut left) = unsafe {
@@ -305,7 +360,8 @@ pub(crate) unsafe fn read(
             (*net_buffer).DataLength as usize,
         )
     };
-    let mut bytes = Vec::with_capacity(left);
+    let whole = left;
+    let mut bytes = Vec::with_capacity(left.min(most));
     let mut windows = Vec::new();
     while left > 0 {
         if mdl.is_null() {
@@ -320,17 +376,25 @@ pub(crate) unsafe fn read(
             check_pfns(state, mdl);
             let length = left.min(count - offset);
             if length > 0 {
-                let address = system_address(state, mdl);
-                let part = std::slice::from_raw_parts(address.add(offset), length);
-                bytes.extend_from_slice(part);
-                windows.push(Window { mdl, length });
+                let address: *const u8 = system_address(state, mdl).add(offset);
+                let copied = length.min(most - bytes.len());
+                bytes.extend_from_slice(std::slice::from_raw_parts(address, copied));
+                windows.push(Window {
+                    mdl,
+                    address,
+                    length,
+                });
             }
             left -= length;
             offset = 0;
             mdl = (*mdl).Next;
         }
     }
-    Ok(Read { bytes, windows })
+    Ok(Read {
+        bytes,
+        windows,
+        length: whole,
+    })
 }
 
 /// MmGetSystemAddressForMdlSafe.

@@ -131,6 +131,8 @@ pub(crate) struct State {
     /// For each flow, the send and sequence offset that went down last.
     pub(crate) flows: BTreeMap<Vec<u8>, (u64, u32)>,
     pub(crate) warm: bool,
+    /// Whether somebody takes the wire's packets as they leave, so that none is kept.
+    pub(crate) live: bool,
     pub(crate) extensions: BTreeMap<(usize, usize), Block>,
     pub(crate) rundowns: BTreeMap<usize, Rundown>,
     /// What the NIC takes, and what the layer above was told of it.
@@ -199,6 +201,7 @@ impl State {
             accepted: 0,
             flows: BTreeMap::new(),
             warm: false,
+            live: false,
             extensions: BTreeMap::new(),
             rundowns: BTreeMap::new(),
             limits: Limits::default(),

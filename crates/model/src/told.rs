@@ -28,7 +28,7 @@ impl State {
         if excused || !self.sound(sent) {
             return None;
         }
-        let payload = sent.packet.frame.len() - sent.layout?.payload;
+        let payload = sent.payload_length();
         Some(format!(
             "{payload} bytes of payload, {} were advertised, came back with status {:#x}",
             self.told(sent),
@@ -51,10 +51,7 @@ impl State {
         let (Some(layout), packet) = (sent.layout, &sent.packet) else {
             return false;
         };
-        let (payload, mss) = (
-            (packet.frame.len() - layout.payload) as u32,
-            sent.slots.mss(),
-        );
+        let (payload, mss) = (sent.payload_length(), sent.slots.mss());
         let told = self.told(sent);
         let first_ip = tunnel(&packet.frame)
             .filter(|_| sent.slots.kind() == SendKind::Tunnelled)

@@ -23,12 +23,20 @@ const JUMBO_BEFORE_TCP: [u8; 4] = [6, 0, 0xC2, 4];
 /// the jumbo option, is not followed by TCP, stands beside a payload length
 /// (which RFC 2675 forbids), or gives another length than the frame has.
 pub fn strip_jumbo_hop_by_hop(mut frame: Vec<u8>) -> Vec<u8> {
-    if let Some(ip) = ipv6_with_jumbo(&frame) {
-        let header = ip + IPV6_HEADER_LEN;
-        frame[ip + IPV6_NEXT_HEADER] = frame[header];
-        frame.drain(header..header + JUMBO_HEADER_LEN);
-    }
+    let skipped = strip_jumbo_in_place(&mut frame);
+    frame.drain(..skipped);
     frame
+}
+
+/// The same without moving the payload: what stays begins as many bytes later as are returned.
+pub fn strip_jumbo_in_place(frame: &mut [u8]) -> usize {
+    let Some(ip) = ipv6_with_jumbo(frame) else {
+        return 0;
+    };
+    let header = ip + IPV6_HEADER_LEN;
+    frame[ip + IPV6_NEXT_HEADER] = frame[header];
+    frame.copy_within(..header, JUMBO_HEADER_LEN);
+    JUMBO_HEADER_LEN
 }
 
 /// Offset of the IPv6 header in a frame that has Linux's jumbo header.

@@ -18,7 +18,7 @@ mod write;
 use std::time::Duration;
 
 pub use fault::{CaptureError, Fault};
-pub use jumbo::strip_jumbo_hop_by_hop;
+pub use jumbo::{strip_jumbo_hop_by_hop, strip_jumbo_in_place};
 pub use read::{CaptureFile, Frames, frames, parse, read};
 pub use write::CaptureWriter;
 

@@ -196,7 +196,7 @@ fn check_segments(headers: &Headers, payload: u32, mss: u32, least: u32) -> Resu
 }
 
 /// Writes IP length and TCP checksum as LSO has them.
-fn bring_to_shape(frame: &mut [u8], headers: &Headers, lso: LsoVersion) {
+pub(crate) fn bring_to_shape(frame: &mut [u8], headers: &Headers, lso: LsoVersion) {
     let ip_and_tcp = frame.len() - headers.ip_offset() as usize;
     let stated = match lso {
         LsoVersion::V1 => u16::try_from(ip_and_tcp).unwrap_or(0),

@@ -5,4 +5,5 @@ mod demo;
 mod driver;
 mod main_job;
 mod split;
+mod traffic;
 mod unusable;

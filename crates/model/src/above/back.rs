@@ -3,7 +3,9 @@
 use ndis::{LargeSendInfo, sys};
 
 use super::{BINDING, Completed, NbLook, Sent, hidden_part_intact};
-use crate::{memory::Block, oob::SendKind, rules::Rule, segment::one_stage, state::State};
+use crate::{
+    live::Pages, memory::Block, oob::SendKind, rules::Rule, segment::one_stage, state::State,
+};
 
 /// The whole NBL as bytes.
 fn nbl_bytes(block: &Block) -> Vec<u8> {
@@ -101,12 +103,13 @@ impl State {
         }
     }
 
-    /// Forgets completed sends, after a last look at whether anybody touched them since.
+    /// Forgets completed sends, after a last look at whether anybody touched them since. Those whose
+    /// pages were not yet given back stay.
     pub(crate) fn forget_completed(&mut self) {
         let done: Vec<_> = self
             .sent
             .iter()
-            .filter(|(_, sent)| sent.completed.is_some())
+            .filter(|(_, sent)| sent.completed.is_some() && sent.pages.is_none())
             .map(|(number, _)| *number)
             .collect();
         for number in done {
@@ -176,6 +179,8 @@ impl Sent {
         }
     }
 
+    /// Whether the packet's bytes are as they were; of a lent packet that is not checked in full,
+    /// its headers.
     fn bytes_intact(&self) -> bool {
         let per_packet = self.buffers.len() / self.net_buffers.len().max(1);
         self.buffers.chunks(per_packet.max(1)).all(|buffers| {
@@ -185,7 +190,7 @@ impl Sent {
                 let bytes = &buffer.bytes()[std::mem::take(&mut skip)..];
                 let (mine, after) = rest.split_at(bytes.len().min(rest.len()));
                 rest = after;
-                bytes == mine
+                bytes == mine || !self.fully && bytes.starts_with(mine)
             })
         })
     }
@@ -225,14 +230,23 @@ impl Sent {
         }
     }
 
-    fn payload_length(&self) -> u32 {
+    /// Bytes of payload, or of all where it is neither TCP nor UDP.
+    pub(crate) fn payload_length(&self) -> u32 {
         let payload = self.layout.map_or(0, |layout| layout.payload);
-        (self.packet.frame.len() - payload) as u32
+        (self.length - payload) as u32
+    }
+
+    /// The memory of a lent packet, once it is completed. From then on nobody reads its bytes.
+    pub(crate) fn take_pages(&mut self) -> Option<Pages> {
+        for buffer in &mut self.buffers {
+            buffer.forget_bytes();
+        }
+        self.pages.take()
     }
 
     /// Two stages must put on the wire what one stage would have.
     fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<(Rule, String)>) {
-        if completed.status != 0 {
+        if completed.status != 0 || !self.fully {
             return;
         }
         match one_stage(&self.packet.frame, &self.slots, id_bits) {

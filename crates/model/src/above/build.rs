@@ -6,6 +6,7 @@ use ndis::sys;
 
 use super::{NbLook, Packet, Sent};
 use crate::{
+    live::Pages,
     mdl::Buffer,
     memory::Block,
     miniport::cut_layout,
@@ -41,15 +42,46 @@ pub(crate) const BINDING: usize = 0xB1D1;
 
 /// Makes an NBL of `packet` and enters it into the ledger as the layer above's.
 pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
+    let mut parts = Parts {
+        length: packet.frame.len(),
+        fully: true,
+        pages: None,
+        net_buffers: Vec::new(),
+        buffers: Vec::new(),
+    };
+    for _ in 0..packet.net_buffers {
+        let (net_buffer, mut own) = build_net_buffer(&packet);
+        parts.net_buffers.push(net_buffer);
+        parts.buffers.append(&mut own);
+    }
+    enter(state, packet, parts)
+}
+
+/// What an NBL is made of, before there is one.
+pub(crate) struct Parts {
+    pub(crate) length: usize,
+    pub(crate) fully: bool,
+    pub(crate) pages: Option<Pages>,
+    pub(crate) net_buffers: Vec<Block>,
+    /// Those of each NET_BUFFER, one after the other.
+    pub(crate) buffers: Vec<Buffer>,
+}
+
+/// Makes an NBL of `parts`, and enters it into the ledger as the layer above's.
+pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
+    let Parts {
+        length,
+        fully,
+        pages,
+        net_buffers,
+        buffers,
+    } = parts;
     let number = state.next_send;
     state.next_send += 1;
     let block = new_nbl();
     let nbl = block.start().cast::<sys::NET_BUFFER_LIST>();
-    let mut net_buffers = Vec::new();
-    let mut buffers = Vec::new();
     let mut previous: *mut sys::NET_BUFFER = ptr::null_mut();
-    for _ in 0..packet.net_buffers {
-        let (net_buffer, mut own) = build_net_buffer(&packet);
+    for net_buffer in &net_buffers {
         let raw = net_buffer.start().cast::<sys::NET_BUFFER>();
         // SAFETY: the blocks are new.
         unsafe {
@@ -60,8 +92,6 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
             }
         }
         previous = raw;
-        net_buffers.push(net_buffer);
-        buffers.append(&mut own);
     }
     // SAFETY: the block is new.
     unsafe {
@@ -99,6 +129,9 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
         number,
         Sent {
             packet,
+            length,
+            fully,
+            pages,
             slots,
             layout,
             passed: 0,
@@ -143,6 +176,12 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
             packet.backing,
         ));
     }
+    let length = packet.frame.len() as u32 + packet.extra_length;
+    (net_buffer(&buffers, packet.data_offset, length), buffers)
+}
+
+/// A NET_BUFFER of `length` bytes, `offset` bytes into the chain of `buffers`, which it links.
+pub(crate) fn net_buffer(buffers: &[Buffer], offset: u32, length: u32) -> Block {
     for pair in buffers.windows(2) {
         pair[0].link(&pair[1]);
     }
@@ -152,9 +191,9 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
     unsafe {
         (*raw).MdlChain = buffers[0].mdl();
         (*raw).CurrentMdl = buffers[0].mdl();
-        (*raw).DataOffset = packet.data_offset;
-        (*raw).CurrentMdlOffset = packet.data_offset;
-        (*raw).DataLength = packet.frame.len() as u32 + packet.extra_length;
+        (*raw).DataOffset = offset;
+        (*raw).CurrentMdlOffset = offset;
+        (*raw).DataLength = length;
     }
-    (block, buffers)
+    block
 }

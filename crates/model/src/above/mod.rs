@@ -8,12 +8,13 @@ mod packet;
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
+    live::Pages,
     mdl::{Buffer, MdlLook},
     memory::Block,
     oob::Slots,
     segment::Layout,
 };
-pub(crate) use build::{BINDING, build, hidden_part_intact, new_nbl};
+pub(crate) use build::{BINDING, Parts, build, enter, hidden_part_intact, net_buffer, new_nbl};
 pub use packet::Packet;
 
 /// What became of a packet that the layer above sent.
@@ -56,7 +57,14 @@ impl NbLook {
 
 /// A packet that was sent, until the model forgets it.
 pub(crate) struct Sent {
+    /// What was sent. Of a lent packet that is not checked in full, the frame is its headers alone.
     pub(crate) packet: Packet,
+    /// Bytes in the frame.
+    pub(crate) length: usize,
+    /// Whether every byte of it is looked at on its way.
+    pub(crate) fully: bool,
+    /// Where the frame of a lent packet lies, until it is completed and taken back.
+    pub(crate) pages: Option<Pages>,
     /// What its slots say.
     pub(crate) slots: Slots,
     /// Where its headers and its payload are, of the inner packet inside a tunnel.

@@ -102,13 +102,13 @@ impl State {
             (field, right)
         };
         let ip_field = |ip: usize, ipv6: bool| ip + if ipv6 { 4 } else { 2 };
-        let ip_length = |ip: usize, ipv6: bool| frame.len() - ip - if ipv6 { 40 } else { 0 };
+        let ip_length = |ip: usize, ipv6: bool| packet.length - ip - if ipv6 { 40 } else { 0 };
         let inner = ip_field(layout.ip, layout.ipv6);
         let mut expected = Vec::new();
         match given.slots.kind() {
             SendKind::Packet => {}
             SendKind::LargeSend if !given.slots.large_send.is_v2() => {
-                expected.push((inner, (frame.len() - layout.ip) as u16));
+                expected.push((inner, (packet.length - layout.ip) as u16));
             }
             SendKind::LargeSend => expected.push((inner, 0)),
             SendKind::Tunnelled => {
@@ -117,7 +117,7 @@ impl State {
                     let length = ip_length(found.ip, found.ipv6);
                     expected.push(like_parent(ip_field(found.ip, found.ipv6), length));
                     if let TunnelKind::Vxlan(_) = found.kind {
-                        let length = frame.len() - found.transport;
+                        let length = packet.length - found.transport;
                         expected.push(like_parent(found.transport + 4, length));
                     }
                 }
@@ -125,7 +125,7 @@ impl State {
             SendKind::Uso => {
                 let length = ip_length(layout.ip, layout.ipv6);
                 expected.push(like_parent(inner, length));
-                let length = frame.len() - layout.transport;
+                let length = packet.length - layout.transport;
                 expected.push(like_parent(layout.transport + 4, length));
             }
         }

@@ -13,7 +13,7 @@ mod transmit;
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
-    mdl::{self, MdlLook, Read},
+    mdl::{self, MdlLook, Read, Window},
     memory::Block,
     nic::Nic,
     oob::{SendKind, Slots},
@@ -24,6 +24,7 @@ use crate::{
     world::MODULE,
 };
 pub(crate) use place::cut_layout;
+pub(crate) use release::reorder;
 
 /// A packet that the filter gave to the miniport, as it was then.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +43,15 @@ pub struct Child {
     pub is_child: bool,
 }
 
+impl Window {
+    fn piece(&self) -> Piece {
+        Piece {
+            address: self.address.expose_provenance(),
+            length: self.length,
+        }
+    }
+}
+
 impl Child {
     /// Whether the filter made it as one packet of the wire.
     #[must_use]
@@ -58,12 +68,31 @@ pub(crate) struct Held {
     /// The NBL's bytes while the miniport owns it.
     poisoned: Vec<u8>,
     /// Each NET_BUFFER's frame, to see that nobody changes it under way.
-    frames: Vec<Vec<u8>>,
+    frames: Vec<Seen>,
+    /// Where the first frame is in memory, in order, for who takes it from here.
+    pub(crate) pieces: Vec<Piece>,
+    /// The large-send slot and the checksum slot as they came.
+    pub(crate) large_send: LargeSendInfo,
+    pub(crate) checksum: usize,
     /// The window's MDLs.
     mdls: Vec<(usize, MdlLook)>,
-    status: i32,
+    pub(crate) status: i32,
     /// The send it is a child of.
-    parent: Option<u64>,
+    pub(crate) parent: Option<u64>,
+}
+
+/// A frame as the miniport saw it.
+struct Seen {
+    /// All of it, or where not all is looked at, its headers.
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+/// Mapped bytes of a packet that the miniport owns.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece {
+    pub(crate) address: usize,
+    pub(crate) length: usize,
 }
 
 /// What is known of an NBL that the miniport is given.
@@ -77,7 +106,10 @@ struct Given {
 
 /// One packet of it.
 struct GivenPacket {
+    /// All of its bytes, or where not all is looked at, its headers.
     frame: Vec<u8>,
+    /// Bytes of it.
+    length: usize,
     /// Where the headers and the payload are that a large send is cut by: those of the inner
     /// packet inside a tunnel.
     layout: Option<Layout>,
@@ -102,6 +134,9 @@ impl State {
             saved: Block::new(size_of::<sys::NET_BUFFER_LIST>(), 16),
             poisoned: Vec::new(),
             frames: Vec::new(),
+            pieces: Vec::new(),
+            large_send: given.slots.large_send,
+            checksum: given.slots.checksum.to_raw(),
             mdls: Vec::new(),
             status: nic
                 .failing
@@ -200,8 +235,9 @@ impl State {
         given: &Given,
         held: &mut Held,
     ) {
+        let most = self.looked_at(given.send);
         // SAFETY: as the caller vouches.
-        let read = match unsafe { mdl::read(self, net_buffer) } {
+        let read = match unsafe { mdl::read(self, net_buffer, most) } {
             Ok(read) => read,
             Err(found) => return self.violation(Rule::Chain, &*given.name, found),
         };
@@ -215,23 +251,39 @@ impl State {
         self.claim_windows(&read, &given.name, held);
         let layout = self.layout_of(&read.bytes, given);
         let packet = GivenPacket {
-            payload: layout.map_or(0, |layout| read.bytes.len() - layout.payload),
+            payload: layout.map_or(0, |layout| read.length - layout.payload),
             frame: read.bytes.clone(),
+            length: read.length,
             layout,
         };
         self.check_packet(nic, given, &packet, &read);
-        if held.status == sys::NDIS_STATUS_SUCCESS {
+        if held.status == sys::NDIS_STATUS_SUCCESS && read.bytes.len() == read.length {
             self.transmit(nic, given, &packet);
         }
-        self.children.push(Child {
-            large_send: given.slots.large_send,
-            slots: given.slots,
-            send: given.send.unwrap_or(u64::MAX),
-            payload: packet.payload,
-            is_child: given.is_child,
-            frame: packet.frame,
+        if !self.live {
+            self.children.push(Child {
+                large_send: given.slots.large_send,
+                slots: given.slots,
+                send: given.send.unwrap_or(u64::MAX),
+                payload: packet.payload,
+                is_child: given.is_child,
+                frame: packet.frame,
+            });
+        }
+        if held.frames.is_empty() {
+            held.pieces = read.windows.iter().map(Window::piece).collect();
+        }
+        held.frames.push(Seen {
+            bytes: read.bytes,
+            length: read.length,
         });
-        held.frames.push(read.bytes);
+    }
+
+    /// How many bytes of each packet of `send` the miniport looks at.
+    fn looked_at(&self, send: Option<u64>) -> usize {
+        let sent = send.and_then(|send| self.sent.get(&send));
+        sent.filter(|sent| !sent.fully)
+            .map_or(usize::MAX, |sent| sent.packet.frame.len())
     }
 
     /// All that is to be said of a packet before it is transmitted.

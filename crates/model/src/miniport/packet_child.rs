@@ -27,7 +27,7 @@ impl State {
         };
         let mss = sent.slots.mss() as usize;
         let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
-        let mut broken = wrong_lengths(&packet.frame, tunnelled);
+        let mut broken = wrong_lengths(packet, tunnelled);
         if packet.payload == 0 || packet.payload > mss {
             let found = format!("{} bytes of payload at MSS {mss}", packet.payload);
             broken.push((Rule::PacketLength, found));
@@ -53,7 +53,7 @@ impl State {
         let ip = outer_ip(&packet.frame)?;
         let asked =
             sent.layout?.payload + sent.slots.mss() as usize - outer_ip(&sent.packet.frame)?;
-        let (length, mtu) = (packet.frame.len() - ip, self.mtu as usize);
+        let (length, mtu) = (packet.length - ip, self.mtu as usize);
         let above = length > mtu && asked <= mtu;
         above.then(|| {
             (
@@ -113,25 +113,26 @@ fn offers_checksum(offers: &Offers, given: &Given, packet: &GivenPacket) -> bool
 }
 
 /// Every length in the headers is the true one.
-fn wrong_lengths(frame: &[u8], tunnelled: bool) -> Vec<(Rule, String)> {
+fn wrong_lengths(packet: &GivenPacket, tunnelled: bool) -> Vec<(Rule, String)> {
+    let (frame, whole) = (&packet.frame, packet.length);
     let mut fields = Vec::new();
     let ip = |ip: usize, ipv6: bool| {
         if ipv6 {
-            (ip + 4, frame.len() - ip - 40)
+            (ip + 4, whole - ip - 40)
         } else {
-            (ip + 2, frame.len() - ip)
+            (ip + 2, whole - ip)
         }
     };
     if tunnelled && let Some(found) = tunnel(frame) {
         fields.push(ip(found.ip, found.ipv6));
         fields.push(ip(found.inner.ip, found.inner.ipv6));
         if let TunnelKind::Vxlan(_) = found.kind {
-            fields.push((found.transport + 4, frame.len() - found.transport));
+            fields.push((found.transport + 4, whole - found.transport));
         }
     } else if !tunnelled && let Some(found) = layout(frame) {
         fields.push(ip(found.ip, found.ipv6));
         if found.udp {
-            fields.push((found.transport + 4, frame.len() - found.transport));
+            fields.push((found.transport + 4, whole - found.transport));
         }
     } else {
         return vec![(

@@ -50,8 +50,9 @@ impl State {
         let found = packet.layout?;
         let sent = self.sent.get_mut(&send)?;
         let whole = sent.layout?;
-        let payload = &sent.packet.frame[whole.payload..];
+        let all = sent.payload_length() as usize;
         let offset = if found.udp {
+            let payload = &sent.packet.frame[whole.payload..];
             let offset = sent.passed;
             if given.is_child {
                 sent.passed += packet.payload;
@@ -70,7 +71,7 @@ impl State {
         Some(Place {
             send,
             offset,
-            last: offset as usize + packet.payload == payload.len(),
+            last: offset as usize + packet.payload == all,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::{mem::offset_of, ptr};
 
 use ndis::{LargeSendInfo, sys};
 
-use super::Held;
+use super::{Held, Seen};
 use crate::{
     mdl::{self, MdlLook},
     nic::Order,
@@ -17,15 +17,9 @@ use crate::{
 const POISON: usize = 0x0BAD_0BAD_0BAD_0BAD;
 
 impl State {
-    /// Takes what is held out in the order of completion.
-    pub(crate) fn take_held(&mut self, order: Order) -> Vec<Held> {
-        let mut held: Vec<_> = self.held.drain(..).collect();
-        match order {
-            Order::Sent => {}
-            Order::Reversed => held.reverse(),
-            Order::Shuffled(seed) => shuffle(&mut held, seed),
-        }
-        held
+    /// Takes what is held out, in the order in which it was sent.
+    pub(crate) fn take_held(&mut self) -> Vec<Held> {
+        self.held.drain(..).collect()
     }
 
     /// The miniport gives `held` back, after a last look, with its status and large-send slot.
@@ -47,7 +41,7 @@ impl State {
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo].addr(),
             );
             if info.mss() != 0 {
-                let payload = held.frames.first().map_or(0, |frame| tcp_payload(frame)) as u32;
+                let payload = held.frames.first().map_or(0, Seen::tcp_payload) as u32;
                 let sent = if held.status == 0 { payload } else { 0 };
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] =
                     ptr::without_provenance_mut(info.transmit_complete(sent).to_raw());
@@ -87,14 +81,14 @@ impl State {
         let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
         for frame in &held.frames {
             // SAFETY: the NBL's NET_BUFFERs are live.
-            let now = unsafe { mdl::read(self, net_buffer) };
+            let now = unsafe { mdl::read(self, net_buffer, frame.bytes.len()) };
             let same = now.is_ok_and(|read| {
                 let looks = read.windows.iter().all(|window| {
                     // SAFETY: read just before.
                     let look = unsafe { MdlLook::of(window.mdl) };
                     held.mdls.contains(&(window.mdl.addr(), look))
                 });
-                looks && read.bytes == *frame
+                looks && read.bytes == frame.bytes && read.length == frame.length
             });
             if !same {
                 let found = "its packet changed while the miniport has it";
@@ -106,8 +100,19 @@ impl State {
     }
 }
 
-fn tcp_payload(frame: &[u8]) -> usize {
-    parts(frame).map_or(0, |parts| frame.len() - parts.payload)
+impl Seen {
+    fn tcp_payload(&self) -> usize {
+        parts(&self.bytes).map_or(0, |parts| self.length - parts.payload)
+    }
+}
+
+/// Brings what is held into the order of completion.
+pub(crate) fn reorder(held: &mut [Held], order: Order) {
+    match order {
+        Order::Sent => {}
+        Order::Reversed => held.reverse(),
+        Order::Shuffled(seed) => shuffle(held, seed),
+    }
 }
 
 /// Fisher and Yates with a small generator: the model needs no more randomness than that.

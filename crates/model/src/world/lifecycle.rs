@@ -270,6 +270,7 @@ impl World {
     /// The last look, once the driver is gone; returns every broken rule.
     #[must_use]
     pub fn finish(&self) -> Vec<Violation> {
+        drop(self.take_returned());
         let mut state = self.state();
         state.forget_completed();
         let lost: Vec<_> = state.sent.values().map(|sent| sent.nbl).collect();

@@ -27,6 +27,7 @@ use ndis::{LargeSendLimits, sys};
 
 use crate::{
     above::{Completed, Packet},
+    live::Wire,
     memory::{Block, Failing},
     miniport::Child,
     nic::Nic,
@@ -138,6 +139,7 @@ pub struct World {
     /// What has to live as long as this machine, for example a driver's mapped image.
     kept: Mutex<Vec<Box<dyn Send>>>,
     resend: Mutex<VecDeque<Vec<Packet>>>,
+    pub(crate) wire: Mutex<Option<Box<dyn Wire>>>,
     listener: Mutex<Option<Listener>>,
 }
 
@@ -145,7 +147,7 @@ pub struct World {
 // locks.
 unsafe impl Sync for World {}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic of one thread must not hide what the others find.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -171,6 +173,7 @@ impl World {
             tamper: Mutex::new(None),
             kept: Mutex::new(Vec::new()),
             resend: Mutex::new(VecDeque::new()),
+            wire: Mutex::new(None),
             listener: Mutex::new(None),
         })
     }

@@ -15,7 +15,7 @@ use super::{SendCall, Tamper, World, lock};
 use crate::{
     above::{self, Packet},
     rules::Rule,
-    state::{ModuleState, Origin, Owner},
+    state::{ModuleState, Origin, Owner, State},
     thread,
 };
 
@@ -25,6 +25,19 @@ const KEPT: usize = 64;
 impl World {
     /// Sends `packets` as one chain, and returns their numbers.
     pub fn send(self: &Arc<Self>, packets: Vec<Packet>, call: SendCall) -> Vec<u64> {
+        let (numbers, chain, failed_before) = self.build_chain(packets.into_iter(), above::build);
+        self.send_chain(&numbers, chain, failed_before, call);
+        numbers
+    }
+
+    /// Sends what [`build_chain`](Self::build_chain) made.
+    pub(crate) fn send_chain(
+        self: &Arc<Self>,
+        numbers: &[u64],
+        chain: *mut sys::NET_BUFFER_LIST,
+        failed_before: u64,
+        call: SendCall,
+    ) {
         let irql = if call.at_dispatch {
             sys::DISPATCH_LEVEL
         } else {
@@ -39,7 +52,6 @@ impl World {
             .module_handlers()
             .and_then(|all| all.SendNetBufferListsHandler);
         let refuses = self.paused_since().filter(|_| handler.is_some());
-        let (numbers, chain, failed_before) = self.build_chain(packets);
         let inside = thread::enter_anew(self, call.processor, irql);
         match handler {
             Some(handler) => self.call("send handler", irql, || {
@@ -50,11 +62,10 @@ impl World {
             None => self.send_down(chain, flags),
         }
         drop(inside);
-        self.check_failed_allocation(&numbers, failed_before);
+        self.check_failed_allocation(numbers, failed_before);
         if refuses.is_some() && refuses == self.paused_since() {
-            self.check_refused(&numbers);
+            self.check_refused(numbers);
         }
-        numbers
     }
 
     /// After how many restarts the module is paused now, if it is.
@@ -79,15 +90,18 @@ impl World {
         }
     }
 
-    fn build_chain(&self, packets: Vec<Packet>) -> (Vec<u64>, *mut sys::NET_BUFFER_LIST, u64) {
+    /// Makes a chain of `packets`, each built by `build`. Returns their numbers, the chain, and how
+    /// many allocations had failed before.
+    pub(crate) fn build_chain<T>(
+        &self,
+        packets: impl Iterator<Item = T>,
+        build: impl Fn(&mut State, T) -> u64,
+    ) -> (Vec<u64>, *mut sys::NET_BUFFER_LIST, u64) {
         let mut state = self.state();
         if state.sent.len() > KEPT {
             state.forget_completed();
         }
-        let numbers: Vec<_> = packets
-            .into_iter()
-            .map(|packet| above::build(&mut state, packet))
-            .collect();
+        let numbers: Vec<_> = packets.map(|packet| build(&mut state, packet)).collect();
         let mut chain: *mut sys::NET_BUFFER_LIST = ptr::null_mut();
         for number in numbers.iter().rev() {
             let address = state.sent[number].nbl;
@@ -180,7 +194,7 @@ impl World {
     /// The miniport completes all that it holds. Returns how many NBLs that were.
     pub fn deliver(self: &Arc<Self>) -> usize {
         let completion = self.nic().completion;
-        let held = self.state().take_held(completion.order);
+        let held = self.take_held(completion.order);
         let count = held.len();
         let irql = if completion.at_dispatch {
             sys::DISPATCH_LEVEL

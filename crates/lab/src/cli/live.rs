@@ -1,0 +1,303 @@
+//! Command lines of live traffic.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IpChoice {
+    /// IPv4 alone
+    #[value(name = "4")]
+    V4,
+    /// IPv6 alone
+    #[value(name = "6")]
+    V6,
+    /// One after the other
+    Both,
+}
+
+/// One of two stations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StationChoice {
+    /// The first guest
+    Guest,
+    /// The peer behind the wire
+    #[default]
+    Peer,
+}
+
+/// Who cuts large sends into packets of the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SecondStage {
+    /// The Linux kernel
+    #[default]
+    Kernel,
+    /// The model NIC, which also makes every checksum
+    Model,
+}
+
+pub(super) const TRAFFIC: &str = "\
+Send live TCP through the driver: this machine as a Hyper-V host.
+
+A guest is a network namespace with the Linux TCP stack. What it sends goes through a switch, the \
+filter and a NIC, which are the lab's, over a wire to a peer, which is a namespace too. The guest \
+makes large sends of the size that the filter advertises, as far as its device can (524,280 bytes). \
+A pseudo-random stream goes from each guest to the peer, all at once, and with several guests then from \
+the first to the second, on the same host; SHA-256 is taken at both ends.
+
+It needs Linux and root, or a user namespace: unshare --user --map-root-user mslso-lab traffic. \
+Nothing is left behind, however it ends, and several can run at once.
+
+Every packet is held against every rule of the model, except that payload bytes (rules 4 and 10) are \
+compared for one large send in --compare. With --verify-checksums the peer's kernel verifies the \
+checksum of each packet of the wire.
+
+With --run a command of your own runs instead of the stream: in the guest, with the command of \
+--serve in the peer's namespace, or with --server-in guest the other way round. For example
+  mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
+  mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
+Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
+$PEER6. --run starts when --serve listens, and when it ends --serve is ended; the verdict includes \
+its exit code.
+
+--json prints one object, with
+  transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
+  told                      what the guest was told, in bytes of payload, for ipv4 and ipv6
+  counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
+                            whole_between_guests, given_to_nic, largest_given_to_nic, frames and more
+  filter                    what the filter counted: large_sends, split, children, largest_frame
+  wrong_checksums           TCP packets with a wrong checksum, and checksums_verified
+  compared_one_in           payload bytes were compared for one large send in so many
+  cpu_seconds_per_gigabyte  processor time for 10^9 bytes
+  faults                    with --faults, how often what happened
+  violations                what was wrong, in one line each; also told on stderr";
+
+pub(super) const TRAFFIC_CODES: &str = "\
+Exit codes:
+  0    all arrived as it was sent, no rule was broken, no checksum was wrong
+  1    it did not, or the driver or --run failed; slow is not wrong
+  2    the command line, the image or this machine cannot be used; the line says why
+  130  it was interrupted";
+
+/// What hosts, guests and the wire are like.
+#[derive(Args, Clone, Debug)]
+pub struct LabArgs {
+    /// Largest large send that the NIC takes, in bytes of TCP payload
+    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
+        value_parser = clap::value_parser!(u32).range(1460..=524_280))]
+    pub nic_max: u32,
+    /// Least wire packets that a large send must make for the NIC to take it
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub min_segments: u32,
+    /// By how much the filter raises what the NIC takes [default: the driver's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiple: Option<u32>,
+    /// MTU of all devices
+    #[arg(long, value_name = "BYTES", default_value_t = 1500,
+        value_parser = clap::value_parser!(u32).range(1280..=9000))]
+    pub mtu: u32,
+    /// Who cuts large sends into packets of the wire
+    #[arg(
+        long,
+        value_name = "kernel|model",
+        default_value = "kernel",
+        hide_possible_values = true
+    )]
+    pub second_stage: SecondStage,
+    /// Have packets cut and finished before they enter the wire, and verified by the peer's kernel
+    #[arg(long)]
+    pub verify_checksums: bool,
+    /// Compare every byte of one large send in N; 1 for all
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub compare: u64,
+}
+
+/// Options of `traffic`.
+#[derive(Args, Clone, Debug)]
+pub struct TrafficArgs {
+    /// The lab.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Bytes of each stream, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size)]
+    pub bytes: u64,
+    /// Length of each stream instead
+    #[arg(long, value_name = "SECONDS", conflicts_with = "bytes",
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub duration: Option<u64>,
+    /// Version of IP
+    #[arg(
+        long,
+        value_name = "4|6|both",
+        default_value = "both",
+        hide_possible_values = true
+    )]
+    pub ip: IpChoice,
+    /// Guests on the host
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub guests: u8,
+    /// Let things go wrong on the way, chosen by this seed: frames lost and late, completions late,
+    /// disordered and failed, NIC limits that change, pauses, and the filter detached and attached
+    #[arg(long, value_name = "SEED")]
+    pub faults: Option<u64>,
+    /// Capture to write: what leaves the NIC
+    #[arg(long, value_name = "FILE.pcapng")]
+    pub pcap: Option<PathBuf>,
+    /// Command to run instead of the streams
+    #[arg(long, value_name = "CMD", conflicts_with_all = ["bytes", "duration", "ip"])]
+    pub run: Option<String>,
+    /// Command to run on the other side meanwhile
+    #[arg(long, value_name = "CMD", requires = "run")]
+    pub serve: Option<String>,
+    /// Where --serve runs
+    #[arg(
+        long,
+        value_name = "guest|peer",
+        default_value = "peer",
+        requires = "serve",
+        hide_possible_values = true
+    )]
+    pub server_in: StationChoice,
+    /// Compare with the kernel instead: the same large sends straight through its own segmentation
+    /// and through the filter first must come out byte for byte the same
+    #[arg(long, conflicts_with_all = ["bytes", "duration", "ip", "guests", "faults", "pcap", "run",
+        "multiple", "second_stage", "verify_checksums", "compare", "mtu"])]
+    pub judge: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) const MIGRATE: &str = "\
+Move a guest with a running connection between two hosts.
+
+The hosts have different NICs and multiples. While the guest sends to the peer, its host is retuned \
+to 3 times what the NIC takes, the guest migrates to the second host, that is retuned to 4 times, and \
+the guest migrates back, each at a fifth of the transfer. Each time its stack has to follow the new \
+size within 5 seconds; the connection has to survive, and SHA-256 to match at both ends. Checksums are \
+verified by the peer's kernel.
+
+What is needed is as for traffic. --json prints one object: phases, each with its event, host, nic, \
+told, followed_after in milliseconds and largest_large_send, and all that traffic has.";
+
+/// Options of `migrate`.
+#[derive(Args, Clone, Debug)]
+pub struct MigrateArgs {
+    /// Bytes of the stream, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub bytes: u64,
+    /// Go by IPv6 instead of IPv4
+    #[arg(long)]
+    pub ip6: bool,
+    /// Largest large send that the first host's NIC takes, in bytes of TCP payload
+    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
+        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    pub nic_max: u32,
+    /// The first host's multiple
+    #[arg(long, value_name = "N", default_value_t = 8,
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiple: u32,
+    /// Largest large send that the second host's NIC takes
+    #[arg(long, value_name = "BYTES", default_value_t = 32_000,
+        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    pub other_nic_max: u32,
+    /// The second host's multiple
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub other_multiple: u32,
+    /// Compare every byte of one large send in N; 1 for all
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub compare: u64,
+    /// Chart to write: sizes over time
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) const TUNE: &str = "\
+Find out which multiple is worth it: live traffic at each, and again.
+
+A guest sends in bulk to the peer, and beside that makes small requests. Measured are processor time \
+for a byte (this program's, and the kernel's for it), throughput, and the latency of nine requests in \
+ten. Each round is held against its own measurement at multiple 1; shown are the mean \
+ratio of all rounds and the interval that holds the true one in 95 of 100 cases. Where that holds 1, \
+the noise is larger than the difference. For each profile the smallest multiple is recommended that is \
+as good as the best, as far as can be told.
+
+It is a Linux machine with the model that is measured, so only ratios mean something, and those are no \
+promise for Windows. Do not let anything else run meanwhile. What is needed is as for traffic.";
+
+/// Options of `tune`.
+#[derive(Args, Clone, Debug)]
+pub struct TuneArgs {
+    /// Multiples to try, 1 to 16 [default: those whose size a guest's device can make]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiples: Vec<u32>,
+    /// Rounds to measure; one more goes before
+    #[arg(long, value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub rounds: u32,
+    /// Bytes of each measurement, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
+    pub bytes: u64,
+    /// Largest large send that the NIC takes, in bytes of TCP payload
+    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
+        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    pub nic_max: u32,
+    /// MTU of all devices
+    #[arg(long, value_name = "BYTES", default_value_t = 1500,
+        value_parser = clap::value_parser!(u32).range(1280..=9000))]
+    pub mtu: u32,
+    /// Go by IPv6 instead of IPv4
+    #[arg(long)]
+    pub ip6: bool,
+    /// Chart to write: the ratios by multiple
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// File to write: what --json prints
+    #[arg(long, value_name = "FILE.json")]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A number of bytes, with K, M or G for powers of 1024.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "is a number of bytes, such as 500M or 4G".to_owned())?;
+    match number.checked_mul(unit) {
+        Some(bytes) if bytes > 0 => Ok(bytes),
+        _ => Err("is between 1 and 16 exbibytes".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("1"), Ok(1));
+        assert_eq!(size("2k"), Ok(2048));
+        assert_eq!(size("500M"), Ok(500 << 20));
+        assert_eq!(size("4G"), Ok(4 << 30));
+        for wrong in ["", "G", "0", "-1", "1.5G", "99999999999G", "1T", "é"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is counted on the way, by several threads.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A number that several threads count up.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Relaxed);
+    }
+
+    /// Raises it to `value`, where it is less.
+    pub fn at_least(&self, value: u64) {
+        self.0.fetch_max(value, Relaxed);
+    }
+
+    /// Its value now, from which on it is 0.
+    pub fn take(&self) -> u64 {
+        self.0.swap(0, Relaxed)
+    }
+
+    /// Its value now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What the switches and NICs of a lab counted. Sizes are bytes of TCP payload.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Large sends that guests made to the outside.
+    pub large_sends: Counter,
+    /// The largest of them.
+    pub largest: Counter,
+    /// The largest since somebody looked.
+    pub largest_lately: Counter,
+    /// Those of which every byte was compared.
+    pub compared: Counter,
+    /// Other packets that guests sent to the outside.
+    pub packets: Counter,
+    /// Large sends below the NIC's least number of segments, which the switch cut itself.
+    pub cut_by_switch: Counter,
+    /// Large sends from guest to guest of a host, delivered whole.
+    pub whole: Counter,
+    /// The largest of them, in bytes of frame.
+    pub largest_whole: Counter,
+    /// Their bytes of frame.
+    pub whole_bytes: Counter,
+    /// Large sends that NICs were given.
+    pub nic_large_sends: Counter,
+    /// The largest of them.
+    pub largest_given: Counter,
+    /// Frames that left NICs.
+    pub frames: Counter,
+    /// Frames for which the kernel had no place.
+    pub no_place: Counter,
+    /// Large sends of another kind than TCP, which the switch did not offer.
+    pub odd: Counter,
+    /// Larger large sends than anybody takes now, dropped while the filter was away.
+    pub too_large: Counter,
+    /// Sends that came back failed.
+    pub failed: Counter,
+    /// Sends that came back because the filter was paused.
+    pub paused: Counter,
+    /// Frames dropped on the wire, on purpose.
+    pub dropped: Counter,
+    /// Frames that left later than others behind them, on purpose.
+    pub reordered: Counter,
+}

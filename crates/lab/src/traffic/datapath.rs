@@ -1,0 +1,311 @@
+//! A host at work: what its guests send goes through its switch, to each other whole, and to the
+//! outside down through the filter; and what the switch learns of large sends, its guests learn.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use model::host::Host;
+use model::{Backing, Job, Lent, ModuleState, Packet, Pages, SendCall, World, segment};
+use ndis::{LargeSendInfo, sys};
+
+use super::counters::Counters;
+use super::error::{Doing, TrafficError};
+use super::intake::{Kind, intake, may_go_down};
+use super::netlink::Mac;
+use super::packet::{BATCH, Message, PacketSocket};
+use super::virtual_nic::Port;
+use super::vnet::{self, VnetHeader, room_hint};
+use crate::ingest::BUFFER;
+
+/// Where a frame starts in its pages; its header is before.
+const START: usize = 64;
+/// Bytes for a packet of a guest: a Linux stack makes none beyond 512 KiB for a veth.
+pub(super) const ROOM: usize = START + (544 << 10);
+/// Most packets of guests at a time that are on their way through a host.
+const MOST_PAGES: usize = 96;
+/// Most packets that are sent as one chain.
+pub(super) const CHAIN: usize = 8;
+/// Processors of a model machine, where it is not said otherwise.
+const PROCESSORS: u32 = 2;
+/// How long a host waits for packets before it looks for other things to do.
+pub(super) const PATIENCE_MS: u8 = 20;
+
+/// What a host is asked to do between packets.
+pub enum Order {
+    /// Take on a guest.
+    Connect(Box<Port>),
+    /// Let go of the guest with this address, and hand it over.
+    Disconnect(Mac, Sender<Port>),
+}
+
+/// How much of what passes is compared byte for byte: one large send in so many.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample(pub u64);
+
+/// A host at work, on a thread of its own.
+pub struct Datapath {
+    /// The host.
+    pub host: Arc<Host>,
+    /// Guests on its switch.
+    pub ports: Vec<Port>,
+    /// What to do between packets.
+    pub orders: Receiver<Order>,
+    /// Whether to end.
+    pub stop: Arc<AtomicBool>,
+    /// Held for writing by who detaches the filter: no send may be under way then.
+    pub gate: Arc<RwLock<()>>,
+    /// Where is counted.
+    pub counters: Arc<Counters>,
+    /// How much is compared.
+    pub sample: Sample,
+    /// How the pages of packets are held.
+    pub backing: Backing,
+    pages: Vec<Pages>,
+    made: usize,
+    seen: u64,
+}
+
+impl Datapath {
+    /// A host without guests.
+    #[must_use]
+    pub fn new(host: Arc<Host>, orders: Receiver<Order>, counters: Arc<Counters>) -> Self {
+        Self {
+            host,
+            ports: Vec::new(),
+            orders,
+            stop: Arc::default(),
+            gate: Arc::default(),
+            counters,
+            sample: Sample(1),
+            backing: Backing::NonPagedPool,
+            pages: Vec::new(),
+            made: 0,
+            seen: 0,
+        }
+    }
+
+    /// Works until it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn run(mut self) -> Result<(), TrafficError> {
+        while !self.stop.load(Relaxed) {
+            self.follow_orders();
+            for port in &mut self.ports {
+                port.nic.follow(&port.guest)?;
+            }
+            let sockets = self.ports.iter().map(|port| &*port.socket);
+            let ready = PacketSocket::wait(sockets, PATIENCE_MS)
+                .doing(|| "waiting for a guest's packets".to_owned())?;
+            for (port, _) in ready.iter().enumerate().filter(|(_, ready)| **ready) {
+                self.take(port)
+                    .doing(|| "receiving a guest's packets".to_owned())?;
+            }
+            self.recycle();
+        }
+        Ok(())
+    }
+
+    fn world(&self) -> &Arc<World> {
+        self.host.world()
+    }
+
+    fn follow_orders(&mut self) {
+        for order in self.orders.try_iter() {
+            match order {
+                Order::Connect(port) => self.ports.push(*port),
+                Order::Disconnect(mac, to) => {
+                    let at = self.ports.iter().position(|port| port.guest.mac() == mac);
+                    if let Some(at) = at {
+                        let _ = to.send(self.ports.remove(at));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes what a guest sends now.
+    fn take(&mut self, port: usize) -> io::Result<()> {
+        let mut pages = self.free_pages();
+        if pages.is_empty() {
+            // All are on their way through a NIC that takes its time.
+            std::thread::sleep(Duration::from_millis(1));
+            return Ok(());
+        }
+        let mut buffers: Vec<_> = pages
+            .iter_mut()
+            .map(|pages| &mut pages.bytes_mut()[START - vnet::LENGTH..])
+            .collect();
+        let lengths = self.ports[port].socket.receive(&mut buffers)?;
+        // Until all is sent, nobody takes the filter away.
+        let gate = Arc::clone(&self.gate);
+        let _open = gate.read();
+        let mut down = Vec::with_capacity(lengths.len());
+        for length in &lengths {
+            let received = pages.remove(0);
+            let length = length.saturating_sub(vnet::LENGTH);
+            self.pass(received, length, &mut down)?;
+        }
+        self.pages.append(&mut pages);
+        if !down.is_empty() {
+            self.world().send_lent(down, self.call(port));
+        }
+        Ok(())
+    }
+
+    /// How a switch sends: each guest's packets on a processor of their own, and mostly, but not
+    /// always, at DISPATCH_LEVEL.
+    fn call(&self, port: usize) -> SendCall {
+        SendCall {
+            at_dispatch: !self.seen.is_multiple_of(4),
+            processor: port as u32 % PROCESSORS,
+        }
+    }
+
+    /// Passes on a frame: to another guest, or among those that go down.
+    fn pass(&mut self, mut pages: Pages, length: usize, down: &mut Vec<Lent>) -> io::Result<()> {
+        let memory = pages.bytes_mut();
+        let header = memory[START - vnet::LENGTH..].first_chunk();
+        let header = header.map(VnetHeader::decode).unwrap_or_default();
+        let frame = &mut memory[START..START + length];
+        if let Some(port) = self.port_of(frame) {
+            let lost = self.deliver_whole(port, frame, header)?;
+            self.counters.no_place.add(lost);
+            self.pages.push(pages);
+            return Ok(());
+        }
+        let found = intake(frame, header);
+        let frame = &frame[found.skipped..];
+        let (large_send, checksum) = match found.kind {
+            Kind::LargeSend(info, payload) => {
+                if !self.take_note(info, payload) {
+                    self.pages.push(pages);
+                    return Ok(());
+                }
+                if !may_go_down(info, payload, self.host.filter_advertises()) {
+                    self.cut(frame, info);
+                    self.pages.push(pages);
+                    return Ok(());
+                }
+                (info, 0)
+            }
+            Kind::Packet(checksum) => {
+                self.counters.packets.add(1);
+                (LargeSendInfo::default(), checksum)
+            }
+            Kind::Odd => {
+                self.counters.odd.add(1);
+                self.pages.push(pages);
+                return Ok(());
+            }
+        };
+        let is_large = large_send.mss() != 0;
+        self.seen += u64::from(is_large);
+        let fully = !is_large || self.seen.is_multiple_of(self.sample.0);
+        self.counters.compared.add(u64::from(is_large && fully));
+        let slot = (sys::TcpIpChecksumNetBufferListInfo, checksum);
+        down.push(Lent {
+            start: START + found.skipped,
+            length: frame.len(),
+            large_send,
+            oob: Vec::from_iter((checksum != 0).then_some(slot)),
+            buffer: BUFFER,
+            backing: self.backing,
+            fully,
+            pages,
+        });
+        Ok(())
+    }
+
+    /// Counts a large send. Returns whether anybody takes it: while no filter is attached, what
+    /// goes down has to fit the NIC.
+    fn take_note(&self, info: LargeSendInfo, payload: u32) -> bool {
+        self.counters.large_sends.add(1);
+        self.counters.largest.at_least(payload.into());
+        self.counters.largest_lately.at_least(payload.into());
+        if self.world().module_state() != ModuleState::Detached {
+            return true;
+        }
+        let limits = self.host.nic_says();
+        let limit = if info.is_ipv6() {
+            limits.v2_ipv6
+        } else {
+            limits.v2_ipv4
+        };
+        let fits = payload <= limit.max_payload;
+        self.counters.too_large.add(u64::from(!fits));
+        fits
+    }
+
+    fn port_of(&self, frame: &[u8]) -> Option<usize> {
+        let to: &Mac = frame.first_chunk()?;
+        self.ports.iter().position(|port| port.guest.mac() == *to)
+    }
+
+    /// Hands a frame to a guest of this host as it is: the filter never sees it.
+    fn deliver_whole(&self, port: usize, frame: &[u8], header: VnetHeader) -> io::Result<u64> {
+        let large = header.segments != vnet::Segments::None;
+        if large {
+            self.counters.whole.add(1);
+            self.counters.whole_bytes.add(frame.len() as u64);
+            self.counters.largest_whole.at_least(frame.len() as u64);
+        }
+        let header = VnetHeader {
+            headers: if large {
+                room_hint(frame.len(), usize::from(header.headers))
+            } else {
+                header.headers
+            },
+            ..header
+        };
+        self.ports[port].socket.send(&[Message {
+            header,
+            front: Vec::new(),
+            rest: vec![frame],
+        }])
+    }
+
+    /// Cuts a large send that would not make enough segments for the NIC, as a switch has to.
+    fn cut(&self, frame: &[u8], info: LargeSendInfo) {
+        self.counters.cut_by_switch.add(1);
+        let job = Job {
+            mss: info.mss() as usize,
+            tcp: info.tcp_header_offset() as usize,
+            ipv6: info.is_ipv6(),
+            id_bits: 16,
+        };
+        let packets = segment(frame, job).unwrap_or_default();
+        let packets = packets.into_iter().map(Packet::new).collect();
+        self.world().send(packets, SendCall::default());
+    }
+
+    /// Takes back what is completed, and looks at how it came back.
+    fn recycle(&mut self) {
+        for returned in self.world().take_returned() {
+            match returned.completed.status {
+                sys::NDIS_STATUS_SUCCESS => {}
+                sys::NDIS_STATUS_PAUSED => self.counters.paused.add(1),
+                _ => self.counters.failed.add(1),
+            }
+            self.pages.push(returned.pages);
+        }
+    }
+
+    /// Pages for the next packets, those used last first: they are in the processor's cache.
+    fn free_pages(&mut self) -> Vec<Pages> {
+        self.recycle();
+        let want = CHAIN.min(BATCH);
+        while self.pages.len() < want && self.made < MOST_PAGES {
+            self.pages.push(Pages::new(ROOM));
+            self.made += 1;
+        }
+        let rest = self.pages.len().saturating_sub(want);
+        let mut free = self.pages.split_off(rest);
+        free.reverse();
+        free
+    }
+}

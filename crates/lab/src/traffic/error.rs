@@ -1,0 +1,55 @@
+//! What goes wrong around the driver: namespaces, devices, sockets, commands.
+
+use std::{fmt, io};
+
+/// Why there is no traffic. Its text is one line that says what to do where that is known.
+#[derive(Debug)]
+pub enum TrafficError {
+    /// Network namespaces may not be made.
+    NotPermitted(io::Error),
+    /// The system refuses something.
+    System {
+        /// What the lab was doing.
+        doing: String,
+        /// The reason.
+        why: io::Error,
+    },
+    /// A command of the user's cannot be run, or fails.
+    Command(String),
+    /// A transfer cannot go on.
+    Transfer(String),
+    /// The user or the system asked for the end.
+    Interrupted,
+}
+
+impl fmt::Display for TrafficError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPermitted(why) => write!(
+                f,
+                "network namespaces cannot be made ({why}); run it as root, or in a user \
+                 namespace: unshare --user --map-root-user mslso-lab ..."
+            ),
+            Self::System { doing, why } => write!(f, "{doing}: {why}"),
+            Self::Command(what) | Self::Transfer(what) => f.write_str(what),
+            Self::Interrupted => f.write_str("interrupted; everything is taken down again"),
+        }
+    }
+}
+
+impl std::error::Error for TrafficError {}
+
+/// Says of a failed call what it was for.
+pub(super) trait Doing<T> {
+    /// Names what was being done, as in "setting the MTU".
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, TrafficError>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, TrafficError> {
+        self.map_err(|error| TrafficError::System {
+            doing: what(),
+            why: error.into(),
+        })
+    }
+}

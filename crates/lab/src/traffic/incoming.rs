@@ -1,0 +1,60 @@
+//! The way up: from the wire to the guests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use model::Pages;
+
+use super::counters::Counters;
+use super::datapath::{CHAIN, PATIENCE_MS, ROOM};
+use super::error::{Doing, TrafficError};
+use super::packet::{Message, PacketSocket};
+use super::vnet::{self, VnetHeader, room_hint};
+
+/// What comes in from the wire goes to the guest that it is for, on whatever host; the filter has
+/// no part in it. Works until `stop`.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn receive_side(
+    peer: &PacketSocket,
+    guest: impl Fn(&[u8]) -> Option<Arc<PacketSocket>>,
+    stop: &AtomicBool,
+    counters: &Counters,
+) -> Result<(), TrafficError> {
+    let mut memory: Vec<_> = (0..CHAIN).map(|_| Pages::new(ROOM)).collect();
+    while !stop.load(Relaxed) {
+        let ready = PacketSocket::wait(std::iter::once(peer), PATIENCE_MS)
+            .doing(|| "waiting for packets from the wire".to_owned())?;
+        if !ready[0] {
+            continue;
+        }
+        let mut buffers: Vec<_> = memory.iter_mut().map(Pages::bytes_mut).collect();
+        let lengths = peer
+            .receive(&mut buffers)
+            .doing(|| "receiving packets from the wire".to_owned())?;
+        for (pages, length) in memory.iter().zip(lengths) {
+            let Some((header, frame)) = pages.bytes()[..length].split_first_chunk() else {
+                continue;
+            };
+            let Some(socket) = guest(frame) else {
+                continue;
+            };
+            let mut header = VnetHeader::decode(header);
+            if header.segments != vnet::Segments::None {
+                header.headers = room_hint(frame.len(), usize::from(header.headers));
+            }
+            let message = Message {
+                header,
+                front: Vec::new(),
+                rest: vec![frame],
+            };
+            let lost = socket
+                .send(&[message])
+                .doing(|| "handing a packet to a guest".to_owned())?;
+            counters.no_place.add(lost);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! `mslso-lab traffic`: live TCP through the driver.
+//!
+//! 1. [`network`] builds guests and a peer, each a [`namespace`] with a TCP/IP stack, and cables, by
+//!    [`netlink`] and [`ethtool`];
+//! 2. a [`lab`] starts the driver on model hosts, and sets each to work on a thread: its
+//!    [`datapath`] reads what guests send from [`packet`] sockets, [`intake`] brings it into the
+//!    shape of LSO, and the model has the filter split it, over the very memory it was received in;
+//! 3. the model's NIC hands what it has to a [`wire`], where [`second_stage`] has the kernel or the
+//!    model cut it to packets;
+//! 4. [`stream`]s run through that, or the user's own commands, with [`faults`] where they are
+//!    wanted; [`summary`] tells what came of them.
+//!
+//! On the same ground stand [`judge`], which has the kernel judge the filter, [`migrate`], which
+//! moves a guest between two hosts, and [`tune`], which measures.
+//!
+//! The model holds everything that passes against its rules, as in the tests.
+
+mod chart;
+mod commands;
+pub mod counters;
+pub mod datapath;
+mod error;
+pub mod ethtool;
+pub mod faults;
+mod flow;
+mod incoming;
+pub mod intake;
+pub mod judge;
+pub mod lab;
+pub mod migrate;
+pub mod namespace;
+pub mod netlink;
+pub mod network;
+pub mod packet;
+mod progress;
+pub mod random;
+pub mod second_stage;
+mod signals;
+pub mod stream;
+pub mod summary;
+mod system;
+pub mod tune;
+pub mod virtual_nic;
+pub mod vnet;
+pub mod wire;
+
+use std::io::Write;
+
+pub use error::TrafficError;
+use flow::flow;
+
+use crate::cli::TrafficArgs;
+use crate::driver::{Build, Driver};
+use crate::failure::Failure;
+
+/// Has traffic flow, and tells on `out` what came of it, on `notes` what is wrong. Returns whether
+/// nothing is.
+///
+/// # Errors
+///
+/// This machine cannot be used for it, the driver does not load, start or answer, or it was
+/// interrupted.
+pub fn run(
+    args: &TrafficArgs,
+    build: &Build,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let stop = signals::end_on_request()?;
+    let driver = Driver::load(build)?;
+    if args.judge {
+        return run_judge(args, build, &driver, out, notes);
+    }
+    let summary = flow(args, &driver, &stop)?;
+    for line in &summary.violations {
+        let _ = writeln!(notes, "{line}");
+    }
+    let text = if args.json {
+        serde_json::to_string(&summary).unwrap_or_default() + "\n"
+    } else {
+        crate::report::driver_line(build) + &summary.text()
+    };
+    // Who reads may have gone away, which is no fault of the driver.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(summary.is_good())
+}
+
+/// Has the kernel judge the filter.
+fn run_judge(
+    args: &TrafficArgs,
+    build: &Build,
+    driver: &Driver,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let (judged, wrong) = judge::judge(driver, &args.lab)?;
+    for line in &wrong {
+        let _ = writeln!(notes, "{line}");
+    }
+    let text = if args.json {
+        serde_json::json!({ "judged": judged, "violations": wrong }).to_string() + "\n"
+    } else {
+        crate::report::driver_line(build) + &judge::text(&judged, &wrong)
+    };
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(wrong.is_empty() && judged.iter().all(|one| one.difference.is_none()))
+}

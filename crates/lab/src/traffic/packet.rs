@@ -1,0 +1,263 @@
+//! Packet sockets: whole frames of a device, each with a [`VnetHeader`] before it
+//! (`man 7 packet`, PACKET_VNET_HDR).
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, recvmmsg, sendmmsg,
+    setsockopt, socket, sockopt,
+};
+
+use super::error::{Doing, TrafficError};
+use super::namespace::Namespace;
+use super::netlink::Device;
+use super::vnet::VnetHeader;
+
+/// The socket options that nix does not know.
+mod option {
+    use nix::libc;
+    // These two are used by the third without their path.
+    use nix::{setsockopt_impl, sockopt_impl};
+
+    sockopt_impl!(
+        /// Frames have a virtio-net header before them.
+        VnetHeaders, SetOnly, libc::SOL_PACKET, libc::PACKET_VNET_HDR, bool
+    );
+    sockopt_impl!(
+        /// Frames that the host itself sends are not received.
+        IgnoreOutgoing, SetOnly, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, bool
+    );
+}
+
+/// Bytes that the kernel may keep for a socket, received or on their way out. A guest's window is
+/// within it, so that nothing is lost between it and the filter.
+const QUEUE: usize = 256 << 20;
+
+/// Most packets in one call.
+pub const BATCH: usize = 32;
+
+/// A socket on a device.
+#[derive(Debug)]
+pub struct PacketSocket {
+    socket: OwnedFd,
+}
+
+/// Whether a socket receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// It sends and receives.
+    Both,
+    /// It only sends.
+    Send,
+}
+
+/// A frame to be sent, with its header.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// What the kernel is told of the frame.
+    pub header: VnetHeader,
+    /// The frame's first bytes, where they are not where the others are.
+    pub front: Vec<u8>,
+    /// The others, in order.
+    pub rest: Vec<&'a [u8]>,
+}
+
+impl Message<'_> {
+    /// Bytes in the frame.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.front.len() + self.rest.iter().map(|part| part.len()).sum::<usize>()
+    }
+
+    /// The frame's first bytes, its destination among them.
+    #[must_use]
+    pub fn first_bytes(&self) -> &[u8] {
+        if self.front.is_empty() {
+            self.rest.first().copied().unwrap_or_default()
+        } else {
+            &self.front
+        }
+    }
+
+    /// The frame in one piece.
+    #[must_use]
+    pub fn frame(&self) -> Vec<u8> {
+        let mut frame = self.front.clone();
+        for part in &self.rest {
+            frame.extend_from_slice(part);
+        }
+        frame
+    }
+}
+
+impl PacketSocket {
+    /// Opens a socket on `device` in `namespace`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open(
+        namespace: &Namespace,
+        device: Device,
+        direction: Direction,
+    ) -> Result<Self, TrafficError> {
+        namespace.inside(|| open(device, direction).doing(|| "opening a packet socket".to_owned()))
+    }
+
+    /// Waits until one of `sockets` has frames, at most `milliseconds`. Returns which have.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn wait<'a>(
+        sockets: impl Iterator<Item = &'a Self>,
+        milliseconds: u8,
+    ) -> io::Result<Vec<bool>> {
+        let mut all: Vec<_> = sockets
+            .map(|one| PollFd::new(one.as_fd(), PollFlags::POLLIN))
+            .collect();
+        match poll(&mut all, PollTimeout::from(milliseconds)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = |one: &PollFd<'_>| one.revents().is_some_and(|events| !events.is_empty());
+        Ok(all.iter().map(ready).collect())
+    }
+
+    /// Receives frames into `buffers`, with their headers, as many as there are. Returns the length
+    /// of each.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn receive(&self, buffers: &mut [&mut [u8]]) -> io::Result<Vec<usize>> {
+        let count = buffers.len().min(BATCH);
+        let mut headers = MultiHeaders::<()>::preallocate(count, None);
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> = buffers
+            .iter_mut()
+            .take(count)
+            .map(|buffer| [IoSliceMut::new(buffer)])
+            .collect();
+        let received = recvmmsg(
+            self.socket.as_raw_fd(),
+            &mut headers,
+            slices.iter_mut(),
+            MsgFlags::MSG_DONTWAIT,
+            None,
+        );
+        match received {
+            Ok(all) => Ok(all.map(|one| one.bytes).collect()),
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(Vec::new()),
+            // The device was turned off meanwhile: there is nothing more of it.
+            Err(Errno::ENETDOWN) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends frames in order. Returns how many the kernel has no place for, and never will.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn send(&self, messages: &[Message<'_>]) -> io::Result<u64> {
+        let encoded: Vec<_> = messages.iter().map(|one| one.header.encode()).collect();
+        let slices: Vec<Vec<IoSlice<'_>>> = messages
+            .iter()
+            .zip(&encoded)
+            .map(|(one, header)| {
+                let parts = [&header[..], &one.front].into_iter();
+                let parts = parts.chain(one.rest.iter().copied());
+                parts
+                    .filter(|part| !part.is_empty())
+                    .map(IoSlice::new)
+                    .collect()
+            })
+            .collect();
+        let (mut done, mut lost) = (0, 0);
+        while done < slices.len() {
+            let count = (slices.len() - done).min(BATCH);
+            let mut headers = MultiHeaders::<()>::preallocate(count, None);
+            let sent = sendmmsg(
+                self.socket.as_raw_fd(),
+                &mut headers,
+                &slices[done..done + count],
+                vec![None; count],
+                [],
+                MsgFlags::empty(),
+            );
+            match sent {
+                Ok(sent) => done += sent.count().max(1),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => self.wait_for_room()?,
+                // What the kernel cannot make room for, it can't later either.
+                Err(Errno::ENOBUFS | Errno::ENETDOWN | Errno::EMSGSIZE | Errno::EINVAL) => {
+                    done += 1;
+                    lost += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(lost)
+    }
+
+    fn wait_for_room(&self) -> io::Result<()> {
+        let mut one = [PollFd::new(self.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut one, PollTimeout::from(100_u8)) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn open(device: Device, direction: Direction) -> io::Result<PacketSocket> {
+    let socket = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        None,
+    )?;
+    setsockopt(&socket, option::VnetHeaders, &true)?;
+    setsockopt(&socket, option::IgnoreOutgoing, &true)?;
+    // Without the right to it, as in a user namespace, as much as everybody may have; packets that
+    // find no place then are lost, and TCP sends them again.
+    setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)
+        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &QUEUE))?;
+    setsockopt(&socket, sockopt::SndBufForce, &QUEUE)
+        .or_else(|_| setsockopt(&socket, sockopt::SndBuf, &QUEUE))?;
+    let protocol = match direction {
+        Direction::Both => SockProtocol::EthAll as u16,
+        Direction::Send => 0,
+    };
+    bind(&socket, device, protocol)?;
+    Ok(PacketSocket { socket })
+}
+
+/// Binds to a device; with a protocol of 0 the socket receives nothing.
+#[expect(
+    unsafe_code,
+    reason = "nix makes no address of a device from its index"
+)]
+fn bind(socket: &OwnedFd, device: Device, protocol: u16) -> io::Result<()> {
+    // SAFETY: all-zero bytes are a valid sockaddr_ll.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol;
+    address.sll_ifindex = device.cast_signed();
+    let length = size_of::<libc::sockaddr_ll>() as u32;
+    // SAFETY: the address is as long as it is said to be, and lives until the call returns.
+    let done = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! The NIC's second stage: by the kernel, which is told of each large send in a [`VnetHeader`], or
+//! by the model's own, which cuts it here.
+
+use std::borrow::Cow;
+
+use model::{Job, Outgoing, Parts, parts, segment};
+
+use super::intake::read_checksum_slot;
+use super::packet::Message;
+use super::vnet::{Segments, VnetHeader, room_hint};
+use crate::cli::SecondStage;
+
+/// Bits in which the IPv4 identification counts.
+const ID_BITS: u32 = 16;
+
+/// Appends what leaves the NIC for `packet`.
+pub fn second_stage<'a>(
+    stage: SecondStage,
+    packet: &Outgoing<'a>,
+    messages: &mut Vec<Message<'a>>,
+) {
+    let large = packet.large_send.mss() != 0;
+    match (stage, large) {
+        (SecondStage::Kernel, true) => messages.extend(for_kernel(packet)),
+        (SecondStage::Kernel, false) => messages.push(as_it_is(packet)),
+        (SecondStage::Model, true) => messages.extend(by_model(packet)),
+        (SecondStage::Model, false) => messages.push(finished(packet)),
+    }
+}
+
+/// A packet that is no large send, with its checksum to be made by the kernel.
+fn as_it_is<'a>(packet: &Outgoing<'a>) -> Message<'a> {
+    let mut header = VnetHeader::default();
+    if let Some((from, at)) = read_checksum_slot(packet.checksum) {
+        header.checksum_from = Some(from);
+        header.checksum_at = at;
+    }
+    Message {
+        header,
+        front: Vec::new(),
+        rest: packet.bytes.clone(),
+    }
+}
+
+/// A packet that is no large send, with its checksum made.
+fn finished<'a>(packet: &Outgoing<'a>) -> Message<'a> {
+    let mut frame = packet.bytes.concat();
+    if let Some((from, at)) = read_checksum_slot(packet.checksum) {
+        finish_checksum(&mut frame, usize::from(from), usize::from(at));
+    }
+    Message {
+        header: VnetHeader::default(),
+        front: frame,
+        rest: Vec::new(),
+    }
+}
+
+/// Makes the checksum over all from `from` on; its field holds the sum of the pseudo header.
+fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
+    let Some(covered) = frame.get_mut(from..) else {
+        return;
+    };
+    let sum = !fold(sum(covered));
+    if let Some(field) = covered.get_mut(at..at + 2) {
+        // With UDP, 0 would say that there is none.
+        let sum = if sum == 0 { 0xFFFF } else { sum };
+        field.copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+/// A large send cut here. What cannot be cut does not leave, as in hardware.
+fn by_model<'a>(packet: &Outgoing<'a>) -> impl Iterator<Item = Message<'a>> + use<'a> {
+    let frame = match packet.bytes[..] {
+        [whole] => Cow::Borrowed(whole),
+        _ => Cow::Owned(packet.bytes.concat()),
+    };
+    let info = packet.large_send;
+    let job = Job {
+        mss: info.mss() as usize,
+        tcp: info.tcp_header_offset() as usize,
+        ipv6: info.is_ipv6(),
+        id_bits: ID_BITS,
+    };
+    let packets = segment(&frame, job).unwrap_or_default();
+    packets.into_iter().map(|front| Message {
+        header: VnetHeader::default(),
+        front,
+        rest: Vec::new(),
+    })
+}
+
+/// A large send for the kernel, with the headers that Linux gives its own.
+fn for_kernel<'a>(packet: &Outgoing<'a>) -> Option<Message<'a>> {
+    let (first, rest) = packet.bytes.split_first()?;
+    let length = packet.bytes.iter().map(|part| part.len()).sum();
+    let parts = parts(first)?;
+    let (headers, behind) = first.split_at(parts.payload);
+    let mut front = headers.to_vec();
+    let jumbo = to_linux(&mut front, parts, length);
+    let ecn = front[parts.tcp + jumbo + 13] & CWR != 0;
+    let header = VnetHeader {
+        checksum_from: Some((parts.tcp + jumbo) as u16),
+        checksum_at: 16,
+        segments: if parts.ipv6 {
+            Segments::TcpV6
+        } else {
+            Segments::TcpV4
+        },
+        ecn,
+        segment_size: packet.large_send.mss() as u16,
+        headers: room_hint(length + jumbo, front.len()),
+    };
+    let rest = std::iter::once(behind)
+        .chain(rest.iter().copied())
+        .collect();
+    Some(Message {
+        header,
+        front,
+        rest,
+    })
+}
+
+const CWR: u8 = 0x80;
+/// Bytes of the hop-by-hop header in which Linux keeps a length beyond 16 bits.
+const JUMBO: usize = 8;
+
+/// Writes into the headers of a frame of `length` bytes what Linux has there: true lengths, where
+/// 16 bits hold them, and a checksum field that counts the length. Returns how many bytes were put
+/// in before the TCP header.
+fn to_linux(headers: &mut Vec<u8>, parts: Parts, length: usize) -> usize {
+    let tcp_length = (length - parts.tcp) as u64;
+    let field = &mut headers[parts.tcp + 16..parts.tcp + 18];
+    let seed = u64::from(u16::from_be_bytes([field[0], field[1]]));
+    field.copy_from_slice(&fold(seed + tcp_length).to_be_bytes());
+    let ip = &mut headers[parts.ip..parts.tcp];
+    if !parts.ipv6 {
+        let stated = u16::try_from(length - parts.ip).unwrap_or(0);
+        ip[2..4].copy_from_slice(&stated.to_be_bytes());
+        ip[10..12].fill(0);
+        let sum = !fold(sum(ip));
+        ip[10..12].copy_from_slice(&sum.to_be_bytes());
+        return 0;
+    }
+    let behind = length - parts.ip - 40;
+    if let Ok(stated) = u16::try_from(behind) {
+        ip[4..6].copy_from_slice(&stated.to_be_bytes());
+        return 0;
+    }
+    if ip[6] != TCP {
+        // Other extension headers: Linux makes no such large send, and reads no jumbo option here.
+        return 0;
+    }
+    let length = (behind + JUMBO) as u32;
+    let mut option = [TCP, 0, 0xC2, 4, 0, 0, 0, 0];
+    option[4..].copy_from_slice(&length.to_be_bytes());
+    ip[6] = 0;
+    headers.splice(parts.tcp..parts.tcp, option);
+    JUMBO
+}
+
+const TCP: u8 = 6;
+
+fn sum(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<2>();
+    let words: u64 = words
+        .iter()
+        .map(|word| u64::from(u16::from_be_bytes(*word)))
+        .sum();
+    words + rest.first().map_or(0, |byte| u64::from(*byte) << 8)
+}
+
+fn fold(mut sum: u64) -> u16 {
+    while sum >> 16 != 0 {
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    }
+    sum as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use ndis::LargeSendInfo;
+
+    use super::*;
+    use crate::capture::strip_jumbo_hop_by_hop;
+    use crate::synth::Synth;
+
+    fn outgoing<'a>(frame: &'a [u8], mss: u32, tcp: u32, ipv6: bool) -> Outgoing<'a> {
+        Outgoing {
+            large_send: LargeSendInfo::v2(mss, tcp, ipv6),
+            checksum: 0,
+            parent: None,
+            bytes: vec![frame],
+        }
+    }
+
+    /// What a Linux stack would have sent, by the synthesizer, which shares nothing with this.
+    #[test]
+    fn the_kernel_gets_the_lengths_that_it_has_itself() {
+        let frame = Synth::v4(9000, 1448).frame(false);
+        let message = for_kernel(&outgoing(&frame, 1448, 34, false)).unwrap();
+        let (found, own) = (message.frame(), Synth::v4(9000, 1448).frame(true));
+        assert_eq!(found[14..24], own[14..24], "IPv4 up to its checksum");
+        // 8984 + 48 bytes of TCP over the seed that holds none.
+        let seed = u16::from_be_bytes([frame[50], frame[51]]);
+        let with_length = u16::from_be_bytes([found[50], found[51]]);
+        assert_eq!(with_length, fold(u64::from(seed) + 9032));
+    }
+
+    #[test]
+    fn beyond_16_bits_the_length_is_in_a_jumbo_option() {
+        let frame = Synth::v6(100_000, 1428).frame(false);
+        let message = for_kernel(&outgoing(&frame, 1428, 54, true)).unwrap();
+        assert_eq!(message.header.checksum_from, Some(62));
+        let mut back = strip_jumbo_hop_by_hop(message.frame());
+        back[70..72].copy_from_slice(&frame[70..72]);
+        assert!(back == frame);
+    }
+
+    #[test]
+    fn a_checksum_is_finished() {
+        let whole = Synth::v4(1000, 1448).frame(true);
+        let job = Job {
+            mss: 1448,
+            tcp: 34,
+            ipv6: false,
+            id_bits: 16,
+        };
+        let right = segment(&Synth::v4(1000, 1448).frame(false), job).unwrap();
+        let mut frame = whole;
+        let seed = u16::from_be_bytes([frame[50], frame[51]]);
+        let seed = fold(u64::from(seed) + 1032);
+        frame[50..52].copy_from_slice(&seed.to_be_bytes());
+        finish_checksum(&mut frame, 34, 16);
+        assert_eq!(frame[50..52], right[0][50..52]);
+    }
+}

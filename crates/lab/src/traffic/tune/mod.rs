@@ -1,0 +1,270 @@
+//! `mslso-lab tune`: which multiple is worth it on this machine.
+//!
+//! Live traffic runs at each multiple in turn, and again, so that whatever drifts drifts for all.
+//! Each round's measurements are divided by that round's own at multiple 1, and the ratios of all
+//! rounds tell how far to believe their mean.
+
+mod load;
+mod ratio;
+mod recommend;
+mod report;
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use control::{Multiple, Raise, Tuning};
+use indicatif::ProgressBar;
+use model::Backing;
+use serde::Serialize;
+
+use load::{Measured, measure};
+use ratio::Ratio;
+use recommend::recommend;
+use report::{chart, text};
+
+use super::datapath::Sample;
+use super::error::TrafficError;
+use super::lab::{HostPlan, Lab, LabPlan};
+use super::network::{Ip, Shape, VETH_MOST};
+use super::signals;
+use crate::cli::{SecondStage, TuneArgs};
+use crate::device;
+use crate::driver::{Build, Driver};
+use crate::failure::Failure;
+use crate::report::driver_line;
+
+/// What a sweep came to, as `--json` prints it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sweep {
+    /// What the NIC takes, in bytes of payload.
+    pub nic_max: u32,
+    /// Rounds that were measured.
+    pub rounds: u32,
+    /// Bytes of each measurement.
+    pub bytes: u64,
+    /// By which IP.
+    pub ip: &'static str,
+    /// Each multiple.
+    pub multiples: Vec<Point>,
+    /// What is to be had from that, by profile.
+    pub recommended: Vec<Recommendation>,
+    /// What was wrong, in one line each.
+    pub violations: Vec<String>,
+}
+
+/// A multiple against multiple 1.
+#[derive(Clone, Debug, Serialize)]
+pub struct Point {
+    /// The multiple.
+    pub multiple: u32,
+    /// What guests are told, in bytes of payload.
+    pub told: u32,
+    /// The largest large send that was seen.
+    pub largest_large_send: u64,
+    /// Processor time for a byte, as a ratio.
+    pub cpu: Ratio,
+    /// Throughput, as a ratio.
+    pub throughput: Ratio,
+    /// Latency of nine in ten requests beside the transfer, as a ratio.
+    pub latency: Ratio,
+}
+
+/// What suits a profile.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recommendation {
+    /// The profile.
+    pub profile: &'static str,
+    /// The multiple.
+    pub multiple: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// Measures, and tells on `out` what came of it, on `notes` what is wrong. Returns whether nothing
+/// is.
+///
+/// # Errors
+///
+/// This machine cannot be used for it, the driver does not load, start or answer, a file cannot be
+/// written, or it was interrupted.
+pub fn run(
+    args: &TuneArgs,
+    build: &Build,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<bool, Failure> {
+    let stop = signals::end_on_request()?;
+    let driver = Driver::load(build)?;
+    let sweep = sweep(args, &driver, &stop)?;
+    if let Some(path) = &args.plot {
+        chart(&sweep).write(path)?;
+    }
+    let json = serde_json::to_string_pretty(&sweep).unwrap_or_default() + "\n";
+    if let Some(path) = &args.out {
+        write(path, &json)?;
+    }
+    for line in &sweep.violations {
+        let _ = writeln!(notes, "{line}");
+    }
+    let text = if args.json {
+        json
+    } else {
+        driver_line(build) + &text(&sweep)
+    };
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(sweep.violations.is_empty())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|why| Failure::Write(path.to_owned(), why))
+}
+
+fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, Failure> {
+    let plan = LabPlan {
+        shape: Shape {
+            guests: 1,
+            mtu: args.mtu,
+            finished_packets: false,
+        },
+        hosts: vec![HostPlan {
+            nic_max: args.nic_max,
+            min_segments: 2,
+            multiple: Some(1),
+        }],
+        stage: SecondStage::Kernel,
+        // What is compared costs the same for each byte, and much.
+        sample: Sample(u64::MAX),
+        backing: Backing::NonPagedPool,
+        capture: None,
+        faults: None,
+    };
+    let lab = Lab::start(driver, &plan)?;
+    let _ = lab.settled(1);
+    let multiples = all_multiples(args);
+    let mut points: Vec<_> = multiples.iter().map(|of| Measuring::new(*of)).collect();
+    let bar = ProgressBar::new(u64::from(args.rounds + 1) * points.len() as u64);
+    // A round before the first, of which nothing is kept: caches fill, buffers grow.
+    for round in 0..=args.rounds {
+        let count = points.len();
+        for turn in 0..count {
+            // Each round begins elsewhere.
+            let point = &mut points[(turn + round as usize) % count];
+            let measured = point.measure(&lab, args, stop)?;
+            if round > 0 {
+                point.measured.push(measured);
+            }
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    let violations = lab.stop()?.wrong;
+    let points = compare(&points);
+    Ok(Sweep {
+        nic_max: args.nic_max,
+        rounds: args.rounds,
+        bytes: args.bytes,
+        ip: ip(args).name(),
+        recommended: recommend(&points),
+        multiples: points,
+        violations,
+    })
+}
+
+fn ip(args: &TuneArgs) -> Ip {
+    if args.ip6 { Ip::V6 } else { Ip::V4 }
+}
+
+/// Those that were asked for, and 1, against which all are held.
+fn all_multiples(args: &TuneArgs) -> Vec<u32> {
+    let mut all = args.multiples.clone();
+    if all.is_empty() {
+        let useful = |multiple: &u32| multiple * args.nic_max <= VETH_MOST;
+        all.extend([1, 2, 3, 4, 6, 8, 12, 16].into_iter().filter(useful));
+    }
+    all.push(1);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// A multiple while it is measured.
+struct Measuring {
+    multiple: u32,
+    told: u32,
+    largest: u64,
+    measured: Vec<Measured>,
+}
+
+impl Measuring {
+    fn new(multiple: u32) -> Self {
+        Self {
+            multiple,
+            told: 0,
+            largest: 0,
+            measured: Vec::new(),
+        }
+    }
+
+    fn measure(
+        &mut self,
+        lab: &Lab<'_>,
+        args: &TuneArgs,
+        stop: &AtomicBool,
+    ) -> Result<Measured, Failure> {
+        let host = &lab.hosts[0];
+        // The command line takes no other.
+        let raise = Multiple::new(self.multiple).map_or(Raise::default(), Raise::Multiple);
+        device::tune(host.world(), Tuning { raise, cap: None })?;
+        self.told = host.host.filter_advertises().v2_ipv4.max_payload;
+        self.await_guest(lab)?;
+        let _ = lab.counters.largest_lately.take();
+        let (guest, peer) = (&lab.network.guests[0], &lab.network.peer);
+        let measured = measure(guest, peer, ip(args), args.bytes, stop)?;
+        self.largest = self.largest.max(lab.counters.largest_lately.take());
+        Ok(measured)
+    }
+
+    /// Waits until the guest has followed; where the size is the same as before, it has already.
+    fn await_guest(&self, lab: &Lab<'_>) -> Result<(), TrafficError> {
+        let due = self.told;
+        let wait = Duration::from_millis(300);
+        while let Ok(change) = lab.changes.recv_timeout(wait) {
+            if change.told.v2_ipv4.max_payload == due {
+                return Ok(());
+            }
+        }
+        if lab.guests[0].indicator().v2_ipv4.max_payload == due {
+            return Ok(());
+        }
+        let line = "the guest was not told the size that the filter advertises";
+        Err(TrafficError::Transfer(line.to_owned()))
+    }
+}
+
+/// All against multiple 1, which is the first, round by round.
+fn compare(all: &[Measuring]) -> Vec<Point> {
+    let Some(base) = all.first() else {
+        return Vec::new();
+    };
+    let point = |one: &Measuring| {
+        let ratio = |of: fn(&Measured) -> f64| {
+            if one.multiple == base.multiple {
+                return Ratio::ONE;
+            }
+            let pairs = one.measured.iter().zip(&base.measured);
+            let ratios: Vec<_> = pairs.map(|(this, base)| of(this) / of(base)).collect();
+            Ratio::of(&ratios)
+        };
+        Point {
+            multiple: one.multiple,
+            told: one.told,
+            largest_large_send: one.largest,
+            cpu: ratio(|one| one.cpu),
+            throughput: ratio(|one| one.throughput),
+            latency: ratio(|one| one.latency),
+        }
+    };
+    all.iter().map(point).collect()
+}

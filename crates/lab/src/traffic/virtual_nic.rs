@@ -1,0 +1,84 @@
+//! A guest's virtual NIC: what the switch says of large sends, the guest's stack does.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use model::host::Guest;
+use ndis::LargeSendLimits;
+
+use super::error::{Doing, TrafficError};
+use super::netlink::{Device, Netlink};
+use super::packet::PacketSocket;
+
+/// A guest's place on a switch.
+pub struct Port {
+    /// The guest.
+    pub guest: Guest,
+    /// The switch's end of its cable.
+    pub socket: Arc<PacketSocket>,
+    /// The guest's driver for its virtual NIC.
+    pub nic: VirtualNic,
+}
+
+/// What a guest does about large sends.
+pub struct VirtualNic {
+    /// The guest's own connection with its kernel.
+    pub netlink: Netlink,
+    /// Its device.
+    pub device: Device,
+    /// With whom it may have connections by IPv6.
+    pub partners: Vec<Ipv6Addr>,
+    /// The guest's `/proc/sys/net/ipv4/route/flush`.
+    pub flush: File,
+    /// The largest that the device can do, in bytes of packet.
+    pub most: u32,
+    /// What it was set to last.
+    pub applied: Option<LargeSendLimits>,
+    /// Who is told of every change.
+    pub changes: Sender<Change>,
+}
+
+/// A guest has other large sends from now on.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The guest.
+    pub guest: String,
+    /// When.
+    pub at: std::time::Instant,
+    /// What it was told.
+    pub told: LargeSendLimits,
+}
+
+impl VirtualNic {
+    /// Has the guest's stack make large sends of the size that it was told.
+    pub(super) fn follow(&mut self, guest: &Guest) -> Result<(), TrafficError> {
+        let told = guest.indicator();
+        if self.applied == Some(told) {
+            return Ok(());
+        }
+        // The kernel counts headers, an indicator does not; and without large sends at all it
+        // still has to have a size.
+        let size = |payload: u32, headers: u32| (payload.max(4096) + headers).min(self.most);
+        let ipv4 = size(told.v2_ipv4.max_payload, 14 + 20 + 20);
+        let ipv6 = size(told.v2_ipv6.max_payload, 14 + 40 + 8 + 20);
+        self.netlink.set_large_sends(self.device, ipv4, ipv6)?;
+        // A connection asks for the size when it looks for its route, and then no more, so every
+        // route has to be found anew: over IPv4 all at once, over IPv6 what replaces another is new.
+        self.flush
+            .write_all(b"1")
+            .doing(|| "flushing a guest's routes".to_owned())?;
+        for partner in &self.partners {
+            self.netlink.set_route(self.device, (*partner).into())?;
+        }
+        self.applied = Some(told);
+        let _ = self.changes.send(Change {
+            guest: guest.name().to_owned(),
+            at: std::time::Instant::now(),
+            told,
+        });
+        Ok(())
+    }
+}

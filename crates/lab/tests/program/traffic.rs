@@ -1,0 +1,97 @@
+//! Live traffic where it cannot be: command lines that are wrong, and users who may not.
+//!
+//! What needs root runs in CI as commands of their own.
+
+use std::process::{Command, Output};
+
+use crate::common::lab;
+
+fn told(output: Output) -> (Option<i32>, String) {
+    assert!(output.stdout.is_empty());
+    let notes = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), notes)
+}
+
+#[test]
+fn command_lines() {
+    for (line, said) in [
+        ("traffic --bytes 0", "between 1 and 16 exbibytes"),
+        ("traffic --bytes 12T", "such as 500M or 4G"),
+        ("traffic --duration 0", "--duration"),
+        ("traffic --duration 5 --bytes 1G", "cannot be used with"),
+        ("traffic --ip 5", "--ip"),
+        ("traffic --nic-max 0", "--nic-max"),
+        ("traffic --multiple 17", "--multiple"),
+        ("traffic --guests 0", "--guests"),
+        ("traffic --guests 9", "--guests"),
+        ("traffic --mtu 576", "--mtu"),
+        ("traffic --compare 0", "--compare"),
+        ("traffic --second-stage hardware", "--second-stage"),
+        ("traffic --serve true", "--run"),
+        ("traffic --server-in guest", "--serve"),
+        ("traffic --run true --bytes 1G", "cannot be used with"),
+        ("traffic --judge --guests 2", "cannot be used with"),
+        ("traffic --judge --faults 1", "cannot be used with"),
+        ("migrate --other-multiple 0", "--other-multiple"),
+        ("migrate --nic-max 1460", "--nic-max"),
+        ("tune --multiples 1,2,17", "--multiples"),
+        ("tune --rounds 1", "--rounds"),
+        ("traffic --out folder", "unexpected argument"),
+    ] {
+        let output = lab().args(line.split(' ')).output().unwrap();
+        let (code, notes) = told(output);
+        assert_eq!(code, Some(2), "{line}: {notes}");
+        assert!(notes.contains(said), "{line}: {notes}");
+    }
+}
+
+#[test]
+fn an_image_that_does_not_load_is_told_first() {
+    for job in ["traffic", "migrate", "tune"] {
+        let output = lab().args([job, "--driver", "absent.sys"]).output();
+        let (code, notes) = told(output.unwrap());
+        assert_eq!((code, notes.lines().count()), (Some(2), 1), "{notes}");
+        assert!(notes.contains("absent.sys"), "{notes}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_may_not_is_told_what_to_do() {
+    let program = for_everybody();
+    for job in [
+        &["traffic"][..],
+        &["traffic", "--judge"],
+        &["migrate"],
+        &["tune"],
+    ] {
+        let output = as_nobody(&program).args(job).output().unwrap();
+        let (code, notes) = told(output);
+        assert_eq!((code, notes.lines().count()), (Some(2), 1), "{notes}");
+        assert!(notes.contains("run it as root"), "{notes}");
+    }
+    std::fs::remove_file(program).unwrap();
+}
+
+/// A copy of the program where every user can run it.
+#[cfg(target_os = "linux")]
+fn for_everybody() -> std::path::PathBuf {
+    let name = format!("mslso-lab-{}", std::process::id());
+    let copy = std::env::temp_dir().join(name);
+    std::fs::copy(env!("CARGO_BIN_EXE_mslso-lab"), &copy).unwrap();
+    copy
+}
+
+/// The program, to be run by a user without rights.
+#[cfg(target_os = "linux")]
+fn as_nobody(program: &std::path::Path) -> Command {
+    use std::os::unix::process::CommandExt;
+
+    const NOBODY: u32 = 65_534;
+    let mut command = Command::new(program);
+    let own = std::fs::metadata("/proc/self").unwrap();
+    if std::os::unix::fs::MetadataExt::uid(&own) == 0 {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}

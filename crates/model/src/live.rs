@@ -1,0 +1,220 @@
+//! Live traffic: packets that stay where they were received, and a wire that somebody takes from.
+//!
+//! Tests give the model a copy of each packet, and look at copies of what left. At the rate of a
+//! network that is too much copying, so here a [`Lent`] packet brings its own [`Pages`], over which
+//! its MDLs are built, and gets them back when it is completed; and a [`Wire`] is shown each packet
+//! at the moment when the miniport would have read it by DMA: after the filter sent it and before
+//! it is completed.
+//!
+//! Every rule is checked for every packet but for two things: that no byte of payload changes under
+//! way, and that the wire carries what a single stage would have made (rules 4 and 10) is looked at
+//! where the packet asks for it, since either costs more than all else together.
+#![expect(unsafe_code, reason = "MDLs are built over memory that is lent")]
+
+use std::{slice, sync::Arc};
+
+use ndis::{LargeSendInfo, sys};
+
+use crate::{
+    above::{self, Completed, Packet, Parts},
+    mdl::{Backing, Buffer},
+    memory::Block,
+    miniport::{Held, Piece, reorder},
+    nic::Order,
+    segment::parts,
+    state::State,
+    world::{SendCall, World, lock},
+};
+
+/// Page-aligned memory to receive a packet into.
+#[derive(Debug)]
+pub struct Pages {
+    block: Block,
+}
+
+impl Pages {
+    /// `size` bytes of zeroes.
+    ///
+    /// # Panics
+    /// Where this machine has no memory left.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        Self {
+            block: Block::new(size, sys::PAGE_SIZE as usize),
+        }
+    }
+
+    /// The memory.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the block was zeroed when it was allocated; nobody else has it meanwhile.
+        unsafe { slice::from_raw_parts(self.block.start(), self.block.size()) }
+    }
+
+    /// The memory, to be written.
+    #[must_use]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and it is borrowed for writing.
+        unsafe { slice::from_raw_parts_mut(self.block.start(), self.block.size()) }
+    }
+}
+
+/// A packet that is sent from the pages in which it lies.
+#[derive(Debug)]
+pub struct Lent {
+    /// The pages; they come back with [`World::take_returned`].
+    pub pages: Pages,
+    /// Where in them its frame starts, which has the shape that LSO asks for.
+    pub start: usize,
+    /// Bytes in the frame.
+    pub length: usize,
+    /// What the large-send slot says; the default for a packet that is none.
+    pub large_send: LargeSendInfo,
+    /// Further out-of-band slots and their values.
+    pub oob: Vec<(usize, usize)>,
+    /// Bytes in each of the MDLs behind the one with the headers, but the last.
+    pub buffer: u32,
+    /// How their pages are held.
+    pub backing: Backing,
+    /// Whether every byte is looked at on its way. A packet that is not TCP always is.
+    pub fully: bool,
+}
+
+/// A lent packet that is completed.
+#[derive(Debug)]
+pub struct Returned {
+    /// The send's number.
+    pub number: u64,
+    /// What became of it.
+    pub completed: Completed,
+    /// Where it lay.
+    pub pages: Pages,
+}
+
+/// A packet that leaves the NIC, before its second stage.
+pub struct Outgoing<'a> {
+    /// The large-send slot.
+    pub large_send: LargeSendInfo,
+    /// The checksum slot.
+    pub checksum: usize,
+    /// Number of the layer above's send that it is a part of, where the filter made it.
+    pub parent: Option<u64>,
+    /// Its bytes, in order. The first slice holds all headers of a large send.
+    pub bytes: Vec<&'a [u8]>,
+}
+
+/// Where packets leave.
+pub trait Wire: Send {
+    /// Takes packets that the miniport is about to complete, in the order in which they were sent.
+    /// It is called on whatever thread that happens, and must not call the model.
+    fn transmit(&mut self, packets: &[Outgoing<'_>]);
+}
+
+impl World {
+    /// From now on packets leave through `wire`, and none is kept for
+    /// [`take_wire`](Self::take_wire) and [`take_children`](Self::take_children).
+    pub fn set_wire(&self, wire: impl Wire + 'static) {
+        *lock(&self.wire) = Some(Box::new(wire));
+        self.state().live = true;
+    }
+
+    /// Sends lent packets as one chain, and returns their numbers.
+    pub fn send_lent(self: &Arc<Self>, packets: Vec<Lent>, call: SendCall) -> Vec<u64> {
+        let (numbers, chain, failed_before) = self.build_chain(packets.into_iter(), build);
+        self.send_chain(&numbers, chain, failed_before, call);
+        numbers
+    }
+
+    /// The lent packets that were completed since the last call.
+    #[must_use]
+    pub fn take_returned(&self) -> Vec<Returned> {
+        let mut state = self.state();
+        let sent = state.sent.iter_mut();
+        sent.filter_map(|(number, sent)| {
+            let completed = sent.completed?;
+            let pages = sent.take_pages()?;
+            Some(Returned {
+                number: *number,
+                completed,
+                pages,
+            })
+        })
+        .collect()
+    }
+
+    /// How many packets the NIC was given so far; the next has this number in
+    /// [`Nic::failing`](crate::Nic::failing).
+    #[must_use]
+    pub fn given_to_nic(&self) -> u64 {
+        self.state().accepted
+    }
+
+    /// Takes what the miniport holds in the order of its completion; it leaves through the wire,
+    /// where there is one.
+    pub(crate) fn take_held(&self, order: Order) -> Vec<Held> {
+        // Taken before the packets are: else another thread's could overtake them.
+        let mut wire = lock(&self.wire);
+        let mut held = self.state().take_held();
+        if let Some(wire) = wire.as_mut() {
+            let leaving = held.iter().filter(|one| one.status == 0);
+            let leaving: Vec<_> = leaving.map(Outgoing::of).collect();
+            if !leaving.is_empty() {
+                wire.transmit(&leaving);
+            }
+        }
+        drop(wire);
+        reorder(&mut held, order);
+        held
+    }
+}
+
+impl<'a> Outgoing<'a> {
+    fn of(held: &'a Held) -> Self {
+        let bytes = |piece: &Piece| {
+            let address = std::ptr::with_exposed_provenance(piece.address);
+            // SAFETY: mapped and read when the filter sent it, and until it is completed the
+            // miniport's.
+            unsafe { slice::from_raw_parts(address, piece.length) }
+        };
+        Self {
+            large_send: held.large_send,
+            checksum: held.checksum,
+            parent: held.parent,
+            bytes: held.pieces.iter().map(bytes).collect(),
+        }
+    }
+}
+
+/// Makes an NBL of `lent` and enters it into the ledger as the layer above's.
+fn build(state: &mut State, mut lent: Lent) -> u64 {
+    let range = lent.start..lent.start + lent.length;
+    let frame = &mut lent.pages.bytes_mut()[range];
+    let headers = parts(frame).map(|parts| parts.payload);
+    let fully = lent.fully || headers.is_none();
+    let known = headers.filter(|_| !fully).unwrap_or(frame.len());
+    let header = headers.unwrap_or(frame.len());
+    let packet = Packet {
+        large_send: lent.large_send,
+        buffers: vec![header as u32],
+        oob: lent.oob,
+        ..Packet::new(frame[..known].to_vec())
+    };
+    let step = lent.buffer.max(1) as usize;
+    let (first, rest) = frame.split_at_mut(header);
+    let over = |bytes: &mut [u8]| {
+        // SAFETY: the pages are kept in the `Sent` until its buffers have forgotten them.
+        unsafe { Buffer::over(bytes.as_mut_ptr(), bytes.len(), lent.backing) }
+    };
+    let buffers: Vec<_> = std::iter::once(first)
+        .chain(rest.chunks_mut(step))
+        .map(over)
+        .collect();
+    let parts = Parts {
+        length: lent.length,
+        fully,
+        net_buffers: vec![above::net_buffer(&buffers, 0, lent.length as u32)],
+        buffers,
+        pages: Some(lent.pages),
+    };
+    above::enter(state, packet, parts)
+}
