@@ -17,6 +17,8 @@
 //! and learns from status indications how large its large sends may be; [`host`] builds virtual
 //! switches with guests on top of that. What the driver tells Event Tracing for Windows is in
 //! [`events`](World::events).
+//! switches with guests on top of that. At the rate of a network, the layer above sends packets
+//! [`Lent`] from where they lie, and a [`Wire`] takes what the NIC sends.
 //!
 //! The model is for tests and the lab; it panics where a test is wrong, and it trusts no driver.
 

@@ -2,7 +2,9 @@
 //!
 //! What needs root runs in CI as commands of their own.
 
-use std::process::{Command, Output};
+#[cfg(target_os = "linux")]
+use std::process::Command;
+use std::process::Output;
 
 use crate::common::lab;
 
@@ -65,8 +67,7 @@ fn who_may_not_is_told_what_to_do() {
         &["migrate"],
         &["tune"],
     ] {
-        let output = as_nobody(&program).args(job).output().unwrap();
-        let (code, notes) = told(output);
+        let (code, notes) = told(run_as_nobody(&program, job));
         assert_eq!((code, notes.lines().count()), (Some(2), 1), "{notes}");
         assert!(notes.contains("run it as root"), "{notes}");
     }
@@ -82,16 +83,24 @@ fn for_everybody() -> std::path::PathBuf {
     copy
 }
 
-/// The program, to be run by a user without rights.
+/// Runs the program as a user without rights.
 #[cfg(target_os = "linux")]
-fn as_nobody(program: &std::path::Path) -> Command {
-    use std::os::unix::process::CommandExt;
+fn run_as_nobody(program: &std::path::Path, job: &[&str]) -> Output {
+    use std::os::unix::{fs::MetadataExt, process::CommandExt};
 
     const NOBODY: u32 = 65_534;
-    let mut command = Command::new(program);
     let own = std::fs::metadata("/proc/self").unwrap();
-    if std::os::unix::fs::MetadataExt::uid(&own) == 0 {
-        command.uid(NOBODY).gid(NOBODY);
+    loop {
+        let mut command = Command::new(program);
+        if own.uid() == 0 {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        match command.args(job).output() {
+            // A process that another test has just made may still have the copy open for writing.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            output => return output.unwrap(),
+        }
     }
-    command
 }

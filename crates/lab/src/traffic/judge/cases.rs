@@ -16,6 +16,11 @@ pub(super) fn cases() -> Vec<(String, Synth)> {
             cases.push(("sizes".to_owned(), Synth::v6(payload, v6_mss)));
         }
     }
+    // Lengths that the kernel has no place for, unless it is told how to lay them out.
+    for payload in [519_500, 536_000, 544_000, 551_900] {
+        cases.push(("awkward sizes".to_owned(), Synth::v4(payload, 1448)));
+        cases.push(("awkward sizes".to_owned(), Synth::v6(payload, 1428)));
+    }
     let special = |case: &str, change: &dyn Fn(&mut Synth)| {
         let both = [Synth::v4(300_000, 1448), Synth::v6(300_000, 1428)];
         both.map(|mut synth| {

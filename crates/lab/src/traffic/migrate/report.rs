@@ -70,15 +70,26 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
             ),
             line("the NIC takes", 3, COLORS[2], steps(&|phase| phase.nic)),
             Series {
-                label: "largest large send, each 5 ms".to_owned(),
+                label: "largest large send of each moment".to_owned(),
                 look: Look::Dots,
                 color: COLORS[0],
-                points: sizes.iter().map(|(at, size)| (*at, kib(*size))).collect(),
+                points: moments(sizes, end),
                 spread: Vec::new(),
             },
         ],
     }
 }
+
+/// One point for as many sizes as a dot is wide, the largest of them.
+fn moments(sizes: &Sizes, end: f64) -> Vec<(f64, f64)> {
+    let moment = |at: f64| (at / end * DOTS).floor();
+    let runs = sizes.chunk_by(|(a, _), (b, _)| moment(*a) == moment(*b));
+    let largest = runs.filter_map(|run| run.iter().max_by_key(|(_, size)| *size));
+    largest.map(|(at, size)| (*at, kib(*size))).collect()
+}
+
+/// Dots that have place beside each other.
+const DOTS: f64 = 250.0;
 
 /// A size on the chart's axis: the logarithm of its KiB.
 fn kib(bytes: u64) -> f64 {

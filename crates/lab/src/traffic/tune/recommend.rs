@@ -47,15 +47,13 @@ pub(super) fn recommend(points: &[Point]) -> Vec<Recommendation> {
     all.into_iter().flatten().collect()
 }
 
-/// The smallest multiple that is as good as the best, as far as can be told. `sign` is 1 where less
-/// is better.
+/// The smallest multiple within what the best may be off by. `sign` is 1 where less is better.
 fn best(points: &[Point], ratio: fn(&Point) -> Ratio, sign: f64) -> Option<&Point> {
     let value = |point: &Point| ratio(point).mean * sign;
     let best = points.iter().min_by(|a, b| value(a).total_cmp(&value(b)))?;
     let margin = ratio(best).off_by;
-    points
-        .iter()
-        .find(|point| value(point) - value(best) <= margin.max(ratio(point).off_by))
+    let mut points = points.iter();
+    points.find(|point| value(point) - value(best) <= margin)
 }
 
 #[cfg(test)]
