@@ -8,6 +8,9 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::driver::Build;
+use crate::ingest::Form;
+use crate::machine::Setup;
+use crate::synth::Tunnel;
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]
@@ -74,12 +77,18 @@ is in neither output, and is reported with its number and the reason.
 Captures of Linux are understood: an IPv6 jumbo option is taken out, and IP length and TCP checksum \
 are brought to what LSO asks for. The length of a packet is that of its frame.
 
-With --vlan-oob the outermost 802.1Q tag of each large send is taken out of its frame and handed \
-down beside it, as a Windows stack does that leaves tagging to the NIC. The children have it beside \
-them, in the output in their packet comment; the NIC puts it into each packet of the wire, which is \
-therefore the same as without the option. A service tag (802.1ad), and a tag of priority 0 and VLAN \
-0, stay in the frame. To try it: mslso-lab split TAGGED.pcapng --children C.pcapng --wire W.pcapng \
---vlan-oob
+What the large sends are:
+  --encap vxlan    those of TCP are sent through a tunnel with an outer IPv4 header, those that are
+                   in VXLAN or NVGRE already go as they are; the MSS stays, so that the packets
+                   on the wire are longer than the captured ones
+  --uso            those of UDP are sent by UDP segmentation offload, and those of TCP too, with a
+                   UDP header of the same ports in place of theirs, and the same MSS
+  --vlan-oob       the outermost 802.1Q tag of the frame is handed down beside it, as a Windows stack
+                   does that leaves tagging to the NIC. The children have it beside them, in the
+                   output in their packet comment; the NIC puts it into each packet of the wire,
+                   which is therefore the same as without the option. A service tag (802.1ad), and
+                   a tag of priority 0 and VLAN 0, stay in the frame
+Packets that are no large sends pass unchanged with all of these.
 
 --json prints one object, with
   parents                large sends that went out, split or as they were
@@ -88,13 +97,28 @@ therefore the same as without the option. A service tag (802.1ad), and a tag of 
   largest_child_payload  in bytes
   refused                packets that did not go out, counted by reason
   violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule
-  vlan_oob               whether the option was given";
+  form                   what was sent: tcp, uso, vxlan or nvgre
+  vlan_oob, nic_lso, nic_checksum, max_elements, ended_chains
+                         the options, as they were given";
+
+const EXAMPLES: &str = "\
+Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcapng:
+  --nic-max 32000                   a NIC that takes less than most
+  --nic-lso off                     the filter makes every packet of the wire, the NIC its checksum
+  --nic-lso off --nic-checksum off  and the filter its checksum too
+  --encap vxlan                     the capture's large sends through VXLAN
+  --encap nvgre --mss 1398          through NVGRE, and with an MSS for those that have none
+  --uso                             the capture's payload in datagrams
+  --vlan-oob                        a capture with VLAN tags, these handed down beside the frames
+  --max-elements 8                  a NIC that takes 8 MDLs of a packet, which the filter is told
+  --ended-chains                    no MDL behind a packet's last byte
+";
 
 /// The jobs other than the main one.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Split the large sends of a capture file
-    #[command(long_about = SPLIT, after_help = EXIT_CODES)]
+    #[command(long_about = SPLIT, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
     Split(SplitArgs),
     /// Show what guests are told of large sends, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
@@ -183,12 +207,85 @@ pub struct SplitArgs {
     #[arg(long, value_name = "15|16", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(15..=16))]
     pub ipid_bits: u32,
+    /// Whether the NIC takes large sends at all; if not, the filter makes every packet of the wire
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub nic_lso: Switch,
+    /// Whether the NIC computes the checksums of packets that are no large sends
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub nic_checksum: Switch,
+    /// Send the large sends of TCP through such a tunnel
+    #[arg(long, value_name = "vxlan|nvgre", hide_possible_values = true,
+        conflicts_with_all = ["uso", "lso"])]
+    pub encap: Option<Encap>,
+    /// Send the payload of large sends as UDP, by UDP segmentation offload
+    #[arg(long, conflicts_with = "lso")]
+    pub uso: bool,
+    /// The filter's setting MaxElements: most MDLs of what the NIC is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=64))]
+    pub max_elements: Option<u32>,
+    /// The filter's setting EndedChains: the MDL chain of what the NIC is given ends with it
+    #[arg(long)]
+    pub ended_chains: bool,
     /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in
     #[arg(long)]
     pub vlan_oob: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+impl SplitArgs {
+    /// What the large sends of the capture are sent as.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match (self.encap, self.uso) {
+            (Some(Encap::Vxlan), _) => Form::Tunnel(Tunnel::vxlan_v4()),
+            (Some(Encap::Nvgre), _) => Form::Tunnel(Tunnel::nvgre_v4()),
+            (None, true) => Form::Uso,
+            (None, false) => Form::Tcp,
+        }
+    }
+
+    /// The machine that is asked for.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        Setup {
+            ip_id_bits: self.ipid_bits,
+            kind: self.form().kind(),
+            nic_lso: self.nic_lso == Switch::On,
+            nic_checksum: self.nic_checksum == Switch::On,
+            max_elements: self.max_elements,
+            ended_chains: self.ended_chains,
+            ..Setup::new(self.nic_max, self.min_segments)
+        }
+    }
+}
+
+/// Something that a NIC does or does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the variants are their names")]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// Tunnels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Encap {
+    /// UDP port 4789 (RFC 7348)
+    Vxlan,
+    /// GRE with a key (RFC 7637)
+    Nvgre,
 }
 
 /// The largest --nic-max: 16 MiB, far beyond any NIC.

@@ -110,8 +110,12 @@ impl<'driver> Machine<'driver> {
     ///
     /// # Errors
     ///
-    /// The driver's status, where it does not start.
+    /// The driver's status, where it does not start; that it is not supported,
+    /// where something of `setup` is [`unconnected`](Setup::unconnected).
     pub fn start(driver: &'driver Driver, setup: Setup) -> Result<Self, i32> {
+        if setup.unconnected().is_some() {
+            return Err(sys::NDIS_STATUS_NOT_SUPPORTED);
+        }
         let world = World::new(setup.config());
         // SAFETY: nobody but this machine has the world, and the driver is borrowed for its life.
         unsafe { driver.start(&world)? };

@@ -7,6 +7,7 @@ use lso::IpVersion;
 use crate::bench::{End, Row, Totals};
 use crate::driver::Build;
 use crate::judge::Verdict;
+use crate::machine::Setup;
 use crate::reference::Kind;
 
 /// The heads of the table's columns, and whether a column holds numbers.
@@ -25,6 +26,27 @@ const COLUMNS: [(&str, bool); 8] = [
 #[must_use]
 pub fn driver_line(build: &Build) -> String {
     format!("Driver: {build}.\n")
+}
+
+/// A line that says what is unlike most NICs and settings; nothing where
+/// nothing is.
+#[must_use]
+pub fn setup_line(setup: Setup) -> String {
+    let said = [
+        (!setup.nic_lso).then(|| "the NIC takes no large sends".to_owned()),
+        (!setup.nic_checksum).then(|| "the NIC computes no checksums".to_owned()),
+        setup
+            .ended_chains
+            .then(|| "chains end with the packet".to_owned()),
+        setup
+            .max_elements
+            .map(|most| format!("at most {most} MDLs")),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    if said.is_empty() {
+        return String::new();
+    }
+    format!("Setup: {}.\n", said.join("; "))
 }
 
 /// Lines between columns and under the heads, none else: it is wide enough.
@@ -216,6 +238,18 @@ mod tests {
             "18,446,744,073,709,551,615",
         ];
         assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn what_is_unusual_is_said() {
+        assert_eq!(setup_line(Setup::new(62_780, 2)), "");
+        let setup = Setup {
+            nic_lso: false,
+            max_elements: Some(8),
+            ..Setup::new(62_780, 2)
+        };
+        let line = "Setup: the NIC takes no large sends; at most 8 MDLs.\n";
+        assert_eq!(setup_line(setup), line);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use lso::{IpVersion, Refusal};
 
 use super::{BUFFER, LargeSend, Terms, Unfit, field, ingest};
 use crate::reference::{Kind, Layers, ReferenceError, cut, layers};
-use crate::synth::Tunnel;
+use crate::synth::{Encapsulation, Tunnel};
 
 const UDP: u8 = 17;
 const IPV4_PROTOCOL: usize = 9;
@@ -25,6 +25,31 @@ pub enum Form {
     /// no room for a tunnel, so that the wire packets are longer than the ones of
     /// the capture.
     Tunnel(Tunnel),
+}
+
+impl Form {
+    /// What the large sends are then.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Tcp => Kind::Tcp,
+            Self::Uso => Kind::Udp,
+            Self::Tunnel(_) => Kind::Encapsulated,
+        }
+    }
+
+    /// A short name: `tcp`, `uso`, `vxlan` or `nvgre`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Uso => "uso",
+            Self::Tunnel(tunnel) => match tunnel.encapsulation {
+                Encapsulation::Vxlan => "vxlan",
+                Encapsulation::Nvgre => "nvgre",
+            },
+        }
+    }
 }
 
 /// The large send in this `form` that the packet `frame` with an MSS of `mss`

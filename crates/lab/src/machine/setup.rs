@@ -3,6 +3,8 @@
 
 use model::{Config, Nic};
 
+use crate::reference::Kind;
+
 /// The NIC and what the driver is told about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
@@ -13,6 +15,17 @@ pub struct Setup {
     /// Bits in which the NIC counts the IPv4 identification, as the filter's
     /// setting says: 15 or 16.
     pub ip_id_bits: u32,
+    /// What is sent, which the NIC says that it takes.
+    pub kind: Kind,
+    /// Whether the NIC takes large sends at all. If not, the filter makes every
+    /// packet of the wire.
+    pub nic_lso: bool,
+    /// Whether the NIC computes checksums of packets that are no large sends.
+    pub nic_checksum: bool,
+    /// The filter's setting MaxElements: most MDLs of what the NIC is given.
+    pub max_elements: Option<u32>,
+    /// The filter's setting EndedChains: whether MDL chains end with the packet.
+    pub ended_chains: bool,
 }
 
 impl Setup {
@@ -24,6 +37,41 @@ impl Setup {
             nic_max,
             min_segments,
             ip_id_bits: 16,
+            kind: Kind::Tcp,
+            nic_lso: true,
+            nic_checksum: true,
+            max_elements: None,
+            ended_chains: false,
+        }
+    }
+
+    /// What of this the model or the filter does not know yet: such a machine
+    /// does not start. Each goes from here when [`config`](Self::config) has it.
+    #[must_use]
+    pub fn unconnected(self) -> Option<&'static str> {
+        match self {
+            Self {
+                kind: Kind::Udp, ..
+            } => Some("large sends of UDP"),
+            Self {
+                kind: Kind::Encapsulated,
+                ..
+            } => Some("large sends in tunnels"),
+            Self { nic_lso: false, .. } => Some("a NIC without large sends"),
+            Self {
+                nic_checksum: false,
+                ..
+            } => Some("a NIC without checksum offload"),
+            Self {
+                max_elements: Some(_),
+                ..
+            } => Some("a bound on MDLs"),
+            Self {
+                ended_chains: true, ..
+            } => Some("MDL chains that end with the packet"),
+            Self {
+                kind: Kind::Tcp, ..
+            } => None,
         }
     }
 

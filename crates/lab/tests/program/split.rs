@@ -42,7 +42,8 @@ fn check(run: &Split, input: &[Captured], limit: usize) {
         "largest_child_payload": sizes.iter().max().unwrap(),
         "refused": {},
         "violations": 0,
-        "vlan_oob": false,
+        "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
+        "max_elements": null, "ended_chains": false,
     });
     assert_eq!(run.json(), expected);
 }
@@ -145,7 +146,9 @@ fn what_is_no_large_send_passes_unchanged() {
     assert!(frames(&run.wire) == frames(&input));
     let expected = json!({
         "parents": 0, "children": 0, "wire_packets": 6,
-        "largest_child_payload": 0, "refused": {}, "violations": 0, "vlan_oob": false,
+        "largest_child_payload": 0, "refused": {}, "violations": 0,
+        "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
+        "max_elements": null, "ended_chains": false,
     });
     assert_eq!(run.json(), expected);
 }
