@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::driver::Build;
-use crate::ingest::Form;
-use crate::machine::Setup;
+use crate::ingest::{BUFFER, Form};
+use crate::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
 use crate::synth::Tunnel;
 
 /// What the program is asked to do.
@@ -83,6 +83,7 @@ What the large sends are:
                    on the wire are longer than the captured ones
   --uso            those of UDP are sent by UDP segmentation offload, and those of TCP too, with a
                    UDP header of the same ports in place of theirs, and the same MSS
+  --buffer 1460    their payload lies in buffers of that size, each with its MDL
   --vlan-oob       the outermost 802.1Q tag of the frame is handed down beside it, as a Windows stack
                    does that leaves tagging to the NIC. The children have it beside them, in the
                    output in their packet comment; the NIC puts it into each packet of the wire,
@@ -90,27 +91,47 @@ What the large sends are:
                    a tag of priority 0 and VLAN 0, stay in the frame
 Packets that are no large sends pass unchanged with all of these.
 
+What the NIC is:
+  --nic-max, --min-segments
+                   the bounds of what it takes. What they leave over, and all of a large send whose
+                   MSS is above the maximum, goes out as single packets, which the filter makes
+  --nic-lso off    it takes no large sends of TCP, of UDP, or in a tunnel: all goes out so
+  --nic-checksum off
+                   it computes no checksums of single packets: the filter does
+  --mtu 9000       the longest IP packet that the filter makes; a large send with longer ones is
+                   refused. What the NIC cuts is not held against it. With --encap it is 1660 unless
+                   given, as on Windows hosts of virtual networks (EncapOverhead of 160), so that
+                   there is room for a tunnel around the usual MSS of 1448
+  --max-elements, --ended-chains
+                   it takes no other MDL chains, and the filter's settings say so
+
 --json prints one object, with
   parents                large sends that went out, split or as they were
-  children               large sends that the NIC was given for them
+  children               what the NIC was given for them: large sends, and single packets
+  packets                the single packets among these, which the NIC does not cut
   wire_packets           packets on the wire, those that passed unchanged included
   largest_child_payload  in bytes
   refused                packets that did not go out, counted by reason
   violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule
   form                   what was sent: tcp, uso, vxlan or nvgre
-  vlan_oob, nic_lso, nic_checksum, max_elements, ended_chains
+  vlan_oob, nic_lso, nic_checksum, mtu, max_elements, ended_chains
                          the options, as they were given";
 
 const EXAMPLES: &str = "\
 Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcapng:
+  --mss 1448                        an MSS for packets without a comment
   --nic-max 32000                   a NIC that takes less than most
+  --nic-max 4400 --min-segments 3   one that leaves packets over
+  --lso v1                          large sends of IPv4 that state their length
+  --ipid-bits 15                    a NIC that keeps the top bit of the IPv4 identification
   --nic-lso off                     the filter makes every packet of the wire, the NIC its checksum
-  --nic-lso off --nic-checksum off  and the filter its checksum too
+  --nic-lso off --nic-checksum off  the filter makes its checksum too
+  --nic-lso off --mtu 9000          the filter makes jumbo frames
   --encap vxlan                     the capture's large sends through VXLAN
   --encap nvgre --mss 1398          through NVGRE, and with an MSS for those that have none
   --uso                             the capture's payload in datagrams
   --vlan-oob                        a capture with VLAN tags, these handed down beside the frames
-  --max-elements 8                  a NIC that takes 8 MDLs of a packet, which the filter is told
+  --max-elements 8 --buffer 4096    a NIC that takes 8 MDLs of a packet, and large sends of more
   --ended-chains                    no MDL behind a packet's last byte
 ";
 
@@ -223,6 +244,9 @@ pub struct SplitArgs {
         hide_possible_values = true
     )]
     pub nic_checksum: Switch,
+    /// Longest IP packet that the filter makes, in bytes [default: 1500; with --encap 1660]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..=65_535))]
+    pub mtu: Option<u32>,
     /// Send the large sends of TCP through such a tunnel
     #[arg(long, value_name = "vxlan|nvgre", hide_possible_values = true,
         conflicts_with_all = ["uso", "lso"])]
@@ -230,6 +254,10 @@ pub struct SplitArgs {
     /// Send the payload of large sends as UDP, by UDP segmentation offload
     #[arg(long, conflicts_with = "lso")]
     pub uso: bool,
+    /// Bytes in each of the buffers that the payload of a large send lies in
+    #[arg(long, value_name = "BYTES", default_value_t = BUFFER,
+        value_parser = clap::value_parser!(u32).range(64..=MOST_NIC_MAX))]
+    pub buffer: u32,
     /// The filter's setting MaxElements: most MDLs of what the NIC is given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=64))]
     pub max_elements: Option<u32>,
@@ -261,9 +289,12 @@ impl SplitArgs {
     pub fn setup(&self) -> Setup {
         Setup {
             ip_id_bits: self.ipid_bits,
-            kind: self.form().kind(),
             nic_lso: self.nic_lso == Switch::On,
             nic_checksum: self.nic_checksum == Switch::On,
+            mtu: self.mtu.unwrap_or(match self.encap {
+                Some(_) => TUNNEL_MTU,
+                None => ETHERNET_MTU,
+            }),
             max_elements: self.max_elements,
             ended_chains: self.ended_chains,
             ..Setup::new(self.nic_max, self.min_segments)

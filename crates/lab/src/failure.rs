@@ -23,8 +23,6 @@ pub mod exit {
 /// Why the program ends without a verdict. Its text is one line.
 #[derive(Debug)]
 pub enum Failure {
-    /// This is asked for and not built yet.
-    Unconnected(&'static str),
     /// A capture file cannot be read or written.
     Capture(CaptureError),
     /// An output would overwrite the input or the other output.
@@ -55,7 +53,6 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unconnected(what) => write!(f, "{what}: not built yet; leave the option out"),
             Self::Capture(error) => error.fmt(f),
             Self::SameFile(path) => write!(
                 f,

@@ -32,22 +32,19 @@ pub fn run(
     out: &mut impl Write,
     notes: &mut impl Write,
 ) -> Result<bool, Failure> {
-    let setup = args.setup();
-    if let Some(what) = setup.unconnected() {
-        return Err(Failure::Unconnected(what));
-    }
     let driver = Driver::load(build)?;
     let input = CaptureFile::open(&args.input)?;
     check_paths(args)?;
     let outputs = Outputs::create(&args.children, &args.wire)?;
     let mut splitter = Splitter {
-        bench: Bench::start(&driver, setup, outputs)?,
+        bench: Bench::start(&driver, args.setup(), outputs)?,
         terms: Terms {
             lso: args.lso.into(),
             min_segments: args.min_segments,
         },
         form: args.form(),
         mss: args.mss,
+        buffer: args.buffer,
         vlan_oob: args.vlan_oob,
         quiet: args.json,
         rows: Vec::new(),
@@ -79,6 +76,8 @@ struct Splitter<'a, W> {
     form: Form,
     /// The MSS of packets that have none of their own.
     mss: Option<u32>,
+    /// Bytes in each buffer of a large send.
+    buffer: u32,
     /// Whether VLAN tags go down beside large sends.
     vlan_oob: bool,
     /// Whether refusals are told by number only.
@@ -96,6 +95,7 @@ impl<W: Write> Splitter<'_, W> {
         match ingest_as(&packet.bytes, mss, self.terms, &self.form) {
             Ok(None) => self.pass(number, packet),
             Ok(Some(mut send)) => {
+                send.buffer = self.buffer;
                 if self.vlan_oob {
                     send = send.with_tag_beside();
                 }
@@ -161,6 +161,7 @@ struct Printed<'a> {
     vlan_oob: bool,
     nic_lso: bool,
     nic_checksum: bool,
+    mtu: u32,
     max_elements: Option<u32>,
     ended_chains: bool,
 }
@@ -173,6 +174,7 @@ fn json(args: &SplitArgs, end: &End) -> String {
         vlan_oob: args.vlan_oob,
         nic_lso: setup.nic_lso,
         nic_checksum: setup.nic_checksum,
+        mtu: setup.mtu,
         max_elements: setup.max_elements,
         ended_chains: setup.ended_chains,
     };

@@ -1,9 +1,15 @@
 //! How a machine is set up: the one place where the lab's settings become the
 //! model's.
 
+use control::keyword;
 use model::{Config, Nic};
 
-use crate::reference::Kind;
+/// Most bytes of an IP packet on Ethernet (RFC 894).
+pub const ETHERNET_MTU: u32 = 1500;
+
+/// The same where packets travel in tunnels: Windows hosts of virtual networks
+/// leave 160 bytes for the headers around one (the adapter's EncapOverhead).
+pub const TUNNEL_MTU: u32 = ETHERNET_MTU + 160;
 
 /// The NIC and what the driver is told about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,16 +21,19 @@ pub struct Setup {
     /// Bits in which the NIC counts the IPv4 identification, as the filter's
     /// setting says: 15 or 16.
     pub ip_id_bits: u32,
-    /// What is sent, which the NIC says that it takes.
-    pub kind: Kind,
     /// Whether the NIC takes large sends at all. If not, the filter makes every
     /// packet of the wire.
     pub nic_lso: bool,
     /// Whether the NIC computes checksums of packets that are no large sends.
     pub nic_checksum: bool,
-    /// The filter's setting MaxElements: most MDLs of what the NIC is given.
+    /// Most bytes of an IP packet that the filter makes. What the NIC cuts is
+    /// its own matter.
+    pub mtu: u32,
+    /// The filter's setting MaxElements: most MDLs of what the NIC is given. The
+    /// NIC takes no more.
     pub max_elements: Option<u32>,
     /// The filter's setting EndedChains: whether MDL chains end with the packet.
+    /// The NIC wants them to.
     pub ended_chains: bool,
 }
 
@@ -37,47 +46,45 @@ impl Setup {
             nic_max,
             min_segments,
             ip_id_bits: 16,
-            kind: Kind::Tcp,
             nic_lso: true,
             nic_checksum: true,
+            mtu: ETHERNET_MTU,
             max_elements: None,
             ended_chains: false,
         }
     }
 
-    /// What of this the model or the filter does not know yet: such a machine
-    /// does not start. Each goes from here when [`config`](Self::config) has it.
-    #[must_use]
-    pub fn unconnected(self) -> Option<&'static str> {
-        match self {
-            Self {
-                kind: Kind::Udp, ..
-            } => Some("large sends of UDP"),
-            Self {
-                kind: Kind::Encapsulated,
-                ..
-            } => Some("large sends in tunnels"),
-            Self { nic_lso: false, .. } => Some("a NIC without large sends"),
-            Self {
-                nic_checksum: false,
-                ..
-            } => Some("a NIC without checksum offload"),
-            Self {
-                max_elements: Some(_),
-                ..
-            } => Some("a bound on MDLs"),
-            Self {
-                ended_chains: true, ..
-            } => Some("MDL chains that end with the packet"),
-            Self {
-                kind: Kind::Tcp, ..
-            } => None,
-        }
-    }
-
     /// The model's machine.
     pub(super) fn config(self) -> Config {
-        let nic = Nic::new(self.nic_max, self.min_segments);
-        Config::with_nic(nic).counting_ip_id_in(self.ip_id_bits)
+        let mut config = Config {
+            mtu: Some(self.mtu),
+            ..Config::with_nic(self.nic()).counting_ip_id_in(self.ip_id_bits)
+        };
+        let ended = self.ended_chains.then_some((keyword::ENDED_CHAINS, 1));
+        let most = self.max_elements.map(|most| (keyword::MAX_ELEMENTS, most));
+        let settings = ended.into_iter().chain(most);
+        config
+            .parameters
+            .extend(settings.map(|(keyword, value)| (keyword.to_owned(), value)));
+        config
+    }
+
+    /// The model's NIC. It takes USO and tunnels where it takes large sends, and
+    /// breaks a rule where chains are not as the settings have them.
+    pub(super) fn nic(self) -> Nic {
+        let nic = Nic {
+            id_bits: self.ip_id_bits,
+            walks_to_end: self.ended_chains || self.max_elements.is_some(),
+            max_elements: self.max_elements.map(|most| most as usize),
+            ..Nic::new(self.nic_max, self.min_segments)
+        };
+        let nic = match self.nic_lso {
+            true => nic,
+            false => nic.without_lso().without_uso(),
+        };
+        match self.nic_checksum {
+            true => nic,
+            false => nic.without_checksum_offload(),
+        }
     }
 }
