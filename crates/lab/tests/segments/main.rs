@@ -3,6 +3,7 @@
 //! out whole, and nothing changes that may not.
 
 mod check;
+mod cross;
 mod strategy;
 mod tcp;
 mod tunnel;
