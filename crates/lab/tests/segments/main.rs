@@ -4,6 +4,7 @@
 
 mod check;
 mod cross;
+mod machine;
 mod strategy;
 mod tcp;
 mod tunnel;
