@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::ingest::LsoVersion;
 use control::StatisticsReply;
 use lso::IpVersion;
+use model::Child;
 use serde::Serialize;
 
 use crate::capture::{CaptureError, CaptureWriter, Captured};
@@ -25,6 +26,8 @@ pub struct Totals {
     pub parents: u64,
     /// What the NIC was given for them.
     pub children: u64,
+    /// Single packets among that, which the NIC does not cut.
+    pub packets: u64,
     /// Packets that left on the wire, those that passed unchanged included.
     pub wire_packets: u64,
     /// Most bytes of TCP payload in one of the children.
@@ -68,6 +71,8 @@ pub struct Row {
     pub mss: u32,
     /// Bytes of payload in each of its children.
     pub children: Vec<usize>,
+    /// How many of these, the last ones, are single packets.
+    pub packets: usize,
     /// How many packets left on the wire.
     pub wire: usize,
     /// Whether all this is right.
@@ -98,11 +103,13 @@ impl Outputs {
     fn write(
         &mut self,
         sent: &Sent,
-        comment: Option<&str>,
+        comment: impl Fn(&Child) -> Option<String>,
         time: Duration,
     ) -> Result<(), CaptureError> {
         for child in &sent.children {
-            self.children.packet(&child.frame, time, comment)?;
+            let comment = comment(child);
+            self.children
+                .packet(&child.frame, time, comment.as_deref())?;
         }
         for packet in &sent.wire {
             self.wire.packet(packet, time, None)?;
@@ -120,9 +127,22 @@ impl Outputs {
 pub struct Bench<'driver> {
     machine: Machine<'driver>,
     outputs: Outputs,
-    ip_id_bits: u32,
+    setup: Setup,
     totals: Totals,
     strict: bool,
+}
+
+/// What a part of `send` has beside it, as the comment of a packet in a capture: an MSS only where
+/// the NIC is to cut it.
+fn beside(child: &Child, send: &LargeSend) -> Option<String> {
+    let checksum = child.slots.checksum;
+    let said = [
+        (!child.is_packet()).then(|| format!("mss={}", send.mss)),
+        (checksum.tcp || checksum.udp).then(|| "checksum=nic".to_owned()),
+        send.vlan.map(|tag| tag.to_string()),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(" "))
 }
 
 /// The end of a run.
@@ -153,10 +173,18 @@ impl<'driver> Bench<'driver> {
         Ok(Self {
             machine: Machine::start(driver, setup).map_err(Failure::Driver)?,
             outputs,
-            ip_id_bits: setup.ip_id_bits,
+            setup,
             totals: Totals::default(),
             strict: false,
         })
+    }
+
+    /// Has the NIC be that of `setup` for what is sent from now on.
+    pub fn change_nic(&mut self, setup: Setup) {
+        if setup != self.setup {
+            self.machine.change_nic(setup);
+            self.setup = setup;
+        }
     }
 
     /// Sends a large send.
@@ -171,9 +199,8 @@ impl<'driver> Bench<'driver> {
         time: Duration,
     ) -> Result<Row, Failure> {
         let sent = self.machine.send(send);
-        let tag = send.vlan.map(|tag| format!(" {tag}")).unwrap_or_default();
-        let comment = format!("mss={}{tag}", send.mss);
-        self.outputs.write(&sent, Some(&comment), time)?;
+        self.outputs
+            .write(&sent, |child| beside(child, send), time)?;
         let row = Row {
             source,
             ip: send.ip,
@@ -183,8 +210,9 @@ impl<'driver> Bench<'driver> {
             payload: send.payload,
             mss: send.mss,
             children: sent.children.iter().map(|child| child.payload).collect(),
+            packets: sent.children.iter().filter(|c| c.is_packet()).count(),
             wire: sent.wire.len(),
-            verdict: judge(send, &sent, self.ip_id_bits),
+            verdict: judge(send, &sent, self.setup.ip_id_bits),
         };
         self.count(&row, sent.unsent);
         Ok(row)
@@ -200,6 +228,7 @@ impl<'driver> Bench<'driver> {
     fn count(&mut self, row: &Row, unsent: Option<Unsent>) {
         let totals = &mut self.totals;
         totals.children += row.children.len() as u64;
+        totals.packets += row.packets as u64;
         totals.wire_packets += row.wire as u64;
         let largest = row.children.iter().copied().max().unwrap_or(0) as u64;
         totals.largest_child_payload = totals.largest_child_payload.max(largest);
@@ -223,9 +252,8 @@ impl<'driver> Bench<'driver> {
     /// An output cannot be written.
     pub fn pass(&mut self, packet: &Captured) -> Result<Vec<String>, Failure> {
         let sent = self.machine.pass(packet.bytes.clone());
-        let comment = packet.mss.map(|mss| format!("mss={mss}"));
-        self.outputs
-            .write(&sent, comment.as_deref(), packet.timestamp)?;
+        let comment = |_: &Child| packet.mss.map(|mss| format!("mss={mss}"));
+        self.outputs.write(&sent, comment, packet.timestamp)?;
         self.totals.wire_packets += sent.wire.len() as u64;
         self.totals.passed += 1;
         let mut wrong: Vec<_> = sent.broken.iter().map(ToString::to_string).collect();

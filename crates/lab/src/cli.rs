@@ -10,6 +10,9 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::driver::Build;
+use crate::ingest::{BUFFER, Form};
+use crate::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
+use crate::synth::Tunnel;
 pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
 
 /// What the program is asked to do.
@@ -77,27 +80,69 @@ is in neither output, and is reported with its number and the reason.
 Captures of Linux are understood: an IPv6 jumbo option is taken out, and IP length and TCP checksum \
 are brought to what LSO asks for. The length of a packet is that of its frame.
 
-With --vlan-oob the outermost 802.1Q tag of each large send is taken out of its frame and handed \
-down beside it, as a Windows stack does that leaves tagging to the NIC. The children have it beside \
-them, in the output in their packet comment; the NIC puts it into each packet of the wire, which is \
-therefore the same as without the option. A service tag (802.1ad), and a tag of priority 0 and VLAN \
-0, stay in the frame. To try it: mslso-lab split TAGGED.pcapng --children C.pcapng --wire W.pcapng \
---vlan-oob
+What the large sends are:
+  --encap vxlan    those of TCP are sent through a tunnel with an outer IPv4 header, those that are
+                   in VXLAN or NVGRE already go as they are; the MSS stays, so that the packets
+                   on the wire are longer than the captured ones
+  --uso            those of UDP are sent by UDP segmentation offload, and those of TCP too, with a
+                   UDP header of the same ports in place of theirs, and the same MSS
+  --buffer 1460    their payload lies in buffers of that size, each with its MDL
+  --vlan-oob       the outermost 802.1Q tag of the frame is handed down beside it, as a Windows stack
+                   does that leaves tagging to the NIC. The children have it beside them, in the
+                   output in their packet comment; the NIC puts it into each packet of the wire,
+                   which is therefore the same as without the option. A service tag (802.1ad), and
+                   a tag of priority 0 and VLAN 0, stay in the frame
+Packets that are no large sends pass unchanged with all of these.
+
+What the NIC is:
+  --nic-max, --min-segments
+                   the bounds of what it takes. What they leave over, and all of a large send whose
+                   MSS is above the maximum, goes out as single packets, which the filter makes
+  --nic-lso off    it takes no large sends of TCP, of UDP, or in a tunnel: all goes out so
+  --nic-checksum off
+                   it computes no checksums of single packets: the filter does
+  --mtu 9000       the longest IP packet that the filter makes; a large send with longer ones is
+                   refused. What the NIC cuts is not held against it. With --encap it is 1660 unless
+                   given, as on Windows hosts of virtual networks (EncapOverhead of 160), so that
+                   there is room for a tunnel around the usual MSS of 1448
+  --max-elements, --ended-chains
+                   it takes no other MDL chains, and the filter's settings say so
 
 --json prints one object, with
   parents                large sends that went out, split or as they were
-  children               large sends that the NIC was given for them
+  children               what the NIC was given for them: large sends, and single packets
+  packets                the single packets among these, which the NIC does not cut
   wire_packets           packets on the wire, those that passed unchanged included
   largest_child_payload  in bytes
   refused                packets that did not go out, counted by reason
   violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule
-  vlan_oob               whether the option was given";
+  form                   what was sent: tcp, uso, vxlan or nvgre
+  vlan_oob, nic_lso, nic_checksum, mtu, max_elements, ended_chains
+                         the options, as they were given";
+
+const EXAMPLES: &str = "\
+Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcapng:
+  --mss 1448                        an MSS for packets without a comment
+  --nic-max 32000                   a NIC that takes less than most
+  --nic-max 4400 --min-segments 3   one that leaves packets over
+  --lso v1                          large sends of IPv4 that state their length
+  --ipid-bits 15                    a NIC that keeps the top bit of the IPv4 identification
+  --nic-lso off                     the filter makes every packet of the wire, the NIC its checksum
+  --nic-lso off --nic-checksum off  the filter makes its checksum too
+  --nic-lso off --mtu 9000          the filter makes jumbo frames
+  --encap vxlan                     the capture's large sends through VXLAN
+  --encap nvgre --mss 1398          through NVGRE, and with an MSS for those that have none
+  --uso                             the capture's payload in datagrams
+  --vlan-oob                        a capture with VLAN tags, these handed down beside the frames
+  --max-elements 8 --buffer 4096    a NIC that takes 8 MDLs of a packet, and large sends of more
+  --ended-chains                    no MDL behind a packet's last byte
+";
 
 /// The jobs other than the main one.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Split the large sends of a capture file
-    #[command(long_about = SPLIT, after_help = EXIT_CODES)]
+    #[command(long_about = SPLIT, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
     Split(SplitArgs),
     /// Show what guests are told of large sends, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
@@ -195,12 +240,95 @@ pub struct SplitArgs {
     #[arg(long, value_name = "15|16", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(15..=16))]
     pub ipid_bits: u32,
+    /// Whether the NIC takes large sends at all; if not, the filter makes every packet of the wire
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub nic_lso: Switch,
+    /// Whether the NIC computes the checksums of packets that are no large sends
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub nic_checksum: Switch,
+    /// Longest IP packet that the filter makes, in bytes [default: 1500; with --encap 1660]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..=65_535))]
+    pub mtu: Option<u32>,
+    /// Send the large sends of TCP through such a tunnel
+    #[arg(long, value_name = "vxlan|nvgre", hide_possible_values = true,
+        conflicts_with_all = ["uso", "lso"])]
+    pub encap: Option<Encap>,
+    /// Send the payload of large sends as UDP, by UDP segmentation offload
+    #[arg(long, conflicts_with = "lso")]
+    pub uso: bool,
+    /// Bytes in each of the buffers that the payload of a large send lies in
+    #[arg(long, value_name = "BYTES", default_value_t = BUFFER,
+        value_parser = clap::value_parser!(u32).range(64..=MOST_NIC_MAX))]
+    pub buffer: u32,
+    /// The filter's setting MaxElements: most MDLs of what the NIC is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=64))]
+    pub max_elements: Option<u32>,
+    /// The filter's setting EndedChains: the MDL chain of what the NIC is given ends with it
+    #[arg(long)]
+    pub ended_chains: bool,
     /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in
     #[arg(long)]
     pub vlan_oob: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+impl SplitArgs {
+    /// What the large sends of the capture are sent as.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match (self.encap, self.uso) {
+            (Some(Encap::Vxlan), _) => Form::Tunnel(Tunnel::vxlan_v4()),
+            (Some(Encap::Nvgre), _) => Form::Tunnel(Tunnel::nvgre_v4()),
+            (None, true) => Form::Uso,
+            (None, false) => Form::Tcp,
+        }
+    }
+
+    /// The machine that is asked for.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        Setup {
+            ip_id_bits: self.ipid_bits,
+            nic_lso: self.nic_lso == Switch::On,
+            nic_checksum: self.nic_checksum == Switch::On,
+            mtu: self.mtu.unwrap_or(match self.encap {
+                Some(_) => TUNNEL_MTU,
+                None => ETHERNET_MTU,
+            }),
+            max_elements: self.max_elements,
+            ended_chains: self.ended_chains,
+            ..Setup::new(self.nic_max, self.min_segments)
+        }
+    }
+}
+
+/// Something that a NIC does or does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the variants are their names")]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// Tunnels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Encap {
+    /// UDP port 4789 (RFC 7348)
+    Vxlan,
+    /// GRE with a key (RFC 7637)
+    Nvgre,
 }
 
 /// The largest --nic-max: 16 MiB, far beyond any NIC.

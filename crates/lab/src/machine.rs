@@ -3,7 +3,7 @@
 
 mod setup;
 
-pub use setup::Setup;
+pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU};
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -121,6 +121,12 @@ impl<'driver> Machine<'driver> {
             driver: PhantomData,
             told: 0,
         })
+    }
+
+    /// Has the NIC become that of `setup`, and say so. The driver's settings, and
+    /// the MTU, stay.
+    pub fn change_nic(&mut self, setup: Setup) {
+        self.world.nic_changes(|nic| *nic = setup.nic());
     }
 
     /// Sends a large send and waits for it. A VLAN tag beside it, which the NIC
@@ -278,9 +284,28 @@ mod tests {
     fn a_refusal_of_the_filter_is_found_by_its_counter() {
         let mut machine = machine();
         for _ in 0..2 {
+            // More than the NIC takes, and, as packets, than the medium does.
             let sent = machine.send(&large_send(&Synth::v4(200_000, 62_781)));
-            assert_eq!(sent.unsent, Some(Unsent::Refused(Refusal::SegmentTooLong)));
+            assert_eq!(sent.unsent, Some(Unsent::Refused(Refusal::SegmentAboveMtu)));
             assert!(sent.children.is_empty() && sent.wire.is_empty());
+        }
+        assert!(machine.stop().is_empty());
+    }
+
+    #[test]
+    fn a_nic_changes_under_way() {
+        let mut machine = machine();
+        let setup = Setup::new(62_780, 2);
+        let none = Setup {
+            nic_lso: false,
+            ..setup
+        };
+        let send = large_send(&Synth::v6(100_000, 1428));
+        for (setup, packets) in [(setup, 0), (none, 71), (setup, 0)] {
+            machine.change_nic(setup);
+            let sent = machine.send(&send);
+            let found = sent.children.iter().filter(|child| child.is_packet());
+            assert_eq!((found.count(), sent.wire.len()), (packets, 71));
         }
         assert!(machine.stop().is_empty());
     }

@@ -7,6 +7,7 @@ use lso::IpVersion;
 use crate::bench::{End, Row, Totals};
 use crate::driver::Build;
 use crate::judge::Verdict;
+use crate::machine::{ETHERNET_MTU, Setup};
 use crate::reference::Kind;
 
 /// The heads of the table's columns, and whether a column holds numbers.
@@ -25,6 +26,28 @@ const COLUMNS: [(&str, bool); 8] = [
 #[must_use]
 pub fn driver_line(build: &Build) -> String {
     format!("Driver: {build}.\n")
+}
+
+/// A line that says what is unlike most NICs and settings; nothing where
+/// nothing is.
+#[must_use]
+pub fn setup_line(setup: Setup) -> String {
+    let said = [
+        (!setup.nic_lso).then(|| "the NIC takes no large sends".to_owned()),
+        (!setup.nic_checksum).then(|| "the NIC computes no checksums".to_owned()),
+        (setup.mtu != ETHERNET_MTU).then(|| format!("MTU {}", number(setup.mtu.into()))),
+        setup
+            .ended_chains
+            .then(|| "chains end with the packet".to_owned()),
+        setup
+            .max_elements
+            .map(|most| format!("at most {most} MDLs")),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    if said.is_empty() {
+        return String::new();
+    }
+    format!("Setup: {}.\n", said.join("; "))
 }
 
 /// Lines between columns and under the heads, none else: it is wide enough.
@@ -66,10 +89,24 @@ fn cells(row: &Row) -> [String; 8] {
         number(row.payload.into()),
         number(row.mss.into()),
         number(row.children.len() as u64),
-        sizes(&row.children),
+        child_sizes(row),
         number(row.wire as u64),
         verdict(&row.verdict),
     ]
+}
+
+/// The sizes of the large sends that the NIC was given, and how many packets.
+fn child_sizes(row: &Row) -> String {
+    let (large, packets) = row
+        .children
+        .split_at(row.children.len().saturating_sub(row.packets));
+    let packets = packets.len() as u64;
+    let said = [
+        (!large.is_empty()).then(|| sizes(large)),
+        (packets > 0).then(|| counted(packets, "packet", "packets")),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    said.join(" + ")
 }
 
 /// By which offload a large send is sent, and what is beside it.
@@ -77,7 +114,7 @@ fn offload(row: &Row) -> String {
     let name = match row.kind {
         Kind::Tcp => lso_name(row.lso),
         Kind::Udp => "USO",
-        Kind::Encapsulated => "in tunnel",
+        Kind::Encapsulated => "tunnel",
     };
     let tag = if row.tag_beside { ", tag" } else { "" };
     format!("{} {name}{tag}", ip_name(row.ip))
@@ -152,9 +189,12 @@ pub fn summary(end: &End) -> String {
             counted(filter.children, "child", "children"),
         ));
         lines.push(format!(
-            "The NIC was given {} with up to {} bytes of payload, {} in all; {} left on the wire.",
-            counted(totals.children, "large send", "large sends"),
+            "The NIC was given {} with up to {} bytes of payload.",
+            given(totals),
             number(totals.largest_child_payload),
+        ));
+        lines.push(format!(
+            "That is {} bytes of payload in all; {} left on the wire.",
             number(totals.bytes),
             counted(totals.wire_packets, "packet", "packets"),
         ));
@@ -167,6 +207,18 @@ pub fn summary(end: &End) -> String {
         lines.push(refused(totals));
     }
     lines.join("\n") + "\n"
+}
+
+/// What the NIC was given for large sends.
+fn given(totals: &Totals) -> String {
+    let large = totals.children - totals.packets;
+    let large_sends = counted(large, "large send", "large sends");
+    let packets = counted(totals.packets, "single packet", "single packets");
+    match (large, totals.packets) {
+        (_, 0) => large_sends,
+        (0, _) => packets,
+        _ => format!("{large_sends} and {packets}"),
+    }
 }
 
 fn refused(totals: &Totals) -> String {
@@ -216,6 +268,18 @@ mod tests {
             "18,446,744,073,709,551,615",
         ];
         assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn what_is_unusual_is_said() {
+        assert_eq!(setup_line(Setup::new(62_780, 2)), "");
+        let setup = Setup {
+            nic_lso: false,
+            max_elements: Some(8),
+            ..Setup::new(62_780, 2)
+        };
+        let line = "Setup: the NIC takes no large sends; at most 8 MDLs.\n";
+        assert_eq!(setup_line(setup), line);
     }
 
     #[test]

@@ -10,9 +10,9 @@ use crate::capture::{CaptureFile, Captured};
 use crate::cli::SplitArgs;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
-use crate::ingest::{Terms, ingest};
+use crate::ingest::{Form, Terms, ingest_as};
 use crate::judge::Verdict;
-use crate::machine::{Setup, Unsent};
+use crate::machine::Unsent;
 use crate::report;
 
 /// Large sends in the table; a big capture's others are counted.
@@ -36,17 +36,15 @@ pub fn run(
     let input = CaptureFile::open(&args.input)?;
     check_paths(args)?;
     let outputs = Outputs::create(&args.children, &args.wire)?;
-    let setup = Setup {
-        ip_id_bits: args.ipid_bits,
-        ..Setup::new(args.nic_max, args.min_segments)
-    };
     let mut splitter = Splitter {
-        bench: Bench::start(&driver, setup, outputs)?,
+        bench: Bench::start(&driver, args.setup(), outputs)?,
         terms: Terms {
             lso: args.lso.into(),
             min_segments: args.min_segments,
         },
+        form: args.form(),
         mss: args.mss,
+        buffer: args.buffer,
         vlan_oob: args.vlan_oob,
         quiet: args.json,
         rows: Vec::new(),
@@ -74,8 +72,12 @@ fn tell(out: &mut impl Write, text: &str) {
 struct Splitter<'a, W> {
     bench: Bench<'a>,
     terms: Terms,
+    /// What large sends are sent as.
+    form: Form,
     /// The MSS of packets that have none of their own.
     mss: Option<u32>,
+    /// Bytes in each buffer of a large send.
+    buffer: u32,
     /// Whether VLAN tags go down beside large sends.
     vlan_oob: bool,
     /// Whether refusals are told by number only.
@@ -90,9 +92,10 @@ impl<W: Write> Splitter<'_, W> {
         let Some(mss) = packet.mss.or(self.mss) else {
             return self.pass(number, packet);
         };
-        match ingest(&packet.bytes, mss, self.terms) {
+        match ingest_as(&packet.bytes, mss, self.terms, &self.form) {
             Ok(None) => self.pass(number, packet),
             Ok(Some(mut send)) => {
+                send.buffer = self.buffer;
                 if self.vlan_oob {
                     send = send.with_tag_beside();
                 }
@@ -154,20 +157,33 @@ impl<W: Write> Splitter<'_, W> {
 struct Printed<'a> {
     #[serde(flatten)]
     totals: &'a Totals,
+    form: &'static str,
     vlan_oob: bool,
+    nic_lso: bool,
+    nic_checksum: bool,
+    mtu: u32,
+    max_elements: Option<u32>,
+    ended_chains: bool,
 }
 
 fn json(args: &SplitArgs, end: &End) -> String {
+    let setup = args.setup();
     let printed = Printed {
         totals: &end.totals,
+        form: args.form().name(),
         vlan_oob: args.vlan_oob,
+        nic_lso: setup.nic_lso,
+        nic_checksum: setup.nic_checksum,
+        mtu: setup.mtu,
+        max_elements: setup.max_elements,
+        ended_chains: setup.ended_chains,
     };
     // Numbers and names cannot fail to be written.
     serde_json::to_string(&printed).unwrap_or_default() + "\n"
 }
 
 fn text(args: &SplitArgs, build: &Build, rows: &[Row], end: &End) -> String {
-    let mut text = report::driver_line(build);
+    let mut text = report::driver_line(build) + &report::setup_line(args.setup());
     if !rows.is_empty() {
         text += "\n";
         text += &report::table(rows);

@@ -3,9 +3,11 @@
 use crate::ingest::LsoVersion;
 use lso::{IpVersion, Refusal};
 
+use crate::capture::strip_jumbo_hop_by_hop;
+
 use super::{BUFFER, LargeSend, Terms, Unfit, field, ingest};
 use crate::reference::{Kind, Layers, ReferenceError, cut, layers};
-use crate::synth::Tunnel;
+use crate::synth::{Encapsulation, Tunnel};
 
 const UDP: u8 = 17;
 const IPV4_PROTOCOL: usize = 9;
@@ -27,6 +29,31 @@ pub enum Form {
     Tunnel(Tunnel),
 }
 
+impl Form {
+    /// What the large sends are then.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Tcp => Kind::Tcp,
+            Self::Uso => Kind::Udp,
+            Self::Tunnel(_) => Kind::Encapsulated,
+        }
+    }
+
+    /// A short name: `tcp`, `uso`, `vxlan` or `nvgre`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Uso => "uso",
+            Self::Tunnel(tunnel) => match tunnel.encapsulation {
+                Encapsulation::Vxlan => "vxlan",
+                Encapsulation::Nvgre => "nvgre",
+            },
+        }
+    }
+}
+
 /// The large send in this `form` that the packet `frame` with an MSS of `mss`
 /// bytes is; as [`ingest`] otherwise. The packet's own IP and UDP lengths are 0
 /// then, and those of a tunnel that was captured stay as they are.
@@ -42,11 +69,14 @@ pub fn ingest_as(
 ) -> Result<Option<LargeSend>, Unfit> {
     match form {
         Form::Tcp => ingest(frame, mss, terms),
-        Form::Uso => match layers(frame, Kind::Udp) {
-            Ok(_) => of_kind(frame.to_vec(), Kind::Udp, mss, terms),
-            Err(ReferenceError::NotUdp(_)) => as_uso(frame, mss, terms),
-            Err(error) => Err(refusal(&error).into()),
-        },
+        Form::Uso => {
+            let frame = strip_jumbo_hop_by_hop(frame.to_vec());
+            match layers(&frame, Kind::Udp) {
+                Ok(_) => of_kind(frame, Kind::Udp, mss, terms),
+                Err(ReferenceError::NotUdp(_)) => as_uso(&frame, mss, terms),
+                Err(error) => Err(refusal(&error).into()),
+            }
+        }
         Form::Tunnel(tunnel) => match layers(frame, Kind::Encapsulated) {
             Ok(_) => of_kind(frame.to_vec(), Kind::Encapsulated, mss, terms),
             Err(_) => match ingest(frame, mss, terms)? {
@@ -233,6 +263,18 @@ mod tests {
             assert_eq!(formed.frame, udp.frame(false));
             assert_eq!(formed.headers() + 9000, formed.frame.len() as u32);
         }
+    }
+
+    /// As Linux captures it: the option goes, as with TCP.
+    #[test]
+    fn a_captured_jumbogram_becomes_udp() {
+        let length = 9000 + 32 + 8;
+        let [.., high, low] = u32::to_be_bytes(length);
+        let jumbo = Synth::v6(9000, 1428).extension(0, &[0, 0, 0xC2, 4, 0, 0, high, low]);
+        let formed = formed(&jumbo.frame(false), 1428, &Form::Uso)
+            .unwrap()
+            .unwrap();
+        assert_eq!(formed.frame, Synth::udp_v6(9000, 1428).frame(false));
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod stated;
 
 use stated::misstated;
 
+use model::Child;
+
 use crate::ingest::LargeSend;
 use crate::machine::{Sent, Unsent};
 use crate::reference::{self, ReferenceError};
@@ -42,7 +44,7 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
     wrong.extend(
         sent.children
             .iter()
-            .find_map(|child| misstated(send, &child.frame)),
+            .find_map(|child| malformed(send, child).or_else(|| misstated(send, &child.frame))),
     );
     match sent.unsent {
         Some(_) if sent.children.is_empty() && sent.wire.is_empty() => {}
@@ -65,6 +67,24 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
             untouched: sent.children.iter().all(|child| !child.is_child),
         },
     }
+}
+
+/// What is wrong with the form of a part of `send` that the filter made: what makes one packet on
+/// the wire is sent as one, and all else as a large send.
+fn malformed(send: &LargeSend, child: &Child) -> Option<String> {
+    let is_packet = child.payload <= send.mss as usize;
+    let wrong = child.is_child && child.is_packet() != is_packet;
+    wrong.then(|| {
+        let form = if is_packet {
+            "a large send"
+        } else {
+            "a packet"
+        };
+        format!(
+            "the NIC was given {} bytes of payload as {form} of MSS {}",
+            child.payload, send.mss
+        )
+    })
 }
 
 /// The first difference between the wire and what it must carry. A large send
@@ -126,6 +146,33 @@ mod tests {
             judge(&send, &sent, 16),
             Verdict::Wrong(vec![line.to_owned()])
         );
+    }
+
+    /// By a NIC without large sends; then one that would take it all, had the filter not cut it.
+    #[test]
+    fn packets_are_told_from_large_sends() {
+        let setup = Setup {
+            nic_lso: false,
+            ..Setup::new(62_780, 2)
+        };
+        let terms = Terms {
+            lso: LsoVersion::V2,
+            min_segments: 2,
+        };
+        let frame = Synth::v6(9000, 1428).frame(false);
+        let send = ingest(&frame, 1428, terms).unwrap().unwrap();
+        let mut machine = Machine::start(&Driver::Native, setup).unwrap();
+        let mut sent = machine.send(&send);
+        assert_eq!(judge(&send, &sent, 16), Verdict::Same { untouched: false });
+        assert!(sent.children.len() == 7 && sent.children.iter().all(Child::is_packet));
+        sent.children[6].slots.large_send = ndis::LargeSendInfo::v2(1428, 54, true);
+        let line = "the NIC was given 432 bytes of payload as a large send of MSS 1428";
+        let wrong = |line: &str| Verdict::Wrong(vec![line.to_owned()]);
+        assert_eq!(judge(&send, &sent, 16), wrong(line));
+        sent.children[6].slots.large_send = ndis::LargeSendInfo::default();
+        sent.children[0].payload = 1429;
+        let line = "the NIC was given 1429 bytes of payload as a packet of MSS 1428";
+        assert_eq!(judge(&send, &sent, 16), wrong(line));
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! How a machine is set up: the one place where the lab's settings become the
 //! model's.
 
+use control::keyword;
 use model::{Config, Nic};
+
+/// Most bytes of an IP packet on Ethernet (RFC 894).
+pub const ETHERNET_MTU: u32 = 1500;
+
+/// The same where packets travel in tunnels: Windows hosts of virtual networks
+/// leave 160 bytes for the headers around one (the adapter's EncapOverhead).
+pub const TUNNEL_MTU: u32 = ETHERNET_MTU + 160;
 
 /// The NIC and what the driver is told about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +21,20 @@ pub struct Setup {
     /// Bits in which the NIC counts the IPv4 identification, as the filter's
     /// setting says: 15 or 16.
     pub ip_id_bits: u32,
+    /// Whether the NIC takes large sends at all. If not, the filter makes every
+    /// packet of the wire.
+    pub nic_lso: bool,
+    /// Whether the NIC computes checksums of packets that are no large sends.
+    pub nic_checksum: bool,
+    /// Most bytes of an IP packet that the filter makes. What the NIC cuts is
+    /// its own matter.
+    pub mtu: u32,
+    /// The filter's setting MaxElements: most MDLs of what the NIC is given. The
+    /// NIC takes no more.
+    pub max_elements: Option<u32>,
+    /// The filter's setting EndedChains: whether MDL chains end with the packet.
+    /// The NIC wants them to.
+    pub ended_chains: bool,
 }
 
 impl Setup {
@@ -24,12 +46,45 @@ impl Setup {
             nic_max,
             min_segments,
             ip_id_bits: 16,
+            nic_lso: true,
+            nic_checksum: true,
+            mtu: ETHERNET_MTU,
+            max_elements: None,
+            ended_chains: false,
         }
     }
 
     /// The model's machine.
     pub(super) fn config(self) -> Config {
-        let nic = Nic::new(self.nic_max, self.min_segments);
-        Config::with_nic(nic).counting_ip_id_in(self.ip_id_bits)
+        let mut config = Config {
+            mtu: Some(self.mtu),
+            ..Config::with_nic(self.nic()).counting_ip_id_in(self.ip_id_bits)
+        };
+        let ended = self.ended_chains.then_some((keyword::ENDED_CHAINS, 1));
+        let most = self.max_elements.map(|most| (keyword::MAX_ELEMENTS, most));
+        let settings = ended.into_iter().chain(most);
+        config
+            .parameters
+            .extend(settings.map(|(keyword, value)| (keyword.to_owned(), value)));
+        config
+    }
+
+    /// The model's NIC. It takes USO and tunnels where it takes large sends, and
+    /// breaks a rule where chains are not as the settings have them.
+    pub(super) fn nic(self) -> Nic {
+        let nic = Nic {
+            id_bits: self.ip_id_bits,
+            walks_to_end: self.ended_chains || self.max_elements.is_some(),
+            max_elements: self.max_elements.map(|most| most as usize),
+            ..Nic::new(self.nic_max, self.min_segments)
+        };
+        let nic = match self.nic_lso {
+            true => nic,
+            false => nic.without_lso().without_uso(),
+        };
+        match self.nic_checksum {
+            true => nic,
+            false => nic.without_checksum_offload(),
+        }
     }
 }

@@ -17,11 +17,24 @@ use crate::report;
 /// What Hyper-V's virtual NIC says of itself: 43 × 1,460 bytes.
 const NIC: Setup = Setup::new(62_780, 2);
 
+/// A NIC that takes none: the filter makes every packet of the wire.
+const NO_LSO: Setup = Setup {
+    nic_lso: false,
+    ..NIC
+};
+
+/// A NIC that computes no checksums either.
+const NO_OFFLOAD: Setup = Setup {
+    nic_checksum: false,
+    ..NO_LSO
+};
+
 /// What the job does, for somebody who sees it for the first time.
 const INTRODUCTION: &str = "\
 mslso lets a TCP stack hand down large sends of up to 1 MiB to a NIC that takes far smaller ones.
 Here the driver's own filter code splits some for a NIC that takes 62,780 bytes and at least 2 segments.
-The NIC cuts what it is given into packets; these must be the packets of a single cut, byte for byte.
+The NIC cuts what it is given into packets; that of the last rows takes packets only, which the filter makes.
+The wire must carry the packets of a single cut, byte for byte.
 Those named \"captured\" left a Linux TCP stack, the others are made to order. Sizes are bytes of payload.
 ";
 
@@ -47,8 +60,9 @@ pub fn run(
     let outputs = Outputs::create(&children, &wire)?;
     let mut bench = Bench::start(&driver, NIC, outputs)?.strict();
     let mut rows = Vec::new();
-    for (index, (source, send)) in cases::all().into_iter().enumerate() {
-        let row = bench.large_send(source, &send, STEP * index as u32)?;
+    for (index, case) in cases::all().into_iter().enumerate() {
+        bench.change_nic(case.nic);
+        let row = bench.large_send(case.what.to_owned(), &case.send, STEP * index as u32)?;
         note(&row, notes);
         rows.push(row);
     }

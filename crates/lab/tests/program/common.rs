@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use mslso_lab::capture::{CaptureWriter, Captured, read, strip_jumbo_hop_by_hop};
-use mslso_lab::reference::segment;
+use mslso_lab::reference::{Kind, cut, layers, segment};
 
 /// The program.
 pub fn lab() -> Command {
@@ -92,6 +92,22 @@ pub fn one_stage(packets: &[Captured], id_bits: u32) -> Vec<Vec<u8>> {
         segment(&frame, packet.mss.unwrap(), id_bits).unwrap()
     };
     packets.iter().flat_map(cut).collect()
+}
+
+/// What a NIC would put on the wire for what it was given, of any kind. What has no MSS beside it
+/// is one packet, whose checksum may still be to do.
+pub fn second_stage(given: &[Captured], id_bits: u32) -> Vec<Vec<u8>> {
+    let kind_of = |frame: &[u8]| {
+        [Kind::Encapsulated, Kind::Udp, Kind::Tcp]
+            .into_iter()
+            .find(|kind| layers(frame, *kind).is_ok())
+    };
+    let cut = |packet: &Captured| {
+        let mss = packet.mss.unwrap_or(u32::MAX);
+        let kind = kind_of(&packet.bytes).unwrap();
+        cut(&packet.bytes, kind, mss, id_bits).unwrap()
+    };
+    given.iter().flat_map(cut).collect()
 }
 
 pub fn frames(packets: &[Captured]) -> Vec<Vec<u8>> {

@@ -94,12 +94,18 @@ fn the_image_does_what_the_filter_does() {
     ];
     let split_json = [&split[..], &["--json"]].concat();
     // Refused by the filter: its counters name the reason.
-    let refused = [&split[..], &["--nic-max", "0"]].concat();
-    let jobs: [&[&str]; 6] = [
+    let refused = [&split[..], &["--nic-lso", "off", "--mtu", "1000"]].concat();
+    let packets = [&split[..], &["--nic-lso", "off", "--max-elements", "4"]].concat();
+    let tunnel = [&split[..], &["--encap", "vxlan", "--ended-chains"]].concat();
+    let datagrams = [&split[..], &["--uso", "--nic-checksum", "off"]].concat();
+    let jobs: [&[&str]; 9] = [
         &[],
         &split,
         &split_json,
         &refused,
+        &packets,
+        &tunnel,
+        &datagrams,
         &["demo"],
         &["demo", "--json"],
     ];

@@ -3,6 +3,7 @@
 mod common;
 mod demo;
 mod driver;
+mod kinds;
 mod main_job;
 mod split;
 mod traffic;

@@ -74,6 +74,26 @@ fn an_output_over_another_file() {
 }
 
 #[test]
+fn options_that_contradict_each_other() {
+    let folder = folder("contradictions");
+    for options in [
+        &["--uso", "--encap", "vxlan"][..],
+        &["--uso", "--lso", "v1"],
+        &["--encap", "nvgre", "--lso", "v2"],
+        &["--encap", "geneve"],
+        &["--max-elements", "3"],
+        &["--max-elements", "65"],
+        &["--mtu", "67"],
+        &["--nic-lso", "maybe"],
+    ] {
+        let (children, wire) = (folder.join("c.pcapng"), folder.join("w.pcapng"));
+        let output = run(&data("bigtcp-ipv4.pcapng"), &children, &wire, options);
+        assert_eq!(output.status.code(), Some(2), "{options:?}");
+        assert!(output.stdout.is_empty() && !children.exists() && !wire.exists());
+    }
+}
+
+#[test]
 fn command_lines() {
     for line in [
         &["split"][..],

@@ -3,6 +3,8 @@
 //! out whole, and nothing changes that may not.
 
 mod check;
+mod cross;
+mod machine;
 mod strategy;
 mod tcp;
 mod tunnel;
