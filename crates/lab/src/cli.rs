@@ -4,13 +4,12 @@ mod live;
 
 use std::path::{Path, PathBuf};
 
-use crate::ingest::LsoVersion;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::driver::Build;
-use crate::ingest::{BUFFER, Form};
+use crate::ingest::{BUFFER, Form, LsoVersion};
 use crate::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
 use crate::synth::Tunnel;
 pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
