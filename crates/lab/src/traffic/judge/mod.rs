@@ -21,7 +21,7 @@ use super::namespace::Namespace;
 use super::netlink::{Device, End, Netlink};
 use super::packet::{BATCH, Direction, PacketSocket};
 use super::second_stage::second_stage;
-use super::vnet::LENGTH;
+use super::vnet::{LENGTH, VnetHeader};
 use crate::cli::{LabArgs, SecondStage};
 use crate::driver::Driver;
 use crate::failure::Failure;
@@ -50,7 +50,7 @@ pub struct Judged {
 /// The MTU between the two: as large as a device's, for the largest MSS.
 const MTU: u32 = 9000;
 /// How long a packet may take from one end of a cable to the other.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Runs all cases with `driver`.
 ///
 /// # Errors
@@ -128,7 +128,7 @@ pub fn text(judged: &[Judged], wrong: &[String]) -> String {
 struct Taken(std::sync::Arc<std::sync::Mutex<Vec<Vec<Piece>>>>);
 
 /// One message in one piece.
-type Piece = (super::vnet::VnetHeader, Vec<u8>);
+type Piece = (VnetHeader, Vec<u8>);
 
 impl Taken {
     fn take(&self) -> Vec<Piece> {
@@ -182,10 +182,32 @@ impl Bench {
         here.add_veth(&end(&near, 1), &end(&far, 2), MTU)?;
         let (near_device, far_device) = (up(&mut here)?, up(&mut there)?);
         no_send_offloads(&near, "eth0")?;
-        Ok(Self {
+        let bench = Self {
             from: PacketSocket::open(&near, near_device, Direction::Send)?,
             to: PacketSocket::open(&far, far_device, Direction::Both)?,
-        })
+        };
+        bench.await_cable()?;
+        Ok(bench)
+    }
+
+    /// Waits until frames pass: a device that was turned on drops them for some time yet.
+    fn await_cable(&self) -> Result<(), TrafficError> {
+        // Between the two ends, of the EtherType for experiments (IEEE 802, 9.2.3).
+        let mut probe = vec![0; 60];
+        probe[..14].copy_from_slice(&[
+            2, 0x4C, 0x53, 0x4F, 2, 2, 2, 0x4C, 0x53, 0x4F, 2, 1, 0x88, 0xB5,
+        ]);
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let sent = [(VnetHeader::default(), probe.clone())];
+            if !self.cross(&sent, 1, Duration::from_millis(20))?.is_empty() {
+                // Late ones of the probes before must not count as packets of a large send.
+                self.cross(&[], usize::MAX, Duration::from_millis(100))?;
+                return Ok(());
+            }
+        }
+        let line = "no frame comes through a cable of the lab's; is a firewall in the way?";
+        Err(TrafficError::Transfer(line.to_owned()))
     }
 
     fn judge(
@@ -205,11 +227,11 @@ impl Bench {
             bytes: vec![&send.frame],
         }]);
         let count = send.payload.div_ceil(send.mss) as usize;
-        let alone = self.cross(&alone, count)?;
+        let alone = self.cross(&alone, count, PATIENCE)?;
         let packet = model::Packet::large_send(send.frame.clone(), send.mss);
         world.send(vec![packet.in_buffers(send.buffer)], SendCall::default());
         let children = taken.take();
-        let split = self.cross(&children, count)?;
+        let split = self.cross(&children, count, PATIENCE)?;
         Ok(Judged {
             case,
             ip: ip_name(send.ip),
@@ -221,8 +243,13 @@ impl Bench {
         })
     }
 
-    /// What arrives of `pieces`, of which the kernel should make `count` packets.
-    fn cross(&self, pieces: &[Piece], count: usize) -> Result<Vec<Vec<u8>>, TrafficError> {
+    /// What arrives of `pieces` within `patience`, of which the kernel should make `count` packets.
+    fn cross(
+        &self,
+        pieces: &[Piece],
+        count: usize,
+        patience: Duration,
+    ) -> Result<Vec<Vec<u8>>, TrafficError> {
         let sending = || "sending to the judge".to_owned();
         for (header, frame) in pieces {
             let message = super::packet::Message {
@@ -242,7 +269,7 @@ impl Bench {
         let mut arrived = Vec::new();
         let begun = Instant::now();
         let mut memory = vec![vec![0; 16 << 10]; BATCH];
-        while arrived.len() < count && begun.elapsed() < PATIENCE {
+        while arrived.len() < count && begun.elapsed() < patience {
             let receiving = || "receiving as the judge".to_owned();
             PacketSocket::wait(std::iter::once(&self.to), 20).doing(receiving)?;
             let mut buffers: Vec<_> = memory.iter_mut().map(|one| &mut one[..]).collect();
