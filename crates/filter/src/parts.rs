@@ -18,10 +18,20 @@ pub(crate) struct Parts<'a> {
     pub(crate) plan: Plan,
     pub(crate) template: Template<'a>,
     pub(crate) headers: Headers,
-    /// The NIC makes the checksums of those that are packets.
-    pub(crate) leave_checksum: bool,
+    pub(crate) checksum: PacketChecksum,
     /// The parent's large-send slot once all children have gone out.
     pub(crate) done: LargeSendInfo,
+}
+
+/// Who makes the TCP or UDP checksum of a child that is a packet.
+#[derive(Clone, Copy)]
+pub(crate) enum PacketChecksum {
+    /// It has none, and must not be given one.
+    None,
+    /// The NIC.
+    Left,
+    /// The filter, from all of the payload.
+    Made,
 }
 
 impl Parts<'_> {
@@ -84,12 +94,14 @@ impl Parts<'_> {
         child: &mut Child,
         payload: &mut PayloadCursor<'_>,
     ) -> Result<(), Unsent> {
-        let (checksum, left) = if self.leave_checksum {
-            (Checksum::Offloaded, self.checksum_to_make())
-        } else {
-            let mut sum = Sum::default();
-            payload.read(part.payload_length, &mut |bytes| sum.add(bytes))?;
-            (Checksum::Complete(sum), ChecksumInfo::default())
+        let (checksum, left) = match self.checksum {
+            PacketChecksum::None => (Checksum::Offloaded, ChecksumInfo::default()),
+            PacketChecksum::Left => (Checksum::Offloaded, self.checksum_to_make()),
+            PacketChecksum::Made => {
+                let mut sum = Sum::default();
+                payload.read(part.payload_length, &mut |bytes| sum.add(bytes))?;
+                (Checksum::Complete(sum), ChecksumInfo::default())
+            }
         };
         child.inherit_as_packet(self.parent, self.module.handle, self.done, left, true);
         let length = self.headers.length();

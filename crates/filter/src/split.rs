@@ -9,7 +9,7 @@ use crate::{
     announce::announced,
     limits::{Snapshot, Takes},
     module::FilterModule,
-    parts::Parts,
+    parts::{PacketChecksum, Parts},
 };
 
 /// Why a send does not go down.
@@ -117,14 +117,15 @@ fn try_split(
         check_mtu(module, &headers, send.mss.min(payload))?;
     }
     let info = parent.large_send();
+    let template = Template::new(front, headers, send.offload, module.settings.ip_id)?;
     let parts = Parts {
         module,
         parent,
         packet,
         plan,
-        template: Template::new(front, headers, send.offload, module.settings.ip_id)?,
+        template,
         headers,
-        leave_checksum: limits.makes_checksum(&headers),
+        checksum: packet_checksum(limits, &headers, &template),
         done: match send.offload {
             Offload::LsoV1 | Offload::LsoV2 => info.transmit_complete(payload),
             Offload::Uso => info,
@@ -213,6 +214,21 @@ fn plan(
         return Err(Refusal::TooManyChildren);
     }
     Ok(plan)
+}
+
+/// Who makes the checksums of what the filter segments itself.
+fn packet_checksum(
+    limits: &Snapshot,
+    headers: &Headers,
+    template: &Template<'_>,
+) -> PacketChecksum {
+    if headers.tunnel().is_none() && !template.has_checksum() {
+        PacketChecksum::None
+    } else if limits.makes_checksum(headers) {
+        PacketChecksum::Left
+    } else {
+        PacketChecksum::Made
+    }
 }
 
 /// What the filter segments itself must be fit for the medium; no NIC looks at it again.

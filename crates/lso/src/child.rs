@@ -163,6 +163,19 @@ impl<'a> Template<'a> {
         })
     }
 
+    /// Whether its packets have a TCP or UDP checksum: UDP's may be 0, which stands for none.
+    #[must_use]
+    pub fn has_checksum(&self) -> bool {
+        match self.headers.transport() {
+            Transport::Tcp => true,
+            Transport::Udp => self
+                .header
+                .get(self.headers.transport_start()..)
+                .and_then(|udp| get_u16(udp, udp::CHECKSUM))
+                .is_some_and(|seed| seed != 0),
+        }
+    }
+
     /// Writes the header of a large send, [`Headers::length`] bytes, to the beginning
     /// of `out`. What `out` has after that stays as it is.
     ///
