@@ -171,7 +171,7 @@ impl Snapshot {
         let covered = offered
             .lso_v2
             .covers(outer == IpVersion::V6, inner == IpVersion::V6);
-        if covered && headers.length() <= offered.max_header {
+        if covered && tunnel.port() == offered.port && headers.length() <= offered.max_header {
             self.v2(send.ip_version)
         } else {
             Word(0)
@@ -340,8 +340,8 @@ const fn upper(word: u64) -> u32 {
     (word >> 32) as u32
 }
 
-/// Checksums and tunnels: four bits for each IP version, and for each kind of tunnel four bits and
-/// 16 of longest header.
+/// Checksums and tunnels: four bits for each IP version, for each kind of tunnel four bits and 16 of
+/// longest header, and 16 of VXLAN's port.
 #[derive(Clone, Copy)]
 struct Others(u64);
 
@@ -349,6 +349,7 @@ const CHECKSUM_IPV4: u32 = 0;
 const CHECKSUM_IPV6: u32 = 4;
 const NVGRE: u32 = 8;
 const VXLAN: u32 = 28;
+const VXLAN_PORT: u32 = 48;
 
 /// Beside [`IP_OPTIONS`] and [`TCP_OPTIONS`].
 const CHECKSUM_TCP: u64 = 4;
@@ -375,17 +376,20 @@ impl Others {
             .iter()
             .filter(|(set, _)| *set)
             .fold(0, |all, (_, bit)| all | bit);
-        Self(checksums | tunnel(nic.nvgre) << NVGRE | tunnel(nic.vxlan) << VXLAN)
+        let port = u64::from(nic.vxlan.port) << VXLAN_PORT;
+        Self(checksums | tunnel(nic.nvgre) << NVGRE | tunnel(nic.vxlan) << VXLAN | port)
     }
 
     fn tunnel(self, kind: TunnelKind) -> TunnelCapability {
-        let bits = match kind {
-            TunnelKind::Nvgre => self.0 >> NVGRE,
-            TunnelKind::Vxlan => self.0 >> VXLAN,
+        let (bits, port) = match kind {
+            TunnelKind::Nvgre => (self.0 >> NVGRE, 0),
+            TunnelKind::Vxlan => (self.0 >> VXLAN, self.0 >> VXLAN_PORT),
         };
         TunnelCapability {
             lso_v2: TunnelIp::from_bits(upper(bits << 32) & 0xF),
             max_header: upper(bits << 28) & 0xFFFF,
+            #[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
+            port: port as u16,
         }
     }
 }
