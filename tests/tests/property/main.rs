@@ -11,8 +11,8 @@ mod sends;
 
 use expected::{Expected, expected};
 use model::{Child, Config, Nic, SendCall};
-use nics::Chains;
 use ndis::sys;
+use nics::Chains;
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
 use scenarios::{Machine, assert_clean, packets::one_stage};
 use sends::Send;
