@@ -30,6 +30,7 @@ use crate::{
     memory::{Block, Failing},
     miniport::Child,
     nic::Nic,
+    offload::MayAdd,
     registry::RegistryValue,
     rules::{Rule, Violation},
     state::{ModuleState, State},
@@ -43,6 +44,9 @@ pub(crate) const DRIVER: usize = 0xD41FE4;
 
 /// NDIS's handle of the control device.
 pub(crate) const DEVICE: usize = 0xDE71CE;
+
+/// The value of SoftwareSegmentation with which large sends are offered on any NIC.
+const SOFTWARE_ALWAYS: u32 = 2;
 
 /// What a model is made of.
 #[derive(Clone, Debug)]
@@ -86,6 +90,17 @@ impl Config {
         self.nic.id_bits = bits;
         self.parameters.push(("IpIdBits".into(), bits));
         self
+    }
+
+    /// What the filter may add to what the NIC says.
+    pub(crate) fn may_add(&self) -> MayAdd {
+        let always = |(keyword, value): &(String, u32)| {
+            keyword == "SoftwareSegmentation" && *value == SOFTWARE_ALWAYS
+        };
+        MayAdd {
+            anyhow: self.parameters.iter().any(always),
+            ..self.nic.may_add()
+        }
     }
 
     /// The default machine with another NIC.
@@ -258,7 +273,10 @@ impl World {
         change(&mut nic);
         let mut state = self.state();
         state.id_bits = nic.id_bits;
-        state.may_add = nic.may_add();
+        state.may_add = MayAdd {
+            anyhow: state.may_add.anyhow,
+            ..nic.may_add()
+        };
         state.limits.change(nic.offers());
     }
 
