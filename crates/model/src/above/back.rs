@@ -2,7 +2,7 @@
 
 use ndis::{LargeSendInfo, sys};
 
-use super::{BINDING, Completed, NbLook, Sent, hidden_part_intact};
+use super::{BINDING, Completed, NbLook, Sent, build::UNUSED, hidden_part_intact};
 use crate::{memory::Block, oob::SendKind, rules::Rule, segment::one_stage, state::State};
 
 /// The whole NBL as bytes.
@@ -185,7 +185,8 @@ impl Sent {
                 let bytes = &buffer.bytes()[std::mem::take(&mut skip)..];
                 let (mine, after) = rest.split_at(bytes.len().min(rest.len()));
                 rest = after;
-                bytes == mine
+                let (bytes, tail) = bytes.split_at(mine.len());
+                bytes == mine && tail.iter().all(|byte| *byte == UNUSED)
             })
         })
     }
@@ -226,8 +227,9 @@ impl Sent {
     }
 
     fn payload_length(&self) -> u32 {
-        let payload = self.layout.map_or(0, |layout| layout.payload);
-        (self.packet.frame.len() - payload) as u32
+        let length = self.packet.frame.len();
+        self.layout
+            .map_or(0, |layout| (length - layout.payload) as u32)
     }
 
     /// Two stages must put on the wire what one stage would have.

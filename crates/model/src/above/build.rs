@@ -36,6 +36,9 @@ pub(crate) fn hidden_part_intact(block: &Block) -> bool {
     hidden.iter().all(|byte| *byte == HIDDEN_BYTE)
 }
 
+/// What is in a packet's buffers before and behind it.
+pub(super) const UNUSED: u8 = 0xEE;
+
 /// The layer above's handle of its binding, which is the SourceHandle of what it sends.
 pub(crate) const BINDING: usize = 0xB1D1;
 
@@ -123,7 +126,7 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
 fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
     let mut buffers = Vec::new();
     let mut rest = packet.frame.as_slice();
-    let mut first = vec![0xEE; packet.data_offset as usize];
+    let mut first = vec![UNUSED; packet.data_offset as usize];
     for length in &packet.buffers {
         let (part, after) = rest.split_at((*length as usize).min(rest.len()));
         first.extend_from_slice(part);
@@ -135,8 +138,9 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
         ));
         rest = after;
     }
-    if !rest.is_empty() || buffers.is_empty() {
+    if !rest.is_empty() || buffers.is_empty() || packet.tail > 0 {
         first.extend_from_slice(rest);
+        first.extend(std::iter::repeat_n(UNUSED, packet.tail as usize));
         buffers.push(Buffer::new(
             &first,
             packet.page_offset as usize,
@@ -153,7 +157,7 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
         (*raw).MdlChain = buffers[0].mdl();
         (*raw).CurrentMdl = buffers[0].mdl();
         (*raw).DataOffset = packet.data_offset;
-        (*raw).CurrentMdlOffset = packet.data_offset;
+        (*raw).CurrentMdlOffset = packet.data_offset + packet.skew;
         (*raw).DataLength = packet.frame.len() as u32 + packet.extra_length;
     }
     (block, buffers)

@@ -4,12 +4,12 @@ use std::{mem::offset_of, ptr};
 
 use ndis::{LargeSendInfo, sys};
 
-use super::Held;
+use super::{Held, cut_layout};
 use crate::{
     mdl::{self, MdlLook},
     nic::Order,
+    oob::TunnelSlot,
     rules::Rule,
-    segment::parts,
     state::{Origin, Owner, State},
 };
 
@@ -47,7 +47,14 @@ impl State {
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo].addr(),
             );
             if info.mss() != 0 {
-                let payload = held.frames.first().map_or(0, |frame| tcp_payload(frame)) as u32;
+                let tunnel = (*nbl).NetBufferListInfo
+                    [sys::TcpSendOffloadsSupplementalNetBufferListInfo]
+                    .addr();
+                let tunnelled = TunnelSlot::from_raw(tunnel).encapsulated;
+                let payload =
+                    held.frames
+                        .first()
+                        .map_or(0, |frame| payload(frame, tunnelled)) as u32;
                 let sent = if held.status == 0 { payload } else { 0 };
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] =
                     ptr::without_provenance_mut(info.transmit_complete(sent).to_raw());
@@ -106,8 +113,8 @@ impl State {
     }
 }
 
-fn tcp_payload(frame: &[u8]) -> usize {
-    parts(frame).map_or(0, |parts| frame.len() - parts.payload)
+fn payload(frame: &[u8], tunnelled: bool) -> usize {
+    cut_layout(frame, tunnelled).map_or(0, |layout| frame.len() - layout.payload)
 }
 
 /// Fisher and Yates with a small generator: the model needs no more randomness than that.
