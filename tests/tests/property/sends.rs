@@ -47,6 +47,7 @@ struct Memory {
     /// Whether what is in a tunnel begins in another MDL than the outer headers.
     own_inner: bool,
     data_offset: u32,
+    tail: u32,
     page_offset: u32,
     backing: Backing,
 }
@@ -118,6 +119,7 @@ impl Memory {
         }
         Packet {
             data_offset: self.data_offset,
+            tail: self.tail,
             page_offset: self.page_offset,
             backing: self.backing,
             ..packet
@@ -138,10 +140,11 @@ prop_compose! {
         ],
         (own_header, own_inner) in any::<(bool, bool)>(),
         data_offset in prop_oneof![0..300_u32, 4000..9000_u32],
+        tail in prop_oneof![Just(0), 0..5000_u32],
         page_offset in 0..4096_u32,
         backing in select(vec![Backing::NonPagedPool, Backing::LockedPages]),
     ) -> Memory {
-        Memory { buffer, own_header, own_inner, data_offset, page_offset, backing }
+        Memory { buffer, own_header, own_inner, data_offset, tail, page_offset, backing }
     }
 }
 
