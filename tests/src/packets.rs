@@ -2,7 +2,7 @@
 
 use model::{Packet, SendKind, parts};
 use mslso_lab::{
-    reference,
+    reference::{self, Kind},
     synth::{IpVersion, Synth},
 };
 
@@ -71,13 +71,13 @@ pub fn on_port(mut packet: Packet, port: u16) -> Packet {
 #[track_caller]
 pub fn one_stage(packet: &Packet, id_bits: u32) -> Vec<Vec<u8>> {
     let slots = packet.slots();
-    match slots.kind() {
-        SendKind::LargeSend => {
-            reference::segment(&packet.frame, slots.mss(), id_bits).expect("a large send")
-        }
-        // The model's own: the reference knows TCP alone.
-        _ => model::one_stage(&packet.frame, &slots, id_bits).expect("a large send"),
-    }
+    let kind = match slots.kind() {
+        SendKind::Packet => return vec![packet.frame.clone(); packet.net_buffers],
+        SendKind::LargeSend => Kind::Tcp,
+        SendKind::Tunnelled => Kind::Encapsulated,
+        SendKind::Uso => Kind::Udp,
+    };
+    reference::cut(&packet.frame, kind, slots.mss(), id_bits).expect("a large send")
 }
 
 /// Bytes of frame before the payload of a large send without VLAN tag and IP options.

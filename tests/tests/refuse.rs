@@ -1,5 +1,6 @@
 //! What cannot be split is refused: with a status that says why, whole, and at nobody else's cost.
 
+use lso::Refusal;
 use model::{Child, Config, Nic, Packet};
 use mslso_lab::synth::Synth;
 use ndis::sys;
@@ -205,4 +206,47 @@ fn every_single_bit_flipped_in_the_headers_leaves_all_rules_intact() {
         }
     }
     machine.stop_clean();
+}
+
+/// Reasons that no send has, and why.
+const NEVER: [(Refusal, &str); 4] = [
+    (
+        Refusal::MssZero,
+        "an MSS of 0 says that it is no large send",
+    ),
+    (
+        Refusal::NotUdp,
+        "what is not UDP has no USO slot but by chance, and passes",
+    ),
+    (
+        Refusal::Lsov1TooLong,
+        "the limit is lowered before the plan is made",
+    ),
+    (
+        Refusal::HeaderBufferTooShort,
+        "a child has room for the longest header",
+    ),
+];
+
+/// Reasons that need another NIC than that of [`refused::all`], and the tests that have them.
+const ELSEWHERE: [(Refusal, &str); 2] = [
+    (
+        Refusal::NoPayload,
+        "a_large_send_without_payload_is_counted_as_refused",
+    ),
+    (
+        Refusal::TooManyChildren,
+        "more_packets_than_there_are_children_are_refused",
+    ),
+];
+
+#[test]
+fn every_reason_is_tried_or_cannot_be() {
+    let tried: Vec<_> = refused::all().iter().map(|bad| bad.reason).collect();
+    for reason in Refusal::ALL {
+        let others = NEVER.iter().chain(&ELSEWHERE);
+        let other = others.filter(|(of, _)| *of == reason).count();
+        let here = usize::from(tried.contains(&reason));
+        assert_eq!(here + other, 1, "{reason:?}");
+    }
 }

@@ -2,10 +2,12 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use lso::{Headers, IpVersion, LargeSend, Limit, Offload, Transport, Tunnel, TunnelKind};
+use lso::{
+    Headers, IpVersion, LargeSend, Limit, MAX_HEADER, Offload, Transport, Tunnel, TunnelKind,
+};
 use ndis::{
-    Capabilities, ChecksumIpv4Capability, ChecksumIpv6Capability, LargeSendInfo, LargeSendLimit,
-    LsoV1Capability, LsoV2Ipv6Capability, TunnelCapability, TunnelIp, UdpSendInfo, UsoCapability,
+    Capabilities, ChecksumIpv4Capability, ChecksumIpv6Capability, LargeSendLimit, LsoV1Capability,
+    LsoV2Ipv6Capability, Nbl, TunnelCapability, TunnelIp, UsoCapability,
 };
 
 /// What the NIC reported last. Each kind of large send is one word, so that a reader never sees the
@@ -81,22 +83,40 @@ pub(crate) struct Takes {
     pub(crate) short_final: bool,
 }
 
-impl Snapshot {
-    /// The most payload that the NIC takes of TCP's large sends like `info`.
-    #[inline]
-    pub(crate) fn most_of(&self, info: LargeSendInfo) -> u32 {
-        let word = match (info.is_v2(), info.is_ipv6()) {
-            (false, _) => self.lso_v1,
-            (true, false) => self.v2_ipv4,
-            (true, true) => self.v2_ipv6,
-        };
-        word.max_payload()
+impl Takes {
+    /// Whether a large send of `payload` bytes goes down as it is.
+    pub(crate) fn fits(&self, payload: u32, mss: u32) -> bool {
+        let limit = &self.limit;
+        (1..=limit.max_payload).contains(&payload)
+            && payload > all_but_one(limit.min_segments, mss)
+            && (self.short_final || payload.checked_rem(mss) == Some(0))
     }
+}
 
-    /// The same of UDP's.
+/// Bytes of payload in all segments of so many but one: who has more makes as many.
+#[inline]
+fn all_but_one(segments: u32, mss: u32) -> u32 {
+    segments.saturating_sub(1).saturating_mul(mss)
+}
+
+impl Snapshot {
+    /// What the NIC takes of large sends of the kind that `nbl` says it is, and the MSS; `None` for
+    /// what is no large send.
     #[inline]
-    pub(crate) fn most_of_udp(&self, info: UdpSendInfo) -> u32 {
-        self.uso(info.is_ipv6()).max_payload()
+    pub(crate) fn of_kind(&self, nbl: &Nbl) -> Option<(Word, u32)> {
+        let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
+        if tcp.mss() != 0 {
+            let word = match (tcp.is_v2(), tcp.is_ipv6()) {
+                (false, _) => self.lso_v1,
+                (true, false) => self.v2_ipv4,
+                (true, true) => self.v2_ipv6,
+            };
+            Some((word, tcp.mss()))
+        } else if !udp.is_none() {
+            Some((self.uso(udp.is_ipv6()), udp.mss()))
+        } else {
+            None
+        }
     }
 
     /// What the NIC takes of the large send `send` with these headers.
@@ -151,7 +171,7 @@ impl Snapshot {
         let covered = offered
             .lso_v2
             .covers(outer == IpVersion::V6, inner == IpVersion::V6);
-        if covered && headers.length() <= offered.max_header {
+        if covered && tunnel.port() == offered.port && headers.length() <= offered.max_header {
             self.v2(send.ip_version)
         } else {
             Word(0)
@@ -265,10 +285,13 @@ const TCP_OPTIONS: u64 = 2;
 /// The last segment may be shorter than the others.
 const SHORT_FINAL: u64 = 4;
 
+#[expect(clippy::cast_possible_truncation, reason = "it is 256")]
+const LONGEST_HEADER: u32 = MAX_HEADER as u32;
+
 /// What the NIC takes of one kind of large send: the maximum in the upper half, the minimum in the
 /// next 16 bits, then flags.
 #[derive(Clone, Copy)]
-struct Word(u64);
+pub(crate) struct Word(u64);
 
 impl Word {
     fn new(max_payload: u32, min_segments: u32, flags: u64) -> Self {
@@ -276,9 +299,20 @@ impl Word {
         Self(u64::from(max_payload) << 32 | min_segments << 16 | flags)
     }
 
+    /// Most bytes of payload; 0 where the NIC takes none of the kind.
     #[inline]
-    fn max_payload(self) -> u32 {
+    pub(crate) fn max_payload(self) -> u32 {
         upper(self.0)
+    }
+
+    /// Whether the NIC takes every such large send of `length` bytes of frame, whatever is in its
+    /// headers.
+    #[inline]
+    pub(crate) fn surely_takes(self, length: u32, mss: u32) -> bool {
+        let least_payload = length.saturating_sub(LONGEST_HEADER);
+        self.has_all(IP_OPTIONS | TCP_OPTIONS | SHORT_FINAL)
+            && length <= self.max_payload()
+            && least_payload >= all_but_one(self.min_segments(), mss)
     }
 
     #[inline]
@@ -288,6 +322,11 @@ impl Word {
 
     fn has(self, flag: u64) -> bool {
         self.0 & flag != 0
+    }
+
+    #[inline]
+    fn has_all(self, flags: u64) -> bool {
+        self.0 & flags == flags
     }
 
     fn takes_options(self, headers: &Headers) -> bool {
@@ -301,8 +340,8 @@ const fn upper(word: u64) -> u32 {
     (word >> 32) as u32
 }
 
-/// Checksums and tunnels: four bits for each IP version, and for each kind of tunnel four bits and
-/// 16 of longest header.
+/// Checksums and tunnels: four bits for each IP version, for each kind of tunnel four bits and 16 of
+/// longest header, and 16 of VXLAN's port.
 #[derive(Clone, Copy)]
 struct Others(u64);
 
@@ -310,6 +349,7 @@ const CHECKSUM_IPV4: u32 = 0;
 const CHECKSUM_IPV6: u32 = 4;
 const NVGRE: u32 = 8;
 const VXLAN: u32 = 28;
+const VXLAN_PORT: u32 = 48;
 
 /// Beside [`IP_OPTIONS`] and [`TCP_OPTIONS`].
 const CHECKSUM_TCP: u64 = 4;
@@ -336,17 +376,20 @@ impl Others {
             .iter()
             .filter(|(set, _)| *set)
             .fold(0, |all, (_, bit)| all | bit);
-        Self(checksums | tunnel(nic.nvgre) << NVGRE | tunnel(nic.vxlan) << VXLAN)
+        let port = u64::from(nic.vxlan.port) << VXLAN_PORT;
+        Self(checksums | tunnel(nic.nvgre) << NVGRE | tunnel(nic.vxlan) << VXLAN | port)
     }
 
     fn tunnel(self, kind: TunnelKind) -> TunnelCapability {
-        let bits = match kind {
-            TunnelKind::Nvgre => self.0 >> NVGRE,
-            TunnelKind::Vxlan => self.0 >> VXLAN,
+        let (bits, port) = match kind {
+            TunnelKind::Nvgre => (self.0 >> NVGRE, 0),
+            TunnelKind::Vxlan => (self.0 >> VXLAN, self.0 >> VXLAN_PORT),
         };
         TunnelCapability {
             lso_v2: TunnelIp::from_bits(upper(bits << 32) & 0xF),
             max_header: upper(bits << 28) & 0xFFFF,
+            #[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
+            port: port as u16,
         }
     }
 }

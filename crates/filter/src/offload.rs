@@ -61,6 +61,11 @@ const CHECKSUM_IPV6: usize = CHECKSUM + offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFF
 const CHECKSUM_BITS: usize = offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD_IPV4, Bits);
 const NVGRE: usize = offset_of!(sys::NDIS_OFFLOAD, EncapsulatedPacketTaskOffloadGre);
 const VXLAN: usize = offset_of!(sys::NDIS_OFFLOAD, EncapsulatedPacketTaskOffloadVxlan);
+const VXLAN_PORT: usize = VXLAN
+    + offset_of!(
+        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_V2,
+        EncapsulationProtocolInfo
+    );
 const MAX_HEADER: usize = offset_of!(
     sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD,
     MaxHeaderSizeSupported
@@ -107,7 +112,8 @@ pub fn capabilities(offload: &[u8]) -> Result<Capabilities, Malformed> {
                 .checked_add(CHECKSUM_BITS)
                 .is_some_and(|at| bits(at, field) != 0)
     };
-    let tunnel = |place: usize| TunnelCapability {
+    let tunnel = |place: usize, port: u16| TunnelCapability {
+        port,
         lso_v2: TunnelIp::from_bits(bits(place, sys::ENCAPSULATED_OFFLOAD_LSO_V2)),
         max_header: place
             .checked_add(MAX_HEADER)
@@ -148,9 +154,17 @@ pub fn capabilities(offload: &[u8]) -> Result<Capabilities, Malformed> {
             tcp_options: checksum(CHECKSUM_IPV6, sys::CHECKSUM_OFFLOAD_TCP_OPTIONS),
             extension_headers: checksum(CHECKSUM_IPV6, sys::CHECKSUM_OFFLOAD_IP_EXTENSION_HEADERS),
         },
-        nvgre: tunnel(NVGRE),
-        vxlan: tunnel(VXLAN),
+        nvgre: tunnel(NVGRE, 0),
+        vxlan: tunnel(VXLAN, vxlan_port(offload)),
     })
+}
+
+/// The UDP port by which the NIC knows VXLAN: the lower half of a word.
+fn vxlan_port(offload: &[u8]) -> u16 {
+    offload
+        .get(VXLAN_PORT..)
+        .and_then(|bytes| bytes.first_chunk())
+        .map_or(0, |port| u16::from_le_bytes(*port))
 }
 
 /// Makes the configuration in `offload` the one that the layer above sees, where the NIC takes

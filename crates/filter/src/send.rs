@@ -1,6 +1,6 @@
 //! FilterSendNetBufferLists: the way down.
 //!
-//! A batch without a large send above the NIC's maximum goes on as the same chain. Otherwise each
+//! A batch without a large send that the NIC does not take goes on as the same chain. Otherwise each
 //! such send is replaced, in its place, by its children, and the batch still goes down in one call.
 
 use ndis::{AtDispatch, Nbl, NblChain, NblQueue, Port, SendFlags};
@@ -21,12 +21,12 @@ pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: Se
     }
     let limits = module.limits.snapshot();
     let mut tally = Tally::default();
-    let mut oversize = false;
+    let mut unfit = false;
     for nbl in batch.iter() {
         tally.seen(nbl);
-        oversize |= exceeds(nbl, &limits);
+        unfit |= may_not_fit(nbl, &limits);
     }
-    let (down, up) = if oversize {
+    let (down, up) = if unfit {
         split_batch(module, batch, &limits, flags, &mut tally)
     } else {
         (batch, NblQueue::new())
@@ -39,22 +39,20 @@ pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: Se
     1
 }
 
-/// Whether `nbl` may be a large send above the NIC's maximum. The maximum counts payload, so what
-/// fits with its headers needs no parse.
-fn exceeds(nbl: &Nbl, limits: &Snapshot) -> bool {
-    let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
-    let most = if tcp.mss() != 0 {
-        limits.most_of(tcp)
-    } else if !udp.is_none() {
-        limits.most_of_udp(udp)
-    } else {
+/// Whether `nbl` is a large send that the NIC may not take as it is. What fits with its headers,
+/// and has segments enough without, needs no parse, unless it is in a tunnel or the NIC does not
+/// take every header.
+fn may_not_fit(nbl: &Nbl, limits: &Snapshot) -> bool {
+    let Some((takes, mss)) = limits.of_kind(nbl) else {
         return false;
     };
-    nbl.first_net_buffer()
-        .is_none_or(|packet| packet.data_length() > most)
+    nbl.encapsulation().is_encapsulated()
+        || nbl
+            .first_net_buffer()
+            .is_none_or(|packet| !takes.surely_takes(packet.data_length(), mss))
 }
 
-/// The batch with each oversize send replaced by its children, and what cannot be sent.
+/// The batch with each send that does not fit replaced by its children, and what cannot be sent.
 fn split_batch(
     module: &FilterModule,
     mut batch: NblChain,
@@ -66,7 +64,7 @@ fn split_batch(
     let mut down = NblQueue::new();
     let mut up = NblQueue::new();
     while let Some(nbl) = batch.pop() {
-        if !exceeds(&nbl, limits) {
+        if !may_not_fit(&nbl, limits) {
             down.push(nbl);
             continue;
         }

@@ -98,24 +98,18 @@ fn try_split(
     let Some(send) = announced(parent) else {
         return Ok(None);
     };
-    let packet = only_packet(parent)?;
     let mut storage = [0; MAX_HEADER];
-    let front = match (send.offload, send.framing) {
-        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => {
-            packet.copy_front(&mut storage)?
-        }
-        // Only the outer headers are sure to be in one piece; and what says to be UDP may be
-        // something else.
-        _ => packet.copy_front_gathered(&mut storage)?,
-    };
-    let headers = match Headers::of(front, &send) {
+    let (packet, front, headers, payload) = match look(parent, &send, &mut storage) {
         // A packet that was received and is forwarded may say there what its NIC put together.
-        Err(Refusal::NotUdp) if send.offload == Offload::Uso => return Ok(None),
-        headers => headers?,
+        Err(Unsent::Refused(Refusal::NotUdp | Refusal::NotIp)) if send.offload == Offload::Uso => {
+            return Ok(None);
+        }
+        // What need not be cut for its size is the NIC's to judge.
+        Err(Unsent::Refused(_)) if is_within(parent, limits) => return Ok(None),
+        found => found?,
     };
-    let payload = payload_length(&packet, &headers)?;
     let takes = takes(limits, &send, &headers)?;
-    if payload != 0 && payload <= takes.limit.max_payload {
+    if takes.fits(payload, send.mss) {
         return Ok(None);
     }
     let plan = plan(module, payload, &send, &takes)?;
@@ -140,6 +134,34 @@ fn try_split(
     parts
         .into_children(at)
         .map(|children| Some((children, plan)))
+}
+
+/// The packet of the large send `parent`, its front in `storage`, its headers, and its payload in
+/// bytes.
+fn look<'a>(
+    parent: &'a Nbl,
+    send: &LargeSend,
+    storage: &'a mut [u8],
+) -> Result<(NetBuffer<'a>, &'a [u8], Headers, u32), Unsent> {
+    let packet = only_packet(parent)?;
+    let front = match (send.offload, send.framing) {
+        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => packet.copy_front(storage)?,
+        // Only the outer headers are sure to be in one piece; and what says to be UDP may be
+        // something else.
+        _ => packet.copy_front_gathered(storage)?,
+    };
+    let headers = Headers::of(front, send)?;
+    let payload = payload_length(&packet, &headers)?;
+    Ok((packet, front, headers, payload))
+}
+
+/// Whether the frame of `parent`, with its headers, is no longer than what the NIC takes as payload.
+fn is_within(parent: &Nbl, limits: &Snapshot) -> bool {
+    let length = parent.first_net_buffer().map(|packet| packet.data_length());
+    limits
+        .of_kind(parent)
+        .zip(length)
+        .is_some_and(|((takes, _), length)| length <= takes.max_payload())
 }
 
 /// The one packet of a large send.

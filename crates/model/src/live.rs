@@ -212,7 +212,7 @@ fn build(state: &mut State, mut lent: Lent) -> u64 {
     let parts = Parts {
         length: lent.length,
         fully,
-        net_buffers: vec![above::net_buffer(&buffers, 0, lent.length as u32)],
+        net_buffers: vec![above::net_buffer(&buffers, 0, 0, lent.length as u32)],
         buffers,
         pages: Some(lent.pages),
     };

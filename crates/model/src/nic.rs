@@ -190,6 +190,7 @@ impl Nic {
         MayAdd {
             v2_ipv4: self.limits.v2_ipv4.max_payload == 0,
             v2_ipv6: self.limits.v2_ipv6.max_payload == 0,
+            anyhow: false,
         }
     }
 

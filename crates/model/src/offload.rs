@@ -297,6 +297,8 @@ pub(crate) struct MayAdd {
     pub(crate) v2_ipv4: bool,
     /// LSOv2 over IPv6.
     pub(crate) v2_ipv6: bool,
+    /// Both, whatever the NIC can do: the administrator wants it.
+    pub(crate) anyhow: bool,
 }
 
 /// What a filter changed of the miniport's configuration that it may not; `None` where `told` is
@@ -356,7 +358,7 @@ fn adds(own: &[u8], told: &[u8], family: usize, may: MayAdd) -> bool {
     let has = word(told, family) == sys::NDIS_ENCAPSULATION_IEEE_802_3
         && word(told, family + 4) != 0
         && word(told, family + 8) != 0;
-    allowed && computes_tcp && !had && has
+    (allowed && computes_tcp || may.anyhow) && !had && has
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ impl State {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             id_bits: config.nic.id_bits,
-            may_add: config.nic.may_add(),
+            may_add: config.may_add(),
             mtu: config.mtu.unwrap_or(u32::MAX),
             configurations: BTreeMap::new(),
             violations: Vec::new(),

@@ -47,7 +47,7 @@ impl State {
 
     /// Whether a large send is one that no filter may refuse: as plain as a stack sends it, not
     /// above what the layer above was told, and of segments that the medium carries.
-    fn sound(&self, sent: &Sent) -> bool {
+    pub(crate) fn sound(&self, sent: &Sent) -> bool {
         let (Some(layout), packet) = (sent.layout, &sent.packet) else {
             return false;
         };
@@ -61,6 +61,7 @@ impl State {
             && payload > 0
             && packet.net_buffers == 1
             && packet.extra_length == 0
+            && packet.skew == 0
             && contiguous(sent, layout)
             && says_the_same(sent, layout)
             && plain(&packet.frame, layout)

@@ -119,6 +119,8 @@ pub struct TunnelCapability {
     pub lso_v2: TunnelIp,
     /// Most bytes of header, from the packet's first byte to its inner payload.
     pub max_header: u32,
+    /// The UDP port by which it knows VXLAN; 0 for NVGRE.
+    pub port: u16,
 }
 
 /// For which IP headers, outer and inner, a NIC does an offload inside a tunnel: the bits

@@ -15,6 +15,7 @@ pub struct Tunnel {
     ip_offset: u16,
     /// Where UDP or GRE begins.
     outer_offset: u16,
+    port: u16,
     length: u16,
 }
 
@@ -49,6 +50,14 @@ impl Tunnel {
         u32::from(self.length)
     }
 
+    /// The UDP port that VXLAN is sent to; 0 with NVGRE. Any is taken for VXLAN's where the sender
+    /// says that there is a tunnel: it can be configured.
+    #[must_use]
+    #[inline]
+    pub fn port(self) -> u16 {
+        self.port
+    }
+
     #[inline]
     pub(crate) fn ip_offset(self) -> u16 {
         self.ip_offset
@@ -70,9 +79,13 @@ impl Tunnel {
 pub(super) fn parse(front: Front<'_>) -> Result<(Tunnel, usize), Refusal> {
     let network = Network::parse(front, 0)?;
     let outer = network.payload;
-    let (kind, frame) = match network.protocol {
-        protocol::GRE => (TunnelKind::Nvgre, nvgre_end(front, outer)?),
-        protocol::UDP => (TunnelKind::Vxlan, vxlan_end(front, outer)?),
+    let (kind, port, frame) = match network.protocol {
+        protocol::GRE => (TunnelKind::Nvgre, 0, nvgre_end(front, outer)?),
+        protocol::UDP => (
+            TunnelKind::Vxlan,
+            front.u16(outer, udp::DESTINATION)?,
+            vxlan_end(front, outer)?,
+        ),
         _ => return Err(Refusal::NotEncapsulated),
     };
     let tunnel = Tunnel {
@@ -80,6 +93,7 @@ pub(super) fn parse(front: Front<'_>) -> Result<(Tunnel, usize), Refusal> {
         ip_version: network.version,
         ip_offset: narrow(network.ip)?,
         outer_offset: narrow(outer)?,
+        port,
         length: narrow(frame)?,
     };
     Ok((tunnel, frame))
@@ -94,7 +108,6 @@ fn nvgre_end(front: Front<'_>, gre: usize) -> Result<usize, Refusal> {
     Ok(gre.saturating_add(nvgre::LENGTH))
 }
 
-/// The port is not looked at: it can be configured.
 fn vxlan_end(front: Front<'_>, udp: usize) -> Result<usize, Refusal> {
     let vxlan = udp.saturating_add(udp::LENGTH);
     if front.u8(vxlan, vxlan::FLAGS)? & vxlan::VALID == 0 {

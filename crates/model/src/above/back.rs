@@ -2,7 +2,7 @@
 
 use ndis::{LargeSendInfo, sys};
 
-use super::{BINDING, Completed, NbLook, Sent, hidden_part_intact};
+use super::{BINDING, Completed, NbLook, Sent, build::UNUSED, hidden_part_intact};
 use crate::{
     live::Pages, memory::Block, oob::SendKind, rules::Rule, segment::one_stage, state::State,
 };
@@ -190,7 +190,8 @@ impl Sent {
                 let bytes = &buffer.bytes()[std::mem::take(&mut skip)..];
                 let (mine, after) = rest.split_at(bytes.len().min(rest.len()));
                 rest = after;
-                bytes == mine || !self.fully && bytes.starts_with(mine)
+                let (bytes, tail) = bytes.split_at(mine.len());
+                bytes == mine && (!self.fully || tail.iter().all(|byte| *byte == UNUSED))
             })
         })
     }
@@ -230,10 +231,10 @@ impl Sent {
         }
     }
 
-    /// Bytes of payload, or of all where it is neither TCP nor UDP.
+    /// Bytes of payload; none where it is neither TCP nor UDP.
     pub(crate) fn payload_length(&self) -> u32 {
-        let payload = self.layout.map_or(0, |layout| layout.payload);
-        (self.length - payload) as u32
+        self.layout
+            .map_or(0, |layout| (self.length - layout.payload) as u32)
     }
 
     /// The memory of a lent packet, once it is completed. From then on nobody reads its bytes.

@@ -37,6 +37,9 @@ pub(crate) fn hidden_part_intact(block: &Block) -> bool {
     hidden.iter().all(|byte| *byte == HIDDEN_BYTE)
 }
 
+/// What is in a packet's buffers before and behind it.
+pub(super) const UNUSED: u8 = 0xEE;
+
 /// The layer above's handle of its binding, which is the SourceHandle of what it sends.
 pub(crate) const BINDING: usize = 0xB1D1;
 
@@ -156,7 +159,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
 fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
     let mut buffers = Vec::new();
     let mut rest = packet.frame.as_slice();
-    let mut first = vec![0xEE; packet.data_offset as usize];
+    let mut first = vec![UNUSED; packet.data_offset as usize];
     for length in &packet.buffers {
         let (part, after) = rest.split_at((*length as usize).min(rest.len()));
         first.extend_from_slice(part);
@@ -168,8 +171,9 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
         ));
         rest = after;
     }
-    if !rest.is_empty() || buffers.is_empty() {
+    if !rest.is_empty() || buffers.is_empty() || packet.tail > 0 {
         first.extend_from_slice(rest);
+        first.extend(std::iter::repeat_n(UNUSED, packet.tail as usize));
         buffers.push(Buffer::new(
             &first,
             packet.page_offset as usize,
@@ -177,11 +181,15 @@ fn build_net_buffer(packet: &Packet) -> (Block, Vec<Buffer>) {
         ));
     }
     let length = packet.frame.len() as u32 + packet.extra_length;
-    (net_buffer(&buffers, packet.data_offset, length), buffers)
+    (
+        net_buffer(&buffers, packet.data_offset, packet.skew, length),
+        buffers,
+    )
 }
 
-/// A NET_BUFFER of `length` bytes, `offset` bytes into the chain of `buffers`, which it links.
-pub(crate) fn net_buffer(buffers: &[Buffer], offset: u32, length: u32) -> Block {
+/// A NET_BUFFER of `length` bytes, `offset` bytes into the chain of `buffers`, which it links. Where
+/// it is seen from its first MDL, `skew` is added.
+pub(crate) fn net_buffer(buffers: &[Buffer], offset: u32, skew: u32, length: u32) -> Block {
     for pair in buffers.windows(2) {
         pair[0].link(&pair[1]);
     }
@@ -192,7 +200,7 @@ pub(crate) fn net_buffer(buffers: &[Buffer], offset: u32, length: u32) -> Block 
         (*raw).MdlChain = buffers[0].mdl();
         (*raw).CurrentMdl = buffers[0].mdl();
         (*raw).DataOffset = offset;
-        (*raw).CurrentMdlOffset = offset;
+        (*raw).CurrentMdlOffset = offset + skew;
         (*raw).DataLength = length;
     }
     block

@@ -30,8 +30,12 @@ pub struct Packet {
     pub nbl_flags: u32,
     /// NET_BUFFERs in the NBL, each with the same frame. A large send has one.
     pub net_buffers: usize,
+    /// Bytes in the last MDL behind the frame that are not of the packet.
+    pub tail: u32,
     /// Added to the NET_BUFFER's DataLength, to make a packet whose chain is too short.
     pub extra_length: u32,
+    /// Added to the NET_BUFFER's CurrentMdlOffset alone, to make one that contradicts itself.
+    pub skew: u32,
 }
 
 impl Packet {
@@ -48,7 +52,9 @@ impl Packet {
             oob: Vec::new(),
             nbl_flags: 0,
             net_buffers: 1,
+            tail: 0,
             extra_length: 0,
+            skew: 0,
         }
     }
 

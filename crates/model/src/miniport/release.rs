@@ -4,12 +4,12 @@ use std::{mem::offset_of, ptr};
 
 use ndis::{LargeSendInfo, sys};
 
-use super::{Held, Seen};
+use super::{Held, Seen, cut_layout};
 use crate::{
     mdl::{self, MdlLook},
     nic::Order,
+    oob::TunnelSlot,
     rules::Rule,
-    segment::parts,
     state::{Origin, Owner, State},
 };
 
@@ -41,7 +41,14 @@ impl State {
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo].addr(),
             );
             if info.mss() != 0 {
-                let payload = held.frames.first().map_or(0, Seen::tcp_payload) as u32;
+                let tunnel = (*nbl).NetBufferListInfo
+                    [sys::TcpSendOffloadsSupplementalNetBufferListInfo]
+                    .addr();
+                let tunnelled = TunnelSlot::from_raw(tunnel).encapsulated;
+                let payload =
+                    held.frames
+                        .first()
+                        .map_or(0, |frame| frame.payload(tunnelled)) as u32;
                 let sent = if held.status == 0 { payload } else { 0 };
                 (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] =
                     ptr::without_provenance_mut(info.transmit_complete(sent).to_raw());
@@ -101,8 +108,8 @@ impl State {
 }
 
 impl Seen {
-    fn tcp_payload(&self) -> usize {
-        parts(&self.bytes).map_or(0, |parts| self.length - parts.payload)
+    fn payload(&self, tunnelled: bool) -> usize {
+        cut_layout(&self.bytes, tunnelled).map_or(0, |layout| self.length - layout.payload)
     }
 }
 

@@ -100,7 +100,7 @@ fn large_sends_in_tunnels_are_as_they_were_or_gone() {
 }
 
 #[test]
-fn large_sends_may_be_added_to_a_nic_that_has_none_and_computes_checksums() {
+fn large_sends_may_be_added_to_a_nic_that_has_none_and_computes_checksums_or_anyhow() {
     const IPV4: [(usize, u32); 3] = [(V2_IPV4, 2), (V2_IPV4 + 4, 65_000), (V2_IPV4 + 8, 2)];
     const IPV6: [(usize, u32); 4] = [
         (V2_IPV6, 2),
@@ -124,6 +124,11 @@ fn large_sends_may_be_added_to_a_nic_that_has_none_and_computes_checksums() {
         let own = dumb.offload_config();
         let told = changed(&own, words);
         assert!(wrong_rewrite(&own, &told, dumb.may_add()).is_some());
+        let anyhow = MayAdd {
+            anyhow: true,
+            ..dumb.may_add()
+        };
+        assert_eq!(wrong_rewrite(&own, &told, anyhow), None);
     }
     // What is turned off stays off.
     let mut off = Nic::default();

@@ -85,8 +85,8 @@ impl World {
 
     /// Looks at what FilterAttach did.
     fn check_attached(&self, status: i32, own: &[u8], told: Option<&[u8]>) {
-        let may = self.nic().may_add();
         let mut state = self.state();
+        let may = state.may_add;
         let context_set = state.context != 0;
         if status < 0 {
             if context_set {

@@ -31,6 +31,7 @@ use crate::{
     memory::{Block, Failing},
     miniport::Child,
     nic::Nic,
+    offload::MayAdd,
     registry::RegistryValue,
     rules::{Rule, Violation},
     state::{ModuleState, State},
@@ -44,6 +45,9 @@ pub(crate) const DRIVER: usize = 0xD41FE4;
 
 /// NDIS's handle of the control device.
 pub(crate) const DEVICE: usize = 0xDE71CE;
+
+/// The value of SoftwareSegmentation with which large sends are offered on any NIC.
+const SOFTWARE_ALWAYS: u32 = 2;
 
 /// What a model is made of.
 #[derive(Clone, Debug)]
@@ -87,6 +91,17 @@ impl Config {
         self.nic.id_bits = bits;
         self.parameters.push(("IpIdBits".into(), bits));
         self
+    }
+
+    /// What the filter may add to what the NIC says.
+    pub(crate) fn may_add(&self) -> MayAdd {
+        let always = |(keyword, value): &(String, u32)| {
+            keyword == "SoftwareSegmentation" && *value == SOFTWARE_ALWAYS
+        };
+        MayAdd {
+            anyhow: self.parameters.iter().any(always),
+            ..self.nic.may_add()
+        }
     }
 
     /// The default machine with another NIC.
@@ -227,6 +242,17 @@ impl World {
         self.state().sent.get(&number)?.completed
     }
 
+    /// Whether send `number` is a large send as plain as a stack makes them, that no filter may
+    /// refuse and no NIC should get that does not take it; `false` when the model has forgotten it.
+    #[must_use]
+    pub fn is_sound(&self, number: u64) -> bool {
+        let state = self.state();
+        state
+            .sent
+            .get(&number)
+            .is_some_and(|sent| state.sound(sent))
+    }
+
     /// Sends `packets` from within the next completion that reaches the layer above.
     pub fn send_on_completion(&self, packets: Vec<Packet>) {
         lock(&self.resend).push_back(packets);
@@ -261,7 +287,10 @@ impl World {
         change(&mut nic);
         let mut state = self.state();
         state.id_bits = nic.id_bits;
-        state.may_add = nic.may_add();
+        state.may_add = MayAdd {
+            anyhow: state.may_add.anyhow,
+            ..nic.may_add()
+        };
         state.limits.change(nic.offers());
     }
 

@@ -99,7 +99,7 @@ impl World {
             Err(found) => self.violation(Rule::Status, "NdisFIndicateStatus", found),
             Ok(seen) => {
                 let own = self.own_offload(seen.indication.code);
-                let may = self.nic().may_add();
+                let may = self.state().may_add;
                 self.state().check_status(&seen, &own, may);
                 self.hear(seen);
             }
