@@ -325,11 +325,13 @@ mod tests {
     #[test]
     fn a_broken_rule_is_handed_out_once() {
         let mut machine = machine();
-        // One segment, which ingest refuses and the NIC does not take.
-        let small = LargeSend {
+        // One segment, which the NIC does not take, and with a SYN, for which the filter leaves it
+        // alone; ingest refuses it.
+        let mut small = LargeSend {
             mss: 20_000,
             ..large_send(&Synth::v4(9000, 1448))
         };
+        small.frame[47] |= 2;
         let broken = machine.send(&small).broken;
         assert_eq!(broken.len(), 1, "{broken:?}");
         assert_eq!(broken[0].rule.name(), "NIC limit");

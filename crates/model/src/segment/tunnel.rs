@@ -118,6 +118,9 @@ pub fn segment_tunnelled(
         return Err("MSS is 0".into());
     }
     let inner = found.inner;
+    if inner.payload < inner.tcp + 20 {
+        return Err("the inner TCP header is shorter than 20 bytes".into());
+    }
     let (header, payload) = frame.split_at(inner.payload);
     let count = payload.len().div_ceil(mss).max(1);
     let packet = |index: usize| {
