@@ -161,6 +161,18 @@ fn an_mss_above_the_nics_maximum_goes_as_packets() {
 }
 
 #[test]
+fn an_mss_that_no_packet_holds_is_of_no_account_for_a_short_send() {
+    let machine = Machine::with_nic(bare());
+    for packet in [
+        large(&Synth::v4(126, 525_736)),
+        large_v1(&Synth::v4(126, 525_736)),
+    ] {
+        assert_eq!(packets(&machine, packet).len(), 1);
+    }
+    machine.stop_clean();
+}
+
+#[test]
 fn packets_longer_than_the_medium_carries_are_refused() {
     let sent = |mtu, mss| {
         let machine = Machine::start(Config {

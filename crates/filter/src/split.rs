@@ -108,13 +108,17 @@ fn try_split(
         Err(Unsent::Refused(_)) if is_within(parent, limits) => return Ok(None),
         found => found?,
     };
-    let takes = takes(limits, &send, &headers)?;
+    let segment = send.mss.min(payload);
+    if segment > headers.most_payload() {
+        return Err(Refusal::SegmentTooLong.into());
+    }
+    let takes = takes(limits, &send, &headers);
     if takes.fits(payload, send.mss) {
         return Ok(None);
     }
     let plan = plan(module, payload, &send, &takes)?;
     if plan.packets() > 0 {
-        check_mtu(module, &headers, send.mss.min(payload))?;
+        check_mtu(module, &headers, segment)?;
     }
     let info = parent.large_send();
     let template = Template::new(front, headers, send.offload, module.settings.ip_id)?;
@@ -180,18 +184,12 @@ fn payload_length(packet: &NetBuffer<'_>, headers: &Headers) -> Result<u32, Refu
 }
 
 /// What the NIC takes of large sends like this one: for LSOv1 no more than an IPv4 length can say.
-///
-/// A segment that no IP packet can hold is for no NIC.
-fn takes(limits: &Snapshot, send: &LargeSend, headers: &Headers) -> Result<Takes, Refusal> {
-    let most = headers.most_payload();
-    if send.mss > most {
-        return Err(Refusal::SegmentTooLong);
-    }
+fn takes(limits: &Snapshot, send: &LargeSend, headers: &Headers) -> Takes {
     let mut takes = limits.takes(send, headers);
     if send.offload == Offload::LsoV1 {
-        takes.limit.max_payload = takes.limit.max_payload.min(most);
+        takes.limit.max_payload = takes.limit.max_payload.min(headers.most_payload());
     }
-    Ok(takes)
+    takes
 }
 
 /// Where to cut `payload` bytes.
