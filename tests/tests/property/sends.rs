@@ -12,7 +12,7 @@ use scenarios::packets::{arp, large, large_v1, on_port, small};
 /// What the layer above sends in one NBL.
 #[derive(Clone, Debug)]
 pub enum Send {
-    Large(LargeSend),
+    Large(Box<LargeSend>),
     /// No large send: TCP or not, in so many NET_BUFFERs.
     Plain {
         tcp: bool,
@@ -268,7 +268,7 @@ prop_compose! {
 /// Any send.
 pub fn send() -> impl Strategy<Value = Send> {
     prop_oneof![
-        5 => large_send().prop_map(Send::Large),
+        5 => large_send().prop_map(|large| Send::Large(Box::new(large))),
         1 => plain(),
     ]
 }
