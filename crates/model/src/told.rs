@@ -108,7 +108,8 @@ fn says_the_same(sent: &Sent, layout: Layout) -> bool {
                 && slots.uso.ipv6 == layout.ipv6
         }
         SendKind::Tunnelled => tunnel(frame).is_some_and(|found| {
-            slots.tunnel == found.slot()
+            slots.large_send.is_v2()
+                && slots.tunnel == found.slot()
                 && plain_network(frame, found.ip, found.ipv6, found.transport)
         }),
     }
