@@ -61,6 +61,15 @@ impl Nbl {
         UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>())
     }
 
+    /// Whether one of the two says so: the one look that every send on its way down gets.
+    #[inline]
+    #[must_use]
+    pub fn is_large_send(&self) -> bool {
+        let tcp = LargeSendInfo::from_raw(self.slot::<{ sys::TcpLargeSendNetBufferListInfo }>());
+        let udp = UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>());
+        tcp.mss() | udp.mss() != 0
+    }
+
     /// Writes the UDP segmentation slot.
     pub fn set_udp_send(&mut self, info: UdpSendInfo) {
         self.set_slot::<{ sys::UdpSegmentationOffloadInfo }>(info.to_raw());
