@@ -6,7 +6,7 @@ use std::{ptr::NonNull, sync::Arc};
 
 use model::{Backing, Config, World};
 use ndis::{
-    AtDispatch, Chains, ChecksumInfo, Child, ChildPool, Children, EncapsulationInfo, InnerOffsets,
+    AtDispatch, Chains, ChecksumInfo, Child, ChildPool, EncapsulationInfo, InnerOffsets,
     LargeSendInfo, ModuleHandle, Nbl, UdpSendInfo, sys,
 };
 use scenarios::{assert_clean, raw::RawPacket};
@@ -33,7 +33,7 @@ const CARRIED: [usize; 9] = [
 /// parent says then, and the parent's status, to `check`.
 fn with_child(
     slots: &[(usize, usize)],
-    make: impl FnOnce(&mut Child, &Nbl, ModuleHandle),
+    make: impl Fn(&mut Child, &Nbl, ModuleHandle),
     status: i32,
 ) -> (Vec<usize>, Vec<usize>) {
     let world: Arc<World> = World::new(Config::default());
@@ -49,12 +49,13 @@ fn with_child(
             parent.set_slot(*slot, *value);
         }
         let nbl = parent.nbl();
-        let mut idle = pool.take(1, &AtDispatch::enter(false)).expect("a child");
-        let mut child = idle.next().expect("a child");
+        let mut children = pool.take(1, &AtDispatch::enter(false)).expect("a child");
         // What is left in it from before is not carried on.
-        make(&mut child, &nbl, module);
-        let mut children = Children::default();
-        children.push(child);
+        let made = children.try_for_each(|child| {
+            make(child, &nbl, module);
+            Ok::<_, ()>(())
+        });
+        assert_eq!(made, Ok(()));
         let raw = children.adopted_by(nbl).into_chain().into_raw();
         // SAFETY: the child is owned here until it is claimed.
         let said = unsafe {
@@ -209,17 +210,19 @@ fn a_window_above_a_childs_capacity_is_refused_where_chains_end() {
         let mut parent = RawPacket::new(&buffers, 0, Backing::NonPagedPool);
         let nbl = parent.nbl();
         let packet = nbl.first_net_buffer().expect("a packet");
-        let mut idle = pool.take(1, &AtDispatch::enter(false)).expect("a child");
-        let mut child = idle.next().expect("a child");
-        for (length, fits) in [(5_001, false), (5_000, true), (100, true), (0, true)] {
+        let mut children = pool.take(1, &AtDispatch::enter(false)).expect("a child");
+        let made = children.try_for_each(|child| {
+            for (length, fits) in [(5_001, false), (5_000, true), (100, true), (0, true)] {
+                let mut payload = packet.payload(0).expect("a packet");
+                let made = child.set_payload(54, &mut payload, length);
+                assert_eq!(made.is_ok(), fits, "{length} bytes");
+            }
             let mut payload = packet.payload(0).expect("a packet");
-            let made = child.set_payload(54, &mut payload, length);
-            assert_eq!(made.is_ok(), fits, "{length} bytes");
-        }
-        let mut payload = packet.payload(0).expect("a packet");
-        assert!(child.set_payload(54, &mut payload, 5_000).is_ok());
-        // It comes home with its copy: the pool frees that too.
-        pool.recycler().push(child);
+            child.set_payload(54, &mut payload, 5_000)
+        });
+        assert!(made.is_ok());
+        // It comes home with its copy, which is freed on the way.
+        pool.recycle(children);
     });
     assert_clean(&world.finish());
 }

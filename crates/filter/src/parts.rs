@@ -4,8 +4,7 @@ use lso::{
     Checksum, Child as Part, Form, Headers, IpVersion, Plan, Refusal, Sum, Template, Transport,
 };
 use ndis::{
-    AtDispatch, ChecksumInfo, Child, Children, IdleChildren, LargeSendInfo, Nbl, NetBuffer,
-    PayloadCursor,
+    AtDispatch, ChecksumInfo, Child, Children, LargeSendInfo, Nbl, NetBuffer, PayloadCursor,
 };
 
 use crate::{module::FilterModule, split::Unsent};
@@ -38,11 +37,10 @@ impl Parts<'_> {
     /// Every child, complete, and the gate entered for the parent; or none, and all as before.
     pub(crate) fn into_children(self, at: &AtDispatch) -> Result<Children, Unsent> {
         let pool = &self.module.children;
-        let mut idle = pool
+        let mut children = pool
             .take(self.plan.children(), at)
             .map_err(|_| Unsent::LowMemory)?;
-        let mut ready = Children::default();
-        let result = self.fill(&mut idle, &mut ready).and_then(|()| {
+        let result = self.fill(&mut children).and_then(|()| {
             // The gate may have closed since the batch came in.
             if self.module.gate.enter(1) {
                 Ok(())
@@ -50,28 +48,26 @@ impl Parts<'_> {
                 Err(Unsent::Paused)
             }
         });
-        pool.recycle(idle);
         match result {
-            Ok(()) => Ok(ready),
+            Ok(()) => Ok(children),
             Err(why) => {
-                pool.recycle(ready.abandon());
+                pool.recycle(children);
                 Err(why)
             }
         }
     }
 
-    /// Makes idle children into what the plan says until it is fulfilled.
-    fn fill(&self, idle: &mut IdleChildren, ready: &mut Children) -> Result<(), Unsent> {
+    /// Makes idle children into what the plan says, as many as it has.
+    fn fill(&self, children: &mut Children) -> Result<(), Unsent> {
         let mut payload = self.packet.payload(self.headers.length())?;
-        for (part, mut child) in self.plan.iter().zip(idle) {
-            let filled = match part.form {
-                Form::LargeSend => self.large_send(&part, &mut child, &mut payload),
-                Form::Packet => self.single_packet(&part, &mut child, &mut payload),
-            };
-            ready.push(child);
-            filled?;
-        }
-        Ok(())
+        let mut parts = self.plan.iter();
+        children.try_for_each(|child| match parts.next() {
+            None => Ok(()),
+            Some(part) => match part.form {
+                Form::LargeSend => self.large_send(&part, child, &mut payload),
+                Form::Packet => self.single_packet(&part, child, &mut payload),
+            },
+        })
     }
 
     fn large_send(

@@ -23,20 +23,36 @@ pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: Se
     let mut tally = Tally::default();
     let mut unfit = false;
     for nbl in batch.iter() {
-        tally.seen(nbl);
-        unfit |= may_not_fit(nbl, &limits);
+        if tally.seen(nbl) {
+            unfit |= may_not_fit(nbl, &limits);
+        }
     }
-    let (down, up) = if unfit {
-        split_batch(module, batch, &limits, flags, &mut tally)
+    if unfit {
+        send_split(module, batch, &limits, port, flags, &mut tally);
     } else {
-        (batch, NblQueue::new())
-    };
-    module.counters.add(&tally);
+        module.counters.add(&tally);
+        module.handle.send(batch, port, flags);
+    }
+    1
+}
+
+/// Sends a batch on in which there are large sends that may not fit. Apart from all
+/// others, which are to cost as little as can be.
+#[inline(never)]
+fn send_split(
+    module: &FilterModule,
+    batch: NblChain,
+    limits: &Snapshot,
+    port: Port,
+    flags: SendFlags,
+    tally: &mut Tally,
+) {
+    let (down, up) = split_batch(module, batch, limits, flags, tally);
+    module.counters.add(tally);
     module.handle.send(down, port, flags);
     module
         .handle
         .send_complete(up.into_chain(), flags.for_completion());
-    1
 }
 
 /// Whether `nbl` is a large send that the NIC may not take as it is. What fits with its headers,

@@ -31,15 +31,19 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// The layer above sent `nbl`.
+    /// The layer above sent `nbl`. Says whether that is a large send.
     #[inline]
-    pub(crate) fn seen(&mut self, nbl: &Nbl) {
-        self.sends = self.sends.saturating_add(1);
-        let is_large_send = nbl.large_send().mss() != 0 || !nbl.udp_send().is_none();
-        if is_large_send && let Some(packet) = nbl.first_net_buffer() {
-            self.large_sends = self.large_sends.saturating_add(1);
+    pub(crate) fn seen(&mut self, nbl: &Nbl) -> bool {
+        // Nobody has 2^32 NBLs.
+        self.sends = self.sends.wrapping_add(1);
+        if !nbl.is_large_send() {
+            return false;
+        }
+        if let Some(packet) = nbl.first_net_buffer() {
+            self.large_sends = self.large_sends.wrapping_add(1);
             self.largest = self.largest.max(packet.data_length());
         }
+        true
     }
 
     /// A parent went down as the children of `plan`.

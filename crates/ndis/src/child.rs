@@ -21,7 +21,7 @@ use crate::{
     chains::{Chains, Pieces},
     filter_module::ModuleHandle,
     mdl::{self, BufferError, PayloadCursor},
-    nbl::{Nbl, NblChain, NblQueue},
+    nbl::{Nbl, NblQueue},
     oob::{ChecksumInfo, EncapsulationInfo, LargeSendInfo, UdpSendInfo},
     sys,
 };
@@ -334,7 +334,8 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_UDP
     | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 
-/// Children made into large sends, in their order on the wire.
+/// Children of one parent, in their order on the wire: idle at first, each to be made into
+/// something where it stands.
 #[must_use = "children that are neither sent nor recycled are lost"]
 #[derive(Default)]
 pub struct Children {
@@ -343,11 +344,29 @@ pub struct Children {
 }
 
 impl Children {
-    /// Appends one child.
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Appends `count` idle children.
+    pub(crate) fn append(&mut self, more: NblQueue, count: u32) {
+        self.queue.append(more);
+        self.count = self.count.saturating_add(count);
+    }
+
+    /// Lets `make` make something of each in turn, until it fails.
+    ///
+    /// # Errors
+    /// What `make` answers.
     #[inline]
-    pub fn push(&mut self, child: Child) {
-        self.queue.push(child.into_nbl());
-        self.count = self.count.saturating_add(1);
+    pub fn try_for_each<E>(
+        &mut self,
+        mut make: impl FnMut(&mut Child) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // `Child` does not change an NBL's `Next`, nor does it free the NBL.
+        self.queue.iter().try_for_each(|nbl| make(&mut Child(nbl)))
     }
 
     /// Ties the children to `parent`, from which each has [inherited](Child::inherit), and yields
@@ -362,27 +381,14 @@ impl Children {
         self.queue
     }
 
-    /// Makes them idle again: the split they were for did not come about.
-    pub fn abandon(self) -> IdleChildren {
-        let chain = self.queue.into_chain();
-        for child in chain.iter() {
-            // SAFETY: the chain owns the child, and no lower driver has seen it.
-            unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
+    /// Makes them idle again, each given to `idle`: the split they were for did not come about.
+    pub(crate) fn abandon(self, mut idle: impl FnMut(Child)) {
+        let mut chain = self.queue.into_chain();
+        while let Some(nbl) = chain.pop() {
+            let child = Child(nbl.into_raw());
+            // SAFETY: the child is owned here, and no lower driver has seen it.
+            unsafe { Context::release(context(child.0)) };
+            idle(child);
         }
-        IdleChildren(chain)
-    }
-}
-
-/// Children taken from a cache for one split.
-#[must_use = "children that are neither sent nor recycled are lost"]
-pub struct IdleChildren(pub(crate) NblChain);
-
-impl Iterator for IdleChildren {
-    type Item = Child;
-
-    /// Takes the next child out.
-    #[inline]
-    fn next(&mut self) -> Option<Child> {
-        self.0.pop().map(|nbl| Child(nbl.into_raw()))
     }
 }

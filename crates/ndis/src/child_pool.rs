@@ -14,7 +14,7 @@ use core::{
 
 use crate::{
     chains::Chains,
-    child::{Child, Context, IdleChildren, context},
+    child::{Child, Children, Context, context},
     driver::header,
     filter_module::ModuleHandle,
     nbl::{Nbl, NblChain, NblQueue},
@@ -141,25 +141,26 @@ impl ChildPool {
     /// # Errors
     /// [`Status::RESOURCES`] where memory or the processor's share of children is exhausted; no
     /// child is taken then.
-    pub fn take(&self, count: u32, at: &AtDispatch) -> Result<IdleChildren, Status> {
+    pub fn take(&self, count: u32, at: &AtDispatch) -> Result<Children, Status> {
         let processor = at.processor();
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
         // SAFETY: `at` proves that this thread has the processor to itself at DISPATCH_LEVEL, and
         // the reference ends before anything is called that could come back here: the pool
         // routine that `allocate` calls does not.
         let local = unsafe { &mut *cache.local.get() };
-        let mut taken = NblQueue::new();
-        for _ in 0..count {
-            let Some(child) = local
-                .pop(&cache.returned)
-                .or_else(|| self.allocate(processor, local))
-            else {
-                self.recycle(IdleChildren(taken.into_chain()));
+        let mut taken = Children::default();
+        while taken.count() < count {
+            let missing = count.saturating_sub(taken.count());
+            if let Some((run, length)) = local.pop_run(missing, &cache.returned) {
+                taken.append(run, length);
+            } else if let Some(child) = self.allocate(processor, local) {
+                taken.append(NblQueue::of(child), 1);
+            } else {
+                self.recycle(taken);
                 return Err(Status::RESOURCES);
-            };
-            taken.push(child);
+            }
         }
-        Ok(IdleChildren(taken.into_chain()))
+        Ok(taken)
     }
 
     /// One more child with `home` as its home, within the bound for a processor.
@@ -177,10 +178,10 @@ impl ChildPool {
         Some(unsafe { Nbl::from_raw(nbl) })
     }
 
-    /// Brings idle children home. IRQL ≤ DISPATCH_LEVEL.
-    pub fn recycle(&self, children: IdleChildren) {
+    /// Brings children home that were not sent. IRQL ≤ DISPATCH_LEVEL.
+    pub fn recycle(&self, children: Children) {
         let mut recycler = self.recycler();
-        children.for_each(|child| recycler.push(child));
+        children.abandon(|child| recycler.push(child));
     }
 
     /// A way home for children one by one. IRQL ≤ DISPATCH_LEVEL.
@@ -200,11 +201,14 @@ impl Drop for ChildPool {
         for cache in self.caches.iter() {
             // SAFETY: `&mut self`: nobody else uses the pool.
             let local = unsafe { &mut *cache.local.get() };
-            while let Some(child) = local.pop(&cache.returned) {
-                // SAFETY: the child is owned here. One that was neither settled nor abandoned
-                // before it came home may have a copy left.
-                unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
-                self.nbls.free(child);
+            while let Some((run, _)) = local.pop_run(u32::MAX, &cache.returned) {
+                let mut run = run.into_chain();
+                while let Some(child) = run.pop() {
+                    // SAFETY: the child is owned here. One that was neither settled nor abandoned
+                    // before it came home may have a copy left.
+                    unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
+                    self.nbls.free(child);
+                }
             }
         }
     }
@@ -218,17 +222,18 @@ impl Local {
         self.idle = raw;
     }
 
+    /// Takes up to `most` children out, all at once; `None` where none is home.
     #[inline]
-    fn pop(&mut self, returned: &Returned) -> Option<Nbl> {
+    fn pop_run(&mut self, most: u32, returned: &Returned) -> Option<(NblQueue, u32)> {
         if self.idle.is_null() {
             // Acquire: see what the returning processor wrote to the children.
             self.idle = returned.idle.swap(ptr::null_mut(), Ordering::Acquire);
         }
         // SAFETY: the list owns its children.
         let mut chain = unsafe { NblChain::from_raw(self.idle) };
-        let first = chain.pop();
+        let run = chain.pop_run(most);
         self.idle = chain.into_raw();
-        first
+        run
     }
 }
 

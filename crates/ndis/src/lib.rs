@@ -50,7 +50,7 @@ mod spin_lock;
 mod status;
 
 pub use chains::{Chains, MOST_ELEMENTS};
-pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY, IdleChildren};
+pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY};
 pub use child_pool::{ChildPool, MOST_CHILDREN, Recycler};
 pub use configuration::Configuration;
 pub use device::{DeviceCall, DeviceNames, DeviceRequest};

@@ -188,8 +188,9 @@ impl NetBuffer<'_> {
     }
 }
 
-/// Most bytes that [`PayloadCursor::read`] lends at once. It is an even number.
-const READ_AT_ONCE: u32 = 512;
+/// Most bytes that [`PayloadCursor::read`] lends at once: a segment of the usual MTU in one piece.
+/// It is an even number.
+const READ_AT_ONCE: u32 = 1536;
 
 /// A place in a packet's MDL chain. It reads the chain and never changes it.
 pub struct PayloadCursor<'nb> {
@@ -275,6 +276,8 @@ impl PayloadCursor<'_> {
     /// # Errors
     /// [`BufferError`] where the chain ends before or an MDL cannot be mapped. `visit` may have
     /// seen some of the bytes then.
+    // Not inlined: the buffer is to be off the stack again when the caller sends.
+    #[inline(never)]
     pub fn read(&self, length: u32, visit: &mut impl FnMut(&[u8])) -> Result<(), BufferError> {
         let mut cursor = Self {
             mdl: self.mdl,

@@ -61,6 +61,15 @@ impl Nbl {
         UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>())
     }
 
+    /// Whether one of the two says so: the one look that every send on its way down gets.
+    #[inline]
+    #[must_use]
+    pub fn is_large_send(&self) -> bool {
+        let tcp = LargeSendInfo::from_raw(self.slot::<{ sys::TcpLargeSendNetBufferListInfo }>());
+        let udp = UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>());
+        tcp.mss() | udp.mss() != 0
+    }
+
     /// Writes the UDP segmentation slot.
     pub fn set_udp_send(&mut self, info: UdpSendInfo) {
         self.set_slot::<{ sys::UdpSegmentationOffloadInfo }>(info.to_raw());
@@ -200,6 +209,26 @@ impl NblChain {
         Some(Nbl(first))
     }
 
+    /// Takes the first NBLs out, `most` of them (at least one) or as many as there are, and says
+    /// how many these are. `None` where there is none.
+    pub(crate) fn pop_run(&mut self, most: u32) -> Option<(NblQueue, u32)> {
+        let first = NonNull::new(self.head)?;
+        let (mut last, mut count) = (first, 1_u32);
+        // SAFETY: the chain owns its NBLs, each of whose `Next` is the rest of it.
+        unsafe {
+            while count < most
+                && let Some(next) = NonNull::new((*last.as_ptr()).Next)
+            {
+                last = next;
+                count = count.saturating_add(1);
+            }
+            self.head = (*last.as_ptr()).Next;
+            (*last.as_ptr()).Next = core::ptr::null_mut();
+        }
+        let ends = Some((first, last));
+        Some((NblQueue { ends }, count))
+    }
+
     /// The NBLs in turn, each lent while the chain stays the owner.
     pub fn iter(&self) -> impl Iterator<Item = &Nbl> {
         let mut next = &raw const self.head;
@@ -227,6 +256,13 @@ impl NblQueue {
     /// A queue with nothing in it.
     pub const fn new() -> Self {
         Self { ends: None }
+    }
+
+    /// A queue of one.
+    pub(crate) fn of(nbl: Nbl) -> Self {
+        let mut queue = Self::new();
+        queue.push(nbl);
+        queue
     }
 
     /// Whether there is nothing in it.
@@ -258,6 +294,17 @@ impl NblQueue {
                 *end = last;
             }
         }
+    }
+
+    /// The NBLs in turn, while the queue stays the owner.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NonNull<sys::NET_BUFFER_LIST>> + '_ {
+        let mut next = self.ends.map(|(first, _)| first);
+        core::iter::from_fn(move || {
+            let nbl = next?;
+            // SAFETY: the queue owns the NBL, and is borrowed meanwhile.
+            next = NonNull::new(unsafe { (*nbl.as_ptr()).Next });
+            Some(nbl)
+        })
     }
 
     /// First and last NBL, or `None` for an empty queue.

@@ -1,0 +1,144 @@
+//! Instructions, counted by valgrind: exact, the same on every run, and no matter how busy the
+//! machine is.
+//!
+//! This program runs itself under callgrind, once for each case. Only what goes on inside the
+//! [loop](steady::LOOP) is counted, and of that only what its two calls of the filter cost. The
+//! null NDIS's routines are told apart by their names.
+
+use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::{cases::Case, module, module::Module, ndis, packets::Batch, steady};
+
+/// How often the batch is sent under callgrind.
+const TIMES: u32 = 20;
+
+/// What one unit costs, in instructions.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Instructions {
+    /// The filter's own.
+    pub(crate) filter: f64,
+    /// Those of the null NDIS, on the filter's behalf.
+    pub(crate) ndis: f64,
+    /// Each function's own, the most expensive first.
+    pub(crate) functions: Vec<(String, f64)>,
+}
+
+impl Instructions {
+    pub(crate) fn all(&self) -> f64 {
+        self.filter + self.ndis
+    }
+}
+
+/// Makes sure that there is a valgrind.
+pub(crate) fn require() -> anyhow::Result<()> {
+    match Command::new("valgrind").arg("--version").output() {
+        Ok(answer) if answer.status.success() => Ok(()),
+        _ => bail!(
+            "instructions are counted by valgrind, which is not installed: \
+             `apt-get install valgrind`, or measure time alone with --no-instructions"
+        ),
+    }
+}
+
+/// Counts what one unit of `case` costs.
+pub(crate) fn count(case: &Case, units: u64) -> anyhow::Result<Instructions> {
+    let program = env::current_exe().context("this program's own path")?;
+    let out = env::temp_dir().join(format!("mslso-bench-{}.callgrind", std::process::id()));
+    let answer = Command::new("valgrind")
+        .arg("--tool=callgrind")
+        .arg(format!("--toggle-collect={}", steady::LOOP))
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .args(["--compress-strings=no", "--compress-pos=no"])
+        .arg("--dump-line=no")
+        .arg(program)
+        .args(["--run-case", case.name])
+        // The C library chooses its memcpy by the machine. This one is on all of them, and like
+        // the kernel's it does without AVX.
+        .env(
+            "GLIBC_TUNABLES",
+            "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX2,-AVX512VL,-ERMS",
+        )
+        .output()
+        .context("valgrind")?;
+    ensure!(
+        answer.status.success(),
+        "{}: {}",
+        case.name,
+        String::from_utf8_lossy(&answer.stderr)
+    );
+    let profile = read(&out)?;
+    fs::remove_file(&out)?;
+    let each = |count: u64| count as f64 / (units * u64::from(TIMES)) as f64;
+    let stubs = profile.iter().filter(|(name, _)| ndis::is_routine(name));
+    let of_ndis: u64 = stubs.map(|(_, function)| function.with_callees).sum();
+    let all = profile
+        .get(steady::LOOP)
+        .context("the loop is not in the profile")?
+        .called;
+    let mut functions: Vec<_> = profile
+        .into_iter()
+        .filter(|(name, function)| function.own > 0 && !name.contains("mslso_bench"))
+        .map(|(name, function)| (name, each(function.own)))
+        .collect();
+    functions.sort_by(|left, right| right.1.total_cmp(&left.1));
+    Ok(Instructions {
+        filter: each(all - of_ndis),
+        ndis: each(of_ndis),
+        functions,
+    })
+}
+
+/// What runs under callgrind.
+pub(crate) fn run(case: &Case) -> anyhow::Result<()> {
+    module::load()?;
+    let module = Module::start(case)?;
+    let mut batch = Batch::new(case);
+    steady::warm_up(case, &module, &mut batch)?;
+    steady::run(&module, &mut batch, TIMES);
+    Ok(())
+}
+
+/// What a profile says of one function, in instructions.
+#[derive(Clone, Copy, Default)]
+struct Function {
+    own: u64,
+    /// By functions that it called, and theirs.
+    called: u64,
+    with_callees: u64,
+}
+
+/// The profile in `file`, in the format of the Callgrind manual, section "Callgrind Format
+/// Specification", without compressed names.
+fn read(file: &Path) -> anyhow::Result<BTreeMap<String, Function>> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let mut functions = BTreeMap::<String, Function>::new();
+    let mut current = String::new();
+    let mut is_call = false;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("fn=") {
+            name.clone_into(&mut current);
+        } else if line.starts_with("calls=") {
+            // The next line is what these calls cost.
+            is_call = true;
+        } else if let Some(cost) = cost(line) {
+            let function = functions.entry(current.clone()).or_default();
+            function.with_callees += cost;
+            *if is_call {
+                &mut function.called
+            } else {
+                &mut function.own
+            } += cost;
+            is_call = false;
+        }
+    }
+    Ok(functions)
+}
+
+/// The cost in a line that has a position and a cost.
+fn cost(line: &str) -> Option<u64> {
+    let (position, cost) = line.split_once(' ')?;
+    position.parse::<u64>().ok()?;
+    cost.parse().ok()
+}

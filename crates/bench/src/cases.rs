@@ -1,0 +1,194 @@
+//! What is measured.
+
+/// What the layer above sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Traffic {
+    /// LSOv2 over IPv4, with this MSS.
+    Tcp(u32),
+    /// The same in VXLAN.
+    Vxlan(u32),
+    /// UDP segmentation over IPv4, with this MSS.
+    Udp(u32),
+    /// No large sends.
+    Plain,
+}
+
+/// What the NIC takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Nic {
+    /// Large sends of every kind, up to [`MAX_PAYLOAD`] bytes.
+    LargeSends,
+    /// No large sends; it makes checksums.
+    Checksums,
+    /// Neither.
+    Nothing,
+}
+
+/// Bytes of payload that the NIC takes as one large send: what Hyper-V's virtual NIC says.
+pub(crate) const MAX_PAYLOAD: u32 = 62_780;
+
+/// By what costs are divided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unit {
+    /// A large send that the NIC gets.
+    Child,
+    /// A packet that the filter cut.
+    Packet,
+    /// An NBL that passes untouched.
+    Untouched,
+}
+
+impl Unit {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Child => "child",
+            Self::Packet => "packet",
+            Self::Untouched => "NBL",
+        }
+    }
+}
+
+/// What the design allows for one unit.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Budget {
+    /// Instructions of filter and null NDIS.
+    Instructions(f64),
+    /// Time.
+    Nanoseconds(f64),
+}
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) traffic: Traffic,
+    /// Bytes of payload in one NBL.
+    pub(crate) payload: u32,
+    /// Bytes of its buffers, over and over.
+    pub(crate) buffers: &'static [u32],
+    /// NBLs sent in one call.
+    pub(crate) batch: usize,
+    pub(crate) nic: Nic,
+    /// The children's chains end with them.
+    pub(crate) ended: bool,
+    pub(crate) unit: Unit,
+    pub(crate) budget: Option<Budget>,
+}
+
+const KIB: u32 = 1024;
+const LARGE_BUFFERS: &[u32] = &[64 * KIB];
+const PAGES: &[u32] = &[4 * KIB];
+/// What a proxy may gather: a header of its own, bits of a cache, whole pages.
+const MIXED: &[u32] = &[64 * KIB, 300, 4 * KIB, 16 * KIB, 1448, 9000];
+/// Payload of 45 segments of 1,448 bytes, the most that one IP packet could say.
+const TO_SEGMENT: u32 = 45 * 1448;
+
+/// A split of 256 KiB in buffers of 64 KiB, one in a call. Others differ from it.
+const SPLIT: Case = Case {
+    name: "",
+    traffic: Traffic::Tcp(1448),
+    payload: 256 * KIB,
+    buffers: LARGE_BUFFERS,
+    batch: 1,
+    nic: Nic::LargeSends,
+    ended: false,
+    unit: Unit::Child,
+    budget: None,
+};
+
+const fn split(name: &'static str, payload: u32, buffers: &'static [u32], batch: usize) -> Case {
+    let budget = match buffers {
+        [65_536] => Some(Budget::Instructions(200.0)),
+        [4096] => Some(Budget::Instructions(330.0)),
+        _ => None,
+    };
+    Case {
+        name,
+        payload,
+        buffers,
+        batch,
+        budget,
+        ..SPLIT
+    }
+}
+
+const fn untouched(name: &'static str, batch: usize) -> Case {
+    Case {
+        name,
+        traffic: Traffic::Plain,
+        payload: 1448,
+        batch,
+        unit: Unit::Untouched,
+        budget: Some(Budget::Instructions(15.0)),
+        ..SPLIT
+    }
+}
+
+const fn software(name: &'static str, mss: u32, nic: Nic) -> Case {
+    Case {
+        name,
+        traffic: Traffic::Tcp(mss),
+        payload: TO_SEGMENT,
+        nic,
+        unit: Unit::Packet,
+        budget: match (mss, nic) {
+            (1448, Nic::Nothing) => Some(Budget::Nanoseconds(60.0)),
+            _ => None,
+        },
+        ..SPLIT
+    }
+}
+
+/// All of them, in the order of the table.
+pub(crate) const CASES: &[Case] = &[
+    split("256 KiB in 64 KiB x1", 256 * KIB, LARGE_BUFFERS, 1),
+    split("256 KiB in 64 KiB x16", 256 * KIB, LARGE_BUFFERS, 16),
+    split("256 KiB in 64 KiB x64", 256 * KIB, LARGE_BUFFERS, 64),
+    split("1 MiB in 64 KiB x1", KIB * KIB, LARGE_BUFFERS, 1),
+    split("1 MiB in 64 KiB x16", KIB * KIB, LARGE_BUFFERS, 16),
+    split("256 KiB in 4 KiB x1", 256 * KIB, PAGES, 1),
+    split("256 KiB in 4 KiB x16", 256 * KIB, PAGES, 16),
+    split("256 KiB in 4 KiB x64", 256 * KIB, PAGES, 64),
+    split("1 MiB in 4 KiB x1", KIB * KIB, PAGES, 1),
+    split("1 MiB in 4 KiB x16", KIB * KIB, PAGES, 16),
+    split("256 KiB mixed x1", 256 * KIB, MIXED, 1),
+    split("1 MiB mixed x16", KIB * KIB, MIXED, 16),
+    Case {
+        name: "256 KiB in 64 KiB x1, ended",
+        ended: true,
+        ..SPLIT
+    },
+    Case {
+        name: "256 KiB in 4 KiB x1, ended",
+        buffers: PAGES,
+        ended: true,
+        ..SPLIT
+    },
+    Case {
+        name: "VXLAN, 256 KiB in 64 KiB x1",
+        traffic: Traffic::Vxlan(1398),
+        ..SPLIT
+    },
+    Case {
+        name: "USO, 256 KiB in 64 KiB x1",
+        traffic: Traffic::Udp(1472),
+        ..SPLIT
+    },
+    untouched("untouched x1", 1),
+    untouched("untouched x16", 16),
+    untouched("untouched x64", 64),
+    Case {
+        traffic: Traffic::Tcp(1448),
+        payload: 40 * 1448,
+        ..untouched("untouched large sends x16", 16)
+    },
+    software("segments of 1448, checksums", 1448, Nic::Nothing),
+    software("segments of 1448, NIC's checksums", 1448, Nic::Checksums),
+    software("segments of 8948, checksums", 8948, Nic::Nothing),
+    software("segments of 8948, NIC's checksums", 8948, Nic::Checksums),
+];
+
+/// The case of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Case> {
+    CASES.iter().find(|case| case.name == name)
+}

@@ -1,0 +1,151 @@
+//! How much the filter costs: the whole way of a send down and back up, over an NDIS that does
+//! nothing.
+//!
+//! `cargo run --profile sys -p mslso-bench` prints instructions and time for each case, built as
+//! the driver's image is. The filter is the same source that runs in the kernel; instead of the
+//! model NDIS, which checks everything, it is linked with the null one in [`ndis`]. So no package
+//! may depend on this one, and this one not on the model.
+
+mod baseline;
+mod callgrind;
+mod cases;
+mod frame;
+mod module;
+mod ndis;
+mod packets;
+mod peers;
+mod report;
+mod steady;
+mod time;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::{
+    baseline::Baseline,
+    cases::{CASES, Case},
+    report::{PeerRow, Report, Row, TwoProcessors},
+};
+
+/// The compiler that built this.
+const RUSTC: &str = env!("MSLSO_RUSTC");
+const BASELINE: &str = "crates/bench/baseline.json";
+
+/// What the filter costs over an NDIS that does nothing.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// Write what was measured to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only hold the instructions against this baseline; fail where they are above it by over 5 %
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = BASELINE)]
+    check: Option<PathBuf>,
+    /// Only count instructions, and write them to this baseline
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = BASELINE,
+          conflicts_with = "check")]
+    write_baseline: Option<PathBuf>,
+    /// Only the cases that have this in their names
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    case: String,
+    /// Print so many of each case's most expensive functions
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    functions: usize,
+    /// Do not count instructions, for which valgrind is needed
+    #[arg(long, conflicts_with_all = ["check", "write_baseline"])]
+    no_instructions: bool,
+    /// Do not measure time
+    #[arg(long)]
+    no_time: bool,
+    /// What this program runs under valgrind: sends one case's batches
+    #[arg(long, hide = true, value_name = "NAME")]
+    run_case: Option<String>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    if let Some(name) = &cli.run_case {
+        let case = cases::find(name).context("there is no such case")?;
+        return callgrind::run(case);
+    }
+    let only_instructions = cli.check.is_some() || cli.write_baseline.is_some();
+    let report = measure(&cli, !cli.no_time && !only_instructions)?;
+    report.print(cli.functions);
+    if let Some(path) = &cli.json {
+        let text = serde_json::to_string_pretty(&report)? + "\n";
+        fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &cli.write_baseline {
+        Baseline::of(&report).write(path)?;
+    }
+    match &cli.check {
+        Some(path) => Baseline::read(path)?.check(&Baseline::of(&report)),
+        None => Ok(()),
+    }
+}
+
+fn measure(cli: &Cli, with_time: bool) -> anyhow::Result<Report> {
+    if !cli.no_instructions {
+        callgrind::require()?;
+    }
+    module::load()?;
+    let chosen = || CASES.iter().filter(|case| case.name.contains(&cli.case));
+    let mut report = Report {
+        rustc: RUSTC,
+        ..Report::default()
+    };
+    for case in chosen() {
+        report.cases.push(row(cli, case, with_time)?);
+    }
+    if with_time {
+        for case in chosen().filter(|case| case.batch == 16) {
+            let ratio = time::two_processors(case)?;
+            let name = case.name;
+            report.two_processors.push(TwoProcessors { name, ratio });
+        }
+        report.peers = peers(&report)?;
+    }
+    Ok(report)
+}
+
+fn row(cli: &Cli, case: &Case, with_time: bool) -> anyhow::Result<Row> {
+    let (units, nanoseconds) = if with_time {
+        let (units, nanoseconds) = time::measure(case)?;
+        (units, Some(nanoseconds))
+    } else {
+        (time::units(case)?, None)
+    };
+    let instructions = if cli.no_instructions {
+        None
+    } else {
+        Some(callgrind::count(case, units)?)
+    };
+    Ok(Row::new(case, units, instructions, nanoseconds))
+}
+
+/// What peers take for the same work as some of the cases.
+fn peers(report: &Report) -> anyhow::Result<Vec<PeerRow>> {
+    let mut rows = Vec::new();
+    for (peer, work) in peers::ALL {
+        for row in &report.cases {
+            let (Some(case), Some(ours)) = (cases::find(row.name), row.nanoseconds) else {
+                continue;
+            };
+            let Some(first) = work(case)? else {
+                continue;
+            };
+            // In turns, so that what else the machine does disturbs both alike.
+            let (_, again) = time::measure(case)?;
+            let second = work(case)?.unwrap_or(first);
+            rows.push(PeerRow {
+                peer,
+                work: case.name,
+                nanoseconds: first.min(second),
+                ours: ours.min(again),
+            });
+        }
+    }
+    Ok(rows)
+}

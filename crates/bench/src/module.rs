@@ -1,0 +1,152 @@
+//! A filter module, driven by its handlers as NDIS drives it.
+#![expect(unsafe_code, reason = "the handlers take raw pointers")]
+
+use std::{cell::UnsafeCell, mem::zeroed, ptr};
+
+use anyhow::{Context, ensure};
+use control::keyword;
+use ndis::sys;
+
+use crate::{
+    cases::{Case, MAX_PAYLOAD, Nic},
+    ndis::{characteristics, set_parameters, take_context},
+};
+
+/// A filter module that runs, until it is dropped.
+pub(crate) struct Module {
+    context: sys::NDIS_HANDLE,
+    send: sys::FILTER_SEND_NET_BUFFER_LISTS,
+    complete: sys::FILTER_SEND_NET_BUFFER_LISTS_COMPLETE,
+    pause: sys::FILTER_PAUSE,
+    detach: sys::FILTER_DETACH,
+}
+
+// SAFETY: the handlers may be called on any processor.
+unsafe impl Send for Module {}
+// SAFETY: as above.
+unsafe impl Sync for Module {}
+
+/// The driver object, which the system keeps.
+struct DriverObject(UnsafeCell<sys::DRIVER_OBJECT>);
+
+/// Loads the driver. It stays until the process ends.
+pub(crate) fn load() -> anyhow::Result<()> {
+    // SAFETY: numbers, raw pointers and optional functions may all be zero.
+    let object = unsafe { zeroed() };
+    let object = Box::leak(Box::new(DriverObject(UnsafeCell::new(object))));
+    // SAFETY: a driver object for this driver alone.
+    let status = unsafe { filter::driver_entry(object.0.get(), ptr::null_mut()) };
+    ensure!(
+        status == sys::NDIS_STATUS_SUCCESS,
+        "DriverEntry: {status:#x}"
+    );
+    Ok(())
+}
+
+impl Module {
+    /// Attaches and starts a module for `case`.
+    pub(crate) fn start(case: &Case) -> anyhow::Result<Self> {
+        set_parameters(vec![(keyword::ENDED_CHAINS, u32::from(case.ended))]);
+        let (handlers, driver) = characteristics().context("no filter driver is registered")?;
+        let attach = handlers.AttachHandler.context("no attach handler")?;
+        let restart = handlers.RestartHandler.context("no restart handler")?;
+        let mut offload = offload(case.nic);
+        // SAFETY: numbers and raw pointers may all be zero.
+        let mut parameters: sys::NDIS_FILTER_ATTACH_PARAMETERS = unsafe { zeroed() };
+        parameters.Header.Type = sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS;
+        parameters.MiniportMediaType = sys::NdisMedium802_3;
+        parameters.DefaultOffloadConfiguration = &raw mut offload;
+        let handle = ptr::without_provenance_mut(0x10);
+        // SAFETY: what the driver registered, and parameters that live during the call.
+        let status = unsafe { attach(handle, driver, &raw mut parameters) };
+        ensure!(
+            status == sys::NDIS_STATUS_SUCCESS,
+            "FilterAttach: {status:#x}"
+        );
+        let context = take_context();
+        // SAFETY: the module is attached and paused.
+        let status = unsafe { restart(context, ptr::null_mut()) };
+        ensure!(
+            status == sys::NDIS_STATUS_SUCCESS,
+            "FilterRestart: {status:#x}"
+        );
+        Ok(Self {
+            context,
+            send: handlers.SendNetBufferListsHandler.context("no send")?,
+            complete: handlers
+                .SendNetBufferListsCompleteHandler
+                .context("no send complete")?,
+            pause: handlers.PauseHandler.context("no pause")?,
+            detach: handlers.DetachHandler.context("no detach")?,
+        })
+    }
+
+    /// FilterSendNetBufferLists, by a caller who does not say at which IRQL he is.
+    ///
+    /// # Safety
+    /// The chain's NBLs belong to the caller, who gives them away.
+    #[inline]
+    pub(crate) unsafe fn send(&self, chain: *mut sys::NET_BUFFER_LIST) {
+        // SAFETY: as the caller vouches; the module runs.
+        unsafe { (self.send)(self.context, chain, 0, 0) };
+    }
+
+    /// FilterSendNetBufferListsComplete.
+    ///
+    /// # Safety
+    /// The chain is what the module sent down, all of it.
+    #[inline]
+    pub(crate) unsafe fn complete(&self, chain: *mut sys::NET_BUFFER_LIST) {
+        // SAFETY: as the caller vouches; the module runs.
+        unsafe { (self.complete)(self.context, chain, 0) };
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // SAFETY: the module runs, and nothing is under way in it.
+        unsafe {
+            (self.pause)(self.context, ptr::null_mut());
+            (self.detach)(self.context);
+        }
+    }
+}
+
+/// What the NIC says that it takes.
+fn offload(nic: Nic) -> sys::NDIS_OFFLOAD {
+    // SAFETY: numbers may all be zero.
+    let mut offload: sys::NDIS_OFFLOAD = unsafe { zeroed() };
+    offload.Header = sys::NDIS_OBJECT_HEADER {
+        Type: sys::NDIS_OBJECT_TYPE_OFFLOAD,
+        Revision: sys::NDIS_OFFLOAD_REVISION_7,
+        Size: sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7,
+    };
+    let supported = sys::NDIS_OFFLOAD_SUPPORTED;
+    if nic != Nic::Nothing {
+        let bits = sys::CHECKSUM_OFFLOAD_TCP_OPTIONS.with(0, supported);
+        let bits = sys::CHECKSUM_OFFLOAD_TCP.with(bits, supported);
+        offload.Checksum.IPv4Transmit.Encapsulation = sys::NDIS_ENCAPSULATION_IEEE_802_3;
+        offload.Checksum.IPv4Transmit.Bits = sys::CHECKSUM_OFFLOAD_UDP.with(bits, supported);
+    }
+    if nic == Nic::LargeSends {
+        offload.LsoV2.IPv4 = sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_IPV4 {
+            Encapsulation: sys::NDIS_ENCAPSULATION_IEEE_802_3,
+            MaxOffLoadSize: MAX_PAYLOAD,
+            MinSegmentCount: 2,
+        };
+        let bits = sys::USO_OFFLOAD_MIN_SEGMENT_COUNT.with(0, 2);
+        offload.UdpSegmentation.IPv4 = sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4 {
+            Encapsulation: sys::NDIS_ENCAPSULATION_IEEE_802_3,
+            MaxOffLoadSize: MAX_PAYLOAD,
+            SegmentBits: sys::USO_OFFLOAD_SUB_MSS_FINAL_SEGMENT.with(bits, 1),
+        };
+        let tunnel = &mut offload.EncapsulatedPacketTaskOffloadVxlan;
+        tunnel.Bits = sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(
+            0,
+            sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV4
+                | sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4,
+        );
+        tunnel.MaxHeaderSizeSupported = 256;
+    }
+    offload
+}

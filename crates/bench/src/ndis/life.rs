@@ -1,0 +1,226 @@
+//! What goes on around the data path: load, attach, settings, pause.
+
+use std::{
+    ffi::c_void,
+    ptr,
+    sync::{
+        Mutex,
+        atomic::{AtomicPtr, AtomicU64, Ordering},
+    },
+};
+
+use ::ndis::sys::{
+    self, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KSPIN_LOCK, NDIS_FILTER_ATTRIBUTES,
+    NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_STATUS, NTSTATUS,
+};
+
+use super::thread::PROCESSOR;
+
+/// What the driver registered, and the context that it registered with.
+static REGISTERED: Mutex<Option<Registered>> = Mutex::new(None);
+/// The context that the last module was attached with.
+static MODULE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// The filter module's parameters in the registry.
+static PARAMETERS: Mutex<Vec<(&'static str, u32)>> = Mutex::new(Vec::new());
+static DEVICE_EXTENSION: AtomicU64 = AtomicU64::new(0);
+
+struct Registered {
+    characteristics: NDIS_FILTER_DRIVER_CHARACTERISTICS,
+    context: NDIS_HANDLE,
+}
+
+// SAFETY: names and functions that do not change, and a context that any thread may pass on.
+unsafe impl Send for Registered {}
+
+/// What the driver registered, and the context for FilterAttach.
+pub(crate) fn characteristics() -> Option<(NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE)> {
+    let registered = REGISTERED.lock().expect("no panic");
+    let registered = registered.as_ref()?;
+    Some((registered.characteristics, registered.context))
+}
+
+/// The context that FilterAttach set.
+pub(crate) fn take_context() -> NDIS_HANDLE {
+    MODULE.swap(ptr::null_mut(), Ordering::Relaxed)
+}
+
+/// What modules find in the registry from now on.
+pub(crate) fn set_parameters(parameters: Vec<(&'static str, u32)>) {
+    *PARAMETERS.lock().expect("no panic") = parameters;
+}
+
+/// The oldest that the filter runs on.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
+    filter::OLDEST_NDIS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
+    _driver: *mut sys::DRIVER_OBJECT,
+    context: NDIS_HANDLE,
+    characteristics: *mut NDIS_FILTER_DRIVER_CHARACTERISTICS,
+    handle: *mut NDIS_HANDLE,
+) -> NDIS_STATUS {
+    // SAFETY: the caller passes characteristics, and a place for the handle.
+    unsafe {
+        *handle = ptr::without_provenance_mut(1);
+        *REGISTERED.lock().expect("no panic") = Some(Registered {
+            characteristics: *characteristics,
+            context,
+        });
+    }
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFSetAttributes(
+    _module: NDIS_HANDLE,
+    context: NDIS_HANDLE,
+    _attributes: *mut NDIS_FILTER_ATTRIBUTES,
+) -> NDIS_STATUS {
+    MODULE.store(context, Ordering::Relaxed);
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisRegisterDeviceEx(
+    _driver: NDIS_HANDLE,
+    _attributes: *mut sys::NDIS_DEVICE_OBJECT_ATTRIBUTES,
+    _device: *mut *mut sys::DEVICE_OBJECT,
+    _handle: *mut NDIS_HANDLE,
+) -> NDIS_STATUS {
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisGetDeviceReservedExtension(
+    _device: *mut sys::DEVICE_OBJECT,
+) -> *mut c_void {
+    DEVICE_EXTENSION.as_ptr().cast()
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisOpenConfigurationEx(
+    _object: *mut sys::NDIS_CONFIGURATION_OBJECT,
+    handle: *mut NDIS_HANDLE,
+) -> NDIS_STATUS {
+    // SAFETY: the caller passes a place for the handle.
+    unsafe { *handle = ptr::without_provenance_mut(2) };
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisReadConfiguration(
+    status: *mut NDIS_STATUS,
+    value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
+    _configuration: NDIS_HANDLE,
+    keyword: *mut sys::NDIS_STRING,
+    _kind: i32,
+) {
+    // SAFETY: the caller passes a counted string.
+    let keyword = unsafe {
+        let units = usize::from((*keyword).Length) / 2;
+        String::from_utf16_lossy(std::slice::from_raw_parts((*keyword).Buffer, units))
+    };
+    let parameters = PARAMETERS.lock().expect("no panic");
+    let found = parameters.iter().find(|(name, _)| *name == keyword);
+    // SAFETY: the caller passes places for status and value. What is found is never freed, as a
+    // few numbers in the life of the process need not be.
+    unsafe {
+        *status = match found {
+            None => sys::NDIS_STATUS_FAILURE,
+            Some((_, number)) => {
+                *value = Box::leak(Box::new(sys::NDIS_CONFIGURATION_PARAMETER {
+                    ParameterType: sys::NdisParameterInteger,
+                    ParameterData: sys::NDIS_CONFIGURATION_PARAMETER_DATA {
+                        IntegerData: *number,
+                    },
+                }));
+                sys::NDIS_STATUS_SUCCESS
+            }
+        };
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisCloseConfiguration(_configuration: NDIS_HANDLE) {}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFIndicateStatus(
+    _module: NDIS_HANDLE,
+    _indication: *mut sys::NDIS_STATUS_INDICATION,
+) {
+}
+
+/// The NIC does not say what its hardware could do.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFOidRequest(
+    _module: NDIS_HANDLE,
+    _request: *mut sys::NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    sys::NDIS_STATUS_NOT_SUPPORTED
+}
+
+/// Nobody wants events.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn EtwRegister(
+    _id: *const sys::GUID,
+    _callback: *const c_void,
+    _context: *mut c_void,
+    _handle: *mut sys::REGHANDLE,
+) -> NTSTATUS {
+    sys::NDIS_STATUS_FAILURE
+}
+
+/// Processors that the machine has.
+const PROCESSORS: u32 = 2;
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeQueryMaximumProcessorCountEx(_group: u16) -> u32 {
+    PROCESSORS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
+    PROCESSORS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
+    // SAFETY: the caller passes a place for a lock.
+    unsafe { *lock = 0 };
+}
+
+/// No two threads are ever here at once: the data path takes no lock, which the count of them
+/// shows, and all else is done by the main thread.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeAcquireSpinLockRaiseToDpc(_lock: *mut KSPIN_LOCK) -> KIRQL {
+    LOCKS_TAKEN.fetch_add(1, Ordering::Relaxed);
+    PROCESSOR.with(|processor| processor.irql.replace(sys::DISPATCH_LEVEL))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeReleaseSpinLock(_lock: *mut KSPIN_LOCK, irql: KIRQL) {
+    PROCESSOR.with(|processor| processor.irql.set(irql));
+}
+
+static LOCKS_TAKEN: AtomicU64 = AtomicU64::new(0);
+
+/// How often a spin lock was taken, so far.
+pub(crate) fn locks_taken() -> u64 {
+    LOCKS_TAKEN.load(Ordering::Relaxed)
+}
+
+/// Whoever entered has left, for the benchmark completes what it sends.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(
+    _reference: *mut EX_RUNDOWN_REF_CACHE_AWARE,
+) {
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(
+    _reference: *mut EX_RUNDOWN_REF_CACHE_AWARE,
+) {
+}

@@ -1,0 +1,101 @@
+//! The loop that is measured: a batch goes down, what the filter made of it comes back.
+#![expect(
+    unsafe_code,
+    reason = "chains are raw pointers, and a profile finds the loop by its name"
+)]
+
+use anyhow::ensure;
+use ndis::sys;
+
+use crate::{
+    cases::{Case, Unit},
+    module::Module,
+    ndis::{locks_taken, pool_calls, take_completed, take_sent},
+    packets::Batch,
+};
+
+/// The loop's name in a profile.
+pub(crate) const LOOP: &str = "mslso_bench_steady_state";
+
+/// Sends and completes `batch` so many times.
+#[unsafe(export_name = "mslso_bench_steady_state")]
+#[inline(never)]
+pub(crate) fn run(module: &Module, batch: &mut Batch, times: u32) {
+    for _ in 0..times {
+        // SAFETY: the batch is complete, and its NBLs nobody's but ours; whatever was sent is
+        // completed.
+        unsafe {
+            module.send(batch.chain());
+            module.complete(take_sent());
+        }
+        take_completed();
+    }
+}
+
+/// How often the batch is sent before anything counts.
+const WARM_UP: u32 = 3;
+
+/// Sends the batch until everything is allocated, and sees to it that the filter does with it what
+/// the case is about. Returns how many units one batch makes.
+pub(crate) fn warm_up(case: &Case, module: &Module, batch: &mut Batch) -> anyhow::Result<u64> {
+    let mut units = 0;
+    for _ in 0..WARM_UP {
+        // SAFETY: as in `run`.
+        unsafe {
+            module.send(batch.chain());
+            let sent = take_sent();
+            units = length(sent);
+            module.complete(sent);
+        }
+        let all = batch.is_completed(take_completed());
+        ensure!(all, "{}: a send failed", case.name);
+    }
+    let untouched = units == case.batch as u64;
+    ensure!(
+        untouched == (case.unit == Unit::Untouched),
+        "{}: {units} NBLs were sent",
+        case.name
+    );
+    Ok(units)
+}
+
+/// NBLs in a chain.
+///
+/// # Safety
+/// The chain is alive.
+unsafe fn length(chain: *const sys::NET_BUFFER_LIST) -> u64 {
+    let (mut count, mut next) = (0, chain);
+    while !next.is_null() {
+        count += 1;
+        // SAFETY: as the caller vouches.
+        next = unsafe { (*next).Next };
+    }
+    count
+}
+
+/// What must not happen in steady state, as counts since this was made.
+pub(crate) struct Still {
+    pool_calls: u64,
+    locks: u64,
+}
+
+impl Still {
+    pub(crate) fn now() -> Self {
+        Self {
+            pool_calls: pool_calls(),
+            locks: locks_taken(),
+        }
+    }
+
+    /// That no memory was allocated or freed, and no lock was taken.
+    pub(crate) fn check(&self, case: &Case) -> anyhow::Result<()> {
+        let pool_calls = pool_calls() - self.pool_calls;
+        let locks = locks_taken() - self.locks;
+        ensure!(
+            pool_calls == 0 && locks == 0,
+            "{}: {pool_calls} pool calls and {locks} spin locks after warm-up",
+            case.name
+        );
+        Ok(())
+    }
+}
