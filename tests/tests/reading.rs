@@ -97,8 +97,8 @@ fn payload_is_lent_in_pieces_that_are_even_but_for_the_last() {
                         let (start, end) = (skip as usize, (skip + length) as usize);
                         assert_eq!(pieces.concat(), &all[start..end]);
                         let whole = pieces.split_last().map_or(&[][..], |(_, before)| before);
-                        assert!(whole.iter().all(|piece| piece.len() == 512));
-                        assert!(pieces.iter().all(|piece| (1..=512).contains(&piece.len())));
+                        assert!(whole.iter().all(|piece| piece.len() == 1536));
+                        assert!(pieces.iter().all(|piece| (1..=1536).contains(&piece.len())));
                     }
                 }
                 packet.unmap();

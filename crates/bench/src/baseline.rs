@@ -73,3 +73,29 @@ impl Baseline {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn baseline(count: f64) -> Baseline {
+        Baseline {
+            rustc: RUSTC.to_owned(),
+            instructions: BTreeMap::from([("a case".to_owned(), count)]),
+        }
+    }
+
+    #[test]
+    fn a_regression_is_named_with_both_numbers() {
+        let error = baseline(100.0).check(&baseline(105.1)).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("a case: 105.1 instructions, 100.0 in the baseline"));
+        assert!(said.contains("--write-baseline"));
+    }
+
+    #[test]
+    fn five_percent_and_improvements_are_tolerated() {
+        assert!(baseline(100.0).check(&baseline(105.0)).is_ok());
+        assert!(baseline(100.0).check(&baseline(10.0)).is_ok());
+    }
+}

@@ -113,6 +113,10 @@ struct Function {
 /// Specification", without compressed names.
 fn read(file: &Path) -> anyhow::Result<BTreeMap<String, Function>> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Ok(parse(&text))
+}
+
+fn parse(text: &str) -> BTreeMap<String, Function> {
     let mut functions = BTreeMap::<String, Function>::new();
     let mut current = String::new();
     let mut is_call = false;
@@ -133,7 +137,7 @@ fn read(file: &Path) -> anyhow::Result<BTreeMap<String, Function>> {
             is_call = false;
         }
     }
-    Ok(functions)
+    functions
 }
 
 /// The cost in a line that has a position and a cost.
@@ -141,4 +145,19 @@ fn cost(line: &str) -> Option<u64> {
     let (position, cost) = line.split_once(' ')?;
     position.parse::<u64>().ok()?;
     cost.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn calls_are_apart_from_a_functions_own() {
+        let profile = parse(
+            "events: Ir\nfl=a.rs\nfn=outer\n0 7\ncfn=inner\ncalls=2 0\n0 40\n0 3\nfn=inner\n0 40\n",
+        );
+        let outer = profile["outer"];
+        assert_eq!((outer.own, outer.called, outer.with_callees), (10, 40, 50));
+        assert_eq!(profile["inner"].own, 40);
+    }
 }
