@@ -147,6 +147,7 @@ fn offload(nic: Nic) -> sys::NDIS_OFFLOAD {
                 | sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4,
         );
         tunnel.MaxHeaderSizeSupported = 256;
+        tunnel.EncapsulationProtocolInfo = 4789;
     }
     offload
 }
