@@ -38,9 +38,8 @@ pub fn ip(frame: &[u8]) -> Ip<'_> {
         NetSlice::Arp(_) => panic!("no IP"),
         NetSlice::Ipv4(ip) => {
             let header = ip.header();
+            // Over the bytes: as a value, the header would be without its reserved bit.
             assert!(sums_to_ones(header.slice()));
-            let sum = header.to_header().calc_header_checksum();
-            assert_eq!(header.header_checksum(), sum);
             let addresses = [header.source(), header.destination()].concat();
             (Some(header.identification()), addresses)
         }
