@@ -2,12 +2,12 @@
 //! says when it is settled.
 #![expect(unsafe_code, reason = "NBLs are made and read as the kernel has them")]
 
-use std::{ptr::NonNull, sync::Arc};
+use std::sync::Arc;
 
 use model::{Backing, Config, World};
 use ndis::{
     AtDispatch, Chains, ChecksumInfo, Child, ChildPool, EncapsulationInfo, InnerOffsets,
-    LargeSendInfo, ModuleHandle, Nbl, UdpSendInfo, sys,
+    LargeSendInfo, ModuleHandle, NblChain, Siblings, UdpSendInfo, sys,
 };
 use scenarios::{assert_clean, raw::RawPacket};
 
@@ -29,13 +29,18 @@ const CARRIED: [usize; 9] = [
     sys::VirtualSubnetInfo,
 ];
 
-/// Makes one child of a parent with these slots, settles it, and hands what it said, what its
-/// parent says then, and the parent's status, to `check`.
-fn with_child(
+/// Children of one parent. The first inherits by NDIS, the others from the first.
+const COUNT: usize = 3;
+
+/// Makes children of a parent with these slots, each made something of by `make`, settles them with
+/// the last one's `status`, and returns what each child said and what the parent says then. `done`
+/// is what the parent is to say if all went well.
+fn with_children(
     slots: &[(usize, usize)],
-    make: impl Fn(&mut Child, &Nbl, ModuleHandle),
+    make: impl Fn(&mut Child),
+    done: LargeSendInfo,
     status: i32,
-) -> (Vec<usize>, Vec<usize>) {
+) -> (Vec<Vec<usize>>, Vec<usize>) {
     let world: Arc<World> = World::new(Config::default());
     let said = world.inside(|| {
         // SAFETY: the model's only module, as long as this runs.
@@ -49,27 +54,50 @@ fn with_child(
             parent.set_slot(*slot, *value);
         }
         let nbl = parent.nbl();
-        let mut children = pool.take(1, &AtDispatch::enter(false)).expect("a child");
-        // What is left in it from before is not carried on.
+        let mut children = pool
+            .take(COUNT as u32, &AtDispatch::enter(false))
+            .expect("children");
+        // What they were in another life is not carried on.
+        for what in [ChecksumInfo::udp(true, 54), ChecksumInfo::tcp(false, 99)] {
+            children.inherit(&nbl, module);
+            let made = children.try_for_each(|child| {
+                child.become_packet(what);
+                Ok::<_, ()>(())
+            });
+            assert_eq!(made, Ok(()));
+        }
+        children.inherit(&nbl, module);
         let made = children.try_for_each(|child| {
-            make(child, &nbl, module);
+            make(child);
             Ok::<_, ()>(())
         });
         assert_eq!(made, Ok(()));
-        let raw = children.adopted_by(nbl).into_chain().into_raw();
-        // SAFETY: the child is owned here until it is claimed.
-        let said = unsafe {
-            (*raw).Status = status;
-            slots_of(raw)
-        };
+        let raw = children.adopted_by(nbl, done).into_chain().into_raw();
+        let mut said = Vec::new();
+        let mut next = raw;
+        while !next.is_null() {
+            // SAFETY: the children are owned here until they are taken back.
+            unsafe {
+                said.push(slots_of(next));
+                assert_eq!((*next).Status, 0);
+                if said.len() == COUNT {
+                    (*next).Status = status;
+                }
+                next = (*next).Next;
+            }
+        }
+        assert_eq!(said.len(), COUNT);
         for slot in CARRIED {
-            assert_eq!(said[slot], 0x1000 + slot, "slot {slot}");
+            for said in &said {
+                assert_eq!(said[slot], 0x1000 + slot, "slot {slot}");
+            }
         }
         // SAFETY: as above.
-        let nbl = unsafe { Nbl::from_raw(NonNull::new(raw).expect("a child")) };
-        let child = Child::claim(nbl, module).expect("a child");
-        let (child, parent) = child.settle();
-        pool.recycler().push(child);
+        let mut chain = unsafe { NblChain::from_raw(raw) };
+        let siblings = Siblings::pop(&mut chain, module).expect("children");
+        assert!(chain.is_empty());
+        assert_eq!(siblings.count() as usize, COUNT);
+        let parent = siblings.settle(&pool);
         let parent = parent.expect("the last child yields the parent");
         assert_eq!(parent.status().0, status);
         // SAFETY: the parent is owned here.
@@ -106,19 +134,19 @@ fn tunnel() -> EncapsulationInfo {
     EncapsulationInfo::new(inner, false, false)
 }
 
+/// A large send is what it inherits.
+fn large_send(_: &mut Child) {}
+
 #[test]
-fn a_large_child_of_a_udp_send_is_one_and_the_parents_slots_stay() {
+fn large_children_of_a_udp_send_are_such_and_the_parents_slots_stay() {
     for status in [0, sys::NDIS_STATUS_RESOURCES] {
-        let (child, parent) = with_child(
-            &[(USO, uso().to_raw()), (CHECKSUM, 5)],
-            |child, parent, module| {
-                assert_eq!(parent.udp_send(), uso());
-                child.inherit(parent, module, LargeSendInfo::default());
-            },
-            status,
-        );
-        assert_eq!(child[USO], uso().to_raw());
-        assert_eq!((child[LSO], child[CHECKSUM]), (0, 5));
+        let slots = [(USO, uso().to_raw()), (CHECKSUM, 5)];
+        let (children, parent) =
+            with_children(&slots, large_send, LargeSendInfo::default(), status);
+        for child in children {
+            assert_eq!(child[USO], uso().to_raw());
+            assert_eq!((child[LSO], child[CHECKSUM]), (0, 5));
+        }
         assert_eq!(parent[USO], uso().to_raw(), "as it was sent");
         assert_eq!((parent[LSO], parent[CHECKSUM]), (0, 5));
     }
@@ -128,67 +156,48 @@ fn a_large_child_of_a_udp_send_is_one_and_the_parents_slots_stay() {
 fn what_a_receive_left_behind_is_not_made_a_udp_send() {
     let coalesced = 17;
     let done = lso().transmit_complete(0);
-    let (child, parent) = with_child(
-        &[(USO, coalesced), (LSO, lso().to_raw())],
-        |child, parent, module| {
-            assert!(parent.udp_send().is_none());
-            child.inherit(parent, module, done);
-        },
-        0,
-    );
-    assert_eq!((child[LSO], child[USO]), (lso().to_raw(), 0));
+    let slots = [(USO, coalesced), (LSO, lso().to_raw())];
+    let (children, parent) = with_children(&slots, large_send, done, 0);
+    for child in children {
+        assert_eq!((child[LSO], child[USO]), (lso().to_raw(), 0));
+    }
     assert_eq!((parent[LSO], parent[USO]), (done.to_raw(), coalesced));
 }
 
 #[test]
-fn a_large_child_of_a_tunnelled_send_says_where_its_headers_are() {
-    let (child, _) = with_child(
-        &[(SUPPLEMENTAL, tunnel().to_raw()), (LSO, lso().to_raw())],
-        |child, parent, module| {
-            assert_eq!(parent.encapsulation(), tunnel());
-            child.inherit(parent, module, lso().transmit_complete(0));
-        },
-        0,
-    );
-    assert_eq!(child[SUPPLEMENTAL], tunnel().to_raw());
+fn large_children_of_a_tunnelled_send_say_where_their_headers_are() {
+    let slots = [(SUPPLEMENTAL, tunnel().to_raw()), (LSO, lso().to_raw())];
+    let (children, _) = with_children(&slots, large_send, lso().transmit_complete(0), 0);
+    for child in children {
+        assert_eq!(child[SUPPLEMENTAL], tunnel().to_raw());
+    }
 }
 
 #[test]
-fn a_packet_of_any_large_send_is_none_and_asks_for_its_checksum() {
-    for slots in [(LSO, lso().to_raw()), (USO, uso().to_raw())] {
+fn packets_of_any_large_send_are_none_and_ask_for_their_checksum() {
+    for slot in [(LSO, lso().to_raw()), (USO, uso().to_raw())] {
         for checksum in [ChecksumInfo::default(), ChecksumInfo::tcp(false, 34)] {
-            for (clear, left) in [(false, tunnel().to_raw()), (true, 0)] {
-                let (child, parent) = with_child(
-                    &[slots, (CHECKSUM, 0x15), (SUPPLEMENTAL, tunnel().to_raw())],
-                    |child, parent, module| {
-                        let done = parent.large_send().transmit_complete(0);
-                        child.inherit_as_packet(parent, module, done, checksum, clear);
-                    },
-                    0,
-                );
-                assert_eq!((child[LSO], child[USO]), (0, 0));
+            let slots = [slot, (CHECKSUM, 0x15), (SUPPLEMENTAL, tunnel().to_raw())];
+            let packet = |child: &mut Child| child.become_packet(checksum);
+            let (children, parent) = with_children(&slots, packet, LargeSendInfo::default(), 0);
+            for child in children {
+                assert_eq!((child[LSO], child[USO], child[SUPPLEMENTAL]), (0, 0, 0));
                 assert_eq!(child[CHECKSUM], checksum.to_raw());
-                assert_eq!(child[SUPPLEMENTAL], left);
-                assert_eq!(parent[CHECKSUM], 0x15, "the parent's own");
-                assert_eq!(parent[SUPPLEMENTAL], tunnel().to_raw());
             }
+            assert_eq!(parent[CHECKSUM], 0x15, "the parent's own");
+            assert_eq!(parent[SUPPLEMENTAL], tunnel().to_raw());
         }
     }
 }
 
 #[test]
-fn a_child_that_was_a_packet_says_nothing_of_it_in_its_next_life() {
-    let (child, _) = with_child(
-        &[(LSO, lso().to_raw())],
-        |child, parent, module| {
-            let done = lso().transmit_complete(0);
-            let checksum = ChecksumInfo::udp(true, 54);
-            child.inherit_as_packet(parent, module, done, checksum, false);
-            child.inherit(parent, module, done);
-        },
-        0,
-    );
-    assert_eq!((child[LSO], child[CHECKSUM]), (lso().to_raw(), 0));
+fn the_parent_says_how_much_went_out_or_nothing() {
+    let v1 = LargeSendInfo::v1(1448, 54);
+    let slots = [(LSO, v1.to_raw())];
+    for (status, sent) in [(0, 4344), (sys::NDIS_STATUS_RESOURCES, 0)] {
+        let (_, parent) = with_children(&slots, large_send, v1.transmit_complete(4344), status);
+        assert_eq!(parent[LSO], v1.transmit_complete(sent).to_raw());
+    }
 }
 
 #[test]

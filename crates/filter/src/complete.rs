@@ -4,41 +4,46 @@
 //! processor, perhaps from within our own send. Children are settled and taken home; a parent whose
 //! last child this was joins the others' NBLs on their way up.
 
-use ndis::{Child, CompleteFlags, Nbl, NblChain, NblQueue};
+use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Siblings};
 
 use crate::{module::FilterModule, statistics::Tally};
 
-/// Completes `chain`. Returns how many parents left with it, each of which held the module's gate.
+/// Completes `chain`. Returns how many children came home with it, each of which held the module's
+/// gate and no longer must: by holding it for every child, and not just for every parent, a call
+/// is inside as long as it lasts, whoever settles the last sibling meanwhile.
 pub(crate) fn send_complete(module: &FilterModule, chain: NblChain, flags: CompleteFlags) -> u32 {
     if !module.handle.has_any_of(&chain) {
         module.handle.send_complete(chain, flags);
         return 0;
     }
     let mut tally = Tally::default();
-    let up = settle_children(module, chain, &mut tally);
+    let (up, children) = settle_children(module, chain, &mut tally);
     module.counters.add(&tally);
     module.handle.send_complete(up.into_chain(), flags);
-    tally.parents_completed()
+    children
 }
 
-/// What goes up of `chain`, with every child in it settled and on its way home. The children are
-/// home before a parent is completed: the layer above may send again from inside that call.
-fn settle_children(module: &FilterModule, mut chain: NblChain, tally: &mut Tally) -> NblQueue {
-    let mut up = NblQueue::new();
-    let mut recycler = module.children.recycler();
-    while let Some(nbl) = chain.pop() {
-        match Child::claim(nbl, module.handle) {
-            Err(others) => up.push(others),
-            Ok(child) => {
-                let (child, parent) = child.settle();
-                recycler.push(child);
-                if let Some(parent) = parent {
-                    finish(parent, tally, &mut up);
-                }
+/// What goes up of `chain`, with every child in it at home and settled, and how many these were. The
+/// children are home before a parent is completed: the layer above may send again from inside that
+/// call.
+fn settle_children(
+    module: &FilterModule,
+    mut chain: NblChain,
+    tally: &mut Tally,
+) -> (NblQueue, u32) {
+    let (mut up, mut children) = (NblQueue::new(), 0_u32);
+    while !chain.is_empty() {
+        if let Some(siblings) = Siblings::pop(&mut chain, module.handle) {
+            // Nobody has 2^32 NBLs.
+            children = children.wrapping_add(siblings.count());
+            if let Some(parent) = siblings.settle(&module.children) {
+                finish(parent, tally, &mut up);
             }
+        } else if let Some(others) = chain.pop() {
+            up.push(others);
         }
     }
-    up
+    (up, children)
 }
 
 fn finish(parent: Nbl, tally: &mut Tally, up: &mut NblQueue) {

@@ -104,19 +104,17 @@ impl Snapshot {
     /// what is no large send.
     #[inline]
     pub(crate) fn of_kind(&self, nbl: &Nbl) -> Option<(Word, u32)> {
-        let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
+        let tcp = nbl.large_send();
         if tcp.mss() != 0 {
             let word = match (tcp.is_v2(), tcp.is_ipv6()) {
                 (false, _) => self.lso_v1,
                 (true, false) => self.v2_ipv4,
                 (true, true) => self.v2_ipv6,
             };
-            Some((word, tcp.mss()))
-        } else if !udp.is_none() {
-            Some((self.uso(udp.is_ipv6()), udp.mss()))
-        } else {
-            None
+            return Some((word, tcp.mss()));
         }
+        let udp = nbl.udp_send();
+        (!udp.is_none()).then(|| (self.uso(udp.is_ipv6()), udp.mss()))
     }
 
     /// What the NIC takes of the large send `send` with these headers.

@@ -23,8 +23,8 @@ pub(crate) struct FilterModule {
     pub(crate) driver: Lent<Driver>,
     pub(crate) handle: ModuleHandle,
     pub(crate) identity: Identity,
-    /// Open while running. Every send call is inside while it lasts, every parent until it is
-    /// completed.
+    /// Open while running. Every send call is inside while it lasts, every child until the call
+    /// that completed it ends.
     pub(crate) gate: Gate,
     pub(crate) running: AtomicBool,
     /// What the NIC takes.

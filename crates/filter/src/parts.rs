@@ -1,11 +1,7 @@
 //! The children of one parent, made after a plan.
 
-use lso::{
-    Checksum, Child as Part, Form, Headers, IpVersion, Plan, Refusal, Sum, Template, Transport,
-};
-use ndis::{
-    AtDispatch, ChecksumInfo, Child, Children, LargeSendInfo, Nbl, NetBuffer, PayloadCursor,
-};
+use lso::{Checksum, Child as Part, Form, IpVersion, Plan, Sum, Template, Transport};
+use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCursor};
 
 use crate::{module::FilterModule, split::Unsent};
 
@@ -14,12 +10,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) module: &'a FilterModule,
     pub(crate) parent: &'a Nbl,
     pub(crate) packet: NetBuffer<'a>,
-    pub(crate) plan: Plan,
-    pub(crate) template: Template<'a>,
-    pub(crate) headers: Headers,
+    pub(crate) plan: &'a Plan,
+    pub(crate) template: &'a Template<'a>,
     pub(crate) checksum: PacketChecksum,
-    /// The parent's large-send slot once all children have gone out.
-    pub(crate) done: LargeSendInfo,
 }
 
 /// Who makes the TCP or UDP checksum of a child that is a packet.
@@ -34,15 +27,15 @@ pub(crate) enum PacketChecksum {
 }
 
 impl Parts<'_> {
-    /// Every child, complete, and the gate entered for the parent; or none, and all as before.
-    pub(crate) fn into_children(self, at: &AtDispatch) -> Result<Children, Unsent> {
+    /// Every child, complete, and the gate entered for each; or none, and all as before.
+    pub(crate) fn children(&self, at: &AtDispatch) -> Result<Children, Unsent> {
         let pool = &self.module.children;
         let mut children = pool
             .take(self.plan.children(), at)
             .map_err(|_| Unsent::LowMemory)?;
         let result = self.fill(&mut children).and_then(|()| {
             // The gate may have closed since the batch came in.
-            if self.module.gate.enter(1) {
+            if self.module.gate.enter(self.plan.children()) {
                 Ok(())
             } else {
                 Err(Unsent::Paused)
@@ -58,59 +51,52 @@ impl Parts<'_> {
     }
 
     /// Makes idle children into what the plan says, as many as it has.
+    #[inline(never)]
     fn fill(&self, children: &mut Children) -> Result<(), Unsent> {
-        let mut payload = self.packet.payload(self.headers.length())?;
+        children.inherit(self.parent, self.module.handle);
+        let length = self.template.headers().length();
+        let mut payload = self.packet.payload(length)?;
         let mut parts = self.plan.iter();
-        children.try_for_each(|child| match parts.next() {
-            None => Ok(()),
-            Some(part) => match part.form {
-                Form::LargeSend => self.large_send(&part, child, &mut payload),
-                Form::Packet => self.single_packet(&part, child, &mut payload),
-            },
+        children.try_for_each(|child| {
+            let Some(part) = parts.next() else {
+                return Ok(());
+            };
+            match part.form {
+                Form::LargeSend => self.template.write(&part, child.header())?,
+                Form::Packet => self.make_packet(part, child, &payload)?,
+            }
+            Ok(child.set_payload(length, &mut payload, part.payload_length)?)
         })
     }
 
-    fn large_send(
+    /// Makes `child` a packet with `part` of the payload, which is next at `payload`.
+    #[inline(never)]
+    fn make_packet(
         &self,
-        part: &Part,
+        part: Part,
         child: &mut Child,
-        payload: &mut PayloadCursor<'_>,
-    ) -> Result<(), Unsent> {
-        child.inherit(self.parent, self.module.handle, self.done);
-        let length = self.headers.length();
-        child.write_header(length, Refusal::HeaderTooLong, |header| {
-            self.template.write(part, header)
-        })?;
-        Ok(child.set_payload(length, payload, part.payload_length)?)
-    }
-
-    fn single_packet(
-        &self,
-        part: &Part,
-        child: &mut Child,
-        payload: &mut PayloadCursor<'_>,
+        payload: &PayloadCursor<'_>,
     ) -> Result<(), Unsent> {
         let (checksum, left) = match self.checksum {
             PacketChecksum::None => (Checksum::Offloaded, ChecksumInfo::default()),
             PacketChecksum::Left => (Checksum::Offloaded, self.checksum_to_make()),
             PacketChecksum::Made => {
-                let mut sum = Sum::default();
-                payload.read(part.payload_length, &mut |bytes| sum.add(bytes))?;
+                let sum = payload.sum(part.payload_length)?;
+                let sum = Sum::default().and_word(sum);
                 (Checksum::Complete(sum), ChecksumInfo::default())
             }
         };
-        child.inherit_as_packet(self.parent, self.module.handle, self.done, left, true);
-        let length = self.headers.length();
-        child.write_header(length, Refusal::HeaderTooLong, |header| {
-            self.template.write_packet(part, checksum, header)
-        })?;
-        Ok(child.set_payload(length, payload, part.payload_length)?)
+        child.become_packet(left);
+        Ok(self
+            .template
+            .write_packet(&part, checksum, child.header())?)
     }
 
     fn checksum_to_make(&self) -> ChecksumInfo {
-        let ipv6 = self.headers.ip_version() == IpVersion::V6;
-        let offset = self.headers.transport_offset();
-        match self.headers.transport() {
+        let headers = self.template.headers();
+        let ipv6 = headers.ip_version() == IpVersion::V6;
+        let offset = headers.transport_offset();
+        match headers.transport() {
             Transport::Tcp => ChecksumInfo::tcp(ipv6, offset),
             Transport::Udp => ChecksumInfo::udp(ipv6, offset),
         }

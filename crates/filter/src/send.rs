@@ -3,17 +3,18 @@
 //! A batch without a large send that the NIC does not take goes on as the same chain. Otherwise each
 //! such send is replaced, in its place, by its children, and the batch still goes down in one call.
 
+use lso::MAX_HEADER;
 use ndis::{AtDispatch, Nbl, NblChain, NblQueue, Port, SendFlags};
 
 use crate::{
-    limits::Snapshot,
+    limits::{Snapshot, Word},
     module::FilterModule,
     split::{Split, Unsent, split},
     statistics::Tally,
 };
 
 /// Sends `batch` on. Returns how often the module's gate was entered and must be left: once where
-/// the module runs. Each parent that went down as children holds the gate on its own account.
+/// the module runs. Each child that goes down holds the gate on its own account.
 pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
     if !module.gate.enter(1) {
         refuse_all(module, batch, flags);
@@ -23,8 +24,13 @@ pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: Se
     let mut tally = Tally::default();
     let mut unfit = false;
     for nbl in batch.iter() {
-        if tally.seen(nbl) {
-            unfit |= may_not_fit(nbl, &limits);
+        tally.seen();
+        // Most are not, and are to be known by one look.
+        if nbl.is_large_send()
+            && let Some((takes, mss)) = limits.of_kind(nbl)
+        {
+            tally.seen_large(nbl);
+            unfit |= may_not_fit(nbl, takes, mss);
         }
     }
     if unfit {
@@ -55,13 +61,11 @@ fn send_split(
         .send_complete(up.into_chain(), flags.for_completion());
 }
 
-/// Whether `nbl` is a large send that the NIC may not take as it is. What fits with its headers,
-/// and has segments enough without, needs no parse, unless it is in a tunnel or the NIC does not
-/// take every header.
-fn may_not_fit(nbl: &Nbl, limits: &Snapshot) -> bool {
-    let Some((takes, mss)) = limits.of_kind(nbl) else {
-        return false;
-    };
+/// Whether the NIC, which takes `takes` of its kind, may not take the large send `nbl` as it is. What
+/// fits with its headers, and has segments enough without, needs no parse, unless it is in a tunnel
+/// or the NIC does not take every header.
+#[inline]
+fn may_not_fit(nbl: &Nbl, takes: Word, mss: u32) -> bool {
     nbl.encapsulation().is_encapsulated()
         || nbl
             .first_net_buffer()
@@ -79,16 +83,15 @@ fn split_batch(
     let at = AtDispatch::enter(flags.at_dispatch());
     let mut down = NblQueue::new();
     let mut up = NblQueue::new();
+    let mut front = [0; MAX_HEADER];
     while let Some(nbl) = batch.pop() {
-        if !may_not_fit(&nbl, limits) {
+        let unfit = |(takes, mss)| may_not_fit(&nbl, takes, mss);
+        if !limits.of_kind(&nbl).is_some_and(unfit) {
             down.push(nbl);
             continue;
         }
-        match split(module, nbl, limits, &at) {
-            Split::Children { nbls, plan } => {
-                tally.split(&plan);
-                down.append(nbls);
-            }
+        match split(module, nbl, limits, &mut front, tally, &at) {
+            Split::Children(nbls) => down.append(nbls),
             Split::Fits(nbl) => down.push(nbl),
             Split::Unsent(nbl, why) => {
                 module.unsent(why);
@@ -104,7 +107,10 @@ fn refuse_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
     let mut tally = Tally::default();
     let mut up = NblQueue::new();
     while let Some(nbl) = batch.pop() {
-        tally.seen(&nbl);
+        tally.seen();
+        if nbl.is_large_send() {
+            tally.seen_large(&nbl);
+        }
         module.unsent(Unsent::Paused);
         up.push(Unsent::Paused.mark(nbl));
     }

@@ -3,13 +3,17 @@
 use core::sync::atomic::Ordering;
 
 use lso::{Framing, Headers, LargeSend, Limit, MAX_HEADER, Offload, Plan, Refusal, Template};
-use ndis::{AtDispatch, BufferError, Children, MOST_CHILDREN, Nbl, NblQueue, NetBuffer, Status};
+use ndis::{
+    AtDispatch, BufferError, Children, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue, NetBuffer,
+    Status,
+};
 
 use crate::{
     announce::announced,
     limits::{Snapshot, Takes},
     module::FilterModule,
     parts::{PacketChecksum, Parts},
+    statistics::Tally,
 };
 
 /// Why a send does not go down.
@@ -63,43 +67,64 @@ impl From<BufferError> for Unsent {
 /// What became of a large send.
 pub(crate) enum Split {
     /// The children that go down in its place; the send itself waits for them.
-    Children { nbls: NblQueue, plan: Plan },
+    Children(NblQueue),
     /// It goes down as it is.
     Fits(Nbl),
     /// It goes back up; nothing of it was sent.
     Unsent(Nbl, Unsent),
 }
 
-/// Splits the large send `parent` for a NIC with these `limits`.
+/// Splits the large send `parent` for a NIC with these `limits`. `front` is room for the front of
+/// its frame.
 pub(crate) fn split(
     module: &FilterModule,
     parent: Nbl,
     limits: &Snapshot,
+    front: &mut [u8; MAX_HEADER],
+    tally: &mut Tally,
     at: &AtDispatch,
 ) -> Split {
-    match try_split(module, &parent, limits, at) {
+    match try_split(module, &parent, limits, front, at) {
         Ok(None) => Split::Fits(parent),
-        Ok(Some((children, plan))) => {
-            let nbls = children.adopted_by(parent);
-            Split::Children { nbls, plan }
+        Ok(Some(family)) => {
+            tally.split(&family);
+            Split::Children(family.children.adopted_by(parent, family.done))
         }
         Err(why) => Split::Unsent(parent, why),
     }
 }
 
-/// The children for `parent`, ready to be sent, with the gate entered once for it; `None` where it
+/// The children of a parent.
+pub(crate) struct Family {
+    children: Children,
+    /// How many of them are packets.
+    pub(crate) packets: u32,
+    /// Bytes of payload that they carry.
+    pub(crate) payload: u32,
+    /// What the parent's large-send slot says once all have gone out.
+    done: LargeSendInfo,
+}
+
+impl Family {
+    /// How many children there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.children.count()
+    }
+}
+
+/// The children for `parent`, ready to be sent, with the gate entered for each; `None` where it
 /// needs none. On an error everything is as before.
 fn try_split(
     module: &FilterModule,
     parent: &Nbl,
     limits: &Snapshot,
+    front: &mut [u8; MAX_HEADER],
     at: &AtDispatch,
-) -> Result<Option<(Children, Plan)>, Unsent> {
+) -> Result<Option<Family>, Unsent> {
     let Some(send) = announced(parent) else {
         return Ok(None);
     };
-    let mut storage = [0; MAX_HEADER];
-    let (packet, front, headers, payload) = match look(parent, &send, &mut storage) {
+    let (packet, headers, payload) = match look(parent, &send, front) {
         // A packet that was received and is forwarded may say there what its NIC put together.
         Err(Unsent::Refused(Refusal::NotUdp | Refusal::NotIp)) if send.offload == Offload::Uso => {
             return Ok(None);
@@ -120,43 +145,49 @@ fn try_split(
     if plan.packets() > 0 {
         check_mtu(module, &headers, segment)?;
     }
-    let info = parent.large_send();
     let template = Template::new(front, headers, send.offload, module.settings.ip_id)?;
     let parts = Parts {
         module,
         parent,
         packet,
-        plan,
-        template,
-        headers,
-        checksum: packet_checksum(limits, &headers, &template),
-        done: match send.offload {
-            Offload::LsoV1 | Offload::LsoV2 => info.transmit_complete(payload),
-            Offload::Uso => info,
-        },
+        plan: &plan,
+        template: &template,
+        checksum: packet_checksum(limits, &template),
     };
-    parts
-        .into_children(at)
-        .map(|children| Some((children, plan)))
+    Ok(Some(Family {
+        children: parts.children(at)?,
+        packets: plan.packets(),
+        payload,
+        done: done(send.offload, parent.large_send(), payload),
+    }))
 }
 
-/// The packet of the large send `parent`, its front in `storage`, its headers, and its payload in
-/// bytes.
+/// What the large-send slot says of `payload` bytes that have all gone out: nothing new for a UDP
+/// segmentation send, which has another slot.
+fn done(offload: Offload, info: LargeSendInfo, payload: u32) -> LargeSendInfo {
+    match offload {
+        Offload::LsoV1 | Offload::LsoV2 => info.transmit_complete(payload),
+        Offload::Uso => info,
+    }
+}
+
+/// The packet of the large send `parent`, its headers, and its payload in bytes. The front of its
+/// frame is left in `front`.
 fn look<'a>(
     parent: &'a Nbl,
     send: &LargeSend,
-    storage: &'a mut [u8],
-) -> Result<(NetBuffer<'a>, &'a [u8], Headers, u32), Unsent> {
+    front: &mut [u8; MAX_HEADER],
+) -> Result<(NetBuffer<'a>, Headers, u32), Unsent> {
     let packet = only_packet(parent)?;
     let front = match (send.offload, send.framing) {
-        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => packet.copy_front(storage)?,
+        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => packet.copy_front(front)?,
         // Only the outer headers are sure to be in one piece; and what says to be UDP may be
         // something else.
-        _ => packet.copy_front_gathered(storage)?,
+        _ => packet.copy_front_gathered(front)?,
     };
     let headers = Headers::of(front, send)?;
     let payload = payload_length(&packet, &headers)?;
-    Ok((packet, front, headers, payload))
+    Ok((packet, headers, payload))
 }
 
 /// Whether the frame of `parent`, with its headers, is no longer than what the NIC takes as payload.
@@ -215,11 +246,8 @@ fn plan(
 }
 
 /// Who makes the checksums of what the filter segments itself.
-fn packet_checksum(
-    limits: &Snapshot,
-    headers: &Headers,
-    template: &Template<'_>,
-) -> PacketChecksum {
+fn packet_checksum(limits: &Snapshot, template: &Template<'_>) -> PacketChecksum {
+    let headers = template.headers();
     if headers.tunnel().is_none() && !template.has_checksum() {
         PacketChecksum::None
     } else if limits.makes_checksum(headers) {

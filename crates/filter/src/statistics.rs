@@ -4,10 +4,13 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use lso::{Plan, Refusal};
+use lso::Refusal;
 use ndis::{Nbl, PerProcessor, Status, Tag, current_processor};
 
-use crate::{events::is_due, split::Unsent};
+use crate::{
+    events::is_due,
+    split::{Family, Unsent},
+};
 
 /// What a filter module has done since it was attached: what programs are told.
 pub(crate) use control::StatisticsReply as Statistics;
@@ -31,40 +34,39 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// The layer above sent `nbl`. Says whether that is a large send.
+    /// The layer above sent an NBL.
     #[inline]
-    pub(crate) fn seen(&mut self, nbl: &Nbl) -> bool {
+    pub(crate) fn seen(&mut self) {
         // Nobody has 2^32 NBLs.
         self.sends = self.sends.wrapping_add(1);
-        if !nbl.is_large_send() {
-            return false;
-        }
+    }
+
+    /// It is the large send `nbl`.
+    #[inline]
+    pub(crate) fn seen_large(&mut self, nbl: &Nbl) {
         if let Some(packet) = nbl.first_net_buffer() {
             self.large_sends = self.large_sends.wrapping_add(1);
             self.largest = self.largest.max(packet.data_length());
         }
-        true
     }
 
-    /// A parent went down as the children of `plan`.
-    pub(crate) fn split(&mut self, plan: &Plan) {
-        self.split = self.split.saturating_add(1);
-        self.children = self.children.saturating_add(plan.children());
-        self.packets = self.packets.saturating_add(plan.packets());
-        self.bytes = self.bytes.saturating_add(u64::from(plan.payload()));
+    /// A parent went down as the children of `family`.
+    #[inline]
+    pub(crate) fn split(&mut self, family: &Family) {
+        // Nobody has 2^32 NBLs: see `seen`.
+        self.split = self.split.wrapping_add(1);
+        self.children = self.children.wrapping_add(family.count());
+        self.packets = self.packets.wrapping_add(family.packets);
+        self.bytes = self.bytes.wrapping_add(u64::from(family.payload));
     }
 
     /// `parent` is completed.
+    #[inline]
     pub(crate) fn completed(&mut self, parent: &Nbl) {
-        self.completed = self.completed.saturating_add(1);
+        self.completed = self.completed.wrapping_add(1);
         if parent.status() != Status::SUCCESS {
-            self.failed = self.failed.saturating_add(1);
+            self.failed = self.failed.wrapping_add(1);
         }
-    }
-
-    /// Parents completed in this call.
-    pub(crate) fn parents_completed(&self) -> u32 {
-        self.completed
     }
 }
 

@@ -1,10 +1,5 @@
 //! The Internet checksum (RFC 1071): a sum of 16-bit words in ones' complement.
 
-/// How many words are summed side by side. Lanes of 64 bits need no carries: the
-/// compiler makes vector additions of them, SSE2 on x64 and NEON on Arm64.
-const LANES: usize = 16;
-const BLOCK: usize = 4 * LANES;
-
 /// The sum of some bytes, to which more can be added in their order.
 ///
 /// Words are summed as the machine reads them. Ones' complement does not mind:
@@ -37,10 +32,10 @@ impl Sum {
         self.odd ^= bytes.len() % 2 == 1;
     }
 
-    /// Adds one word of a header.
+    /// Adds one word: of a header, or a sum of bytes that start at an even place.
     #[must_use]
     #[inline]
-    pub(crate) fn and_word(mut self, word: u16) -> Self {
+    pub fn and_word(mut self, word: u16) -> Self {
         let word = u16::from_ne_bytes(word.to_be_bytes());
         self.words = self.words.wrapping_add(u64::from(word));
         self
@@ -71,14 +66,9 @@ impl Sum {
 
 #[inline]
 fn sum_words(bytes: &[u8]) -> u64 {
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    // Headers are often shorter than a block.
-    let mut sum = if blocks.is_empty() {
-        0
-    } else {
-        sum_blocks(blocks)
-    };
-    let (pairs, rest) = rest.as_chunks::<4>();
+    let mut sum = 0_u64;
+    // Two at a time: 2^16 is 1 in ones' complement, so the upper one counts alike.
+    let (pairs, rest) = bytes.as_chunks::<4>();
     for pair in pairs {
         sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(*pair)));
     }
@@ -90,23 +80,6 @@ fn sum_words(bytes: &[u8]) -> u64 {
         sum = sum.wrapping_add(u64::from(u16::from_ne_bytes([byte, 0])));
     }
     sum
-}
-
-#[inline]
-fn sum_blocks(blocks: &[[u8; BLOCK]]) -> u64 {
-    let mut lanes = [0_u64; LANES];
-    for block in blocks {
-        let (pairs, _) = block.as_chunks::<4>();
-        for (lane, pair) in lanes.iter_mut().zip(pairs) {
-            *lane = lane.wrapping_add(u64::from(u32::from_ne_bytes(*pair)));
-        }
-    }
-    // Two words a lane: 2^16 is 1 in ones' complement, so the upper one counts alike. Their
-    // number is limited by a length of 32 bits, so no lane overflows.
-    lanes
-        .iter()
-        .map(|lane| (lane >> 32).wrapping_add(lane & 0xFFFF_FFFF))
-        .fold(0, u64::wrapping_add)
 }
 
 /// Brings a sum into 16 bits; only a sum of nothing but zeros becomes 0.

@@ -3,8 +3,10 @@
 mod packet;
 
 use crate::headers::Tunnel;
-use crate::wire::{get_u8, get_u16, get_u32, ipv4, ipv6, put_u8, put_u16, put_u32, tcp, udp};
-use crate::{Child, Headers, IpIdWidth, IpVersion, Offload, Refusal, Transport};
+use crate::wire::{
+    Field, get_u8, get_u16, get_u32, ipv4, ipv6, put_u8, put_u16, put_u32, tcp, udp,
+};
+use crate::{Child, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Refusal, Transport};
 pub use packet::Checksum;
 
 /// The parent's header, ready to be stamped out for each child.
@@ -27,11 +29,14 @@ pub use packet::Checksum;
 /// identifications ("Supporting NVGRE in Large Send Offload (LSO)").
 #[derive(Clone, Copy, Debug)]
 pub struct Template<'a> {
-    header: &'a [u8],
+    /// What is the same in every large send is there already.
+    header: &'a [u8; MAX_HEADER],
     headers: Headers,
     ip: Ip,
     transport: Fields,
     outer: Option<Outer>,
+    /// There may be more to write than an identification and TCP's fields.
+    has_more: bool,
 }
 
 /// What an IP header needs of each child.
@@ -73,18 +78,21 @@ enum Length {
 }
 
 impl Length {
-    #[inline]
-    fn of(self, child: &Child) -> Result<u16, Refusal> {
-        let sum = |headers| {
-            u16::try_from(child.payload_length)
-                .ok()
-                .and_then(|payload| payload.checked_add(headers))
-        };
+    /// Writes the field at `field` of `header`, for `payload` bytes. [`Own`](Self::Own) lengths
+    /// that are too long are refused before.
+    fn put(self, payload: u32, header: &mut [u8], field: Field) -> Option<()> {
         match self {
-            Self::Zero => Ok(0),
-            Self::Own(headers) => sum(headers).ok_or(Refusal::Lsov1TooLong),
-            Self::OwnOrZero(headers) => Ok(sum(headers).unwrap_or(0)),
+            Self::Zero => Some(()),
+            Self::Own(headers) | Self::OwnOrZero(headers) => {
+                put_u16(header, field, sum(headers, payload).unwrap_or(0))
+            }
         }
+    }
+
+    /// Writes the length of the UDP header that begins at `start`.
+    fn put_udp(self, payload: u32, start: usize, header: &mut [u8]) -> Option<()> {
+        let udp = fixed::<{ udp::LENGTH }>(header, start)?;
+        self.put(payload, udp, udp::UDP_LENGTH)
     }
 
     /// What the parent has sets the rule: 0, or a length.
@@ -97,18 +105,23 @@ impl Length {
     }
 }
 
+/// Bytes of header and of payload together, where 16 bits can say it.
+fn sum(headers: u16, payload: u32) -> Option<u16> {
+    u16::try_from(payload).ok()?.checked_add(headers)
+}
+
 impl<'a> Template<'a> {
-    /// Takes the header from `front`, the same bytes that `headers` was found in:
-    /// the first bytes of the parent's frame.
+    /// Takes the header from `front`, the same bytes that `headers` was found in: the first bytes
+    /// of the parent's frame. What is the same in every large send is written there.
     ///
     /// # Errors
     ///
-    /// [`HeaderNotContiguous`](Refusal::HeaderNotContiguous) if `front` is shorter
-    /// than the headers, [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
+    /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
     /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of another
-    /// transport protocol than the headers'.
+    /// transport protocol than the headers'. A `front` that is not the one parsed may be
+    /// [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
     pub fn new(
-        front: &'a [u8],
+        front: &'a mut [u8; MAX_HEADER],
         headers: Headers,
         offload: Offload,
         ip_id: IpIdWidth,
@@ -129,21 +142,33 @@ impl<'a> Template<'a> {
 
     /// Looks at all that [`stamp`](Self::stamp) is going to write, so that a
     /// template is proof that it is inside the header.
-    fn read(front: &'a [u8], headers: Headers, offload: Offload, width: IpIdWidth) -> Option<Self> {
-        let header = front.get(..headers.end())?;
+    fn read(
+        front: &'a mut [u8; MAX_HEADER],
+        headers: Headers,
+        offload: Offload,
+        width: IpIdWidth,
+    ) -> Option<Self> {
+        let header = front.get_mut(..headers.end())?;
         let mut ip = Ip::read(header, headers.ip_version(), headers.ip_start(), width)?;
-        ip.length = match offload {
-            Offload::LsoV1 => Length::Own(headers.end().checked_sub(ip.start)?.try_into().ok()?),
-            Offload::LsoV2 => Length::Zero,
-            Offload::Uso => ip.length,
-        };
-        let transport = header.get(headers.transport_start()..)?;
+        match offload {
+            Offload::LsoV1 => {
+                ip.length = Length::Own(headers.end().checked_sub(ip.start)?.try_into().ok()?);
+            }
+            Offload::LsoV2 => {
+                ip.length = Length::Zero;
+                put_u16(fixed::<IP>(header, ip.start)?, ip.length_field(), 0)?;
+            }
+            Offload::Uso => {}
+        }
+        let transport = header.get_mut(headers.transport_start()..)?;
         let transport = match headers.transport() {
             Transport::Tcp => {
-                let tcp: &[u8; tcp::MIN_LENGTH] = transport.first_chunk()?;
+                let tcp: &mut [u8; tcp::MIN_LENGTH] = transport.first_chunk_mut()?;
+                let flags = get_u8(tcp, tcp::FLAGS)?;
+                put_u8(tcp, tcp::FLAGS, flags & !(AT_THE_END | AT_THE_START))?;
                 Fields::Tcp {
                     sequence: get_u32(tcp, tcp::SEQUENCE)?,
-                    flags: get_u8(tcp, tcp::FLAGS)?,
+                    flags,
                 }
             }
             Transport::Udp => Fields::Udp {
@@ -154,13 +179,23 @@ impl<'a> Template<'a> {
             None => None,
             Some(tunnel) => Some(Outer::read(header, tunnel, width)?),
         };
+        let has_more = outer.is_some()
+            || !matches!((ip.length, transport), (Length::Zero, Fields::Tcp { .. }));
         Some(Self {
-            header,
+            header: front,
             headers,
             ip,
             transport,
             outer,
+            has_more,
         })
+    }
+
+    /// Where the headers are.
+    #[must_use]
+    #[inline]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
     }
 
     /// Whether its packets have a TCP or UDP checksum: UDP's may be 0, which stands for none.
@@ -177,59 +212,93 @@ impl<'a> Template<'a> {
     }
 
     /// Writes the header of a large send, [`Headers::length`] bytes, to the beginning
-    /// of `out`. What `out` has after that stays as it is.
+    /// of `out`. What `out` has after that is of no use.
     ///
     /// # Errors
     ///
-    /// [`HeaderBufferTooShort`](Refusal::HeaderBufferTooShort), and
     /// [`Lsov1TooLong`](Refusal::Lsov1TooLong) for a child with more payload than
-    /// [`Headers::most_payload`]. Nothing is written then.
+    /// [`Headers::most_payload`].
     #[inline]
-    pub fn write(&self, child: &Child, out: &mut [u8]) -> Result<(), Refusal> {
-        let length = self.ip.length.of(child)?;
-        let out = self.copy(out)?;
-        self.stamp(child, length, out)
+    pub fn write(&self, child: &Child, out: &mut [u8; MAX_HEADER]) -> Result<(), Refusal> {
+        self.copy(out);
+        self.stamp(child, out)
+            .ok_or(Refusal::HeaderBufferTooShort)?;
+        if self.has_more {
+            self.put_lengths(child.payload_length, out)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the parent's header, or somewhat more: in pieces of fixed length, which cost less
+    /// than the call of memcpy that a copy of just the header would be.
+    #[inline]
+    fn copy(&self, out: &mut [u8; MAX_HEADER]) {
+        let (from, end) = (self.header, self.headers.end());
+        copy_piece::<0, 64>(from, out);
+        if end > 64 {
+            copy_piece::<64, 32>(from, out);
+        }
+        if end > 96 {
+            copy_piece::<96, 160>(from, out);
+        }
+    }
+
+    /// Writes what counts on from child to child.
+    #[inline]
+    fn stamp(&self, child: &Child, header: &mut [u8; MAX_HEADER]) -> Option<()> {
+        self.ip.count(child, header)?;
+        if let Fields::Tcp { sequence, flags } = self.transport {
+            let transport = self.headers.transport_start();
+            let tcp = fixed::<{ tcp::MIN_LENGTH }>(header, transport)?;
+            let sequence = sequence.wrapping_add(child.payload_offset);
+            put_u32(tcp, tcp::SEQUENCE, sequence)?;
+            if child.is_first || child.is_last {
+                put_u8(tcp, tcp::FLAGS, flags & flags_kept(child))?;
+            }
+        }
+        if self.has_more
+            && let Some(outer) = &self.outer
+        {
+            outer.ip.count(child, header)?;
+        }
+        Some(())
+    }
+
+    /// Writes the length fields of a large send.
+    #[inline(never)]
+    fn put_lengths(&self, payload: u32, header: &mut [u8; MAX_HEADER]) -> Result<(), Refusal> {
+        if let Length::Own(headers) = self.ip.length
+            && sum(headers, payload).is_none()
+        {
+            return Err(Refusal::Lsov1TooLong);
+        }
+        self.put_each_length(payload, header)
             .ok_or(Refusal::HeaderBufferTooShort)
     }
 
-    /// Copies the parent's header.
-    #[inline]
-    fn copy<'out>(&self, out: &'out mut [u8]) -> Result<&'out mut [u8], Refusal> {
-        let out = out
-            .get_mut(..self.header.len())
-            .ok_or(Refusal::HeaderBufferTooShort)?;
-        out.copy_from_slice(self.header);
-        Ok(out)
-    }
-
-    #[inline]
-    fn stamp(&self, child: &Child, length: u16, header: &mut [u8]) -> Option<()> {
-        self.ip.stamp(child, length, header)?;
-        let transport = self.headers.transport_start();
-        match self.transport {
-            Fields::Tcp { sequence, flags } => {
-                let tcp = fixed::<{ tcp::MIN_LENGTH }>(header, transport)?;
-                let sequence = sequence.wrapping_add(child.payload_offset);
-                put_u32(tcp, tcp::SEQUENCE, sequence)?;
-                put_u8(tcp, tcp::FLAGS, flags & flags_kept(child))?;
-            }
-            Fields::Udp { length } => {
-                let udp = fixed::<{ udp::LENGTH }>(header, transport)?;
-                put_u16(udp, udp::UDP_LENGTH, length.of(child).ok()?)?;
-            }
+    fn put_each_length(&self, payload: u32, header: &mut [u8; MAX_HEADER]) -> Option<()> {
+        self.ip.put_length(payload, header)?;
+        if let Fields::Udp { length } = self.transport {
+            length.put_udp(payload, self.headers.transport_start(), header)?;
         }
-        match &self.outer {
+        let Some(outer) = &self.outer else {
+            return Some(());
+        };
+        outer.ip.put_length(payload, header)?;
+        match outer.tunnel.udp_start().zip(outer.udp) {
             None => Some(()),
-            Some(outer) => outer.stamp(child, header),
+            Some((start, length)) => length.put_udp(payload, start, header),
         }
     }
 }
 
+/// Bytes of an IP header that are written to: of IPv6's 40, none is beyond IPv4's 20.
+const IP: usize = ipv4::MIN_LENGTH;
+
 impl Ip {
     fn read(header: &[u8], version: IpVersion, start: usize, width: IpIdWidth) -> Option<Self> {
         let rest = header.get(start..)?;
-        // IPv6 has what is written within as many bytes.
-        let ip: &[u8; ipv4::MIN_LENGTH] = rest.first_chunk()?;
+        let ip: &[u8; IP] = rest.first_chunk()?;
         let all = u16::try_from(rest.len()).ok()?;
         let (identification, length) = match version {
             IpVersion::V4 => (
@@ -251,21 +320,33 @@ impl Ip {
         })
     }
 
+    /// Advances the identification.
     #[inline]
-    fn stamp(&self, child: &Child, length: u16, header: &mut [u8]) -> Option<()> {
-        let ip = fixed::<{ ipv4::MIN_LENGTH }>(header, self.start)?;
+    fn count(&self, child: &Child, header: &mut [u8]) -> Option<()> {
+        if self.version == IpVersion::V6 {
+            return Some(());
+        }
+        let ip = fixed::<IP>(header, self.start)?;
+        let id = self.width.advance(self.identification, child.first_segment);
+        put_u16(ip, ipv4::IDENTIFICATION, id)
+    }
+
+    fn put_length(&self, payload: u32, header: &mut [u8]) -> Option<()> {
+        let ip = fixed::<IP>(header, self.start)?;
+        self.length.put(payload, ip, self.length_field())
+    }
+
+    #[inline]
+    fn length_field(&self) -> Field {
         match self.version {
-            IpVersion::V4 => {
-                let id = self.width.advance(self.identification, child.first_segment);
-                put_u16(ip, ipv4::TOTAL_LENGTH, length)?;
-                put_u16(ip, ipv4::IDENTIFICATION, id)
-            }
-            IpVersion::V6 => put_u16(ip, ipv6::PAYLOAD_LENGTH, length),
+            IpVersion::V4 => ipv4::TOTAL_LENGTH,
+            IpVersion::V6 => ipv6::PAYLOAD_LENGTH,
         }
     }
 }
 
 impl Outer {
+    #[inline(never)]
     fn read(header: &[u8], tunnel: Tunnel, width: IpIdWidth) -> Option<Self> {
         let ip = Ip::read(header, tunnel.ip_version(), tunnel.ip_start(), width)?;
         let udp = match tunnel.udp_start() {
@@ -273,16 +354,6 @@ impl Outer {
             Some(start) => Some(udp_length(header.get(start..)?)?),
         };
         Some(Self { tunnel, ip, udp })
-    }
-
-    fn stamp(&self, child: &Child, header: &mut [u8]) -> Option<()> {
-        self.ip
-            .stamp(child, self.ip.length.of(child).ok()?, header)?;
-        let Some((start, length)) = self.tunnel.udp_start().zip(self.udp) else {
-            return Some(());
-        };
-        let udp = fixed::<{ udp::LENGTH }>(header, start)?;
-        put_u16(udp, udp::UDP_LENGTH, length.of(child).ok()?)
     }
 }
 
@@ -293,22 +364,34 @@ fn udp_length(udp: &[u8]) -> Option<Length> {
     Some(Length::as_in_parent(get_u16(fields, udp::UDP_LENGTH)?, all))
 }
 
+/// Copies `LENGTH` bytes from position `AT`.
+#[inline]
+fn copy_piece<const AT: usize, const LENGTH: usize>(
+    from: &[u8; MAX_HEADER],
+    to: &mut [u8; MAX_HEADER],
+) {
+    let from = from.get(AT..).and_then(<[u8]>::first_chunk::<LENGTH>);
+    let to = to.get_mut(AT..).and_then(<[u8]>::first_chunk_mut::<LENGTH>);
+    if let (Some(from), Some(to)) = (from, to) {
+        *to = *from;
+    }
+}
+
 /// The fixed part of a header: bounds are checked once for all its fields.
 #[inline]
 fn fixed<const N: usize>(frame: &mut [u8], offset: usize) -> Option<&mut [u8; N]> {
     frame.get_mut(offset..)?.first_chunk_mut()
 }
 
-/// The flags that a child has of its parent's: the end of the data is announced
-/// where it is, and the congestion window is reduced once.
+/// The end of the data is announced where it is, and the congestion window is reduced once.
+const AT_THE_END: u8 = tcp::flag::FIN | tcp::flag::PSH;
+const AT_THE_START: u8 = tcp::flag::CWR;
+
+/// The flags that a child has of its parent's.
 #[inline]
 fn flags_kept(child: &Child) -> u8 {
-    let end = if child.is_last {
-        0
-    } else {
-        tcp::flag::FIN | tcp::flag::PSH
-    };
-    let start = if child.is_first { 0 } else { tcp::flag::CWR };
+    let end = if child.is_last { 0 } else { AT_THE_END };
+    let start = if child.is_first { 0 } else { AT_THE_START };
     !(end | start)
 }
 

@@ -68,6 +68,8 @@ impl Headers {
         Self::find_at(Front::new(front), 0, transport)
     }
 
+    // Apart from what has no tunnel, which is to be short.
+    #[inline(never)]
     fn find_inner(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let front = Front::new(front);
         let (tunnel, frame) = tunnel::parse(front)?;
@@ -79,6 +81,7 @@ impl Headers {
     }
 
     /// The headers of the frame that begins at `frame`.
+    #[inline]
     fn find_at(front: Front<'_>, frame: usize, transport: Transport) -> Result<Self, Refusal> {
         let network = Network::parse(front, frame)?;
         let end = match (transport, network.protocol) {
@@ -276,6 +279,7 @@ struct Network {
 
 impl Network {
     /// The network header of the Ethernet frame that begins at `frame`.
+    #[inline]
     fn parse(front: Front<'_>, frame: usize) -> Result<Self, Refusal> {
         let (ether_type, ip) = link(front, frame)?;
         let (version, (protocol, payload)) = match ether_type {
@@ -296,6 +300,7 @@ impl Network {
 }
 
 /// The type of the network header, and where it begins.
+#[inline]
 fn link(front: Front<'_>, frame: usize) -> Result<(u16, usize), Refusal> {
     let mut ether_type = front.u16(frame, ethernet::TYPE)?;
     let mut end = frame.saturating_add(ethernet::LENGTH);
@@ -313,6 +318,7 @@ fn link(front: Front<'_>, frame: usize) -> Result<(u16, usize), Refusal> {
 }
 
 /// What an IPv4 packet carries, and where it begins.
+#[inline]
 fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     let version_ihl = front.u8(ip, ipv4::VERSION_IHL)?;
     let length = ipv4::length(version_ihl);
@@ -327,6 +333,7 @@ fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
 }
 
 /// Where the TCP header ends, which is inside `front`.
+#[inline]
 fn tcp_end(front: Front<'_>, tcp: usize) -> Result<usize, Refusal> {
     let length = tcp::length(front.u8(tcp, tcp::DATA_OFFSET)?);
     if length < tcp::MIN_LENGTH {
@@ -337,17 +344,22 @@ fn tcp_end(front: Front<'_>, tcp: usize) -> Result<usize, Refusal> {
 }
 
 /// The same of UDP.
+#[inline]
 fn udp_end(front: Front<'_>, udp: usize) -> Result<usize, Refusal> {
     front.bytes(udp, 0..udp::LENGTH)?;
     Ok(udp.saturating_add(udp::LENGTH))
 }
 
+#[inline]
 fn check_flags(flags: u8) -> Result<(), Refusal> {
     let refused = [
         (tcp::flag::URG, Refusal::Urgent),
         (tcp::flag::SYN, Refusal::Syn),
         (tcp::flag::RST, Refusal::Reset),
     ];
+    if flags & (tcp::flag::URG | tcp::flag::SYN | tcp::flag::RST) == 0 {
+        return Ok(());
+    }
     refused
         .into_iter()
         .find(|(flag, _)| flags & flag != 0)
@@ -355,6 +367,7 @@ fn check_flags(flags: u8) -> Result<(), Refusal> {
 }
 
 /// Every position within [`MAX_HEADER`] fits.
+#[inline]
 fn narrow(position: usize) -> Result<u16, Refusal> {
     u16::try_from(position).map_err(|_| Refusal::HeaderTooLong)
 }

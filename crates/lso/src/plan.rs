@@ -167,48 +167,97 @@ impl Plan {
         self.segments
     }
 
-    /// Child `k` from 0, or `None` past the last. Costs the same for every `k`.
+    /// The children in the order of the payload.
     #[must_use]
     #[inline]
-    pub fn child(&self, k: u32) -> Option<Child> {
-        if k >= self.children {
-            return None;
+    pub fn iter(&self) -> Children<'_> {
+        Children {
+            plan: self,
+            index: 0,
+            segment: 0,
+            offset: 0,
+            run: self.run(0),
         }
-        // Every count and every offset is at most the payload, so nothing wraps.
-        let large = &self.large_sends;
-        let (form, first_segment, segments) = if k < large.count {
-            let extra = k.saturating_sub(large.first_larger);
-            let first_segment = k.wrapping_mul(large.each).wrapping_add(extra);
-            let segments = large.each.wrapping_add(u32::from(k >= large.first_larger));
-            (Form::LargeSend, first_segment, segments)
-        } else {
-            let packets_before = k.wrapping_sub(large.count);
-            (Form::Packet, large.segments.wrapping_add(packets_before), 1)
-        };
-        let payload_offset = first_segment.wrapping_mul(self.mss);
-        let is_last = k.wrapping_add(1) == self.children;
-        let payload_length = if is_last {
-            self.payload.wrapping_sub(payload_offset)
-        } else {
-            segments.wrapping_mul(self.mss)
-        };
-        Some(Child {
-            form,
-            index: k,
-            payload_offset,
-            payload_length,
-            first_segment,
-            segments,
-            is_first: k == 0,
-            is_last,
-        })
     }
 
-    /// The children in the order of the payload.
+    /// Those like child `k`, from there on.
+    fn run(&self, k: u32) -> Run {
+        let large = &self.large_sends;
+        let (form, segments, end) = if k < large.first_larger {
+            (Form::LargeSend, large.each, large.first_larger)
+        } else if k < large.count {
+            (Form::LargeSend, large.each.saturating_add(1), large.count)
+        } else {
+            (Form::Packet, 1, self.children)
+        };
+        Run {
+            form,
+            segments,
+            payload: segments.saturating_mul(self.mss),
+            end,
+        }
+    }
+}
+
+/// Neighbours that are alike.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    form: Form,
+    segments: u32,
+    /// Bytes of payload of each; less in the last of all.
+    payload: u32,
+    /// The place after the last of them.
+    end: u32,
+}
+
+/// The children of a [`Plan`], from the first to the last.
+#[derive(Clone, Debug)]
+pub struct Children<'a> {
+    plan: &'a Plan,
+    /// The next child's place among all.
+    index: u32,
+    /// Segments before it.
+    segment: u32,
+    /// Bytes of payload before it.
+    offset: u32,
+    /// The run that it is in, or that ends with the child before it.
+    run: Run,
+}
+
+impl Iterator for Children<'_> {
+    type Item = Child;
+
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = Child> + use<> {
-        let plan = *self;
-        (0..self.children).map_while(move |k| plan.child(k))
+    fn next(&mut self) -> Option<Child> {
+        let (plan, index) = (self.plan, self.index);
+        if index >= self.run.end {
+            if index >= plan.children {
+                return None;
+            }
+            self.run = plan.run(index);
+        }
+        // Every count and every offset is at most the payload, so nothing wraps, but after the
+        // last child the offset, which nobody sees.
+        self.index = index.wrapping_add(1);
+        let is_last = self.index == plan.children;
+        let payload_length = if is_last {
+            plan.payload.wrapping_sub(self.offset)
+        } else {
+            self.run.payload
+        };
+        let child = Child {
+            form: self.run.form,
+            index,
+            payload_offset: self.offset,
+            payload_length,
+            first_segment: self.segment,
+            segments: self.run.segments,
+            is_first: index == 0,
+            is_last,
+        };
+        self.segment = self.segment.wrapping_add(self.run.segments);
+        self.offset = self.offset.wrapping_add(payload_length);
+        Some(child)
     }
 }
 

@@ -35,7 +35,6 @@ fn assert_sound(plan: Plan, payload: u32, mss: u32, limit: Limit) {
     let mut count = 0;
     let large_sends = plan.children() - plan.packets();
     for (k, child) in (0..).zip(plan.iter()) {
-        assert_eq!(plan.child(k), Some(child));
         assert_eq!(child.index, k);
         assert_eq!(child.is_first, k == 0);
         assert_eq!(child.is_last, k + 1 == plan.children());
@@ -57,7 +56,6 @@ fn assert_sound(plan: Plan, payload: u32, mss: u32, limit: Limit) {
     assert_eq!(bytes, u64::from(payload));
     assert_eq!(segments, u64::from(plan.segments()));
     assert_eq!(count, plan.children());
-    assert_eq!(plan.child(count), None);
 }
 
 fn assert_balanced(plan: Plan) {
@@ -147,11 +145,13 @@ proptest! {
         mss: u32,
         max_payload: u32,
         min_segments: u32,
-        k: u32,
     ) {
         let limit = Limit { max_payload, min_segments };
         match Plan::new(payload, mss, limit) {
-            Ok(plan) => prop_assert_eq!(plan.child(k).is_some(), k < plan.children()),
+            Ok(plan) => {
+                let first = plan.iter().take(1000);
+                prop_assert_eq!(first.count(), plan.children().min(1000) as usize);
+            }
             Err(_) => prop_assert!(payload == 0 || mss == 0),
         }
     }

@@ -6,15 +6,16 @@
 //! state a split allocates nothing:
 //!
 //! 1. [`ChildPool::take`](crate::ChildPool::take) hands out idle children of the processor;
-//! 2. [`Child::write_header`], [`Child::set_payload`] and [`Child::inherit`] make a large send, or
-//!    with [`Child::inherit_as_packet`] a single packet;
-//! 3. [`Children::adopted_by`] ties them to their parent, which is kept, and yields the NBLs;
-//! 4. [`Child::settle`] unties one that NDIS completed, and yields the parent after the last;
-//! 5. [`Recycler`](crate::Recycler) brings the child home to the processor that it came from.
+//! 2. [`Children::inherit`] makes each say of itself what the parent says;
+//! 3. [`Child::header`] and [`Child::set_payload`] make a large send of one, and
+//!    [`Child::become_packet`] a single packet;
+//! 4. [`Children::adopted_by`] ties them to their parent, which is kept, and yields the NBLs;
+//! 5. [`Siblings`](crate::Siblings) takes those that NDIS completed home to the processor that
+//!    they came from, and yields the parent after the last.
 
 use core::{
+    mem::offset_of,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicI32, Ordering, fence},
 };
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     mdl::{self, BufferError, PayloadCursor},
     nbl::{Nbl, NblQueue},
     oob::{ChecksumInfo, EncapsulationInfo, LargeSendInfo, UdpSendInfo},
+    status::Status,
     sys,
 };
 
@@ -41,17 +43,18 @@ pub(crate) struct Context {
     /// The child's chain ends with its window: [`Pieces`] follow instead of page frame numbers, and
     /// the partial MDL is not used.
     is_ended: bool,
-    /// What the parent's large-send slot will say once all its children have gone out.
-    transmit_complete: usize,
     header_mdl: sys::MDL,
     /// The header area may straddle a page.
     header_pages: [usize; 2],
-    header: [u8; (BACKFILL + HEADER_CAPACITY) as usize],
+    backfill: [u8; BACKFILL as usize],
+    header: [u8; HEADER_CAPACITY as usize],
     /// The page frame numbers follow, up to the end of the context area.
     partial_mdl: sys::MDL,
 }
 
 const _: () = assert!(align_of::<Pieces>() <= align_of::<Context>());
+const _: () =
+    assert!(offset_of!(Context, backfill) + BACKFILL as usize == offset_of!(Context, header));
 
 /// Where the context area of one of our NBLs starts. (NET_BUFFER_LIST_CONTEXT_DATA_START)
 ///
@@ -69,7 +72,10 @@ pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
 
 /// One child that this code owns.
 #[must_use = "a child that is neither sent nor recycled is lost"]
-pub struct Child(pub(crate) RawNbl);
+pub struct Child {
+    nbl: RawNbl,
+    context: *mut Context,
+}
 
 impl Context {
     /// Bytes of context area for children of up to `capacity` bytes of payload, as NDIS wants
@@ -94,11 +100,13 @@ impl Context {
         // are; each MDL is followed by the page frame numbers that it is told, or is not used.
         unsafe {
             (*this).home = home;
-            (*this).transmit_complete = 0;
+            (*this).backfill = [0; _];
             (*this).header = [0; _];
-            let (header, length) = (&raw mut (*this).header, BACKFILL + HEADER_CAPACITY);
+            // Both, which adjoin.
+            let bytes = this.cast::<u8>().add(offset_of!(Self, backfill));
+            let length = BACKFILL + HEADER_CAPACITY;
             let header_mdl = &raw mut (*this).header_mdl;
-            mdl::initialize(header_mdl, header.cast(), length, length);
+            mdl::initialize(header_mdl, bytes, length, length);
             sys::MmBuildMdlForNonPagedPool(header_mdl);
             let most = chains.most_pieces();
             (*this).is_ended = most > 0;
@@ -116,58 +124,42 @@ impl Context {
         this.wrapping_add(1).cast()
     }
 
-    /// Undoes what an ended chain left.
+    /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
+    /// owner, and what an ended chain has of its own.
     ///
     /// # Safety
     /// `this` is the context area of a child that is owned here.
+    #[inline]
     pub(crate) unsafe fn release(this: *mut Self) {
         // SAFETY: as the caller vouches.
         unsafe {
             if (*this).is_ended {
                 Pieces::release(Self::pieces(this));
+            } else {
+                mdl::prepare_for_reuse(&raw mut (*this).partial_mdl);
             }
         }
     }
 }
 
 impl Child {
-    /// Takes `nbl` for a child of the filter module `module`, or gives it back as somebody else's.
+    /// The child whose NBL is `nbl`.
     ///
-    /// # Errors
-    /// The NBL itself, where it does not carry the module's handle.
+    /// # Safety
+    /// `nbl` is a live NBL that a `ChildPool` allocated.
     #[inline]
-    pub fn claim(nbl: Nbl, module: ModuleHandle) -> Result<Self, Nbl> {
-        // Only `inherit` writes the module's handle to a SourceHandle, and only to children; NDIS
-        // forbids others to write it.
-        if module.is_source_of(&nbl) {
-            Ok(Self(nbl.into_raw()))
-        } else {
-            Err(nbl)
-        }
+    unsafe fn of(nbl: RawNbl) -> Self {
+        // SAFETY: as the caller vouches.
+        let context = unsafe { context(nbl) };
+        Self { nbl, context }
     }
 
-    /// The child as the NBL that it is.
-    pub(crate) fn into_nbl(self) -> Nbl {
-        // SAFETY: `self` owns the NBL and gives it up here.
-        unsafe { Nbl::from_raw(self.0) }
-    }
-
-    /// Lets `write` fill in the header, `length` bytes (at most [`HEADER_CAPACITY`]).
-    ///
-    /// # Errors
-    /// What `write` refuses, or `too_long`.
+    /// Where its header is to be written, from the first byte on. Of what is written there,
+    /// [`set_payload`](Self::set_payload) says how much is the header.
     #[inline]
-    pub fn write_header<E>(
-        &mut self,
-        length: u32,
-        too_long: E,
-        write: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        // SAFETY: `self` owns the child and with it the header area, which `allocate` zeroed;
-        // `get_mut` bounds the slice within it.
-        let area = unsafe { &mut (*context(self.0)).header };
-        let end = BACKFILL.saturating_add(length) as usize;
-        write(area.get_mut(BACKFILL as usize..end).ok_or(too_long)?)
+    pub fn header(&mut self) -> &mut [u8; HEADER_CAPACITY as usize] {
+        // SAFETY: `self` owns the child and with it the header area, which `allocate` zeroed.
+        unsafe { &mut (*self.context).header }
     }
 
     /// Makes the child's packet: `header_length` bytes of header as written, then the next
@@ -184,11 +176,11 @@ impl Child {
         payload: &mut PayloadCursor<'_>,
         payload_length: u32,
     ) -> Result<(), BufferError> {
+        let context = self.context;
         // SAFETY: `self` owns the NBL, its only NET_BUFFER and its context. The partial MDL was
         // set up for the pool's capacity, which bounds `payload_length`; the pieces see to it
         // themselves.
         unsafe {
-            let context = context(self.0);
             let header = &raw mut (*context).header_mdl;
             if !(*context).is_ended {
                 let first = payload.take(payload_length, &raw mut (*context).partial_mdl)?;
@@ -196,133 +188,84 @@ impl Child {
             } else {
                 Pieces::take(Context::pieces(context), header, payload, payload_length)?;
             }
-            (*header).ByteCount = BACKFILL.saturating_add(header_length);
-            let packet = (*self.0.as_ptr()).FirstNetBuffer;
+            (*header).ByteCount = BACKFILL.wrapping_add(header_length);
+            let packet = (*self.nbl.as_ptr()).FirstNetBuffer;
             (*packet).MdlChain = header;
             (*packet).CurrentMdl = header;
             (*packet).DataOffset = BACKFILL;
             (*packet).CurrentMdlOffset = BACKFILL;
-            (*packet).DataLength = header_length.saturating_add(payload_length);
+            (*packet).DataLength = header_length.wrapping_add(payload_length);
         }
         Ok(())
     }
 
-    /// Carries over from `parent` what lower drivers need to know beside the bytes of a large send:
-    /// the slots of the offloads, every other out-of-band slot that a send may carry, and the
-    /// protocol's NBL flags. `done` is what the parent's large-send slot will say once all its
-    /// children have gone out: nothing for a UDP segmentation send, whose own slot stays as it was
-    /// sent.
+    /// Makes of a child, which has [inherited](Children::inherit) that it is a large send, one
+    /// packet: it asks for `checksum` alone. Nor does it say that it is a frame in a tunnel, so that
+    /// no NIC computes anything in it.
     #[inline]
-    pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle, done: LargeSendInfo) {
-        self.carry_over(parent, module, done);
-        // Of a TCP large send, what is in this slot was left there by a receive.
-        let udp_send = parent.udp_send();
-        self.with_nbl(|child| child.set_udp_send(udp_send));
-    }
-
-    /// The same for a child that is one packet and no large send: it asks for `checksum` alone.
-    /// With `clear_encapsulation` it does not say either that it is a frame in a tunnel, so that no
-    /// NIC computes anything in it.
-    #[inline]
-    pub fn inherit_as_packet(
-        &mut self,
-        parent: &Nbl,
-        module: ModuleHandle,
-        done: LargeSendInfo,
-        checksum: ChecksumInfo,
-        clear_encapsulation: bool,
-    ) {
-        self.carry_over(parent, module, done);
-        self.with_nbl(|child| {
-            child.set_large_send(LargeSendInfo::default());
-            child.set_udp_send(UdpSendInfo::default());
-            child.set_checksum(checksum);
-            if clear_encapsulation {
-                child.set_encapsulation(EncapsulationInfo::default());
-            }
-        });
-    }
-
-    /// Lets `change` write to the child as the NBL that it is.
-    #[inline]
-    fn with_nbl(&mut self, change: impl FnOnce(&mut Nbl)) {
+    pub fn become_packet(&mut self, checksum: ChecksumInfo) {
         // SAFETY: `self` owns the NBL, and lends it meanwhile.
-        change(&mut unsafe { Nbl::from_raw(self.0) });
-    }
-
-    #[inline]
-    fn carry_over(&mut self, parent: &Nbl, module: ModuleHandle, done: LargeSendInfo) {
-        let (child, from) = (self.0.as_ptr(), parent.as_ptr());
-        // SAFETY: `self` and `parent` own the two NBLs.
-        unsafe {
-            (*child).NetBufferListInfo = [ptr::null_mut(); sys::MaxNetBufferListInfo];
-            sys::NdisCopySendNetBufferListInfo(child, from);
-            // What NdisCopySendNetBufferListInfo is not documented to copy.
-            let (to, of) = (&mut (*child).NetBufferListInfo, &(*from).NetBufferListInfo);
-            to[sys::NetBufferListHashValue] = of[sys::NetBufferListHashValue];
-            to[sys::NetBufferListHashInfo] = of[sys::NetBufferListHashInfo];
-            to[sys::TcpSendOffloadsSupplementalNetBufferListInfo] =
-                of[sys::TcpSendOffloadsSupplementalNetBufferListInfo];
-            (*child).NblFlags = (*from).NblFlags & INHERITED_FLAGS;
-            (*child).Status = sys::NDIS_STATUS_SUCCESS;
-            (*child).SourceHandle = module.raw();
-            (*child).ParentNetBufferList = from;
-            (*context(self.0)).transmit_complete = done.to_raw();
-        }
-    }
-
-    /// Unties a child that NDIS completed: its status counts for the parent, and the last child
-    /// yields the parent with its status and large-send slot as a completer leaves them.
-    #[inline]
-    pub fn settle(self) -> (Self, Option<Nbl>) {
-        // SAFETY: NDIS gave the child back. The parent is the filter's until its last child is
-        // settled; the two fields that several children touch at once are accessed atomically.
-        unsafe {
-            let child = self.0.as_ptr();
-            let context = context(self.0);
-            let parent = (*child).ParentNetBufferList;
-            let done = LargeSendInfo::from_raw((*context).transmit_complete);
-            if !(*context).is_ended {
-                mdl::prepare_for_reuse(&raw mut (*context).partial_mdl);
-            } else {
-                Pieces::release(Context::pieces(context));
-            }
-            note_failure(parent, (*child).Status);
-            let left = AtomicI32::from_ptr(&raw mut (*parent).ChildRefCount);
-            // Release, so that what this child did is seen by who completes the parent; acquire
-            // there, to see it.
-            if left.fetch_sub(1, Ordering::Release) != 1 {
-                return (self, None);
-            }
-            fence(Ordering::Acquire);
-            let mut parent = Nbl::from_raw(NonNull::new_unchecked(parent));
-            let all_sent = (*parent.as_ptr()).Status == sys::NDIS_STATUS_SUCCESS;
-            parent.set_large_send(if all_sent {
-                done
-            } else {
-                done.transmit_complete(0)
-            });
-            (self, Some(parent))
-        }
+        let mut nbl = unsafe { Nbl::from_raw(self.nbl) };
+        nbl.set_large_send(LargeSendInfo::default());
+        nbl.set_udp_send(UdpSendInfo::default());
+        nbl.set_checksum(checksum);
+        nbl.set_encapsulation(EncapsulationInfo::default());
     }
 }
 
-/// Keeps the first failure among the children as the parent's status.
+/// An NBL's out-of-band slots in two halves. A half the compiler copies in place; all at once it
+/// would call memcpy.
+const HALF: usize = sys::MaxNetBufferListInfo / 2;
+type Slot = *mut core::ffi::c_void;
+type FirstSlots = [Slot; HALF];
+type LastSlots = [Slot; sys::MaxNetBufferListInfo - HALF];
+
+/// Carries over to `child`, from `parent`, what lower drivers need to know beside the bytes.
 ///
 /// # Safety
-/// `parent` is a parent that waits for its children, of which the caller settles one.
-unsafe fn note_failure(parent: *mut sys::NET_BUFFER_LIST, status: sys::NDIS_STATUS) {
-    if status != sys::NDIS_STATUS_SUCCESS {
-        // SAFETY: the parent lives until the caller's child is settled, and while it waits its
-        // status is accessed only like this.
-        let first = unsafe { AtomicI32::from_ptr(&raw mut (*parent).Status) };
-        // Losing the race means that another child failed first.
-        let _ = first.compare_exchange(
-            sys::NDIS_STATUS_SUCCESS,
-            status,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
+/// Both NBLs are owned by the caller; the child is one of ours.
+unsafe fn inherit(child: RawNbl, parent: &Nbl, module: ModuleHandle) {
+    let (child, from) = (child.as_ptr(), parent.as_ptr());
+    // SAFETY: as the caller vouches.
+    unsafe {
+        (*child).NetBufferListInfo = [ptr::null_mut(); sys::MaxNetBufferListInfo];
+        sys::NdisCopySendNetBufferListInfo(child, from);
+        // What NdisCopySendNetBufferListInfo is not documented to copy.
+        let (to, of) = (&mut (*child).NetBufferListInfo, &(*from).NetBufferListInfo);
+        to[sys::NetBufferListHashValue] = of[sys::NetBufferListHashValue];
+        to[sys::NetBufferListHashInfo] = of[sys::NetBufferListHashInfo];
+        to[sys::TcpSendOffloadsSupplementalNetBufferListInfo] =
+            of[sys::TcpSendOffloadsSupplementalNetBufferListInfo];
+        // Of a TCP large send, what is in this slot was left there by a receive.
+        let udp_send = ptr::without_provenance_mut(parent.udp_send().to_raw());
+        to[sys::UdpSegmentationOffloadInfo] = udp_send;
+        (*child).NblFlags = (*from).NblFlags & INHERITED_FLAGS;
+        (*child).Status = sys::NDIS_STATUS_SUCCESS;
+        (*child).SourceHandle = module.raw();
+        (*child).ParentNetBufferList = from;
+    }
+}
+
+/// Makes `child` say of itself what its sibling `first` says.
+///
+/// # Safety
+/// As for [`inherit`], through which `first` went.
+#[inline]
+unsafe fn copy_from(first: RawNbl, child: RawNbl) {
+    let (first, child) = (first.as_ptr(), child.as_ptr());
+    // SAFETY: as the caller vouches; they are two.
+    unsafe {
+        let (from, to) = (
+            &raw const (*first).NetBufferListInfo,
+            &raw mut (*child).NetBufferListInfo,
         );
+        let (from, to) = (from.cast::<Slot>(), to.cast::<Slot>());
+        ptr::copy_nonoverlapping(from.cast::<FirstSlots>(), to.cast(), 1);
+        ptr::copy_nonoverlapping(from.add(HALF).cast::<LastSlots>(), to.add(HALF).cast(), 1);
+        (*child).NblFlags = (*first).NblFlags;
+        (*child).Status = sys::NDIS_STATUS_SUCCESS;
+        (*child).SourceHandle = (*first).SourceHandle;
+        (*child).ParentNetBufferList = (*first).ParentNetBufferList;
     }
 }
 
@@ -356,6 +299,23 @@ impl Children {
         self.count = self.count.saturating_add(count);
     }
 
+    /// Carries over from `parent` to each what lower drivers need to know beside the bytes of a
+    /// large send: the slots of the offloads, every other out-of-band slot that a send may carry,
+    /// and the protocol's NBL flags.
+    ///
+    /// NDIS does it for the first; the others say the same, bit for bit, and are copied from there.
+    pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle) {
+        let mut nbls = self.queue.iter();
+        let Some(first) = nbls.next() else {
+            return;
+        };
+        // SAFETY: the children and the parent are owned here, and no child has been sent yet.
+        unsafe {
+            inherit(first, parent, module);
+            nbls.for_each(|nbl| copy_from(first, nbl));
+        }
+    }
+
     /// Lets `make` make something of each in turn, until it fails.
     ///
     /// # Errors
@@ -365,30 +325,31 @@ impl Children {
         &mut self,
         mut make: impl FnMut(&mut Child) -> Result<(), E>,
     ) -> Result<(), E> {
-        // `Child` does not change an NBL's `Next`, nor does it free the NBL.
-        self.queue.iter().try_for_each(|nbl| make(&mut Child(nbl)))
+        // SAFETY: the queue's NBLs come from a pool. `Child` does not change an NBL's `Next`, nor
+        // does it free the NBL.
+        self.queue
+            .iter()
+            .try_for_each(|nbl| make(&mut unsafe { Child::of(nbl) }))
     }
 
-    /// Ties the children to `parent`, from which each has [inherited](Child::inherit), and yields
-    /// their NBLs. The parent comes back by [`Child::settle`] of the last one.
-    pub fn adopted_by(self, parent: Nbl) -> NblQueue {
+    /// Ties the children to `parent`, from which they have [inherited](Self::inherit), and yields
+    /// their NBLs. The parent comes back by [`Siblings`](crate::Siblings) with the last one; `done`
+    /// is what its large-send slot says once all have gone out.
+    pub fn adopted_by(self, mut parent: Nbl, done: LargeSendInfo) -> NblQueue {
+        parent.set_large_send(done);
+        parent.set_status(Status::SUCCESS);
         let raw = parent.into_raw().as_ptr();
         // SAFETY: the parent is owned here, and no child has been sent yet.
-        unsafe {
-            (*raw).Status = sys::NDIS_STATUS_SUCCESS;
-            (*raw).ChildRefCount = self.count.cast_signed();
-        }
+        unsafe { (*raw).ChildRefCount = self.count.cast_signed() };
         self.queue
     }
 
-    /// Makes them idle again, each given to `idle`: the split they were for did not come about.
-    pub(crate) fn abandon(self, mut idle: impl FnMut(Child)) {
-        let mut chain = self.queue.into_chain();
-        while let Some(nbl) = chain.pop() {
-            let child = Child(nbl.into_raw());
+    /// Makes them idle again and gives them away: the split they were for did not come about.
+    pub(crate) fn abandon(self) -> NblQueue {
+        for nbl in self.queue.iter() {
             // SAFETY: the child is owned here, and no lower driver has seen it.
-            unsafe { Context::release(context(child.0)) };
-            idle(child);
+            unsafe { Context::release(context(nbl)) };
         }
+        self.queue
     }
 }

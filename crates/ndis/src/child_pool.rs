@@ -14,7 +14,7 @@ use core::{
 
 use crate::{
     chains::Chains,
-    child::{Child, Children, Context, context},
+    child::{Children, Context, context},
     driver::header,
     filter_module::ModuleHandle,
     nbl::{Nbl, NblChain, NblQueue},
@@ -180,17 +180,37 @@ impl ChildPool {
 
     /// Brings children home that were not sent. IRQL ≤ DISPATCH_LEVEL.
     pub fn recycle(&self, children: Children) {
-        let mut recycler = self.recycler();
-        children.abandon(|child| recycler.push(child));
+        let idle = children.abandon();
+        if let Some(first) = idle.first() {
+            // SAFETY: the child is owned here. All were taken together, from one cache.
+            let home = unsafe { (*context(first)).home };
+            self.bring_home(home, idle);
+        }
     }
 
-    /// A way home for children one by one. IRQL ≤ DISPATCH_LEVEL.
-    #[must_use]
-    pub fn recycler(&self) -> Recycler<'_> {
-        Recycler {
-            pool: self,
-            home: 0,
-            batch: NblQueue::new(),
+    /// Puts idle children into the cache of processor `home`, which owns them. IRQL ≤
+    /// DISPATCH_LEVEL.
+    #[inline]
+    pub(crate) fn bring_home(&self, home: u32, children: NblQueue) {
+        let (Some((first, last)), Some(cache)) = (children.into_ends(), self.caches.get(home))
+        else {
+            return;
+        };
+        let list = &cache.returned.idle;
+        let mut head = list.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the children are owned here until the exchange succeeds.
+            unsafe { (*last.as_ptr()).Next = head };
+            // Release: what was done with the children is seen by who takes them.
+            match list.compare_exchange_weak(
+                head,
+                first.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
         }
     }
 }
@@ -234,58 +254,6 @@ impl Local {
         let run = chain.pop_run(most);
         self.idle = chain.into_raw();
         run
-    }
-}
-
-/// Brings children home in batches of neighbours with the same home.
-pub struct Recycler<'pool> {
-    pool: &'pool ChildPool,
-    home: u32,
-    batch: NblQueue,
-}
-
-impl Recycler<'_> {
-    /// Brings one child home; it arrives with the next one of another home, or on drop.
-    #[inline]
-    pub fn push(&mut self, child: Child) {
-        // SAFETY: the child is owned here.
-        let home = unsafe { (*context(child.0)).home };
-        if home != self.home {
-            self.flush();
-            self.home = home;
-        }
-        self.batch.push(child.into_nbl());
-    }
-
-    fn flush(&mut self) {
-        let batch = core::mem::take(&mut self.batch);
-        let (Some((first, last)), Some(cache)) =
-            (batch.into_ends(), self.pool.caches.get(self.home))
-        else {
-            return;
-        };
-        let list = &cache.returned.idle;
-        let mut head = list.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: the batch is owned here until the exchange succeeds.
-            unsafe { (*last.as_ptr()).Next = head };
-            // Release: what was done with the children is seen by who takes them.
-            match list.compare_exchange_weak(
-                head,
-                first.as_ptr(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
-    }
-}
-
-impl Drop for Recycler<'_> {
-    fn drop(&mut self) {
-        self.flush();
     }
 }
 

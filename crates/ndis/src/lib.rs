@@ -46,12 +46,14 @@ mod processor;
 mod registry;
 mod restart;
 mod rundown;
+mod siblings;
 mod spin_lock;
 mod status;
+mod sum;
 
 pub use chains::{Chains, MOST_ELEMENTS};
 pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY};
-pub use child_pool::{ChildPool, MOST_CHILDREN, Recycler};
+pub use child_pool::{ChildPool, MOST_CHILDREN};
 pub use configuration::Configuration;
 pub use device::{DeviceCall, DeviceNames, DeviceRequest};
 pub use event::{Event, Level, Provider};
@@ -71,5 +73,6 @@ pub use processor::{AtDispatch, PerProcessor, current_processor, processor_count
 pub use registry::{Borrowed, Listed, Registry};
 pub use restart::RestartParameters;
 pub use rundown::{Exit, Gate};
+pub use siblings::Siblings;
 pub use spin_lock::{SpinGuard, SpinLock};
 pub use status::Status;

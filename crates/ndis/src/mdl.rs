@@ -3,12 +3,9 @@
 //! The inline functions of `wdm.h` that have no export are written out here under the names of
 //! what they do: [`system_address`], [`prepare_for_reuse`], [`initialize`].
 
-use core::{
-    mem::MaybeUninit,
-    ptr::{self, NonNull},
-};
+use core::ptr::{self, NonNull};
 
-use crate::{nbl::NetBuffer, sys};
+use crate::{nbl::NetBuffer, sum::OnesSum, sys};
 
 /// The bits of an address that lie within a page.
 const PAGE_MASK: usize = 0xFFF;
@@ -176,11 +173,15 @@ impl NetBuffer<'_> {
     /// [`BufferError::Malformed`] where the packet is shorter than that.
     pub fn payload(&self, skip: u32) -> Result<PayloadCursor<'_>, BufferError> {
         let raw = self.raw.as_ptr();
-        // SAFETY: the NET_BUFFER belongs to an NBL that is owned meanwhile.
-        let (mdl, offset) = unsafe { ((*raw).CurrentMdl, (*raw).CurrentMdlOffset) };
+        // SAFETY: the NET_BUFFER and its MDLs belong to an NBL that is owned meanwhile.
+        let (mdl, offset, length) = unsafe {
+            let mdl = NonNull::new((*raw).CurrentMdl).ok_or(BufferError::Malformed)?;
+            (mdl, (*raw).CurrentMdlOffset, (*mdl.as_ptr()).ByteCount)
+        };
         let mut cursor = PayloadCursor {
             mdl,
             offset,
+            left: length.checked_sub(offset).ok_or(BufferError::Malformed)?,
             of: core::marker::PhantomData,
         };
         cursor.advance(skip)?;
@@ -188,51 +189,64 @@ impl NetBuffer<'_> {
     }
 }
 
-/// Most bytes that [`PayloadCursor::read`] lends at once: a segment of the usual MTU in one piece.
-/// It is an even number.
-const READ_AT_ONCE: u32 = 1536;
-
 /// A place in a packet's MDL chain. It reads the chain and never changes it.
 pub struct PayloadCursor<'nb> {
-    mdl: *mut sys::MDL,
+    mdl: NonNull<sys::MDL>,
     /// Bytes of `mdl` that lie before the cursor.
     offset: u32,
+    /// Bytes of `mdl` from the cursor on.
+    left: u32,
     of: core::marker::PhantomData<&'nb NetBuffer<'nb>>,
 }
 
 impl PayloadCursor<'_> {
-    /// Bytes of the current MDL from the cursor on.
-    fn left_in_mdl(&self) -> Result<u32, BufferError> {
-        let mdl = NonNull::new(self.mdl).ok_or(BufferError::Malformed)?;
-        // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
-        unsafe { (*mdl.as_ptr()).ByteCount }
-            .checked_sub(self.offset)
-            .ok_or(BufferError::Malformed)
-    }
-
     /// Moves `length` bytes on. Stops at the end of an MDL rather than at the start of the next.
+    #[inline]
     fn advance(&mut self, length: u32) -> Result<(), BufferError> {
-        let mut length = length;
+        if length <= self.left {
+            self.move_in_mdl(length);
+            return Ok(());
+        }
+        // The cursor stands still meanwhile: a write for each MDL would cost as much as all else.
+        let mut mdl = self.mdl;
+        let mut beyond = length.wrapping_sub(self.left);
         loop {
-            let left = self.left_in_mdl()?;
-            if length <= left {
-                self.offset = self.offset.saturating_add(length);
+            let next = Self::next_mdl(mdl)?;
+            mdl = next.0;
+            if beyond <= next.1 {
+                (self.mdl, self.offset) = (mdl, beyond);
+                self.left = next.1.wrapping_sub(beyond);
                 return Ok(());
             }
-            length = length.saturating_sub(left);
-            self.next_mdl();
+            beyond = beyond.wrapping_sub(next.1);
+        }
+    }
+
+    /// Moves on by `length` of the bytes that are `left`.
+    #[inline]
+    fn move_in_mdl(&mut self, length: u32) {
+        self.offset = self.offset.wrapping_add(length);
+        self.left = self.left.wrapping_sub(length);
+    }
+
+    /// The MDL behind `mdl`, which is one of the chain, and its length in bytes.
+    #[inline]
+    fn next_mdl(mdl: NonNull<sys::MDL>) -> Result<(NonNull<sys::MDL>, u32), BufferError> {
+        // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
+        unsafe {
+            let next = NonNull::new((*mdl.as_ptr()).Next).ok_or(BufferError::Malformed)?;
+            Ok((next, (*next.as_ptr()).ByteCount))
         }
     }
 
     /// Moves to the next MDL that has bytes from the cursor on, and says how many.
+    #[inline]
     pub(crate) fn skip_empty(&mut self) -> Result<u32, BufferError> {
-        loop {
-            let left = self.left_in_mdl()?;
-            if left > 0 {
-                return Ok(left);
-            }
-            self.next_mdl();
+        while self.left == 0 {
+            (self.mdl, self.left) = Self::next_mdl(self.mdl)?;
+            self.offset = 0;
         }
+        Ok(self.left)
     }
 
     /// Copies the next `length` bytes to `into`, and moves behind them.
@@ -246,9 +260,9 @@ impl PayloadCursor<'_> {
         let (mut into, mut left) = (into, length);
         while left > 0 {
             let part = self.skip_empty()?.min(left);
-            // SAFETY: `skip_empty` found the current MDL to be one of the owned chain; the pages
-            // of a packet being sent are locked or non-paged.
-            let address = unsafe { system_address(self.mdl) };
+            // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent
+            // are locked or non-paged.
+            let address = unsafe { system_address(self.mdl.as_ptr()) };
             if address.is_null() {
                 return Err(BufferError::NotMapped);
             }
@@ -259,45 +273,36 @@ impl PayloadCursor<'_> {
                 ptr::copy_nonoverlapping(from, into, part as usize);
                 into = into.add(part as usize);
             }
-            self.offset = self.offset.saturating_add(part);
+            self.move_in_mdl(part);
             left = left.saturating_sub(part);
         }
         Ok(())
     }
 
-    /// Lends the next `length` bytes to `visit`, piece by piece and without moving. However they
-    /// lie in memory, every piece but the last is equally long, and that length is even.
-    ///
-    /// What is lent is a copy in a small buffer on the stack. The memory behind the MDLs may be a
-    /// guest's, which may go on writing to it, and a `&[u8]` promises that nobody does. The copy
-    /// costs a checksum of 1,448 bytes a third more than reading in place would, and leaves the
-    /// checksum plain safe code on a slice; that is what volatile or atomic reads would not.
+    /// The ones' complement sum of the next `length` bytes, as words in network byte order, without
+    /// moving.
     ///
     /// # Errors
-    /// [`BufferError`] where the chain ends before or an MDL cannot be mapped. `visit` may have
-    /// seen some of the bytes then.
-    // Not inlined: the buffer is to be off the stack again when the caller sends.
-    #[inline(never)]
-    pub fn read(&self, length: u32, visit: &mut impl FnMut(&[u8])) -> Result<(), BufferError> {
-        let mut cursor = Self {
-            mdl: self.mdl,
-            offset: self.offset,
-            of: self.of,
-        };
-        let mut piece = MaybeUninit::<[u8; READ_AT_ONCE as usize]>::uninit();
-        let mut left = length;
-        while left > 0 {
-            let part = left.min(READ_AT_ONCE);
-            // SAFETY: `piece` is at least `part` bytes long and this thread's own, and `copy` has
-            // written that many when it succeeds.
-            let bytes = unsafe {
-                cursor.copy(piece.as_mut_ptr().cast(), part)?;
-                core::slice::from_raw_parts(piece.as_ptr().cast(), part as usize)
-            };
-            visit(bytes);
-            left = left.saturating_sub(part);
+    /// [`BufferError`] where the chain ends before or an MDL cannot be mapped.
+    pub fn sum(&self, length: u32) -> Result<u16, BufferError> {
+        let mut cursor = Self { ..*self };
+        let (mut sum, mut at) = (OnesSum::default(), 0_u32);
+        while at < length {
+            let part = cursor.skip_empty()?.min(length.saturating_sub(at));
+            // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent
+            // are locked or non-paged.
+            let address = unsafe { system_address(cursor.mdl.as_ptr()) };
+            if address.is_null() {
+                return Err(BufferError::NotMapped);
+            }
+            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped at
+            // `address`.
+            let piece = unsafe { OnesSum::of(address.add(cursor.offset as usize), part as usize) };
+            sum.add(piece, at as usize);
+            cursor.move_in_mdl(part);
+            at = at.saturating_add(part);
         }
-        Ok(())
+        Ok(sum.in_network_order())
     }
 
     /// Makes `piece` describe what the current MDL has from the cursor on, `length` bytes at most,
@@ -314,21 +319,28 @@ impl PayloadCursor<'_> {
         piece: *mut sys::MDL,
     ) -> Result<u32, BufferError> {
         let part = self.skip_empty()?.min(length);
-        // SAFETY: `skip_empty` found the current MDL to be one of the owned chain, with at least
-        // `part` bytes from the cursor on; the caller vouches for `piece`.
+        // SAFETY: the current MDL is one of the owned chain and has `part` bytes from the cursor
+        // on; the caller vouches for `piece`.
         unsafe {
             initialize(piece, ptr::null_mut(), 0, part);
-            let start = virtual_address(self.mdl).wrapping_add(self.offset as usize);
-            sys::IoBuildPartialMdl(self.mdl, piece, start.cast(), part);
+            self.build_partial(piece, part);
         }
-        self.offset = self.offset.saturating_add(part);
+        self.move_in_mdl(part);
         Ok(part)
     }
 
-    fn next_mdl(&mut self) {
-        // SAFETY: called after `left_in_mdl` found the current MDL to be one of the owned chain.
-        self.mdl = unsafe { (*self.mdl).Next };
-        self.offset = 0;
+    /// Makes `partial` describe the next `length` bytes, which lie in the current MDL.
+    ///
+    /// # Safety
+    /// They do, and `partial` was set up by [`initialize`] with at least that capacity and is
+    /// nobody else's.
+    unsafe fn build_partial(&self, partial: *mut sys::MDL, length: u32) {
+        let source = self.mdl.as_ptr();
+        // SAFETY: as the caller vouches; the source is an MDL of the owned chain.
+        unsafe {
+            let start = virtual_address(source).wrapping_add(self.offset as usize);
+            sys::IoBuildPartialMdl(source, partial, start.cast(), length);
+        }
     }
 
     /// Hands out the next `length` bytes (at least one) as an MDL chain that starts exactly there,
@@ -343,33 +355,29 @@ impl PayloadCursor<'_> {
     /// # Safety
     /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and nobody
     /// else uses it.
+    #[inline]
     pub(crate) unsafe fn take(
         &mut self,
         length: u32,
         partial: *mut sys::MDL,
     ) -> Result<*mut sys::MDL, BufferError> {
-        while self.left_in_mdl()? == 0 {
-            self.next_mdl();
-        }
+        let left = self.skip_empty()?;
+        let source = self.mdl.as_ptr();
         if self.offset == 0 {
-            let first = self.mdl;
             self.advance(length)?;
-            return Ok(first);
+            return Ok(source);
         }
-        let left = self.left_in_mdl()?;
-        let (source, offset) = (self.mdl, self.offset);
-        self.advance(length)?;
-        // SAFETY: `source` is an MDL of the owned chain and has `left` bytes from `offset` on;
+        // SAFETY: the source is an MDL of the owned chain and has `left` bytes from the cursor on;
         // the caller vouches for `partial`.
         unsafe {
-            let start = virtual_address(source).wrapping_add(offset as usize);
-            sys::IoBuildPartialMdl(source, partial, start.cast(), length.min(left));
+            self.build_partial(partial, length.min(left));
             (*partial).Next = if length > left {
                 (*source).Next
             } else {
                 ptr::null_mut()
             };
         }
+        self.advance(length)?;
         Ok(partial)
     }
 }

@@ -61,7 +61,7 @@ impl Nbl {
         UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>())
     }
 
-    /// Whether one of the two says so: the one look that every send on its way down gets.
+    /// Whether one of the two says so.
     #[inline]
     #[must_use]
     pub fn is_large_send(&self) -> bool {
@@ -209,6 +209,27 @@ impl NblChain {
         Some(Nbl(first))
     }
 
+    /// The first NBL, which stays the chain's.
+    #[inline]
+    pub(crate) const fn first(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
+        NonNull::new(self.head)
+    }
+
+    /// Takes out all from the first NBL to `last`.
+    ///
+    /// # Safety
+    /// `last` is one of the chain.
+    #[inline]
+    pub(crate) unsafe fn split_after(&mut self, last: NonNull<sys::NET_BUFFER_LIST>) -> NblQueue {
+        let ends = NonNull::new(self.head).map(|first| (first, last));
+        // SAFETY: the caller vouches for `last`; its `Next` is the rest of the chain.
+        unsafe {
+            self.head = (*last.as_ptr()).Next;
+            (*last.as_ptr()).Next = core::ptr::null_mut();
+        }
+        NblQueue { ends }
+    }
+
     /// Takes the first NBLs out, `most` of them (at least one) or as many as there are, and says
     /// how many these are. `None` where there is none.
     pub(crate) fn pop_run(&mut self, most: u32) -> Option<(NblQueue, u32)> {
@@ -222,11 +243,8 @@ impl NblChain {
                 last = next;
                 count = count.saturating_add(1);
             }
-            self.head = (*last.as_ptr()).Next;
-            (*last.as_ptr()).Next = core::ptr::null_mut();
+            Some((self.split_after(last), count))
         }
-        let ends = Some((first, last));
-        Some((NblQueue { ends }, count))
     }
 
     /// The NBLs in turn, each lent while the chain stays the owner.
@@ -305,6 +323,11 @@ impl NblQueue {
             next = NonNull::new(unsafe { (*nbl.as_ptr()).Next });
             Some(nbl)
         })
+    }
+
+    /// The first NBL, which stays the queue's.
+    pub(crate) fn first(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
+        self.ends.map(|(first, _)| first)
     }
 
     /// First and last NBL, or `None` for an empty queue.

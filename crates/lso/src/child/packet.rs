@@ -4,7 +4,7 @@ use super::Template;
 use crate::checksum::Sum;
 use crate::headers::Tunnel;
 use crate::wire::{get_u16, ipv4, ipv6, protocol, put_u16, tcp, udp};
-use crate::{Child, IpVersion, Refusal, Transport};
+use crate::{Child, IpVersion, MAX_HEADER, Refusal, Transport};
 
 /// Who makes a packet's TCP or UDP checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Checksum {
 
 impl Template<'_> {
     /// Writes the header of a packet, [`Headers::length`](crate::Headers::length)
-    /// bytes, to the beginning of `out`. What `out` has after that stays as it is.
+    /// bytes, to the beginning of `out`. What `out` has after that is of no use.
     ///
     /// The sum of addresses and protocol is taken from the parent's checksum field, as
     /// a NIC does, so that the wire is the same even where the sender meant other
@@ -28,7 +28,6 @@ impl Template<'_> {
     ///
     /// # Errors
     ///
-    /// [`HeaderBufferTooShort`](Refusal::HeaderBufferTooShort),
     /// [`SegmentTooLong`](Refusal::SegmentTooLong) for more payload than
     /// [`Headers::most_payload`](crate::Headers::most_payload), and
     /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for a checksum left to the
@@ -37,7 +36,7 @@ impl Template<'_> {
         &self,
         child: &Child,
         checksum: Checksum,
-        out: &mut [u8],
+        out: &mut [u8; MAX_HEADER],
     ) -> Result<(), Refusal> {
         if self.outer.is_some() && checksum == Checksum::Offloaded {
             return Err(Refusal::MalformedLargeSend);
@@ -46,9 +45,10 @@ impl Template<'_> {
             .ok()
             .filter(|_| child.payload_length <= self.headers.most_payload())
             .ok_or(Refusal::SegmentTooLong)?;
-        let header = self.copy(out)?;
-        self.stamp(child, 0, header)
-            .and_then(|()| self.finish(header, payload, checksum))
+        self.copy(out);
+        self.stamp(child, out)
+            .and_then(|()| out.get_mut(..self.headers.end()))
+            .and_then(|header| self.finish(header, payload, checksum))
             .ok_or(Refusal::HeaderBufferTooShort)
     }
 

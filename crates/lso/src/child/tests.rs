@@ -1,5 +1,6 @@
 use super::*;
 use crate::frames::{NVGRE, QINQ_OPTIONS, USO_V4, V4, V6, V6_CHAIN, VXLAN, patched, tunnelled};
+use crate::wire::protocol;
 use crate::{Form, Framing, LargeSend, Limit, Plan, Sum};
 
 const FIRST: Child = Child {
@@ -30,17 +31,38 @@ const LAST: Child = Child {
     ..FIRST
 };
 
-fn template(front: &[u8], offload: Offload, width: IpIdWidth) -> Template<'_> {
+/// The first bytes of a frame, with room for the longest header.
+type Header = [u8; MAX_HEADER];
+
+fn header(bytes: &[u8]) -> Header {
+    let mut header = [0xEE; MAX_HEADER];
+    header[..bytes.len()].copy_from_slice(bytes);
+    header
+}
+
+/// What `write` makes of the template of a TCP send.
+fn with_template<T>(
+    front: &[u8],
+    offload: Offload,
+    width: IpIdWidth,
+    write: impl FnOnce(&Template<'_>) -> T,
+) -> T {
     let headers = Headers::parse(front).expect("a valid frame");
-    Template::new(front, headers, offload, width).expect("a template")
+    let mut front = header(front);
+    write(&Template::new(&mut front, headers, offload, width).expect("a template"))
+}
+
+/// The header of a large send.
+fn large_send(template: &Template<'_>, child: &Child) -> Result<Header, Refusal> {
+    let mut out = [0xEE; MAX_HEADER];
+    template.write(child, &mut out).map(|()| out)
 }
 
 fn stamped<const N: usize>(front: &[u8; N], child: &Child) -> [u8; N] {
-    let mut out = [0xEE; N];
-    template(front, Offload::LsoV2, IpIdWidth::Bits16)
-        .write(child, &mut out)
-        .expect("a header");
-    out
+    let out = with_template(front, Offload::LsoV2, IpIdWidth::Bits16, |template| {
+        large_send(template, child).expect("a header")
+    });
+    *out.first_chunk().expect("no longer than a header")
 }
 
 #[test]
@@ -109,10 +131,9 @@ fn identification_wraps_in_the_width() {
             first_segment,
             ..MIDDLE
         };
-        let mut out = V4;
-        template(&front, Offload::LsoV2, width)
-            .write(&child, &mut out)
-            .expect("a header");
+        let out = with_template(&front, Offload::LsoV2, width, |template| {
+            large_send(template, &child).expect("a header")
+        });
         [out[18], out[19]]
     };
     assert_eq!(id(IpIdWidth::Bits15, 1), [0x7f, 0xff]);
@@ -130,32 +151,30 @@ fn sequence_of_the_last_byte_of_the_largest_payload() {
     assert_eq!(stamped(&V6, &child)[58..62], [0x00, 0x00, 0x0f, 0xff]);
 }
 
+/// The LSOv1 header for so much payload.
+fn lsov1(payload_length: u32) -> Result<Header, Refusal> {
+    let child = Child {
+        payload_length,
+        ..FIRST
+    };
+    with_template(&V4, Offload::LsoV1, IpIdWidth::Bits16, |template| {
+        large_send(template, &child)
+    })
+}
+
 #[test]
 fn lsov1_states_the_true_length() {
-    let template = template(&V4, Offload::LsoV1, IpIdWidth::Bits16);
-    let mut out = [0; 66];
-    assert_eq!(template.write(&FIRST, &mut out), Ok(()));
+    let out = lsov1(60_816).expect("a header");
     assert_eq!(out[16..18], (60_816_u16 + 52).to_be_bytes());
 }
 
 #[test]
 fn lsov1_length_ends_at_sixteen_bits() {
-    let template = template(&V4, Offload::LsoV1, IpIdWidth::Bits16);
     let most = Headers::parse(&V4).expect("a valid frame").most_payload();
-    let of = |payload_length, out: &mut [u8]| {
-        let child = Child {
-            payload_length,
-            ..FIRST
-        };
-        template.write(&child, out)
-    };
-    let mut out = [0xEE; 66];
     for payload in [most + 1, 65_536, u32::MAX] {
-        assert_eq!(of(payload, &mut out), Err(Refusal::Lsov1TooLong));
-        assert_eq!(out, [0xEE; 66]);
+        assert_eq!(lsov1(payload), Err(Refusal::Lsov1TooLong));
     }
-    assert_eq!(of(most, &mut out), Ok(()));
-    assert_eq!(out[16..18], [0xFF, 0xFF]);
+    assert_eq!(lsov1(most).expect("a header")[16..18], [0xFF, 0xFF]);
 }
 
 #[test]
@@ -165,44 +184,50 @@ fn lsov1_plan_under_the_callers_cap() {
         max_payload: headers.most_payload(),
         min_segments: 2,
     };
-    let template = template(&V4, Offload::LsoV1, IpIdWidth::Bits16);
     let plan = Plan::new(1 << 20, 1448, limit).expect("a plan");
-    let mut out = [0; 66];
-    assert!(plan.iter().all(|c| template.write(&c, &mut out).is_ok()));
+    let written = |child: Child| lsov1(child.payload_length).is_ok();
+    assert!(plan.iter().all(written));
 }
 
 #[test]
 fn lsov1_on_ipv6() {
     let headers = Headers::parse(&V6).expect("a valid frame");
-    let refused = Template::new(&V6, headers, Offload::LsoV1, IpIdWidth::Bits16);
+    let mut front = header(&V6);
+    let refused = Template::new(&mut front, headers, Offload::LsoV1, IpIdWidth::Bits16);
     assert_eq!(refused.err(), Some(Refusal::Lsov1OnIpv6));
 }
 
 #[test]
-fn template_of_a_shorter_front() {
-    let headers = Headers::parse(&V4).expect("a valid frame");
-    for end in 0..V4.len() {
-        let refused = Template::new(&V4[..end], headers, Offload::LsoV2, IpIdWidth::Bits16);
-        assert_eq!(refused.err(), Some(Refusal::HeaderNotContiguous));
+fn headers_up_to_the_longest_are_copied_whole() {
+    // 54 to 256 bytes: IPv6 with a destination options header of any length.
+    for eighths in 0..=25_u8 {
+        let mut front = [0_u8; MAX_HEADER];
+        for (byte, value) in front.iter_mut().zip((1..=255).cycle()) {
+            *byte = value;
+        }
+        let options = 8 * usize::from(eighths);
+        let end = 54 + options + 20;
+        if end > MAX_HEADER {
+            continue;
+        }
+        front[..54].copy_from_slice(&V6[..54]);
+        if eighths > 0 {
+            front[20] = protocol::DESTINATION_OPTIONS;
+            front[54] = protocol::TCP;
+            front[55] = eighths - 1;
+        }
+        front[54 + options..end].copy_from_slice(&V6[54..74]);
+        let out = with_template(
+            &front[..end],
+            Offload::LsoV2,
+            IpIdWidth::Bits16,
+            |template| large_send(template, &FIRST).expect("a header"),
+        );
+        // The first child has the parent's header but for PSH, and FIN.
+        let flags = 54 + options + 13;
+        front[flags] &= !0x09;
+        assert_eq!(out[..end], front[..end], "{end}");
     }
-}
-
-#[test]
-fn short_buffer_is_left_alone() {
-    let template = template(&V4, Offload::LsoV2, IpIdWidth::Bits16);
-    let mut out = [0xEE; 65];
-    let refused = Err(Refusal::HeaderBufferTooShort);
-    assert_eq!(template.write(&FIRST, &mut out), refused);
-    assert_eq!(template.write(&FIRST, &mut []), refused);
-    assert_eq!(out, [0xEE; 65]);
-}
-
-#[test]
-fn longer_buffer_keeps_its_rest() {
-    let template = template(&V4, Offload::LsoV2, IpIdWidth::Bits16);
-    let mut out = [0xEE; 80];
-    assert_eq!(template.write(&LAST, &mut out), Ok(()));
-    assert_eq!(out[66..], [0xEE; 14]);
 }
 
 /// Headers of what is sent by `offload`, in a tunnel or not.
@@ -223,9 +248,17 @@ fn headers_of(front: &[u8], offload: Offload, framing: Framing) -> Headers {
 
 const ENCAPSULATED: Framing = Framing::Encapsulated(None);
 
-fn template_of(front: &[u8], offload: Offload, framing: Framing) -> Template<'_> {
+/// What `write` makes of the template of a send by `offload`, in a tunnel or not.
+fn with_template_of<T>(
+    front: &[u8],
+    offload: Offload,
+    framing: Framing,
+    write: impl FnOnce(&Template<'_>) -> T,
+) -> T {
     let headers = headers_of(front, offload, framing);
-    Template::new(front, headers, offload, IpIdWidth::Bits16).expect("a template")
+    let mut front = header(front);
+    let template = Template::new(&mut front, headers, offload, IpIdWidth::Bits16);
+    write(&template.expect("a template"))
 }
 
 /// The third packet, with 3 bytes of payload.
@@ -242,12 +275,14 @@ const PACKET: Child = Child {
 const PAYLOAD: [u8; 3] = [0xAB, 0xCD, 0xEF];
 
 fn packet<const N: usize>(front: &[u8; N], offload: Offload, framing: Framing) -> [u8; N] {
-    let mut out = [0xEE; N];
+    let mut out = [0xEE; MAX_HEADER];
     let checksum = Checksum::Complete(Sum::of(&PAYLOAD));
-    template_of(front, offload, framing)
-        .write_packet(&PACKET, checksum, &mut out)
-        .expect("a header");
-    out
+    with_template_of(front, offload, framing, |template| {
+        template
+            .write_packet(&PACKET, checksum, &mut out)
+            .expect("a header");
+    });
+    *out.first_chunk().expect("no longer than a header")
 }
 
 /// Whether `bytes`, a pseudo-header and [`PAYLOAD`] sum up to all ones.
@@ -311,10 +346,12 @@ fn a_udp_checksum_of_zero_is_sent_as_all_ones() {
 
 #[test]
 fn a_checksum_left_to_the_nic_includes_the_length() {
-    let mut out = V4;
-    template(&V4, Offload::LsoV2, IpIdWidth::Bits16)
-        .write_packet(&PACKET, Checksum::Offloaded, &mut out)
-        .expect("a header");
+    let mut out = header(&V4);
+    with_template(&V4, Offload::LsoV2, IpIdWidth::Bits16, |template| {
+        template
+            .write_packet(&PACKET, Checksum::Offloaded, &mut out)
+            .expect("a header");
+    });
     // 0x1409, and 32 bytes of TCP header with 3 of payload.
     assert_eq!(out[50..52], [0x14, 0x09 + 35]);
     assert_eq!(Sum::of(&out[14..34]).folded(), 0xFFFF);
@@ -351,24 +388,26 @@ fn a_packet_in_nvgre() {
 #[test]
 fn no_checksum_in_a_tunnel_is_left_to_the_nic() {
     let front: [u8; 116] = tunnelled(VXLAN, V4);
-    let template = template_of(&front, Offload::LsoV2, ENCAPSULATED);
-    let mut out = [0xEE; 116];
-    let refused = template.write_packet(&PACKET, Checksum::Offloaded, &mut out);
+    let mut out = [0xEE; MAX_HEADER];
+    let refused = with_template_of(&front, Offload::LsoV2, ENCAPSULATED, |template| {
+        template.write_packet(&PACKET, Checksum::Offloaded, &mut out)
+    });
     assert_eq!(refused, Err(Refusal::MalformedLargeSend));
-    assert_eq!(out, [0xEE; 116]);
+    assert_eq!(out, [0xEE; MAX_HEADER]);
 }
 
 #[test]
 fn a_packet_that_is_too_long() {
     for front in [&V4[..], &V6] {
         let most = Headers::parse(front).expect("a valid frame").most_payload();
-        let template = template(front, Offload::LsoV2, IpIdWidth::Bits16);
         let of = |payload_length| {
             let child = Child {
                 payload_length,
                 ..PACKET
             };
-            template.write_packet(&child, Checksum::Offloaded, &mut [0; 74])
+            with_template(front, Offload::LsoV2, IpIdWidth::Bits16, |template| {
+                template.write_packet(&child, Checksum::Offloaded, &mut [0; MAX_HEADER])
+            })
         };
         assert_eq!(of(most), Ok(()));
         for payload in [most + 1, 65_536, u32::MAX] {
@@ -380,13 +419,13 @@ fn a_packet_that_is_too_long() {
 #[test]
 fn a_large_send_in_a_tunnel() {
     let front: [u8; 116] = tunnelled(VXLAN, V4);
-    let mut out = [0xEE; 116];
-    let template = template_of(&front, Offload::LsoV2, ENCAPSULATED);
-    assert_eq!(template.write(&MIDDLE, &mut out), Ok(()));
+    let out = with_template_of(&front, Offload::LsoV2, ENCAPSULATED, |template| {
+        large_send(template, &MIDDLE).expect("a header")
+    });
     // Both identifications 42 on; the inner frame as without a tunnel; lengths stay 0.
     let inner: [u8; 66] = stamped(&V4, &MIDDLE);
     let expected: [u8; 116] = tunnelled(patched(VXLAN, &[(19, 5 + 42)]), inner);
-    assert_eq!(out, expected);
+    assert_eq!(out[..116], expected);
 }
 
 #[test]
@@ -397,10 +436,10 @@ fn lengths_of_large_sends_follow_the_parents_rule() {
             payload_length,
             ..MIDDLE
         };
-        let mut out = USO_V4;
-        template_of(&front, Offload::Uso, Framing::Plain { transport: 34 })
-            .write(&child, &mut out)
-            .expect("a header");
+        let plain = Framing::Plain { transport: 34 };
+        let out = with_template_of(&front, Offload::Uso, plain, |template| {
+            large_send(template, &child).expect("a header")
+        });
         let at = |at| u16::from_be_bytes([out[at], out[at + 1]]);
         (at(16), at(38))
     };
@@ -414,6 +453,7 @@ fn lengths_of_large_sends_follow_the_parents_rule() {
 #[test]
 fn an_offload_of_another_transport() {
     let headers = Headers::parse(&V4).expect("a valid frame");
-    let refused = Template::new(&V4, headers, Offload::Uso, IpIdWidth::Bits16);
+    let mut front = header(&V4);
+    let refused = Template::new(&mut front, headers, Offload::Uso, IpIdWidth::Bits16);
     assert_eq!(refused.err(), Some(Refusal::MalformedLargeSend));
 }

@@ -4,7 +4,7 @@ use super::MAX_HEADER;
 use crate::Refusal;
 use crate::wire::{Field, get_u8, get_u16};
 
-/// The first contiguous bytes of a frame.
+/// The first contiguous bytes of a frame, at most [`MAX_HEADER`] of them.
 ///
 /// A field is asked for by the position of its header in the frame and its own in
 /// that header. Nothing past [`MAX_HEADER`] can be read, so a parser that goes
@@ -15,29 +15,42 @@ pub(super) struct Front<'a> {
 }
 
 impl<'a> Front<'a> {
+    #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        Self {
+            bytes: bytes.get(..MAX_HEADER).unwrap_or(bytes),
+        }
     }
 
+    #[inline]
     pub(super) fn u8(self, header: usize, at: usize) -> Result<u8, Refusal> {
-        let byte = self.bytes(header, at..at.saturating_add(1))?;
-        get_u8(byte, 0).ok_or(Refusal::HeaderNotContiguous)
+        let at = header.wrapping_add(at);
+        get_u8(self.bytes, at).ok_or_else(|| reason(at))
     }
 
+    #[inline]
     pub(super) fn u16(self, header: usize, field: Field) -> Result<u16, Refusal> {
         let bytes = self.bytes(header, field)?;
         get_u16(bytes, 0..2).ok_or(Refusal::HeaderNotContiguous)
     }
 
     /// The bytes of a field, or of a whole header.
+    #[inline]
     pub(super) fn bytes(self, header: usize, field: Field) -> Result<&'a [u8], Refusal> {
-        let start = header.saturating_add(field.start);
-        let end = header.saturating_add(field.end);
-        if end > MAX_HEADER {
-            return Err(Refusal::HeaderTooLong);
-        }
+        // A header begins behind what could be read before: no sum wraps.
+        let end = header.wrapping_add(field.end);
         self.bytes
-            .get(start..end)
-            .ok_or(Refusal::HeaderNotContiguous)
+            .get(header.wrapping_add(field.start)..end)
+            .ok_or_else(|| reason(end.saturating_sub(1)))
+    }
+}
+
+/// Why the byte at `position` is not there.
+#[cold]
+fn reason(position: usize) -> Refusal {
+    if position >= MAX_HEADER {
+        Refusal::HeaderTooLong
+    } else {
+        Refusal::HeaderNotContiguous
     }
 }

@@ -9,6 +9,7 @@ use crate::wire::protocol;
 ///
 /// The loop ends: each turn goes eight bytes or more forward, and `front` refuses
 /// to read past the longest header.
+#[inline(never)]
 pub(super) fn payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     if ipv6::version(front.u8(ip, ipv6::VERSION_CLASS)?) != 6 {
         return Err(Refusal::MalformedIpv6);

@@ -30,7 +30,7 @@ fn a_mebibyte_for_a_virtual_nic() {
     // 719 = 12 × 42 + 5 × 43
     let of = |segments| plan.iter().filter(|c| c.segments == segments).count();
     assert_eq!((of(42), of(43)), (12, 5));
-    let last = plan.child(16).expect("the last");
+    let last = plan.iter().nth(16).expect("the last");
     let expected = Child {
         form: Form::LargeSend,
         index: 16,
@@ -42,15 +42,15 @@ fn a_mebibyte_for_a_virtual_nic() {
         is_last: true,
     };
     assert_eq!(last, expected);
-    assert_eq!(plan.child(17), None);
-    assert_eq!(plan.child(u32::MAX), None);
+    let mut past_the_last = plan.iter().skip(17);
+    assert_eq!([past_the_last.next(), past_the_last.next()], [None; 2]);
 }
 
 #[test]
 fn what_fits_is_one_child() {
     for payload in [1, 1459, 1460, 1461, 62_780] {
         let plan = Plan::new(payload, 1460, NIC).expect("a plan");
-        let child = plan.child(0).expect("a child");
+        let child = plan.iter().next().expect("a child");
         assert_eq!((plan.children(), child.payload_length), (1, payload));
         assert!(child.is_first && child.is_last);
         assert_eq!(plan.packets(), u32::from(payload <= 1460));
@@ -89,7 +89,7 @@ fn what_no_large_send_can_have_is_a_packet() {
     assert_eq!(lengths(plan), [2000, 501]);
     let forms = plan.iter().map(|child| child.form);
     assert!(forms.eq([Form::LargeSend, Form::Packet]));
-    let tail = plan.child(1).expect("the tail");
+    let tail = plan.iter().nth(1).expect("the tail");
     assert_eq!((tail.payload_offset, tail.first_segment), (2000, 2));
     assert!(tail.is_last && !tail.is_first);
 }
@@ -173,15 +173,16 @@ fn the_largest_payload() {
         [1 << 31, (1 << 31) - 1]
     );
 
-    let single_bytes = plan(u32::MAX, 1, 1);
-    assert_eq!(single_bytes.packets(), u32::MAX);
-    let last = single_bytes.child(u32::MAX - 1).expect("the last");
+    assert_eq!(plan(u32::MAX, 1, 1).packets(), u32::MAX);
+
+    let packets = plan(u32::MAX, 1 << 20, 1);
+    assert_eq!(packets.packets(), 4096);
+    let last = packets.iter().last().expect("the last");
     assert_eq!(
         (last.payload_offset, last.payload_length),
-        (u32::MAX - 1, 1)
+        (4095 << 20, (1 << 20) - 1)
     );
     assert!(last.is_last);
-    assert_eq!(single_bytes.child(u32::MAX), None);
 }
 
 #[test]
