@@ -27,16 +27,19 @@
 //! byte, as it would have made of the parent in a single stage.
 //!
 //! ```
-//! use lso::{Framing, Headers, IpIdWidth, IpVersion, LargeSend, Limit, Offload, Plan, Template};
+//! use lso::{
+//!     Framing, Headers, IpIdWidth, IpVersion, LargeSend, Limit, MAX_HEADER, Offload, Plan, Template,
+//! };
 //!
 //! # fn main() -> Result<(), lso::Refusal> {
-//! let front = [
+//! let mut front = [0; MAX_HEADER];
+//! front[..54].copy_from_slice(&[
 //!     0x00, 0x15, 0x5d, 0x01, 0x02, 0x03, 0x00, 0x15, 0x5d, 0x0a, 0x0b, 0x0c, 0x08, 0x00,
 //!     0x45, 0x00, 0x00, 0x00, 0x1c, 0x46, 0x40, 0x00, 0x80, 0x06, 0x00, 0x00, // IPv4
 //!     0x0a, 0x00, 0x00, 0x02, 0x0a, 0x00, 0x00, 0x01,
 //!     0xc3, 0x50, 0x14, 0x51, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x20, 0x00, // TCP
 //!     0x50, 0x18, 0x20, 0x00, 0x14, 0x09, 0x00, 0x00,
-//! ];
+//! ]);
 //! let send = LargeSend {
 //!     offload: Offload::LsoV2,
 //!     ip_version: IpVersion::V4,
@@ -45,12 +48,12 @@
 //! };
 //! let nic = Limit { max_payload: 62_780, min_segments: 2 };
 //!
-//! let headers = Headers::of(&front, &send)?;
+//! let headers = Headers::of(&front[..54], &send)?;
 //! let plan = Plan::new(1 << 20, send.mss, nic)?;
 //! assert_eq!((plan.children(), plan.segments()), (17, 719));
 //!
-//! let template = Template::new(&front, headers, send.offload, IpIdWidth::Bits16)?;
-//! let mut header = [0; 54];
+//! let template = Template::new(&mut front, headers, send.offload, IpIdWidth::Bits16)?;
+//! let mut header = [0; MAX_HEADER];
 //! for child in plan.iter() {
 //!     template.write(&child, &mut header)?;
 //! }
