@@ -1,0 +1,378 @@
+//! A machine on which the driver runs: what NDIS, the layer above, the NIC and an administrator do
+//! to it.
+
+use std::{ffi::c_void, mem::zeroed, ptr};
+
+use control::{
+    IoControl, Message, Multiple, Raise, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
+};
+use ndis::sys::{self, NDIS_HANDLE, NET_BUFFER_LIST};
+use shuttle::thread::{self, JoinHandle};
+
+use crate::{
+    kernel::{MODULE, free_extension, leaked},
+    offload::{Nic, maxima},
+    parent::{self, ParentId},
+    points::{driver, wait_until, wake},
+    world,
+};
+
+/// What the driver registered.
+pub(crate) struct Registered {
+    pub(crate) handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
+    pub(crate) context: NDIS_HANDLE,
+    pub(crate) extension: *mut c_void,
+    pub(crate) device: *mut sys::DEVICE_OBJECT,
+    pub(crate) control: Option<sys::DRIVER_DISPATCH>,
+    /// The context of the filter module.
+    pub(crate) module: NDIS_HANDLE,
+}
+
+impl Default for Registered {
+    fn default() -> Self {
+        Self {
+            handlers: None,
+            context: ptr::null_mut(),
+            extension: ptr::null_mut(),
+            device: ptr::null_mut(),
+            control: None,
+            module: ptr::null_mut(),
+        }
+    }
+}
+
+/// A thread of the case, on `processor`.
+pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::spawn(move || {
+        world::with(|world| world.move_to(processor));
+        work();
+    })
+}
+
+/// Waits for threads of the case.
+///
+/// # Panics
+/// Where one of them has panicked.
+pub fn wait(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().expect("it has not panicked");
+    }
+}
+
+/// Calls a handler of the driver.
+fn call<R>(handler: impl FnOnce() -> R) -> R {
+    world::with(|world| world.calls += 1);
+    let result = driver(handler);
+    world::with(|world| world.calls -= 1);
+    wake();
+    result
+}
+
+/// The adapter's interface index.
+const IF_INDEX: u32 = 7;
+
+/// See the module. It can be copied to every thread of a case.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    handlers: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
+    device: *mut sys::DEVICE_OBJECT,
+    control: sys::DRIVER_DISPATCH,
+    module: NDIS_HANDLE,
+    unload: unsafe extern "efiapi" fn(*mut sys::DRIVER_OBJECT),
+}
+
+// SAFETY: handlers and contexts may be used on every processor.
+unsafe impl Send for Machine {}
+
+/// The handler that the driver registered.
+macro_rules! handler {
+    ($machine:expr, $name:ident) => {
+        $machine.handlers.$name.expect("a handler")
+    };
+}
+
+impl Machine {
+    /// Loads the driver, attaches it to `nic` and restarts it.
+    ///
+    /// # Panics
+    /// Where the driver fails.
+    #[must_use]
+    pub fn start(nic: Nic) -> Self {
+        // SAFETY: numbers, raw pointers and optional functions may all be zero.
+        let mut object: sys::DRIVER_OBJECT = unsafe { zeroed() };
+        // SAFETY: a driver object for this driver alone, used by it in DriverEntry and unload only.
+        let status = call(|| unsafe { filter::driver_entry(&raw mut object, ptr::null_mut()) });
+        assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "DriverEntry");
+        let registered = world::with(|world| world.driver.take()).expect("it is registered");
+        let handlers = registered.handlers.expect("it is registered");
+        let (device, control) = (registered.device, registered.control);
+        let context = registered.context;
+        world::with(|world| world.driver = Some(registered));
+        let mut machine = Self {
+            handlers,
+            device,
+            control: control.expect("a control device"),
+            module: ptr::null_mut(),
+            unload: object.DriverUnload.expect("it can be unloaded"),
+        };
+        machine.attach(context, nic);
+        machine.restart();
+        machine
+    }
+
+    /// Restarts the module.
+    pub fn restart(&self) {
+        let restart = handler!(self, RestartHandler);
+        // SAFETY: the module is attached and paused.
+        call(|| unsafe { restart(self.module, ptr::null_mut()) });
+    }
+
+    fn attach(&mut self, context: NDIS_HANDLE, nic: Nic) {
+        let mut offload = nic.offload();
+        // SAFETY: numbers and raw pointers may all be zero.
+        let mut parameters: sys::NDIS_FILTER_ATTACH_PARAMETERS = unsafe { zeroed() };
+        parameters.Header.Type = sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS;
+        parameters.MiniportMediaType = sys::NdisMedium802_3;
+        parameters.IfIndex = IF_INDEX;
+        parameters.DefaultOffloadConfiguration = &raw mut offload;
+        let handle = ptr::without_provenance_mut(MODULE);
+        let attach = handler!(self, AttachHandler);
+        // SAFETY: what the driver registered, and parameters that live during the call.
+        let status = call(|| unsafe { attach(handle, context, &raw mut parameters) });
+        assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "FilterAttach");
+        // SAFETY: the NDIS_OFFLOAD is what FilterAttach left.
+        let told = unsafe { maxima(&raw const offload) };
+        world::with(|world| world.heard.push(told));
+        self.module = world::with(|world| world.driver.as_ref().map(|driver| driver.module))
+            .expect("it is attached");
+    }
+
+    /// The layer above sends a large send with so many bytes of payload.
+    pub fn send(&self, payload: u32) -> ParentId {
+        let (id, nbl) = world::with(|world| world.parents.add(payload));
+        let send = handler!(self, SendNetBufferListsHandler);
+        // SAFETY: the NBL is given away.
+        call(|| unsafe { send(self.module, nbl, 0, 0) });
+        id
+    }
+
+    /// Waits until the NIC has `count` NBLs.
+    pub fn wait_for_children(&self, count: usize) {
+        wait_until(|| world::with(|world| world.nic.len() >= count));
+    }
+
+    /// The NIC waits until it has `count` NBLs, and completes them as one chain with `status`.
+    /// Returns their bytes of payload.
+    pub fn complete(&self, count: usize, status: sys::NDIS_STATUS) -> Vec<u32> {
+        self.wait_for_children(count);
+        let taken: Vec<_> = world::with(|world| world.nic.drain(..count).collect());
+        self.give_back(&taken, status)
+    }
+
+    /// From now on the NIC completes `count` NBLs of each send successfully, before the driver's
+    /// call has returned.
+    pub fn completes_inline(&self, count: usize) {
+        world::with(|world| world.inline = Some((*self, count)));
+    }
+
+    /// The NIC completes all that it has, if anything.
+    pub fn complete_all(&self, status: sys::NDIS_STATUS) -> Vec<u32> {
+        let taken: Vec<_> = world::with(|world| world.nic.drain(..).collect());
+        self.give_back(&taken, status)
+    }
+
+    fn give_back(&self, nbls: &[*mut NET_BUFFER_LIST], status: sys::NDIS_STATUS) -> Vec<u32> {
+        let mut chain = ptr::null_mut();
+        let mut payloads = Vec::new();
+        for nbl in nbls.iter().rev().copied() {
+            // SAFETY: the NIC has it.
+            unsafe {
+                ((*nbl).Status, (*nbl).Next) = (status, chain);
+                payloads.insert(0, parent::payload(nbl));
+            }
+            chain = nbl;
+        }
+        let complete = handler!(self, SendNetBufferListsCompleteHandler);
+        if !chain.is_null() {
+            // SAFETY: the module sent them down, and they are given back.
+            call(|| unsafe { complete(self.module, chain, 0) });
+        }
+        payloads
+    }
+
+    /// How the layer above got a send back, if it did.
+    #[must_use]
+    pub fn completed(&self, id: ParentId) -> Option<sys::NDIS_STATUS> {
+        world::with(|world| world.parents.completed(id))
+    }
+
+    /// Waits until the layer above has got back a send, as it does before NDIS pauses a filter
+    /// beneath it.
+    pub fn wait_for(&self, id: ParentId) {
+        wait_until(|| self.completed(id).is_some());
+    }
+
+    /// How many NBLs the NIC has.
+    #[must_use]
+    pub fn at_nic(&self) -> usize {
+        world::with(|world| world.nic.len())
+    }
+
+    /// The NIC says that it takes something else.
+    pub fn nic_says(&self, nic: Nic) {
+        let mut offload = nic.offload();
+        let mut indication = sys::NDIS_STATUS_INDICATION {
+            Header: sys::NDIS_OBJECT_HEADER {
+                Type: sys::NDIS_OBJECT_TYPE_STATUS_INDICATION,
+                Revision: sys::NDIS_STATUS_INDICATION_REVISION_1,
+                Size: sys::NDIS_SIZEOF_STATUS_INDICATION_REVISION_1,
+            },
+            StatusCode: sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
+            StatusBuffer: (&raw mut offload).cast(),
+            StatusBufferSize: offload.Header.Size.into(),
+            // SAFETY: numbers and raw pointers may all be zero.
+            ..unsafe { zeroed() }
+        };
+        let status = handler!(self, StatusHandler);
+        // SAFETY: indication and buffer live during the call.
+        call(|| unsafe { status(self.module, &raw mut indication) });
+    }
+
+    /// NDIS announces that the module is about to be detached.
+    pub fn pre_detach(&self) {
+        // SAFETY: numbers and raw pointers may all be zero.
+        let mut event: sys::NET_PNP_EVENT_NOTIFICATION = unsafe { zeroed() };
+        event.NetPnPEvent.NetEvent = sys::NetEventFilterPreDetach;
+        let handler = handler!(self, NetPnPEventHandler);
+        // SAFETY: the event lives during the call.
+        call(|| unsafe { handler(self.module, &raw mut event) });
+    }
+
+    /// Pauses the module.
+    pub fn pause(&self) {
+        let pause = handler!(self, PauseHandler);
+        // SAFETY: the module runs.
+        call(|| unsafe { pause(self.module, ptr::null_mut()) });
+    }
+
+    /// Frees the module, which is paused.
+    pub fn detach(&self) {
+        let detach = handler!(self, DetachHandler);
+        // SAFETY: the module is paused.
+        call(|| unsafe { detach(self.module) });
+    }
+
+    /// An administrator tunes the adapter to so many times the NIC's maximum. Returns whether there
+    /// is an adapter.
+    pub fn retune(&self, multiple: u32) -> bool {
+        let multiple = Multiple::new(multiple).expect("1 to 16");
+        let request = SetRequest {
+            if_index: IF_INDEX,
+            tuning: Tuning {
+                raise: Raise::Multiple(multiple),
+                cap: None,
+            },
+            persist: false,
+        };
+        self.control(IoControl::SET, &request, 0).is_some()
+    }
+
+    /// What an administrator reads.
+    ///
+    /// # Panics
+    /// Where no module is attached.
+    #[must_use]
+    pub fn read(&self) -> ReadReply {
+        let select = Select { if_index: IF_INDEX };
+        let answer = self.control(IoControl::READ, &select, ReadReply::SIZE);
+        ReadReply::decode(&answer.expect("a module is attached")).expect("the protocol")
+    }
+
+    /// What the module has counted.
+    ///
+    /// # Panics
+    /// Where no module is attached.
+    #[must_use]
+    pub fn statistics(&self) -> StatisticsReply {
+        let select = Select { if_index: IF_INDEX };
+        let answer = self.control(IoControl::STATISTICS, &select, StatisticsReply::SIZE);
+        StatisticsReply::decode(&answer.expect("a module is attached")).expect("the protocol")
+    }
+
+    /// A request to the control device; `None` where it fails.
+    fn control<M: Message>(&self, code: IoControl, input: &M, output: usize) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; M::SIZE.max(output)];
+        input.encode(&mut buffer).expect("room");
+        // SAFETY: numbers and raw pointers may all be zero.
+        let (mut irp, mut stack): (sys::IRP, sys::IO_STACK_LOCATION) =
+            unsafe { (zeroed(), zeroed()) };
+        stack.MajorFunction = sys::IRP_MJ_DEVICE_CONTROL as u8;
+        // SAFETY: numbers may all be zero.
+        stack.Parameters.DeviceIoControl = unsafe { zeroed() };
+        // SAFETY: the member that was just written.
+        let parameters = unsafe { &mut stack.Parameters.DeviceIoControl };
+        parameters.OutputBufferLength = output as u32;
+        parameters.InputBufferLength = M::SIZE as u32;
+        parameters.IoControlCode = code.code();
+        irp.AssociatedIrp.SystemBuffer = buffer.as_mut_ptr().cast();
+        irp.Tail.Overlay.CurrentStackLocation = &raw mut stack;
+        // SAFETY: request, stack location and buffer live during the call.
+        let status = call(|| unsafe { (self.control)(self.device, &raw mut irp) });
+        buffer.truncate(irp.IoStatus.Information);
+        (status == sys::NDIS_STATUS_SUCCESS).then_some(buffer)
+    }
+
+    /// The LSOv2 maxima of IPv4 that the layer above was told, in order.
+    #[must_use]
+    pub fn heard(&self) -> Vec<u32> {
+        world::with(|world| world.heard.iter().map(|maxima| maxima[0]).collect())
+    }
+
+    /// Pauses and detaches the module, and unloads the driver.
+    ///
+    /// # Panics
+    /// Where anything is left behind, or went wrong before.
+    pub fn stop(self) {
+        self.pause();
+        self.detach();
+        self.unload();
+    }
+
+    /// The same of a module that is detached.
+    ///
+    /// # Panics
+    /// As [`stop`](Self::stop).
+    pub fn unload(self) {
+        // SAFETY: numbers, raw pointers and optional functions may all be zero.
+        let mut object: sys::DRIVER_OBJECT = unsafe { zeroed() };
+        // SAFETY: the driver finds its extension whatever the object is.
+        call(|| unsafe { (self.unload)(&raw mut object) });
+        free_extension();
+        finish();
+    }
+}
+
+/// The NIC has got something: what it completes at once.
+pub(crate) fn complete_inline() {
+    let inline = world::with(|world| world.inline.filter(|(_, count)| world.nic.len() >= *count));
+    if let Some((machine, count)) = inline {
+        machine.complete(count, sys::NDIS_STATUS_SUCCESS);
+    }
+}
+
+/// Ends a case.
+///
+/// # Panics
+/// Where anything is left behind, or went wrong.
+pub fn finish() {
+    let mut wrong = world::with(|world| {
+        let mut wrong = std::mem::take(&mut world.wrong);
+        wrong.extend(world.parents.finish());
+        wrong
+    });
+    match leaked() {
+        0 => {}
+        count => wrong.push(format!("{count} allocations are not freed")),
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("; "));
+}
