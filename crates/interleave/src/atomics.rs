@@ -1,6 +1,6 @@
 //! The routines that atomic operations of the driver become when it is compiled for this: a
-//! scheduling point, the operation, and for one that writes another point, since what follows it
-//! may be what should have come before.
+//! scheduling point, the operation, and for one that releases what was done before to others
+//! another point, since what follows it may be what should have come before.
 //!
 //! Names and signatures are those of LLVM's ThreadSanitizer.cpp and compiler-rt's
 //! tsan_interface_atomic.h. Every operation is sequentially consistent, whatever was asked for: in
@@ -13,10 +13,15 @@ use std::{
 
 use crate::points::point;
 
-fn changing<T>(operation: impl FnOnce() -> T) -> T {
+/// memory_order_release: from there on, orders release.
+const RELEASE: c_int = 3;
+
+fn changing<T>(order: c_int, operation: impl FnOnce() -> T) -> T {
     point();
     let result = operation();
-    point();
+    if order >= RELEASE {
+        point();
+    }
     result
 }
 
@@ -32,9 +37,9 @@ macro_rules! atomics {
         }
 
         #[unsafe(no_mangle)]
-        unsafe extern "C" fn $store(place: *mut $number, value: $number, _order: c_int) {
+        unsafe extern "C" fn $store(place: *mut $number, value: $number, order: c_int) {
             // SAFETY: as above.
-            changing(|| unsafe { <$atomic>::from_ptr(place) }.store(value, SeqCst));
+            changing(order, || unsafe { <$atomic>::from_ptr(place) }.store(value, SeqCst));
         }
 
         #[unsafe(no_mangle)]
@@ -42,12 +47,12 @@ macro_rules! atomics {
             place: *mut $number,
             expected: $number,
             value: $number,
-            _success: c_int,
+            order: c_int,
             _failure: c_int,
         ) -> $number {
             // SAFETY: as above.
             let place = unsafe { <$atomic>::from_ptr(place) };
-            changing(|| match place.compare_exchange(expected, value, SeqCst, SeqCst) {
+            changing(order, || match place.compare_exchange(expected, value, SeqCst, SeqCst) {
                 Ok(before) | Err(before) => before,
             })
         }
@@ -57,10 +62,10 @@ macro_rules! atomics {
             unsafe extern "C" fn $name(
                 place: *mut $number,
                 value: $number,
-                _order: c_int,
+                order: c_int,
             ) -> $number {
                 // SAFETY: as above.
-                changing(|| unsafe { <$atomic>::from_ptr(place) }.$method(value, SeqCst))
+                changing(order, || unsafe { <$atomic>::from_ptr(place) }.$method(value, SeqCst))
             }
         )*
     )*};

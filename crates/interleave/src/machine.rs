@@ -54,6 +54,8 @@ pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()
 /// # Panics
 /// Where one of them has panicked.
 pub fn wait(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    // All of them are started before the first is waited for.
+    let threads: Vec<_> = threads.into_iter().collect();
     for thread in threads {
         thread.join().expect("it has not panicked");
     }
@@ -333,6 +335,7 @@ impl Machine {
     /// # Panics
     /// Where anything is left behind, or went wrong before.
     pub fn stop(self) {
+        assert_right();
         self.pause();
         self.detach();
         self.unload();
@@ -358,6 +361,11 @@ pub(crate) fn complete_inline() {
     if let Some((machine, count)) = inline {
         machine.complete(count, sys::NDIS_STATUS_SUCCESS);
     }
+}
+
+/// Nothing has gone wrong yet. Else a list may be a ring, and freeing it without end.
+fn assert_right() {
+    world::with(|world| assert!(world.wrong.is_empty(), "{}", world.wrong.join("; ")));
 }
 
 /// Ends a case.

@@ -31,7 +31,13 @@ pub fn explore(preemptions: Preemptions, case: impl Fn() + Send + Sync + 'static
         step: 0,
         preemptions: 0,
     };
-    run(scheduler, case)
+    let started = std::time::Instant::now();
+    let orders = run(scheduler, case);
+    println!(
+        "{orders} orders in {:.1} s",
+        started.elapsed().as_secs_f32()
+    );
+    orders
 }
 
 /// Runs `case` in `count` orders that are drawn at random, and in as many that have few

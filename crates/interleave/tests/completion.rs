@@ -60,19 +60,16 @@ impl Calls {
     }
 }
 
-/// One processor sends, two others complete a child each.
-fn two_children(statuses: [NDIS_STATUS; 2]) -> impl Fn() + Clone {
+/// As many processors as there are statuses complete a child each.
+fn children(statuses: &'static [NDIS_STATUS]) -> impl Fn() + Clone {
     move || {
         let machine = Machine::start(NIC);
+        machine.send(NIC.max * statuses.len() as u32);
         let calls = Calls::default();
-        let mut threads = vec![on(0, move || {
-            machine.send(TWO);
-        })];
-        for (processor, status) in (1..).zip(statuses) {
+        wait((0..).zip(statuses).map(|(processor, status)| {
             let calls = calls.clone();
-            threads.push(on(processor, move || calls.complete(&machine, status)));
-        }
-        wait(threads);
+            on(processor, move || calls.complete(&machine, *status))
+        }));
         let status = machine.completed(0).expect("it has come back");
         let allowed = calls.allowed();
         assert!(allowed.contains(&status), "{status:#x}, not {allowed:x?}");
@@ -85,25 +82,38 @@ fn two_children(statuses: [NDIS_STATUS; 2]) -> impl Fn() + Clone {
 
 #[test]
 fn both_succeed() {
-    explore(Preemptions::Most(2), two_children([NDIS_STATUS_SUCCESS; 2]));
+    const BOTH: [NDIS_STATUS; 2] = [NDIS_STATUS_SUCCESS; 2];
+    let orders = explore(Preemptions::Most(4), children(&BOTH));
+    assert!(orders > 1000, "{orders}");
 }
 
 #[test]
 fn one_fails() {
-    let statuses = [NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS];
-    explore(Preemptions::Most(2), two_children(statuses));
+    const ONE: [NDIS_STATUS; 2] = [NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS];
+    explore(Preemptions::Most(4), children(&ONE));
 }
 
 #[test]
 fn both_fail() {
-    let statuses = [NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_PACKET];
-    explore(Preemptions::Most(2), two_children(statuses));
+    const BOTH: [NDIS_STATUS; 2] = [NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_PACKET];
+    explore(Preemptions::Most(4), children(&BOTH));
+}
+
+#[test]
+fn two_of_three_fail() {
+    const THREE: [NDIS_STATUS; 3] = [
+        NDIS_STATUS_FAILURE,
+        NDIS_STATUS_SUCCESS,
+        NDIS_STATUS_INVALID_PACKET,
+    ];
+    explore(Preemptions::Most(1), children(&THREE));
+    sample(2000, children(&THREE));
 }
 
 /// The first child comes back from within the send.
 #[test]
 fn one_completes_before_the_send_has_returned() {
-    explore(Preemptions::Most(2), || {
+    explore(Preemptions::Most(3), || {
         let machine = Machine::start(NIC);
         machine.completes_inline(1);
         wait([

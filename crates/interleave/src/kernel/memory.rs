@@ -2,8 +2,9 @@
 //! use, overwritten, until then.
 
 use std::{
-    alloc::{Layout, alloc_zeroed, dealloc},
+    alloc::{Layout, alloc},
     cell::RefCell,
+    collections::HashMap,
     ffi::c_void,
     ptr,
 };
@@ -22,11 +23,16 @@ struct Head {
     is_free: bool,
 }
 
-/// Everything that was allocated in this case.
-struct Ledger(Vec<*mut Head>);
+#[derive(Default)]
+struct Ledger {
+    /// Everything that was allocated in this run of the case.
+    used: Vec<*mut Head>,
+    /// What earlier runs used, by its size. It is kept: thousands of runs follow.
+    spare: HashMap<usize, Vec<*mut Head>>,
+}
 
 thread_local! {
-    static LEDGER: RefCell<Ledger> = const { RefCell::new(Ledger(Vec::new())) };
+    static LEDGER: RefCell<Ledger> = RefCell::default();
 }
 
 fn layout(size: usize) -> Layout {
@@ -35,18 +41,25 @@ fn layout(size: usize) -> Layout {
 
 /// Zeroed memory.
 pub(super) fn allocate(size: usize) -> *mut c_void {
-    // SAFETY: the layout is longer than nothing, and begins with a head.
-    unsafe {
-        let head = alloc_zeroed(layout(size)).cast::<Head>();
-        assert!(!head.is_null(), "out of memory");
-        (*head).size = size;
-        LEDGER.with_borrow_mut(|ledger| ledger.0.push(head));
-        head.add(1).cast()
-    }
+    LEDGER.with_borrow_mut(|ledger| {
+        let spare = ledger.spare.get_mut(&size).and_then(Vec::pop);
+        // SAFETY: the layout is longer than nothing, and begins with a head.
+        unsafe {
+            let head = spare.unwrap_or_else(|| alloc(layout(size)).cast::<Head>());
+            assert!(!head.is_null(), "out of memory");
+            let is_free = false;
+            head.write(Head { size, is_free });
+            ledger.used.push(head);
+            let memory = head.add(1);
+            ptr::write_bytes(memory.cast::<u8>(), 0, size);
+            memory.cast()
+        }
+    })
 }
 
-/// What the first bytes of freed memory are.
+/// What the first bytes of freed memory are, and how many these are.
 const GONE: u8 = 0xDE;
+const MOST_GONE: usize = 256;
 
 /// # Safety
 /// `memory` is of [`allocate`].
@@ -58,7 +71,7 @@ pub(super) unsafe fn free(memory: *mut c_void) {
             world::wrong("freed twice");
         }
         (*head).is_free = true;
-        ptr::write_bytes(memory.cast::<u8>(), GONE, (*head).size);
+        ptr::write_bytes(memory.cast::<u8>(), GONE, (*head).size.min(MOST_GONE));
     }
 }
 
@@ -81,16 +94,16 @@ pub fn limit_nbls(count: usize) {
 /// Ends the case's use of memory. Returns how many allocations nobody freed.
 #[must_use]
 pub(crate) fn leaked() -> usize {
-    let all = LEDGER.with_borrow_mut(|ledger| std::mem::take(&mut ledger.0));
-    let mut leaked = 0;
-    for head in all {
-        // SAFETY: allocated with this layout, and used no more.
-        unsafe {
-            leaked += usize::from(!(*head).is_free);
-            dealloc(head.cast(), layout((*head).size));
+    LEDGER.with_borrow_mut(|ledger| {
+        let mut leaked = 0;
+        for head in ledger.used.drain(..) {
+            // SAFETY: it stays allocated.
+            let (size, is_free) = unsafe { ((*head).size, (*head).is_free) };
+            leaked += usize::from(!is_free);
+            ledger.spare.entry(size).or_default().push(head);
         }
-    }
-    leaked
+        leaked
+    })
 }
 
 #[unsafe(no_mangle)]
