@@ -7,15 +7,19 @@
 //!
 //! 1. in each kernel routine by which processors meet: spin locks, rundown protection, the IRQL,
 //!    and every call that leaves the driver;
-//! 2. before and after each atomic operation of the driver, if it was compiled with
-//!    `crates/interleave/rustc-atomics`, that is with
-//!    `cargo --config crates/interleave/atomics.toml test -p interleave`. The source is the same:
-//!    the compiler's pass for the thread sanitizer makes each atomic operation a call, and
-//!    [`atomics`] has the routines that are called.
+//! 2. before each atomic operation of the driver, and after each that releases something, if it was
+//!    compiled with `crates/interleave/rustc-atomics`, that is with
+//!    `cargo --config crates/interleave/atomics.toml test -p interleave`.
+//!
+//! The source of the driver is the same for that: LLVM's pass for the thread sanitizer makes each
+//! atomic operation a call, those on fields of NBLs as well, and [`atomics`] has the routines that
+//! are called. A type of atomics that is another under a `cfg`, as is the custom, would have to be
+//! named by all of the driver, and could not stand for a field of NDIS's.
 //!
 //! [`explore`] runs a case in every order with so many preemptions, or in every order there is;
-//! [`sample`] in many that are drawn. What neither sees is memory that processors see in another
-//! order than it was written, which Miri's runs do.
+//! [`sample`] in many that are drawn. Both do the same each time, so that a case that fails fails
+//! again. What neither sees is memory that processors see in another order than it was written,
+//! which Miri's runs do.
 //!
 //! A case has a [`Machine`], on which the driver was loaded, attached and restarted, and which in
 //! the end is stopped: then everything must be freed and every parent completed.
