@@ -7,8 +7,8 @@
 //!
 //! 1. in each kernel routine by which processors meet: spin locks, rundown protection, the IRQL,
 //!    and every call that leaves the driver;
-//! 2. before each atomic operation of the driver, and after each that releases something, if it was
-//!    compiled with `crates/interleave/rustc-atomics`, that is with
+//! 2. before each atomic operation of the driver, and after each change that is not relaxed, if it
+//!    was compiled with `crates/interleave/rustc-atomics`, that is with
 //!    `cargo --config crates/interleave/atomics.toml test -p interleave`.
 //!
 //! The source of the driver is the same for that: LLVM's pass for the thread sanitizer makes each
@@ -32,6 +32,7 @@ mod offload;
 mod parent;
 mod points;
 mod search;
+mod traffic;
 mod world;
 
 pub use kernel::{child_pool_module, limit_nbls};

@@ -1,19 +1,17 @@
-//! A machine on which the driver runs: what NDIS, the layer above, the NIC and an administrator do
-//! to it.
+//! A machine on which the driver runs: what NDIS and an administrator do to it.
 
 use std::{ffi::c_void, mem::zeroed, ptr};
 
 use control::{
     IoControl, Message, Multiple, Raise, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
 };
-use ndis::sys::{self, NDIS_HANDLE, NET_BUFFER_LIST};
+use ndis::sys::{self, NDIS_HANDLE};
 use shuttle::thread::{self, JoinHandle};
 
 use crate::{
     kernel::{MODULE, free_extension, leaked},
     offload::{Nic, maxima},
-    parent::{self, ParentId},
-    points::{driver, wait_until, wake},
+    points::{driver, wake},
     world,
 };
 
@@ -62,7 +60,7 @@ pub fn wait(threads: impl IntoIterator<Item = JoinHandle<()>>) {
 }
 
 /// Calls a handler of the driver.
-fn call<R>(handler: impl FnOnce() -> R) -> R {
+pub(crate) fn call<R>(handler: impl FnOnce() -> R) -> R {
     world::with(|world| world.calls += 1);
     let result = driver(handler);
     world::with(|world| world.calls -= 1);
@@ -76,10 +74,10 @@ const IF_INDEX: u32 = 7;
 /// See the module. It can be copied to every thread of a case.
 #[derive(Clone, Copy)]
 pub struct Machine {
-    handlers: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
+    pub(crate) handlers: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
     device: *mut sys::DEVICE_OBJECT,
     control: sys::DRIVER_DISPATCH,
-    module: NDIS_HANDLE,
+    pub(crate) module: NDIS_HANDLE,
     unload: unsafe extern "efiapi" fn(*mut sys::DRIVER_OBJECT),
 }
 
@@ -92,6 +90,7 @@ macro_rules! handler {
         $machine.handlers.$name.expect("a handler")
     };
 }
+pub(crate) use handler;
 
 impl Machine {
     /// Loads the driver, attaches it to `nic` and restarts it.
@@ -127,6 +126,7 @@ impl Machine {
         let restart = handler!(self, RestartHandler);
         // SAFETY: the module is attached and paused.
         call(|| unsafe { restart(self.module, ptr::null_mut()) });
+        world::with(|world| world.paused = false);
     }
 
     fn attach(&mut self, context: NDIS_HANDLE, nic: Nic) {
@@ -149,97 +149,6 @@ impl Machine {
             .expect("it is attached");
     }
 
-    /// The layer above sends a large send with so many bytes of payload.
-    pub fn send(&self, payload: u32) -> ParentId {
-        let (id, nbl) = world::with(|world| world.parents.add(payload));
-        let send = handler!(self, SendNetBufferListsHandler);
-        // SAFETY: the NBL is given away.
-        call(|| unsafe { send(self.module, nbl, 0, 0) });
-        id
-    }
-
-    /// Waits until the NIC has `count` NBLs.
-    pub fn wait_for_children(&self, count: usize) {
-        wait_until(|| world::with(|world| world.nic.len() >= count));
-    }
-
-    /// The NIC waits until it has `count` NBLs, and completes them as one chain with `status`.
-    /// Returns their bytes of payload.
-    pub fn complete(&self, count: usize, status: sys::NDIS_STATUS) -> Vec<u32> {
-        self.wait_for_children(count);
-        let taken: Vec<_> = world::with(|world| world.nic.drain(..count).collect());
-        self.give_back(&taken, status)
-    }
-
-    /// From now on the NIC completes `count` NBLs of each send successfully, before the driver's
-    /// call has returned.
-    pub fn completes_inline(&self, count: usize) {
-        world::with(|world| world.inline = Some((*self, count)));
-    }
-
-    /// The NIC completes all that it has, if anything.
-    pub fn complete_all(&self, status: sys::NDIS_STATUS) -> Vec<u32> {
-        let taken: Vec<_> = world::with(|world| world.nic.drain(..).collect());
-        self.give_back(&taken, status)
-    }
-
-    fn give_back(&self, nbls: &[*mut NET_BUFFER_LIST], status: sys::NDIS_STATUS) -> Vec<u32> {
-        let mut chain = ptr::null_mut();
-        let mut payloads = Vec::new();
-        for nbl in nbls.iter().rev().copied() {
-            // SAFETY: the NIC has it.
-            unsafe {
-                ((*nbl).Status, (*nbl).Next) = (status, chain);
-                payloads.insert(0, parent::payload(nbl));
-            }
-            chain = nbl;
-        }
-        let complete = handler!(self, SendNetBufferListsCompleteHandler);
-        if !chain.is_null() {
-            // SAFETY: the module sent them down, and they are given back.
-            call(|| unsafe { complete(self.module, chain, 0) });
-        }
-        payloads
-    }
-
-    /// How the layer above got a send back, if it did.
-    #[must_use]
-    pub fn completed(&self, id: ParentId) -> Option<sys::NDIS_STATUS> {
-        world::with(|world| world.parents.completed(id))
-    }
-
-    /// Waits until the layer above has got back a send, as it does before NDIS pauses a filter
-    /// beneath it.
-    pub fn wait_for(&self, id: ParentId) {
-        wait_until(|| self.completed(id).is_some());
-    }
-
-    /// How many NBLs the NIC has.
-    #[must_use]
-    pub fn at_nic(&self) -> usize {
-        world::with(|world| world.nic.len())
-    }
-
-    /// The NIC says that it takes something else.
-    pub fn nic_says(&self, nic: Nic) {
-        let mut offload = nic.offload();
-        let mut indication = sys::NDIS_STATUS_INDICATION {
-            Header: sys::NDIS_OBJECT_HEADER {
-                Type: sys::NDIS_OBJECT_TYPE_STATUS_INDICATION,
-                Revision: sys::NDIS_STATUS_INDICATION_REVISION_1,
-                Size: sys::NDIS_SIZEOF_STATUS_INDICATION_REVISION_1,
-            },
-            StatusCode: sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
-            StatusBuffer: (&raw mut offload).cast(),
-            StatusBufferSize: offload.Header.Size.into(),
-            // SAFETY: numbers and raw pointers may all be zero.
-            ..unsafe { zeroed() }
-        };
-        let status = handler!(self, StatusHandler);
-        // SAFETY: indication and buffer live during the call.
-        call(|| unsafe { status(self.module, &raw mut indication) });
-    }
-
     /// NDIS announces that the module is about to be detached.
     pub fn pre_detach(&self) {
         // SAFETY: numbers and raw pointers may all be zero.
@@ -255,6 +164,7 @@ impl Machine {
         let pause = handler!(self, PauseHandler);
         // SAFETY: the module runs.
         call(|| unsafe { pause(self.module, ptr::null_mut()) });
+        world::with(|world| world.paused = true);
     }
 
     /// Frees the module, which is paused.
@@ -324,12 +234,6 @@ impl Machine {
         (status == sys::NDIS_STATUS_SUCCESS).then_some(buffer)
     }
 
-    /// The LSOv2 maxima of IPv4 that the layer above was told, in order.
-    #[must_use]
-    pub fn heard(&self) -> Vec<u32> {
-        world::with(|world| world.heard.iter().map(|maxima| maxima[0]).collect())
-    }
-
     /// Pauses and detaches the module, and unloads the driver.
     ///
     /// # Panics
@@ -352,14 +256,6 @@ impl Machine {
         call(|| unsafe { (self.unload)(&raw mut object) });
         free_extension();
         finish();
-    }
-}
-
-/// The NIC has got something: what it completes at once.
-pub(crate) fn complete_inline() {
-    let inline = world::with(|world| world.inline.filter(|(_, count)| world.nic.len() >= *count));
-    if let Some((machine, count)) = inline {
-        machine.complete(count, sys::NDIS_STATUS_SUCCESS);
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) driver: Option<Registered>,
     /// How many NBLs the driver can allocate, where there is a limit.
     pub(crate) nbls_left: Option<usize>,
+    /// The module is paused.
+    pub(crate) paused: bool,
     /// What the NIC has, the oldest first.
     pub(crate) nic: VecDeque<*mut NET_BUFFER_LIST>,
     /// How many of each send the NIC completes at once, and through whom.

@@ -106,6 +106,25 @@ fn two_threads_share_a_processor() {
     });
 }
 
+/// The same where children have come home, so that each takes a list of them and keeps the rest.
+#[test]
+fn two_threads_of_a_processor_take_lists() {
+    let orders = explore(Preemptions::Most(2), || {
+        let pool = pool();
+        take_and_return(&pool, 2, 9);
+        let (one, other) = (pool.clone(), pool.clone());
+        wait([
+            on(0, move || take_and_return(&one, 1, 10)),
+            on(0, move || {
+                take_and_return(&other, 2, 11);
+                take_and_return(&other, 1, 12);
+            }),
+        ]);
+        end(pool);
+    });
+    assert!(orders > 100, "{orders}");
+}
+
 /// There is no memory for a third: whoever asks for three takes none, or else the two that come
 /// home meanwhile are lost to others.
 #[test]

@@ -6,21 +6,33 @@ use ndis::sys::{
     self, MDL, NDIS_HANDLE, NDIS_PORT_NUMBER, NDIS_STATUS_INDICATION, NET_BUFFER_LIST,
 };
 
+use super::MODULE;
 use crate::{
-    machine, offload, parent,
+    offload, parent,
     points::{outside, point, wake},
-    world,
+    traffic, world,
 };
+
+/// Whoever calls without the module's handle has it from memory that is not the module's any more.
+fn check(module: NDIS_HANDLE) {
+    if module.addr() != MODULE {
+        world::wrong(format!("a call with the handle {module:p}"));
+    }
+}
 
 /// The NIC gets the chain. It may complete some of it before this returns.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFSendNetBufferLists(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     _port: NDIS_PORT_NUMBER,
     _flags: u32,
 ) {
+    check(module);
     point();
+    if world::with(|world| world.paused) {
+        world::wrong("a send while the module is paused");
+    }
     // SAFETY: the caller gives the chain away.
     for nbl in unsafe { parent::take_apart(chain) } {
         if world::with(|world| world.nic.contains(&nbl)) {
@@ -29,17 +41,18 @@ unsafe extern "efiapi" fn NdisFSendNetBufferLists(
         world::with(|world| world.nic.push_back(nbl));
     }
     wake();
-    outside(machine::complete_inline);
+    outside(traffic::complete_inline);
     point();
 }
 
 /// The layer above gets the chain, and may do with it what it likes.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     _flags: u32,
 ) {
+    check(module);
     point();
     // SAFETY: the caller gives the chain away.
     for nbl in unsafe { parent::take_apart(chain) } {
@@ -58,9 +71,10 @@ unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
 /// The layer above hears it at some time in the call.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFIndicateStatus(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     indication: *mut NDIS_STATUS_INDICATION,
 ) {
+    check(module);
     point();
     // SAFETY: the caller passes an indication whose buffer is as long as it says.
     unsafe {
