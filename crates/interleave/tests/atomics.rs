@@ -3,10 +3,9 @@
 use interleave::{Machine, Nic, Preemptions, at_points, explore};
 
 #[test]
-fn atomic_operations_are_scheduling_points_where_they_should_be() {
-    // Set beside the compiler's pass, in atomics.toml.
-    let wanted = std::env::var_os("MSLSO_ATOMICS").is_some();
-    explore(Preemptions::Any, move || {
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
+fn atomic_operations_are_scheduling_points() {
+    explore(Preemptions::Any, || {
         let machine = Machine::start(Nic {
             max: 3000,
             min_segments: 1,
@@ -16,7 +15,7 @@ fn atomic_operations_are_scheduling_points_where_they_should_be() {
         let points = at_points(|| {
             let _ = machine.statistics();
         });
-        assert_eq!(points > 60, wanted, "{points}");
+        assert!(points > 60, "{points}");
         machine.stop();
     });
 }

@@ -64,6 +64,7 @@ fn end(pool: Arc<ChildPool>) {
 
 /// Children of processor 0 come home from processors 1 and 2 while processor 0 takes more.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn children_come_home_from_other_processors() {
     let orders = explore(Preemptions::Most(3), || {
         let pool = pool();
@@ -94,6 +95,7 @@ fn children_come_home_from_other_processors() {
 
 /// Two threads of one processor take children: the IRQL keeps them apart.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn two_threads_share_a_processor() {
     explore(Preemptions::Most(3), || {
         let pool = pool();
@@ -108,6 +110,7 @@ fn two_threads_share_a_processor() {
 
 /// The same where children have come home, so that each takes a list of them and keeps the rest.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn two_threads_of_a_processor_take_lists() {
     let orders = explore(Preemptions::Most(2), || {
         let pool = pool();
@@ -128,6 +131,7 @@ fn two_threads_of_a_processor_take_lists() {
 /// There is no memory for a third: whoever asks for three takes none, or else the two that come
 /// home meanwhile are lost to others.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn who_cannot_have_all_takes_none() {
     explore(Preemptions::Most(3), || {
         let pool = pool();

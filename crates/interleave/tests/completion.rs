@@ -81,6 +81,7 @@ fn children(statuses: &'static [NDIS_STATUS]) -> impl Fn() + Clone {
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn both_succeed() {
     const BOTH: [NDIS_STATUS; 2] = [NDIS_STATUS_SUCCESS; 2];
     let orders = explore(Preemptions::Most(4), children(&BOTH));
@@ -88,18 +89,21 @@ fn both_succeed() {
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn one_fails() {
     const ONE: [NDIS_STATUS; 2] = [NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS];
     explore(Preemptions::Most(4), children(&ONE));
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn both_fail() {
     const BOTH: [NDIS_STATUS; 2] = [NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_PACKET];
     explore(Preemptions::Most(4), children(&BOTH));
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn two_of_three_fail() {
     const THREE: [NDIS_STATUS; 3] = [
         NDIS_STATUS_FAILURE,
@@ -112,6 +116,7 @@ fn two_of_three_fail() {
 
 /// The first child comes back from within the send.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn one_completes_before_the_send_has_returned() {
     explore(Preemptions::Most(3), || {
         let machine = Machine::start(NIC);
@@ -131,6 +136,7 @@ fn one_completes_before_the_send_has_returned() {
 
 /// Two parents, whose children come back in chains in which they are mixed.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn parents_come_back_from_mixed_chains() {
     sample(2000, || {
         let machine = Machine::start(NIC);

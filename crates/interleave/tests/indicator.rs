@@ -43,12 +43,14 @@ fn a_status_and_two_retunes() {
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_status_meets_two_retunes() {
     let orders = explore(Preemptions::Most(2), a_status_and_two_retunes);
     assert!(orders > 1000, "{orders}");
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_status_meets_two_administrators() {
     sample(4000, || {
         let machine = start();
@@ -69,6 +71,7 @@ fn a_status_meets_two_administrators() {
 
 /// Without anybody else, the layer above hears of a change once.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_change_is_told_once() {
     explore(Preemptions::Any, || {
         let machine = start();
@@ -81,6 +84,7 @@ fn a_change_is_told_once() {
 
 /// Once the truth was told nothing else is, whoever was about to say it.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_retune_meets_the_announcement_of_the_detach() {
     let orders = explore(Preemptions::Most(3), || {
         let machine = start();
@@ -102,6 +106,7 @@ fn a_retune_meets_the_announcement_of_the_detach() {
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_status_meets_the_announcement_of_the_detach() {
     explore(Preemptions::Most(3), || {
         let machine = start();

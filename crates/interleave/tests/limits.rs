@@ -38,6 +38,7 @@ fn expected() -> [Vec<u32>; 2] {
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_send_goes_by_one_configuration() {
     let expected = Arc::new(expected());
     let all = expected.iter().map(|sent| sent.iter().sum::<u32>());
@@ -60,6 +61,7 @@ fn a_send_goes_by_one_configuration() {
 /// Two statuses at once: whichever counts as the newer, the limits are its own, and it is what the
 /// layer above is told.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn of_two_configurations_one_is_the_newer() {
     explore(Preemptions::Most(2), || {
         let machine = Machine::start(BEFORE);

@@ -35,11 +35,13 @@ fn a_send_meets_a_pause(payload: u32) {
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_large_send_meets_a_pause() {
     a_send_meets_a_pause(TWO);
 }
 
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn an_untouched_send_meets_a_pause() {
     a_send_meets_a_pause(SMALL);
 }
@@ -47,6 +49,7 @@ fn an_untouched_send_meets_a_pause() {
 /// The layer above has got its send back, so NDIS pauses and detaches the module, and it is gone,
 /// while the handlers that sent and completed are on their way out.
 #[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_module_is_gone_before_its_handlers_have_returned() {
     let case = || {
         let machine = Machine::start(NIC);
