@@ -93,15 +93,14 @@ fn try_attach(
 fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<Stored> {
     let bytes = offload.bytes();
     let before = Stored::of(bytes);
-    match module.indicator.learn(bytes) {
+    match module.indicator.learn(bytes, &module.limits) {
         Ok(nic) if before.is_some() => {
             let _ = module.indicator.rewrite(bytes, &nic);
         }
         // What could not be put back, being longer than any known, is not changed.
         Ok(_) | Err(Malformed) => module.malformed_offload(),
     }
-    // The event of the attach says it.
-    let _ = module.indicator.was_told(bytes);
+    module.indicator.bound_to(bytes);
     before
 }
 

@@ -1,13 +1,19 @@
 //! The indicator: which large-send size the layer above is told, and when it is told anew.
 //!
 //! What the NIC said last is kept as it said it. Everything that the layer above hears is that,
-//! rewritten for the adapter's tuning. Whoever changes either of the two has it published; two who
-//! do so at once are put into an order, so that the last word is the newest.
+//! rewritten for the adapter's tuning. Whoever changes either of the two has it published.
+//!
+//! Who speaks to the layer above does so without a lock, so of two who speak at once nobody knows
+//! who is heard last. A publisher therefore speaks only where nobody else does; what comes from the
+//! NIC is passed on at once. Everybody who falls silent looks, under the same lock under which he
+//! falls silent, whether he was the last to speak and something is left to be said, and says it: the
+//! last word is the newest.
 
 use control::{Profile, Raise, SoftwareSegmentation, Tuning};
 use ndis::{Capabilities, SpinLock, indicate, sleep_briefly, sys};
 
 use crate::{
+    limits::Limits,
     module::FilterModule,
     offload::{self, InSoftware, Malformed},
 };
@@ -66,29 +72,14 @@ struct State {
     software: SoftwareSegmentation,
     /// The module is about to be detached: nothing is raised any more.
     truthful: bool,
-    /// What the layer above was told last.
+    /// Nobody publishes: the module has been neither restarted nor announced to be detached yet.
+    mute: bool,
+    /// How many speak at the moment.
+    speakers: u32,
+    /// What the layer above was told last, as far as is known.
     told: Option<Capabilities>,
-    voice: Voice,
-}
-
-/// Who is indicating.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Voice {
-    /// Nobody: the module has been neither restarted nor announced to be detached yet.
-    Mute,
-    /// Nobody.
-    Idle,
-    /// Somebody is.
-    Speaking,
-    /// Somebody is, and what he says is out of date.
-    SpeakAgain,
-}
-
-/// What the layer above is to be told.
-struct Message {
-    stored: Stored,
-    /// Its limits, where they are other than what was told before.
-    news: Option<Capabilities>,
+    /// Several have spoken at once: the layer above may have heard something else last.
+    doubt: bool,
 }
 
 impl State {
@@ -133,33 +124,33 @@ impl State {
         Some((message, told))
     }
 
-    /// The next message of who publishes, `speaking` saying whether he has the voice already. With
-    /// a message he has it from then on; without, it is free again, or somebody else's.
-    fn next_message(&mut self, speaking: bool) -> Option<Message> {
-        match self.voice {
-            Voice::Mute => return None,
-            Voice::Speaking | Voice::SpeakAgain if !speaking => {
-                self.voice = Voice::SpeakAgain;
-                return None;
-            }
-            _ => {}
+    /// Somebody starts to speak.
+    fn begin(&mut self) {
+        self.doubt |= self.speakers > 0;
+        self.speakers = self.speakers.saturating_add(1);
+    }
+
+    /// Who began falls silent; the layer above has heard `told` of him. Returns that, where it is
+    /// other than what it was told before.
+    fn end(&mut self, told: Option<Capabilities>) -> Option<Capabilities> {
+        self.speakers = self.speakers.saturating_sub(1);
+        let news = told.filter(|_| self.told != told);
+        self.told = told;
+        news
+    }
+
+    /// What is left to be said, and what that says. Whoever gets it speaks from then on; where
+    /// somebody speaks already, it is left to him.
+    fn next_message(&mut self) -> Option<(Stored, Capabilities)> {
+        if self.mute || self.speakers > 0 {
+            return None;
         }
-        let again = self.voice == Voice::SpeakAgain;
-        let news = self
+        let message = self
             .message()
-            .filter(|(_, told)| again || self.told != Some(*told));
-        match news {
-            Some((stored, told)) => {
-                let news = (self.told != Some(told)).then_some(told);
-                self.told = Some(told);
-                self.voice = Voice::Speaking;
-                Some(Message { stored, news })
-            }
-            None => {
-                self.voice = Voice::Idle;
-                None
-            }
-        }
+            .filter(|(_, says)| self.doubt || self.told != Some(*says))?;
+        self.doubt = false;
+        self.begin();
+        Some(message)
     }
 }
 
@@ -179,8 +170,10 @@ impl Indicator {
                 tuning,
                 software,
                 truthful: false,
+                mute: true,
+                speakers: 0,
                 told: None,
-                voice: Voice::Mute,
+                doubt: false,
             }),
         }
     }
@@ -190,15 +183,18 @@ impl Indicator {
         self.state.initialize();
     }
 
-    /// Keeps what the NIC says in `offload`. One that is longer than any known is obeyed but not
-    /// kept, and nothing is raised until the NIC says something else.
+    /// Keeps what the NIC says in `offload`, and sets `limits` to it. One that is longer than any
+    /// known is obeyed but not kept, and nothing is raised until the NIC says something else.
     ///
     /// # Errors
     /// [`Malformed`]; nothing is changed then.
-    pub(crate) fn learn(&self, offload: &[u8]) -> Result<Capabilities, Malformed> {
+    pub(crate) fn learn(&self, offload: &[u8], limits: &Limits) -> Result<Capabilities, Malformed> {
         let offload = offload::checked(offload)?;
         let nic = offload::capabilities(offload)?;
-        self.state.lock().nic = Stored::of(offload);
+        let mut state = self.state.lock();
+        state.nic = Stored::of(offload);
+        // Under the lock: of two who learn at once, one is the newer for both.
+        limits.set(&nic);
         Ok(nic)
     }
 
@@ -226,18 +222,9 @@ impl Indicator {
         self.state.lock().rewrite(offload, nic)
     }
 
-    /// The current configuration was told to the layer above by other means than
-    /// [`publish`](Self::publish). Whoever is just publishing says it again, lest an older word be
-    /// the last. Returns what was told, where it is other than what was told before.
-    pub(crate) fn was_told(&self, offload: &[u8]) -> Option<Capabilities> {
-        let told = offload::capabilities(offload).ok();
-        let mut state = self.state.lock();
-        let news = told.filter(|_| state.told != told);
-        state.told = told;
-        if state.voice == Voice::Speaking {
-            state.voice = Voice::SpeakAgain;
-        }
-        news
+    /// The layer above reads `offload` when it binds: before anybody can speak.
+    pub(crate) fn bound_to(&self, offload: &[u8]) {
+        self.state.lock().told = offload::capabilities(offload).ok();
     }
 
     /// The adapter's tuning.
@@ -258,10 +245,7 @@ impl Indicator {
     /// From now on the layer above may be told: the module is attached, and restarts. What changed
     /// since it was attached waits until here, for nothing may be indicated while FilterAttach runs.
     pub(crate) fn may_speak(&self) {
-        let mut state = self.state.lock();
-        if state.voice == Voice::Mute {
-            state.voice = Voice::Idle;
-        }
+        self.state.lock().mute = false;
     }
 
     /// Tells the layer above the truth about the NIC, and nothing else from then on: the module is
@@ -271,34 +255,61 @@ impl Indicator {
         self.state.lock().truthful = true;
         self.may_speak();
         self.publish(module);
-        // Somebody who was just publishing says the truth in our place, when he has finished.
+        // Whoever was just speaking says the truth in our place before he falls silent.
         while self.is_speaking() {
             sleep_briefly();
         }
     }
 
     fn is_speaking(&self) -> bool {
-        let voice = self.state.lock().voice;
-        matches!(voice, Voice::Speaking | Voice::SpeakAgain)
+        self.state.lock().speakers > 0
     }
 
     /// Tells the layer above of `module`, whose indicator this is, what is new to it.
     /// IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn publish(&self, module: &FilterModule) {
-        let mut speaking = false;
-        loop {
-            let Some(mut message) = self.state.lock().next_message(speaking) else {
-                return;
-            };
+        let message = self.state.lock().next_message();
+        self.say(module, message);
+    }
+
+    /// Lets `pass_on` pass on the NIC's news to the layer above of `module`, whose indicator this
+    /// is, and say what was in it; then publishes. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn speak(
+        &self,
+        module: &FilterModule,
+        pass_on: impl FnOnce() -> Option<Capabilities>,
+    ) {
+        self.state.lock().begin();
+        let told = pass_on();
+        let message = self.fall_silent(module, told);
+        self.say(module, message);
+    }
+
+    /// Says `message`, and what is left to be said after it.
+    fn say(&self, module: &FilterModule, mut message: Option<(Stored, Capabilities)>) {
+        while let Some((mut stored, says)) = message {
             indicate(
                 module.handle,
                 sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
-                message.stored.bytes_mut(),
+                stored.bytes_mut(),
             );
-            if let Some(told) = message.news {
-                module.event_advertised(&told);
-            }
-            speaking = true;
+            message = self.fall_silent(module, Some(says));
         }
+    }
+
+    /// Who began to speak has said `told`. Returns what is left for him to be said.
+    fn fall_silent(
+        &self,
+        module: &FilterModule,
+        told: Option<Capabilities>,
+    ) -> Option<(Stored, Capabilities)> {
+        let (news, message) = {
+            let mut state = self.state.lock();
+            (state.end(told), state.next_message())
+        };
+        if let Some(told) = news {
+            module.event_advertised(&told);
+        }
+        message
     }
 }

@@ -1,8 +1,8 @@
 //! FilterStatus: what the NIC says of itself, and what of it the layer above hears.
 
-use ndis::{Indication, sys};
+use ndis::{Capabilities, Indication, sys};
 
-use crate::{indicator::Stored, module::FilterModule};
+use crate::{indicator::Stored, module::FilterModule, offload};
 
 /// Handles an indication from below. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
@@ -16,47 +16,47 @@ pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
 /// The NIC takes other large sends from now on. The new limits hold for the very next send; only
 /// then is the layer above told.
 fn changed(module: &FilterModule, indication: &Indication<'_>) {
-    let Ok(limits) = module.indicator.learn(indication.buffer()) else {
+    let before = module.limits.nic();
+    let Ok(nic) = module.indicator.learn(indication.buffer(), &module.limits) else {
         module.malformed_offload();
         indication.pass_on(module.handle);
         return;
     };
-    let before = module.limits.nic();
-    module.limits.set(&limits);
     if module.limits.nic() != before {
         module.event_nic_limits();
     }
-    let told = match rewritten(module, indication) {
-        Some(said) => module.indicator.was_told(said.bytes()),
-        None => {
+    module.indicator.speak(module, || {
+        let said = rewritten(module, indication, &nic);
+        if said.is_none() {
             module.malformed_offload();
             indication.pass_on(module.handle);
-            module.indicator.was_told(indication.buffer())
         }
-    };
-    if let Some(told) = told {
-        module.event_advertised(&told);
-    }
-    // Somebody may have changed the tuning, or told an older state, meanwhile.
-    module.indicator.publish(module);
+        let bytes = said.as_ref().map_or(indication.buffer(), Stored::bytes);
+        offload::capabilities(bytes).ok()
+    });
 }
 
 /// The NIC can do something else from now on, turned on or not.
 fn can_do(module: &FilterModule, indication: &Indication<'_>) {
     let learnt = module.indicator.learn_hardware(indication.buffer());
-    if learnt.is_err() || rewritten(module, indication).is_none() {
+    let nic = module.limits.nic();
+    if learnt.is_err() || rewritten(module, indication, &nic).is_none() {
         module.malformed_offload();
         indication.pass_on(module.handle);
     }
     module.indicator.publish(module);
 }
 
-/// Passes on a rewritten copy of the indication: the buffer itself is the miniport's. Returns what
-/// the copy said, or `None` where the buffer is malformed and nothing was passed on.
-fn rewritten(module: &FilterModule, indication: &Indication<'_>) -> Option<Stored> {
+/// Passes on a copy of the indication, rewritten for a NIC that takes `nic`: the buffer itself is
+/// the miniport's. Returns what the copy said, or `None` where the buffer is malformed and nothing
+/// was passed on.
+fn rewritten(
+    module: &FilterModule,
+    indication: &Indication<'_>,
+    nic: &Capabilities,
+) -> Option<Stored> {
     let mut copy = Stored::of(indication.buffer())?;
-    let nic = module.limits.nic();
-    module.indicator.rewrite(copy.bytes_mut(), &nic).ok()?;
+    module.indicator.rewrite(copy.bytes_mut(), nic).ok()?;
     indication.pass_on_saying(module.handle, copy.bytes_mut());
     Some(copy)
 }

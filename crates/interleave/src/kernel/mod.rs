@@ -1,0 +1,15 @@
+//! The routines of `ndis.sys` and `ntoskrnl.exe` under their own names.
+//!
+//! Those by which processors meet let the scheduler choose who goes on; the others are as simple as
+//! they can be.
+
+mod data_path;
+mod life;
+mod meeting;
+mod memory;
+mod unused;
+
+pub use life::child_pool_module;
+pub(crate) use life::{MODULE, free_extension};
+pub(crate) use memory::leaked;
+pub use memory::limit_nbls;

@@ -1,0 +1,42 @@
+//! Routines that no case comes to. Each ends the process.
+
+use std::ffi::c_void;
+
+use ndis::sys::{
+    EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, KPROCESSOR_MODE, MDL,
+    NDIS_CONFIGURATION_PARAMETER, NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_STATUS, NDIS_STRING,
+    NTSTATUS, REGHANDLE,
+};
+
+/// Defines routines by their signatures.
+macro_rules! unused {
+    ($( fn $name:ident($($argument:ty),*) $(-> $result:ty)?; )+) => {$(
+        #[unsafe(no_mangle)]
+        unsafe extern "efiapi" fn $name($(_: $argument),*) $(-> $result)? {
+            eprintln!("no case comes to {}, but the driver called it", stringify!($name));
+            std::process::abort()
+        }
+    )+};
+}
+
+unused! {
+    fn NdisFOidRequestComplete(NDIS_HANDLE, *mut NDIS_OID_REQUEST, NDIS_STATUS);
+    fn NdisFCancelOidRequest(NDIS_HANDLE, *mut c_void);
+    fn NdisAllocateCloneOidRequest(
+        NDIS_HANDLE, *mut NDIS_OID_REQUEST, u32, *mut *mut NDIS_OID_REQUEST
+    ) -> NDIS_STATUS;
+    fn NdisFreeCloneOidRequest(NDIS_HANDLE, *mut NDIS_OID_REQUEST);
+    fn NdisWriteConfiguration(
+        *mut NDIS_STATUS, NDIS_HANDLE, *mut NDIS_STRING, *mut NDIS_CONFIGURATION_PARAMETER
+    );
+    fn MmMapLockedPagesSpecifyCache(
+        *mut MDL, KPROCESSOR_MODE, i32, *mut c_void, u32, u32
+    ) -> *mut c_void;
+    fn MmUnmapLockedPages(*mut c_void, *mut MDL);
+    fn EtwUnregister(REGHANDLE) -> NTSTATUS;
+    fn EtwSetInformation(REGHANDLE, i32, *const c_void, u32) -> NTSTATUS;
+    fn EtwWriteTransfer(
+        REGHANDLE, *const EVENT_DESCRIPTOR, *const GUID, *const GUID, u32,
+        *const EVENT_DATA_DESCRIPTOR
+    ) -> NTSTATUS;
+}

@@ -1,0 +1,282 @@
+//! A machine on which the driver runs: what NDIS and an administrator do to it.
+
+use std::{ffi::c_void, mem::zeroed, ptr};
+
+use control::{
+    IoControl, Message, Multiple, Raise, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
+};
+use ndis::sys::{self, NDIS_HANDLE};
+use shuttle::thread::{self, JoinHandle};
+
+use crate::{
+    kernel::{MODULE, free_extension, leaked},
+    offload::{Nic, maxima},
+    points::{driver, wake},
+    world,
+};
+
+/// What the driver registered.
+pub(crate) struct Registered {
+    pub(crate) handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
+    pub(crate) context: NDIS_HANDLE,
+    pub(crate) extension: *mut c_void,
+    pub(crate) device: *mut sys::DEVICE_OBJECT,
+    pub(crate) control: Option<sys::DRIVER_DISPATCH>,
+    /// The context of the filter module.
+    pub(crate) module: NDIS_HANDLE,
+}
+
+impl Default for Registered {
+    fn default() -> Self {
+        Self {
+            handlers: None,
+            context: ptr::null_mut(),
+            extension: ptr::null_mut(),
+            device: ptr::null_mut(),
+            control: None,
+            module: ptr::null_mut(),
+        }
+    }
+}
+
+/// A thread of the case, on `processor`.
+pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::spawn(move || {
+        world::with(|world| world.move_to(processor));
+        work();
+    })
+}
+
+/// Waits for threads of the case.
+///
+/// # Panics
+/// Where one of them has panicked.
+pub fn wait(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    // All of them are started before the first is waited for.
+    let threads: Vec<_> = threads.into_iter().collect();
+    for thread in threads {
+        thread.join().expect("it has not panicked");
+    }
+}
+
+/// Calls a handler of the driver.
+pub(crate) fn call<R>(handler: impl FnOnce() -> R) -> R {
+    world::with(|world| world.calls += 1);
+    let result = driver(handler);
+    world::with(|world| world.calls -= 1);
+    wake();
+    result
+}
+
+/// The adapter's interface index.
+const IF_INDEX: u32 = 7;
+
+/// See the module. It can be copied to every thread of a case.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    pub(crate) handlers: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
+    device: *mut sys::DEVICE_OBJECT,
+    control: sys::DRIVER_DISPATCH,
+    pub(crate) module: NDIS_HANDLE,
+    unload: unsafe extern "efiapi" fn(*mut sys::DRIVER_OBJECT),
+}
+
+// SAFETY: handlers and contexts may be used on every processor.
+unsafe impl Send for Machine {}
+
+/// The handler that the driver registered.
+macro_rules! handler {
+    ($machine:expr, $name:ident) => {
+        $machine.handlers.$name.expect("a handler")
+    };
+}
+pub(crate) use handler;
+
+impl Machine {
+    /// Loads the driver, attaches it to `nic` and restarts it.
+    ///
+    /// # Panics
+    /// Where the driver fails.
+    #[must_use]
+    pub fn start(nic: Nic) -> Self {
+        // SAFETY: numbers, raw pointers and optional functions may all be zero.
+        let mut object: sys::DRIVER_OBJECT = unsafe { zeroed() };
+        // SAFETY: a driver object for this driver alone, used by it in DriverEntry and unload only.
+        let status = call(|| unsafe { filter::driver_entry(&raw mut object, ptr::null_mut()) });
+        assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "DriverEntry");
+        let registered = world::with(|world| world.driver.take()).expect("it is registered");
+        let handlers = registered.handlers.expect("it is registered");
+        let (device, control) = (registered.device, registered.control);
+        let context = registered.context;
+        world::with(|world| world.driver = Some(registered));
+        let mut machine = Self {
+            handlers,
+            device,
+            control: control.expect("a control device"),
+            module: ptr::null_mut(),
+            unload: object.DriverUnload.expect("it can be unloaded"),
+        };
+        machine.attach(context, nic);
+        machine.restart();
+        machine
+    }
+
+    /// Restarts the module.
+    pub fn restart(&self) {
+        let restart = handler!(self, RestartHandler);
+        // SAFETY: the module is attached and paused.
+        call(|| unsafe { restart(self.module, ptr::null_mut()) });
+        world::with(|world| world.paused = false);
+    }
+
+    fn attach(&mut self, context: NDIS_HANDLE, nic: Nic) {
+        let mut offload = nic.offload();
+        // SAFETY: numbers and raw pointers may all be zero.
+        let mut parameters: sys::NDIS_FILTER_ATTACH_PARAMETERS = unsafe { zeroed() };
+        parameters.Header.Type = sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS;
+        parameters.MiniportMediaType = sys::NdisMedium802_3;
+        parameters.IfIndex = IF_INDEX;
+        parameters.DefaultOffloadConfiguration = &raw mut offload;
+        let handle = ptr::without_provenance_mut(MODULE);
+        let attach = handler!(self, AttachHandler);
+        // SAFETY: what the driver registered, and parameters that live during the call.
+        let status = call(|| unsafe { attach(handle, context, &raw mut parameters) });
+        assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "FilterAttach");
+        // SAFETY: the NDIS_OFFLOAD is what FilterAttach left.
+        let told = unsafe { maxima(&raw const offload) };
+        world::with(|world| world.heard.push(told));
+        self.module = world::with(|world| world.driver.as_ref().map(|driver| driver.module))
+            .expect("it is attached");
+    }
+
+    /// NDIS announces that the module is about to be detached.
+    pub fn pre_detach(&self) {
+        // SAFETY: numbers and raw pointers may all be zero.
+        let mut event: sys::NET_PNP_EVENT_NOTIFICATION = unsafe { zeroed() };
+        event.NetPnPEvent.NetEvent = sys::NetEventFilterPreDetach;
+        let handler = handler!(self, NetPnPEventHandler);
+        // SAFETY: the event lives during the call.
+        call(|| unsafe { handler(self.module, &raw mut event) });
+    }
+
+    /// Pauses the module.
+    pub fn pause(&self) {
+        let pause = handler!(self, PauseHandler);
+        // SAFETY: the module runs.
+        call(|| unsafe { pause(self.module, ptr::null_mut()) });
+        world::with(|world| world.paused = true);
+    }
+
+    /// Frees the module, which is paused.
+    pub fn detach(&self) {
+        let detach = handler!(self, DetachHandler);
+        // SAFETY: the module is paused.
+        call(|| unsafe { detach(self.module) });
+    }
+
+    /// An administrator tunes the adapter to so many times the NIC's maximum. Returns whether there
+    /// is an adapter.
+    pub fn retune(&self, multiple: u32) -> bool {
+        let multiple = Multiple::new(multiple).expect("1 to 16");
+        let request = SetRequest {
+            if_index: IF_INDEX,
+            tuning: Tuning {
+                raise: Raise::Multiple(multiple),
+                cap: None,
+            },
+            persist: false,
+        };
+        self.control(IoControl::SET, &request, 0).is_some()
+    }
+
+    /// What an administrator reads.
+    ///
+    /// # Panics
+    /// Where no module is attached.
+    #[must_use]
+    pub fn read(&self) -> ReadReply {
+        let select = Select { if_index: IF_INDEX };
+        let answer = self.control(IoControl::READ, &select, ReadReply::SIZE);
+        ReadReply::decode(&answer.expect("a module is attached")).expect("the protocol")
+    }
+
+    /// What the module has counted.
+    ///
+    /// # Panics
+    /// Where no module is attached.
+    #[must_use]
+    pub fn statistics(&self) -> StatisticsReply {
+        let select = Select { if_index: IF_INDEX };
+        let answer = self.control(IoControl::STATISTICS, &select, StatisticsReply::SIZE);
+        StatisticsReply::decode(&answer.expect("a module is attached")).expect("the protocol")
+    }
+
+    /// A request to the control device; `None` where it fails.
+    fn control<M: Message>(&self, code: IoControl, input: &M, output: usize) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; M::SIZE.max(output)];
+        input.encode(&mut buffer).expect("room");
+        // SAFETY: numbers and raw pointers may all be zero.
+        let (mut irp, mut stack): (sys::IRP, sys::IO_STACK_LOCATION) =
+            unsafe { (zeroed(), zeroed()) };
+        stack.MajorFunction = sys::IRP_MJ_DEVICE_CONTROL as u8;
+        // SAFETY: numbers may all be zero.
+        stack.Parameters.DeviceIoControl = unsafe { zeroed() };
+        // SAFETY: the member that was just written.
+        let parameters = unsafe { &mut stack.Parameters.DeviceIoControl };
+        parameters.OutputBufferLength = output as u32;
+        parameters.InputBufferLength = M::SIZE as u32;
+        parameters.IoControlCode = code.code();
+        irp.AssociatedIrp.SystemBuffer = buffer.as_mut_ptr().cast();
+        irp.Tail.Overlay.CurrentStackLocation = &raw mut stack;
+        // SAFETY: request, stack location and buffer live during the call.
+        let status = call(|| unsafe { (self.control)(self.device, &raw mut irp) });
+        buffer.truncate(irp.IoStatus.Information);
+        (status == sys::NDIS_STATUS_SUCCESS).then_some(buffer)
+    }
+
+    /// Pauses and detaches the module, and unloads the driver.
+    ///
+    /// # Panics
+    /// Where anything is left behind, or went wrong before.
+    pub fn stop(self) {
+        assert_right();
+        self.pause();
+        self.detach();
+        self.unload();
+    }
+
+    /// The same of a module that is detached.
+    ///
+    /// # Panics
+    /// As [`stop`](Self::stop).
+    pub fn unload(self) {
+        // SAFETY: numbers, raw pointers and optional functions may all be zero.
+        let mut object: sys::DRIVER_OBJECT = unsafe { zeroed() };
+        // SAFETY: the driver finds its extension whatever the object is.
+        call(|| unsafe { (self.unload)(&raw mut object) });
+        free_extension();
+        finish();
+    }
+}
+
+/// Nothing has gone wrong yet. Else a list may be a ring, and freeing it without end.
+fn assert_right() {
+    world::with(|world| assert!(world.wrong.is_empty(), "{}", world.wrong.join("; ")));
+}
+
+/// Ends a case.
+///
+/// # Panics
+/// Where anything is left behind, or went wrong.
+pub fn finish() {
+    let mut wrong = world::with(|world| {
+        let mut wrong = std::mem::take(&mut world.wrong);
+        wrong.extend(world.parents.finish());
+        wrong
+    });
+    match leaked() {
+        0 => {}
+        count => wrong.push(format!("{count} allocations are not freed")),
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("; "));
+}

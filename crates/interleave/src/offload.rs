@@ -1,0 +1,46 @@
+//! What the NIC says that it takes, as NDIS_OFFLOAD.
+
+use std::mem::zeroed;
+
+use ndis::sys;
+
+/// What the NIC takes of LSOv2 over IPv4, and with as little over IPv6.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nic {
+    /// Most bytes of payload.
+    pub max: u32,
+    /// Fewest segments.
+    pub min_segments: u32,
+}
+
+impl Nic {
+    pub(crate) fn offload(self) -> sys::NDIS_OFFLOAD {
+        // SAFETY: numbers may all be zero.
+        let mut offload: sys::NDIS_OFFLOAD = unsafe { zeroed() };
+        offload.Header = sys::NDIS_OBJECT_HEADER {
+            Type: sys::NDIS_OBJECT_TYPE_OFFLOAD,
+            Revision: sys::NDIS_OFFLOAD_REVISION_7,
+            Size: sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7,
+        };
+        let encapsulation = sys::NDIS_ENCAPSULATION_IEEE_802_3;
+        offload.LsoV2.IPv4.Encapsulation = encapsulation;
+        offload.LsoV2.IPv4.MaxOffLoadSize = self.max;
+        offload.LsoV2.IPv4.MinSegmentCount = self.min_segments;
+        offload.LsoV2.IPv6.Encapsulation = encapsulation;
+        offload.LsoV2.IPv6.MaxOffLoadSize = self.max;
+        offload.LsoV2.IPv6.MinSegmentCount = self.min_segments;
+        offload
+    }
+}
+
+/// The LSOv2 maxima that an NDIS_OFFLOAD says, of IPv4 and IPv6.
+///
+/// # Safety
+/// `offload` is an NDIS_OFFLOAD of a revision that has LSOv2.
+pub(crate) unsafe fn maxima(offload: *const sys::NDIS_OFFLOAD) -> [u32; 2] {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let lso = &raw const (*offload).LsoV2;
+        [(*lso).IPv4.MaxOffLoadSize, (*lso).IPv6.MaxOffLoadSize]
+    }
+}

@@ -1,0 +1,75 @@
+//! The gate: a pause waits for what is inside, and nothing gets in after it.
+
+use interleave::{Machine, Nic, Preemptions, explore, on, sample, wait};
+use ndis::sys::{NDIS_STATUS_PAUSED, NDIS_STATUS_SUCCESS};
+
+const NIC: Nic = Nic {
+    max: 3000,
+    min_segments: 1,
+};
+const TWO: u32 = 6000;
+/// The NIC takes it as it is.
+const SMALL: u32 = 2000;
+
+/// A send meets a pause: it is sent and completed before the pause has ended, or refused.
+fn a_send_meets_a_pause(payload: u32) {
+    explore(Preemptions::Most(3), move || {
+        let machine = Machine::start(NIC);
+        let sender = on(0, move || {
+            let id = machine.send(payload);
+            machine.complete_all(NDIS_STATUS_SUCCESS);
+            let status = machine.completed(id).expect("it has come back");
+            assert!([NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED].contains(&status));
+        });
+        let pauser = on(1, move || {
+            machine.pause();
+            if payload > NIC.max {
+                // What passes untouched is its sender's, and NDIS's, to wait for.
+                assert_eq!(machine.at_nic(), 0, "children after the pause");
+            }
+        });
+        wait([sender, pauser]);
+        machine.restart();
+        machine.stop();
+    });
+}
+
+#[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
+fn a_large_send_meets_a_pause() {
+    a_send_meets_a_pause(TWO);
+}
+
+#[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
+fn an_untouched_send_meets_a_pause() {
+    a_send_meets_a_pause(SMALL);
+}
+
+/// The layer above has got its send back, so NDIS pauses and detaches the module, and it is gone,
+/// while the handlers that sent and completed are on their way out.
+#[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
+fn a_module_is_gone_before_its_handlers_have_returned() {
+    let case = || {
+        let machine = Machine::start(NIC);
+        wait([
+            on(0, move || {
+                machine.send(TWO);
+                machine.complete_all(NDIS_STATUS_SUCCESS);
+            }),
+            on(1, move || {
+                machine.wait_for(0);
+                machine.pause();
+                machine.detach();
+            }),
+            on(2, move || {
+                machine.complete_all(NDIS_STATUS_SUCCESS);
+            }),
+        ]);
+        machine.unload();
+    };
+    let orders = explore(Preemptions::Most(1), case);
+    assert!(orders > 1000, "{orders}");
+    sample(2000, case);
+}
