@@ -73,3 +73,26 @@ fn a_module_is_gone_before_its_handlers_have_returned() {
     assert!(orders > 1000, "{orders}");
     sample(2000, case);
 }
+
+/// The same where each child is completed by a processor of its own: the first of the two to count
+/// off its child is still in its handler when the other completes the parent.
+#[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
+fn a_module_waits_for_the_handler_that_completed_no_parent() {
+    let orders = explore(Preemptions::Most(2), || {
+        let machine = Machine::start(NIC);
+        machine.send(TWO);
+        let complete_one = move || drop(machine.complete(1, NDIS_STATUS_SUCCESS));
+        wait([
+            on(0, complete_one),
+            on(1, move || {
+                machine.wait_for(0);
+                machine.pause();
+                machine.detach();
+            }),
+            on(2, complete_one),
+        ]);
+        machine.unload();
+    });
+    assert!(orders > 1000, "{orders}");
+}

@@ -59,7 +59,7 @@ pub(super) fn allocate(size: usize) -> *mut c_void {
 
 /// What the first bytes of freed memory are, and how many these are.
 const GONE: u8 = 0xDE;
-const MOST_GONE: usize = 256;
+const MOST_GONE: usize = 2048;
 
 /// # Safety
 /// `memory` is of [`allocate`].
