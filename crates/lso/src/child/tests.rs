@@ -290,6 +290,10 @@ fn a_packet_of_a_udp_send() {
 #[test]
 fn no_udp_checksum_stays_none() {
     let front = patched(USO_V4, &[(40, 0), (41, 0)]);
+    let plain = Framing::Plain { transport: 34 };
+    assert!(!template_of(&front, Offload::Uso, plain).has_checksum());
+    assert!(template_of(&USO_V4, Offload::Uso, plain).has_checksum());
+    assert!(template(&V4, Offload::LsoV2, IpIdWidth::Bits16).has_checksum());
     let out = packet(&front, Offload::Uso, Framing::Plain { transport: 34 });
     assert_eq!(out[40..42], [0, 0]);
 }
