@@ -1,6 +1,9 @@
 //! The seeds of the fuzz targets, from which they go on. They are checked in, and made here; what the
 //! targets do with them, and with what was found, is run here as well.
 
+mod capture;
+mod inf;
+mod pe;
 mod plan;
 mod sends;
 
