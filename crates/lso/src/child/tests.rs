@@ -344,6 +344,19 @@ fn an_outer_udp_checksum_covers_all_of_the_inner_frame() {
 }
 
 #[test]
+fn an_outer_udp_checksum_of_zero_is_sent_as_all_ones() {
+    let front: [u8; 116] = patched(tunnelled(VXLAN, V4), &[(40, 0x12), (41, 0x34)]);
+    let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
+    // The source port is chosen so that the sum comes to all ones.
+    let word = |at: usize| u16::from_be_bytes([out[at], out[at + 1]]);
+    let port = Sum::default().and_word(word(34)).and_word(word(40));
+    let [high, low] = port.folded().to_be_bytes();
+    let front = patched(front, &[(34, high), (35, low)]);
+    let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
+    assert_eq!(out[40..42], [0xFF, 0xFF]);
+}
+
+#[test]
 fn a_packet_in_nvgre() {
     let front: [u8; 136] = tunnelled(NVGRE, V6);
     let out = packet(&front, Offload::LsoV2, ENCAPSULATED);

@@ -361,6 +361,20 @@ fn offsets_of_the_inner_frame() {
 }
 
 #[test]
+fn what_was_found_in_a_tunnel_is_not_what_is_announced_without() {
+    let frame = in_vxlan();
+    let inside = Headers::of(&frame, &TUNNELLED).expect("a valid frame");
+    let plain = LargeSend {
+        framing: Framing::Plain {
+            transport: inside.transport_offset(),
+        },
+        ..V4_SEND
+    };
+    assert_eq!(inside.check(&frame, &plain), Err(Refusal::OffsetMismatch));
+    assert_eq!(check(&V4, TUNNELLED), Err(Refusal::OffsetMismatch));
+}
+
+#[test]
 fn not_encapsulated() {
     let refused = |frame: &[u8]| Headers::of(frame, &TUNNELLED).expect_err("a refusal");
     assert_eq!(refused(&V4), Refusal::NotEncapsulated);
