@@ -77,18 +77,19 @@ fn classic(frames: &[Vec<u8>], big: bool) -> Vec<u8> {
 
 /// Large sends of every kind, short ones.
 fn frames() -> Vec<Vec<u8>> {
-    let jumbo = [194, 4, 0, 0, 0, 0];
-    let jumbo = Synth::v6(90, 40).extension(0, &[&[0, 0][..], &jumbo].concat());
-    [
+    let mut frames: Vec<_> = [
         Synth::v4(100, 40),
         Synth::v6(100, 40).vlan(&[7]),
         Synth::udp_v4(100, 40),
         Synth::v4(100, 40).inside(Tunnel::vxlan_v4()),
         Synth::v6(100, 40).inside(Tunnel::nvgre_v4()),
-        jumbo,
     ]
     .map(|synth| synth.frame(true))
-    .into()
+    .into();
+    // As Linux hands down what is past 64 KiB: its option says a length of 8 + 32 + 90 bytes.
+    let jumbo = Synth::v6(90, 40).extension(0, &[0, 0, 0xC2, 4, 0, 0, 0, 130]);
+    frames.push(jumbo.frame(false));
+    frames
 }
 
 fn seeds() -> Seeds {
@@ -131,8 +132,9 @@ fn the_seeds_are_read_as_what_they_are() {
     for (name, bytes) in seeds() {
         let read = run(&bytes);
         match name.as_str() {
-            // TCP in four forms by two versions of LSO, UDP in one, what is in a tunnel in one.
-            "pcapng" => assert!(read.is_ok_and(|(packets, sends)| packets == 6 && sends >= 14)),
+            // TCP over IPv4 in four forms by two versions of LSO, twice IPv6 by one; UDP in one form,
+            // VXLAN in three, for it is UDP too, and NVGRE in two, whatever the version.
+            "pcapng" => assert!(matches!(read, Ok((6, 28))), "{read:?}"),
             "sections" => assert!(matches!(read, Ok((2, _)))),
             "cut-short" => assert!(matches!(read, Err(Fault::Truncated { .. }))),
             "no-mss" => assert!(matches!(read, Err(Fault::BadMss { .. }))),
