@@ -1,10 +1,12 @@
 //! Very small scenarios over all of the driver, to be run under Miri.
 
-use model::{Backing, Completion, Config, Nic, Order, Packet};
-use mslso_lab::synth::Synth;
+use model::{Answering, Backing, Completion, Config, Failing, Nic, OidCall, Order, Packet};
+use mslso_lab::synth::{Synth, Tunnel};
 use ndis::sys;
 use scenarios::{
     Machine,
+    adapter::{assert_last_word, persist, read, set, times},
+    assert_clean,
     packets::{MSS, large, large_v4, small},
 };
 
@@ -79,4 +81,81 @@ fn large_sends_are_split_into_chains_that_end_with_and_without_a_copy() {
         });
     }
     machine.stop_clean();
+}
+
+#[test]
+fn what_the_nic_does_not_take_is_cut_with_its_checksums_and_without() {
+    let nics = [
+        Nic::default().without_lso().without_uso(),
+        Nic::default()
+            .without_lso()
+            .without_uso()
+            .without_tunnels()
+            .without_checksum_offload(),
+    ];
+    for nic in nics {
+        let machine = Machine::start(Config {
+            processors: 1,
+            ..Config::with_nic(nic)
+        });
+        let udp = Synth::udp_v6(2_001, 1_000);
+        let inside = Synth::v4(2_001, 1_000).inside(Tunnel::vxlan_v6());
+        for packet in [
+            large(&Synth::v4(2_001, 1_000)),
+            Packet::udp_large_send(udp.frame(true), udp.mss),
+            Packet::encapsulated(inside.frame(false), inside.mss),
+        ] {
+            let packets = machine.assert_split(Packet {
+                backing: Backing::LockedPages,
+                ..packet.in_buffers(701)
+            });
+            assert!(packets.iter().all(model::Child::is_packet));
+        }
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn settings_requests_and_statuses_go_their_way() {
+    let machine = machine(Completion::default());
+    let world = &machine.world;
+    set(world, times(2)).expect("a tuning");
+    persist(world, times(3)).expect("a tuning that lasts");
+    assert_eq!(read(world).tuning, times(3));
+    assert_eq!(machine.statistics().split, 0);
+
+    for answering in [Answering::Inline, Answering::Later] {
+        world.set_nic(|nic| nic.oids = answering);
+        let call = OidCall::query(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG, 1024);
+        assert_eq!(world.oid(call).status, 0);
+    }
+    let number = world.start_oid(OidCall::set(sys::OID_GEN_STATISTICS, vec![1; 8]));
+    world.cancel_oid(number);
+    world.complete_oids();
+
+    world.nic_changes(|nic| nic.enabled.v2_ipv4 = false);
+    world.indicate(sys::NDIS_STATUS_LINK_STATE, vec![7; 40]);
+    assert_last_word(world);
+    world.pre_detach();
+    machine.stop_clean();
+}
+
+#[test]
+fn a_start_that_fails_for_want_of_memory_leaves_nothing() {
+    // Of the driver, of the module, and among its children.
+    for nth in [2, 7, 100] {
+        let machine = Machine::without_driver(Config {
+            processors: 1,
+            ..Config::with_nic(Nic::new(3 * MSS, 2))
+        });
+        machine.world.fail_allocations(Failing::Nth(nth));
+        let loaded = machine.load();
+        let attached = loaded.and_then(|()| machine.world.attach());
+        assert_eq!(attached, Err(sys::NDIS_STATUS_RESOURCES), "{nth}");
+        machine.world.fail_allocations(Failing::None);
+        if loaded.is_ok() {
+            machine.world.unload();
+        }
+        assert_clean(&machine.world.finish());
+    }
 }

@@ -46,6 +46,8 @@ fn list_reply() -> Result<(), Invalid> {
     assert!(reply.is_whole());
     assert_eq!(reply.iter().collect::<Vec<_>>(), entries);
 
+    let short = [1, 0, 2, 0, 12, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(ListReply::decode(&short).err(), Some(Invalid::Size));
     let wrong = |place, value| ListReply::decode(&at(&out[..size], place, value)).err();
     assert_eq!(wrong(8, 1), Some(Invalid::Count));
     assert_eq!(wrong(12, 1), Some(Invalid::Size));

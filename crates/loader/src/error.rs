@@ -78,8 +78,11 @@ impl fmt::Display for Fault {
             Self::Imports => f.write_str("has an import table that cannot be read"),
             Self::NoSuchImport(module, name) => write!(
                 f,
-                "imports {name} from {module}, which the model does not have; \
-                 add it to the model, or take it out of driver/src/imports.rs"
+                "imports {} from {}, which the model does not have; \
+                 add it to the model, or take it out of driver/src/imports.rs",
+                // As they are in the file, which may be any bytes.
+                name.escape_debug(),
+                module.escape_debug()
             ),
             Self::Map(error) => write!(f, "could not be mapped: {error}"),
         }

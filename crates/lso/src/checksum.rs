@@ -82,12 +82,12 @@ fn sum_words(bytes: &[u8]) -> u64 {
     sum
 }
 
-/// Brings a sum into 16 bits; only a sum of nothing but zeros becomes 0.
+/// Brings a sum into 16 bits; only a sum of nothing but zeros becomes 0. Folding twice leaves no
+/// carry: the first fold has at most one, and then the rest is not all ones.
 #[inline]
 fn fold(sum: u64) -> u16 {
     let sum = (sum >> 32).wrapping_add(sum & 0xFFFF_FFFF);
     let sum = (sum >> 32).wrapping_add(sum & 0xFFFF_FFFF);
-    let sum = (sum >> 16).wrapping_add(sum & 0xFFFF);
     let sum = (sum >> 16).wrapping_add(sum & 0xFFFF);
     let sum = (sum >> 16).wrapping_add(sum & 0xFFFF);
     sum as u16
@@ -130,6 +130,23 @@ mod tests {
         assert_eq!(Sum::of(&[0xFF; 65_535]).folded(), 0xFF00);
         assert_eq!(Sum::of(&[0xFF; 65_536]).folded(), 0xFFFF);
         assert_eq!(Sum::of(&[0; 64]).folded(), 0);
+    }
+
+    #[test]
+    fn any_sum_is_folded_to_the_last_carry() {
+        for sum in [
+            1,
+            0xFFFF,
+            0x1_0000,
+            0x1_FFFE,
+            0xFFFF_FFFF,
+            0x1_FFFF_FFFE,
+            u64::MAX,
+        ] {
+            let expected = (sum - 1) % 0xFFFF + 1;
+            assert_eq!(u64::from(super::fold(sum)), expected, "{sum:#x}");
+        }
+        assert_eq!(super::fold(0), 0);
     }
 
     /// As plainly as can be, from the definition.

@@ -189,6 +189,10 @@ impl core::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+
     use super::Refusal;
 
     #[test]
@@ -212,8 +216,10 @@ mod tests {
     #[test]
     fn sentences_differ() {
         for (place, refusal) in Refusal::ALL.into_iter().enumerate() {
+            let sentence = refusal.to_string();
             let mut earlier = Refusal::ALL.into_iter().take(place);
-            assert!(earlier.all(|other| other.sentence() != refusal.sentence()));
+            assert!(earlier.all(|other| other.to_string() != sentence));
+            assert!(sentence.len() > 20, "{sentence}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::{
     marker::PhantomData,
-    ops::{Deref, DerefMut},
+    ops::Deref,
     ptr::{self, NonNull},
 };
 
@@ -114,13 +114,6 @@ impl<T> Deref for PoolBox<T> {
     fn deref(&self) -> &T {
         // SAFETY: the box owns an initialised `T` from `try_new` until it is dropped.
         unsafe { self.value.as_ref() }
-    }
-}
-
-impl<T> DerefMut for PoolBox<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`, and `&mut self` makes the access exclusive.
-        unsafe { self.value.as_mut() }
     }
 }
 

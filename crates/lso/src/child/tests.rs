@@ -325,7 +325,14 @@ fn a_packet_of_a_udp_send() {
 #[test]
 fn no_udp_checksum_stays_none() {
     let front = patched(USO_V4, &[(40, 0), (41, 0)]);
-    let out = packet(&front, Offload::Uso, Framing::Plain { transport: 34 });
+    let plain = Framing::Plain { transport: 34 };
+    let has = |front: &[u8], offload| {
+        with_template_of(front, offload, plain, |template| template.has_checksum())
+    };
+    assert!(!has(&front, Offload::Uso));
+    assert!(has(&USO_V4, Offload::Uso));
+    assert!(has(&V4, Offload::LsoV2));
+    let out = packet(&front, Offload::Uso, plain);
     assert_eq!(out[40..42], [0, 0]);
 }
 
@@ -374,6 +381,19 @@ fn an_outer_udp_checksum_covers_all_of_the_inner_frame() {
     let front: [u8; 116] = patched(tunnelled(VXLAN, V4), &[(40, 0x12), (41, 0x34)]);
     let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
     assert!(sums_up(&out[34..], &out[26..34], 17));
+}
+
+#[test]
+fn an_outer_udp_checksum_of_zero_is_sent_as_all_ones() {
+    let front: [u8; 116] = patched(tunnelled(VXLAN, V4), &[(40, 0x12), (41, 0x34)]);
+    let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
+    // The source port is chosen so that the sum comes to all ones.
+    let word = |at: usize| u16::from_be_bytes([out[at], out[at + 1]]);
+    let port = Sum::default().and_word(word(34)).and_word(word(40));
+    let [high, low] = port.folded().to_be_bytes();
+    let front = patched(front, &[(34, high), (35, low)]);
+    let out = packet(&front, Offload::LsoV2, ENCAPSULATED);
+    assert_eq!(out[40..42], [0xFF, 0xFF]);
 }
 
 #[test]

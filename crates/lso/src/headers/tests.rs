@@ -295,7 +295,7 @@ fn tunnels() {
     let frame = in_vxlan();
     let headers = Headers::of(&frame, &TUNNELLED).expect("a valid frame");
     let tunnel = headers.tunnel().expect("a tunnel");
-    assert_eq!(tunnel.kind(), TunnelKind::Vxlan);
+    assert_eq!((tunnel.kind(), tunnel.port()), (TunnelKind::Vxlan, 4789));
     assert_eq!(tunnel.ip_version(), IpVersion::V4);
     assert_eq!((tunnel.length(), headers.ip_version()), (50, IpVersion::V4));
     assert_eq!((headers.ip_offset(), headers.transport_offset()), (64, 84));
@@ -304,10 +304,26 @@ fn tunnels() {
     let frame = in_nvgre();
     let headers = Headers::of(&frame, &TUNNELLED).expect("a valid frame");
     let tunnel = headers.tunnel().expect("a tunnel");
-    assert_eq!(tunnel.kind(), TunnelKind::Nvgre);
+    assert_eq!((tunnel.kind(), tunnel.port()), (TunnelKind::Nvgre, 0));
     assert_eq!(tunnel.ip_version(), IpVersion::V6);
     assert_eq!((tunnel.length(), headers.ip_version()), (62, IpVersion::V6));
     assert_eq!((headers.ip_offset(), headers.length()), (76, 136));
+}
+
+#[test]
+fn the_longest_header() {
+    // VXLAN, then Ethernet, IPv6, a destination options header of 8 × 14 + 8 bytes, and TCP.
+    let mut front = [0; MAX_HEADER];
+    front[..124].copy_from_slice(&tunnelled::<50, 74, 124>(VXLAN, V6));
+    (front[70], front[104], front[105], front[236]) = (60, 6, 14, 0x50);
+    let headers = Headers::of(&front, &TUNNELLED).expect("a valid frame");
+    assert_eq!((headers.transport_offset(), headers.length()), (224, 244));
+    front[236] = 0x80;
+    let headers = Headers::of(&front, &TUNNELLED).expect("a valid frame");
+    assert_eq!(headers.length(), 256);
+    front[236] = 0x90;
+    let refused = Headers::of(&front, &TUNNELLED);
+    assert_eq!(refused, Err(Refusal::HeaderTooLong));
 }
 
 #[test]
@@ -342,6 +358,20 @@ fn offsets_of_the_inner_frame() {
         }),
         mismatch
     );
+}
+
+#[test]
+fn what_was_found_in_a_tunnel_is_not_what_is_announced_without() {
+    let frame = in_vxlan();
+    let inside = Headers::of(&frame, &TUNNELLED).expect("a valid frame");
+    let plain = LargeSend {
+        framing: Framing::Plain {
+            transport: inside.transport_offset(),
+        },
+        ..V4_SEND
+    };
+    assert_eq!(inside.check(&frame, &plain), Err(Refusal::OffsetMismatch));
+    assert_eq!(check(&V4, TUNNELLED), Err(Refusal::OffsetMismatch));
 }
 
 #[test]

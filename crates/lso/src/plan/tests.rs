@@ -26,7 +26,7 @@ fn plan(payload: u32, mss: u32, max_payload: u32) -> Plan {
 fn a_mebibyte_for_a_virtual_nic() {
     let plan = Plan::new(1 << 20, 1460, NIC).expect("a plan");
     assert_eq!((plan.children(), plan.segments()), (17, 719));
-    assert_eq!(plan.packets(), 0);
+    assert_eq!((plan.payload(), plan.packets()), (1 << 20, 0));
     // 719 = 12 × 42 + 5 × 43
     let of = |segments| plan.iter().filter(|c| c.segments == segments).count();
     assert_eq!((of(42), of(43)), (12, 5));

@@ -5,11 +5,14 @@
 
 mod input;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use input::{Bytes, Step};
-use model::{Config, Packet, Rule, Violation, World, one_stage};
+use input::Step;
+use model::{Packet, Rule, Violation, one_stage};
 use ndis::sys;
+
+use super::bytes::Bytes;
+use crate::Machine;
 
 /// Most steps of a run; the model keeps that many sends.
 const MOST_STEPS: usize = 8;
@@ -22,16 +25,15 @@ struct Sent {
     status: i32,
 }
 
-/// Runs what `bytes` say on the machine that `start` starts with the driver. Returns how many packets
-/// the NIC got.
+/// Runs what `bytes` say on a machine with the driver. Returns how many packets the NIC got.
 ///
 /// # Panics
 /// Where the filter did wrong.
-pub fn run(bytes: &[u8], start: impl FnOnce(Config) -> Arc<World>) -> usize {
+pub fn run(bytes: &[u8]) -> usize {
     let mut bytes = Bytes(bytes);
     let config = bytes.config();
     let processors = config.processors;
-    let world = start(config);
+    let world = Machine::start(config).world;
     let mut sends = BTreeMap::new();
     for step in std::iter::from_fn(|| bytes.step(processors)).take(MOST_STEPS) {
         match step {

@@ -1,30 +1,21 @@
-//! The seeds of the fuzz target `sends`: large sends of every kind to NICs of several kinds, from
-//! which it goes on. They are checked in, and made here; what they do is run here as well.
+//! The seeds of `sends`: large sends of every kind to NICs of several kinds.
 
-#[path = "../../fuzz/sends/mod.rs"]
-mod sends;
-
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
-
-use model::{Config, Packet, World};
+use model::Packet;
 use mslso_lab::{
     reference::layers,
     synth::{Synth, Tunnel},
 };
 use ndis::sys;
 use scenarios::{
-    Machine,
+    fuzz::sends::run,
     packets::{arp, large, large_v1, small},
 };
 
-/// The variable with which the test writes the seeds rather than comparing them.
-const WRITE: &str = "MSLSO_WRITE_SEEDS";
+use crate::Seeds;
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/sends")
-}
+const TARGET: &str = "sends";
 
-/// A machine's bytes: see `fuzz/sends/input.rs`.
+/// A machine's bytes: see `scenarios::fuzz::sends`.
 #[derive(Clone, Copy)]
 struct Machinery {
     /// Of all kinds of large sends.
@@ -168,8 +159,8 @@ fn described(sent: &Packet, synth: &Synth) -> Vec<u8> {
 }
 
 /// All seeds by their names.
-fn seeds() -> BTreeMap<String, Vec<u8>> {
-    let mut seeds = BTreeMap::new();
+fn seeds() -> Seeds {
+    let mut seeds = Seeds::new();
     for (nic, machinery) in [("all", ALL), ("none", NONE), ("choosy", CHOOSY)] {
         for (kind, packet) in kinds() {
             // One packet, on its own.
@@ -195,30 +186,15 @@ fn seeds() -> BTreeMap<String, Vec<u8>> {
     seeds
 }
 
-fn start(config: Config) -> Arc<World> {
-    let machine = Machine::without_driver(config);
-    machine.try_start().expect("the driver starts");
-    machine.world
-}
-
 #[test]
 fn the_seeds_are_what_they_are_made_from() {
-    if std::env::var_os(WRITE).is_some() {
-        fs::create_dir_all(folder()).expect("a folder");
-        for (name, bytes) in seeds() {
-            fs::write(folder().join(name), bytes).expect("written");
-        }
-    }
-    for (name, bytes) in seeds() {
-        let is = fs::read(folder().join(&name)).unwrap_or_default();
-        assert!(is == bytes, "{name}: with {WRITE} set this test writes it");
-    }
+    crate::assert_are_files(TARGET, &seeds());
 }
 
 #[test]
 fn the_seeds_reach_the_nic() {
     for (name, bytes) in seeds() {
-        let below = sends::run(&bytes, start);
+        let below = run(&bytes);
         let least = match name.split('-').collect::<Vec<_>>()[..] {
             [_, "tcp" | "arp"] | ["choosy", ..] => 1,
             ["all", ..] => 2,
@@ -230,12 +206,7 @@ fn the_seeds_reach_the_nic() {
 
 #[test]
 fn no_seed_and_no_input_that_was_found_breaks_a_rule() {
-    let mut count = 0;
-    for entry in fs::read_dir(folder()).expect("seeds") {
-        let path = entry.expect("a seed").path();
-        println!("{}", path.display());
-        sends::run(&fs::read(&path).expect("a seed"), start);
-        count += 1;
-    }
-    assert!(count >= seeds().len());
+    crate::replay(TARGET, |bytes| {
+        run(bytes);
+    });
 }

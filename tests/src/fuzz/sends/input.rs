@@ -1,4 +1,4 @@
-//! What a run does, from any bytes: they are read from the front, and where they end there are zeros.
+//! What a run does, from any bytes.
 
 use model::{
     Backing, ChecksumOffload, ChecksumOffloads, Completion, Config, Enabled, LargeSendOptions, Nic,
@@ -6,11 +6,10 @@ use model::{
 };
 use ndis::{LargeSendInfo, LargeSendLimit, LargeSendLimits, sys};
 
-/// Bytes that are read from the front.
-pub struct Bytes<'a>(pub &'a [u8]);
+use crate::fuzz::bytes::Bytes;
 
 /// One step of a run.
-pub enum Step {
+pub(super) enum Step {
     Send(Vec<Packet>, SendCall),
     Deliver,
     /// The NIC turns offloads on and off, and says so.
@@ -20,36 +19,8 @@ pub enum Step {
 }
 
 impl Bytes<'_> {
-    fn u8(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else {
-            return 0;
-        };
-        self.0 = rest;
-        *first
-    }
-
-    fn u16(&mut self) -> u16 {
-        u16::from_le_bytes([self.u8(), self.u8()])
-    }
-
-    fn u32(&mut self) -> u32 {
-        u32::from(self.u16()) | u32::from(self.u16()) << 16
-    }
-
-    /// The lowest `N` bits of two bytes.
-    fn bits<const N: usize>(&mut self) -> [bool; N] {
-        let word = self.u16();
-        std::array::from_fn(|bit| word >> bit & 1 != 0)
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        taken.to_vec()
-    }
-
     /// The machine: its NIC, its MTU, and where the filter is set to end its chains.
-    pub fn config(&mut self) -> Config {
+    pub(super) fn config(&mut self) -> Config {
         let mut nic = self.nic();
         let most = u32::from(self.u8());
         let chains = match most {
@@ -207,7 +178,7 @@ impl Bytes<'_> {
     }
 
     /// The next step on so many processors; `None` where the bytes have ended.
-    pub fn step(&mut self, processors: u32) -> Option<Step> {
+    pub(super) fn step(&mut self, processors: u32) -> Option<Step> {
         if self.0.is_empty() {
             return None;
         }

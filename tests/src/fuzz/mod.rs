@@ -1,0 +1,10 @@
+//! What the fuzz targets of the folder `fuzz` run, and what must hold of any input.
+//!
+//! It is here so that the tests can run it as well, on the seeds and on what was found.
+
+mod bytes;
+pub mod capture;
+pub mod inf;
+pub mod pe;
+pub mod plan;
+pub mod sends;
