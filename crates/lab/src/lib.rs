@@ -27,6 +27,7 @@
 
 pub mod bench;
 pub mod capture;
+pub mod chaos;
 pub mod cli;
 pub mod demo;
 pub mod device;
@@ -36,6 +37,7 @@ pub mod ingest;
 pub mod judge;
 pub mod machine;
 pub mod main_job;
+pub mod random;
 pub mod reference;
 pub mod report;
 pub mod split;

@@ -97,8 +97,8 @@ pub(crate) struct State {
     pub(crate) id_bits: u32,
     /// What the filter may add to the NIC's NDIS_OFFLOAD.
     pub(crate) may_add: MayAdd,
-    /// Most bytes of an IP datagram on the wire.
-    pub(crate) mtu: u32,
+    /// Most bytes of an IP datagram on the wire, where there is a bound.
+    pub(crate) mtu: Option<u32>,
     pub(crate) violations: Vec<Violation>,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
@@ -177,8 +177,8 @@ impl State {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             id_bits: config.nic.id_bits,
-            may_add: config.may_add(),
-            mtu: config.mtu.unwrap_or(u32::MAX),
+            may_add: config.nic.may_add(),
+            mtu: config.mtu,
             configurations: BTreeMap::new(),
             violations: Vec::new(),
             memory: Memory::default(),

@@ -53,7 +53,8 @@ impl State {
         let ip = outer_ip(&packet.frame)?;
         let asked =
             sent.layout?.payload + sent.slots.mss() as usize - outer_ip(&sent.packet.frame)?;
-        let (length, mtu) = (packet.length - ip, self.mtu as usize);
+        let mtu = self.mtu? as usize;
+        let length = packet.length - ip;
         let above = length > mtu && asked <= mtu;
         above.then(|| {
             (

@@ -1,0 +1,211 @@
+//! From a run that goes wrong to a short one that goes wrong in the same way: steps are left out,
+//! by delta debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input",
+//! 2002), and what is left of them is made simpler.
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::script::Script;
+use crate::failure::Failure;
+
+/// Most runs that shrinking may take.
+const MOST_TRIALS: u32 = 4000;
+
+/// Runs a script, and says whether it goes wrong in the same way.
+pub trait Trial {
+    /// Whether it does.
+    ///
+    /// # Errors
+    ///
+    /// Nothing can be run at all.
+    fn fails(&mut self, script: &Script) -> Result<bool, Failure>;
+}
+
+struct Shrinker<'a, T> {
+    trial: &'a mut T,
+    script: Script,
+    left: u32,
+}
+
+/// The shortest script that is found.
+///
+/// # Errors
+///
+/// Those of `trial`.
+pub fn shrink(trial: &mut impl Trial, script: Script) -> Result<Script, Failure> {
+    let left = MOST_TRIALS;
+    let mut shrinker = Shrinker {
+        trial,
+        script,
+        left,
+    };
+    loop {
+        let before = shrinker.script.clone();
+        shrinker.fewer_steps()?;
+        shrinker.simpler_steps()?;
+        shrinker.simpler_machine()?;
+        if shrinker.script == before || shrinker.left == 0 {
+            return Ok(shrinker.script);
+        }
+    }
+}
+
+impl<T: Trial> Shrinker<'_, T> {
+    /// Takes `script` in the place of the one there is, where it goes wrong too.
+    fn accept(&mut self, script: Script) -> Result<bool, Failure> {
+        if self.left == 0 || script == self.script {
+            return Ok(false);
+        }
+        self.left -= 1;
+        let fails = self.trial.fails(&script)?;
+        if fails {
+            self.script = script;
+        }
+        Ok(fails)
+    }
+
+    /// Leaves out ever shorter parts of the list.
+    fn fewer_steps(&mut self) -> Result<(), Failure> {
+        let mut length = self.script.steps.len().div_ceil(2);
+        while length > 0 {
+            let mut start = 0;
+            while start < self.script.steps.len() {
+                let mut script = self.script.clone();
+                let end = (start + length).min(script.steps.len());
+                script.steps.drain(start..end);
+                if !self.accept(script)? {
+                    start += length;
+                }
+            }
+            length = if length == 1 { 0 } else { length.div_ceil(2) };
+        }
+        Ok(())
+    }
+
+    fn simpler_steps(&mut self) -> Result<(), Failure> {
+        let mut place = 0;
+        while let Some(step) = self.script.steps.get(place) {
+            let mut accepted = false;
+            for simpler in simpler(step) {
+                let mut script = self.script.clone();
+                script.steps[place] = simpler;
+                if self.accept(script)? {
+                    accepted = true;
+                    break;
+                }
+            }
+            if !accepted {
+                place += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn simpler_machine(&mut self) -> Result<(), Failure> {
+        loop {
+            let mut accepted = false;
+            for machine in simpler(&self.script.machine) {
+                let mut script = self.script.clone();
+                script.machine = machine;
+                if self.accept(script)? {
+                    accepted = true;
+                    break;
+                }
+            }
+            if !accepted {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The same with less in it: as JSON, with one part left out or one number smaller, where that is
+/// still one of its kind.
+fn simpler<T: Serialize + DeserializeOwned + PartialEq>(what: &T) -> Vec<T> {
+    let Ok(value) = serde_json::to_value(what) else {
+        return Vec::new();
+    };
+    let fewer = less(&value).into_iter();
+    fewer
+        .filter_map(|value| serde_json::from_value(value).ok())
+        .filter(|simpler| simpler != what)
+        .collect()
+}
+
+/// Every way to take something away from a value.
+fn less(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Null | Value::String(_) | Value::Bool(false) => Vec::new(),
+        Value::Bool(true) => vec![false.into()],
+        Value::Number(number) => match number.as_i64() {
+            None | Some(0) => Vec::new(),
+            Some(number) => vec![0.into(), (number / 2).into(), (number - 1).into()],
+        },
+        Value::Array(items) => {
+            let whole = |place: usize| {
+                let mut items = items.clone();
+                items.remove(place);
+                Value::Array(items)
+            };
+            let mut found: Vec<_> = (0..items.len()).map(whole).collect();
+            for (place, item) in items.iter().enumerate() {
+                found.extend(less(item).into_iter().map(|item| {
+                    let mut items = items.clone();
+                    items[place] = item;
+                    Value::Array(items)
+                }));
+            }
+            found
+        }
+        Value::Object(fields) => {
+            let mut found = Vec::new();
+            for name in fields.keys() {
+                let mut fewer = fields.clone();
+                fewer.remove(name);
+                found.push(Value::Object(fewer));
+            }
+            for (name, field) in fields {
+                found.extend(less(field).into_iter().map(|field| {
+                    let mut fields = fields.clone();
+                    fields.insert(name.clone(), field);
+                    Value::Object(fields)
+                }));
+            }
+            found
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chaos::step::Step;
+
+    /// Goes wrong where a pause stands before a send of more than 1000 bytes.
+    struct Pauses;
+
+    impl Trial for Pauses {
+        fn fails(&mut self, script: &Script) -> Result<bool, Failure> {
+            let pause = script.steps.iter().position(|step| *step == Step::Pause);
+            let long = |step: &Step| match step {
+                Step::Send(sends) => sends.packets.iter().any(|packet| packet.payload > 1000),
+                _ => false,
+            };
+            Ok(pause.is_some_and(|place| script.steps[place..].iter().any(long)))
+        }
+    }
+
+    #[test]
+    fn what_has_no_part_in_a_failure_is_left_out() {
+        let script = Script::episode(3, 1, 1000);
+        assert!(Pauses.fails(&script).unwrap());
+        let shrunk = shrink(&mut Pauses, script).unwrap();
+        assert_eq!(shrunk.steps.len(), 2, "{shrunk:?}");
+        assert_eq!(shrunk.steps[0], Step::Pause);
+        let Step::Send(sends) = &shrunk.steps[1] else {
+            panic!("{shrunk:?}");
+        };
+        assert_eq!(sends.packets.len(), 1);
+        assert_eq!((sends.packets[0].payload, sends.packets[0].mss), (1001, 0));
+    }
+}
