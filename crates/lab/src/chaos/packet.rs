@@ -383,7 +383,11 @@ impl Damage {
             Self::Transport(at, value) => byte(transport + at as usize, value),
             Self::Slot(slot, value) => packet.oob.push((slot.into(), value as usize)),
             Self::LargeSend(value) => packet.large_send = LargeSendInfo::from_raw(value as usize),
-            Self::Longer(more) => packet.extra_length = more,
+            Self::Longer(more) => {
+                packet.extra_length = more;
+                // What is behind the frame would be a part of it.
+                packet.tail = 0;
+            }
             Self::Skew(more) => packet.skew = more,
             Self::NetBuffers(count) => packet.net_buffers = count.into(),
             Self::First(length) => packet.buffers = vec![length],

@@ -253,7 +253,16 @@ impl<'driver> Run<'driver> {
                 if !self.has_offload {
                     return Ok(false);
                 }
+                let lacks = |nic: model::Nic| {
+                    let limits = [nic.limits.v2_ipv4, nic.limits.v2_ipv6];
+                    limits.map(|limit| limit.max_payload == 0)
+                };
+                let before = lacks(world.nic());
                 world.nic_changes(|nic| offer.apply(nic));
+                if lacks(world.nic()) != before {
+                    let hardware = sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES;
+                    world.indicate_offload(hardware);
+                }
             }
             Step::Enable(off) => return Ok(self.enable(*off)),
             Step::SaysAgain { hardware } => {

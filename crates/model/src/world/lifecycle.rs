@@ -9,7 +9,7 @@ use super::{MODULE, World, handle};
 use crate::{
     attach::AttachParameters,
     memory::Block,
-    offload,
+    offload::{self, MayAdd},
     registry::{self, RegistryValue},
     restart::RestartParameters,
     rules::{Rule, Violation},
@@ -79,7 +79,10 @@ impl World {
         {
             let mut state = self.state();
             state.module = ModuleState::Attaching;
-            state.may_add.anyhow = offers_always(&state.registry);
+            state.may_add = MayAdd {
+                anyhow: offers_always(&state.registry),
+                ..nic.may_add()
+            };
         }
         let status = self.call("attach handler", sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the parameters live during the call.

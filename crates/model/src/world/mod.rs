@@ -275,9 +275,12 @@ impl World {
         change(&mut nic);
         let mut state = self.state();
         state.id_bits = nic.id_bits;
+        // Until its hardware is told anew, what was told before may hold.
+        let (before, now) = (state.may_add, nic.may_add());
         state.may_add = MayAdd {
-            anyhow: state.may_add.anyhow,
-            ..nic.may_add()
+            anyhow: before.anyhow,
+            v2_ipv4: before.v2_ipv4 || now.v2_ipv4,
+            v2_ipv6: before.v2_ipv6 || now.v2_ipv6,
         };
         state.limits.change(nic.offers());
     }

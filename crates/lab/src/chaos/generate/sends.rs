@@ -21,6 +21,13 @@ const CARRIED: [usize; 9] = [
     sys::VirtualSubnetInfo,
 ];
 
+/// Flags of an NBL that say something of what is sent.
+const NBL_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
+    | sys::NDIS_NBL_FLAGS_IS_IPV4
+    | sys::NDIS_NBL_FLAGS_IS_IPV6
+    | sys::NDIS_NBL_FLAGS_IS_TCP
+    | sys::NDIS_NBL_FLAGS_IS_UDP
+    | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 /// TCP flags of which a large send may have any.
 const FLAGS: u64 = 0x1C9;
 /// Bytes of TCP options that stacks send.
@@ -71,7 +78,7 @@ impl Generator {
             shape.slots = vec![(self.pick(&CARRIED) as u8, self.random.number() as u32)];
         }
         if self.percent(5) {
-            shape.nbl_flags = self.random.number() as u32 & 0xFF;
+            shape.nbl_flags = self.random.number() as u32 & NBL_FLAGS;
         }
         if !shape.is_large() && self.percent(20) {
             shape.damage = vec![Damage::NetBuffers(self.from(1, 4) as u8)];
