@@ -97,7 +97,7 @@ impl<T: Trial> Shrinker<'_, T> {
 
     fn simpler_machine(&mut self) -> Result<(), Failure> {
         self.simplify(
-            |script| simpler(&script.machine),
+            |script| more_usual(&script.machine),
             |script, machine| script.machine = machine,
         )
     }
@@ -121,16 +121,64 @@ impl<T: Trial> Shrinker<'_, T> {
 }
 
 /// The same with less in it: as JSON, with one part left out or one number smaller, where that is
-/// still one of its kind.
-fn simpler<T: Serialize + DeserializeOwned + PartialEq>(what: &T) -> Vec<T> {
-    let Ok(value) = serde_json::to_value(what) else {
-        return Vec::new();
-    };
+/// still one of its kind, and shorter to write or of smaller numbers.
+fn simpler<T: Serialize + DeserializeOwned>(what: &T) -> Vec<T> {
+    let value = value(what);
+    let most = weight(&value);
     let fewer = less(&value).into_iter();
     fewer
         .filter_map(|value| serde_json::from_value(value).ok())
-        .filter(|simpler| simpler != what)
+        .filter(|simpler| weight(&self::value(simpler)) < most)
         .collect()
+}
+
+/// The same with one field as it usually is.
+fn more_usual<T: Serialize + DeserializeOwned + PartialEq>(what: &T) -> Vec<T> {
+    let value = value(what);
+    let mut found = Vec::new();
+    for (name, field) in value.as_object().into_iter().flatten() {
+        found.push(without(&value, name));
+        for inner in field.as_object().into_iter().flat_map(|field| field.keys()) {
+            let mut value = value.clone();
+            value[name] = without(field, inner);
+            found.push(value);
+        }
+    }
+    let found = found.into_iter();
+    found
+        .filter_map(|value| serde_json::from_value(value).ok())
+        .filter(|usual| usual != what)
+        .collect()
+}
+
+fn without(value: &Value, field: &str) -> Value {
+    let mut value = value.clone();
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove(field);
+    }
+    value
+}
+
+fn value(what: &impl Serialize) -> Value {
+    // What is written to scripts has no maps with other keys than texts, and cannot fail.
+    serde_json::to_value(what).unwrap_or_default()
+}
+
+/// How long it is to write, and how large its numbers are together.
+fn weight(value: &Value) -> (usize, u128) {
+    (value.to_string().len(), numbers(value))
+}
+
+fn numbers(value: &Value) -> u128 {
+    match value {
+        Value::Number(number) => {
+            let signed = number.as_i64().map(i64::unsigned_abs);
+            signed.or(number.as_u64()).unwrap_or_default().into()
+        }
+        Value::Array(items) => items.iter().map(numbers).sum(),
+        Value::Object(fields) => fields.values().map(numbers).sum(),
+        _ => 0,
+    }
 }
 
 /// Every way to take something away from a value.
@@ -144,12 +192,12 @@ fn less(value: &Value) -> Vec<Value> {
             Some(number) => [0, number / 2, number - number / 8].map(Value::from).into(),
         },
         Value::Array(items) => {
-            let whole = |place: usize| {
+            let fewer = |place: usize| {
                 let mut items = items.clone();
                 items.remove(place);
                 Value::Array(items)
             };
-            let mut found: Vec<_> = (0..items.len()).map(whole).collect();
+            let mut found: Vec<_> = (0..items.len()).map(fewer).collect();
             for (place, item) in items.iter().enumerate() {
                 found.extend(less(item).into_iter().map(|item| {
                     let mut items = items.clone();
@@ -160,12 +208,8 @@ fn less(value: &Value) -> Vec<Value> {
             found
         }
         Value::Object(fields) => {
-            let mut found = Vec::new();
-            for name in fields.keys() {
-                let mut fewer = fields.clone();
-                fewer.remove(name);
-                found.push(Value::Object(fewer));
-            }
+            let fewer = fields.keys().map(|name| without(value, name));
+            let mut found: Vec<_> = fewer.collect();
             for (name, field) in fields {
                 found.extend(less(field).into_iter().map(|field| {
                     let mut fields = fields.clone();
