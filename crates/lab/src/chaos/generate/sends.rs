@@ -184,7 +184,7 @@ impl Generator {
     fn damage(&mut self, shape: &mut Shape) {
         let value = self.random.number() as u8;
         let slot = self.random.number() as u32;
-        let damage = match self.below(17) {
+        let damage = match self.below(18) {
             0 => Damage::Frame(self.from(0, 100), value),
             1 => Damage::Ip(self.from(0, 40), value),
             2 => Damage::Transport(self.from(0, 20), value),
@@ -202,16 +202,17 @@ impl Generator {
             13 => Damage::Transport(12, 0x40),
             14 => Damage::Transport(13, self.pick(&[0x30, 0x12, 0x14])),
             15 => {
-                if self.flag() {
-                    shape.tags = 3;
-                } else {
-                    shape.ipv6 = true;
-                    shape.ip_options = self.from(SOUND_EXTENSIONS.into(), EXTENSIONS.into()) as u8;
-                }
+                shape.tags = 3;
+                return;
+            }
+            16 => {
+                shape.ipv6 = true;
+                shape.ip_options = self.from(SOUND_EXTENSIONS.into(), EXTENSIONS.into()) as u8;
                 return;
             }
             _ => {
-                (shape.payload, shape.mss) = self.pick(&[(0, 1448), (70_000, 70_000), (1, 1)]);
+                let sizes = [(0, 1448), (70_000, 70_000), (1, 1), (9000, 1)];
+                (shape.payload, shape.mss) = self.pick(&sizes);
                 return;
             }
         };
