@@ -128,10 +128,13 @@ pub(crate) struct State {
     pub(crate) children: Vec<Child>,
     pub(crate) wire: Vec<Vec<u8>>,
     pub(crate) accepted: u64,
+    /// How many packets have left on the wire.
+    pub(crate) left: u64,
     /// For each flow, the send and sequence offset that went down last.
     pub(crate) flows: BTreeMap<Vec<u8>, (u64, u32)>,
     pub(crate) warm: bool,
-    /// Whether somebody takes the wire's packets as they leave, so that none is kept.
+    /// Whether somebody takes the wire's packets as they leave, or nobody does, so that none is
+    /// kept.
     pub(crate) live: bool,
     pub(crate) extensions: BTreeMap<(usize, usize), Block>,
     pub(crate) rundowns: BTreeMap<usize, Rundown>,
@@ -199,6 +202,7 @@ impl State {
             children: Vec::new(),
             wire: Vec::new(),
             accepted: 0,
+            left: 0,
             flows: BTreeMap::new(),
             warm: false,
             live: false,

@@ -61,7 +61,7 @@ pub struct Summary {
     pub split: u64,
     /// Children that went down for them.
     pub children: u64,
-    /// Packets that the NIC was given.
+    /// NBLs that the NIC was given.
     pub given: u64,
     /// Packets that left on the wire, where the model judged them.
     pub wire: u64,
@@ -166,6 +166,7 @@ impl<'driver> Run<'driver> {
             statuses: BTreeMap::new(),
             summary: Summary::default(),
         };
+        run.world.keep_no_packets();
         run.restart(machine.mtu)?;
         run.look()?;
         Ok(run)
@@ -217,6 +218,8 @@ impl<'driver> Run<'driver> {
                 .map(|(status, count)| (format!("{status:#010x}"), *count))
                 .collect(),
             failed_allocations: self.world.failed_allocations(),
+            given: self.world.given(),
+            wire: self.world.left(),
             ..self.summary.clone()
         }
     }
@@ -370,11 +373,8 @@ impl<'driver> Run<'driver> {
 
     /// Counts what is over, and has the model forget it.
     fn settle(&mut self) {
-        let settled = self.world.settle();
         self.unsettled = 0;
-        self.summary.given += settled.given as u64;
-        self.summary.wire += settled.wire as u64;
-        for account in &settled.accounts {
+        for account in &self.world.settle() {
             self.summary.sends += 1;
             self.summary.split += u64::from(account.children > 0);
             self.summary.children += u64::from(account.children);

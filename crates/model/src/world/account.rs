@@ -12,17 +12,6 @@ use crate::{
     state::State,
 };
 
-/// What is over, and forgotten.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Settled {
-    /// What became of each send.
-    pub accounts: Vec<Account>,
-    /// Packets that the NIC was given.
-    pub given: usize,
-    /// Packets that left on the wire.
-    pub wire: usize,
-}
-
 /// What became of one send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Account {
@@ -50,24 +39,24 @@ impl World {
         broken
     }
 
+    /// Keeps nothing of what the NIC is given and of what leaves on the wire, for who does not take
+    /// it. It is judged all the same.
+    pub fn keep_no_packets(&self) {
+        self.state().live = true;
+    }
+
     /// Forgets what is over, after a last look whether anybody touched it since: completed sends,
-    /// what the NIC got, what left, what was indicated and asked.
+    /// whose accounts it returns, what was indicated, and what was asked.
     #[must_use]
-    pub fn settle(&self) -> Settled {
+    pub fn settle(&self) -> Vec<Account> {
         let mut state = self.state();
         state.seen_statuses.clear();
         state.tracing.events.clear();
         let done = state.sent.values().filter(|sent| sent.pages.is_none());
-        let settled = Settled {
-            accounts: done.filter_map(|sent| state.account(sent)).collect(),
-            given: state.children.len(),
-            wire: state.wire.len(),
-        };
-        state.children.clear();
-        state.wire.clear();
+        let accounts = done.filter_map(|sent| state.account(sent)).collect();
         state.forget_completed();
         state.forget_answered();
-        settled
+        accounts
     }
 
     /// How many sends of the layer above have not come back yet.
@@ -82,6 +71,12 @@ impl World {
     #[must_use]
     pub fn given(&self) -> u64 {
         self.state().accepted
+    }
+
+    /// How many packets have left on the wire so far.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.state().left
     }
 
     /// How many allocations were made to fail so far.

@@ -15,7 +15,7 @@ mod status;
 mod tracing;
 mod traffic;
 
-pub use account::{Account, Settled};
+pub use account::Account;
 pub(crate) use net_event::EventUnderWay;
 
 use std::{

@@ -211,8 +211,8 @@ impl Generator {
                 return;
             }
             _ => {
-                let sizes = [(0, 1448), (70_000, 70_000), (1, 1), (9000, 1)];
-                (shape.payload, shape.mss) = self.pick(&sizes);
+                let sizes = [(0, 1448), (1, 1), (70_000, 70_000), (9000, 1)];
+                (shape.payload, shape.mss) = sizes[self.weighted(&[3, 3, 3, 1])];
                 return;
             }
         };
