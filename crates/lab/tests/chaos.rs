@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use lso::Refusal;
 use mslso_lab::chaos::{
     EPISODE,
-    run::Summary,
+    outcome::Summary,
     script::Script,
     step::Step,
     worker::{Ended, run},

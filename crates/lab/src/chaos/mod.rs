@@ -13,6 +13,7 @@ mod balance;
 mod generate;
 pub mod nic;
 pub mod office;
+pub mod outcome;
 pub mod packet;
 mod progress;
 mod report;
@@ -29,9 +30,9 @@ use crate::cli::ChaosArgs;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 use office::Office;
+use outcome::Summary;
 use progress::Progress;
 use report::Told;
-use run::Summary;
 use script::{Origin, Script};
 use shrink::{Trial, shrink};
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{
-    run::Wrong,
+    outcome::Wrong,
     script::Script,
     worker::{Ended, Order, Said},
 };

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{
-    run::{Summary, Wrong},
+    outcome::{Summary, Wrong},
     script::{Origin, Script},
     worker::Ended,
 };

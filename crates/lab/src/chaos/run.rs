@@ -2,106 +2,22 @@
 #![expect(unsafe_code, reason = "loads the driver, which is borrowed meanwhile")]
 
 mod life;
+mod nic;
+mod talk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use control::{IoControl, Message, Parameters, Select};
-use model::{
-    Answering, Completion, Config, FILTER_IF_INDEX, Failing, Indication, ModuleState, OidCall,
-    OidKind, Order, Packet, Violation, World,
-};
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
-use serde::{Deserialize, Serialize};
+use control::{IoControl, Message, Select};
+use model::{Config, FILTER_IF_INDEX, Failing, ModuleState, World};
+use ndis::sys;
 
 use super::{
     balance::{Counts, check_last_word, refusals},
-    nic,
-    packet::Shape,
-    step::{Completing, Machine, Oid, Sends, Settings, Step},
+    outcome::{Summary, Wrong},
+    step::{Machine, Settings, Step},
 };
 use crate::{device, driver::Driver};
-
-/// What was found wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wrong {
-    /// The rule that was broken, or what else is wrong, in a few words that are the same whenever
-    /// the same thing happens.
-    pub kind: String,
-    /// Everything that is to be said about it.
-    pub found: Vec<String>,
-}
-
-impl Wrong {
-    fn new(kind: &str, found: impl Into<String>) -> Self {
-        Self {
-            kind: kind.into(),
-            found: vec![found.into()],
-        }
-    }
-
-    /// The rules that were broken; `None` where none was.
-    fn of(broken: &[Violation]) -> Option<Self> {
-        let first = broken.first()?;
-        Some(Self {
-            kind: format!("rule {} ({})", first.rule.number(), first.rule.name()),
-            found: broken.iter().take(10).map(ToString::to_string).collect(),
-        })
-    }
-}
-
-/// What was done, and what came of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Steps by kind, and how many of them did something.
-    pub steps: BTreeMap<String, [u64; 2]>,
-    /// NBLs that the layer above sent.
-    pub sends: u64,
-    /// Large sends that were split.
-    pub split: u64,
-    /// Children that went down for them.
-    pub children: u64,
-    /// NBLs that the NIC was given.
-    pub given: u64,
-    /// Packets that left on the wire, where the model judged them.
-    pub wire: u64,
-    /// Sends that came back, by status.
-    pub statuses: BTreeMap<String, u64>,
-    /// Large sends that were refused, by reason.
-    pub refused: BTreeMap<String, u64>,
-    /// Allocations that were made to fail.
-    pub failed_allocations: u64,
-    /// How often all counters of the filter were found right.
-    pub balanced: u64,
-    /// Times that the module was attached, and attaches that failed for want of memory.
-    pub attached: [u64; 2],
-}
-
-impl Summary {
-    /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
-        for (name, [taken, effective]) in &other.steps {
-            let sum = self.steps.entry(name.clone()).or_default();
-            *sum = [sum[0] + taken, sum[1] + effective];
-        }
-        let add = |sum: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>| {
-            for (name, count) in more {
-                *sum.entry(name.clone()).or_default() += count;
-            }
-        };
-        add(&mut self.statuses, &other.statuses);
-        add(&mut self.refused, &other.refused);
-        self.sends += other.sends;
-        self.split += other.split;
-        self.children += other.children;
-        self.given += other.given;
-        self.wire += other.wire;
-        self.failed_allocations += other.failed_allocations;
-        self.balanced += other.balanced;
-        self.attached[0] += other.attached[0];
-        self.attached[1] += other.attached[1];
-    }
-}
 
 /// A machine under way.
 pub struct Run<'driver> {
@@ -231,144 +147,41 @@ impl<'driver> Run<'driver> {
 
     /// Does what the step says; returns whether that was anything.
     fn apply(&mut self, step: &Step) -> Result<bool, Wrong> {
-        let world = &self.world;
         match step {
-            Step::Send(sends) => return Ok(self.send(sends)),
-            Step::SendOnCompletion(sends) => {
-                if !self.is_attached() {
-                    return Ok(false);
-                }
-                world.send_on_completion(packets(&sends.packets));
-                self.unsettled += sends.packets.len();
-            }
-            Step::Deliver => return Ok(world.deliver() > 0),
-            Step::Completing(how) => {
-                let how = completion(how, self.processors);
-                world.set_nic(|nic| nic.completion = how);
-            }
-            Step::FailSends(which) => {
-                let next = world.given();
-                let which = which.iter();
-                let failing = which.map(|(ahead, status)| (next + u64::from(*ahead), *status));
-                world.set_nic(|nic| nic.failing = failing.collect());
-            }
-            Step::NicChanges(offer) => {
-                if !self.has_offload {
-                    return Ok(false);
-                }
-                let lacks = |nic: model::Nic| {
-                    let limits = [nic.limits.v2_ipv4, nic.limits.v2_ipv6];
-                    limits.map(|limit| limit.max_payload == 0)
-                };
-                let before = lacks(world.nic());
-                world.nic_changes(|nic| offer.apply(nic));
-                if lacks(world.nic()) != before {
-                    let hardware = sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES;
-                    world.indicate_offload(hardware);
-                }
-            }
-            Step::Enable(off) => return Ok(self.enable(*off)),
-            Step::SaysAgain { hardware } => {
-                if !self.has_offload {
-                    return Ok(false);
-                }
-                world.indicate_offload(match hardware {
-                    false => sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
-                    true => sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES,
-                });
-            }
-            Step::Status {
-                code,
-                bytes,
-                port,
-                at_dispatch,
-            } => world.indicate_with(&Indication {
-                port: *port,
-                at_dispatch: *at_dispatch,
-                ..Indication::new(*code, bytes.clone())
-            }),
-            Step::Tune(parameters, persist) => return Ok(self.tune(*parameters, *persist)),
-            Step::Control { code, input, room } => {
-                let _ = world.device_control(*code, input, *room as usize);
-                if *code == IoControl::RESET_STATISTICS.code() {
-                    self.counts = None;
-                }
-            }
-            Step::ResetStatistics => return Ok(self.reset_statistics()),
             Step::Balance => return self.balance(),
-            Step::Oid(oid) => return Ok(self.ask(oid)),
-            Step::CancelOid => match self.oid.take() {
-                Some(number) => world.cancel_oid(number),
-                None => return Ok(false),
-            },
-            Step::AnswerOids => return Ok(world.complete_oids() > 0),
-            Step::Answering(how) => {
-                let how = match how {
-                    0 => Answering::Inline,
-                    1 => Answering::Early,
-                    _ => Answering::Later,
-                };
-                world.set_nic(|nic| nic.oids = how);
-            }
-            Step::NetEvent {
-                event,
-                bytes,
-                answer,
-            } => {
-                // The announcement of a detach is a step of its own.
-                if !self.is_attached() || *event == sys::NetEventFilterPreDetach {
-                    return Ok(false);
-                }
-                world.net_event(*event, bytes, *answer);
-            }
-            Step::Tracing(session) => match session {
-                Some((level, keyword)) => world.enable_tracing(*level, *keyword),
-                None => world.disable_tracing(),
-            },
-            Step::Pause => return Ok(self.pause()),
             Step::Restart(mtu) => return self.restart(*mtu),
-            Step::PreDetach => return Ok(self.pre_detach()),
             Step::Detach(settings) => return self.detach(*settings),
             Step::Unload => return self.unload(),
             Step::Attach => return self.attach(),
+            _ => {}
+        }
+        Ok(match step {
+            Step::Send(sends) => self.send(sends),
+            Step::SendOnCompletion(sends) => self.send_on_completion(sends),
+            Step::Deliver => self.world.deliver() > 0,
+            Step::Completing(how) => self.complete_by(how),
+            Step::FailSends(which) => self.fail_sends(which),
+            Step::NicChanges(offer) => self.nic_changes(offer),
+            Step::Enable(off) => self.enable(*off),
+            Step::SaysAgain { hardware } => self.says_again(*hardware),
+            Step::Status(status) => self.indicate(status),
+            Step::Tune(parameters, persist) => self.tune(*parameters, *persist),
+            Step::Control(request) => self.control(request),
+            Step::ResetStatistics => self.reset_statistics(),
+            Step::Oid(oid) => self.ask(oid),
+            Step::CancelOid => self.cancel_oid(),
+            Step::AnswerOids => self.world.complete_oids() > 0,
+            Step::Answering(how) => self.answer_by(*how),
+            Step::NetEvent(event) => self.net_event(event),
+            Step::Tracing(session) => self.trace(*session),
+            Step::Pause => self.pause(),
+            Step::PreDetach => self.pre_detach(),
             Step::FailAllocation(ahead) => self.fail(|asked| Failing::Nth(asked + ahead)),
             Step::Starve(ahead) => self.fail(|asked| Failing::From(asked + ahead)),
             Step::Feed => self.fail(|_| Failing::None),
-            Step::Migrate(sizes) => {
-                let [v1, v2_ipv4, v2_ipv6, ..] = sizes.map(|max_payload| LargeSendLimit {
-                    max_payload,
-                    min_segments: 2,
-                });
-                world.also_told(LargeSendLimits {
-                    v1,
-                    v2_ipv4,
-                    v2_ipv6,
-                });
-                let mut uso = world.advertised_uso();
-                uso.ipv4.max_payload = sizes[3];
-                uso.ipv6.max_payload = sizes[4];
-                world.also_told_uso(uso);
-            }
-        }
-        Ok(true)
-    }
-
-    /// The layer above sends to a module that is attached; to the bare NIC it would have to bind
-    /// anew first.
-    fn send(&mut self, sends: &Sends) -> bool {
-        if !self.is_attached() || sends.packets.is_empty() {
-            return false;
-        }
-        if self.world.outstanding() > MOST_OUTSTANDING {
-            self.world.deliver();
-        }
-        let call = model::SendCall {
-            at_dispatch: sends.at_dispatch,
-            processor: sends.processor % self.processors,
-        };
-        self.unsettled += sends.packets.len();
-        self.world.send(packets(&sends.packets), call);
-        true
+            Step::Migrate(sizes) => self.migrate(*sizes),
+            _ => false,
+        })
     }
 
     /// Counts what is over, and has the model forget it.
@@ -383,24 +196,6 @@ impl<'driver> Run<'driver> {
                 counts.add(account);
             }
         }
-    }
-
-    fn enable(&self, off: u16) -> bool {
-        if !self.has_offload {
-            return false;
-        }
-        let call = OidCall::set(sys::OID_TCP_OFFLOAD_PARAMETERS, nic::parameters(off));
-        self.world.oid(call).status == sys::NDIS_STATUS_SUCCESS
-    }
-
-    /// Whether it was taken: of numbers out of range, nothing is.
-    fn tune(&self, [multiple, profile, cap_bytes]: [u32; 3], persist: bool) -> bool {
-        let parameters = Parameters {
-            multiple,
-            profile,
-            cap_bytes,
-        };
-        device::tune_by(&self.world, parameters, persist).is_ok()
     }
 
     fn reset_statistics(&mut self) -> bool {
@@ -451,54 +246,14 @@ impl<'driver> Run<'driver> {
         Ok(true)
     }
 
-    fn ask(&mut self, oid: &Oid) -> bool {
-        let changes = oid.oid == sys::OID_TCP_OFFLOAD_PARAMETERS;
-        if changes && !self.has_offload {
-            return false;
-        }
-        let kind = match oid.kind {
-            0 => OidKind::Query,
-            1 => OidKind::Statistics,
-            2 => OidKind::Set,
-            method => OidKind::Method(method - 3),
-        };
-        let asks = matches!(kind, OidKind::Query | OidKind::Statistics);
-        self.oid = Some(self.world.start_oid(OidCall {
-            kind,
-            oid: oid.oid,
-            input: if asks { Vec::new() } else { oid.input.clone() },
-            room: if kind == OidKind::Set { 0 } else { oid.room },
-            port: oid.port,
-            at_dispatch: oid.at_dispatch,
-        }));
-        true
-    }
-
-    fn fail(&self, failing: impl FnOnce(u64) -> Failing) {
+    fn fail(&self, failing: impl FnOnce(u64) -> Failing) -> bool {
         let asked = self.world.fail_allocations(Failing::None);
         self.world.fail_allocations(failing(asked));
+        true
     }
 
     fn is_attached(&self) -> bool {
         let state = self.world.module_state();
         matches!(state, ModuleState::Paused | ModuleState::Running)
-    }
-}
-
-fn packets(shapes: &[Shape]) -> Vec<Packet> {
-    shapes.iter().map(Shape::packet).collect()
-}
-
-fn completion(how: &Completing, processors: u32) -> Completion {
-    Completion {
-        deferred: how.deferred,
-        order: match how.order {
-            0 => Order::Sent,
-            1 => Order::Reversed,
-            seed => Order::Shuffled(seed),
-        },
-        merged: how.merged,
-        on_processor: how.on_processor.map(|processor| processor % processors),
-        at_dispatch: how.at_dispatch,
     }
 }

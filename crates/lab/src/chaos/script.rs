@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     generate::Generator,
-    run::Wrong,
+    outcome::Wrong,
     step::{Machine, Step},
 };
 use crate::failure::Failure;

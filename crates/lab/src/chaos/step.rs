@@ -115,6 +115,51 @@ pub struct Oid {
     pub at_dispatch: bool,
 }
 
+/// A status indication of the miniport.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Status {
+    /// StatusCode.
+    pub code: i32,
+    /// The status buffer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bytes: Vec<u8>,
+    /// PortNumber.
+    #[serde(skip_serializing_if = "is_default")]
+    pub port: u32,
+    /// At DISPATCH_LEVEL.
+    #[serde(skip_serializing_if = "is_default")]
+    pub at_dispatch: bool,
+}
+
+/// A request to the control device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Control {
+    /// The control code.
+    pub code: u32,
+    /// What goes in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub input: Vec<u8>,
+    /// Room for what comes out.
+    #[serde(skip_serializing_if = "is_default")]
+    pub room: u32,
+}
+
+/// A network event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct NetEvent {
+    /// Which.
+    pub event: i32,
+    /// Its buffer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bytes: Vec<u8>,
+    /// What it is answered.
+    #[serde(skip_serializing_if = "is_default")]
+    pub answer: i32,
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -139,27 +184,11 @@ pub enum Step {
         hardware: bool,
     },
     /// The miniport indicates something else, or an offload configuration that is malformed.
-    Status {
-        /// StatusCode.
-        code: i32,
-        /// The status buffer.
-        bytes: Vec<u8>,
-        /// PortNumber.
-        port: u32,
-        /// At DISPATCH_LEVEL.
-        at_dispatch: bool,
-    },
+    Status(Status),
     /// An administrator tunes the adapter: Multiple, Profile, CapBytes, and whether to keep it.
     Tune([u32; 3], bool),
     /// A program makes a request to the control device.
-    Control {
-        /// The control code.
-        code: u32,
-        /// What goes in.
-        input: Vec<u8>,
-        /// Room for what comes out.
-        room: u32,
-    },
+    Control(Control),
     /// The statistics are put back to zero.
     ResetStatistics,
     /// Nothing is under way any more, and every counter has to be right.
@@ -173,14 +202,7 @@ pub enum Step {
     /// The miniport answers at once (0), early (1), or when it is told to (2).
     Answering(u8),
     /// A network event goes through the filter.
-    NetEvent {
-        /// Which.
-        event: i32,
-        /// Its buffer.
-        bytes: Vec<u8>,
-        /// What it is answered.
-        answer: i32,
-    },
+    NetEvent(NetEvent),
     /// Who records events: up to a level, with any of these keywords; or nobody.
     Tracing(Option<(u8, u64)>),
     /// The module is paused.
@@ -251,16 +273,16 @@ impl Step {
             Self::NicChanges(_) => "nic-changes",
             Self::Enable(_) => "enable",
             Self::SaysAgain { .. } => "says-again",
-            Self::Status { .. } => "status",
+            Self::Status(_) => "status",
             Self::Tune(..) => "tune",
-            Self::Control { .. } => "control",
+            Self::Control(_) => "control",
             Self::ResetStatistics => "reset-statistics",
             Self::Balance => "balance",
             Self::Oid(_) => "oid",
             Self::CancelOid => "cancel-oid",
             Self::AnswerOids => "answer-oids",
             Self::Answering(_) => "answering",
-            Self::NetEvent { .. } => "net-event",
+            Self::NetEvent(_) => "net-event",
             Self::Tracing(_) => "tracing",
             Self::Pause => "pause",
             Self::Restart(_) => "restart",

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     generate::Generator,
-    run::{Run, Summary, Wrong},
+    outcome::{Summary, Wrong},
+    run::Run,
     script::Script,
     step::{Machine, Step},
 };

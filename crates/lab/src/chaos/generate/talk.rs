@@ -5,7 +5,7 @@ use model::{FILTER_IF_INDEX, MINIPORT_IF_INDEX};
 use ndis::sys;
 
 use super::Generator;
-use crate::chaos::step::{Oid, Step};
+use crate::chaos::step::{Control, NetEvent, Oid, Status, Step};
 
 /// Headers of buffers that are no NDIS_OFFLOAD, with the length of each buffer.
 const MALFORMED: [([u8; 4], usize); 8] = [
@@ -56,16 +56,16 @@ impl Generator {
                 (code, bytes)
             }
         };
-        Step::Status {
+        Step::Status(Status {
             code,
             bytes,
             port: self.pick(&[0, 0, 3]),
             at_dispatch: self.flag(),
-        }
+        })
     }
 
     pub(super) fn net_event(&mut self) -> Step {
-        Step::NetEvent {
+        Step::NetEvent(NetEvent {
             event: self.below(20) as i32,
             bytes: self.any_bytes(24),
             answer: self.pick(&[
@@ -73,7 +73,7 @@ impl Generator {
                 sys::NDIS_STATUS_FAILURE,
                 sys::NDIS_STATUS_NOT_SUPPORTED,
             ]),
-        }
+        })
     }
 
     pub(super) fn session(&mut self) -> Option<(u8, u64)> {
@@ -119,11 +119,11 @@ impl Generator {
             let at = self.below(input.len() as u64) as usize;
             input[at] = self.random.number() as u8;
         }
-        Step::Control {
+        Step::Control(Control {
             code,
             input,
             room: self.pick(&[0, 7, 16, 100, 288, 368, 600, 2000]),
-        }
+        })
     }
 
     fn if_index(&mut self) -> u32 {

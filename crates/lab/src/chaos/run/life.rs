@@ -5,8 +5,8 @@ use control::keyword;
 use model::{Failing, ModuleState, RegistryValue};
 use ndis::{MOST_ELEMENTS, sys};
 
-use super::{Run, Wrong};
-use crate::chaos::{balance::Counts, step::Settings};
+use super::Run;
+use crate::chaos::{balance::Counts, outcome::Wrong, step::Settings};
 
 /// Least bound of elements that the filter accepts.
 const LEAST_ELEMENTS: u32 = 4;
