@@ -2,6 +2,8 @@
 //! by delta debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input",
 //! 2002), and what is left of them is made simpler.
 
+use std::time::{Duration, Instant};
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -10,6 +12,8 @@ use crate::failure::Failure;
 
 /// Most runs that shrinking may take.
 const MOST_TRIALS: u32 = 4000;
+/// The time after which no more are begun: a driver that hangs takes long to fail.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Numbers up to this are tried one by one.
 const FEW: i64 = 8;
@@ -28,6 +32,7 @@ struct Shrinker<'a, T> {
     trial: &'a mut T,
     script: Script,
     left: u32,
+    begun: Instant,
 }
 
 /// The shortest script that is found.
@@ -41,13 +46,14 @@ pub fn shrink(trial: &mut impl Trial, script: Script) -> Result<Script, Failure>
         trial,
         script,
         left,
+        begun: Instant::now(),
     };
     loop {
         let before = shrinker.script.clone();
         shrinker.fewer_steps()?;
         shrinker.simpler_machine()?;
         shrinker.simpler_steps()?;
-        if shrinker.script == before || shrinker.left == 0 {
+        if shrinker.script == before {
             return Ok(shrinker.script);
         }
     }
@@ -56,7 +62,8 @@ pub fn shrink(trial: &mut impl Trial, script: Script) -> Result<Script, Failure>
 impl<T: Trial> Shrinker<'_, T> {
     /// Takes `script` in the place of the one there is, where it goes wrong too.
     fn accept(&mut self, script: Script) -> Result<bool, Failure> {
-        if self.left == 0 || script == self.script {
+        let late = self.left == 0 || self.begun.elapsed() > PATIENCE;
+        if late || script == self.script {
             return Ok(false);
         }
         self.left -= 1;

@@ -185,7 +185,7 @@ impl Memory {
         }
         packet.data_offset = self.before;
         packet.tail = self.behind;
-        packet.page_offset = self.page_offset % sys::PAGE_SIZE as u32;
+        packet.page_offset = self.page_offset % sys::PAGE_SIZE;
         packet.backing = if self.locked {
             Backing::LockedPages
         } else {
