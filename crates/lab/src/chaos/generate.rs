@@ -30,8 +30,9 @@ enum Phase {
 }
 
 /// How often, among each other, a running machine's steps are which; see [`Generator::running`].
-const WEIGHTS: [u64; 26] = [
-    560, 14, 90, 25, 15, 25, 10, 10, 15, 25, 40, 5, 12, 40, 8, 15, 8, 10, 4, 8, 2, 2, 1, 20, 3, 12,
+const WEIGHTS: [u64; 27] = [
+    560, 14, 90, 25, 15, 25, 10, 10, 15, 25, 40, 5, 12, 40, 8, 15, 8, 10, 4, 8, 2, 2, 1, 20, 3, 3,
+    12,
 ];
 
 impl Generator {
@@ -159,7 +160,8 @@ impl Generator {
                 Step::Unload
             }
             23 => Step::FailAllocation(self.ahead()),
-            24 => Step::Starve(self.ahead()),
+            24 => Step::FailAttach(self.below(8)),
+            25 => Step::Starve(self.ahead()),
             _ if self.percent(60) => Step::Feed,
             _ => Step::Migrate([(); 5].map(|()| self.from(0, 65_000))),
         }

@@ -28,6 +28,10 @@ pub struct Run<'driver> {
     loaded: bool,
     /// Pool allocations of the driver while no module is attached.
     of_driver: usize,
+    /// Allocations that the last attach asked for, where none failed.
+    of_attach: Option<u64>,
+    /// Which one of the next attach is to fail.
+    fail_attach: Option<u64>,
     /// The coming detach was announced.
     truthful: bool,
     /// The last OID request.
@@ -72,6 +76,8 @@ impl<'driver> Run<'driver> {
             settings: machine.settings,
             loaded: false,
             of_driver: 0,
+            of_attach: None,
+            fail_attach: None,
             truthful: false,
             oid: None,
             has_offload: machine.has_offload,
@@ -177,6 +183,10 @@ impl<'driver> Run<'driver> {
             Step::Pause => self.pause(),
             Step::PreDetach => self.pre_detach(),
             Step::FailAllocation(ahead) => self.fail(|asked| Failing::Nth(asked + ahead)),
+            Step::FailAttach(left) => {
+                self.fail_attach = self.of_attach.and_then(|all| all.checked_sub(left + 1));
+                self.fail_attach.is_some()
+            }
             Step::Starve(ahead) => self.fail(|asked| Failing::From(asked + ahead)),
             Step::Feed => self.fail(|_| Failing::None),
             Step::Migrate(sizes) => self.migrate(*sizes),

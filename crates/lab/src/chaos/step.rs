@@ -219,6 +219,8 @@ pub enum Step {
     Attach,
     /// An allocation fails: the next but so many.
     FailAllocation(u64),
+    /// Of the next attach an allocation fails: the last but so many, as the one before had them.
+    FailAttach(u64),
     /// All allocations fail from the next but so many on.
     Starve(u64),
     /// No allocation fails any more.
@@ -229,7 +231,7 @@ pub enum Step {
 
 impl Step {
     /// Every kind of step by its name.
-    pub const NAMES: [&str; 29] = [
+    pub const NAMES: [&str; 30] = [
         "send",
         "send-on-completion",
         "deliver",
@@ -256,6 +258,7 @@ impl Step {
         "unload",
         "attach",
         "fail-allocation",
+        "fail-attach",
         "starve",
         "feed",
         "migrate",
@@ -291,6 +294,7 @@ impl Step {
             Self::Unload => "unload",
             Self::Attach => "attach",
             Self::FailAllocation(_) => "fail-allocation",
+            Self::FailAttach(_) => "fail-attach",
             Self::Starve(_) => "starve",
             Self::Feed => "feed",
             Self::Migrate(_) => "migrate",

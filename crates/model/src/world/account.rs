@@ -79,6 +79,12 @@ impl World {
         self.state().left
     }
 
+    /// How many allocations were asked for so far.
+    #[must_use]
+    pub fn asked_allocations(&self) -> u64 {
+        self.state().memory.asked
+    }
+
     /// How many allocations were made to fail so far.
     #[must_use]
     pub fn failed_allocations(&self) -> u64 {

@@ -50,10 +50,30 @@ impl Run<'_> {
             self.of_driver = self.world.pool_allocations();
         }
         self.set_up();
-        self.twice("FilterAttach", |run| run.world.attach())?;
+        self.twice("FilterAttach", Self::try_attach)?;
         self.summary.attached[0] += 1;
         (self.truthful, self.counts) = (false, Some(Counts::default()));
         Ok(true)
+    }
+
+    /// Attaches the module, with an allocation that fails where one is to.
+    fn try_attach(&mut self) -> Result<(), i32> {
+        if let Some(which) = self.fail_attach.take() {
+            self.fail(|asked| Failing::Nth(asked + which));
+        }
+        let asked = |run: &Self| {
+            (
+                run.world.asked_allocations(),
+                run.world.failed_allocations(),
+            )
+        };
+        let before = asked(self);
+        let attached = self.world.attach();
+        let after = asked(self);
+        if before.1 == after.1 {
+            self.of_attach = Some(after.0 - before.0);
+        }
+        attached
     }
 
     /// Does `what`, and again where it failed for want of memory.
