@@ -1,7 +1,7 @@
 //! Large sends that the filter must refuse, on a NIC that takes 62,780 bytes and 2 segments.
 
 use lso::Refusal;
-use model::Packet;
+use model::{Packet, TunnelSlot};
 use mslso_lab::synth::{Synth, Tunnel, flag};
 use ndis::{EncapsulationInfo, LargeSendInfo, UdpSendInfo, sys};
 
@@ -166,6 +166,12 @@ fn tunnels() -> Vec<Kind> {
     let mut inner = info.offsets().expect("the packet says where it is");
     inner.ip += 1;
     let moved = EncapsulationInfo::new(inner, false, true).to_raw();
+    let silent = TunnelSlot {
+        encapsulated: true,
+        inner_ipv6: true,
+        ..TunnelSlot::default()
+    };
+    let other_version = sent().with_slot(slot, silent.to_raw());
     let mut not_vxlan = sent();
     not_vxlan.frame[42] = 0;
     let mut plain = large_v4(PAYLOAD);
@@ -182,6 +188,11 @@ fn tunnels() -> Vec<Kind> {
             Refusal::NotEncapsulated,
         ),
         ("no tunnel", plain, Refusal::NotEncapsulated),
+        (
+            "IPv4 said to be IPv6 inside",
+            other_version,
+            Refusal::IpVersionMismatch,
+        ),
     ]
 }
 

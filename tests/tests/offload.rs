@@ -155,6 +155,21 @@ fn lso_in_software_is_what_the_nic_lacks() {
     assert_eq!(after, once);
 }
 
+/// Found by chaos: an answer that says what the hardware can do, while the NIC is told not to.
+#[test]
+fn what_the_hardware_has_is_not_replaced_by_lso_in_software() {
+    let in_software = InSoftware {
+        ipv4: true,
+        ipv6: true,
+    };
+    let mut hardware = configuration(7, 1, 20_000);
+    put(&mut hardware, IPV4 + 8, 0);
+    let before = hardware.clone();
+    filter::offload::rewrite(&mut hardware, &nic(0, 0), times(8), in_software)
+        .expect("well formed");
+    assert_eq!(hardware, before);
+}
+
 #[test]
 fn in_software_every_option_may_be_sent() {
     let mut offload = configuration(5, 62_780, 0);

@@ -181,12 +181,17 @@ pub fn rewrite(
     let size = checked(offload)?.len();
     let offload = offload.get_mut(..size).ok_or(Malformed)?;
     let lso = nic.large_sends();
-    if in_software.ipv4 && lso.v2_ipv4.max_payload == 0 {
+    // What the hardware can do and the NIC does not is left to whoever turned it off.
+    let lacks = |nic: LargeSendLimit, place: Place, offload: &[u8]| {
+        let says = place.limit(offload).unwrap_or_default();
+        nic.max_payload == 0 && says.max_payload == 0
+    };
+    if in_software.ipv4 && lacks(lso.v2_ipv4, LSO_V2_IPV4, offload) {
         LSO_V2_IPV4.enable(offload, CHECKSUM_IPV4, tuning);
     } else {
         LSO_V2_IPV4.raise(offload, lso.v2_ipv4.max_payload, tuning);
     }
-    if in_software.ipv6 && lso.v2_ipv6.max_payload == 0 {
+    if in_software.ipv6 && lacks(lso.v2_ipv6, LSO_V2_IPV6, offload) {
         LSO_V2_IPV6.enable(offload, CHECKSUM_IPV6, tuning);
         let options = sys::LSO_V2_OFFLOAD_IP_EXTENSION_HEADERS.with(0, SUPPORTED);
         let options = sys::LSO_V2_OFFLOAD_TCP_OPTIONS.with(options, SUPPORTED);

@@ -2,7 +2,9 @@
 
 use core::sync::atomic::Ordering;
 
-use lso::{Framing, Headers, LargeSend, Limit, MAX_HEADER, Offload, Plan, Refusal, Template};
+use lso::{
+    Framing, Headers, IpVersion, LargeSend, Limit, MAX_HEADER, Offload, Plan, Refusal, Template,
+};
 use ndis::{
     AtDispatch, BufferError, Children, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue, NetBuffer,
     Status,
@@ -186,8 +188,21 @@ fn look<'a>(
         _ => packet.copy_front_gathered(front)?,
     };
     let headers = Headers::of(front, send)?;
+    if let Framing::Encapsulated(_) = send.framing {
+        check_inner_version(parent, &headers)?;
+    }
     let payload = payload_length(&packet, &headers)?;
     Ok((packet, headers, payload))
+}
+
+/// What is said of the packet in a tunnel goes down with every child.
+fn check_inner_version(parent: &Nbl, headers: &Headers) -> Result<(), Refusal> {
+    let is_ipv6 = headers.ip_version() == IpVersion::V6;
+    if parent.encapsulation().is_inner_ipv6() == is_ipv6 {
+        Ok(())
+    } else {
+        Err(Refusal::IpVersionMismatch)
+    }
 }
 
 /// Whether the frame of `parent`, with its headers, is no longer than what the NIC takes as payload.

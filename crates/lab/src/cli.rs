@@ -1,5 +1,6 @@
 //! The command line.
 
+mod chaos;
 mod live;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::driver::Build;
 use crate::ingest::{BUFFER, Form, LsoVersion};
 use crate::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
 use crate::synth::Tunnel;
+pub use chaos::ChaosArgs;
 pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
 
 /// What the program is asked to do.
@@ -146,6 +148,9 @@ pub enum Command {
     /// Show what guests are told of large sends, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
     Demo(DemoArgs),
+    /// Have everything happen at random, against all rules
+    #[command(long_about = chaos::CHAOS, after_help = chaos::CODES)]
+    Chaos(ChaosArgs),
     /// Send live TCP through the driver, between network namespaces
     #[command(long_about = live::TRAFFIC, after_help = live::TRAFFIC_CODES)]
     Traffic(Box<TrafficArgs>),

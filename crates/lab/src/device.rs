@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use control::{
-    Invalid, IoControl, Message, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
+    Invalid, IoControl, Message, Parameters, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
 };
 use model::{FILTER_IF_INDEX, World};
 
@@ -65,6 +65,39 @@ pub fn tune(world: &Arc<World>, tuning: Tuning) -> Result<(), ControlError> {
     };
     call(world, IoControl::SET, &request, 0).map(|_| ())
 }
+
+/// Tunes the filter module on `world` to what these parameters say, whether or not they are in
+/// range, and writes them to the registry where they are to `persist`.
+///
+/// # Errors
+///
+/// [`ControlError`].
+pub fn tune_by(
+    world: &Arc<World>,
+    parameters: Parameters,
+    persist: bool,
+) -> Result<(), ControlError> {
+    let request = SetRequest {
+        if_index: FILTER_IF_INDEX,
+        tuning: Tuning::default(),
+        persist,
+    };
+    let mut bytes = [0; SetRequest::SIZE];
+    request.encode(&mut bytes).map_err(ControlError::Protocol)?;
+    let words = [
+        parameters.multiple,
+        parameters.profile,
+        parameters.cap_bytes,
+    ];
+    for (place, word) in bytes[TUNING..].chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    let answer = world.ioctl(IoControl::SET.code(), &bytes, 0);
+    answer.map(|_| ()).map_err(ControlError::Status)
+}
+
+/// Where a [`SetRequest`] has its tuning.
+const TUNING: usize = 12;
 
 fn ask<Reply: Message>(world: &Arc<World>, code: IoControl) -> Result<Reply, ControlError> {
     let reply = call(world, code, &SELECT, Reply::SIZE)?;

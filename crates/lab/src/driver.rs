@@ -73,6 +73,20 @@ impl Driver {
         }
     }
 
+    /// Loads it into `world`, and no more.
+    ///
+    /// # Errors
+    ///
+    /// What the entry point answers, where it fails.
+    ///
+    /// # Safety
+    ///
+    /// As for [`start`](Self::start).
+    pub unsafe fn load_into(&self, world: &Arc<World>) -> Result<(), i32> {
+        // SAFETY: as in `start`.
+        unsafe { world.load(self.entry()) }
+    }
+
     /// Loads it into `world`, attaches and restarts it.
     ///
     /// # Errors

@@ -41,6 +41,10 @@ pub enum Failure {
     Driver(i32),
     /// The driver's control device does not answer as it should.
     Control(ControlError),
+    /// A script cannot be read, or is none.
+    Script(PathBuf, String),
+    /// The program cannot be started again, as a worker.
+    Worker(io::Error),
     /// A file cannot be written.
     Write(PathBuf, io::Error),
     /// There is no live traffic.
@@ -84,6 +88,14 @@ impl fmt::Display for Failure {
             Self::Plot(path, why) => {
                 write!(f, "{}: the chart cannot be written: {why}", path.display())
             }
+            Self::Script(path, why) => {
+                write!(
+                    f,
+                    "{}: this is no script that can be run: {why}",
+                    path.display()
+                )
+            }
+            Self::Worker(why) => write!(f, "no worker can be started: {why}"),
             Self::Write(path, why) => {
                 write!(f, "{}: cannot be written: {why}", path.display())
             }

@@ -17,8 +17,9 @@
 //!
 //! Around this are the jobs of the program: [`main_job`], which needs nothing,
 //! [`split`], which takes a capture file, [`demo`], which shows what guests
-//! are told of large sends while things change around them, and on Linux
-//! `traffic`, which has live TCP go through the driver. [`cli`] is their
+//! are told of large sends while things change around them, [`chaos`], which
+//! has everything happen at random, and on Linux `traffic`, which has live TCP
+//! go through the driver. [`cli`] is their
 //! command line. Each runs the [`driver`] that is asked for, the filter linked
 //! natively or a finished image, and asks it through its control [`device`].
 //!
@@ -27,6 +28,7 @@
 
 pub mod bench;
 pub mod capture;
+pub mod chaos;
 pub mod cli;
 pub mod demo;
 pub mod device;
@@ -36,6 +38,7 @@ pub mod ingest;
 pub mod judge;
 pub mod machine;
 pub mod main_job;
+pub mod random;
 pub mod reference;
 pub mod report;
 pub mod split;

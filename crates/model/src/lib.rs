@@ -73,4 +73,4 @@ pub use segment::{
 };
 pub use state::ModuleState;
 pub use status::{Indication, SeenStatus, StatusSource};
-pub use world::{Config, SendCall, Tamper, World};
+pub use world::{Account, Config, SendCall, Tamper, World};

@@ -82,6 +82,8 @@ pub(crate) struct Memory {
     pub(crate) failing: Failing,
     /// How many were made to fail.
     pub(crate) failed: u64,
+    /// How many of those were accounted for by the send within which they did.
+    pub(crate) accounted: u64,
 }
 
 /// Which allocations fail.
@@ -97,6 +99,11 @@ pub enum Failing {
 }
 
 impl Memory {
+    /// How many failed for which no send accounts yet.
+    pub(crate) fn unaccounted(&self) -> u64 {
+        self.failed - self.accounted
+    }
+
     /// Counts one request for memory, and says whether it is to be granted.
     pub(crate) fn grant(&mut self) -> bool {
         let number = self.asked;

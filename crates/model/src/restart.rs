@@ -14,10 +14,10 @@ pub(crate) struct RestartParameters {
 }
 
 impl RestartParameters {
-    /// The parameters for a module over a miniport whose MTU is the config's.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// The parameters for a module over a miniport with this MTU, where it tells one.
+    pub(crate) fn new(config: &Config, mtu: Option<u32>) -> Self {
         let parameters = Block::new(size_of::<sys::NDIS_FILTER_RESTART_PARAMETERS>(), 8);
-        let attributes: Vec<_> = config.mtu.map_or_else(Vec::new, |mtu| {
+        let attributes: Vec<_> = mtu.map_or_else(Vec::new, |mtu| {
             // NDIS makes no promise of the attributes' order.
             vec![
                 attribute(sys::OID_GEN_LINK_SPEED, &100_000_u32.to_ne_bytes()),

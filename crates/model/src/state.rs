@@ -97,8 +97,8 @@ pub(crate) struct State {
     pub(crate) id_bits: u32,
     /// What the filter may add to the NIC's NDIS_OFFLOAD.
     pub(crate) may_add: MayAdd,
-    /// Most bytes of an IP datagram on the wire.
-    pub(crate) mtu: u32,
+    /// Most bytes of an IP datagram on the wire, where there is a bound.
+    pub(crate) mtu: Option<u32>,
     pub(crate) violations: Vec<Violation>,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
@@ -128,10 +128,13 @@ pub(crate) struct State {
     pub(crate) children: Vec<Child>,
     pub(crate) wire: Vec<Vec<u8>>,
     pub(crate) accepted: u64,
+    /// How many packets have left on the wire.
+    pub(crate) left: u64,
     /// For each flow, the send and sequence offset that went down last.
     pub(crate) flows: BTreeMap<Vec<u8>, (u64, u32)>,
     pub(crate) warm: bool,
-    /// Whether somebody takes the wire's packets as they leave, so that none is kept.
+    /// Whether somebody takes the wire's packets as they leave, or nobody does, so that none is
+    /// kept.
     pub(crate) live: bool,
     pub(crate) extensions: BTreeMap<(usize, usize), Block>,
     pub(crate) rundowns: BTreeMap<usize, Rundown>,
@@ -177,8 +180,8 @@ impl State {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             id_bits: config.nic.id_bits,
-            may_add: config.may_add(),
-            mtu: config.mtu.unwrap_or(u32::MAX),
+            may_add: config.nic.may_add(),
+            mtu: config.mtu,
             configurations: BTreeMap::new(),
             violations: Vec::new(),
             memory: Memory::default(),
@@ -199,6 +202,7 @@ impl State {
             children: Vec::new(),
             wire: Vec::new(),
             accepted: 0,
+            left: 0,
             flows: BTreeMap::new(),
             warm: false,
             live: false,

@@ -67,7 +67,11 @@ impl State {
             && plain(&packet.frame, layout)
             && payload <= told.max(ALWAYS)
             && payload.div_ceil(mss) <= MOST_PACKETS
-            && segment <= (self.mtu as usize).min(u16::MAX.into())
+            && segment
+                <= self
+                    .mtu
+                    .map_or(usize::MAX, |mtu| mtu as usize)
+                    .min(u16::MAX.into())
     }
 }
 

@@ -13,10 +13,10 @@ use ndis::sys;
 use serde::Serialize;
 
 use super::lab::HostAtWork;
-use super::random::Random;
 use super::summary::Filter;
 use super::wire::WireFaults;
 use crate::device;
+use crate::random::Random;
 
 /// How often what happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

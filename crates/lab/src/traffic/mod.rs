@@ -33,7 +33,6 @@ pub mod netlink;
 pub mod network;
 pub mod packet;
 mod progress;
-pub mod random;
 pub mod second_stage;
 mod signals;
 pub mod stream;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Doing, TrafficError};
 use super::network::{Ip, Station};
-use super::random::Random;
+use crate::random::Random;
 
 mod option {
     use nix::libc;

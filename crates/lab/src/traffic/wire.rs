@@ -9,11 +9,11 @@ use model::{Outgoing, Wire, parts};
 use super::counters::Counters;
 use super::netlink::Mac;
 use super::packet::{Message, PacketSocket};
-use super::random::Random;
 use super::second_stage::second_stage;
 use super::vnet::VnetHeader;
 use crate::capture::{CaptureError, CaptureWriter};
 use crate::cli::SecondStage;
+use crate::random::Random;
 
 /// Whom frames reach, by their destination: guests, on whatever host, and else the peer.
 #[derive(Debug)]

@@ -49,12 +49,13 @@ impl State {
             let now = unsafe { (&(*nbl).NetBufferListInfo)[slot].addr() };
             let has = sent.packet.slot(slot);
             let right = match slot {
+                // TCP's large send it is; what this slot says is of no account.
+                sys::UdpSegmentationOffloadInfo if kind != SendKind::Uso => now == 0 || now == has,
                 _ if !is_packet => now == has,
                 sys::TcpLargeSendNetBufferListInfo | sys::UdpSegmentationOffloadInfo => now == 0,
-                sys::TcpSendOffloadsSupplementalNetBufferListInfo
-                    if kind == SendKind::Tunnelled =>
-                {
-                    now == 0
+                // Outside of a tunnel it says nothing.
+                sys::TcpSendOffloadsSupplementalNetBufferListInfo => {
+                    now == 0 || kind != SendKind::Tunnelled && now == has
                 }
                 sys::TcpIpChecksumNetBufferListInfo => now == 0 || Some(now) == checksum,
                 _ => now == has,

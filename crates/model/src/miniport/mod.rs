@@ -237,7 +237,7 @@ impl State {
     ) {
         let most = self.looked_at(given.send);
         // SAFETY: as the caller vouches.
-        let read = match unsafe { mdl::read(self, net_buffer, most) } {
+        let mut read = match unsafe { mdl::read(self, net_buffer, most) } {
             Ok(read) => read,
             Err(found) => return self.violation(Rule::Chain, &*given.name, found),
         };
@@ -252,12 +252,12 @@ impl State {
         let layout = self.layout_of(&read.bytes, given);
         let packet = GivenPacket {
             payload: layout.map_or(0, |layout| read.length - layout.payload),
-            frame: read.bytes.clone(),
+            frame: std::mem::take(&mut read.bytes),
             length: read.length,
             layout,
         };
         self.check_packet(nic, given, &packet, &read);
-        if held.status == sys::NDIS_STATUS_SUCCESS && read.bytes.len() == read.length {
+        if held.status == sys::NDIS_STATUS_SUCCESS && packet.frame.len() == packet.length {
             self.transmit(nic, given, &packet);
         }
         if !self.live {
@@ -267,14 +267,14 @@ impl State {
                 send: given.send.unwrap_or(u64::MAX),
                 payload: packet.payload,
                 is_child: given.is_child,
-                frame: packet.frame,
+                frame: packet.frame.clone(),
             });
         }
         if held.frames.is_empty() {
             held.pieces = read.windows.iter().map(Window::piece).collect();
         }
         held.frames.push(Seen {
-            bytes: read.bytes,
+            bytes: packet.frame,
             length: read.length,
         });
     }

@@ -33,7 +33,7 @@ impl State {
             broken.push((Rule::PacketLength, found));
         }
         broken.extend(wrong_headers(&packet.frame, tunnelled));
-        broken.extend(self.above_mtu(packet, parent));
+        broken.extend(self.above_mtu(packet));
         if asks(given) {
             let settled = self.settled();
             let offered = |offers: &Offers| offers_checksum(offers, given, packet);
@@ -47,15 +47,11 @@ impl State {
         }
     }
 
-    /// A datagram is within the MTU, unless the layer above asked for longer ones.
-    fn above_mtu(&self, packet: &GivenPacket, parent: u64) -> Option<(Rule, String)> {
-        let sent = self.sent.get(&parent)?;
-        let ip = outer_ip(&packet.frame)?;
-        let asked =
-            sent.layout?.payload + sent.slots.mss() as usize - outer_ip(&sent.packet.frame)?;
-        let (length, mtu) = (packet.length - ip, self.mtu as usize);
-        let above = length > mtu && asked <= mtu;
-        above.then(|| {
+    /// A datagram is within the MTU, whatever the layer above asked for.
+    fn above_mtu(&self, packet: &GivenPacket) -> Option<(Rule, String)> {
+        let mtu = self.mtu? as usize;
+        let length = packet.length - outer_ip(&packet.frame)?;
+        (length > mtu).then(|| {
             (
                 Rule::Mtu,
                 format!("a datagram of {length} bytes, the MTU is {mtu}"),

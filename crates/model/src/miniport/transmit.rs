@@ -28,6 +28,7 @@ impl State {
         for packet in &packets {
             self.check_on_wire(given, packet);
         }
+        self.left += packets.len() as u64;
         if !self.live {
             self.wire.extend(packets.iter().cloned());
         }

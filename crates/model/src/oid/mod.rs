@@ -175,6 +175,12 @@ impl Asked {
         self.request.start().cast()
     }
 
+    /// Whether anybody wrote to a request that came back.
+    fn touched(&self) -> bool {
+        let now = || (self.request.bytes(), self.buffer.bytes());
+        self.after.as_ref().is_some_and(|after| *after != now())
+    }
+
     /// The request's answer as it stands in memory.
     pub(crate) fn read_result(&self, status: i32) -> OidResult {
         // SAFETY: the request lives as long as `self`.
@@ -281,18 +287,27 @@ impl State {
         }
     }
 
+    /// Forgets requests that came back, after a last look.
+    pub(crate) fn forget_answered(&mut self) {
+        let mut gone = Vec::new();
+        self.oids.asked.retain(|number, asked| {
+            let answered = asked.after.is_some();
+            if answered && asked.touched() {
+                gone.push(format!("OID request {number} ({:#x})", asked.call.oid));
+            }
+            !answered
+        });
+        for name in gone {
+            self.violation(Rule::Oid, name, "touched after it was completed");
+        }
+    }
+
     /// The last look at all requests.
     pub(crate) fn check_oids_at_end(&mut self) {
+        self.forget_answered();
         let mut broken = Vec::new();
-        for (number, asked) in &self.oids.asked {
-            let name = self.oid_name(*number);
-            match &asked.after {
-                None => broken.push((name, "was never completed")),
-                Some(after) if *after != (asked.request.bytes(), asked.buffer.bytes()) => {
-                    broken.push((name, "touched after it was completed"));
-                }
-                Some(_) => {}
-            }
+        for number in self.oids.asked.keys() {
+            broken.push((self.oid_name(*number), "was never completed"));
         }
         for clone in std::mem::take(&mut self.oids.clones).into_values() {
             broken.push((self.oid_name(clone.of), "its clone was never freed"));

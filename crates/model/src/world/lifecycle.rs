@@ -1,7 +1,7 @@
 //! The driver's and the module's life: load, attach, restart, pause, detach, unload.
 #![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
 
-use std::{ptr, sync::Arc};
+use std::{collections::BTreeMap, ptr, sync::Arc};
 
 use ndis::sys;
 
@@ -9,7 +9,8 @@ use super::{MODULE, World, handle};
 use crate::{
     attach::AttachParameters,
     memory::Block,
-    offload,
+    offload::{self, MayAdd},
+    registry::{self, RegistryValue},
     restart::RestartParameters,
     rules::{Rule, Violation},
     state::ModuleState,
@@ -17,6 +18,13 @@ use crate::{
 
 /// How often a pause that is pending is looked at, with all that the miniport holds delivered.
 const PATIENCE: u32 = 100;
+
+/// Whether the administrator wants large sends to be offered on any NIC: SoftwareSegmentation.
+fn offers_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
+    const ALWAYS: u32 = 2;
+    let set = registry::find(registry, "SoftwareSegmentation");
+    set.and_then(|value| value.integer(10)) == Some(ALWAYS)
+}
 
 impl World {
     /// Loads the driver whose entry point is `entry`.
@@ -68,7 +76,14 @@ impl World {
         let own = nic.offload_config();
         let mut parameters = AttachParameters::new(&self.config, &own);
         let raw = parameters.raw();
-        self.state().module = ModuleState::Attaching;
+        {
+            let mut state = self.state();
+            state.module = ModuleState::Attaching;
+            state.may_add = MayAdd {
+                anyhow: offers_always(&state.registry),
+                ..nic.may_add()
+            };
+        }
         let status = self.call("attach handler", sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the parameters live during the call.
             unsafe { handler(handle(MODULE), driver.context, raw) }
@@ -126,7 +141,7 @@ impl World {
             state.restarts += 1;
         }
         if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
-            let parameters = RestartParameters::new(&self.config);
+            let parameters = RestartParameters::new(&self.config, self.state().mtu);
             let status = self.call("restart handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
                 unsafe { handler(self.context(), parameters.raw()) }

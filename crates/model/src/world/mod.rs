@@ -4,6 +4,7 @@
     reason = "keeps pointers for the driver, calls its handlers as NDIS does"
 )]
 
+mod account;
 mod call;
 mod device;
 mod lifecycle;
@@ -14,6 +15,7 @@ mod status;
 mod tracing;
 mod traffic;
 
+pub use account::Account;
 pub(crate) use net_event::EventUnderWay;
 
 use std::{
@@ -45,9 +47,6 @@ pub(crate) const DRIVER: usize = 0xD41FE4;
 
 /// NDIS's handle of the control device.
 pub(crate) const DEVICE: usize = 0xDE71CE;
-
-/// The value of SoftwareSegmentation with which large sends are offered on any NIC.
-const SOFTWARE_ALWAYS: u32 = 2;
 
 /// What a model is made of.
 #[derive(Clone, Debug)]
@@ -91,17 +90,6 @@ impl Config {
         self.nic.id_bits = bits;
         self.parameters.push(("IpIdBits".into(), bits));
         self
-    }
-
-    /// What the filter may add to what the NIC says.
-    pub(crate) fn may_add(&self) -> MayAdd {
-        let always = |(keyword, value): &(String, u32)| {
-            keyword == "SoftwareSegmentation" && *value == SOFTWARE_ALWAYS
-        };
-        MayAdd {
-            anyhow: self.parameters.iter().any(always),
-            ..self.nic.may_add()
-        }
     }
 
     /// The default machine with another NIC.
@@ -287,11 +275,20 @@ impl World {
         change(&mut nic);
         let mut state = self.state();
         state.id_bits = nic.id_bits;
+        // Until its hardware is told anew, what was told before may hold.
+        let (before, now) = (state.may_add, nic.may_add());
         state.may_add = MayAdd {
-            anyhow: state.may_add.anyhow,
-            ..nic.may_add()
+            anyhow: before.anyhow,
+            v2_ipv4: before.v2_ipv4 || now.v2_ipv4,
+            v2_ipv6: before.v2_ipv6 || now.v2_ipv6,
         };
         state.limits.change(nic.offers());
+    }
+
+    /// Gives the miniport another MTU, which NDIS tells at the next restart; to be changed while
+    /// nothing is under way.
+    pub fn set_mtu(&self, mtu: Option<u32>) {
+        self.state().mtu = mtu;
     }
 
     /// The filter module's parameters in the registry.

@@ -9,7 +9,7 @@ use super::{World, lock};
 use crate::{
     nic::Nic,
     offers::UsoLimits,
-    offload,
+    offload::{self, MayAdd},
     rules::Rule,
     state::{ModuleState, State},
     status::{self, InMemory, Indication, SeenStatus, StatusSource},
@@ -31,7 +31,15 @@ impl World {
     /// NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG or …_HARDWARE_CAPABILITIES.
     pub fn indicate_offload(self: &Arc<Self>, code: i32) {
         self.indicate(code, self.own_offload(code));
-        self.state().limits.settle();
+        let nic = self.nic();
+        let mut state = self.state();
+        state.limits.settle();
+        if code == sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES {
+            state.may_add = MayAdd {
+                anyhow: state.may_add.anyhow,
+                ..nic.may_add()
+            };
+        }
     }
 
     /// The miniport's NDIS_OFFLOAD for `code`.

@@ -113,14 +113,17 @@ impl World {
                 known.owner = Owner::Filter;
             }
         }
-        let failed = state.memory.failed;
+        let failed = state.memory.unaccounted();
         (numbers, chain, failed)
     }
 
     /// An allocation that failed during a send costs one parent, with RESOURCES and whole.
     fn check_failed_allocation(&self, numbers: &[u64], failed_before: u64) {
         let mut state = self.state();
-        let failed = state.memory.failed > failed_before;
+        // A send from within a completion accounts for its own.
+        let own = state.memory.unaccounted() - failed_before;
+        state.memory.accounted += own;
+        let failed = own > 0;
         let mut paid = false;
         let mut partial = Vec::new();
         for sent in numbers.iter().filter_map(|number| state.sent.get(number)) {

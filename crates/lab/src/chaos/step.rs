@@ -1,0 +1,303 @@
+//! What can happen to a machine, as data. A run is a list of these; any part of the list is a run
+//! too, for a step that makes no sense where it stands does nothing.
+
+use serde::{Deserialize, Serialize};
+
+use super::{nic::Offer, packet::Shape};
+
+/// Leaves out of a script what is as usual.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The machine on which a run takes place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Machine {
+    /// Active processors.
+    pub processors: u32,
+    /// The NIC at the start.
+    pub offer: Offer,
+    /// The MTU at the start, where NDIS tells one.
+    pub mtu: Option<u32>,
+    /// Whether the miniport has an offload configuration at all.
+    pub has_offload: bool,
+    /// The minor version of NDIS 6.
+    pub ndis_minor: u32,
+    /// The filter's settings at the start.
+    pub settings: Settings,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            processors: 2,
+            offer: Offer::default(),
+            mtu: Some(1500),
+            has_offload: true,
+            ndis_minor: 85,
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// The filter module's parameters in the registry; where there is none, the default holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Bits in which NIC and filter count the IPv4 identification; 0 stands for 16.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ip_id_bits: u32,
+    /// SoftwareSegmentation.
+    #[serde(skip_serializing_if = "is_default")]
+    pub software: Option<u32>,
+    /// EndedChains.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ended_chains: Option<u32>,
+    /// MaxElements.
+    #[serde(skip_serializing_if = "is_default")]
+    pub max_elements: Option<u32>,
+    /// Multiple, Profile and CapBytes, as they are there.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tuning: Option<[u32; 3]>,
+}
+
+/// When and how the NIC completes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Completing {
+    /// When it is told to, rather than from within the send.
+    pub deferred: bool,
+    /// 0 as sent, 1 reversed, else mixed by this seed.
+    pub order: u64,
+    /// All in one chain.
+    pub merged: bool,
+    /// On which processor, where it is not the sender's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub on_processor: Option<u32>,
+    /// At DISPATCH_LEVEL.
+    pub at_dispatch: bool,
+}
+
+/// A send call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Sends {
+    /// What is in the chain, in order.
+    pub packets: Vec<Shape>,
+    /// At DISPATCH_LEVEL.
+    #[serde(skip_serializing_if = "is_default")]
+    pub at_dispatch: bool,
+    /// On this processor.
+    #[serde(skip_serializing_if = "is_default")]
+    pub processor: u32,
+}
+
+/// An OID request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Oid {
+    /// 0 a query, 1 statistics, 2 a setting, else a method of this number less 3.
+    pub kind: u32,
+    /// Which object.
+    pub oid: u32,
+    /// What goes down.
+    #[serde(skip_serializing_if = "is_default")]
+    pub input: Vec<u8>,
+    /// Room for the answer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub room: u32,
+    /// PortNumber.
+    #[serde(skip_serializing_if = "is_default")]
+    pub port: u32,
+    /// At DISPATCH_LEVEL.
+    #[serde(skip_serializing_if = "is_default")]
+    pub at_dispatch: bool,
+}
+
+/// A status indication of the miniport.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Status {
+    /// StatusCode.
+    pub code: i32,
+    /// The status buffer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bytes: Vec<u8>,
+    /// PortNumber.
+    #[serde(skip_serializing_if = "is_default")]
+    pub port: u32,
+    /// At DISPATCH_LEVEL.
+    #[serde(skip_serializing_if = "is_default")]
+    pub at_dispatch: bool,
+}
+
+/// A request to the control device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Control {
+    /// The control code.
+    pub code: u32,
+    /// What goes in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub input: Vec<u8>,
+    /// Room for what comes out.
+    #[serde(skip_serializing_if = "is_default")]
+    pub room: u32,
+}
+
+/// A network event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct NetEvent {
+    /// Which.
+    pub event: i32,
+    /// Its buffer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bytes: Vec<u8>,
+    /// What it is answered.
+    #[serde(skip_serializing_if = "is_default")]
+    pub answer: i32,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// The layer above sends a chain.
+    Send(Sends),
+    /// It sends this from within the next completion that it gets.
+    SendOnCompletion(Sends),
+    /// The NIC completes all that it holds.
+    Deliver,
+    /// The NIC completes otherwise from now on.
+    Completing(Completing),
+    /// Of what the NIC is given from now on, some fail: which, and with what status.
+    FailSends(Vec<(u32, i32)>),
+    /// The NIC becomes another one, and says so.
+    NicChanges(Box<Offer>),
+    /// The layer above turns offloads off, by these bits, and all others on.
+    Enable(u16),
+    /// The miniport says again what it does, or what its hardware can do.
+    SaysAgain {
+        /// The hardware.
+        hardware: bool,
+    },
+    /// The miniport indicates something else, or an offload configuration that is malformed.
+    Status(Status),
+    /// An administrator tunes the adapter: Multiple, Profile, CapBytes, and whether to keep it.
+    Tune([u32; 3], bool),
+    /// A program makes a request to the control device.
+    Control(Control),
+    /// The statistics are put back to zero.
+    ResetStatistics,
+    /// Nothing is under way any more, and every counter has to be right.
+    Balance,
+    /// The layer above makes an OID request.
+    Oid(Oid),
+    /// It gives up on the last one.
+    CancelOid,
+    /// The miniport answers what it holds.
+    AnswerOids,
+    /// The miniport answers at once (0), early (1), or when it is told to (2).
+    Answering(u8),
+    /// A network event goes through the filter.
+    NetEvent(NetEvent),
+    /// Who records events: up to a level, with any of these keywords; or nobody.
+    Tracing(Option<(u8, u64)>),
+    /// The module is paused.
+    Pause,
+    /// The module is made to run, with this MTU: loaded and attached first where it is not.
+    Restart(Option<u32>),
+    /// The coming detach is announced.
+    PreDetach,
+    /// The module is detached, paused first where it runs. These are its settings from then on.
+    Detach(Settings),
+    /// The driver is unloaded, its module detached first.
+    Unload,
+    /// The driver is loaded, and its module attached, but not restarted.
+    Attach,
+    /// An allocation fails: the next but so many.
+    FailAllocation(u64),
+    /// Of the next attach an allocation fails: the last but so many, as the one before had them.
+    FailAttach(u64),
+    /// All allocations fail from the next but so many on.
+    Starve(u64),
+    /// No allocation fails any more.
+    Feed,
+    /// A guest comes that was told other sizes elsewhere: LSOv1, LSOv2 and USO over IPv4 and IPv6.
+    Migrate([u32; 5]),
+}
+
+impl Step {
+    /// Every kind of step by its name.
+    pub const NAMES: [&str; 30] = [
+        "send",
+        "send-on-completion",
+        "deliver",
+        "completing",
+        "fail-sends",
+        "nic-changes",
+        "enable",
+        "says-again",
+        "status",
+        "tune",
+        "control",
+        "reset-statistics",
+        "balance",
+        "oid",
+        "cancel-oid",
+        "answer-oids",
+        "answering",
+        "net-event",
+        "tracing",
+        "pause",
+        "restart",
+        "pre-detach",
+        "detach",
+        "unload",
+        "attach",
+        "fail-allocation",
+        "fail-attach",
+        "starve",
+        "feed",
+        "migrate",
+    ];
+
+    /// The step's kind, as a script names it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Send(_) => "send",
+            Self::SendOnCompletion(_) => "send-on-completion",
+            Self::Deliver => "deliver",
+            Self::Completing(_) => "completing",
+            Self::FailSends(_) => "fail-sends",
+            Self::NicChanges(_) => "nic-changes",
+            Self::Enable(_) => "enable",
+            Self::SaysAgain { .. } => "says-again",
+            Self::Status(_) => "status",
+            Self::Tune(..) => "tune",
+            Self::Control(_) => "control",
+            Self::ResetStatistics => "reset-statistics",
+            Self::Balance => "balance",
+            Self::Oid(_) => "oid",
+            Self::CancelOid => "cancel-oid",
+            Self::AnswerOids => "answer-oids",
+            Self::Answering(_) => "answering",
+            Self::NetEvent(_) => "net-event",
+            Self::Tracing(_) => "tracing",
+            Self::Pause => "pause",
+            Self::Restart(_) => "restart",
+            Self::PreDetach => "pre-detach",
+            Self::Detach(_) => "detach",
+            Self::Unload => "unload",
+            Self::Attach => "attach",
+            Self::FailAllocation(_) => "fail-allocation",
+            Self::FailAttach(_) => "fail-attach",
+            Self::Starve(_) => "starve",
+            Self::Feed => "feed",
+            Self::Migrate(_) => "migrate",
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A long run is looked at piece by piece: what was broken, what became of each send, and then all
+//! of it is forgotten, so that the model's work does not grow with what was.
+
+use ndis::sys;
+
+use super::World;
+use crate::{
+    above::Sent,
+    oob::SendKind,
+    rules::{Rule, Violation},
+    segment::one_stage,
+    state::State,
+};
+
+/// What became of one send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// The status with which it came back.
+    pub status: i32,
+    /// Which kind of send its slots make of it.
+    pub kind: SendKind,
+    /// NET_BUFFERs in it.
+    pub net_buffers: usize,
+    /// Children that went down in its place.
+    pub children: u32,
+    /// Whether it was a large send that no filter may refuse.
+    pub sound: bool,
+}
+
+impl World {
+    /// The rules that were broken since the last call, but for those that are broken by what the
+    /// layer above sent, rather than by the filter, which passes on what it need not touch, for a
+    /// NIC to make of it what it can. To be called while the sends are remembered.
+    #[must_use]
+    pub fn take_violations(&self) -> Vec<Violation> {
+        let mut state = self.state();
+        let mut broken = std::mem::take(&mut state.violations);
+        broken.retain(|violation| !state.is_by_the_layer_above(violation));
+        broken
+    }
+
+    /// Keeps nothing of what the NIC is given and of what leaves on the wire, for who does not take
+    /// it. It is judged all the same.
+    pub fn keep_no_packets(&self) {
+        self.state().live = true;
+    }
+
+    /// Forgets what is over, after a last look whether anybody touched it since: completed sends,
+    /// whose accounts it returns, what was indicated, and what was asked.
+    #[must_use]
+    pub fn settle(&self) -> Vec<Account> {
+        let mut state = self.state();
+        state.seen_statuses.clear();
+        state.tracing.events.clear();
+        let done = state.sent.values().filter(|sent| sent.pages.is_none());
+        let accounts = done.filter_map(|sent| state.account(sent)).collect();
+        state.forget_completed();
+        state.forget_answered();
+        accounts
+    }
+
+    /// How many sends of the layer above have not come back yet.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        let state = self.state();
+        let open = state.sent.values().filter(|sent| sent.completed.is_none());
+        open.count()
+    }
+
+    /// How many NBLs the miniport was given so far: the number of the next one.
+    #[must_use]
+    pub fn given(&self) -> u64 {
+        self.state().accepted
+    }
+
+    /// How many packets have left on the wire so far.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.state().left
+    }
+
+    /// How many allocations were asked for so far.
+    #[must_use]
+    pub fn asked_allocations(&self) -> u64 {
+        self.state().memory.asked
+    }
+
+    /// How many allocations were made to fail so far.
+    #[must_use]
+    pub fn failed_allocations(&self) -> u64 {
+        self.state().memory.failed
+    }
+}
+
+impl State {
+    fn account(&self, sent: &Sent) -> Option<Account> {
+        Some(Account {
+            status: sent.completed?.status,
+            kind: sent.slots.kind(),
+            net_buffers: sent.packet.net_buffers,
+            children: sent.children,
+            sound: self.sound(sent),
+        })
+    }
+
+    /// Whether the layer above is to blame.
+    fn is_by_the_layer_above(&self, violation: &Violation) -> bool {
+        let number = number(&violation.subject);
+        let Some(sent) = number.and_then(|number| self.sent.get(&number)) else {
+            // A child, or something that is no packet: nobody's but the filter's.
+            return false;
+        };
+        let packet = &sent.packet;
+        let misdescribed = packet.extra_length != 0 || packet.skew != 0;
+        match violation.rule {
+            // It goes down as it came.
+            Rule::Limit | Rule::Headers | Rule::Chain | Rule::OneNetBuffer => !self.sound(sent),
+            Rule::Wire => {
+                misdescribed
+                    || packet.net_buffers != 1
+                    || sent.slots.kind() != SendKind::Packet
+                        && one_stage(&packet.frame, &sent.slots, self.id_bits).is_err()
+            }
+            Rule::Order | Rule::TransmitComplete => misdescribed,
+            // More children than there are at a time.
+            Rule::StaleSize => sent
+                .completed
+                .is_some_and(|completed| completed.status == sys::NDIS_STATUS_RESOURCES),
+            _ => false,
+        }
+    }
+}
+
+/// The number of the layer above's send that a violation is about.
+fn number(subject: &str) -> Option<u64> {
+    let number = subject
+        .strip_prefix("large send ")
+        .or_else(|| subject.strip_prefix("packet "))?;
+    number.parse().ok()
+}
