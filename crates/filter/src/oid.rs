@@ -75,6 +75,9 @@ pub(crate) unsafe fn hardware_answered(module: &FilterModule, status: Status) {
 
 /// The NIC's limits are not learnt from an answer: whether it comes from the miniport, or from an
 /// NDIS that heard our own indication, is not documented.
+///
+/// Nor does an answer count as what the layer above was told last: it was so when it was rewritten,
+/// and of what changed since then a status indication tells, as it would without a filter.
 fn rewrite_answer(module: &FilterModule, clone: &mut OidClone) {
     let Some((
         sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,

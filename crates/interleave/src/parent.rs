@@ -169,7 +169,7 @@ pub(crate) unsafe fn take_apart(mut chain: *mut NET_BUFFER_LIST) -> Vec<*mut NET
     all
 }
 
-/// Whether `nbl` is a child of the filter's, and how many bytes of payload it has.
+/// Bytes of payload that `nbl` has, a child or a parent.
 ///
 /// # Safety
 /// `nbl` is the caller's.

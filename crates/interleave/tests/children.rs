@@ -126,8 +126,8 @@ fn two_threads_of_a_processor_take_lists() {
     assert!(orders > 100, "{orders}");
 }
 
-/// There is no memory for a third: whoever asks for three takes none, or else the two that come
-/// home meanwhile are lost to others.
+/// There is no memory for a third: whoever asks for three takes none, and the two are still there
+/// for others, one of which comes home meanwhile.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn who_cannot_have_all_takes_none() {
