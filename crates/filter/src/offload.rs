@@ -38,34 +38,28 @@ pub const MAX_IN_SOFTWARE: u32 = 62_780;
 struct Place(usize);
 
 const HEADER_SIZE: usize = offset_of!(sys::NDIS_OBJECT_HEADER, Size);
-const LSO_V1: Place = Place(offset_of!(sys::NDIS_OFFLOAD, LsoV1));
-const LSO_V1_OPTIONS: usize = LSO_V1.0 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V1_IPV4, Bits);
-const LSO_V2: usize = offset_of!(sys::NDIS_OFFLOAD, LsoV2);
-const LSO_V2_IPV4: Place = Place(LSO_V2 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2, IPv4));
-const LSO_V2_IPV6: Place = Place(LSO_V2 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2, IPv6));
-const LSO_V2_IPV6_OPTIONS: usize =
-    LSO_V2_IPV6.0 + offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_IPV6, Bits);
-const USO: usize = offset_of!(sys::NDIS_OFFLOAD, UdpSegmentation);
-const USO_IPV4: Place = Place(USO + offset_of!(sys::NDIS_UDP_SEGMENTATION_OFFLOAD, IPv4));
-const USO_IPV6: Place = Place(USO + offset_of!(sys::NDIS_UDP_SEGMENTATION_OFFLOAD, IPv6));
-const USO_IPV6_OPTIONS: usize =
-    USO_IPV6.0 + offset_of!(sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6, Bits);
+const LSO_V1: Place = Place(offset_of!(sys::NDIS_OFFLOAD, LsoV1.IPv4));
+const LSO_V1_OPTIONS: usize = offset_of!(sys::NDIS_OFFLOAD, LsoV1.IPv4.Bits);
+const LSO_V2_IPV4: Place = Place(offset_of!(sys::NDIS_OFFLOAD, LsoV2.IPv4));
+const LSO_V2_IPV6: Place = Place(offset_of!(sys::NDIS_OFFLOAD, LsoV2.IPv6));
+const LSO_V2_IPV6_OPTIONS: usize = offset_of!(sys::NDIS_OFFLOAD, LsoV2.IPv6.Bits);
+const USO_IPV4: Place = Place(offset_of!(sys::NDIS_OFFLOAD, UdpSegmentation.IPv4));
+const USO_IPV6: Place = Place(offset_of!(sys::NDIS_OFFLOAD, UdpSegmentation.IPv6));
+const USO_IPV6_OPTIONS: usize = offset_of!(sys::NDIS_OFFLOAD, UdpSegmentation.IPv6.Bits);
 const MAX_OFFLOAD_SIZE: usize =
     offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_IPV4, MaxOffLoadSize);
 const MIN_SEGMENT_COUNT: usize =
     offset_of!(sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_IPV4, MinSegmentCount);
-const CHECKSUM: usize = offset_of!(sys::NDIS_OFFLOAD, Checksum);
-const CHECKSUM_IPV4: usize = CHECKSUM + offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD, IPv4Transmit);
-const CHECKSUM_IPV6: usize = CHECKSUM + offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD, IPv6Transmit);
+const CHECKSUM_IPV4: usize = offset_of!(sys::NDIS_OFFLOAD, Checksum.IPv4Transmit);
+const CHECKSUM_IPV6: usize = offset_of!(sys::NDIS_OFFLOAD, Checksum.IPv6Transmit);
 /// The word behind a checksum's encapsulation.
 const CHECKSUM_BITS: usize = offset_of!(sys::NDIS_TCP_IP_CHECKSUM_OFFLOAD_IPV4, Bits);
 const NVGRE: usize = offset_of!(sys::NDIS_OFFLOAD, EncapsulatedPacketTaskOffloadGre);
 const VXLAN: usize = offset_of!(sys::NDIS_OFFLOAD, EncapsulatedPacketTaskOffloadVxlan);
-const VXLAN_PORT: usize = VXLAN
-    + offset_of!(
-        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_V2,
-        EncapsulationProtocolInfo
-    );
+const VXLAN_PORT: usize = offset_of!(
+    sys::NDIS_OFFLOAD,
+    EncapsulatedPacketTaskOffloadVxlan.EncapsulationProtocolInfo
+);
 const MAX_HEADER: usize = offset_of!(
     sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD,
     MaxHeaderSizeSupported
