@@ -126,7 +126,7 @@ fn try_split(
     };
     let (packet, headers, payload) = match look(parent, &send, front) {
         // A packet that was received and is forwarded may say there what its NIC put together.
-        Err(Unsent::Refused(Refusal::NotUdp | Refusal::NotIp)) if send.offload == Offload::Uso => {
+        Err(Unsent::Refused(Refusal::NotUdp | Refusal::NotIp)) if is_plain_uso(&send) => {
             return Ok(None);
         }
         // What need not be cut for its size is the NIC's to judge.
@@ -169,6 +169,10 @@ fn done(offload: Offload, info: LargeSendInfo, payload: u32) -> LargeSendInfo {
         Offload::LsoV1 | Offload::LsoV2 => info.transmit_complete(payload),
         Offload::Uso => info,
     }
+}
+
+fn is_plain_uso(send: &LargeSend) -> bool {
+    send.offload == Offload::Uso && matches!(send.framing, Framing::Plain { .. })
 }
 
 /// The packet of the large send `parent`, its headers, and its payload in bytes. The front of its

@@ -111,7 +111,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         SendKind::Packet => "packet",
         _ => "large send",
     };
-    let layout = cut_layout(&packet.frame, slots.kind() == SendKind::Tunnelled);
+    let layout = cut_layout(&packet.frame, slots.kind().is_tunnelled());
     let address = block.address();
     state.nbls.insert(address, block);
     state.known.insert(

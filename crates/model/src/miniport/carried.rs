@@ -51,9 +51,7 @@ impl State {
             let right = match slot {
                 _ if !is_packet => now == has,
                 sys::TcpLargeSendNetBufferListInfo | sys::UdpSegmentationOffloadInfo => now == 0,
-                sys::TcpSendOffloadsSupplementalNetBufferListInfo
-                    if kind == SendKind::Tunnelled =>
-                {
+                sys::TcpSendOffloadsSupplementalNetBufferListInfo if kind.is_tunnelled() => {
                     now == 0
                 }
                 sys::TcpIpChecksumNetBufferListInfo => now == 0 || Some(now) == checksum,
@@ -80,7 +78,7 @@ impl State {
 /// What the checksum slot says of a packet cut from `frame`, where the NIC is to compute the
 /// checksum: never of one in a tunnel, nor of one that has none.
 fn checksum_of(frame: &[u8], kind: SendKind) -> Option<usize> {
-    let found = layout(frame).filter(|_| kind != SendKind::Tunnelled)?;
+    let found = layout(frame).filter(|_| !kind.is_tunnelled())?;
     let none = found.udp && frame[found.transport + 6..found.transport + 8] == [0, 0];
     let slot = ChecksumSlot {
         ipv4: !found.ipv6,

@@ -26,7 +26,7 @@ impl State {
             return;
         };
         let mss = sent.slots.mss() as usize;
-        let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
+        let tunnelled = sent.slots.kind().is_tunnelled();
         let mut broken = wrong_lengths(packet, tunnelled);
         if packet.payload == 0 || packet.payload > mss {
             let found = format!("{} bytes of payload at MSS {mss}", packet.payload);
@@ -71,7 +71,7 @@ impl State {
             return;
         };
         let wrong = match sent.slots.kind() {
-            SendKind::Tunnelled => tunnel_header_wrong(wire),
+            kind if kind.is_tunnelled() => tunnel_header_wrong(wire),
             _ => wrong_checksum(wire),
         };
         if let Some(wrong) = wrong
@@ -126,6 +126,10 @@ fn wrong_lengths(packet: &GivenPacket, tunnelled: bool) -> Vec<(Rule, String)> {
     if tunnelled && let Some(found) = tunnel(frame) {
         fields.push(ip(found.ip, found.ipv6));
         fields.push(ip(found.inner.ip, found.inner.ipv6));
+        if found.inner.udp {
+            let udp = found.inner.transport;
+            fields.push((udp + 4, whole - udp));
+        }
         if let TunnelKind::Vxlan(_) = found.kind {
             fields.push((found.transport + 4, whole - found.transport));
         }
