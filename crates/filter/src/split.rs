@@ -261,7 +261,9 @@ fn packet_checksum(limits: &Snapshot, template: &Template<'_>) -> PacketChecksum
     }
 }
 
-/// What the filter segments itself must be fit for the medium; no NIC looks at it again.
+/// What the filter segments itself must be fit for the medium; no NIC looks at it again. In a tunnel
+/// that is asked of the inner packet, by whose headers the sender chose the MSS: what is around it
+/// may exceed the MTU by what the host's network was set up for (`*EncapOverhead`).
 fn check_mtu(module: &FilterModule, headers: &Headers, segment: u32) -> Result<(), Refusal> {
     match module.mtu.load(Ordering::Relaxed) {
         // It is not known.

@@ -58,7 +58,7 @@ impl State {
         let first_ip = tunnel(&packet.frame)
             .filter(|_| sent.slots.kind().is_tunnelled())
             .map_or(layout.ip, |tunnel| tunnel.ip);
-        let segment = layout.payload - first_ip + mss.min(payload) as usize;
+        let segment = |ip| layout.payload - ip + mss.min(payload) as usize;
         mss > 0
             && payload > 0
             && packet.net_buffers == 1
@@ -69,7 +69,8 @@ impl State {
             && plain(&packet.frame, layout)
             && payload <= told.max(ALWAYS)
             && payload.div_ceil(mss) <= MOST_PACKETS
-            && segment <= (self.mtu as usize).min(u16::MAX.into())
+            && segment(layout.ip) <= self.mtu as usize
+            && segment(first_ip) <= u16::MAX.into()
     }
 }
 

@@ -52,8 +52,7 @@ pub fn expected(send: &Send, packet: &Packet, case: &Case) -> Expected {
         return Expected::AsItIs;
     }
     let (large_sends, packets) = parts(payload, mss, takes);
-    let outer_ip = found.tunnel.map_or(found.ip, |tunnel| tunnel.ip);
-    let datagram = (found.payload - outer_ip) as u32 + payload.min(mss);
+    let datagram = (found.payload - found.ip) as u32 + payload.min(mss);
     if packets > 0 && case.mtu.is_some_and(|mtu| datagram > mtu) {
         return Expected::AboveMtu;
     }

@@ -47,12 +47,12 @@ impl State {
         }
     }
 
-    /// A datagram is within the MTU, unless the layer above asked for longer ones.
+    /// A datagram, in a tunnel the inner one, is within the MTU, unless the layer above asked for
+    /// longer ones.
     fn above_mtu(&self, packet: &GivenPacket, parent: u64) -> Option<(Rule, String)> {
         let sent = self.sent.get(&parent)?;
-        let ip = outer_ip(&packet.frame)?;
-        let asked =
-            sent.layout?.payload + sent.slots.mss() as usize - outer_ip(&sent.packet.frame)?;
+        let (ip, whole) = (packet.layout?.ip, sent.layout?);
+        let asked = whole.payload + sent.slots.mss() as usize - whole.ip;
         let (length, mtu) = (packet.length - ip, self.mtu as usize);
         let above = length > mtu && asked <= mtu;
         above.then(|| {
@@ -81,12 +81,6 @@ impl State {
             self.violation(Rule::PacketChecksum, &*given.name, found);
         }
     }
-}
-
-fn outer_ip(frame: &[u8]) -> Option<usize> {
-    tunnel(frame)
-        .map(|tunnel| tunnel.ip)
-        .or_else(|| layout(frame).map(|layout| layout.ip))
 }
 
 /// Whether a checksum is asked for.
