@@ -113,6 +113,7 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
     // SAFETY: as the caller vouches.
     unsafe {
         let module = context.as_ref().get();
+        // Without an event before it, as where an attach is undone, nobody has waited yet.
         module.hardware.wait();
         module.event_detach();
         free(context);

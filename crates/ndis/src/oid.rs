@@ -291,6 +291,16 @@ impl HardwareQuery {
         self.state.store(IDLE, Ordering::Release);
     }
 
+    /// Gives the question up, if it is under way, and waits until NDIS has given it back: where the
+    /// layer below cannot give it up, until it is answered. IRQL PASSIVE_LEVEL.
+    pub fn give_up(&self, module: ModuleHandle) {
+        if self.state.load(Ordering::Acquire) != IDLE {
+            // By its address, as `ask` has it.
+            cancel(module, RequestId::from_raw(self.raw().cast()));
+        }
+        self.wait();
+    }
+
     /// Waits until the question, if it was asked, is answered. IRQL PASSIVE_LEVEL.
     pub fn wait(&self) {
         while self.state.load(Ordering::Acquire) != IDLE {
