@@ -143,7 +143,10 @@ fn build(
     if parameters.medium != sys::NdisMedium802_3 {
         return Err(Status::UNSUPPORTED_MEDIA);
     }
-    let settings = Settings::read(handle)?;
+    let settings = {
+        let _alone = driver.settings.lock();
+        Settings::read(handle)?
+    };
     let nic = parameters
         .offload
         .as_mut()

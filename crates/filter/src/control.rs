@@ -161,6 +161,7 @@ fn limits(nic: &Capabilities) -> NicLimits {
 /// Puts a tuning into effect: kept first, where it is to last, so that a registry that refuses
 /// leaves everything as it was; then told to the layer above.
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
+    let alone = module.driver.settings.lock();
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
         // What was wrong with the tuning in the registry is overwritten.
@@ -174,6 +175,7 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
         Source::ControlDevice
     };
     module.event_tuning(request.tuning, source);
+    drop(alone);
     module.indicator.publish(module);
     Ok(())
 }

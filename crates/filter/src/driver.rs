@@ -1,7 +1,7 @@
 //! What the driver tells NDIS about itself.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, PoolBox, Registry, Status, Tag, driver, sys};
+use ndis::{DeviceNames, PassiveLock, PoolBox, Registry, Status, Tag, driver, sys};
 
 use crate::{events::Events, module::FilterModule};
 
@@ -12,6 +12,10 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 pub(crate) struct Driver {
     pub(crate) modules: Registry<FilterModule>,
     pub(crate) events: Events,
+    /// Held by who reads or writes settings in the registry, or puts a tuning into effect: NDIS has
+    /// its configuration routines called one after the other, and what is kept last is to be what
+    /// is in effect.
+    pub(crate) settings: PassiveLock,
 }
 
 impl Driver {
@@ -26,6 +30,7 @@ impl Driver {
             Self {
                 modules: Registry::new(),
                 events: Events::begin(),
+                settings: PassiveLock::new(),
             },
         )?;
         driver.modules.initialize();

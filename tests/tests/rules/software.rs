@@ -6,7 +6,7 @@
 
 use std::{mem, ptr, sync::Arc};
 
-use model::{ChecksumSlot, Config, SendKind, Slots, World, layout, one_stage, tunnel};
+use model::{ChecksumSlot, Config, Slots, World, layout, one_stage, tunnel};
 use ndis::sys::{self, NDIS_HANDLE};
 
 use crate::{Nbl, mini_filter};
