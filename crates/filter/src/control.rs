@@ -20,7 +20,8 @@ const LONGEST_REQUEST: usize = 64;
 /// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL.
 pub(crate) fn answer(driver: &Driver, call: DeviceCall<'_>) -> (Status, usize) {
     match call {
-        DeviceCall::OpenOrClose => (Status::SUCCESS, 0),
+        DeviceCall::Open { below: true } => (Status::OBJECT_NAME_NOT_FOUND, 0),
+        DeviceCall::Open { below: false } | DeviceCall::Close => (Status::SUCCESS, 0),
         DeviceCall::Other => (Status::INVALID_DEVICE_REQUEST, 0),
         DeviceCall::Control {
             code,
