@@ -85,6 +85,8 @@ pub(crate) fn characteristics(minor: u8) -> sys::NDIS_FILTER_DRIVER_CHARACTERIST
     );
     characteristics.MajorNdisVersion = 6;
     characteristics.MinorNdisVersion = minor;
+    // See `status`.
+    characteristics.Flags = sys::NDIS_FILTER_DRIVER_SUPPORTS_L2_MTU_SIZE_CHANGE;
     characteristics.FriendlyName = driver::unicode_string(&FRIENDLY_NAME);
     characteristics.UniqueName = driver::unicode_string(&UNIQUE_NAME);
     characteristics.ServiceName = driver::unicode_string(&SERVICE_NAME);
