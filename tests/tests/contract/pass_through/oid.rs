@@ -126,6 +126,7 @@ pub(super) unsafe extern "efiapi" fn complete<const FAULT: u8>(
 unsafe fn copy_counts(from: *const NDIS_OID_REQUEST, to: *mut NDIS_OID_REQUEST) {
     // SAFETY: as the caller vouches; the type says which member of the union holds.
     unsafe {
+        (*to).SupportedRevision = (*from).SupportedRevision;
         let (own, data) = ((*from).DATA, &raw mut (*to).DATA);
         match (*to).RequestType {
             sys::NdisRequestMethod => {
