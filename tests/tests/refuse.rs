@@ -38,6 +38,37 @@ fn assert_refused_alone(machine: &Machine, bad: Packet, status: i32) {
 }
 
 #[test]
+fn a_second_net_buffer_that_is_too_long_for_the_nic_is_noticed() {
+    let machine = Machine::with_nic(Nic::default());
+    let number = machine.send_one(Packet {
+        net_buffers: 2,
+        last_longer: 100_000,
+        ..large_v4(20_000)
+    });
+    assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
+    assert!(machine.world.take_children().is_empty());
+    let refused = machine
+        .statistics()
+        .refused_for(Refusal::MalformedLargeSend);
+    assert_eq!(refused, 1);
+    machine.stop_clean();
+}
+
+#[test]
+fn a_frame_that_ends_before_its_headers_is_refused() {
+    let machine = Machine::with_nic(Nic::default().without_lso());
+    let mut packet = large_v4(20_000);
+    packet.frame.truncate(60);
+    let number = machine.send_one(packet);
+    assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
+    let refused = machine
+        .statistics()
+        .refused_for(Refusal::HeaderNotContiguous);
+    assert_eq!(refused, 1);
+    machine.stop_clean();
+}
+
+#[test]
 fn every_kind_of_bad_large_send_is_refused_alone_in_its_batch() {
     let machine = Machine::start(Config::default());
     for bad in refused::all() {

@@ -34,6 +34,8 @@ pub struct Packet {
     pub tail: u32,
     /// Added to the NET_BUFFER's DataLength, to make a packet whose chain is too short.
     pub extra_length: u32,
+    /// Added to the DataLength of the last NET_BUFFER alone.
+    pub last_longer: u32,
     /// Added to the NET_BUFFER's CurrentMdlOffset alone, to make one that contradicts itself.
     pub skew: u32,
 }
@@ -54,6 +56,7 @@ impl Packet {
             net_buffers: 1,
             tail: 0,
             extra_length: 0,
+            last_longer: 0,
             skew: 0,
         }
     }
