@@ -216,7 +216,12 @@ fn a_nic_knows_vxlan_by_one_port() {
     assert_eq!(forms_for(nic.clone(), vxlan(25 * MSS)), (0, 25));
     let mut at_8472 = vxlan(25 * MSS);
     at_8472.frame[36..38].copy_from_slice(&8472_u16.to_be_bytes());
-    assert_eq!(forms_for(nic, at_8472), (3, 0));
+    assert_eq!(forms_for(nic.clone(), at_8472.clone()), (3, 0));
+    // 0 stands for any.
+    nic.tunnels.vxlan_port = 0;
+    for packet in [at_8472, vxlan(25 * MSS)] {
+        assert_eq!(forms_for(nic.clone(), packet), (3, 0));
+    }
 }
 
 #[test]

@@ -172,7 +172,9 @@ impl Snapshot {
             Transport::Udp => (offered.uso, self.uso(send.ip_version == IpVersion::V6)),
         };
         let covered = packets.covers(outer == IpVersion::V6, inner == IpVersion::V6);
-        if covered && tunnel.port() == offered.port && headers.length() <= offered.max_header {
+        // A NIC that names no port of VXLAN's has no particular one.
+        let known_port = offered.port == 0 || offered.port == tunnel.port();
+        if covered && known_port && headers.length() <= offered.max_header {
             word
         } else {
             Word(0)

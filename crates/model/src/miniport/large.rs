@@ -245,7 +245,9 @@ impl Wanted {
         };
         let offer = match found.kind {
             TunnelKind::Nvgre => offers.tunnels.nvgre,
-            TunnelKind::Vxlan(port) if port == offers.tunnels.vxlan_port => offers.tunnels.vxlan,
+            TunnelKind::Vxlan(port) if [0, port].contains(&offers.tunnels.vxlan_port) => {
+                offers.tunnels.vxlan
+            }
             TunnelKind::Vxlan(_) => TunnelOffload::default(),
         };
         let cuts = if found.inner.udp {
