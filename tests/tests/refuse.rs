@@ -240,14 +240,10 @@ fn every_single_bit_flipped_in_the_headers_leaves_all_rules_intact() {
 }
 
 /// Reasons that no send has, and why.
-const NEVER: [(Refusal, &str); 4] = [
+const NEVER: [(Refusal, &str); 3] = [
     (
         Refusal::MssZero,
         "an MSS of 0 says that it is no large send",
-    ),
-    (
-        Refusal::NotUdp,
-        "what is not UDP has no USO slot but by chance, and passes",
     ),
     (
         Refusal::Lsov1TooLong,
@@ -260,7 +256,7 @@ const NEVER: [(Refusal, &str); 4] = [
 ];
 
 /// Reasons that need another NIC than that of [`refused::all`], and the tests that have them.
-const ELSEWHERE: [(Refusal, &str); 2] = [
+const ELSEWHERE: [(Refusal, &str); 4] = [
     (
         Refusal::NoPayload,
         "a_large_send_without_payload_is_counted_as_refused",
@@ -268,6 +264,15 @@ const ELSEWHERE: [(Refusal, &str); 2] = [
     (
         Refusal::TooManyChildren,
         "more_packets_than_there_are_children_are_refused",
+    ),
+    (
+        Refusal::HeaderNotContiguous,
+        "a_frame_that_ends_before_its_headers_is_refused",
+    ),
+    // What is not UDP has a USO slot by chance, and passes, unless it is said to be in a tunnel.
+    (
+        Refusal::NotUdp,
+        "what_is_no_large_send_in_a_tunnel_is_refused",
     ),
 ];
 

@@ -73,6 +73,9 @@ unsafe fn clone_of<const FAULT: u8>(
     unsafe {
         let status = sys::NdisAllocateCloneOidRequest(module.handle, request, TAG, &raw mut clone);
         if status != sys::NDIS_STATUS_SUCCESS {
+            if FAULT != fault::NO_COUNTS {
+                copy_counts(&std::mem::zeroed(), request);
+            }
             return None;
         }
         *original(clone) = request;
@@ -97,6 +100,9 @@ pub(super) unsafe extern "efiapi" fn complete<const FAULT: u8>(
         let request = *original(clone);
         if FAULT != fault::NO_COUNTS {
             copy_counts(clone, request);
+        }
+        if FAULT != fault::NO_REVISION {
+            (*request).SupportedRevision = (*clone).SupportedRevision;
         }
         if FAULT == fault::OID_ANSWER {
             let buffer = (*request).DATA.QUERY_INFORMATION.InformationBuffer;
@@ -126,7 +132,6 @@ pub(super) unsafe extern "efiapi" fn complete<const FAULT: u8>(
 unsafe fn copy_counts(from: *const NDIS_OID_REQUEST, to: *mut NDIS_OID_REQUEST) {
     // SAFETY: as the caller vouches; the type says which member of the union holds.
     unsafe {
-        (*to).SupportedRevision = (*from).SupportedRevision;
         let (own, data) = ((*from).DATA, &raw mut (*to).DATA);
         match (*to).RequestType {
             sys::NdisRequestMethod => {
