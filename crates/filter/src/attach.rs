@@ -113,7 +113,7 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
     // SAFETY: as the caller vouches.
     unsafe {
         let module = context.as_ref().get();
-        // Without an event before it, as where an attach is undone, nobody has waited yet.
+        // Pre-detach, where this is done first, comes only where a stack is taken down in good order.
         module.hardware.wait();
         module.event_detach();
         free(context);

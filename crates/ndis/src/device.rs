@@ -127,8 +127,9 @@ impl DeviceRequest {
     /// What is asked for.
     pub fn call(&mut self) -> DeviceCall<'_> {
         // SAFETY: the IRP is ours until it is completed, and its current stack location is this
-        // driver's; a request to open has a file object. With METHOD_BUFFERED, the only method that the protocol has, the system buffer
-        // is as long as the longer of input and output.
+        // driver's; its file object, where it has one, lives as long. With METHOD_BUFFERED, the only
+        // method that the protocol has, the system buffer is as long as the longer of input and
+        // output.
         unsafe {
             let irp = self.irp.as_ptr();
             let stack = (*irp).Tail.Overlay.CurrentStackLocation;
