@@ -68,7 +68,7 @@ fn send_split(
 fn may_not_fit(nbl: &Nbl, takes: Word, mss: u32) -> bool {
     nbl.encapsulation().is_encapsulated()
         || nbl.first_net_buffer().is_none_or(|packet| {
-            !(packet.is_only() && takes.surely_takes(packet.data_length(), mss))
+            !takes.surely_takes(packet.data_length(), mss) || !packet.is_only()
         })
 }
 
