@@ -74,7 +74,7 @@ pub fn one_stage(packet: &Packet, id_bits: u32) -> Vec<Vec<u8>> {
     let kind = match slots.kind() {
         SendKind::Packet => return vec![packet.frame.clone(); packet.net_buffers],
         SendKind::LargeSend => Kind::Tcp,
-        SendKind::Tunnelled => Kind::Encapsulated,
+        SendKind::Tunnelled | SendKind::TunnelledUso => Kind::Encapsulated,
         SendKind::Uso => Kind::Udp,
     };
     reference::cut(&packet.frame, kind, slots.mss(), id_bits).expect("a large send")

@@ -200,10 +200,6 @@ fn tunnels() -> Vec<Kind> {
 fn descriptors() -> Vec<Kind> {
     let v4 = || large_v4(PAYLOAD);
     let announced = |large_send| Packet { large_send, ..v4() };
-    let in_two = |first| Packet {
-        buffers: vec![first],
-        ..v4()
-    };
     let longer = |extra_length| Packet {
         extra_length,
         ..v4()
@@ -216,14 +212,11 @@ fn descriptors() -> Vec<Kind> {
     v1.large_send = LargeSendInfo::v1(MSS, TCP_V6);
     let elsewhere = announced(LargeSendInfo::v2(MSS, TCP_V4 + 1, false));
     let ipv6 = announced(LargeSendInfo::v2(MSS, TCP_V4, true));
-    use Refusal::{HeaderNotContiguous, MalformedLargeSend};
+    use Refusal::MalformedLargeSend;
     vec![
         ("TCP elsewhere", elsewhere, Refusal::OffsetMismatch),
         ("IPv4 sent as IPv6", ipv6, Refusal::IpVersionMismatch),
         ("LSOv1 over IPv6", v1, Refusal::Lsov1OnIpv6),
-        ("a header in two MDLs", in_two(40), HeaderNotContiguous),
-        ("all but the header's end", in_two(65), HeaderNotContiguous),
-        ("an empty first MDL", in_two(0), HeaderNotContiguous),
         ("two NET_BUFFERs", with(2), MalformedLargeSend),
         ("no NET_BUFFER", with(0), MalformedLargeSend),
         ("a byte less than DataLength", longer(1), MalformedLargeSend),

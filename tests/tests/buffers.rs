@@ -13,6 +13,20 @@ fn short_machine() -> Machine {
 }
 
 #[test]
+fn a_header_in_several_mdls_is_gathered() {
+    for nic in [Nic::default(), Nic::default().without_lso()] {
+        let machine = Machine::with_nic(nic);
+        for buffers in [vec![0], vec![40], vec![65], vec![13, 1, 20, 40]] {
+            machine.assert_split(Packet {
+                buffers,
+                ..large_v4(100_000)
+            });
+        }
+        machine.stop_clean();
+    }
+}
+
+#[test]
 fn buffers_of_every_size_are_lent() {
     let machine = Machine::start(Config::default());
     for size in [64 << 10, 4096, 4095, 1448, 62_780] {

@@ -6,8 +6,9 @@ use std::{
 };
 
 use model::{Completion, Config, Nic, Order, SendCall, World};
+use ndis::{PoolBox, PoolSlice, Tag};
 use scenarios::{
-    Machine,
+    Machine, assert_clean,
     packets::{MSS, large_v4, on_port, small},
 };
 
@@ -130,4 +131,27 @@ fn children_come_home_from_another_processor() {
         machine.assert_split(large_v4(20 * 3 * MSS));
     }
     machine.stop_clean();
+}
+
+/// A value that must have cache lines of its own.
+#[repr(align(64))]
+struct Line(usize);
+
+/// The model's pool aligns to 16 bytes and no more, as the kernel's may.
+#[test]
+fn values_in_the_pool_are_aligned_whatever_the_pool_does() {
+    let world = World::new(Config::default());
+    let tag = Tag::new(*b"Test");
+    world.inside(|| {
+        for length in 1..9 {
+            let lines = PoolSlice::try_new(tag, length, Line).expect("memory");
+            let one = PoolBox::try_new(tag, Line(length)).expect("memory");
+            for (index, line) in lines.iter().enumerate() {
+                assert_eq!(line.0, index);
+                assert_eq!((&raw const *line).addr() % 64, 0);
+            }
+            assert_eq!((one.0, (&raw const *one).addr() % 64), (length, 0));
+        }
+    });
+    assert_clean(&world.finish());
 }

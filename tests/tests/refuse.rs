@@ -38,6 +38,37 @@ fn assert_refused_alone(machine: &Machine, bad: Packet, status: i32) {
 }
 
 #[test]
+fn a_second_net_buffer_that_is_too_long_for_the_nic_is_noticed() {
+    let machine = Machine::with_nic(Nic::default());
+    let number = machine.send_one(Packet {
+        net_buffers: 2,
+        last_longer: 100_000,
+        ..large_v4(20_000)
+    });
+    assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
+    assert!(machine.world.take_children().is_empty());
+    let refused = machine
+        .statistics()
+        .refused_for(Refusal::MalformedLargeSend);
+    assert_eq!(refused, 1);
+    machine.stop_clean();
+}
+
+#[test]
+fn a_frame_that_ends_before_its_headers_is_refused() {
+    let machine = Machine::with_nic(Nic::default().without_lso());
+    let mut packet = large_v4(20_000);
+    packet.frame.truncate(60);
+    let number = machine.send_one(packet);
+    assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
+    let refused = machine
+        .statistics()
+        .refused_for(Refusal::HeaderNotContiguous);
+    assert_eq!(refused, 1);
+    machine.stop_clean();
+}
+
+#[test]
 fn every_kind_of_bad_large_send_is_refused_alone_in_its_batch() {
     let machine = Machine::start(Config::default());
     for bad in refused::all() {
@@ -209,14 +240,10 @@ fn every_single_bit_flipped_in_the_headers_leaves_all_rules_intact() {
 }
 
 /// Reasons that no send has, and why.
-const NEVER: [(Refusal, &str); 4] = [
+const NEVER: [(Refusal, &str); 3] = [
     (
         Refusal::MssZero,
         "an MSS of 0 says that it is no large send",
-    ),
-    (
-        Refusal::NotUdp,
-        "what is not UDP has no USO slot but by chance, and passes",
     ),
     (
         Refusal::Lsov1TooLong,
@@ -229,7 +256,7 @@ const NEVER: [(Refusal, &str); 4] = [
 ];
 
 /// Reasons that need another NIC than that of [`refused::all`], and the tests that have them.
-const ELSEWHERE: [(Refusal, &str); 2] = [
+const ELSEWHERE: [(Refusal, &str); 4] = [
     (
         Refusal::NoPayload,
         "a_large_send_without_payload_is_counted_as_refused",
@@ -237,6 +264,15 @@ const ELSEWHERE: [(Refusal, &str); 2] = [
     (
         Refusal::TooManyChildren,
         "more_packets_than_there_are_children_are_refused",
+    ),
+    (
+        Refusal::HeaderNotContiguous,
+        "a_frame_that_ends_before_its_headers_is_refused",
+    ),
+    // What is not UDP has a USO slot by chance, and passes, unless it is said to be in a tunnel.
+    (
+        Refusal::NotUdp,
+        "what_is_no_large_send_in_a_tunnel_is_refused",
     ),
 ];
 

@@ -3,9 +3,15 @@
 
 use std::{mem::offset_of, ptr, ptr::NonNull};
 
-use model::Config;
+use lso::Refusal;
+use model::{Config, Nic};
+use mslso_lab::synth::Synth;
 use ndis::{RestartParameters, sys};
-use scenarios::{Machine, packets::large_v4};
+use scenarios::{
+    Machine,
+    adapter::read,
+    packets::{large, large_v4},
+};
 
 /// One attribute as NDIS lays it out: the structure, its data from `Data` on.
 #[repr(C, align(16))]
@@ -128,4 +134,39 @@ fn the_module_restarts_with_or_without_an_mtu() {
         machine.assert_split(large_v4(200_000));
         machine.stop_clean();
     }
+}
+
+/// What of a large send with this MSS is refused for the MTU, on a NIC that cuts none.
+fn refused_for_mtu(machine: &Machine, mss: u32) -> bool {
+    let before = machine.statistics().refused_for(Refusal::SegmentAboveMtu);
+    machine.send_one(large(&Synth::v4(20_000, mss)));
+    machine.statistics().refused_for(Refusal::SegmentAboveMtu) > before
+}
+
+#[test]
+fn an_mtu_that_the_miniport_changes_holds_at_once() {
+    let machine = Machine::with_nic(Nic::default().without_lso());
+    let changes = |says: &[u8]| {
+        let code = sys::NDIS_STATUS_L2_MTU_SIZE_CHANGE;
+        machine.world.indicate(code, says.to_vec());
+        read(&machine.world).mtu
+    };
+    assert!(refused_for_mtu(&machine, 1449));
+    assert_eq!(changes(&9000_u32.to_le_bytes()), 9000);
+    assert!(!refused_for_mtu(&machine, 8948));
+    assert!(refused_for_mtu(&machine, 8949));
+    assert_eq!(changes(&1500_u32.to_le_bytes()), 1500);
+    assert!(refused_for_mtu(&machine, 1449));
+    // What is not understood is not known.
+    assert_eq!(changes(&[1, 2, 3]), 0);
+    assert!(!refused_for_mtu(&machine, 8949));
+    machine.stop_clean();
+}
+
+#[test]
+fn ndis_is_told_that_the_module_copes_with_another_mtu() {
+    let machine = Machine::start(Config::default());
+    let flags = sys::NDIS_FILTER_DRIVER_SUPPORTS_L2_MTU_SIZE_CHANGE;
+    assert_eq!(machine.world.driver_flags(), Some(flags));
+    machine.stop_clean();
 }

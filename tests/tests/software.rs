@@ -1,7 +1,7 @@
 //! What the NIC does not cut is cut by the filter: which sends, into what, and to whom it is offered.
 
 use lso::Refusal;
-use model::{Answering, Child, Config, Enabled, Nic, Packet};
+use model::{Answering, Child, Config, Enabled, Nic, OidCall, Packet};
 use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
@@ -280,6 +280,33 @@ fn what_the_hardware_can_do_is_not_known_before_the_nic_answers() {
     assert_eq!(machine.world.advertised().v2_ipv4.max_payload, 0);
     assert_eq!(machine.world.complete_oids(), 1, "the filter's question");
     assert_eq!(machine.world.advertised().v2_ipv4.max_payload, IN_SOFTWARE);
+    machine.stop_clean();
+}
+
+#[test]
+fn the_question_is_given_up_before_the_detach() {
+    let silent = || Nic {
+        oids: Answering::Later,
+        ..bare()
+    };
+    let machine = set_to(None, silent());
+    machine.world.pre_detach();
+    assert_eq!(machine.world.complete_oids(), 0, "nothing is left below");
+    machine.stop_clean();
+    // Also where it waits behind somebody else's.
+    let machine = Machine::without_driver(Config::with_nic(silent()));
+    machine.load().expect("loaded");
+    machine.world.attach().expect("attached");
+    let asked = machine
+        .world
+        .start_oid(OidCall::query(sys::OID_GEN_LINK_SPEED, 4));
+    machine.world.restart().expect("restarted");
+    machine.world.pre_detach();
+    assert_eq!(machine.world.complete_oids(), 1, "the other one");
+    assert_eq!(
+        machine.world.oid_result(asked).status,
+        sys::NDIS_STATUS_NOT_SUPPORTED
+    );
     machine.stop_clean();
 }
 

@@ -6,7 +6,7 @@ use mslso_lab::synth::{Synth, Tunnel};
 use ndis::{LargeSendInfo, sys};
 use scenarios::Machine;
 
-/// Bytes of payload in each inner packet: within the MTU with all that is around them.
+/// Bytes of payload in each inner packet.
 const MSS: u32 = 1350;
 
 fn every_tunnel() -> [Tunnel; 4] {
@@ -30,6 +30,12 @@ fn vxlan(payload: u32) -> Packet {
 
 fn be16(frame: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([frame[at], frame[at + 1]])
+}
+
+/// A USO send of datagrams of `MSS` bytes.
+fn datagrams(synth: Synth, tunnel: Tunnel) -> Packet {
+    let synth = synth.inside(tunnel);
+    Packet::encapsulated_uso(synth.frame(false), synth.mss)
 }
 
 /// How many large sends there are, and how many packets.
@@ -61,6 +67,56 @@ fn every_tunnel_is_split_with_either_version_inside() {
         }
     }
     machine.stop_clean();
+}
+
+/// In VXLAN over IPv4 the outer UDP header is where the inner one was, which the slot still says.
+#[test]
+fn uso_in_every_tunnel_is_cut_at_the_inner_header() {
+    let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
+    for tunnel in every_tunnel() {
+        for send in [Synth::udp_v4(25 * MSS, MSS), Synth::udp_v6(25 * MSS, MSS)] {
+            let packet = datagrams(send, tunnel.clone());
+            let parts = machine.assert_split(packet.clone());
+            assert_eq!(forms(&parts), (3, 0));
+            for part in &parts {
+                assert_eq!(part.slots, packet.slots());
+            }
+        }
+    }
+    machine.stop_clean();
+}
+
+#[test]
+fn uso_in_a_tunnel_is_as_even_as_the_nic_wants_it() {
+    let mut nic = Nic::new(10 * MSS, 2);
+    nic.uso.ipv4.sub_mss_final = false;
+    let send = |payload| datagrams(Synth::udp_v4(payload, MSS), Tunnel::vxlan_v4());
+    assert_eq!(forms_for(nic.clone(), send(10 * MSS)), (1, 0));
+    assert_eq!(forms_for(nic.clone(), send(10 * MSS - 1)), (1, 1));
+    assert_eq!(forms_for(nic, send(20 * MSS + 50)), (2, 1));
+}
+
+#[test]
+fn a_nic_that_cuts_no_uso_in_tunnels_gets_complete_packets_of_it() {
+    let mut nic = Nic::new(10 * MSS, 2);
+    nic.tunnels.nvgre.uso = 0;
+    nic.tunnels.vxlan.uso = INNER_IPV6 | OUTER_IPV4;
+    for tunnel in every_tunnel() {
+        for checksum in [false, true] {
+            let machine = Machine::with_nic(nic.clone());
+            let send = Synth::udp_v4(3 * MSS + 1, MSS).udp_checksum(checksum);
+            let parts = machine.assert_split(datagrams(send, tunnel.clone()));
+            assert_eq!(forms(&parts), (0, 4));
+            for part in &parts {
+                assert_eq!(part.slots, model::Slots::default());
+            }
+            machine.stop_clean();
+        }
+    }
+    // Those of TCP it cuts, and those with these IP versions.
+    assert_eq!(forms_for(nic.clone(), vxlan(25 * MSS)), (3, 0));
+    let known = datagrams(Synth::udp_v6(25 * MSS, MSS), Tunnel::vxlan_v4());
+    assert_eq!(forms_for(nic, known), (3, 0));
 }
 
 #[test]
@@ -160,7 +216,12 @@ fn a_nic_knows_vxlan_by_one_port() {
     assert_eq!(forms_for(nic.clone(), vxlan(25 * MSS)), (0, 25));
     let mut at_8472 = vxlan(25 * MSS);
     at_8472.frame[36..38].copy_from_slice(&8472_u16.to_be_bytes());
-    assert_eq!(forms_for(nic, at_8472), (3, 0));
+    assert_eq!(forms_for(nic.clone(), at_8472.clone()), (3, 0));
+    // 0 stands for any.
+    nic.tunnels.vxlan_port = 0;
+    for packet in [at_8472, vxlan(25 * MSS)] {
+        assert_eq!(forms_for(nic.clone(), packet), (3, 0));
+    }
 }
 
 #[test]
@@ -203,9 +264,9 @@ fn refused(packet: Packet) -> Option<Refusal> {
 }
 
 #[test]
-fn what_is_around_the_inner_frame_counts_for_the_mtu() {
-    // Outer IPv4, UDP, VXLAN, and 66 bytes of inner headers.
-    let longest = 1500 - 20 - 8 - 8 - 66;
+fn the_inner_packet_counts_for_the_mtu_and_not_what_is_around_it() {
+    // Inner IPv4 and TCP with timestamps; the whole frame is 50 bytes longer than without a tunnel.
+    let longest = 1500 - 20 - 32;
     let send = |mss| inside(Synth::v4(100_000, mss), Tunnel::vxlan_v4());
     assert_eq!(refused(send(longest)), None);
     assert_eq!(refused(send(longest + 1)), Some(Refusal::SegmentAboveMtu));
@@ -220,9 +281,29 @@ fn what_is_no_large_send_in_a_tunnel_is_refused() {
     let mut sequenced = inside(Synth::v4(100_000, MSS), Tunnel::nvgre_v4());
     sequenced.frame[34] |= 0x10;
     assert_eq!(refused(sequenced), Some(Refusal::NotEncapsulated));
-    // A USO send, which only outside of tunnels there are.
+    // An LSOv2 send with UDP inside, and a USO send with TCP, or with no tunnel at all.
     let udp = Synth::udp_v4(100_000, 1200).inside(Tunnel::vxlan_v4());
     let mut datagrams = Packet::encapsulated(udp.frame(false), 1200);
     datagrams.oob = vec![(slot, 1)];
     assert_eq!(refused(datagrams), Some(Refusal::NotTcp));
+    let uso = Packet::encapsulated_uso(udp.frame(false), 1200);
+    for frame in [
+        Synth::v4(100_000, 1200)
+            .inside(Tunnel::nvgre_v4())
+            .frame(false),
+        Synth::v4(100_000, 1200).frame(false),
+    ] {
+        let reason = refused(Packet {
+            frame,
+            oob: vec![
+                (sys::UdpSegmentationOffloadInfo, 34 << 20 | 1200),
+                (slot, 1),
+            ],
+            ..uso.clone()
+        });
+        assert!(matches!(
+            reason,
+            Some(Refusal::NotUdp | Refusal::NotEncapsulated)
+        ));
+    }
 }

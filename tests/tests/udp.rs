@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use lso::Refusal;
 use model::{Child, Nic, Packet, Rule, Tamper, UsoSlot};
 use mslso_lab::synth::Synth;
 use ndis::sys;
@@ -184,6 +185,36 @@ fn what_a_receive_left_in_the_slot_of_another_packet_is_nobodys_business() {
         broken.retain(|violation| !nics.contains(&violation.rule));
         assert_clean(&broken);
     }
+}
+
+/// What the medium carries as it is need not be cut, whatever a receive left there.
+#[test]
+fn a_datagram_that_was_received_and_is_forwarded_goes_down_as_it_is() {
+    let stale = UsoSlot {
+        mss: 1400,
+        udp_header_offset: 62,
+        ipv6: true,
+    };
+    let datagram = |payload| {
+        let frame = Synth::udp_v4(payload, payload).frame(true);
+        Packet::new(frame).with_slot(USO, stale.to_raw())
+    };
+    let machine = Machine::with_nic(Nic::default().without_uso());
+    // 28 bytes of IP and UDP; beside the Ethernet header there is room for two tags.
+    for (payload, passes) in [(1472, true), (1480, true), (1481, false), (60_000, false)] {
+        let number = machine.send_one(datagram(payload));
+        assert_eq!(machine.status(number) == 0, passes, "{payload}");
+        assert_eq!(machine.world.take_children().len(), usize::from(passes));
+    }
+    assert_eq!(
+        machine.statistics().refused_for(Refusal::IpVersionMismatch),
+        2
+    );
+    // The model's NIC goes by the slot, as above.
+    let mut broken = machine.stop();
+    let nics = [Rule::Limit, Rule::Headers, Rule::Wire];
+    broken.retain(|violation| !nics.contains(&violation.rule));
+    assert_clean(&broken);
 }
 
 #[test]

@@ -9,14 +9,13 @@ pub(crate) fn announced(nbl: &Nbl) -> Option<LargeSend> {
     if tcp.mss() != 0 {
         Some(tcp_send(nbl, tcp))
     } else if !udp.is_none() {
-        Some(udp_send(udp))
+        Some(udp_send(nbl, udp))
     } else {
         None
     }
 }
 
 fn tcp_send(nbl: &Nbl, info: LargeSendInfo) -> LargeSend {
-    let tunnel = nbl.encapsulation();
     LargeSend {
         offload: if info.is_v2() {
             Offload::LsoV2
@@ -25,28 +24,32 @@ fn tcp_send(nbl: &Nbl, info: LargeSendInfo) -> LargeSend {
         },
         ip_version: ip_version(info.is_ipv6()),
         mss: info.mss(),
-        framing: if tunnel.is_encapsulated() {
-            Framing::Encapsulated(tunnel.offsets().map(|inner| InnerOffsets {
-                frame: inner.frame,
-                ip: inner.ip,
-                transport: inner.transport,
-            }))
-        } else {
-            Framing::Plain {
-                transport: info.tcp_header_offset(),
-            }
-        },
+        framing: framing(nbl, info.tcp_header_offset()),
     }
 }
 
-fn udp_send(info: UdpSendInfo) -> LargeSend {
+fn udp_send(nbl: &Nbl, info: UdpSendInfo) -> LargeSend {
     LargeSend {
         offload: Offload::Uso,
         ip_version: ip_version(info.is_ipv6()),
         mss: info.mss(),
-        framing: Framing::Plain {
-            transport: info.udp_header_offset(),
-        },
+        framing: framing(nbl, info.udp_header_offset()),
+    }
+}
+
+/// Where the headers are. In a tunnel the offset of the large send's own slot, `transport`, is not
+/// valid, of TCP and of UDP alike (Windows driver documentation, "Supporting NVGRE in UDP
+/// Segmentation Offload").
+fn framing(nbl: &Nbl, transport: u32) -> Framing {
+    let tunnel = nbl.encapsulation();
+    if tunnel.is_encapsulated() {
+        Framing::Encapsulated(tunnel.offsets().map(|inner| InnerOffsets {
+            frame: inner.frame,
+            ip: inner.ip,
+            transport: inner.transport,
+        }))
+    } else {
+        Framing::Plain { transport }
     }
 }
 

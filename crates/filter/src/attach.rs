@@ -112,6 +112,7 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
     // SAFETY: as the caller vouches.
     unsafe {
         let module = context.as_ref().get();
+        // Pre-detach, where this is done first, comes only where a stack is taken down in good order.
         module.hardware.wait();
         module.event_detach();
         free(context);
@@ -141,7 +142,10 @@ fn build(
     if parameters.medium != sys::NdisMedium802_3 {
         return Err(Status::UNSUPPORTED_MEDIA);
     }
-    let settings = Settings::read(handle)?;
+    let settings = {
+        let _alone = driver.settings.lock();
+        Settings::read(handle)?
+    };
     let nic = parameters
         .offload
         .as_mut()

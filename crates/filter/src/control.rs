@@ -20,7 +20,8 @@ const LONGEST_REQUEST: usize = 64;
 /// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL.
 pub(crate) fn answer(driver: &Driver, call: DeviceCall<'_>) -> (Status, usize) {
     match call {
-        DeviceCall::OpenOrClose => (Status::SUCCESS, 0),
+        DeviceCall::Open { below: true } => (Status::OBJECT_NAME_NOT_FOUND, 0),
+        DeviceCall::Open { below: false } | DeviceCall::Close => (Status::SUCCESS, 0),
         DeviceCall::Other => (Status::INVALID_DEVICE_REQUEST, 0),
         DeviceCall::Control {
             code,
@@ -161,6 +162,7 @@ fn limits(nic: &Capabilities) -> NicLimits {
 /// Puts a tuning into effect: kept first, where it is to last, so that a registry that refuses
 /// leaves everything as it was; then told to the layer above.
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
+    let alone = module.driver.settings.lock();
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
         // What was wrong with the tuning in the registry is overwritten.
@@ -174,6 +176,7 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
         Source::ControlDevice
     };
     module.event_tuning(request.tuning, source);
+    drop(alone);
     module.indicator.publish(module);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What the driver tells NDIS about itself.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, PoolBox, Registry, Status, Tag, driver, sys};
+use ndis::{DeviceNames, PassiveLock, PoolBox, Registry, Status, Tag, driver, sys};
 
 use crate::{events::Events, module::FilterModule};
 
@@ -12,6 +12,10 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 pub(crate) struct Driver {
     pub(crate) modules: Registry<FilterModule>,
     pub(crate) events: Events,
+    /// Held by who reads or writes settings in the registry, or puts a tuning into effect: NDIS has
+    /// its configuration routines called one after the other, and what is kept last is to be what
+    /// is in effect.
+    pub(crate) settings: PassiveLock,
 }
 
 impl Driver {
@@ -26,6 +30,7 @@ impl Driver {
             Self {
                 modules: Registry::new(),
                 events: Events::begin(),
+                settings: PassiveLock::new(),
             },
         )?;
         driver.modules.initialize();
@@ -80,6 +85,8 @@ pub(crate) fn characteristics(minor: u8) -> sys::NDIS_FILTER_DRIVER_CHARACTERIST
     );
     characteristics.MajorNdisVersion = 6;
     characteristics.MinorNdisVersion = minor;
+    // See `status`.
+    characteristics.Flags = sys::NDIS_FILTER_DRIVER_SUPPORTS_L2_MTU_SIZE_CHANGE;
     characteristics.FriendlyName = driver::unicode_string(&FRIENDLY_NAME);
     characteristics.UniqueName = driver::unicode_string(&UNIQUE_NAME);
     characteristics.ServiceName = driver::unicode_string(&SERVICE_NAME);

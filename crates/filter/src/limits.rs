@@ -123,7 +123,8 @@ impl Snapshot {
             (Offload::LsoV1, _) => self.lso_v1,
             (Offload::LsoV2, None) => self.v2(headers.ip_version()),
             (Offload::LsoV2, Some(tunnel)) => self.in_tunnel(tunnel, send, headers),
-            (Offload::Uso, _) => self.uso(headers.ip_version() == IpVersion::V6),
+            (Offload::Uso, None) => self.uso(headers.ip_version() == IpVersion::V6),
+            (Offload::Uso, Some(tunnel)) => self.in_tunnel(tunnel, send, headers),
         };
         let can = word.takes_options(headers);
         Takes {
@@ -166,11 +167,15 @@ impl Snapshot {
     fn in_tunnel(&self, tunnel: Tunnel, send: &LargeSend, headers: &Headers) -> Word {
         let (outer, inner) = (tunnel.ip_version(), headers.ip_version());
         let offered = self.others.tunnel(tunnel.kind());
-        let covered = offered
-            .lso_v2
-            .covers(outer == IpVersion::V6, inner == IpVersion::V6);
-        if covered && tunnel.port() == offered.port && headers.length() <= offered.max_header {
-            self.v2(send.ip_version)
+        let (packets, word) = match headers.transport() {
+            Transport::Tcp => (offered.lso_v2, self.v2(send.ip_version)),
+            Transport::Udp => (offered.uso, self.uso(send.ip_version == IpVersion::V6)),
+        };
+        let covered = packets.covers(outer == IpVersion::V6, inner == IpVersion::V6);
+        // A NIC that names no port of VXLAN's has no particular one.
+        let known_port = offered.port == 0 || offered.port == tunnel.port();
+        if covered && known_port && headers.length() <= offered.max_header {
+            word
         } else {
             Word(0)
         }
@@ -338,8 +343,8 @@ const fn upper(word: u64) -> u32 {
     (word >> 32) as u32
 }
 
-/// Checksums and tunnels: four bits for each IP version, for each kind of tunnel four bits and 16 of
-/// longest header, and 16 of VXLAN's port.
+/// Checksums and tunnels: four bits for each IP version, for each kind of tunnel twice four bits and
+/// 12 of longest header, which is far more than [`MAX_HEADER`], and 16 of VXLAN's port.
 #[derive(Clone, Copy)]
 struct Others(u64);
 
@@ -348,6 +353,9 @@ const CHECKSUM_IPV6: u32 = 4;
 const NVGRE: u32 = 8;
 const VXLAN: u32 = 28;
 const VXLAN_PORT: u32 = 48;
+/// As many bytes as can be said of a tunnel's longest header.
+const MOST_HEADER: u32 = 0xFFF;
+const _: () = assert!(MOST_HEADER > LONGEST_HEADER);
 
 /// Beside [`IP_OPTIONS`] and [`TCP_OPTIONS`].
 const CHECKSUM_TCP: u64 = 4;
@@ -367,7 +375,8 @@ impl Others {
             (v6.udp, CHECKSUM_UDP << CHECKSUM_IPV6),
         ];
         let tunnel = |tunnel: TunnelCapability| {
-            u64::from(tunnel.max_header.min(u16::MAX.into())) << 4
+            u64::from(tunnel.max_header.min(MOST_HEADER)) << 8
+                | u64::from(tunnel.uso.bits() & 0xF) << 4
                 | u64::from(tunnel.lso_v2.bits() & 0xF)
         };
         let checksums = bits
@@ -385,7 +394,8 @@ impl Others {
         };
         TunnelCapability {
             lso_v2: TunnelIp::from_bits(upper(bits << 32) & 0xF),
-            max_header: upper(bits << 28) & 0xFFFF,
+            uso: TunnelIp::from_bits(upper(bits << 28) & 0xF),
+            max_header: upper(bits << 24) & MOST_HEADER,
             #[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
             port: port as u16,
         }

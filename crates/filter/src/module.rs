@@ -42,8 +42,8 @@ pub(crate) struct FilterModule {
     pub(crate) settings_out_of_range: AtomicU32,
     /// Offload configurations from below that broke the rules of NDIS.
     pub(crate) malformed_offloads: AtomicU64,
-    /// Most bytes of an IP packet on this adapter, as NDIS said when the module was last restarted;
-    /// 0 where it did not.
+    /// Most bytes of an IP packet on this adapter, as NDIS said when the module was last restarted, or
+    /// the miniport since; 0 where neither did.
     pub(crate) mtu: AtomicU32,
 }
 

@@ -109,6 +109,7 @@ pub fn capabilities(offload: &[u8]) -> Result<Capabilities, Malformed> {
     let tunnel = |place: usize, port: u16| TunnelCapability {
         port,
         lso_v2: TunnelIp::from_bits(bits(place, sys::ENCAPSULATED_OFFLOAD_LSO_V2)),
+        uso: TunnelIp::from_bits(bits(place, sys::ENCAPSULATED_OFFLOAD_USO)),
         max_header: place
             .checked_add(MAX_HEADER)
             .and_then(|at| word(offload, at))

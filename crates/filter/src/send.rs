@@ -62,14 +62,14 @@ fn send_split(
 }
 
 /// Whether the NIC, which takes `takes` of its kind, may not take the large send `nbl` as it is. What
-/// fits with its headers, and has segments enough without, needs no parse, unless it is in a tunnel
-/// or the NIC does not take every header.
+/// fits with its headers, and has segments enough without, needs no parse, unless it is in a tunnel,
+/// or the NIC does not take every header, or there is another NET_BUFFER, as in no large send.
 #[inline]
 fn may_not_fit(nbl: &Nbl, takes: Word, mss: u32) -> bool {
     nbl.encapsulation().is_encapsulated()
-        || nbl
-            .first_net_buffer()
-            .is_none_or(|packet| !takes.surely_takes(packet.data_length(), mss))
+        || nbl.first_net_buffer().is_none_or(|packet| {
+            !takes.surely_takes(packet.data_length(), mss) || !packet.is_only()
+        })
 }
 
 /// The batch with each send that does not fit replaced by its children, and what cannot be sent.

@@ -128,11 +128,11 @@ fn try_split(
     };
     let (packet, headers, payload) = match look(parent, &send, front) {
         // A packet that was received and is forwarded may say there what its NIC put together.
-        Err(Unsent::Refused(Refusal::NotUdp | Refusal::NotIp)) if send.offload == Offload::Uso => {
+        Err(Unsent::Refused(reason)) if is_stale(module, parent, &send, reason) => {
             return Ok(None);
         }
         // What need not be cut for its size is the NIC's to judge.
-        Err(Unsent::Refused(_)) if is_within(parent, limits) => return Ok(None),
+        Err(Unsent::Refused(_)) if is_within_nic(parent, limits) => return Ok(None),
         found => found?,
     };
     let segment = send.mss.min(payload);
@@ -173,6 +173,22 @@ fn done(offload: Offload, info: LargeSendInfo, payload: u32) -> LargeSendInfo {
     }
 }
 
+/// Whether `parent`, which cannot be cut for this `reason`, may be what a NIC received, with what
+/// that NIC left in the slot of a USO send: it is no UDP, or the medium carries it as it is.
+#[cold]
+fn is_stale(module: &FilterModule, parent: &Nbl, send: &LargeSend, reason: Refusal) -> bool {
+    /// Bytes of Ethernet header with two VLAN tags.
+    const LINK: u32 = 22;
+    let mtu = match module.mtu.load(Ordering::Relaxed) {
+        // Unknown: what every Ethernet has.
+        0 => 1500,
+        mtu => mtu,
+    };
+    let not_udp = matches!(send.framing, Framing::Plain { .. })
+        && matches!(reason, Refusal::NotUdp | Refusal::NotIp);
+    send.offload == Offload::Uso && (not_udp || is_within(parent, mtu.saturating_add(LINK)))
+}
+
 /// The packet of the large send `parent`, its headers, and its payload in bytes. The front of its
 /// frame is left in `front`.
 fn look<'a>(
@@ -181,13 +197,18 @@ fn look<'a>(
     front: &mut [u8; MAX_HEADER],
 ) -> Result<(NetBuffer<'a>, Headers, u32), Unsent> {
     let packet = only_packet(parent)?;
-    let front = match (send.offload, send.framing) {
-        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => packet.copy_front(front)?,
+    let headers = match (send.offload, send.framing) {
+        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => {
+            match Headers::of(packet.copy_front(front)?, send) {
+                // They ought to be in the first MDL.
+                Err(Refusal::HeaderNotContiguous) => gathered(&packet, send, front)?,
+                found => found?,
+            }
+        }
         // Only the outer headers are sure to be in one piece; and what says to be UDP may be
         // something else.
-        _ => packet.copy_front_gathered(front)?,
+        _ => gathered(&packet, send, front)?,
     };
-    let headers = Headers::of(front, send)?;
     if let Framing::Encapsulated(_) = send.framing {
         check_inner_version(parent, &headers)?;
     }
@@ -205,13 +226,27 @@ fn check_inner_version(parent: &Nbl, headers: &Headers) -> Result<(), Refusal> {
     }
 }
 
+/// The headers of a frame, in however many MDLs they are.
+#[inline(never)]
+fn gathered(
+    packet: &NetBuffer<'_>,
+    send: &LargeSend,
+    front: &mut [u8; MAX_HEADER],
+) -> Result<Headers, Unsent> {
+    Ok(Headers::of(packet.copy_front_gathered(front)?, send)?)
+}
+
 /// Whether the frame of `parent`, with its headers, is no longer than what the NIC takes as payload.
-fn is_within(parent: &Nbl, limits: &Snapshot) -> bool {
-    let length = parent.first_net_buffer().map(|packet| packet.data_length());
-    limits
-        .of_kind(parent)
-        .zip(length)
-        .is_some_and(|((takes, _), length)| length <= takes.max_payload())
+#[cold]
+fn is_within_nic(parent: &Nbl, limits: &Snapshot) -> bool {
+    let takes = limits.of_kind(parent);
+    takes.is_some_and(|(takes, _)| is_within(parent, takes.max_payload()))
+}
+
+/// Whether every frame in `parent` has at most so many bytes, and there is one.
+fn is_within(parent: &Nbl, most: u32) -> bool {
+    let mut packets = parent.net_buffers().peekable();
+    packets.peek().is_some() && packets.all(|packet| packet.data_length() <= most)
 }
 
 /// The one packet of a large send.
@@ -272,7 +307,9 @@ fn packet_checksum(limits: &Snapshot, template: &Template<'_>) -> PacketChecksum
     }
 }
 
-/// What the filter segments itself must be fit for the medium; no NIC looks at it again.
+/// What the filter segments itself must be fit for the medium; no NIC looks at it again. In a tunnel
+/// that is asked of the inner packet, by whose headers the sender chose the MSS: what is around it
+/// may exceed the MTU by what the host's network was set up for (`*EncapOverhead`).
 fn check_mtu(module: &FilterModule, headers: &Headers, segment: u32) -> Result<(), Refusal> {
     match module.mtu.load(Ordering::Relaxed) {
         // It is not known.

@@ -1,5 +1,7 @@
 //! FilterStatus: what the NIC says of itself, and what of it the layer above hears.
 
+use core::sync::atomic::Ordering;
+
 use ndis::{Capabilities, Indication, sys};
 
 use crate::{indicator::Stored, module::FilterModule, offload};
@@ -9,6 +11,10 @@ pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
     match indication.code() {
         sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG => changed(module, indication),
         sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES => can_do(module, indication),
+        sys::NDIS_STATUS_L2_MTU_SIZE_CHANGE => {
+            mtu_changed(module, indication.buffer());
+            indication.pass_on(module.handle);
+        }
         _ => indication.pass_on(module.handle),
     }
 }
@@ -34,6 +40,13 @@ fn changed(module: &FilterModule, indication: &Indication<'_>) {
         let bytes = said.as_ref().map_or(indication.buffer(), Stored::bytes);
         offload::capabilities(bytes).ok()
     });
+}
+
+/// The adapter's MTU is another one from now on: a ULONG, without the Ethernet header, as
+/// NetAdapterCx indicates it. What is not understood leaves it unknown.
+fn mtu_changed(module: &FilterModule, says: &[u8]) {
+    let mtu = says.first_chunk().map_or(0, |mtu| u32::from_le_bytes(*mtu));
+    module.mtu.store(mtu, Ordering::Relaxed);
 }
 
 /// The NIC can do something else from now on, turned on or not.

@@ -161,11 +161,11 @@ impl Headers {
             && self.end().saturating_sub(self.transport_start()) > tcp::MIN_LENGTH
     }
 
-    /// Bytes of IP packet, the outer one's in a tunnel, that `payload` bytes make.
+    /// Bytes of IP packet, the inner one in a tunnel, that `payload` bytes make.
     #[must_use]
     #[inline]
     pub fn datagram(&self, payload: u32) -> u32 {
-        payload.saturating_add(u32::from(self.ip_and_beyond()))
+        payload.saturating_add(u32::from(self.length.saturating_sub(self.ip_offset)))
     }
 
     /// The most bytes of payload whose IP length fits its 16 bits: no segment can

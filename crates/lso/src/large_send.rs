@@ -63,7 +63,7 @@ pub struct InnerOffsets {
     pub frame: u32,
     /// Bytes before the inner IP header.
     pub ip: u32,
-    /// Bytes before the inner TCP header.
+    /// Bytes before the inner TCP or UDP header.
     pub transport: u32,
 }
 

@@ -23,7 +23,7 @@ pub enum Refusal {
     SegmentAboveMtu,
     /// There is no payload.
     NoPayload,
-    /// The headers run past the frame's first contiguous bytes.
+    /// The headers run past the frame's first contiguous bytes, or past its end.
     HeaderNotContiguous,
     /// The headers are longer than [`MAX_HEADER`](crate::MAX_HEADER).
     HeaderTooLong,

@@ -64,6 +64,8 @@ pub struct Answered {
 pub(crate) struct Request {
     pub(crate) irp: Block,
     stack: Block,
+    /// The file object, and its name.
+    file: (Block, Block),
     buffer: Block,
     input: usize,
     output: usize,
@@ -86,20 +88,27 @@ fn stale(index: usize) -> u8 {
 }
 
 impl Request {
-    /// A request of `major`, for a device control with `code`, `input` and room for an output.
+    /// A request of `major`, to open with what was asked for below the device, and for a device
+    /// control with `code`, `input` and room for an output.
     pub(crate) fn new(
         device: *mut sys::DEVICE_OBJECT,
         major: usize,
         code: u32,
         input: &[u8],
         output: usize,
+        below: &str,
     ) -> Self {
+        let name: Vec<u8> = below.encode_utf16().flat_map(u16::to_ne_bytes).collect();
+        let (name, name_length) = (Block::of(&name), name.len() as u16);
+        let file = Block::new(size_of::<sys::FILE_OBJECT>(), 16);
+        let raw_file = file.start().cast::<sys::FILE_OBJECT>();
         let length = input.len().max(output);
         let mut bytes = input.to_vec();
         bytes.extend((input.len()..length + GUARD).map(stale));
         let request = Self {
             irp: Block::new(size_of::<sys::IRP>(), 16),
             stack: Block::new(size_of::<sys::IO_STACK_LOCATION>(), 16),
+            file: (file, name),
             buffer: Block::of(&bytes),
             input: input.len(),
             output,
@@ -126,7 +135,12 @@ impl Request {
             (*irp).Tail.Overlay.CurrentStackLocation = stack;
             (*stack).MajorFunction = major as u8;
             (*stack).DeviceObject = device;
-            (*stack).FileObject = ptr::without_provenance_mut(0xF11E);
+            (*stack).FileObject = raw_file;
+            (*raw_file).FileName = sys::UNICODE_STRING {
+                Length: name_length,
+                MaximumLength: name_length,
+                Buffer: request.file.1.start().cast(),
+            };
             if major == sys::IRP_MJ_DEVICE_CONTROL {
                 let parameters = &raw mut (*stack).Parameters.DeviceIoControl;
                 (*parameters).OutputBufferLength = output as u32;

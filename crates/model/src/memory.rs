@@ -13,7 +13,12 @@ use std::{
 pub(crate) struct Block {
     memory: NonNull<u8>,
     layout: Layout,
+    /// Bytes at its beginning that nobody is given.
+    skew: usize,
 }
+
+/// What makes an address a multiple of 16 and of nothing more.
+const POOL_SKEW: usize = 16;
 
 // SAFETY: a block owns its memory and is not tied to a thread.
 unsafe impl Send for Block {}
@@ -30,7 +35,15 @@ impl Block {
         Self {
             memory: NonNull::new(memory).expect("memory for the model"),
             layout,
+            skew: 0,
         }
+    }
+
+    /// The same at an address that is a multiple of 16 and of nothing more, as the pool's may be.
+    pub(crate) fn of_pool(size: usize) -> Self {
+        let mut block = Self::new(POOL_SKEW + size.max(1), 64);
+        block.skew = POOL_SKEW;
+        block
     }
 
     /// A copy of `bytes`, aligned for every structure of NDIS.
@@ -50,17 +63,17 @@ impl Block {
 
     /// The first byte.
     pub(crate) fn start(&self) -> *mut u8 {
-        self.memory.as_ptr()
+        self.memory.as_ptr().wrapping_add(self.skew)
     }
 
     /// The block's address, by which the model knows it.
     pub(crate) fn address(&self) -> usize {
-        self.memory.as_ptr().addr()
+        self.start().addr()
     }
 
     /// Bytes in the block.
     pub(crate) fn size(&self) -> usize {
-        self.layout.size()
+        self.layout.size() - self.skew
     }
 }
 

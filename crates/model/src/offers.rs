@@ -114,6 +114,8 @@ pub struct TunnelOffload {
     /// LsoV2Supported: for which IP versions, [`INNER_IPV4`] and its like, which must hold inside
     /// and outside.
     pub lso_v2: u32,
+    /// UsoSupported, likewise.
+    pub uso: u32,
     /// TransmitChecksumOffloadSupported, likewise.
     pub transmit_checksum: u32,
     /// Most bytes of frame before the payload.
@@ -124,17 +126,28 @@ impl TunnelOffload {
     /// Everything, for all headers that Windows recommends to provide for.
     pub const ALL: Self = Self {
         lso_v2: INNER_IPV4 | OUTER_IPV4 | INNER_IPV6 | OUTER_IPV6,
+        uso: INNER_IPV4 | OUTER_IPV4 | INNER_IPV6 | OUTER_IPV6,
         transmit_checksum: INNER_IPV4 | OUTER_IPV4 | INNER_IPV6 | OUTER_IPV6,
         max_header: 256,
     };
 
-    /// Whether it cuts large sends of these IP versions.
+    /// Whether it cuts large sends of TCP with these IP versions.
     #[must_use]
     pub fn cuts(&self, outer_ipv6: bool, inner_ipv6: bool) -> bool {
-        let outer = if outer_ipv6 { OUTER_IPV6 } else { OUTER_IPV4 };
-        let inner = if inner_ipv6 { INNER_IPV6 } else { INNER_IPV4 };
-        self.lso_v2 & outer != 0 && self.lso_v2 & inner != 0
+        has_both(self.lso_v2, outer_ipv6, inner_ipv6)
     }
+
+    /// Whether it cuts those of UDP.
+    #[must_use]
+    pub fn cuts_uso(&self, outer_ipv6: bool, inner_ipv6: bool) -> bool {
+        has_both(self.uso, outer_ipv6, inner_ipv6)
+    }
+}
+
+fn has_both(flags: u32, outer_ipv6: bool, inner_ipv6: bool) -> bool {
+    let outer = if outer_ipv6 { OUTER_IPV6 } else { OUTER_IPV4 };
+    let inner = if inner_ipv6 { INNER_IPV6 } else { INNER_IPV4 };
+    flags & outer != 0 && flags & inner != 0
 }
 
 /// Tunnels that a NIC knows.
@@ -161,11 +174,13 @@ impl TunnelOffloads {
     pub const NONE: Self = Self {
         nvgre: TunnelOffload {
             lso_v2: 0,
+            uso: 0,
             transmit_checksum: 0,
             max_header: 0,
         },
         vxlan: TunnelOffload {
             lso_v2: 0,
+            uso: 0,
             transmit_checksum: 0,
             max_header: 0,
         },

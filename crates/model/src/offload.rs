@@ -139,11 +139,9 @@ fn write_tunnels(bytes: &mut [u8], offers: &Offers, revision: u8) {
     let tunnels = &offers.tunnels;
     for (offset, has) in ENCAPSULATED.into_iter().zip([tunnels.nvgre, tunnels.vxlan]) {
         let bits = sys::ENCAPSULATED_OFFLOAD_TRANSMIT_CHECKSUM.with(0, has.transmit_checksum);
-        put(
-            bytes,
-            offset,
-            sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(bits, has.lso_v2),
-        );
+        let bits = sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(bits, has.lso_v2);
+        let bits = sys::ENCAPSULATED_OFFLOAD_USO.with(bits, has.uso);
+        put(bytes, offset, bits);
         put(bytes, offset + 4, has.max_header);
     }
     if tunnels.vxlan != NO_TUNNEL {
@@ -164,6 +162,7 @@ fn write_tunnels(bytes: &mut [u8], offers: &Offers, revision: u8) {
 
 const NO_TUNNEL: TunnelOffload = TunnelOffload {
     lso_v2: 0,
+    uso: 0,
     transmit_checksum: 0,
     max_header: 0,
 };

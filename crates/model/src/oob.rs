@@ -92,7 +92,7 @@ pub struct TunnelSlot {
     pub inner_frame: u32,
     /// Bytes from there to the inner IP header.
     pub ip: u32,
-    /// Bytes from there to the inner TCP header.
+    /// Bytes from there to the inner TCP or UDP header.
     pub tcp: u32,
     /// IsInnerIPv6.
     pub inner_ipv6: bool,
@@ -167,6 +167,22 @@ pub enum SendKind {
     Tunnelled,
     /// USO.
     Uso,
+    /// USO inside a tunnel.
+    TunnelledUso,
+}
+
+impl SendKind {
+    /// Whether it is cut by the headers inside a tunnel.
+    #[must_use]
+    pub fn is_tunnelled(self) -> bool {
+        matches!(self, Self::Tunnelled | Self::TunnelledUso)
+    }
+
+    /// Whether it is UDP.
+    #[must_use]
+    pub fn is_uso(self) -> bool {
+        matches!(self, Self::Uso | Self::TunnelledUso)
+    }
 }
 
 impl Slots {
@@ -185,6 +201,7 @@ impl Slots {
     pub fn kind(&self) -> SendKind {
         match (self.large_send.mss(), self.uso.mss) {
             (0, 0) => SendKind::Packet,
+            (0, _) if self.tunnel.encapsulated => SendKind::TunnelledUso,
             (0, _) => SendKind::Uso,
             _ if self.tunnel.encapsulated => SendKind::Tunnelled,
             _ => SendKind::LargeSend,
@@ -194,9 +211,10 @@ impl Slots {
     /// Bytes of payload in each wire packet; 0 where it is no large send.
     #[must_use]
     pub fn mss(&self) -> u32 {
-        match self.kind() {
-            SendKind::Uso => self.uso.mss,
-            _ => self.large_send.mss(),
+        if self.kind().is_uso() {
+            self.uso.mss
+        } else {
+            self.large_send.mss()
         }
     }
 }

@@ -40,7 +40,9 @@ impl State {
     fn told(&self, sent: &Sent) -> u32 {
         match sent.slots.kind() {
             SendKind::Packet => 0,
-            SendKind::Uso => self.limits.told_uso().of(sent.slots.uso.ipv6).max_payload,
+            SendKind::Uso | SendKind::TunnelledUso => {
+                self.limits.told_uso().of(sent.slots.uso.ipv6).max_payload
+            }
             _ => self.limits.told_for(sent.slots.large_send).max_payload,
         }
     }
@@ -54,9 +56,9 @@ impl State {
         let (payload, mss) = (sent.payload_length(), sent.slots.mss());
         let told = self.told(sent);
         let first_ip = tunnel(&packet.frame)
-            .filter(|_| sent.slots.kind() == SendKind::Tunnelled)
+            .filter(|_| sent.slots.kind().is_tunnelled())
             .map_or(layout.ip, |tunnel| tunnel.ip);
-        let segment = layout.payload - first_ip + mss.min(payload) as usize;
+        let segment = |ip| layout.payload - ip + mss.min(payload) as usize;
         mss > 0
             && payload > 0
             && packet.net_buffers == 1
@@ -67,11 +69,10 @@ impl State {
             && plain(&packet.frame, layout)
             && payload <= told.max(ALWAYS)
             && payload.div_ceil(mss) <= MOST_PACKETS
-            && segment
-                <= self
-                    .mtu
-                    .map_or(usize::MAX, |mtu| mtu as usize)
-                    .min(u16::MAX.into())
+            && self
+                .mtu
+                .is_none_or(|mtu| segment(layout.ip) <= mtu as usize)
+            && segment(first_ip) <= u16::MAX.into()
     }
 }
 
@@ -79,7 +80,7 @@ impl State {
 /// and those of the inner frame in one.
 fn contiguous(sent: &Sent, layout: Layout) -> bool {
     let packet = &sent.packet;
-    let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
+    let tunnelled = sent.slots.kind().is_tunnelled();
     let inner = tunnel(&packet.frame).filter(|_| tunnelled);
     let inner = inner.map_or(0, |tunnel| tunnel.inner_frame);
     let mut start = 0;
@@ -111,8 +112,9 @@ fn says_the_same(sent: &Sent, layout: Layout) -> bool {
                 && slots.uso.udp_header_offset as usize == layout.transport
                 && slots.uso.ipv6 == layout.ipv6
         }
-        SendKind::Tunnelled => tunnel(frame).is_some_and(|found| {
-            slots.large_send.is_v2()
+        kind => tunnel(frame).is_some_and(|found| {
+            found.inner.udp == kind.is_uso()
+                && (kind.is_uso() || slots.large_send.is_v2())
                 && slots.tunnel == found.slot()
                 && plain_network(frame, found.ip, found.ipv6, found.transport)
         }),

@@ -86,8 +86,14 @@ pub struct DeviceRequest {
 
 /// What a program asks of the device.
 pub enum DeviceCall<'request> {
-    /// To open or close it.
-    OpenOrClose,
+    /// To open it.
+    Open {
+        /// Or rather something below its name. Whether the device's protection covers that is not
+        /// documented of devices that NDIS makes.
+        below: bool,
+    },
+    /// To close it.
+    Close,
     /// A device control, buffered: the code, the input, and room for the output in the same place.
     Control {
         /// The control code.
@@ -121,15 +127,20 @@ impl DeviceRequest {
     /// What is asked for.
     pub fn call(&mut self) -> DeviceCall<'_> {
         // SAFETY: the IRP is ours until it is completed, and its current stack location is this
-        // driver's. With METHOD_BUFFERED, the only method that the protocol has, the system buffer
-        // is as long as the longer of input and output.
+        // driver's; its file object, where it has one, lives as long. With METHOD_BUFFERED, the only
+        // method that the protocol has, the system buffer is as long as the longer of input and
+        // output.
         unsafe {
             let irp = self.irp.as_ptr();
             let stack = (*irp).Tail.Overlay.CurrentStackLocation;
             match usize::from((*stack).MajorFunction) {
-                sys::IRP_MJ_CREATE | sys::IRP_MJ_CLEANUP | sys::IRP_MJ_CLOSE => {
-                    DeviceCall::OpenOrClose
-                }
+                sys::IRP_MJ_CREATE => DeviceCall::Open {
+                    below: {
+                        let file = (*stack).FileObject;
+                        file.is_null() || (*file).FileName.Length > 0
+                    },
+                },
+                sys::IRP_MJ_CLEANUP | sys::IRP_MJ_CLOSE => DeviceCall::Close,
                 sys::IRP_MJ_DEVICE_CONTROL => {
                     let control = (*stack).Parameters.DeviceIoControl;
                     let code = control.IoControlCode;

@@ -40,6 +40,7 @@ mod nbl;
 mod offload;
 pub mod oid;
 mod oob;
+mod passive_lock;
 mod pnp;
 mod pool;
 mod processor;
@@ -67,6 +68,7 @@ pub use offload::{
     UsoCapability,
 };
 pub use oob::{ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, UdpSendInfo};
+pub use passive_lock::{PassiveGuard, PassiveLock};
 pub use pnp::NetPnpEvent;
 pub use pool::{Lent, PoolBox, PoolSlice, Tag};
 pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts, sleep_briefly};

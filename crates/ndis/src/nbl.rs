@@ -143,6 +143,18 @@ impl Nbl {
             of: PhantomData,
         })
     }
+
+    /// All its NET_BUFFERs.
+    pub fn net_buffers(&self) -> impl Iterator<Item = NetBuffer<'_>> {
+        core::iter::successors(self.first_net_buffer(), |packet| {
+            // SAFETY: the NET_BUFFER belongs to `self`, and so do those after it.
+            let next = unsafe { (*packet.raw.as_ptr()).Next };
+            NonNull::new(next).map(|raw| NetBuffer {
+                raw,
+                of: PhantomData,
+            })
+        })
+    }
 }
 
 /// A NET_BUFFER of an NBL that is owned for `'nbl`: one packet, a window into an MDL chain.

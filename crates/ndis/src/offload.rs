@@ -117,6 +117,8 @@ pub struct ChecksumIpv6Capability {
 pub struct TunnelCapability {
     /// LSOv2, for packets with these IP headers.
     pub lso_v2: TunnelIp,
+    /// UDP segmentation, likewise; NDIS 6.85 has the bits.
+    pub uso: TunnelIp,
     /// Most bytes of header, from the packet's first byte to its inner payload.
     pub max_header: u32,
     /// The UDP port by which it knows VXLAN; 0 for NVGRE.

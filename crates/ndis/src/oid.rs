@@ -7,7 +7,7 @@
 
 use core::{
     cell::UnsafeCell,
-    mem::MaybeUninit,
+    mem::{MaybeUninit, offset_of},
     ptr::{self, NonNull},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -49,7 +49,7 @@ impl OidRequest {
     /// The copy to pass down. IRQL ≤ DISPATCH_LEVEL.
     ///
     /// # Errors
-    /// What NDIS answers where it has no memory; the request is unchanged then.
+    /// What NDIS answers where it has no memory; the request's byte counts are 0 then.
     pub fn try_clone(&self, module: ModuleHandle) -> Result<OidClone, Status> {
         let mut clone = ptr::null_mut();
         // SAFETY: the module is attached and the request lent; NDIS writes the clone on success.
@@ -61,8 +61,10 @@ impl OidRequest {
                 &raw mut clone,
             )
         };
-        Status(status).ok()?;
-        let clone = NonNull::new(clone).ok_or(Status::RESOURCES)?;
+        let clone = Status(status)
+            .ok()
+            .and_then(|()| NonNull::new(clone).ok_or(Status::RESOURCES))
+            .inspect_err(|_| self.say_nothing_was_done())?;
         // SAFETY: the clone is new and ours; its SourceReserved is for its originator, 16 bytes
         // that are aligned as a pointer is.
         unsafe {
@@ -70,6 +72,27 @@ impl OidRequest {
             original(clone).write(self.0.as_ptr());
         }
         Ok(OidClone(clone))
+    }
+}
+
+impl OidRequest {
+    /// Sets the byte counts of a request that does not go down.
+    fn say_nothing_was_done(&self) {
+        // SAFETY: the request is lent. Zeros are a request of no particular content, whose type is
+        // then the original's.
+        unsafe {
+            let mut nothing: sys::NDIS_OID_REQUEST = core::mem::zeroed();
+            nothing.RequestType = (*self.0.as_ptr()).RequestType;
+            if nothing.RequestType == sys::NdisRequestMethod {
+                // An input of the request, and no count.
+                let room = (*self.0.as_ptr())
+                    .DATA
+                    .METHOD_INFORMATION
+                    .OutputBufferLength;
+                nothing.DATA.METHOD_INFORMATION.OutputBufferLength = room;
+            }
+            copy_counts(&nothing, self.0.as_ptr());
+        }
     }
 }
 
@@ -138,6 +161,7 @@ impl OidClone {
         unsafe {
             let (clone, original) = (self.0.as_ref(), *original(self.0));
             copy_counts(clone, original);
+            copy_revision(clone, original);
             sys::NdisFreeCloneOidRequest(module.raw(), self.0.as_ptr());
             AnsweredOid(original)
         }
@@ -169,6 +193,20 @@ unsafe fn copy_counts(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUE
                 (*data).QUERY_INFORMATION.BytesWritten = query.BytesWritten;
                 (*data).QUERY_INFORMATION.BytesNeeded = query.BytesNeeded;
             }
+        }
+    }
+}
+
+/// Which revision of the OID's structure the miniport knows; older requests have no such field.
+///
+/// # Safety
+/// As for [`copy_counts`].
+unsafe fn copy_revision(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUEST) {
+    // SAFETY: as the caller vouches; a request is as long as its header says.
+    unsafe {
+        let has = usize::from((*to).Header.Size);
+        if has > offset_of!(sys::NDIS_OID_REQUEST, SupportedRevision) {
+            (*to).SupportedRevision = from.SupportedRevision;
         }
     }
 }
@@ -289,6 +327,16 @@ impl HardwareQuery {
             learn(answer.unwrap_or_default());
         }
         self.state.store(IDLE, Ordering::Release);
+    }
+
+    /// Gives the question up, if it is under way, and waits until NDIS has given it back: where the
+    /// layer below cannot give it up, until it is answered. IRQL PASSIVE_LEVEL.
+    pub fn give_up(&self, module: ModuleHandle) {
+        if self.state.load(Ordering::Acquire) != IDLE {
+            // By its address, as `ask` has it.
+            cancel(module, RequestId::from_raw(self.raw().cast()));
+        }
+        self.wait();
     }
 
     /// Waits until the question, if it was asked, is answered. IRQL PASSIVE_LEVEL.

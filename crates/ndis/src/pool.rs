@@ -1,6 +1,7 @@
 //! Memory from the non-paged pool: tagged, cache aligned, and always fallible.
 
 use core::{
+    ffi::c_void,
     marker::PhantomData,
     ops::Deref,
     ptr::{self, NonNull},
@@ -26,18 +27,42 @@ impl Tag {
     }
 }
 
-/// Largest alignment that the pool promises for a cache aligned allocation.
-pub(crate) const CACHE_LINE: usize = 64;
+/// The alignment of values in the pool. The pool itself promises no more than 16: of
+/// POOL_FLAG_CACHE_ALIGNED the documentation says that nothing may depend on it for being right.
+const CACHE_LINE: usize = 64;
 
-/// Room for `count` values of `T`, uninitialised. IRQL ≤ DISPATCH_LEVEL.
+/// Where a block of the pool begins is kept right before its values.
+type Start = *mut c_void;
+
+/// Room for `count` values of `T` at the beginning of a cache line, uninitialised. It is freed with
+/// [`free`]. IRQL ≤ DISPATCH_LEVEL.
 fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
     const { assert!(align_of::<T>() <= CACHE_LINE && size_of::<T>() > 0) };
-    let bytes = size_of::<T>().checked_mul(count).ok_or(Status::RESOURCES)?;
-    let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_CACHE_ALIGNED;
+    let bytes = size_of::<T>()
+        .checked_mul(count)
+        .and_then(|bytes| bytes.checked_add(CACHE_LINE))
+        .ok_or(Status::RESOURCES)?;
     // SAFETY: ExAllocatePool2 has no precondition beyond IRQL ≤ DISPATCH_LEVEL, where all of this
-    // crate runs, and a size above zero: `T` is not zero sized and callers ask for at least one.
-    let memory = unsafe { sys::ExAllocatePool2(flags, bytes, tag.value()) };
-    NonNull::new(memory.cast()).ok_or(Status::RESOURCES)
+    // crate runs, and a size above zero.
+    let block = unsafe { sys::ExAllocatePool2(sys::POOL_FLAG_NON_PAGED, bytes, tag.value()) };
+    let block = NonNull::new(block).ok_or(Status::RESOURCES)?;
+    let before = CACHE_LINE.wrapping_sub(block.addr().get() & const { CACHE_LINE - 1 });
+    // SAFETY: `before` is at most a cache line, by which the block is longer than the values; and
+    // as the pool aligns blocks to 16 bytes, it is at least 16, in which there is room for `Start`.
+    unsafe {
+        let values = block.byte_add(before);
+        values.cast::<Start>().sub(1).write(block.as_ptr());
+        Ok(values.cast())
+    }
+}
+
+/// Frees memory of [`allocate`]. IRQL ≤ DISPATCH_LEVEL.
+///
+/// # Safety
+/// `values` was allocated under `tag`, and nobody uses it any more.
+unsafe fn free<T>(tag: Tag, values: NonNull<T>) {
+    // SAFETY: as the caller vouches; `allocate` has written where the block begins.
+    unsafe { sys::ExFreePoolWithTag(values.cast::<Start>().sub(1).read(), tag.value()) };
 }
 
 /// Room for `length` bytes (at least one), uninitialised, at no particular alignment. It is freed
@@ -119,11 +144,11 @@ impl<T> Deref for PoolBox<T> {
 
 impl<T> Drop for PoolBox<T> {
     fn drop(&mut self) {
-        // SAFETY: the box owns the value, drops it once, and frees the memory that
-        // `ExAllocatePool2` gave for it under the same tag.
+        // SAFETY: the box owns the value, drops it once, and frees the memory that `allocate` gave
+        // for it under the same tag.
         unsafe {
             ptr::drop_in_place(self.value.as_ptr());
-            sys::ExFreePoolWithTag(self.value.as_ptr().cast(), self.tag.value());
+            free(self.tag, self.value);
         }
     }
 }
@@ -213,11 +238,11 @@ impl<T> Deref for PoolSlice<T> {
 impl<T> Drop for PoolSlice<T> {
     fn drop(&mut self) {
         let values = ptr::slice_from_raw_parts_mut(self.values.as_ptr(), self.length);
-        // SAFETY: the slice owns its values, drops them once, and frees the memory that
-        // `ExAllocatePool2` gave for them under the same tag.
+        // SAFETY: the slice owns its values, drops them once, and frees the memory that `allocate`
+        // gave for them under the same tag.
         unsafe {
             ptr::drop_in_place(values);
-            sys::ExFreePoolWithTag(self.values.as_ptr().cast(), self.tag.value());
+            free(self.tag, self.values);
         }
     }
 }

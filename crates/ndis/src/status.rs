@@ -33,6 +33,8 @@ impl Status {
     pub const BUFFER_TOO_SMALL: Self = Self(sys::STATUS_BUFFER_TOO_SMALL);
     /// A request in another version of the protocol.
     pub const REVISION_MISMATCH: Self = Self(sys::STATUS_REVISION_MISMATCH);
+    /// The device has nothing of that name.
+    pub const OBJECT_NAME_NOT_FOUND: Self = Self(sys::STATUS_OBJECT_NAME_NOT_FOUND);
     /// There is no such thing.
     pub const NOT_FOUND: Self = Self(sys::STATUS_NOT_FOUND);
 

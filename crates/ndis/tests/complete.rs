@@ -94,6 +94,11 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         0x0100,
     ),
     (
+        "NDIS_STATUS_L2_MTU_SIZE_CHANGE",
+        sys::NDIS_STATUS_L2_MTU_SIZE_CHANGE.cast_unsigned(),
+        0x4002_00b1,
+    ),
+    (
         "STATUS_NOT_FOUND",
         sys::STATUS_NOT_FOUND.cast_unsigned(),
         0xc000_0225,

@@ -58,6 +58,21 @@ fn byte_counts_that_are_not_copied_are_noticed() {
 }
 
 #[test]
+fn a_revision_that_is_not_copied_is_noticed() {
+    assert_asking_breaks::<{ fault::NO_REVISION }>("without the miniport's SupportedRevision");
+}
+
+#[test]
+fn byte_counts_of_a_request_that_never_went_down_are_looked_at() {
+    let found = "never went down, and says how many bytes were done";
+    assert_breaks::<{ fault::NO_COUNTS }>(Rule::Oid, found, |world| {
+        let asked = world.fail_allocations(model::Failing::None);
+        world.fail_allocations(model::Failing::Nth(asked));
+        ask(world);
+    });
+}
+
+#[test]
 fn a_second_completion_is_noticed() {
     assert_asking_breaks::<{ fault::OID_TWICE }>("is not under way");
 }

@@ -71,6 +71,18 @@ fn it_has_its_names_and_its_protection() {
     assert_clean(&machine.world.finish());
 }
 
+/// A name below a device need not have the device's protection.
+#[test]
+fn nothing_is_below_the_device() {
+    let machine = started();
+    assert_eq!(machine.world.open_device(""), 0);
+    for below in ["\\", "\\x", "\\mslso\\x", "x"] {
+        let status = machine.world.open_device(below);
+        assert_eq!(status, sys::STATUS_OBJECT_NAME_NOT_FOUND, "{below}");
+    }
+    machine.stop_clean();
+}
+
 #[test]
 fn right_requests_are_answered() {
     let machine = started();

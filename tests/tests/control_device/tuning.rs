@@ -1,5 +1,7 @@
 //! SET and RESET: what they put into effect, in the registry, and in the layer above.
 
+use std::thread;
+
 use control::{IoControl, Multiple, Profile, Raise, Refused, StatisticsReply, Tuning};
 use model::{Config, Failing, RegistryValue};
 use ndis::sys;
@@ -73,6 +75,29 @@ fn a_tuning_that_is_to_last_is_in_the_registry_and_in_effect() {
         assert_eq!(read(&machine.world).tuning, tuning);
         assert_last_word(&machine.world);
     }
+    machine.stop_clean();
+}
+
+/// Of two who set a tuning to last at once, one is the last, in the registry as in effect.
+#[test]
+fn what_is_kept_is_what_is_in_effect_whoever_was_last() {
+    let machine = Machine::start(Config::default());
+    let tunings = [times(4), capped(profile(Profile::Cpu), 1 << 20)];
+    for _ in 0..50 {
+        thread::scope(|scope| {
+            for tuning in tunings {
+                let world = &machine.world;
+                scope.spawn(move || persist(world, tuning).expect("a tuning"));
+            }
+        });
+        let expected = if read(&machine.world).tuning == tunings[0] {
+            [4, 2, 0]
+        } else {
+            [0, 3, 1 << 20]
+        };
+        assert_eq!(parameters(&machine), expected.map(Some));
+    }
+    assert_last_word(&machine.world);
     machine.stop_clean();
 }
 

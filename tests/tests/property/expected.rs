@@ -52,8 +52,7 @@ pub fn expected(send: &Send, packet: &Packet, case: &Case) -> Expected {
         return Expected::AsItIs;
     }
     let (large_sends, packets) = parts(payload, mss, takes);
-    let outer_ip = found.tunnel.map_or(found.ip, |tunnel| tunnel.ip);
-    let datagram = (found.payload - outer_ip) as u32 + payload.min(mss);
+    let datagram = (found.payload - found.ip) as u32 + payload.min(mss);
     if packets > 0 && case.mtu.is_some_and(|mtu| datagram > mtu) {
         return Expected::AboveMtu;
     }
@@ -111,6 +110,8 @@ fn takes(large: &LargeSend, packet: &Packet, found: &Layers, case: &Case) -> Tak
         short_final: true,
     };
     match large.synth.kind() {
+        Kind::Encapsulated if found.udp && !cuts_tunnel(large, found, case) => NOTHING,
+        Kind::Encapsulated if found.udp => uso(case, packet.slots().uso.ipv6, has_ip),
         Kind::Tcp | Kind::Encapsulated if has_ip && !ip || has_tcp && !tcp => NOTHING,
         Kind::Tcp if large.v1 => Takes {
             // The IPv4 length has 16 bits, and counts the headers.
@@ -122,18 +123,21 @@ fn takes(large: &LargeSend, packet: &Packet, found: &Layers, case: &Case) -> Tak
         Kind::Tcp => tcp_takes,
         Kind::Encapsulated if cuts_tunnel(large, found, case) => tcp_takes,
         Kind::Encapsulated => NOTHING,
-        Kind::Udp => {
-            let limit = nic.current_uso().of(found.ipv6);
-            Takes {
-                max: if has_ip && found.ipv6 && !limit.extensions {
-                    0
-                } else {
-                    limit.max_payload
-                },
-                min_segments: limit.min_segments,
-                short_final: limit.sub_mss_final,
-            }
-        }
+        Kind::Udp => uso(case, found.ipv6, has_ip),
+    }
+}
+
+/// What the NIC takes of USO sends that say this IP version, with options or extension headers.
+fn uso(case: &Case, ipv6: bool, has_ip: bool) -> Takes {
+    let limit = case.nic.current_uso().of(ipv6);
+    Takes {
+        max: if has_ip && ipv6 && !limit.extensions {
+            0
+        } else {
+            limit.max_payload
+        },
+        min_segments: limit.min_segments,
+        short_final: limit.sub_mss_final,
     }
 }
 
@@ -154,6 +158,10 @@ fn cuts_tunnel(large: &LargeSend, found: &Layers, case: &Case) -> bool {
     };
     let tunnel = found.tunnel.expect("a tunnel");
     nic.enabled.tunnels
-        && has.cuts(tunnel.ipv6, found.ipv6)
+        && if found.udp {
+            has.cuts_uso(tunnel.ipv6, found.ipv6)
+        } else {
+            has.cuts(tunnel.ipv6, found.ipv6)
+        }
         && found.payload <= has.max_header as usize
 }

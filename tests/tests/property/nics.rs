@@ -82,12 +82,12 @@ fn checksum() -> impl Strategy<Value = ChecksumOffload> {
 }
 
 fn tunnel() -> impl Strategy<Value = TunnelOffload> {
-    let any = (0..16_u32, select(vec![100, 150, 256, 600])).prop_map(|(lso_v2, max_header)| {
-        TunnelOffload {
-            lso_v2,
-            transmit_checksum: 0,
-            max_header,
-        }
+    let header = select(vec![100, 150, 256, 600]);
+    let any = (0..16_u32, 0..16_u32, header).prop_map(|(lso_v2, uso, max_header)| TunnelOffload {
+        lso_v2,
+        uso,
+        transmit_checksum: 0,
+        max_header,
     });
     prop_oneof![Just(TunnelOffload::ALL), any]
 }

@@ -1,6 +1,6 @@
 //! Sends of every kind, and how they are handed down.
 
-use model::{Backing, Packet, TunnelSlot};
+use model::{Backing, Packet, TunnelSlot, UsoSlot};
 use mslso_lab::{
     reference::{Kind, layers},
     synth::{Encapsulation, IpVersion, Synth, Transport, Tunnel, flag},
@@ -28,7 +28,7 @@ pub struct LargeSend {
     /// Whether a USO send states its lengths.
     stated: bool,
     /// What is said of a tunnel: where the inner headers are, and the inner IP version in the
-    /// large-send slot, which may as well be the outer one.
+    /// large send's slot, which may as well be the outer one.
     says_where: bool,
     says_inner: bool,
     /// The content of the 802.1Q slot.
@@ -82,14 +82,29 @@ impl LargeSend {
 
     fn tunnelled(&self) -> Packet {
         let synth = &self.synth;
-        let mut packet = Packet::encapsulated(synth.frame(false), synth.mss);
-        if self.says_inner {
-            packet.large_send = LargeSendInfo::v2(synth.mss, 0, synth.ip == IpVersion::V6);
+        let ipv6 = synth.ip == IpVersion::V6;
+        let mut packet = if synth.transport == Transport::Udp {
+            Packet::encapsulated_uso(synth.frame(self.stated), synth.mss)
+        } else {
+            Packet::encapsulated(synth.frame(false), synth.mss)
+        };
+        match synth.transport {
+            Transport::Tcp if self.says_inner => {
+                packet.large_send = LargeSendInfo::v2(synth.mss, 0, ipv6);
+            }
+            Transport::Udp if self.says_inner => {
+                let slot = UsoSlot {
+                    ipv6,
+                    ..packet.slots().uso
+                };
+                packet = packet.with_slot(sys::UdpSegmentationOffloadInfo, slot.to_raw());
+            }
+            _ => {}
         }
         if !self.says_where {
             let slot = TunnelSlot {
                 encapsulated: true,
-                inner_ipv6: synth.ip == IpVersion::V6,
+                inner_ipv6: ipv6,
                 ..TunnelSlot::default()
             };
             let supplement = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
@@ -227,7 +242,6 @@ prop_compose! {
         (traffic_class, flow_label) in (any::<u8>(), 0..1_u32 << 20),
         (udp_checksum, seed) in any::<(bool, u64)>(),
     ) -> Synth {
-        let tunnel = tunnel.filter(|_| transport == Transport::Tcp);
         Synth {
             ip, transport, tunnel, vlan, ip_options, extensions, tcp_options, flags, seq, ip_id,
             traffic_class, flow_label, udp_checksum, seed,

@@ -6,7 +6,7 @@
 
 use std::{mem, ptr, sync::Arc};
 
-use model::{ChecksumSlot, Config, SendKind, Slots, World, layout, one_stage, tunnel};
+use model::{ChecksumSlot, Config, Slots, World, layout, one_stage, tunnel};
 use ndis::sys::{self, NDIS_HANDLE};
 
 use crate::{Nbl, mini_filter};
@@ -121,7 +121,7 @@ fn parts<const CUT: u8>(frame: &[u8], slot: &dyn Fn(usize) -> usize) -> Vec<Part
     if CUT == cut::LARGE {
         return large_parts(frame, &slots, raw);
     }
-    let offloaded = CUT == cut::OFFLOADED && slots.kind() != SendKind::Tunnelled;
+    let offloaded = CUT == cut::OFFLOADED && !slots.kind().is_tunnelled();
     let packets = one_stage(frame, &slots, 16).expect("a large send");
     packets
         .into_iter()
@@ -193,7 +193,7 @@ fn large_parts(frame: &[u8], slots: &Slots, raw: [usize; 3]) -> Vec<Part> {
 
 /// Gives a part its parent's seeds, lengths of 0, and identifications `segments` after its parent's.
 fn restore(part: &mut [u8], parent: &[u8], slots: &Slots, segments: u16) {
-    let found = tunnel(parent).filter(|_| slots.kind() == SendKind::Tunnelled);
+    let found = tunnel(parent).filter(|_| slots.kind().is_tunnelled());
     let mut headers: Vec<_> = found
         .map(|tunnel| (tunnel.ip, tunnel.ipv6))
         .into_iter()
@@ -201,7 +201,7 @@ fn restore(part: &mut [u8], parent: &[u8], slots: &Slots, segments: u16) {
     match found {
         Some(tunnel) => {
             headers.push((tunnel.inner.ip, tunnel.inner.ipv6));
-            copy(part, parent, tunnel.inner.tcp + 16);
+            copy(part, parent, tunnel.inner.transport + 16);
             if tunnel.kind != model::TunnelKind::Nvgre {
                 copy(part, parent, tunnel.transport + 4);
                 copy(part, parent, tunnel.transport + 6);

@@ -290,8 +290,8 @@ impl Generator {
 
     fn tunnel(&mut self) -> [u32; 2] {
         match self.below(3) {
-            0 => [self.from(0, 16), self.pick(&[100, 150, 256, 600])],
-            _ => [15, 256],
+            0 => [self.from(0, 256), self.pick(&[100, 150, 256, 600])],
+            _ => [0xFF, 256],
         }
     }
 

@@ -31,7 +31,8 @@ pub struct Offer {
     pub options: u8,
     /// Bits: the checksums for IPv4 and IPv6, in the order of [`ChecksumOffload`].
     pub checksum: [u8; 2],
-    /// IP versions and most bytes of headers inside NVGRE and VXLAN.
+    /// IP versions, four bits for LSOv2 and then four for USO, and most bytes of headers inside NVGRE
+    /// and VXLAN.
     pub tunnels: [[u32; 2]; 2],
     /// The port of VXLAN, where it is not the usual one.
     #[serde(skip_serializing_if = "is_default")]
@@ -57,7 +58,7 @@ impl Default for Offer {
             uso_bits: 7,
             options: 15,
             checksum: [31; 2],
-            tunnels: [[15, 256]; 2],
+            tunnels: [[0xFF, 256]; 2],
             vxlan_port: 0,
             off: 0,
             revision: 0,
@@ -91,8 +92,9 @@ impl Offer {
         };
         let [ipv4, ipv6] = self.checksum.map(checksum);
         nic.checksum = ChecksumOffloads { ipv4, ipv6 };
-        let [nvgre, vxlan] = self.tunnels.map(|[lso_v2, max_header]| TunnelOffload {
-            lso_v2: lso_v2 % 16,
+        let [nvgre, vxlan] = self.tunnels.map(|[offloads, max_header]| TunnelOffload {
+            lso_v2: offloads % 16,
+            uso: offloads / 16 % 16,
             transmit_checksum: 0,
             max_header,
         });

@@ -17,9 +17,9 @@ pub enum Kind {
     LsoV1,
     /// UDP segmentation.
     Uso,
-    /// LSOv2 inside VXLAN.
+    /// LSOv2, or UDP segmentation, inside VXLAN.
     Vxlan,
-    /// LSOv2 inside NVGRE.
+    /// The same inside NVGRE.
     Nvgre,
     /// TCP that is no large send.
     Tcp,
@@ -114,6 +114,9 @@ pub struct Outer {
     /// Whether the large-send slot has the inner IP version.
     #[serde(skip_serializing_if = "is_default")]
     pub says_inner: bool,
+    /// Whether the inner packet is UDP: a UDP segmentation in place of an LSOv2.
+    #[serde(skip_serializing_if = "is_default")]
+    pub uso: bool,
 }
 
 /// How a packet lies in memory.

@@ -78,8 +78,8 @@ pub fn ingest_as(
             }
         }
         Form::Tunnel(tunnel) => match layers(frame, Kind::Encapsulated) {
-            Ok(_) => of_kind(frame.to_vec(), Kind::Encapsulated, mss, terms),
-            Err(_) => match ingest(frame, mss, terms)? {
+            Ok(found) if !found.udp => of_kind(frame.to_vec(), Kind::Encapsulated, mss, terms),
+            _ => match ingest(frame, mss, terms)? {
                 None => Ok(None),
                 Some(send) => of_kind(tunnel.around(&send.frame), Kind::Encapsulated, mss, terms),
             },

@@ -21,6 +21,7 @@ mod tunnel;
 
 pub use error::ReferenceError;
 
+use etherparse::IpNumber;
 use ip::Ip;
 use transport::{Place, Transport};
 use tunnel::Tunnel;
@@ -33,8 +34,8 @@ pub enum Kind {
     Tcp,
     /// UDP (USO): every packet is a datagram of its own.
     Udp,
-    /// TCP in an Ethernet frame in NVGRE or VXLAN (LSOv2 with the supplemental
-    /// OOB information).
+    /// TCP or UDP in an Ethernet frame in NVGRE or VXLAN (LSOv2 or USO with the
+    /// supplemental OOB information).
     Encapsulated,
 }
 
@@ -71,15 +72,17 @@ pub fn cut(
     mss: u32,
     ip_id_bits: u32,
 ) -> Result<Vec<Vec<u8>>, ReferenceError> {
-    let id_mask = match (ip_id_bits, kind) {
-        (15, Kind::Tcp | Kind::Encapsulated) => 0x7FFF,
-        (15 | 16, _) => 0xFFFF,
-        (bits, _) => return Err(ReferenceError::IdBits(bits)),
-    };
+    if !matches!(ip_id_bits, 15 | 16) {
+        return Err(ReferenceError::IdBits(ip_id_bits));
+    }
     if mss == 0 {
         return Err(ReferenceError::ZeroMss);
     }
     let send = LargeSend::parse(frame, kind)?;
+    let id_mask = match (ip_id_bits, &send.transport) {
+        (15, Transport::Tcp { .. }) => 0x7FFF,
+        _ => 0xFFFF,
+    };
     send.check_longest(frame.len(), mss as usize)?;
     let (headers, payload) = frame.split_at(send.payload);
     let parts = payload.chunks(mss as usize);
@@ -102,6 +105,8 @@ pub struct Layers {
     pub ip: usize,
     /// Whether that is IPv6.
     pub ipv6: bool,
+    /// Whether UDP follows it, or else TCP.
+    pub udp: bool,
     /// The TCP or UDP header.
     pub transport: usize,
     /// The payload that is cut.
@@ -138,6 +143,7 @@ pub fn layers(frame: &[u8], kind: Kind) -> Result<Layers, ReferenceError> {
         tunnel,
         ip: send.ip.at,
         ipv6: send.ip.is_v6(),
+        udp: matches!(send.transport, Transport::Udp { .. }),
         transport: send.ip.end,
         payload: send.payload,
     })
@@ -162,6 +168,7 @@ impl LargeSend {
         let (ip, protocol) = Ip::parse(frame, ethernet)?;
         let rest = &frame[ip.end..];
         let (transport, header_len) = match kind {
+            Kind::Encapsulated if protocol == IpNumber::UDP => Transport::udp(protocol, rest)?,
             Kind::Tcp | Kind::Encapsulated => Transport::tcp(protocol, rest)?,
             Kind::Udp => Transport::udp(protocol, rest)?,
         };

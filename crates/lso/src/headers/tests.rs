@@ -299,7 +299,7 @@ fn tunnels() {
     assert_eq!(tunnel.ip_version(), IpVersion::V4);
     assert_eq!((tunnel.length(), headers.ip_version()), (50, IpVersion::V4));
     assert_eq!((headers.ip_offset(), headers.transport_offset()), (64, 84));
-    assert_eq!((headers.length(), headers.datagram(100)), (116, 202));
+    assert_eq!((headers.length(), headers.datagram(100)), (116, 152));
 
     let frame = in_nvgre();
     let headers = Headers::of(&frame, &TUNNELLED).expect("a valid frame");

@@ -160,7 +160,7 @@ impl Sent {
     unsafe fn check_oob(&self, nbl: *const sys::NET_BUFFER_LIST, broken: &mut Vec<(Rule, String)>) {
         // SAFETY: as the caller vouches.
         let (slots, flags) = unsafe { ((*nbl).NetBufferListInfo, (*nbl).NblFlags) };
-        let uso = self.slots.kind() == SendKind::Uso;
+        let uso = self.slots.kind().is_uso();
         for (slot, now) in slots.iter().enumerate() {
             let rule = match slot {
                 sys::TcpLargeSendNetBufferListInfo if uso => Rule::TransmitComplete,

@@ -96,6 +96,10 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         }
         previous = raw;
     }
+    if !previous.is_null() {
+        // SAFETY: as above.
+        unsafe { (*previous).DataLength += packet.last_longer };
+    }
     // SAFETY: the block is new.
     unsafe {
         (*nbl).SourceHandle = ptr::without_provenance_mut(BINDING);
@@ -111,7 +115,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         SendKind::Packet => "packet",
         _ => "large send",
     };
-    let layout = cut_layout(&packet.frame, slots.kind() == SendKind::Tunnelled);
+    let layout = cut_layout(&packet.frame, slots.kind().is_tunnelled());
     let address = block.address();
     state.nbls.insert(address, block);
     state.known.insert(

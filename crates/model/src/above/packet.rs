@@ -5,7 +5,7 @@ use ndis::{LargeSendInfo, sys};
 use crate::{
     mdl::Backing,
     miniport::cut_layout,
-    oob::{SendKind, Slots, UsoSlot},
+    oob::{Slots, UsoSlot},
     segment::{layout, parts, tunnel},
 };
 
@@ -34,6 +34,8 @@ pub struct Packet {
     pub tail: u32,
     /// Added to the NET_BUFFER's DataLength, to make a packet whose chain is too short.
     pub extra_length: u32,
+    /// Added to the DataLength of the last NET_BUFFER alone.
+    pub last_longer: u32,
     /// Added to the NET_BUFFER's CurrentMdlOffset alone, to make one that contradicts itself.
     pub skew: u32,
 }
@@ -54,6 +56,7 @@ impl Packet {
             net_buffers: 1,
             tail: 0,
             extra_length: 0,
+            last_longer: 0,
             skew: 0,
         }
     }
@@ -107,6 +110,28 @@ impl Packet {
         }
     }
 
+    /// A USO send of `mss` inside a tunnel likewise. The slot's offset is what it was before the
+    /// tunnel was put around the frame.
+    #[must_use]
+    pub fn encapsulated_uso(frame: Vec<u8>, mss: u32) -> Self {
+        let found = tunnel(&frame);
+        let slot = found.map_or(0, |tunnel| tunnel.slot().to_raw());
+        let uso = UsoSlot {
+            mss,
+            udp_header_offset: found.map_or(0, |tunnel| {
+                (tunnel.inner.transport - tunnel.inner_frame) as u32
+            }),
+            ipv6: found.is_some_and(|tunnel| tunnel.ipv6),
+        };
+        Self {
+            oob: vec![
+                (sys::UdpSegmentationOffloadInfo, uso.to_raw()),
+                (sys::TcpSendOffloadsSupplementalNetBufferListInfo, slot),
+            ],
+            ..Self::new(frame)
+        }
+    }
+
     /// The same packet with one more out-of-band slot.
     #[must_use]
     pub fn with_slot(mut self, slot: usize, value: usize) -> Self {
@@ -133,7 +158,7 @@ impl Packet {
     /// The same packet with its headers in the first MDL and its payload in MDLs of `size` bytes.
     #[must_use]
     pub fn in_buffers(mut self, size: u32) -> Self {
-        let tunnelled = self.slots().kind() == SendKind::Tunnelled;
+        let tunnelled = self.slots().kind().is_tunnelled();
         let header = cut_layout(&self.frame, tunnelled).map_or(0, |layout| layout.payload);
         let rest = self.frame.len().saturating_sub(header);
         self.buffers = vec![header as u32];

@@ -1,6 +1,6 @@
 //! `ndis.sys`: the registry.
 
-use std::ptr;
+use std::{ptr, time::Duration};
 
 use ::ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
@@ -128,6 +128,8 @@ pub unsafe extern "efiapi" fn NdisWriteConfiguration(
     value: *mut sys::NDIS_CONFIGURATION_PARAMETER,
 ) {
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisWriteConfiguration");
+    // The registry takes its time, so that writers who are not kept apart meet.
+    std::thread::sleep(Duration::from_micros(200));
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes a counted string and a parameter.

@@ -27,12 +27,8 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
     if !state.may_allocate("ExAllocatePool2") {
         return ptr::null_mut();
     }
-    let align = if flags & sys::POOL_FLAG_CACHE_ALIGNED != 0 {
-        64
-    } else {
-        16
-    };
-    let block = Block::new(size, align);
+    // POOL_FLAG_CACHE_ALIGNED or not: special pool, and a machine short of memory, promise no more.
+    let block = Block::of_pool(size);
     let start = block.start().cast();
     state.memory.pool.insert(block.address(), (block, tag));
     start

@@ -50,12 +50,12 @@ impl State {
             let has = sent.packet.slot(slot);
             let right = match slot {
                 // TCP's large send it is; what this slot says is of no account.
-                sys::UdpSegmentationOffloadInfo if kind != SendKind::Uso => now == 0 || now == has,
+                sys::UdpSegmentationOffloadInfo if !kind.is_uso() => now == 0 || now == has,
                 _ if !is_packet => now == has,
                 sys::TcpLargeSendNetBufferListInfo | sys::UdpSegmentationOffloadInfo => now == 0,
                 // Outside of a tunnel it says nothing.
                 sys::TcpSendOffloadsSupplementalNetBufferListInfo => {
-                    now == 0 || kind != SendKind::Tunnelled && now == has
+                    now == 0 || !kind.is_tunnelled() && now == has
                 }
                 sys::TcpIpChecksumNetBufferListInfo => now == 0 || Some(now) == checksum,
                 _ => now == has,
@@ -81,7 +81,7 @@ impl State {
 /// What the checksum slot says of a packet cut from `frame`, where the NIC is to compute the
 /// checksum: never of one in a tunnel, nor of one that has none.
 fn checksum_of(frame: &[u8], kind: SendKind) -> Option<usize> {
-    let found = layout(frame).filter(|_| kind != SendKind::Tunnelled)?;
+    let found = layout(frame).filter(|_| !kind.is_tunnelled())?;
     let none = found.udp && frame[found.transport + 6..found.transport + 8] == [0, 0];
     let slot = ChecksumSlot {
         ipv4: !found.ipv6,

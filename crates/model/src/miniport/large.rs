@@ -39,9 +39,11 @@ impl State {
         };
         let right = match (given.slots.kind(), headers) {
             (_, None) => false,
-            (SendKind::Tunnelled, Some(headers)) => tunnel(&packet.frame).is_some_and(|found| {
-                found.inner_frame <= in_first && in_one(found.inner_frame, headers)
-            }),
+            (kind, Some(headers)) if kind.is_tunnelled() => {
+                tunnel(&packet.frame).is_some_and(|found| {
+                    found.inner_frame <= in_first && in_one(found.inner_frame, headers)
+                })
+            }
             (_, Some(headers)) => headers <= in_first,
         };
         if !right {
@@ -111,8 +113,15 @@ impl State {
                 expected.push((inner, (packet.length - layout.ip) as u16));
             }
             SendKind::LargeSend => expected.push((inner, 0)),
-            SendKind::Tunnelled => {
-                expected.push((inner, 0));
+            kind @ (SendKind::Tunnelled | SendKind::TunnelledUso) => {
+                if kind.is_uso() {
+                    let length = ip_length(layout.ip, layout.ipv6);
+                    expected.push(like_parent(inner, length));
+                    let length = packet.length - layout.transport;
+                    expected.push(like_parent(layout.transport + 4, length));
+                } else {
+                    expected.push((inner, 0));
+                }
                 if let Some(found) = tunnel(frame) {
                     let length = ip_length(found.ip, found.ipv6);
                     expected.push(like_parent(ip_field(found.ip, found.ipv6), length));
@@ -161,7 +170,7 @@ impl Wanted {
             segments: packet.payload.div_ceil(mss.max(1)),
             ip_options: network > if ipv6 { 40 } else { 20 },
             tcp_options: header(|layout| layout.payload - layout.transport) > 20,
-            tunnel: tunnel(&packet.frame).filter(|_| given.slots.kind() == SendKind::Tunnelled),
+            tunnel: tunnel(&packet.frame).filter(|_| given.slots.kind().is_tunnelled()),
         }
     }
 
@@ -175,6 +184,9 @@ impl Wanted {
                 .or_else(|| self.refused_for_options(offers, given)),
             SendKind::Tunnelled => self
                 .refused_as_large_send(offers, given)
+                .or_else(|| self.refused_in_tunnel(offers)),
+            SendKind::TunnelledUso => self
+                .refused_as_uso(offers, given.slots.uso.ipv6)
                 .or_else(|| self.refused_in_tunnel(offers)),
         }
     }
@@ -233,10 +245,17 @@ impl Wanted {
         };
         let offer = match found.kind {
             TunnelKind::Nvgre => offers.tunnels.nvgre,
-            TunnelKind::Vxlan(port) if port == offers.tunnels.vxlan_port => offers.tunnels.vxlan,
+            TunnelKind::Vxlan(port) if [0, port].contains(&offers.tunnels.vxlan_port) => {
+                offers.tunnels.vxlan
+            }
             TunnelKind::Vxlan(_) => TunnelOffload::default(),
         };
-        if !offer.cuts(found.ipv6, found.inner.ipv6) {
+        let cuts = if found.inner.udp {
+            offer.cuts_uso(found.ipv6, found.inner.ipv6)
+        } else {
+            offer.cuts(found.ipv6, found.inner.ipv6)
+        };
+        if !cuts {
             let kind = found.kind;
             return Some(format!("inside {kind:?}, which the NIC does not cut"));
         }

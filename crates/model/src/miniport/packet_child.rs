@@ -26,7 +26,7 @@ impl State {
             return;
         };
         let mss = sent.slots.mss() as usize;
-        let tunnelled = sent.slots.kind() == SendKind::Tunnelled;
+        let tunnelled = sent.slots.kind().is_tunnelled();
         let mut broken = wrong_lengths(packet, tunnelled);
         if packet.payload == 0 || packet.payload > mss {
             let found = format!("{} bytes of payload at MSS {mss}", packet.payload);
@@ -47,10 +47,10 @@ impl State {
         }
     }
 
-    /// A datagram is within the MTU, whatever the layer above asked for.
+    /// A datagram, in a tunnel the inner one, is within the MTU, whatever the layer above asked for.
     fn above_mtu(&self, packet: &GivenPacket) -> Option<(Rule, String)> {
         let mtu = self.mtu? as usize;
-        let length = packet.length - outer_ip(&packet.frame)?;
+        let length = packet.length - packet.layout?.ip;
         (length > mtu).then(|| {
             (
                 Rule::Mtu,
@@ -67,7 +67,7 @@ impl State {
             return;
         };
         let wrong = match sent.slots.kind() {
-            SendKind::Tunnelled => tunnel_header_wrong(wire),
+            kind if kind.is_tunnelled() => tunnel_header_wrong(wire),
             _ => wrong_checksum(wire),
         };
         if let Some(wrong) = wrong
@@ -77,12 +77,6 @@ impl State {
             self.violation(Rule::PacketChecksum, &*given.name, found);
         }
     }
-}
-
-fn outer_ip(frame: &[u8]) -> Option<usize> {
-    tunnel(frame)
-        .map(|tunnel| tunnel.ip)
-        .or_else(|| layout(frame).map(|layout| layout.ip))
 }
 
 /// Whether a checksum is asked for.
@@ -122,6 +116,10 @@ fn wrong_lengths(packet: &GivenPacket, tunnelled: bool) -> Vec<(Rule, String)> {
     if tunnelled && let Some(found) = tunnel(frame) {
         fields.push(ip(found.ip, found.ipv6));
         fields.push(ip(found.inner.ip, found.inner.ipv6));
+        if found.inner.udp {
+            let udp = found.inner.transport;
+            fields.push((udp + 4, whole - udp));
+        }
         if let TunnelKind::Vxlan(_) = found.kind {
             fields.push((found.transport + 4, whole - found.transport));
         }

@@ -2,7 +2,6 @@
 
 use super::{Given, GivenPacket};
 use crate::{
-    oob::SendKind,
     rules::Rule,
     segment::{Layout, layout, tunnel},
     state::State,
@@ -24,14 +23,7 @@ pub(crate) fn cut_layout(frame: &[u8], tunnelled: bool) -> Option<Layout> {
     if !tunnelled {
         return layout(frame);
     }
-    let inner = tunnel(frame)?.inner;
-    Some(Layout {
-        ip: inner.ip,
-        transport: inner.tcp,
-        payload: inner.payload,
-        ipv6: inner.ipv6,
-        udp: false,
-    })
+    Some(tunnel(frame)?.inner)
 }
 
 impl State {
@@ -40,7 +32,7 @@ impl State {
     pub(super) fn layout_of(&self, frame: &[u8], given: &Given) -> Option<Layout> {
         let parent = given.send.and_then(|send| self.sent.get(&send));
         let kind = parent.map_or(given.slots.kind(), |sent| sent.slots.kind());
-        cut_layout(frame, kind == SendKind::Tunnelled)
+        cut_layout(frame, kind.is_tunnelled())
     }
 
     /// Finds the packet's place: with TCP by its sequence number, with UDP, which has none, right

@@ -26,8 +26,8 @@ fn every_offer_has_its_words() {
         (2, 62_780, 5)
     );
     // NVGRE and VXLAN, for all IP versions.
-    assert_eq!((get(&bytes, 148), get(&bytes, 152)), (0xF0F, 256));
-    assert_eq!((get(&bytes, 156), get(&bytes, 160)), (0xF0F, 256));
+    assert_eq!((get(&bytes, 148), get(&bytes, 152)), (0xF0_0F0F, 256));
+    assert_eq!((get(&bytes, 156), get(&bytes, 160)), (0xF0_0F0F, 256));
     assert_eq!((get(&bytes, 164), bytes[176]), (4789, 3));
     // USO: two segments at least, and a shorter last one.
     assert_eq!(
@@ -89,10 +89,10 @@ fn large_sends_in_tunnels_are_as_they_were_or_gone() {
     let own = Nic::new(62_780, 2).offload_config();
     for at in ENCAPSULATED {
         assert_eq!(
-            wrong_rewrite(&own, &changed(&own, &[(at, 0x00F)]), MayAdd::default()),
+            wrong_rewrite(&own, &changed(&own, &[(at, 0xF0_000F)]), MayAdd::default()),
             None
         );
-        for other in [0x10F, 0, 0xF00] {
+        for other in [0xF0_010F, 0xF0_0000, 0xF0_0F00, 0x0F0F] {
             let told = changed(&own, &[(at, other)]);
             assert!(wrong_rewrite(&own, &told, MayAdd::default()).is_some());
         }

@@ -222,6 +222,14 @@ impl Asked {
                 broken.push(found);
             }
             broken.extend(self.wrong_answer(answer, &result, may));
+            // SAFETY: the request lives as long as `self`.
+            if !unsafe { raw::has_revision(self.raw()) } {
+                broken.push("without the miniport's SupportedRevision".into());
+            }
+        } else if status == sys::NDIS_STATUS_RESOURCES
+            && (result.written, result.read, result.needed) != (0, 0, 0)
+        {
+            broken.push("never went down, and says how many bytes were done".into());
         }
         self.after = Some((self.request.bytes(), self.buffer.bytes()));
         self.result = Some(result);

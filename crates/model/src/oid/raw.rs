@@ -21,7 +21,7 @@ const METHOD_COUNTS: Range<usize> = {
         ..data + size_of::<sys::NDIS_OID_REQUEST_METHOD>()
 };
 
-/// The request's bytes but for its byte counts.
+/// The request's bytes but for its byte counts and what the miniport says of revisions.
 pub(super) fn without_counts(request: &Block, kind: OidKind) -> Vec<u8> {
     let mut bytes = request.bytes();
     let counts = match kind {
@@ -29,7 +29,23 @@ pub(super) fn without_counts(request: &Block, kind: OidKind) -> Vec<u8> {
         _ => COUNTS,
     };
     bytes[counts].fill(0);
+    bytes[offset_of!(sys::NDIS_OID_REQUEST, SupportedRevision)] = 0;
     bytes
+}
+
+/// What byte counts hold before anybody has set them.
+const STALE: u32 = 0x0BAD;
+
+/// What the miniport says in SupportedRevision.
+const SUPPORTED: u8 = 5;
+
+/// Whether that has reached the request.
+///
+/// # Safety
+/// `raw` points to a request.
+pub(super) unsafe fn has_revision(raw: *const sys::NDIS_OID_REQUEST) -> bool {
+    // SAFETY: as the caller vouches.
+    unsafe { (*raw).SupportedRevision == SUPPORTED }
 }
 
 /// # Safety
@@ -67,6 +83,7 @@ pub(super) unsafe fn fill(
                 (*query).Oid = call.oid;
                 (*query).InformationBuffer = start;
                 (*query).InformationBufferLength = room;
+                ((*query).BytesWritten, (*query).BytesNeeded) = (STALE, STALE);
             }
             OidKind::Set => {
                 (*raw).RequestType = sys::NdisRequestSetInformation;
@@ -74,6 +91,7 @@ pub(super) unsafe fn fill(
                 (*set).Oid = call.oid;
                 (*set).InformationBuffer = start;
                 (*set).InformationBufferLength = input;
+                ((*set).BytesRead, (*set).BytesNeeded) = (STALE, STALE);
             }
             OidKind::Method(id) => {
                 (*raw).RequestType = sys::NdisRequestMethod;
@@ -83,6 +101,8 @@ pub(super) unsafe fn fill(
                 (*method).InputBufferLength = input;
                 (*method).OutputBufferLength = room;
                 (*method).MethodId = id;
+                ((*method).BytesWritten, (*method).BytesRead) = (STALE, STALE);
+                (*method).BytesNeeded = STALE;
             }
         }
     }
@@ -201,6 +221,8 @@ pub(crate) unsafe fn write_answer(raw: *mut sys::NDIS_OID_REQUEST, answer: &OidR
                 (*query).InformationBuffer
             }
         };
+        // Requests of revision 1 have it too.
+        (*raw).SupportedRevision = SUPPORTED;
         let length = answer.bytes.len();
         std::ptr::copy_nonoverlapping(answer.bytes.as_ptr(), buffer.cast::<u8>(), length);
     }

@@ -6,7 +6,7 @@ use super::{
     tunnel::{TunnelKind, tunnel},
 };
 use crate::{
-    oob::{ChecksumSlot, SendKind, Slots},
+    oob::{ChecksumSlot, Slots},
     segment::{bytes::put16, udp::finish_udp_checksum},
 };
 
@@ -108,7 +108,9 @@ pub(crate) fn has_right_seed(frame: &[u8], slots: &Slots) -> bool {
         Some(has == right || found.udp && has == 0)
     };
     let seeded = match slots.kind() {
-        SendKind::Tunnelled => tunnel(frame).and_then(|found| seed(&frame[found.inner_frame..])),
+        kind if kind.is_tunnelled() => {
+            tunnel(frame).and_then(|found| seed(&frame[found.inner_frame..]))
+        }
         _ => seed(frame),
     };
     seeded.unwrap_or(false)

@@ -48,6 +48,10 @@ pub fn one_stage(frame: &[u8], slots: &Slots, id_bits: u32) -> Result<Vec<Vec<u8
             slots.tunnel,
             id_bits,
         ),
+        // UDP's identification counts in 16 bits.
+        SendKind::TunnelledUso => {
+            segment_tunnelled(frame, slots.uso.mss as usize, slots.tunnel, 16)
+        }
         SendKind::Uso => segment_uso(
             frame,
             UsoJob {

@@ -1,8 +1,8 @@
-//! Large sends of TCP inside a tunnel: NVGRE (RFC 7637) and VXLAN (RFC 7348).
+//! Large sends of TCP and UDP inside a tunnel: NVGRE (RFC 7637) and VXLAN (RFC 7348).
 
 use super::{
     bytes::{be16, fold, patch_ip, pseudo_sum, put16},
-    layout::{Parts, UDP, network, parts},
+    layout::{Layout, UDP, layout, network},
     tcp::{finish_tcp_checksum, patch_tcp},
     udp::finish_udp_checksum,
 };
@@ -38,10 +38,10 @@ pub struct Tunnel {
     /// First byte of the inner frame.
     pub inner_frame: usize,
     /// The parts of the inner packet.
-    pub inner: Parts,
+    pub inner: Layout,
 }
 
-/// Finds the parts of a frame that tunnels a TCP packet; `None` for anything else.
+/// Finds the parts of a frame that tunnels a TCP or UDP packet; `None` for anything else.
 #[must_use]
 pub fn tunnel(frame: &[u8]) -> Option<Tunnel> {
     let (ip, ipv6, transport, protocol) = network(frame)?;
@@ -57,18 +57,18 @@ pub fn tunnel(frame: &[u8]) -> Option<Tunnel> {
         }
         _ => return None,
     };
-    let inner = parts(frame.get(inner_frame..)?)?;
+    let inner = layout(frame.get(inner_frame..)?)?;
     Some(Tunnel {
         kind,
         ip,
         ipv6,
         transport,
         inner_frame,
-        inner: Parts {
+        inner: Layout {
             ip: inner_frame + inner.ip,
-            tcp: inner_frame + inner.tcp,
+            transport: inner_frame + inner.transport,
             payload: inner_frame + inner.payload,
-            ipv6: inner.ipv6,
+            ..inner
         },
     })
 }
@@ -82,9 +82,9 @@ impl Tunnel {
             offsets_valid: true,
             inner_frame: self.inner_frame as u32,
             ip: (self.inner.ip - self.inner_frame) as u32,
-            tcp: (self.inner.tcp - self.inner.ip) as u32,
+            tcp: (self.inner.transport - self.inner.ip) as u32,
             inner_ipv6: self.inner.ipv6,
-            tcp_options: self.inner.payload > self.inner.tcp + 20,
+            tcp_options: !self.inner.udp && self.inner.payload > self.inner.transport + 20,
         }
     }
 }
@@ -100,7 +100,7 @@ pub fn segment_tunnelled(
     slot: TunnelSlot,
     id_bits: u32,
 ) -> Result<Vec<Vec<u8>>, String> {
-    let found = tunnel(frame).ok_or("the frame is no tunnelled TCP packet")?;
+    let found = tunnel(frame).ok_or("the frame is no tunnelled TCP or UDP packet")?;
     let has = found.slot();
     let same = TunnelSlot {
         tcp_options: has.tcp_options,
@@ -118,7 +118,7 @@ pub fn segment_tunnelled(
         return Err("MSS is 0".into());
     }
     let inner = found.inner;
-    if inner.payload < inner.tcp + 20 {
+    if !inner.udp && inner.payload < inner.transport + 20 {
         return Err("the inner TCP header is shorter than 20 bytes".into());
     }
     let (header, payload) = frame.split_at(inner.payload);
@@ -130,14 +130,19 @@ pub fn segment_tunnelled(
         let (outer, inside) = (&mut packet[found.ip..], bytes.len());
         patch_ip(outer, inside, index, id_bits, found.ipv6);
         patch_ip(&mut packet[inner.ip..], inside, index, id_bits, inner.ipv6);
-        patch_tcp(
-            &mut packet[inner.tcp..],
-            start,
-            index == 0,
-            index + 1 == count,
-        );
+        if !inner.udp {
+            let tcp = &mut packet[inner.transport..];
+            patch_tcp(tcp, start, index == 0, index + 1 == count);
+        }
         packet.extend_from_slice(bytes);
-        finish_tcp_checksum(&mut packet[inner.tcp..]);
+        let transport = &mut packet[inner.transport..];
+        if inner.udp {
+            let length = transport.len() as u16;
+            put16(transport, 4, length);
+            finish_udp_checksum(transport, length.into());
+        } else {
+            finish_tcp_checksum(transport);
+        }
         if let TunnelKind::Vxlan(_) = found.kind {
             finish_outer_udp(&mut packet, &found);
         }

@@ -46,9 +46,12 @@ impl World {
                 bytes: Vec::new(),
             };
         }
-        let opened = self.request(sys::IRP_MJ_CREATE, 0, &[], 0);
-        if opened.status < 0 {
-            return opened;
+        let opened = self.open_device("");
+        if opened < 0 {
+            return Answered {
+                status: opened,
+                bytes: Vec::new(),
+            };
         }
         let answered = self.request(sys::IRP_MJ_DEVICE_CONTROL, code, input, output);
         self.request(sys::IRP_MJ_CLEANUP, 0, &[], 0);
@@ -56,8 +59,24 @@ impl World {
         answered
     }
 
+    /// Opens the control device, or what is called `below` below it, and returns the status.
+    pub fn open_device(self: &Arc<Self>, below: &str) -> i32 {
+        self.request_of(sys::IRP_MJ_CREATE, 0, &[], 0, below).status
+    }
+
     /// Makes one request to the control device.
     fn request(self: &Arc<Self>, major: usize, code: u32, input: &[u8], output: usize) -> Answered {
+        self.request_of(major, code, input, output, "")
+    }
+
+    fn request_of(
+        self: &Arc<Self>,
+        major: usize,
+        code: u32,
+        input: &[u8],
+        output: usize,
+        below: &str,
+    ) -> Answered {
         let entered = {
             let mut state = self.state();
             let device = state.device.as_ref();
@@ -66,7 +85,7 @@ impl World {
                 .map(|device| device.object.start().cast())
                 .zip(handler)
                 .map(|(object, handler)| {
-                    let request = Request::new(object, major, code, input, output);
+                    let request = Request::new(object, major, code, input, output, below);
                     let irp = request.raw();
                     state.requests.push(request);
                     (handler, object, irp)

@@ -56,6 +56,12 @@ impl World {
         )
     }
 
+    /// The flags with which the driver registered; `None` where it has not.
+    #[must_use]
+    pub fn driver_flags(&self) -> Option<u32> {
+        self.handlers().map(|all| all.Flags)
+    }
+
     /// The driver's handlers, while a module is attached.
     pub(super) fn module_handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
         self.handlers().filter(|_| self.is_attached())

@@ -91,8 +91,12 @@ impl World {
         self.start_next_oid();
     }
 
-    /// NdisFCancelOidRequest: the miniport aborts the request of that RequestId, if it has it.
+    /// NdisFCancelOidRequest: the miniport aborts the request of that RequestId, if it has it, and
+    /// NDIS one that waits for the miniport to be free.
     pub(crate) fn cancel_below(self: &Arc<Self>, request_id: usize) {
+        if let Some(waiting) = self.take_waiting(request_id) {
+            return self.comes_back(waiting, sys::NDIS_STATUS_REQUEST_ABORTED);
+        }
         let has = {
             let state = self.state();
             let below = state.oids.below.as_ref();
@@ -100,6 +104,31 @@ impl World {
         };
         if has {
             self.complete_below(Some(sys::NDIS_STATUS_REQUEST_ABORTED));
+        }
+    }
+
+    /// Takes the request of that RequestId out of those that wait for the miniport.
+    fn take_waiting(&self, request_id: usize) -> Option<*mut sys::NDIS_OID_REQUEST> {
+        let mut state = self.state();
+        let request = |address: usize| -> *mut sys::NDIS_OID_REQUEST {
+            std::ptr::with_exposed_provenance_mut(address)
+        };
+        // SAFETY: a request that waits lives until it is completed.
+        let is = |address: &usize| unsafe { (*request(*address)).RequestId.addr() } == request_id;
+        let place = state.oids.waiting.iter().position(is)?;
+        state.oids.waiting.remove(place).map(request)
+    }
+
+    /// The filter gets a request of its own back.
+    fn comes_back(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST, status: i32) {
+        let handler = self
+            .handlers()
+            .and_then(|all| all.OidRequestCompleteHandler);
+        if let Some(handler) = handler {
+            self.call("OID-complete handler", thread::irql(), || {
+                // SAFETY: the handler is the driver's; the request is the filter's again.
+                unsafe { handler(self.context(), request, status) }
+            });
         }
     }
 
@@ -299,16 +328,9 @@ impl World {
         };
         let status = self.miniport_answers(request, abort);
         let below = self.state().oids.below.take();
-        let handler = self
-            .handlers()
-            .and_then(|all| all.OidRequestCompleteHandler);
-        match (handler, below.and_then(|below| below.of)) {
-            (_, Some(number)) if direct => self.state().oid_came_back(number, status),
-            (Some(handler), _) => self.call("OID-complete handler", thread::irql(), || {
-                // SAFETY: the handler is the driver's; the request is the filter's again.
-                unsafe { handler(self.context(), request, status) }
-            }),
-            (None, _) => {}
+        match below.and_then(|below| below.of) {
+            Some(number) if direct => self.state().oid_came_back(number, status),
+            _ => self.comes_back(request, status),
         }
         self.start_waiting();
     }

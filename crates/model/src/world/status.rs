@@ -75,6 +75,10 @@ impl World {
             thread::irql()
         };
         let before = memory.look();
+        if indication.code == sys::NDIS_STATUS_L2_MTU_SIZE_CHANGE {
+            let mtu = indication.bytes.first_chunk();
+            self.state().mtu = mtu.map(|mtu| u32::from_ne_bytes(*mtu));
+        }
         self.state().status_enters(indication);
         self.call("status handler", irql, || {
             // SAFETY: the handler is the driver's; the indication lives during the call.

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use super::{DEVICE_OBJECT, KPROCESSOR_MODE, LIST_ENTRY, MDL, NTSTATUS};
+use super::{DEVICE_OBJECT, KPROCESSOR_MODE, LIST_ENTRY, MDL, NTSTATUS, UNICODE_STRING};
 
 /// A request to a device.
 ///
@@ -84,7 +84,7 @@ pub struct IO_STACK_LOCATION {
     pub Control: u8,
     pub Parameters: IO_STACK_LOCATION_PARAMETERS,
     pub DeviceObject: *mut DEVICE_OBJECT,
-    pub FileObject: *mut c_void,
+    pub FileObject: *mut FILE_OBJECT,
     pub CompletionRoutine: *mut c_void,
     pub Context: *mut c_void,
 }
@@ -109,6 +109,44 @@ pub struct IO_STACK_LOCATION_DEVICE_IO_CONTROL {
     pub IoControlCode: u32,
     _pad2: u32,
     pub Type3InputBuffer: *mut c_void,
+}
+
+/// What a program has opened.
+///
+/// Not `Copy`: the kernel owns it.
+#[repr(C)]
+pub struct FILE_OBJECT {
+    pub Type: i16,
+    pub Size: i16,
+    pub DeviceObject: *mut DEVICE_OBJECT,
+    pub Vpb: *mut c_void,
+    pub FsContext: *mut c_void,
+    pub FsContext2: *mut c_void,
+    pub SectionObjectPointer: *mut c_void,
+    pub PrivateCacheMap: *mut c_void,
+    pub FinalStatus: NTSTATUS,
+    pub RelatedFileObject: *mut FILE_OBJECT,
+    pub LockOperation: u8,
+    pub DeletePending: u8,
+    pub ReadAccess: u8,
+    pub WriteAccess: u8,
+    pub DeleteAccess: u8,
+    pub SharedRead: u8,
+    pub SharedWrite: u8,
+    pub SharedDelete: u8,
+    pub Flags: u32,
+    /// What was asked for behind the device's own name; it lasts no longer than IRP_MJ_CREATE.
+    pub FileName: UNICODE_STRING,
+    pub CurrentByteOffset: i64,
+    pub Waiters: u32,
+    pub Busy: u32,
+    pub LastLock: *mut c_void,
+    pub Lock: [usize; 3],
+    pub Event: [usize; 3],
+    pub CompletionContext: *mut c_void,
+    pub IrpListLock: usize,
+    pub IrpList: LIST_ENTRY,
+    pub FileObjectExtension: *mut c_void,
 }
 
 layout! {
@@ -156,6 +194,38 @@ layout! {
     IO_STATUS_BLOCK: size 16, align 8 {
         Status @ 0: 4 = Pointer,
         Information @ 8: 8,
+    }
+    FILE_OBJECT: size 216, align 8 {
+        Type @ 0: 2,
+        Size @ 2: 2,
+        DeviceObject @ 8: 8,
+        Vpb @ 16: 8,
+        FsContext @ 24: 8,
+        FsContext2 @ 32: 8,
+        SectionObjectPointer @ 40: 8,
+        PrivateCacheMap @ 48: 8,
+        FinalStatus @ 56: 4,
+        RelatedFileObject @ 64: 8,
+        LockOperation @ 72: 1,
+        DeletePending @ 73: 1,
+        ReadAccess @ 74: 1,
+        WriteAccess @ 75: 1,
+        DeleteAccess @ 76: 1,
+        SharedRead @ 77: 1,
+        SharedWrite @ 78: 1,
+        SharedDelete @ 79: 1,
+        Flags @ 80: 4,
+        FileName @ 88: 16,
+        CurrentByteOffset @ 104: 8,
+        Waiters @ 112: 4,
+        Busy @ 116: 4,
+        LastLock @ 120: 8,
+        Lock @ 128: 24,
+        Event @ 152: 24,
+        CompletionContext @ 176: 8,
+        IrpListLock @ 184: 8,
+        IrpList @ 192: 16,
+        FileObjectExtension @ 208: 8,
     }
     IO_STACK_LOCATION: size 72, align 8 {
         MajorFunction @ 0: 1,

@@ -76,6 +76,8 @@ constants! {
     }
 }
 
+/// The miniport's MTU is another one: a ULONG.
+pub const NDIS_STATUS_L2_MTU_SIZE_CHANGE: i32 = 0x4002_00b1;
 /// What was asked for does not exist.
 pub const STATUS_NOT_FOUND: i32 = code(0xc000_0225);
 /// The two sides speak different revisions of a protocol.

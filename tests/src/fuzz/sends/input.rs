@@ -130,8 +130,10 @@ impl Bytes<'_> {
     }
 
     fn tunnel(&mut self) -> TunnelOffload {
+        let offloads = u32::from(self.u8());
         TunnelOffload {
-            lso_v2: u32::from(self.u8() % 16),
+            lso_v2: offloads % 16,
+            uso: offloads / 16,
             transmit_checksum: 0,
             max_header: self.u8().into(),
         }

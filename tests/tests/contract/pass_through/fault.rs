@@ -132,3 +132,5 @@ pub(crate) const OWN_OID_FROM_STATUS: u8 = 63;
 pub(crate) const OWN_OID_FREED: u8 = 64;
 /// Such a request is made twice.
 pub(crate) const OWN_OID_TWICE: u8 = 65;
+/// What the miniport says of revisions is not copied.
+pub(crate) const NO_REVISION: u8 = 66;

@@ -73,6 +73,9 @@ unsafe fn clone_of<const FAULT: u8>(
     unsafe {
         let status = sys::NdisAllocateCloneOidRequest(module.handle, request, TAG, &raw mut clone);
         if status != sys::NDIS_STATUS_SUCCESS {
+            if FAULT != fault::NO_COUNTS {
+                copy_counts(&std::mem::zeroed(), request);
+            }
             return None;
         }
         *original(clone) = request;
@@ -97,6 +100,9 @@ pub(super) unsafe extern "efiapi" fn complete<const FAULT: u8>(
         let request = *original(clone);
         if FAULT != fault::NO_COUNTS {
             copy_counts(clone, request);
+        }
+        if FAULT != fault::NO_REVISION {
+            (*request).SupportedRevision = (*clone).SupportedRevision;
         }
         if FAULT == fault::OID_ANSWER {
             let buffer = (*request).DATA.QUERY_INFORMATION.InformationBuffer;

@@ -122,6 +122,7 @@ impl Generator {
                 },
                 silent: self.flag(),
                 says_inner: self.flag(),
+                uso: self.percent(40),
             };
         }
     }

@@ -103,7 +103,11 @@ impl Shape {
         } else {
             IpVersion::V4
         };
-        let udp = matches!(self.kind, Kind::Uso | Kind::Udp);
+        let udp = match self.kind {
+            Kind::Uso | Kind::Udp => true,
+            Kind::Vxlan | Kind::Nvgre => self.outer.uso,
+            _ => false,
+        };
         let (ip_options, extensions) = self.options(self.ip_options, self.ipv6);
         Synth {
             ip,
@@ -148,8 +152,12 @@ impl Shape {
             stated: self.stated,
             ..tunnel
         };
-        let mut packet = Packet::encapsulated(tunnel.around(&synth.frame(false)), self.mss);
-        if outer.says_inner {
+        let mut packet = if outer.uso {
+            Packet::encapsulated_uso(tunnel.around(&synth.frame(self.stated)), self.mss)
+        } else {
+            Packet::encapsulated(tunnel.around(&synth.frame(false)), self.mss)
+        };
+        if outer.says_inner && !outer.uso {
             packet.large_send = LargeSendInfo::v2(self.mss, 0, self.ipv6);
         }
         if outer.silent {

@@ -143,6 +143,7 @@ fn layers_are_found() {
         }),
         ip: 76,
         ipv6: true,
+        udp: false,
         transport: 116,
         payload: 148,
     };
@@ -152,10 +153,15 @@ fn layers_are_found() {
         tunnel: None,
         ip: 14,
         ipv6: false,
+        udp: true,
         transport: 34,
         payload: 42,
     };
     assert_eq!(layers(&frame, Kind::Udp), Ok(expected));
+    let frame = Synth::udp_v4(100, 10).inside(Tunnel::nvgre_v4());
+    let found = layers(&frame.frame(false), Kind::Encapsulated).unwrap();
+    assert!(found.udp);
+    assert_eq!((found.ip, found.transport, found.payload), (56, 76, 84));
 }
 
 #[test]
