@@ -210,15 +210,16 @@ fn look<'a>(
         _ => gathered(&packet, send, front)?,
     };
     if let Framing::Encapsulated(_) = send.framing {
-        check_inner_version(parent, &headers)?;
+        check_inner_version(parent, headers.ip_version())?;
     }
     let payload = payload_length(&packet, &headers)?;
     Ok((packet, headers, payload))
 }
 
 /// What is said of the packet in a tunnel goes down with every child.
-fn check_inner_version(parent: &Nbl, headers: &Headers) -> Result<(), Refusal> {
-    let is_ipv6 = headers.ip_version() == IpVersion::V6;
+#[inline(always)]
+fn check_inner_version(parent: &Nbl, version: IpVersion) -> Result<(), Refusal> {
+    let is_ipv6 = version == IpVersion::V6;
     if parent.encapsulation().is_inner_ipv6() == is_ipv6 {
         Ok(())
     } else {
