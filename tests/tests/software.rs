@@ -311,6 +311,31 @@ fn the_question_is_given_up_before_the_detach() {
 }
 
 #[test]
+fn others_go_on_when_the_question_that_they_waited_behind_is_given_up() {
+    let machine = set_to(
+        None,
+        Nic {
+            oids: Answering::Later,
+            ..bare()
+        },
+    );
+    let ask = || {
+        let call = OidCall::query(sys::OID_GEN_LINK_SPEED, 4);
+        machine.world.start_oid(call)
+    };
+    let asked = [ask(), ask()];
+    machine
+        .world
+        .nic_changes(|nic| nic.oids = Answering::Inline);
+    machine.world.pre_detach();
+    for number in asked {
+        let status = machine.world.oid_result(number).status;
+        assert_eq!(status, sys::NDIS_STATUS_NOT_SUPPORTED);
+    }
+    machine.stop_clean();
+}
+
+#[test]
 fn what_is_not_offered_is_cut_all_the_same() {
     for choice in [0, 1, 2] {
         let machine = set_to(Some(choice), bare().without_checksum_offload());

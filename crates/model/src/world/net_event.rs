@@ -25,6 +25,8 @@ impl World {
         }
         self.net_event(sys::NetEventFilterPreDetach, &[], sys::NDIS_STATUS_SUCCESS);
         self.state().pre_detached = true;
+        // The filter may have given up a request that others waited behind.
+        self.start_next_oid();
         self.check_true_configuration();
     }
 

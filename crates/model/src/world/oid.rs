@@ -133,7 +133,7 @@ impl World {
     }
 
     /// Sends the next request down, if none is under way.
-    fn start_next_oid(self: &Arc<Self>) {
+    pub(super) fn start_next_oid(self: &Arc<Self>) {
         loop {
             let (number, request, at_dispatch) = {
                 let mut state = self.state();
