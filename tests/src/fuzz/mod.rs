@@ -7,4 +7,5 @@ pub mod capture;
 pub mod inf;
 pub mod pe;
 pub mod plan;
+pub mod script;
 pub mod sends;

@@ -5,6 +5,7 @@ mod capture;
 mod inf;
 mod pe;
 mod plan;
+mod script;
 mod sends;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};

@@ -40,11 +40,23 @@ impl Generator {
     #[must_use]
     pub fn new(seed: u64, episode: u64) -> Self {
         let mut first = Random::new(seed);
+        Self::of(Random::new(first.number() ^ Random::new(episode).number()))
+    }
+
+    /// The episode that `random` decides on.
+    #[must_use]
+    pub fn of(random: Random) -> Self {
         Self {
-            random: Random::new(first.number() ^ Random::new(episode).number()),
+            random,
             phase: Phase::Running,
             processors: 1,
         }
+    }
+
+    /// Whether there is still something given that decides.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.random.given() > 0
     }
 
     fn below(&mut self, end: u64) -> u64 {

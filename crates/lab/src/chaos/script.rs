@@ -11,7 +11,7 @@ use super::{
     outcome::Wrong,
     step::{Machine, Step},
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, random::Random};
 
 /// A machine, and what happens to it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,18 @@ impl Script {
         Self {
             machine: generator.machine(),
             steps: (0..end).map(|_| generator.step()).collect(),
+        }
+    }
+
+    /// What `bytes` decide on, as long as they last, and no more than `most` steps.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8], most: usize) -> Self {
+        let mut generator = Generator::of(Random::of_bytes(bytes));
+        let machine = generator.machine();
+        let steps = std::iter::from_fn(|| generator.is_told().then(|| generator.step()));
+        Self {
+            machine,
+            steps: steps.take(most).collect(),
         }
     }
 

@@ -1,0 +1,41 @@
+//! Any bytes as decisions of `mslso-lab chaos`: a machine, and what happens to it. Nothing may go
+//! wrong that would be wrong there.
+
+use std::path::PathBuf;
+
+use mslso_lab::{
+    chaos::{
+        outcome::Summary,
+        script::{Origin, Script},
+        worker,
+    },
+    driver::Driver,
+};
+
+/// Most steps of a run.
+const MOST_STEPS: usize = 100;
+
+/// Runs what `bytes` decide on, and returns what was done.
+///
+/// # Panics
+/// Where something went wrong. The script is in a file then that `mslso-lab chaos --replay` takes.
+#[must_use]
+pub fn run(bytes: &[u8]) -> Summary {
+    let script = Script::of_bytes(bytes, MOST_STEPS);
+    let steps = script.steps.iter().cloned();
+    let ended = worker::run(&Driver::Native, &script.machine, steps, |_| {});
+    if let Some((step, wrong)) = ended.wrong {
+        let path = written(&script);
+        panic!("step {step} of {}: {wrong:#?}", path.display());
+    }
+    ended.summary
+}
+
+fn written(script: &Script) -> PathBuf {
+    let name = format!("mslso-script-{}.jsonl", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    match script.write(&path, &Origin::default()) {
+        Ok(()) => path,
+        Err(why) => panic!("no script: {why}"),
+    }
+}
