@@ -2,6 +2,7 @@
 //! the filter refuses is counted, and everything that can become of a send becomes of one.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use lso::Refusal;
 use mslso_lab::chaos::{
@@ -25,9 +26,11 @@ const NEVER: [Refusal; 4] = [
 /// Most episodes until everything has occurred.
 const PATIENCE: u64 = 60;
 
+/// The build under test: the image that MSLSO_DRIVER names, counted from the workspace's root.
 fn driver() -> Driver {
-    let build = std::env::var_os("MSLSO_DRIVER").map_or(Build::Native, Build::from);
-    Driver::load(&build).unwrap()
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let image = std::env::var_os("MSLSO_DRIVER").map(|path| root.join(path));
+    Driver::load(&image.map_or(Build::Native, Build::Image)).unwrap()
 }
 
 /// What has not occurred yet.
