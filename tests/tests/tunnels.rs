@@ -44,6 +44,16 @@ fn forms(parts: &[Child]) -> (usize, usize) {
     (parts.len() - packets, packets)
 }
 
+/// `packet` goes down as three large sends that say of themselves what it says.
+#[track_caller]
+fn assert_three_large_sends(machine: &Machine, packet: Packet) {
+    let parts = machine.assert_split(packet.clone());
+    assert_eq!(forms(&parts), (3, 0));
+    for part in &parts {
+        assert_eq!(part.slots, packet.slots());
+    }
+}
+
 /// What a NIC gets of `packet`.
 #[track_caller]
 fn forms_for(nic: Nic, packet: Packet) -> (usize, usize) {
@@ -58,12 +68,7 @@ fn every_tunnel_is_split_with_either_version_inside() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
     for tunnel in every_tunnel() {
         for send in [Synth::v4(25 * MSS, MSS), Synth::v6(25 * MSS, MSS - 20)] {
-            let packet = inside(send, tunnel.clone());
-            let parts = machine.assert_split(packet.clone());
-            assert_eq!(forms(&parts), (3, 0));
-            for part in &parts {
-                assert_eq!(part.slots, packet.slots());
-            }
+            assert_three_large_sends(&machine, inside(send, tunnel.clone()));
         }
     }
     machine.stop_clean();
@@ -75,12 +80,7 @@ fn uso_in_every_tunnel_is_cut_at_the_inner_header() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
     for tunnel in every_tunnel() {
         for send in [Synth::udp_v4(25 * MSS, MSS), Synth::udp_v6(25 * MSS, MSS)] {
-            let packet = datagrams(send, tunnel.clone());
-            let parts = machine.assert_split(packet.clone());
-            assert_eq!(forms(&parts), (3, 0));
-            for part in &parts {
-                assert_eq!(part.slots, packet.slots());
-            }
+            assert_three_large_sends(&machine, datagrams(send, tunnel.clone()));
         }
     }
     machine.stop_clean();

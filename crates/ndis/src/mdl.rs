@@ -249,6 +249,23 @@ impl PayloadCursor<'_> {
         Ok(self.left)
     }
 
+    /// Where the kernel can read what the current MDL has from the cursor on.
+    ///
+    /// # Errors
+    /// [`BufferError::NotMapped`].
+    #[inline]
+    fn address(&self) -> Result<*const u8, BufferError> {
+        // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent are
+        // locked or non-paged. `offset` bytes of it lie before the cursor.
+        unsafe {
+            let start = system_address(self.mdl.as_ptr());
+            if start.is_null() {
+                return Err(BufferError::NotMapped);
+            }
+            Ok(start.add(self.offset as usize))
+        }
+    }
+
     /// Copies the next `length` bytes to `into`, and moves behind them.
     ///
     /// # Errors
@@ -260,16 +277,10 @@ impl PayloadCursor<'_> {
         let (mut into, mut left) = (into, length);
         while left > 0 {
             let part = self.skip_empty()?.min(left);
-            // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent
-            // are locked or non-paged.
-            let address = unsafe { system_address(self.mdl.as_ptr()) };
-            if address.is_null() {
-                return Err(BufferError::NotMapped);
-            }
-            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped at
-            // `address`, and the caller vouches for `into`, of which `left` bytes are left.
+            let from = self.address()?;
+            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped, and the
+            // caller vouches for `into`, of which `left` bytes are left.
             unsafe {
-                let from = address.add(self.offset as usize);
                 ptr::copy_nonoverlapping(from, into, part as usize);
                 into = into.add(part as usize);
             }
@@ -289,15 +300,9 @@ impl PayloadCursor<'_> {
         let (mut sum, mut at) = (OnesSum::default(), 0_u32);
         while at < length {
             let part = cursor.skip_empty()?.min(length.saturating_sub(at));
-            // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent
-            // are locked or non-paged.
-            let address = unsafe { system_address(cursor.mdl.as_ptr()) };
-            if address.is_null() {
-                return Err(BufferError::NotMapped);
-            }
-            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped at
-            // `address`.
-            let piece = unsafe { OnesSum::of(address.add(cursor.offset as usize), part as usize) };
+            let from = cursor.address()?;
+            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped.
+            let piece = unsafe { OnesSum::of(from, part as usize) };
             sum.add(piece, at as usize);
             cursor.move_in_mdl(part);
             at = at.saturating_add(part);

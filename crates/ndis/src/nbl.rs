@@ -88,12 +88,6 @@ impl Nbl {
         self.set_slot::<{ sys::TcpSendOffloadsSupplementalNetBufferListInfo }>(info.to_raw());
     }
 
-    /// What the checksum slot asks for.
-    #[must_use]
-    pub fn checksum(&self) -> ChecksumInfo {
-        ChecksumInfo::from_raw(self.slot::<{ sys::TcpIpChecksumNetBufferListInfo }>())
-    }
-
     /// Writes the checksum slot.
     pub fn set_checksum(&mut self, info: ChecksumInfo) {
         self.set_slot::<{ sys::TcpIpChecksumNetBufferListInfo }>(info.to_raw());

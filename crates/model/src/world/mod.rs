@@ -230,17 +230,6 @@ impl World {
         self.state().sent.get(&number)?.completed
     }
 
-    /// Whether send `number` is a large send as plain as a stack makes them, that no filter may
-    /// refuse and no NIC should get that does not take it; `false` when the model has forgotten it.
-    #[must_use]
-    pub fn is_sound(&self, number: u64) -> bool {
-        let state = self.state();
-        state
-            .sent
-            .get(&number)
-            .is_some_and(|sent| state.sound(sent))
-    }
-
     /// Sends `packets` from within the next completion that reaches the layer above.
     pub fn send_on_completion(&self, packets: Vec<Packet>) {
         lock(&self.resend).push_back(packets);
