@@ -39,6 +39,7 @@ impl Headers {
     /// Those of [`parse`](Self::parse), [`NotUdp`](Refusal::NotUdp) and
     /// [`NotEncapsulated`](Refusal::NotEncapsulated) for what is to be found
     /// instead, and those of [`check`](Self::check).
+    #[inline]
     pub fn of(front: &[u8], send: &LargeSend) -> Result<Self, Refusal> {
         let transport = send.offload.transport();
         let headers = match send.framing {
