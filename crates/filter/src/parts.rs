@@ -1,6 +1,8 @@
 //! The children of one parent, made after a plan.
 
-use lso::{Checksum, Child as Part, Form, IpVersion, Plan, Sum, Template, Transport};
+use lso::{
+    Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Sum, Template, Transport,
+};
 use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCursor};
 
 use crate::{module::FilterModule, split::Unsent};
@@ -26,7 +28,7 @@ pub(crate) enum PacketChecksum {
     Made,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
     /// Every child, complete, and the gate entered for each; or none, and all as before.
     pub(crate) fn children(&self, at: &AtDispatch) -> Result<Children, Unsent> {
         let pool = &self.module.children;
@@ -56,6 +58,7 @@ impl Parts<'_> {
         children.inherit(self.parent, self.module.handle);
         let length = self.template.headers().length();
         let mut payload = self.packet.payload(length)?;
+        let mut packets = None;
         let mut parts = self.plan.iter();
         children.try_for_each(|child| {
             let Some(part) = parts.next() else {
@@ -63,16 +66,18 @@ impl Parts<'_> {
             };
             match part.form {
                 Form::LargeSend => self.template.write(&part, child.header())?,
-                Form::Packet => self.make_packet(part, child, &payload)?,
+                Form::Packet => self.make_packet(&mut packets, part, child, &payload)?,
             }
             Ok(child.set_payload(length, &mut payload, part.payload_length)?)
         })
     }
 
-    /// Makes `child` a packet with `part` of the payload, which is next at `payload`.
+    /// Makes `child` a packet with `part` of the payload, which is next at `payload`. `packets` is
+    /// there from the first one on.
     #[inline(never)]
     fn make_packet(
         &self,
+        packets: &mut Option<PacketTemplate<'a>>,
         part: Part,
         child: &mut Child,
         payload: &PayloadCursor<'_>,
@@ -87,9 +92,11 @@ impl Parts<'_> {
             }
         };
         child.become_packet(left);
-        Ok(self
-            .template
-            .write_packet(&part, checksum, child.header())?)
+        let packets = match packets {
+            Some(packets) => packets,
+            None => packets.insert(self.template.for_packets()?),
+        };
+        Ok(packets.write(&part, checksum, child.header())?)
     }
 
     fn checksum_to_make(&self) -> ChecksumInfo {

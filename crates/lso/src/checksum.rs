@@ -3,10 +3,10 @@
 /// The sum of some bytes, to which more can be added in their order.
 ///
 /// Words are summed as the machine reads them. Ones' complement does not mind:
-/// a sum of swapped words is the swapped sum (RFC 1071, section 2, part B).
+/// a sum of swapped words is the swapped sum (RFC 1071, section 2, part B). Nor does
+/// it mind words of 64 bits instead of 16 (part C).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// Below 2^48, for nothing longer than 4 GiB is summed.
     words: u64,
     /// Whether the bytes so far are of odd number, so that the next one is the
     /// lower half of a word.
@@ -18,18 +18,19 @@ impl Sum {
     #[must_use]
     #[inline]
     pub fn of(bytes: &[u8]) -> Self {
-        let mut sum = Self::default();
-        sum.add(bytes);
-        sum
+        Self {
+            words: sum_words(bytes),
+            odd: !bytes.len().is_multiple_of(2),
+        }
     }
 
     /// Adds the bytes that follow those summed so far.
     #[inline]
     pub fn add(&mut self, bytes: &[u8]) {
-        let words = fold(sum_words(bytes));
-        let words = if self.odd { words.swap_bytes() } else { words };
-        self.words = self.words.wrapping_add(u64::from(words));
-        self.odd ^= bytes.len() % 2 == 1;
+        let more = Self::of(bytes);
+        let turn = if self.odd { u8::BITS } else { 0 };
+        self.words = plus(self.words, more.words.rotate_left(turn));
+        self.odd ^= more.odd;
     }
 
     /// Adds one word: of a header, or a sum of bytes that start at an even place.
@@ -37,15 +38,23 @@ impl Sum {
     #[inline]
     pub fn and_word(mut self, word: u16) -> Self {
         let word = u16::from_ne_bytes(word.to_be_bytes());
-        self.words = self.words.wrapping_add(u64::from(word));
+        self.words = plus(self.words, word.into());
         self
+    }
+
+    /// Takes out one word that was added. What is left of nothing but zeros may be all ones, which
+    /// counts as much.
+    #[must_use]
+    #[inline]
+    pub(crate) fn without(self, word: u16) -> Self {
+        self.and_word(!word)
     }
 
     /// Adds another sum, of bytes that start at an even place.
     #[must_use]
     #[inline]
     pub(crate) fn and(mut self, other: Self) -> Self {
-        self.words = self.words.wrapping_add(other.words);
+        self.words = plus(self.words, other.words);
         self
     }
 
@@ -64,33 +73,43 @@ impl Sum {
     }
 }
 
+/// Adds in ones' complement: what is carried out of the word is added to it.
 #[inline]
-fn sum_words(bytes: &[u8]) -> u64 {
-    let mut sum = 0_u64;
-    // Two at a time: 2^16 is 1 in ones' complement, so the upper one counts alike.
-    let (pairs, rest) = bytes.as_chunks::<4>();
-    for pair in pairs {
-        sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(*pair)));
-    }
-    let (words, last) = rest.as_chunks::<2>();
-    for word in words {
-        sum = sum.wrapping_add(u64::from(u16::from_ne_bytes(*word)));
-    }
-    if let [byte] = *last {
-        sum = sum.wrapping_add(u64::from(u16::from_ne_bytes([byte, 0])));
-    }
-    sum
+fn plus(sum: u64, word: u64) -> u64 {
+    let (sum, carry) = sum.overflowing_add(word);
+    sum.wrapping_add(carry.into())
 }
 
-/// Brings a sum into 16 bits; only a sum of nothing but zeros becomes 0. Folding twice leaves no
-/// carry: the first fold has at most one, and then the rest is not all ones.
+#[inline]
+fn sum_words(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks();
+    let sum = words
+        .iter()
+        .fold(0, |sum, word| plus(sum, u64::from_ne_bytes(*word)));
+    // What is left is the beginning of a word of which the rest is 0.
+    let (pair, rest) = rest
+        .split_first_chunk()
+        .map_or((0, rest), |(pair, rest)| (u32::from_ne_bytes(*pair), rest));
+    let (word, rest) = rest
+        .split_first_chunk()
+        .map_or((0, rest), |(word, rest)| (u16::from_ne_bytes(*word), rest));
+    let last = rest
+        .first()
+        .map_or(0, |byte| u16::from_ne_bytes([*byte, 0]));
+    plus(
+        sum,
+        u64::from(pair)
+            .wrapping_add(word.into())
+            .wrapping_add(last.into()),
+    )
+}
+
+/// Brings a sum into 16 bits; only a sum of nothing but zeros becomes 0.
 #[inline]
 fn fold(sum: u64) -> u16 {
-    let sum = (sum >> 32).wrapping_add(sum & 0xFFFF_FFFF);
-    let sum = (sum >> 32).wrapping_add(sum & 0xFFFF_FFFF);
-    let sum = (sum >> 16).wrapping_add(sum & 0xFFFF);
-    let sum = (sum >> 16).wrapping_add(sum & 0xFFFF);
-    sum as u16
+    // Added to itself with its halves exchanged, the upper half becomes their sum with its carry.
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::wire::{
     Field, get_u8, get_u16, get_u32, ipv4, ipv6, put_u8, put_u16, put_u32, tcp, udp,
 };
 use crate::{Child, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Refusal, Transport};
-pub use packet::Checksum;
+pub use packet::{Checksum, PacketTemplate};
 
 /// The parent's header, ready to be stamped out for each child.
 ///

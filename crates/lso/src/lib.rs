@@ -18,7 +18,7 @@
 //!    the caller first lowers the limit to [`Headers::most_payload`].
 //! 3. [`Template::new`] takes the parent's header as the pattern.
 //! 4. For each [`Child`] of the plan, [`Template::write`] or, by the child's
-//!    [`Form`], [`Template::write_packet`] copies the pattern and sets the few fields
+//!    [`Form`], [`PacketTemplate::write`] copies the pattern and sets the few fields
 //!    that differ. The payload itself is never touched: the caller describes
 //!    `payload_length` bytes from `payload_offset` of it. Only where nobody else makes
 //!    a packet's checksum does the caller read them, into a [`Sum`].
@@ -98,7 +98,7 @@ mod wire;
 mod frames;
 
 pub use checksum::Sum;
-pub use child::{Checksum, Template};
+pub use child::{Checksum, PacketTemplate, Template};
 pub use headers::{Headers, MAX_HEADER, Tunnel, TunnelKind};
 pub use identification::IpIdWidth;
 pub use large_send::{Framing, InnerOffsets, IpVersion, LargeSend, Offload, Transport};

@@ -218,7 +218,8 @@ proptest! {
         let template = Template::new(&mut front, headers, send.version, send.width);
         let Ok(template) = template else { return Ok(()) };
         let _ = template.write(&child, &mut out);
-        let _ = template.write_packet(&child, Checksum::Offloaded, &mut out);
-        let _ = template.write_packet(&child, Checksum::Complete(Sum::default()), &mut out);
+        let Ok(packets) = template.for_packets() else { return Ok(()) };
+        let _ = packets.write(&child, Checksum::Offloaded, &mut out);
+        let _ = packets.write(&child, Checksum::Complete(Sum::default()), &mut out);
     }
 }

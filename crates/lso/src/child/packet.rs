@@ -1,6 +1,6 @@
 //! The header of a child that is a packet: true lengths, and checksums.
 
-use super::Template;
+use super::{Fields, Ip, Template};
 use crate::checksum::Sum;
 use crate::headers::Tunnel;
 use crate::wire::{get_u16, ipv4, ipv6, protocol, put_u16, tcp, udp};
@@ -17,7 +17,100 @@ pub enum Checksum {
     Complete(Sum),
 }
 
+/// What the packets of a parent have in common beside the [`Template`]: sums over the
+/// parent's headers, less the fields in which packets differ.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketTemplate<'a> {
+    template: &'a Template<'a>,
+    /// Of the innermost headers; an IPv6 header has no checksum.
+    ip: Sum,
+    transport: Sum,
+    /// Of the IP header around a tunnel.
+    outer_ip: Sum,
+    most_payload: u32,
+}
+
 impl Template<'_> {
+    /// The template for those children that are packets.
+    ///
+    /// # Errors
+    ///
+    /// [`MalformedIpv4`](Refusal::MalformedIpv4) for a header that is not the one parsed.
+    pub fn for_packets(&self) -> Result<PacketTemplate<'_>, Refusal> {
+        self.sum_headers().ok_or(Refusal::MalformedIpv4)
+    }
+
+    fn sum_headers(&self) -> Option<PacketTemplate<'_>> {
+        let header = self.header.get(..self.headers.end())?;
+        Some(PacketTemplate {
+            template: self,
+            ip: self.ip.sum(header)?,
+            transport: self
+                .transport
+                .sum(header.get(self.headers.transport_start()..)?)?,
+            outer_ip: match &self.outer {
+                None => Sum::default(),
+                Some(outer) => outer.ip.sum(header)?,
+            },
+            most_payload: self.headers.most_payload(),
+        })
+    }
+}
+
+impl Ip {
+    /// The sum of the header in the template, without length, identification and checksum.
+    fn sum(&self, header: &[u8]) -> Option<Sum> {
+        if self.version == IpVersion::V6 {
+            return Some(Sum::default());
+        }
+        let ip = header.get(self.start..)?;
+        let ip = ip.get(..ipv4::length(*ip.get(ipv4::VERSION_IHL)?))?;
+        Sum::of(ip)
+            .without(get_u16(ip, ipv4::TOTAL_LENGTH)?)
+            .without(get_u16(ip, ipv4::IDENTIFICATION)?)
+            .without(get_u16(ip, ipv4::CHECKSUM)?)
+            .into()
+    }
+
+    /// Length, and for IPv4 the header's checksum, in a header whose identification is there.
+    /// `sum` is what [`sum`](Self::sum) answered.
+    #[inline]
+    fn finish(&self, header: &mut [u8], sum: Sum, payload: u16) -> Option<()> {
+        let ip = header.get_mut(self.start..)?;
+        match self.version {
+            IpVersion::V4 => {
+                let length = beyond(ip, payload)?;
+                let ip: &mut [u8; ipv4::MIN_LENGTH] = ip.first_chunk_mut()?;
+                let sum = sum
+                    .and_word(length)
+                    .and_word(get_u16(ip, ipv4::IDENTIFICATION)?);
+                put_u16(ip, ipv4::TOTAL_LENGTH, length)?;
+                put_u16(ip, ipv4::CHECKSUM, sum.checksum())
+            }
+            IpVersion::V6 => {
+                let length = beyond(ip.get(ipv6::LENGTH..)?, payload)?;
+                put_u16(ip, ipv6::PAYLOAD_LENGTH, length)
+            }
+        }
+    }
+}
+
+impl Fields {
+    /// The sum of the TCP or UDP header in the template, without what is counted on and length.
+    /// The sender's sum of addresses and protocol is in it.
+    fn sum(&self, transport: &[u8]) -> Option<Sum> {
+        let all = Sum::of(transport);
+        Some(match self {
+            Self::Tcp { .. } => all
+                .without(get_u16(transport, tcp::SEQUENCE_HIGH)?)
+                .without(get_u16(transport, tcp::SEQUENCE_LOW)?)
+                .without(get_u16(transport, tcp::OFFSET_FLAGS)?),
+            Self::Udp { .. } => all.without(get_u16(transport, udp::UDP_LENGTH)?),
+        })
+    }
+}
+
+impl PacketTemplate<'_> {
     /// Writes the header of a packet, [`Headers::length`](crate::Headers::length)
     /// bytes, to the beginning of `out`. What `out` has after that is of no use.
     ///
@@ -32,124 +125,122 @@ impl Template<'_> {
     /// [`Headers::most_payload`](crate::Headers::most_payload), and
     /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for a checksum left to the
     /// NIC in a tunnel. `out` has nothing of use then.
-    pub fn write_packet(
+    pub fn write(
         &self,
         child: &Child,
         checksum: Checksum,
         out: &mut [u8; MAX_HEADER],
     ) -> Result<(), Refusal> {
-        if self.outer.is_some() && checksum == Checksum::Offloaded {
+        let template = self.template;
+        if template.outer.is_some() && checksum == Checksum::Offloaded {
             return Err(Refusal::MalformedLargeSend);
         }
         let payload = u16::try_from(child.payload_length)
             .ok()
-            .filter(|_| child.payload_length <= self.headers.most_payload())
+            .filter(|_| child.payload_length <= self.most_payload)
             .ok_or(Refusal::SegmentTooLong)?;
-        self.copy(out);
-        self.stamp(child, out)
-            .and_then(|()| out.get_mut(..self.headers.end()))
+        template.copy(out);
+        template
+            .stamp(child, out)
+            .and_then(|()| out.get_mut(..template.headers.end()))
             .and_then(|header| self.finish(header, payload, checksum))
             .ok_or(Refusal::HeaderBufferTooShort)
     }
 
     /// From the innermost header outward, since each is in the sum of those around it.
     fn finish(&self, header: &mut [u8], payload: u16, checksum: Checksum) -> Option<()> {
-        self.finish_transport(header, payload, checksum)?;
-        finish_ip(header, self.ip.version, self.ip.start, payload)?;
-        match (&self.outer, checksum) {
+        let template = self.template;
+        let transport = header.get_mut(template.headers.transport_start()..)?;
+        match template.headers.transport() {
+            Transport::Tcp => self.finish_tcp(transport, payload, checksum)?,
+            Transport::Udp => self.finish_udp(transport, payload, checksum)?,
+        }
+        template.ip.finish(header, self.ip, payload)?;
+        match (&template.outer, checksum) {
             (None, _) => Some(()),
             (Some(outer), Checksum::Complete(sum)) => {
-                finish_tunnel(header, outer.tunnel, payload, sum)
+                finish_tunnel(header, outer.tunnel, payload, sum)?;
+                outer.ip.finish(header, self.outer_ip, payload)
             }
             (Some(_), Checksum::Offloaded) => None,
         }
     }
 
-    fn finish_transport(&self, header: &mut [u8], payload: u16, checksum: Checksum) -> Option<()> {
-        let transport = header.get_mut(self.headers.transport_start()..)?;
-        let length = beyond(transport, payload)?;
-        let (field, has_checksum) = match self.headers.transport() {
-            Transport::Tcp => (tcp::CHECKSUM, true),
-            Transport::Udp => {
-                put_u16(transport, udp::UDP_LENGTH, length)?;
-                let seed = get_u16(transport, udp::CHECKSUM)?;
-                (udp::CHECKSUM, seed != 0)
-            }
+    #[inline]
+    fn finish_tcp(&self, tcp: &mut [u8], payload: u16, checksum: Checksum) -> Option<()> {
+        let length = beyond(tcp, payload)?;
+        let tcp: &mut [u8; tcp::MIN_LENGTH] = tcp.first_chunk_mut()?;
+        let checksum = match checksum {
+            Checksum::Offloaded => seed(get_u16(tcp, tcp::CHECKSUM)?, length),
+            Checksum::Complete(sum) => self
+                .transport
+                .and_word(length)
+                .and_word(get_u16(tcp, tcp::SEQUENCE_HIGH)?)
+                .and_word(get_u16(tcp, tcp::SEQUENCE_LOW)?)
+                .and_word(get_u16(tcp, tcp::OFFSET_FLAGS)?)
+                .and(sum)
+                .checksum(),
         };
-        if !has_checksum {
-            return Some(());
-        }
-        match checksum {
-            Checksum::Offloaded => {
-                let seed = get_u16(transport, field.clone())?;
-                let seed = Sum::default().and_word(seed).and_word(length);
-                put_u16(transport, field, seed.folded())
-            }
-            Checksum::Complete(sum) => {
-                // The sender's seed is among the bytes.
-                let sum = Sum::of(transport).and_word(length).and(sum);
-                put_u16(transport, field, self.never_zero(sum.checksum()))
-            }
-        }
+        put_u16(tcp, tcp::CHECKSUM, checksum)
     }
 
-    /// A UDP checksum that happens to be 0 is sent as its other representation, for 0
-    /// says that there is none (RFC 768).
-    fn never_zero(&self, checksum: u16) -> u16 {
-        match (self.headers.transport(), checksum) {
-            (Transport::Udp, 0) => u16::MAX,
-            _ => checksum,
-        }
-    }
-}
-
-/// Length, and for IPv4 the header's checksum.
-fn finish_ip(header: &mut [u8], version: IpVersion, start: usize, payload: u16) -> Option<()> {
-    let ip = header.get_mut(start..)?;
-    match version {
-        IpVersion::V4 => {
-            let length = beyond(ip, payload)?;
-            let own = ipv4::length(*ip.get(ipv4::VERSION_IHL)?);
-            let ip = ip.get_mut(..own)?;
-            put_u16(ip, ipv4::TOTAL_LENGTH, length)?;
-            put_u16(ip, ipv4::CHECKSUM, 0)?;
-            put_u16(ip, ipv4::CHECKSUM, Sum::of(ip).checksum())
-        }
-        IpVersion::V6 => {
-            let length = beyond(ip.get(ipv6::LENGTH..)?, payload)?;
-            put_u16(ip, ipv6::PAYLOAD_LENGTH, length)
-        }
-    }
-}
-
-/// The outer lengths and checksums. `sum` is the payload's.
-fn finish_tunnel(header: &mut [u8], tunnel: Tunnel, payload: u16, sum: Sum) -> Option<()> {
-    if let Some(start) = tunnel.udp_start() {
-        let udp = header.get_mut(start..)?;
+    fn finish_udp(&self, udp: &mut [u8], payload: u16, checksum: Checksum) -> Option<()> {
         let length = beyond(udp, payload)?;
         put_u16(udp, udp::UDP_LENGTH, length)?;
-        if get_u16(udp, udp::CHECKSUM)? != 0 {
-            put_u16(udp, udp::CHECKSUM, 0)?;
-            let sum = Sum::of(udp).and(sum).and_word(length);
-            let addresses = header.get(tunnel.ip_start()..)?;
-            let addresses = match tunnel.ip_version() {
-                IpVersion::V4 => addresses.get(ipv4::ADDRESSES)?,
-                IpVersion::V6 => addresses.get(ipv6::ADDRESSES)?,
-            };
-            let sum = sum
-                .and(Sum::of(addresses))
-                .and_word(u16::from(protocol::UDP));
-            let checksum = match sum.checksum() {
-                0 => u16::MAX,
-                checksum => checksum,
-            };
-            put_u16(header.get_mut(start..)?, udp::CHECKSUM, checksum)?;
-        }
+        let parent = get_u16(udp, udp::CHECKSUM)?;
+        let checksum = match checksum {
+            _ if parent == 0 => 0,
+            Checksum::Offloaded => seed(parent, length),
+            // The length is in the header, and in the sum of addresses and protocol.
+            Checksum::Complete(sum) => {
+                never_zero(self.transport.and_word(length).and_word(length).and(sum))
+            }
+        };
+        put_u16(udp, udp::CHECKSUM, checksum)
     }
-    finish_ip(header, tunnel.ip_version(), tunnel.ip_start(), payload)
+}
+
+/// What a NIC goes on from: the parent's sum of addresses and protocol, with the length.
+#[inline]
+fn seed(parent: u16, length: u16) -> u16 {
+    Sum::default().and_word(parent).and_word(length).folded()
+}
+
+/// A UDP checksum that happens to be 0 is sent as its other representation, for 0 says that there
+/// is none (RFC 768).
+fn never_zero(sum: Sum) -> u16 {
+    match sum.checksum() {
+        0 => u16::MAX,
+        checksum => checksum,
+    }
+}
+
+/// The lengths and checksums between the IP headers. `sum` is the payload's.
+fn finish_tunnel(header: &mut [u8], tunnel: Tunnel, payload: u16, sum: Sum) -> Option<()> {
+    let Some(start) = tunnel.udp_start() else {
+        return Some(());
+    };
+    let udp = header.get_mut(start..)?;
+    let length = beyond(udp, payload)?;
+    put_u16(udp, udp::UDP_LENGTH, length)?;
+    if get_u16(udp, udp::CHECKSUM)? == 0 {
+        return Some(());
+    }
+    put_u16(udp, udp::CHECKSUM, 0)?;
+    let sum = Sum::of(udp).and(sum).and_word(length);
+    let addresses = header.get(tunnel.ip_start()..)?;
+    let addresses = match tunnel.ip_version() {
+        IpVersion::V4 => addresses.get(ipv4::ADDRESSES)?,
+        IpVersion::V6 => addresses.get(ipv6::ADDRESSES)?,
+    };
+    let sum = sum
+        .and(Sum::of(addresses))
+        .and_word(u16::from(protocol::UDP));
+    put_u16(header.get_mut(start..)?, udp::CHECKSUM, never_zero(sum))
 }
 
 /// Bytes from the beginning of `header` to the packet's end.
+#[inline]
 fn beyond(header: &[u8], payload: u16) -> Option<u16> {
     u16::try_from(header.len()).ok()?.checked_add(payload)
 }

@@ -278,8 +278,9 @@ fn packet<const N: usize>(front: &[u8; N], offload: Offload, framing: Framing) -
     let mut out = [0xEE; MAX_HEADER];
     let checksum = Checksum::Complete(Sum::of(&PAYLOAD));
     with_template_of(front, offload, framing, |template| {
-        template
-            .write_packet(&PACKET, checksum, &mut out)
+        let packets = template.for_packets().expect("what was parsed");
+        packets
+            .write(&PACKET, checksum, &mut out)
             .expect("a header");
     });
     *out.first_chunk().expect("no longer than a header")
@@ -355,8 +356,9 @@ fn a_udp_checksum_of_zero_is_sent_as_all_ones() {
 fn a_checksum_left_to_the_nic_includes_the_length() {
     let mut out = header(&V4);
     with_template(&V4, Offload::LsoV2, IpIdWidth::Bits16, |template| {
-        template
-            .write_packet(&PACKET, Checksum::Offloaded, &mut out)
+        let packets = template.for_packets().expect("what was parsed");
+        packets
+            .write(&PACKET, Checksum::Offloaded, &mut out)
             .expect("a header");
     });
     // 0x1409, and 32 bytes of TCP header with 3 of payload.
@@ -410,7 +412,8 @@ fn no_checksum_in_a_tunnel_is_left_to_the_nic() {
     let front: [u8; 116] = tunnelled(VXLAN, V4);
     let mut out = [0xEE; MAX_HEADER];
     let refused = with_template_of(&front, Offload::LsoV2, ENCAPSULATED, |template| {
-        template.write_packet(&PACKET, Checksum::Offloaded, &mut out)
+        let packets = template.for_packets()?;
+        packets.write(&PACKET, Checksum::Offloaded, &mut out)
     });
     assert_eq!(refused, Err(Refusal::MalformedLargeSend));
     assert_eq!(out, [0xEE; MAX_HEADER]);
@@ -426,7 +429,8 @@ fn a_packet_that_is_too_long() {
                 ..PACKET
             };
             with_template(front, Offload::LsoV2, IpIdWidth::Bits16, |template| {
-                template.write_packet(&child, Checksum::Offloaded, &mut [0; MAX_HEADER])
+                let packets = template.for_packets()?;
+                packets.write(&child, Checksum::Offloaded, &mut [0; MAX_HEADER])
             })
         };
         assert_eq!(of(most), Ok(()));

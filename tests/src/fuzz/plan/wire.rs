@@ -128,7 +128,8 @@ impl Parent<'_> {
                 } else {
                     Checksum::Complete(sum(child))
                 };
-                self.template.write_packet(child, checksum, &mut out)
+                let packets = self.template.for_packets().expect("what was parsed");
+                packets.write(child, checksum, &mut out)
             }
         }
         .expect("a header");
