@@ -168,12 +168,16 @@ fn an_ndis_that_is_too_old_is_refused() {
 }
 
 #[test]
-fn every_newer_ndis_is_taken() {
-    for minor in [83, 85, 86, 89, 255] {
+fn every_newer_ndis_is_taken_as_far_as_the_driver_knows_it() {
+    for (minor, declared) in [(83, 83), (84, 84), (85, 85), (86, 85), (255, 85)] {
         let machine = Machine::start(Config {
             ndis_version: 6 << 16 | minor,
             ..Config::default()
         });
+        assert_eq!(
+            machine.world.declared_ndis_version(),
+            Some(6 << 16 | declared)
+        );
         machine.assert_split(large_v4(100_000));
         machine.stop_clean();
     }

@@ -30,6 +30,9 @@ pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     }
 }
 
+/// The first NDIS that knows the third revision of a filter driver's characteristics.
+const CHARACTERISTICS_3: u32 = 6 << 16 | 80;
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     _driver_object: *mut sys::DRIVER_OBJECT,
@@ -48,7 +51,7 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
         || header.Revision != sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3
         || header.Size != sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3
         || characteristics.MajorNdisVersion != 6
-        || version > world.config.ndis_version
+        || !(CHARACTERISTICS_3..=world.config.ndis_version).contains(&version)
     {
         return sys::NDIS_STATUS_BAD_VERSION;
     }

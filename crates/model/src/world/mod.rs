@@ -21,7 +21,7 @@ pub(crate) use net_event::EventUnderWay;
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::c_void,
-    ptr::{self, NonNull},
+    ptr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -206,10 +206,14 @@ impl World {
         lock(&self.context).0
     }
 
-    /// The module's context, while it is attached.
+    /// The NDIS for which the driver registered, as NdisGetVersion answers.
     #[must_use]
-    pub fn module_context(&self) -> Option<NonNull<c_void>> {
-        NonNull::new(self.context())
+    pub fn declared_ndis_version(&self) -> Option<u32> {
+        let state = self.state();
+        let driver = state.driver.as_ref()?;
+        let characteristics = &driver.characteristics;
+        let major = u32::from(characteristics.MajorNdisVersion) << 16;
+        Some(major | u32::from(characteristics.MinorNdisVersion))
     }
 
     /// NDIS's handle of the filter module, as FilterAttach gets it.
