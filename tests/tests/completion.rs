@@ -105,6 +105,22 @@ fn a_parent_waits_for_its_last_child() {
     machine.stop_clean();
 }
 
+/// A virtual switch that floods sends an NBL to one port and clones of it to others, which its
+/// ChildRefCount counts. The model's layer above has up to two of each send elsewhere, and holds it to
+/// that: rule 16.
+#[test]
+fn what_the_layer_above_counts_its_clones_in_is_left_to_it() {
+    let machine = Machine::with_nic(nic(deferred()));
+    let numbers = machine.send(vec![large_v4(20_000), large_v6(20_000), large_v4(20_000)]);
+    machine.deliver_all();
+    assert!(
+        numbers
+            .into_iter()
+            .all(|number| machine.status(number) == 0)
+    );
+    machine.stop_clean();
+}
+
 #[test]
 fn whichever_child_fails_its_parent_fails_with_its_status_and_no_other_does() {
     // Seven children and two neighbours, numbered in the order in which they go down.

@@ -1,6 +1,6 @@
 //! Large sends of the layer above, and how they come back.
 
-use std::{mem::zeroed, ptr};
+use std::{ffi::c_void, mem::zeroed, ptr};
 
 use ndis::{
     LargeSendInfo,
@@ -43,6 +43,11 @@ pub(crate) struct Parents(Vec<*mut Parent>);
 
 /// What the layer above writes to an NBL that has come back: it is its own again.
 const TAKEN_BACK: i32 = 0x7AB7;
+
+/// The same, in the place where the filter counts children.
+fn taken_back() -> *mut c_void {
+    ptr::without_provenance_mut(TAKEN_BACK as usize)
+}
 
 impl Parents {
     /// A large send with so many bytes of payload.
@@ -95,8 +100,8 @@ impl Parents {
             if let Some(before) = (*parent).completed.replace(status) {
                 return Err(format!("completed twice: {before:#x}, {status:#x}"));
             }
-            let left = (*nbl).ChildRefCount;
-            ((*nbl).Status, (*nbl).ChildRefCount) = (TAKEN_BACK, TAKEN_BACK);
+            let left = (*nbl).Scratch.addr();
+            ((*nbl).Status, (*nbl).Scratch) = (TAKEN_BACK, taken_back());
             match left {
                 0 => Ok(()),
                 left => Err(format!("completed with {left} children to come")),
@@ -119,8 +124,7 @@ impl Parents {
             match parent.completed {
                 None => wrong.push(format!("send {id} is never completed")),
                 Some(_)
-                    if (parent.nbl.Status, parent.nbl.ChildRefCount)
-                        != (TAKEN_BACK, TAKEN_BACK) =>
+                    if (parent.nbl.Status, parent.nbl.Scratch) != (TAKEN_BACK, taken_back()) =>
                 {
                     wrong.push(format!("send {id} is touched after it was completed"));
                 }

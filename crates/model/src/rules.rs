@@ -39,7 +39,7 @@ pub enum Rule {
     Mappings = 14,
     /// SourceHandle is the originator's.
     SourceHandle = 15,
-    /// A completed parent has no children left.
+    /// A parent's ChildRefCount, which counts the clones that the layer above made, is left to it.
     ChildRefCount = 16,
     /// Out-of-band information reaches the children.
     OutOfBand = 17,

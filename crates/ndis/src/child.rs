@@ -277,6 +277,18 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_UDP
     | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 
+/// Where a parent that waits says how many of its children are still to come home: in Scratch, which
+/// is its owner's. ChildRefCount is the layer above's, who may have clones of the same NBL elsewhere,
+/// as a virtual switch that floods has, and count them off meanwhile.
+///
+/// # Safety
+/// `parent` is an NBL that is owned here.
+#[inline]
+pub(crate) unsafe fn children_left(parent: *mut sys::NET_BUFFER_LIST) -> *mut usize {
+    // SAFETY: as the caller vouches; nothing is read.
+    unsafe { (&raw mut (*parent).Scratch).cast() }
+}
+
 /// Children of one parent, in their order on the wire: idle at first, each to be made into
 /// something where it stands.
 #[must_use = "children that are neither sent nor recycled are lost"]
@@ -340,7 +352,7 @@ impl Children {
         parent.set_status(Status::SUCCESS);
         let raw = parent.into_raw().as_ptr();
         // SAFETY: the parent is owned here, and no child has been sent yet.
-        unsafe { (*raw).ChildRefCount = self.count.cast_signed() };
+        unsafe { *children_left(raw) = self.count as usize };
         self.queue
     }
 

@@ -2,11 +2,11 @@
 
 use core::{
     ptr::NonNull,
-    sync::atomic::{AtomicI32, Ordering, fence},
+    sync::atomic::{AtomicI32, AtomicUsize, Ordering, fence},
 };
 
 use crate::{
-    child::{Context, context},
+    child::{Context, children_left, context},
     child_pool::ChildPool,
     filter_module::ModuleHandle,
     nbl::{Nbl, NblChain, NblQueue},
@@ -87,10 +87,10 @@ impl Siblings {
         // that several processors touch at once are accessed atomically.
         unsafe {
             note_failure(parent, self.status);
-            let left = AtomicI32::from_ptr(&raw mut (*parent).ChildRefCount);
+            let left = AtomicUsize::from_ptr(children_left(parent));
             // Release, so that what happened to these children is seen by who completes the parent;
             // acquire there, to see it.
-            let count = self.count.cast_signed();
+            let count = self.count as usize;
             if left.fetch_sub(count, Ordering::Release) != count {
                 return None;
             }

@@ -73,7 +73,7 @@ unsafe extern "efiapi" fn send<const CUT: u8>(
             let frame = bytes(parent);
             let slot = |slot: usize| (&(*parent).NetBufferListInfo)[slot].addr();
             let parts = parts::<CUT>(&frame, &slot);
-            (*parent).ChildRefCount = parts.len() as i32;
+            (*parent).Scratch = ptr::without_provenance_mut(parts.len());
             (*parent).Status = sys::NDIS_STATUS_SUCCESS;
             let mut first: Nbl = ptr::null_mut();
             for part in parts.iter().rev() {
@@ -295,8 +295,9 @@ unsafe extern "efiapi" fn complete(context: NDIS_HANDLE, chain: Nbl, _flags: u32
             if (*parent).Status == sys::NDIS_STATUS_SUCCESS {
                 (*parent).Status = status;
             }
-            (*parent).ChildRefCount -= 1;
-            if (*parent).ChildRefCount == 0 {
+            let left = (*parent).Scratch.addr() - 1;
+            (*parent).Scratch = ptr::without_provenance_mut(left);
+            if left == 0 {
                 finish(module, parent);
             }
         }

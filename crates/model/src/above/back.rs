@@ -2,7 +2,11 @@
 
 use ndis::{LargeSendInfo, sys};
 
-use super::{BINDING, Completed, NbLook, Sent, build::UNUSED, hidden_part_intact};
+use super::{
+    BINDING, Completed, NbLook, Sent,
+    build::{UNUSED, clones},
+    hidden_part_intact,
+};
 use crate::{
     live::Pages, memory::Block, oob::SendKind, rules::Rule, segment::one_stage, state::State,
 };
@@ -27,8 +31,8 @@ impl State {
                 (*nbl).SourceHandle.addr(),
             )
         };
-        if references != 0 {
-            let found = format!("ChildRefCount is {references}");
+        if references != clones(number) {
+            let found = format!("ChildRefCount came back as {references}");
             self.violation(Rule::ChildRefCount, name.clone(), found);
         }
         if source != BINDING {

@@ -43,6 +43,12 @@ pub(super) const UNUSED: u8 = 0xEE;
 /// The layer above's handle of its binding, which is the SourceHandle of what it sends.
 pub(crate) const BINDING: usize = 0xB1D1;
 
+/// How many clones of its send of this number the layer above has elsewhere: its ChildRefCount, with
+/// which nobody below has anything to do.
+pub(super) fn clones(number: u64) -> i32 {
+    (number % 3) as i32
+}
+
 /// Makes an NBL of `packet` and enters it into the ledger as the layer above's.
 pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
     let mut parts = Parts {
@@ -103,6 +109,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
     // SAFETY: the block is new.
     unsafe {
         (*nbl).SourceHandle = ptr::without_provenance_mut(BINDING);
+        (*nbl).ChildRefCount = clones(number);
         (*nbl).NblFlags = packet.nbl_flags;
         for (slot, value) in &packet.oob {
             (*nbl).NetBufferListInfo[*slot] = ptr::without_provenance_mut(*value);
