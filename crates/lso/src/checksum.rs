@@ -33,7 +33,8 @@ impl Sum {
         self.odd ^= more.odd;
     }
 
-    /// Adds one word: of a header, or a sum of bytes that start at an even place.
+    /// Adds one word: of a header, or a sum of bytes that start at an even place. The complement
+    /// of a word that is in the sum takes it out.
     #[must_use]
     #[inline]
     pub fn and_word(mut self, word: u16) -> Self {
@@ -42,12 +43,13 @@ impl Sum {
         self
     }
 
-    /// Takes out one word that was added. What is left of nothing but zeros may be all ones, which
-    /// counts as much.
+    /// Adds two words.
     #[must_use]
     #[inline]
-    pub(crate) fn without(self, word: u16) -> Self {
-        self.and_word(!word)
+    pub(crate) fn and_words(mut self, words: u32) -> Self {
+        let words = u32::from_ne_bytes(words.to_be_bytes());
+        self.words = plus(self.words, words.into());
+        self
     }
 
     /// Adds another sum, of bytes that start at an even place.

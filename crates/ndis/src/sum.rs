@@ -40,6 +40,7 @@ impl OnesSum {
     ///
     /// # Safety
     /// The bytes stay mapped meanwhile.
+    #[inline]
     pub(crate) unsafe fn of(start: *const u8, length: usize) -> Self {
         let mut rest = Rest {
             start,
@@ -55,7 +56,11 @@ impl OnesSum {
             rest.read_if_at::<u64>();
             #[cfg(target_arch = "x86_64")]
             vectors::read(&mut rest);
-            while rest.read_if_long::<u64>() {}
+            #[cfg(not(target_arch = "x86_64"))]
+            while rest.length >= 2 * size_of::<u64>() {
+                rest.read_if_long::<u64>();
+            }
+            rest.read_if_long::<u64>();
             rest.read_if_long::<u32>();
             rest.read_if_long::<u16>();
             rest.read_if_long::<u8>();
@@ -160,11 +165,9 @@ mod vectors {
 
     use super::Rest;
 
-    /// Vectors in a round.
-    const ROUND: usize = 4;
-    const ROUND_LENGTH: usize = ROUND * size_of::<__m128i>();
+    const VECTOR: usize = size_of::<__m128i>();
 
-    /// Reads all whole rounds.
+    /// Reads all whole vectors.
     ///
     /// # Safety
     /// As for [`OnesSum::of`](super::OnesSum::of), and `rest.start` is aligned for a vector, or the
@@ -172,24 +175,44 @@ mod vectors {
     #[target_feature(enable = "sse2")]
     pub(super) unsafe fn read(rest: &mut Rest) {
         // Two keep the adders busy, and need no register that Windows has a function save.
-        let (mut even, mut odd) = (Sums::new(), Sums::new());
-        while rest.length >= ROUND_LENGTH {
-            // SAFETY: as the caller vouches, and there are bytes for a round.
-            let [a, b, c, d] = unsafe { round(rest.start.cast()) };
-            even.add(a);
-            odd.add(b);
-            even.add(c);
-            odd.add(d);
-            rest.skip(ROUND_LENGTH);
+        let mut sums = [Sums::new(), Sums::new()];
+        // SAFETY: as the caller vouches, and so many vectors are there.
+        unsafe {
+            while rest.length >= 8 * VECTOR {
+                take::<8>(rest, &mut sums);
+            }
+            if rest.length >= 4 * VECTOR {
+                take::<4>(rest, &mut sums);
+            }
+            if rest.length >= 2 * VECTOR {
+                take::<2>(rest, &mut sums);
+            }
+            if rest.length >= VECTOR {
+                take::<1>(rest, &mut sums);
+            }
         }
+        let [even, odd] = sums;
         rest.sum = rest.sum.plus(even.and(odd).total());
     }
 
+    /// Adds the next vectors to one of the sums after the other.
+    ///
     /// # Safety
-    /// As for [`OnesSum::of`](super::OnesSum::of), of a round; `start` is aligned.
-    unsafe fn round(start: *const __m128i) -> [__m128i; ROUND] {
-        // SAFETY: as the caller vouches.
-        core::array::from_fn(|place| unsafe { ptr::read_volatile(start.add(place)) })
+    /// As for [`read`], and so many are there.
+    #[target_feature(enable = "sse2")]
+    unsafe fn take<const COUNT: usize>(rest: &mut Rest, [even, odd]: &mut [Sums; 2]) {
+        let start = rest.start.cast::<__m128i>();
+        for place in 0..COUNT {
+            // SAFETY: as the caller vouches.
+            let vector = unsafe { ptr::read_volatile(start.add(place)) };
+            let sums = if place % 2 == 0 {
+                &mut *even
+            } else {
+                &mut *odd
+            };
+            sums.add(vector);
+        }
+        rest.skip(size_of::<[__m128i; COUNT]>());
     }
 
     /// The sum of pairs of 64-bit words, less what is carried out of them; and the sum of their

@@ -3,7 +3,7 @@
 use super::{Fields, Ip, Template};
 use crate::checksum::Sum;
 use crate::headers::Tunnel;
-use crate::wire::{get_u16, ipv4, ipv6, protocol, put_u16, tcp, udp};
+use crate::wire::{get_u16, get_u32, ipv4, ipv6, protocol, put_u16, tcp, udp};
 use crate::{Child, IpVersion, MAX_HEADER, Refusal, Transport};
 
 /// Who makes a packet's TCP or UDP checksum.
@@ -66,9 +66,9 @@ impl Ip {
         let ip = header.get(self.start..)?;
         let ip = ip.get(..ipv4::length(*ip.get(ipv4::VERSION_IHL)?))?;
         Sum::of(ip)
-            .without(get_u16(ip, ipv4::TOTAL_LENGTH)?)
-            .without(get_u16(ip, ipv4::IDENTIFICATION)?)
-            .without(get_u16(ip, ipv4::CHECKSUM)?)
+            .and_word(!get_u16(ip, ipv4::TOTAL_LENGTH)?)
+            .and_word(!get_u16(ip, ipv4::IDENTIFICATION)?)
+            .and_word(!get_u16(ip, ipv4::CHECKSUM)?)
             .into()
     }
 
@@ -102,10 +102,9 @@ impl Fields {
         let all = Sum::of(transport);
         Some(match self {
             Self::Tcp { .. } => all
-                .without(get_u16(transport, tcp::SEQUENCE_HIGH)?)
-                .without(get_u16(transport, tcp::SEQUENCE_LOW)?)
-                .without(get_u16(transport, tcp::OFFSET_FLAGS)?),
-            Self::Udp { .. } => all.without(get_u16(transport, udp::UDP_LENGTH)?),
+                .and_words(!get_u32(transport, tcp::SEQUENCE)?)
+                .and_word(!get_u16(transport, tcp::OFFSET_FLAGS)?),
+            Self::Udp { .. } => all.and_word(!get_u16(transport, udp::UDP_LENGTH)?),
         })
     }
 }
@@ -175,8 +174,7 @@ impl PacketTemplate<'_> {
             Checksum::Complete(sum) => self
                 .transport
                 .and_word(length)
-                .and_word(get_u16(tcp, tcp::SEQUENCE_HIGH)?)
-                .and_word(get_u16(tcp, tcp::SEQUENCE_LOW)?)
+                .and_words(get_u32(tcp, tcp::SEQUENCE)?)
                 .and_word(get_u16(tcp, tcp::OFFSET_FLAGS)?)
                 .and(sum)
                 .checksum(),

@@ -3,8 +3,6 @@
 use super::Field;
 
 pub(crate) const SEQUENCE: Field = 4..8;
-pub(crate) const SEQUENCE_HIGH: Field = 4..6;
-pub(crate) const SEQUENCE_LOW: Field = 6..8;
 /// The word in which data offset and flags are.
 pub(crate) const OFFSET_FLAGS: Field = 12..14;
 pub(crate) const DATA_OFFSET: usize = 12;
