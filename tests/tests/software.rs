@@ -284,6 +284,22 @@ fn what_the_hardware_can_do_is_not_known_before_the_nic_answers() {
 }
 
 #[test]
+fn the_hardware_is_asked_about_where_it_counts_and_once() {
+    let silent = || Nic {
+        oids: Answering::Later,
+        ..bare()
+    };
+    for (choice, questions) in [(0, 0), (1, 1), (2, 1)] {
+        let machine = set_to(Some(choice), silent());
+        assert_eq!(machine.world.complete_oids(), questions, "{choice}");
+        machine.world.pause();
+        machine.world.restart().expect("restarted");
+        assert_eq!(machine.world.complete_oids(), 0, "{choice}: known");
+        machine.stop_clean();
+    }
+}
+
+#[test]
 fn the_question_is_given_up_before_the_detach() {
     let silent = || Nic {
         oids: Answering::Later,
