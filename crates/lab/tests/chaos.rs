@@ -9,7 +9,7 @@ use mslso_lab::chaos::{
     EPISODE,
     outcome::Summary,
     script::Script,
-    step::Step,
+    step::{Oid, Step},
     worker::{Ended, run},
 };
 use mslso_lab::driver::{Build, Driver};
@@ -86,6 +86,14 @@ fn the_names_of_steps_are_those_of_scripts() {
         }
     }
     assert_eq!(seen, BTreeSet::from(Step::NAMES));
+}
+
+/// A run that ends while the NIC, whose driver was unloaded, has a request to answer.
+#[test]
+fn what_is_asked_of_a_bare_nic_is_answered_in_the_end() {
+    let machine = Script::episode(1, 0, 0).machine;
+    let steps = [Step::Answering(2), Step::Unload, Step::Oid(Oid::default())];
+    assert_eq!(run(&driver(), &machine, steps, |_| {}).wrong, None);
 }
 
 #[test]

@@ -122,6 +122,8 @@ impl<'driver> Run<'driver> {
     /// Something is wrong, or left behind.
     pub fn end(mut self) -> Result<Summary, Wrong> {
         self.unload()?;
+        // What was asked of the NIC when the driver was gone is between it and the layer above.
+        self.world.complete_oids();
         self.look()?;
         if let Some(wrong) = Wrong::of(&self.world.finish()) {
             return Err(wrong);
