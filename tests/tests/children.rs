@@ -29,7 +29,7 @@ const CARRIED: [usize; 9] = [
     sys::VirtualSubnetInfo,
 ];
 
-/// Children of one parent. The first inherits by NDIS, the others from the first.
+/// Children of one parent.
 const COUNT: usize = 3;
 
 /// Makes children of a parent with these slots, each made something of by `make`, settles them with

@@ -39,6 +39,7 @@ mod offers;
 mod offload;
 mod oid;
 mod oob;
+mod private;
 mod registry;
 mod restart;
 mod rules;

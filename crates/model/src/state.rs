@@ -14,6 +14,7 @@ use crate::{
     offers::UsoLimits,
     offload::MayAdd,
     oid::Oids,
+    private::Private,
     registry::RegistryValue,
     rules::{Rule, Violation},
     status::{Incoming, SeenStatus},
@@ -115,6 +116,7 @@ pub(crate) struct State {
     pub(crate) pool_parts: BTreeMap<usize, [Block; 2]>,
     /// Number of the next NBL that the filter allocates.
     pub(crate) next_child: u64,
+    pub(crate) private: Private,
     pub(crate) partials: BTreeMap<usize, Partial>,
     /// MDLs that are mapped now.
     pub(crate) mapped: BTreeMap<usize, usize>,
@@ -193,6 +195,7 @@ impl State {
             nbls: BTreeMap::new(),
             pool_parts: BTreeMap::new(),
             next_child: 0,
+            private: Private::default(),
             partials: BTreeMap::new(),
             mapped: BTreeMap::new(),
             sent: BTreeMap::new(),

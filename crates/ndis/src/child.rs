@@ -213,27 +213,26 @@ impl Child {
     }
 }
 
-/// An NBL's out-of-band slots in two halves. A half the compiler copies in place; all at once it
-/// would call memcpy.
-const HALF: usize = sys::MaxNetBufferListInfo / 2;
-type Slot = *mut core::ffi::c_void;
-type FirstSlots = [Slot; HALF];
-type LastSlots = [Slot; sys::MaxNetBufferListInfo - HALF];
-
-/// Carries over to `child`, from `parent`, what lower drivers need to know beside the bytes.
+/// Carries over to `child`, from `parent`, what lower drivers need to know beside the bytes. NDIS is
+/// asked for each child: what it copies has a part that drivers do not see, and an object of WFP's
+/// that belongs to one NBL alone.
 ///
 /// # Safety
-/// Both NBLs are owned by the caller; the child is one of ours.
+/// Both NBLs are owned by the caller; the child is one of ours, with nothing of WFP's.
+#[inline]
 unsafe fn inherit(child: RawNbl, parent: &Nbl, module: ModuleHandle) {
     let (child, from) = (child.as_ptr(), parent.as_ptr());
     // SAFETY: as the caller vouches.
     unsafe {
         (*child).NetBufferListInfo = [ptr::null_mut(); sys::MaxNetBufferListInfo];
         sys::NdisCopySendNetBufferListInfo(child, from);
-        // What NdisCopySendNetBufferListInfo is not documented to copy.
         let (to, of) = (&mut (*child).NetBufferListInfo, &(*from).NetBufferListInfo);
+        // What it is not documented to copy.
+        to[sys::ClassificationHandleNetBufferListInfo] =
+            of[sys::ClassificationHandleNetBufferListInfo];
         to[sys::NetBufferListHashValue] = of[sys::NetBufferListHashValue];
         to[sys::NetBufferListHashInfo] = of[sys::NetBufferListHashInfo];
+        to[sys::MediaSpecificInformationEx] = of[sys::MediaSpecificInformationEx];
         to[sys::TcpSendOffloadsSupplementalNetBufferListInfo] =
             of[sys::TcpSendOffloadsSupplementalNetBufferListInfo];
         // Of a TCP large send, what is in this slot was left there by a receive.
@@ -246,27 +245,16 @@ unsafe fn inherit(child: RawNbl, parent: &Nbl, module: ModuleHandle) {
     }
 }
 
-/// Makes `child` say of itself what its sibling `first` says.
+/// Whether WFP has an object for `child`: NDIS has cloned it from the parent's, or a callout below
+/// has made one. It lives in a slot that no driver may write to, and is released when the NBL is
+/// freed; so such a child cannot be used again.
 ///
 /// # Safety
-/// As for [`inherit`], through which `first` went.
+/// `child` is a child that is owned here.
 #[inline]
-unsafe fn copy_from(first: RawNbl, child: RawNbl) {
-    let (first, child) = (first.as_ptr(), child.as_ptr());
-    // SAFETY: as the caller vouches; they are two.
-    unsafe {
-        let (from, to) = (
-            &raw const (*first).NetBufferListInfo,
-            &raw mut (*child).NetBufferListInfo,
-        );
-        let (from, to) = (from.cast::<Slot>(), to.cast::<Slot>());
-        ptr::copy_nonoverlapping(from.cast::<FirstSlots>(), to.cast(), 1);
-        ptr::copy_nonoverlapping(from.add(HALF).cast::<LastSlots>(), to.add(HALF).cast(), 1);
-        (*child).NblFlags = (*first).NblFlags;
-        (*child).Status = sys::NDIS_STATUS_SUCCESS;
-        (*child).SourceHandle = (*first).SourceHandle;
-        (*child).ParentNetBufferList = (*first).ParentNetBufferList;
-    }
+pub(crate) unsafe fn is_tagged(child: RawNbl) -> bool {
+    // SAFETY: as the caller vouches.
+    unsafe { !(&(*child.as_ptr()).NetBufferListInfo)[sys::WfpNetBufferListInfo].is_null() }
 }
 
 /// NBL flags that say what the packet is and how it may be handled, as against who has it.
@@ -314,17 +302,10 @@ impl Children {
     /// Carries over from `parent` to each what lower drivers need to know beside the bytes of a
     /// large send: the slots of the offloads, every other out-of-band slot that a send may carry,
     /// and the protocol's NBL flags.
-    ///
-    /// NDIS does it for the first; the others say the same, bit for bit, and are copied from there.
     pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle) {
-        let mut nbls = self.queue.iter();
-        let Some(first) = nbls.next() else {
-            return;
-        };
-        // SAFETY: the children and the parent are owned here, and no child has been sent yet.
-        unsafe {
-            inherit(first, parent, module);
-            nbls.for_each(|nbl| copy_from(first, nbl));
+        for nbl in self.queue.iter() {
+            // SAFETY: the children and the parent are owned here, and no child has been sent yet.
+            unsafe { inherit(nbl, parent, module) };
         }
     }
 

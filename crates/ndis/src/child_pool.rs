@@ -9,12 +9,12 @@
 use core::{
     cell::UnsafeCell,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
 };
 
 use crate::{
     chains::Chains,
-    child::{Children, Context, context},
+    child::{Children, Context, context, is_tagged},
     driver::header,
     filter_module::ModuleHandle,
     nbl::{Nbl, NblChain, NblQueue},
@@ -50,14 +50,17 @@ struct Cache {
 /// What only the processor itself touches, at DISPATCH_LEVEL.
 struct Local {
     idle: RawNbl,
-    /// Children that exist with this processor as their home, wherever they are now.
-    owned: u32,
+    /// Children that were made with this processor as their home, wherever they are now. Those that
+    /// were freed are counted apart.
+    made: u32,
 }
 
 /// In a cache line of its own: other processors write to it.
 #[repr(align(64))]
 struct Returned {
     idle: AtomicPtr<sys::NET_BUFFER_LIST>,
+    /// Children that were freed and not brought home, since the pool was made.
+    freed: AtomicU32,
 }
 
 // SAFETY: `local` is reached through an `AtDispatch` of its processor alone, which serialises all
@@ -92,10 +95,11 @@ impl ChildPool {
         let caches = PerProcessor::try_new(TAG_CACHE, |_| Cache {
             local: UnsafeCell::new(Local {
                 idle: ptr::null_mut(),
-                owned: 0,
+                made: 0,
             }),
             returned: Returned {
                 idle: AtomicPtr::new(ptr::null_mut()),
+                freed: AtomicU32::new(0),
             },
         })?;
         let pool = Self {
@@ -129,7 +133,9 @@ impl ChildPool {
         // SAFETY: the pool is still private to `try_new`.
         let local = unsafe { &mut *cache.local.get() };
         for _ in 0..ready.min(MOST_CHILDREN) {
-            let child = self.allocate(processor, local).ok_or(Status::RESOURCES)?;
+            let child = self
+                .allocate(processor, local, &cache.returned)
+                .ok_or(Status::RESOURCES)?;
             local.push(child);
         }
         Ok(())
@@ -153,7 +159,7 @@ impl ChildPool {
             let missing = count.saturating_sub(taken.count());
             if let Some((run, length)) = local.pop_run(missing, &cache.returned) {
                 taken.append(run, length);
-            } else if let Some(child) = self.allocate(processor, local) {
+            } else if let Some(child) = self.allocate(processor, local, &cache.returned) {
                 taken.append(NblQueue::of(child), 1);
             } else {
                 self.recycle(taken);
@@ -165,14 +171,15 @@ impl ChildPool {
 
     /// One more child with `home` as its home, within the bound for a processor.
     #[cold]
-    fn allocate(&self, home: u32, local: &mut Local) -> Option<Nbl> {
-        if local.owned >= MOST_CHILDREN {
+    fn allocate(&self, home: u32, local: &mut Local, returned: &Returned) -> Option<Nbl> {
+        let freed = returned.freed.load(Ordering::Relaxed);
+        if local.made.wrapping_sub(freed) >= MOST_CHILDREN {
             return None;
         }
         let nbl = self.nbls.allocate()?;
         // SAFETY: a new NBL from a pool whose context size was made for `capacity` and `chains`.
         unsafe { Context::initialize(context(nbl), home, self.capacity, self.chains) };
-        local.owned = local.owned.saturating_add(1);
+        local.made = local.made.wrapping_add(1);
         self.allocations.fetch_add(1, Ordering::Relaxed);
         // SAFETY: NDIS has just given it to us.
         Some(unsafe { Nbl::from_raw(nbl) })
@@ -180,11 +187,34 @@ impl ChildPool {
 
     /// Brings children home that were not sent. IRQL ≤ DISPATCH_LEVEL.
     pub fn recycle(&self, children: Children) {
-        let idle = children.abandon();
-        if let Some(first) = idle.first() {
+        let mut children = children.abandon().into_chain();
+        let mut idle = NblQueue::new();
+        let mut home = 0;
+        while let Some(first) = children.first() {
             // SAFETY: the child is owned here. All were taken together, from one cache.
-            let home = unsafe { (*context(first)).home };
-            self.bring_home(home, idle);
+            let tagged = unsafe {
+                home = (*context(first)).home;
+                is_tagged(first)
+            };
+            match children.pop() {
+                Some(child) if tagged => self.discard(home, NblQueue::of(child)),
+                Some(child) => idle.push(child),
+                None => {}
+            }
+        }
+        self.bring_home(home, idle);
+    }
+
+    /// Frees children of processor `home` that cannot be used again. IRQL ≤ DISPATCH_LEVEL.
+    #[cold]
+    pub(crate) fn discard(&self, home: u32, children: NblQueue) {
+        let Some(cache) = self.caches.get(home) else {
+            return;
+        };
+        let mut children = children.into_chain();
+        while let Some(child) = children.pop() {
+            self.nbls.free(child);
+            cache.returned.freed.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -330,12 +330,6 @@ impl NblQueue {
             Some(nbl)
         })
     }
-
-    /// The first NBL, which stays the queue's.
-    pub(crate) fn first(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
-        self.ends.map(|(first, _)| first)
-    }
-
     /// First and last NBL, or `None` for an empty queue.
     pub(crate) const fn into_ends(
         self,

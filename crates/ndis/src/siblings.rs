@@ -6,7 +6,7 @@ use core::{
 };
 
 use crate::{
-    child::{Context, children_left, context},
+    child::{Context, children_left, context, is_tagged},
     child_pool::ChildPool,
     filter_module::ModuleHandle,
     nbl::{Nbl, NblChain, NblQueue},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Neighbours in a completed chain that are children of one parent, and of one processor: they go
-/// home together, and count off together.
+/// home together, and count off together. A child that cannot be used again goes alone.
 #[must_use = "children that are not settled are lost, and their parent with them"]
 pub struct Siblings {
     nbls: NblQueue,
@@ -24,6 +24,8 @@ pub struct Siblings {
     /// The first failure among them.
     status: sys::NDIS_STATUS,
     parent: NonNull<sys::NET_BUFFER_LIST>,
+    /// There is one, and it cannot be used again.
+    is_tagged: bool,
 }
 
 impl Siblings {
@@ -45,12 +47,16 @@ impl Siblings {
             let home = (*context(first)).home;
             let (mut count, mut status) = (0_u32, sys::NDIS_STATUS_SUCCESS);
             let (mut last, mut next) = (first, Some(first));
-            while let Some(nbl) = next.filter(|nbl| is_child(*nbl)) {
+            let mut alone = false;
+            while let Some(nbl) = next.filter(|nbl| is_child(*nbl) && !alone) {
                 let context = context(nbl);
-                if (*nbl.as_ptr()).ParentNetBufferList != parent.as_ptr() || (*context).home != home
-                {
+                let differs = (*nbl.as_ptr()).ParentNetBufferList != parent.as_ptr()
+                    || (*context).home != home;
+                let tagged = is_tagged(nbl);
+                if differs || tagged && count > 0 {
                     break;
                 }
+                alone = tagged;
                 Context::release(context);
                 if status == sys::NDIS_STATUS_SUCCESS {
                     status = (*nbl.as_ptr()).Status;
@@ -65,6 +71,7 @@ impl Siblings {
                 home,
                 status,
                 parent,
+                is_tagged: alone,
             })
         }
     }
@@ -81,7 +88,11 @@ impl Siblings {
     /// them. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
     pub fn settle(self, pool: &ChildPool) -> Option<Nbl> {
-        pool.bring_home(self.home, self.nbls);
+        if self.is_tagged {
+            pool.discard(self.home, self.nbls);
+        } else {
+            pool.bring_home(self.home, self.nbls);
+        }
         let parent = self.parent.as_ptr();
         // SAFETY: the parent is the filter's until its last child is counted off; the two fields
         // that several processors touch at once are accessed atomically.

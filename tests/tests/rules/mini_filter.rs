@@ -39,6 +39,10 @@ pub(crate) mod fault {
     pub(crate) const WRITES_BEHIND: u8 = 11;
     /// FilterAttach opens the module's configuration and does not close it.
     pub(crate) const CONFIGURATION_OPEN: u8 = 12;
+    /// NDIS is not asked to copy what it keeps with the parent.
+    pub(crate) const NOT_COPIED: u8 = 13;
+    /// A child is freed after its slots were cleared.
+    pub(crate) const CLEARS_SLOTS: u8 = 14;
 }
 
 /// A machine with that driver running.
@@ -291,6 +295,9 @@ unsafe fn new_child<const FAULT: u8>(module: *mut Module, parent: Nbl) -> Nbl {
         } else {
             parent
         };
+        if FAULT != fault::NOT_COPIED {
+            sys::NdisCopySendNetBufferListInfo(child, parent);
+        }
         // For the completion, where the fault takes the proper place.
         (*child).Scratch = parent.cast();
         if FAULT == fault::WRITES_BEHIND {
@@ -322,6 +329,9 @@ unsafe extern "efiapi" fn complete<const FAULT: u8>(context: NDIS_HANDLE, chain:
     unsafe {
         for child in scenarios::tampering::nbls(chain) {
             let (parent, status) = ((*child).Scratch.cast(), (*child).Status);
+            if FAULT == fault::CLEARS_SLOTS {
+                (*child).NetBufferListInfo = [ptr::null_mut(); _];
+            }
             sys::NdisFreeNetBufferList(child);
             if FAULT != fault::HALF_SENT {
                 up(context.cast(), parent, status);

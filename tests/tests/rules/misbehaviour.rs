@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use model::{Config, Failing, Rule, Violation, World};
+use model::{Config, Failing, Rule, SendCall, Violation, World};
+use ndis::sys;
 use scenarios::packets::small;
 
 use crate::{
@@ -20,7 +21,7 @@ fn started<const FAULT: u8>(run: Run) -> Arc<World> {
 }
 
 fn send(world: &Arc<World>) {
-    world.send(vec![small()], model::SendCall::default());
+    world.send(vec![small()], SendCall::default());
 }
 
 /// A packet sent through the driver with `FAULT` breaks `rule`.
@@ -46,6 +47,21 @@ fn a_child_with_anothers_source_handle_is_noticed() {
 #[test]
 fn memory_behind_a_childs_nbl_is_not_the_filters() {
     assert_sending_breaks::<{ fault::WRITES_BEHIND }>(Rule::OneOwner, "child NBL 0");
+}
+
+#[test]
+fn a_child_for_which_ndis_is_not_asked_is_noticed() {
+    assert_sending_breaks::<{ fault::NOT_COPIED }>(Rule::OutOfBand, "child NBL 0");
+}
+
+#[test]
+fn an_object_of_wfps_that_is_lost_is_noticed() {
+    assert_breaks(Rule::OutOfBand, "child NBL 0", |run| {
+        let world = started::<{ fault::CLEARS_SLOTS }>(run);
+        let tagged = small().with_slot(sys::WfpNetBufferListInfo, 0x7A6);
+        world.send(vec![tagged], SendCall::default());
+        world.stop()
+    });
 }
 
 #[test]
@@ -98,7 +114,7 @@ fn a_parent_called_starved_after_its_children_went_down_is_noticed() {
         Rule::FailedAllocation,
         "large send 0",
         // SAFETY: the parent is on its way up.
-        on_complete(|nbl| unsafe { (*nbl).Status = ndis::sys::NDIS_STATUS_RESOURCES }),
+        on_complete(|nbl| unsafe { (*nbl).Status = sys::NDIS_STATUS_RESOURCES }),
     );
 }
 

@@ -178,6 +178,15 @@ fn a_slot_that_differs_from_the_parents_is_noticed() {
 }
 
 #[test]
+fn an_object_of_wfps_that_two_children_have_is_noticed() {
+    assert_breaks_with(Rule::OutOfBand, |nbls| {
+        for nbl in &nbls[..2] {
+            set_slot(*nbl, sys::WfpNetBufferListInfo, |_| 0x7A6);
+        }
+    });
+}
+
+#[test]
 fn flags_that_differ_from_the_parents_are_noticed() {
     assert_breaks_with(Rule::OutOfBand, |nbls| {
         // SAFETY: the children are on their way down.

@@ -264,6 +264,7 @@ unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> N
         (*child).SourceHandle = module.handle;
         (*child).ParentNetBufferList = parent;
         (*child).NblFlags = (*parent).NblFlags;
+        sys::NdisCopySendNetBufferListInfo(child, parent);
         (*child).Scratch = Box::into_raw(memory).cast();
         let slots = &mut (*child).NetBufferListInfo;
         for slot in CARRIED {

@@ -31,17 +31,18 @@ unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
     PROCESSOR.with(|processor| processor.completed.set(chain));
 }
 
-/// The slots that the model copies too.
-const COPIED: [usize; 10] = [
+/// The slots that it is documented to copy.
+const COPIED: [usize; 11] = [
     sys::TcpIpChecksumNetBufferListInfo,
+    sys::IPsecOffloadV1NetBufferListInfo,
     sys::TcpLargeSendNetBufferListInfo,
-    sys::ClassificationHandleNetBufferListInfo,
     sys::Ieee8021QNetBufferListInfo,
     sys::NetBufferListCancelId,
     sys::MediaSpecificInformation,
     sys::NetBufferListProtocolId,
+    sys::IPsecOffloadV2TunnelNetBufferListInfo,
+    sys::IPsecOffloadV2HeaderNetBufferListInfo,
     sys::NetBufferListFilteringInfo,
-    sys::MediaSpecificInformationEx,
     sys::VirtualSubnetInfo,
 ];
 

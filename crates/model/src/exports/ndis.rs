@@ -304,6 +304,8 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
         .map(|known| (known.owner, known.origin))
     {
         Some((Owner::Filter, Origin::Pool(pool))) => {
+            // SAFETY: it is live still.
+            unsafe { state.free_private(nbl) };
             state.known.remove(&nbl.addr());
             state.pool_parts.remove(&nbl.addr());
             let block = state.nbls.remove(&nbl.addr());
@@ -323,17 +325,18 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
     }
 }
 
-/// The slots that NdisCopySendNetBufferListInfo copies, as far as a send of this product has them.
-const COPIED: [usize; 10] = [
+/// The slots that NdisCopySendNetBufferListInfo is documented to copy.
+const COPIED: [usize; 11] = [
     sys::TcpIpChecksumNetBufferListInfo,
+    sys::IPsecOffloadV1NetBufferListInfo,
     sys::TcpLargeSendNetBufferListInfo,
-    sys::ClassificationHandleNetBufferListInfo,
     sys::Ieee8021QNetBufferListInfo,
     sys::NetBufferListCancelId,
     sys::MediaSpecificInformation,
     sys::NetBufferListProtocolId,
+    sys::IPsecOffloadV2TunnelNetBufferListInfo,
+    sys::IPsecOffloadV2HeaderNetBufferListInfo,
     sys::NetBufferListFilteringInfo,
-    sys::MediaSpecificInformationEx,
     sys::VirtualSubnetInfo,
 ];
 
@@ -348,6 +351,7 @@ pub unsafe extern "efiapi" fn NdisCopySendNetBufferListInfo(
         for slot in COPIED {
             (&mut (*to).NetBufferListInfo)[slot] = (&(*from).NetBufferListInfo)[slot];
         }
+        thread::world().state().copy_private(to, from);
     }
 }
 

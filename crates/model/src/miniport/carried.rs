@@ -75,6 +75,8 @@ impl State {
         for found in wrong {
             self.violation(Rule::OutOfBand, &*given.name, found);
         }
+        // SAFETY: as the caller vouches.
+        unsafe { self.check_private(nbl, &given.name) };
     }
 }
 

@@ -70,6 +70,7 @@ impl State {
             return nbl;
         };
         known.owner = Owner::Filter;
+        self.private.forget(held.nbl);
         if let Origin::Above(send) = known.origin
             && held.status != 0
             && let Some(sent) = self.sent.get_mut(&send)

@@ -9,7 +9,7 @@ use crate::chaos::{
 };
 
 /// Slots that a filter carries without a look.
-const CARRIED: [usize; 9] = [
+const CARRIED: [usize; 10] = [
     sys::ClassificationHandleNetBufferListInfo,
     sys::Ieee8021QNetBufferListInfo,
     sys::NetBufferListCancelId,
@@ -19,6 +19,7 @@ const CARRIED: [usize; 9] = [
     sys::NetBufferListHashInfo,
     sys::NetBufferListFilteringInfo,
     sys::VirtualSubnetInfo,
+    sys::WfpNetBufferListInfo,
 ];
 
 /// Flags of an NBL that say something of what is sent.

@@ -1,0 +1,111 @@
+//! What NDIS and WFP keep with an NBL, which drivers have no part in: NDIS's private information, and
+//! an object of WFP's whose address is in a slot.
+//!
+//! NdisCopySendNetBufferListInfo carries the information over and clones the object; an NBL that is
+//! freed takes its object with it. (Windows driver documentation, NdisCopySendNetBufferListInfo;
+//! NDIS_NET_BUFFER_LIST_INFO on WfpNetBufferListInfo.)
+#![expect(unsafe_code, reason = "NBLs are C structures")]
+
+use std::collections::BTreeMap;
+
+use ndis::sys::{self, NET_BUFFER_LIST};
+
+use crate::{rules::Rule, state::State};
+
+#[derive(Default)]
+pub(crate) struct Private {
+    /// The NBL whose information each of the filter's has, until it comes back.
+    copied: BTreeMap<usize, usize>,
+    /// Objects of WFP's, each with the filter's NBL that it belongs to.
+    objects: BTreeMap<usize, usize>,
+    clones: usize,
+}
+
+impl Private {
+    /// The filter's NBL comes back.
+    pub(crate) fn forget(&mut self, nbl: usize) {
+        self.copied.remove(&nbl);
+    }
+}
+
+/// Where clones are, which are nothing but a number.
+const CLONES: usize = 0x3F9_0000;
+
+/// WFP's object of an NBL; 0 for none.
+///
+/// # Safety
+/// `nbl` is a live NBL.
+unsafe fn object(nbl: *const NET_BUFFER_LIST) -> usize {
+    // SAFETY: as the caller vouches.
+    unsafe { (&(*nbl).NetBufferListInfo)[sys::WfpNetBufferListInfo].addr() }
+}
+
+impl State {
+    /// NDIS copies what `from` has to the filter's `to`.
+    ///
+    /// # Safety
+    /// Both are live NBLs.
+    pub(crate) unsafe fn copy_private(
+        &mut self,
+        to: *mut NET_BUFFER_LIST,
+        from: *const NET_BUFFER_LIST,
+    ) {
+        self.check_lost(to.addr());
+        self.private.copied.insert(to.addr(), from.addr());
+        // SAFETY: as the caller vouches.
+        if unsafe { object(from) } != 0 {
+            self.private.clones += 1;
+            let clone = CLONES + self.private.clones;
+            self.private.objects.insert(clone, to.addr());
+            // SAFETY: as above.
+            let slots = unsafe { &mut (*to).NetBufferListInfo };
+            slots[sys::WfpNetBufferListInfo] = std::ptr::without_provenance_mut(clone);
+        }
+    }
+
+    /// A child goes down.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL.
+    pub(crate) unsafe fn check_private(&mut self, nbl: *const NET_BUFFER_LIST, name: &str) {
+        // SAFETY: as the caller vouches.
+        let (parent, object) = unsafe { ((*nbl).ParentNetBufferList.addr(), object(nbl)) };
+        if self.private.copied.get(&nbl.addr()) != Some(&parent) {
+            let found = "sent without the information that NDIS keeps with its parent";
+            self.violation(Rule::OutOfBand, name, found);
+        }
+        if object != 0 {
+            // One that is not known was made by a callout further down.
+            let of = self.private.objects.entry(object).or_insert(nbl.addr());
+            if *of != nbl.addr() {
+                let found = "has an object of WFP's that is another NBL's";
+                self.violation(Rule::OutOfBand, name, found);
+            }
+        }
+    }
+
+    /// The filter frees its NBL.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL.
+    pub(crate) unsafe fn free_private(&mut self, nbl: *const NET_BUFFER_LIST) {
+        self.private.forget(nbl.addr());
+        // SAFETY: as the caller vouches.
+        let object = unsafe { object(nbl) };
+        if self.private.objects.get(&object) == Some(&nbl.addr()) {
+            self.private.objects.remove(&object);
+        }
+        self.check_lost(nbl.addr());
+    }
+
+    /// Nobody has the object any more that belongs to `nbl`, if there is one still.
+    fn check_lost(&mut self, nbl: usize) {
+        let objects = &mut self.private.objects;
+        let before = objects.len();
+        objects.retain(|_, of| *of != nbl);
+        if objects.len() < before {
+            let name = self.name(nbl);
+            self.violation(Rule::OutOfBand, name, "WFP's object of it is lost");
+        }
+    }
+}
