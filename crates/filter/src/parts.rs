@@ -15,6 +15,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) template: &'a Template<'a>,
     pub(crate) checksum: PacketChecksum,
+    /// The parent does not say where its transport header is.
+    pub(crate) is_unlocated: bool,
 }
 
 /// Who makes the TCP or UDP checksum of a child that is a packet.
@@ -56,6 +58,9 @@ impl<'a> Parts<'a> {
     #[inline(never)]
     fn fill(&self, children: &mut Children) -> Result<(), Unsent> {
         children.inherit(self.parent, self.module.handle);
+        if self.is_unlocated {
+            children.locate(self.template.headers().transport_offset());
+        }
         let length = self.template.headers().length();
         let mut payload = self.packet.payload(length)?;
         let mut packets = None;

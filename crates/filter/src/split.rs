@@ -155,6 +155,7 @@ fn try_split(
         plan: &plan,
         template: &template,
         checksum: packet_checksum(limits, &template),
+        is_unlocated: send.framing == Framing::Plain { transport: 0 },
     };
     Ok(Some(Family {
         children: parts.children(at)?,

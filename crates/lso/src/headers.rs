@@ -226,7 +226,9 @@ impl Headers {
 
     fn check_offsets(&self, framing: Framing) -> Result<(), Refusal> {
         let right = match (framing, self.tunnel) {
-            (Framing::Plain { transport }, None) => transport == self.transport_offset(),
+            (Framing::Plain { transport }, None) => {
+                transport == 0 || transport == self.transport_offset()
+            }
             (Framing::Encapsulated(None), Some(_)) => true,
             (Framing::Encapsulated(Some(says)), Some(tunnel)) => {
                 says == InnerOffsets {

@@ -49,7 +49,8 @@ impl Offload {
 pub enum Framing {
     /// One frame.
     Plain {
-        /// Bytes before the TCP or UDP header.
+        /// Bytes before the TCP or UDP header; 0 where the sender does not say, as
+        /// FreeBSD's `hn` driver in a guest. It is found without.
         transport: u32,
     },
     /// A frame in a tunnel, NVGRE or VXLAN. The sender need not say where.

@@ -5,6 +5,8 @@
 
 use ndis::{LargeSendInfo, sys};
 
+use crate::segment::layout;
+
 /// `UdpSegmentationOffloadInfo` on the way down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsoSlot {
@@ -194,6 +196,24 @@ impl Slots {
             tunnel: TunnelSlot::from_raw(slot(sys::TcpSendOffloadsSupplementalNetBufferListInfo)),
             checksum: ChecksumSlot::from_raw(slot(sys::TcpIpChecksumNetBufferListInfo)),
         }
+    }
+
+    /// The same, with the transport header of `frame` where the sender leaves it to be found.
+    pub(crate) fn located(mut self, frame: &[u8]) -> Self {
+        let Some(found) = layout(frame) else {
+            return self;
+        };
+        let transport = found.transport as u32;
+        match self.kind() {
+            SendKind::LargeSend if self.large_send.tcp_header_offset() == 0 => {
+                self.large_send = self.large_send.located(transport);
+            }
+            SendKind::Uso if self.uso.udp_header_offset == 0 => {
+                self.uso.udp_header_offset = transport;
+            }
+            _ => {}
+        }
+        self
     }
 
     /// The kind of send that it is.

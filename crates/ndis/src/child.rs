@@ -309,6 +309,22 @@ impl Children {
         }
     }
 
+    /// Has each say where its transport header is: for a parent that leaves that to be found, which
+    /// not every NIC does.
+    #[cold]
+    pub fn locate(&mut self, transport_offset: u32) {
+        for nbl in self.queue.iter() {
+            // SAFETY: the queue owns the NBL, and lends it meanwhile.
+            let mut nbl = unsafe { Nbl::from_raw(nbl) };
+            let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
+            if tcp.mss() != 0 {
+                nbl.set_large_send(tcp.located(transport_offset));
+            } else {
+                nbl.set_udp_send(udp.located(transport_offset));
+            }
+        }
+    }
+
     /// Lets `make` make something of each in turn, until it fails.
     ///
     /// # Errors

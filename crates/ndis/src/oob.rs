@@ -35,6 +35,12 @@ impl LargeSendInfo {
         Self(sys::LSO_TCP_HEADER_OFFSET.with(word, tcp_header_offset))
     }
 
+    /// The same send, with its TCP header where the sender did not say: its offset was 0.
+    #[must_use]
+    pub const fn located(self, tcp_header_offset: u32) -> Self {
+        Self(sys::LSO_TCP_HEADER_OFFSET.with(self.0, tcp_header_offset))
+    }
+
     /// What a completer leaves in the slot: LSOv2 says nothing but its type, LSOv1 how many bytes
     /// of TCP payload went out.
     #[must_use]
@@ -101,6 +107,12 @@ impl UdpSendInfo {
         let word = sys::USO_MSS.with(0, mss);
         let word = sys::USO_UDP_HEADER_OFFSET.with(word, udp_header_offset);
         Self(sys::USO_IP_VERSION.with(word, version))
+    }
+
+    /// The same send, with its UDP header where the sender did not say: its offset was 0.
+    #[must_use]
+    pub const fn located(self, udp_header_offset: u32) -> Self {
+        Self(sys::USO_UDP_HEADER_OFFSET.with(self.0, udp_header_offset))
     }
 
     /// The slot's value.

@@ -192,9 +192,18 @@ fn other_ip_version() {
     assert_eq!(check(&V6, send), Err(Refusal::IpVersionMismatch));
 }
 
+/// As FreeBSD's guests do, and their NICs cope with it.
+#[test]
+fn the_sender_need_not_say_where_the_transport_header_is() {
+    let framing = Framing::Plain { transport: 0 };
+    for (frame, send) in [(&V4[..], V4_SEND), (&V6[..], V6_SEND)] {
+        assert_eq!(check(frame, LargeSend { framing, ..send }), Ok(()));
+    }
+}
+
 #[test]
 fn other_tcp_offset() {
-    for transport in [0, 33, 35, 1023] {
+    for transport in [1, 33, 35, 1023] {
         let send = LargeSend {
             framing: Framing::Plain { transport },
             ..V4_SEND

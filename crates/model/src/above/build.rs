@@ -117,7 +117,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         (*nbl).NetBufferListInfo[sys::TcpLargeSendNetBufferListInfo] =
             ptr::without_provenance_mut(packet.large_send.to_raw());
     }
-    let slots = packet.slots();
+    let slots = packet.slots().located(&packet.frame);
     let kind = match slots.kind() {
         SendKind::Packet => "packet",
         _ => "large send",

@@ -42,12 +42,17 @@ impl State {
             return;
         };
         let (kind, flags) = (sent.slots.kind(), sent.packet.nbl_flags);
+        let (large_send, uso) = (sent.slots.large_send, sent.slots.uso);
         let checksum = checksum_of(&sent.packet.frame, kind);
         let mut wrong = Vec::new();
         for slot in CARRIED {
             // SAFETY: as the caller vouches.
             let now = unsafe { (&(*nbl).NetBufferListInfo)[slot].addr() };
-            let has = sent.packet.slot(slot);
+            let has = match (slot, kind) {
+                (sys::TcpLargeSendNetBufferListInfo, SendKind::LargeSend) => large_send.to_raw(),
+                (sys::UdpSegmentationOffloadInfo, SendKind::Uso) => uso.to_raw(),
+                _ => sent.packet.slot(slot),
+            };
             let right = match slot {
                 // TCP's large send it is; what this slot says is of no account.
                 sys::UdpSegmentationOffloadInfo if !kind.is_uso() => now == 0 || now == has,

@@ -31,6 +31,8 @@ use crate::oob::{SendKind, Slots};
 /// # Errors
 /// What is wrong with the frame, where it is not what the out-of-band information says.
 pub fn one_stage(frame: &[u8], slots: &Slots, id_bits: u32) -> Result<Vec<Vec<u8>>, String> {
+    // A NIC that looks for itself: of a child, rule 17 asks that it says where.
+    let slots = slots.located(frame);
     match slots.kind() {
         SendKind::Packet => Ok(vec![frame.to_vec()]),
         SendKind::LargeSend => segment(
