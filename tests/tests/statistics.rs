@@ -190,7 +190,7 @@ fn resets_and_readings_at_once_agree() {
         };
         for _ in 0..300 {
             machine.reset_statistics();
-            machine.world.send(vec![packet.clone()], call.clone());
+            machine.world.send(vec![packet.clone()], call);
         }
     };
     std::thread::scope(|scope| {
