@@ -55,8 +55,10 @@ unsafe extern "system" {
     fn IoGetDriverObjectExtension();
     fn IofCompleteRequest();
     fn KeAcquireSpinLockRaiseToDpc();
+    fn KeEnterCriticalRegion();
     fn KeGetCurrentProcessorNumberEx();
     fn KeInitializeSpinLock();
+    fn KeLeaveCriticalRegion();
     fn KeQueryActiveProcessorCountEx();
     fn KeQueryMaximumProcessorCountEx();
     fn KeReleaseSpinLock();

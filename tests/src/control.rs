@@ -44,6 +44,14 @@ impl std::ops::Deref for Statistics {
     }
 }
 
+/// The request that names the module and nothing else.
+fn the_module() -> [u8; Select::SIZE] {
+    let mut request = [0; Select::SIZE];
+    let select = Select { if_index: IF_INDEX };
+    select.encode(&mut request).expect("room");
+    request
+}
+
 impl Statistics {
     /// Asks the driver on `world`.
     ///
@@ -51,13 +59,20 @@ impl Statistics {
     /// Where it does not answer.
     #[must_use]
     pub fn of(world: &Arc<World>) -> Self {
-        let mut request = [0; Select::SIZE];
-        let select = Select { if_index: IF_INDEX };
-        select.encode(&mut request).expect("room");
         let code = IoControl::STATISTICS.code();
-        let answer = world.ioctl(code, &request, StatisticsReply::SIZE);
+        let answer = world.ioctl(code, &the_module(), StatisticsReply::SIZE);
         let answer = answer.expect("a module is attached");
         Self(StatisticsReply::decode(&answer).expect("the protocol"))
+    }
+
+    /// Has the driver on `world` begin anew.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn reset(world: &Arc<World>) {
+        let code = IoControl::RESET_STATISTICS.code();
+        let answer = world.ioctl(code, &the_module(), 0);
+        answer.expect("a module is attached");
     }
 
     /// Large sends refused for `reason`.

@@ -150,6 +150,14 @@ impl Machine {
         Statistics::of(&self.world)
     }
 
+    /// Has its counters begin anew.
+    ///
+    /// # Panics
+    /// Where no module is attached.
+    pub fn reset_statistics(&self) {
+        Statistics::reset(&self.world);
+    }
+
     /// Stops the driver and returns every rule that was broken.
     #[must_use]
     pub fn stop(self) -> Vec<Violation> {

@@ -131,6 +131,84 @@ fn parents_count_as_completed_when_they_are() {
     machine.stop_clean();
 }
 
+/// What is in flight at a reset is completed after it: that must not look like parents that were
+/// never split, or hide parents that are lost.
+#[test]
+fn parents_in_flight_at_a_reset_are_in_flight_after_it() {
+    let machine = Machine::with_nic(Nic {
+        completion: Completion {
+            deferred: true,
+            ..Completion::default()
+        },
+        ..Nic::default()
+    });
+    let send = |processor, count| {
+        let call = model::SendCall {
+            processor,
+            ..Default::default()
+        };
+        let packets = (0..count).map(|_| large_v4(200_000)).collect();
+        machine.world.send(packets, call);
+    };
+    let flow = || {
+        let counted = machine.statistics();
+        (counted.split, counted.completed)
+    };
+    // Some are over, on one processor; some are in flight, and of both.
+    send(0, 3);
+    machine.deliver_all();
+    send(0, 2);
+    send(1, 2);
+    assert_eq!(flow(), (7, 3));
+    machine.reset_statistics();
+    assert_eq!(flow(), (4, 0));
+    assert_eq!(machine.statistics().largest_large_send, 0);
+    send(1, 1);
+    assert_eq!(flow(), (5, 0));
+    // Twice is as good as once.
+    machine.reset_statistics();
+    machine.reset_statistics();
+    assert_eq!(flow(), (5, 0));
+    machine.deliver_all();
+    assert_eq!(flow(), (5, 5));
+    machine.reset_statistics();
+    assert_eq!(flow(), (0, 0));
+    send(0, 1);
+    machine.deliver_all();
+    assert_eq!(flow(), (1, 1));
+    machine.stop_clean();
+}
+
+/// Resets and readings, two and one at a time, lose nothing between them.
+#[test]
+fn resets_and_readings_at_once_agree() {
+    let machine = Machine::start(Config::default());
+    let reset_and_send = |processor, packet: &Packet| {
+        let call = model::SendCall {
+            processor,
+            ..Default::default()
+        };
+        for _ in 0..300 {
+            machine.reset_statistics();
+            machine.world.send(vec![packet.clone()], call);
+        }
+    };
+    std::thread::scope(|scope| {
+        // Two flows, for those of one would overtake each other.
+        let senders = [
+            scope.spawn(|| reset_and_send(0, &large_v4(100_000))),
+            scope.spawn(|| reset_and_send(1, &large_v6(100_000))),
+        ];
+        while senders.iter().any(|sender| !sender.is_finished()) {
+            let counted = machine.statistics();
+            assert!(counted.completed <= counted.split, "{counted:?}");
+        }
+    });
+    let counted = machine.statistics();
+    assert_eq!(counted.split, counted.completed);
+    machine.stop_clean();
+}
+
 #[test]
 fn sends_while_paused_are_counted() {
     let machine = Machine::start(Config::default());

@@ -9,8 +9,8 @@ use core::{ffi::c_void, ptr::NonNull};
 
 use ::control::Name;
 use ndis::{
-    AttachOffload, CompleteFlags, DeviceRequest, Indication, Lent, ModuleHandle, NblChain,
-    NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status,
+    AttachOffload, CompleteFlags, CriticalRegion, DeviceRequest, Indication, Lent, ModuleHandle,
+    NblChain, NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status,
     driver::{deregister, register},
     oid::{OidClone, OidRequest, RequestId},
     sys,
@@ -114,11 +114,17 @@ unsafe extern "efiapi" fn device_dispatch(
     };
     // SAFETY: the system passes a request to a device of this driver.
     let mut request = unsafe { DeviceRequest::from_raw(device, irp) };
+    // The thread is a program's, which anybody may suspend; attach and detach wait for what the
+    // answer holds.
+    let region = CriticalRegion::enter();
     let (status, written) = match request.context() {
         // SAFETY: the device's context is the driver's, which outlives the device.
         Some(context) => control::answer(unsafe { context.cast().as_ref() }, request.call()),
         None => (Status::INVALID_DEVICE_REQUEST, 0),
     };
+    // From here on nobody waits for this thread but its own program, and what others do to complete
+    // the request need not be held off.
+    drop(region);
     request.complete(status, written)
 }
 

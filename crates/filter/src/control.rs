@@ -17,7 +17,8 @@ use crate::{driver::Driver, events::Source, module::FilterModule, settings};
 /// Bytes of a request that are looked at: more than any has, so that a longer one is seen to be.
 const LONGEST_REQUEST: usize = 64;
 
-/// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL.
+/// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL, within a
+/// [`CriticalRegion`](ndis::CriticalRegion).
 pub(crate) fn answer(driver: &Driver, call: DeviceCall<'_>) -> (Status, usize) {
     match call {
         DeviceCall::Open { below: true } => (Status::OBJECT_NAME_NOT_FOUND, 0),

@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use lso::Refusal;
-use ndis::{Nbl, PerProcessor, Status, Tag, current_processor};
+use ndis::{Nbl, PassiveLock, PerProcessor, Status, Tag, current_processor};
 
 use crate::{
     events::is_due,
@@ -73,14 +73,27 @@ impl Tally {
 /// The counters of one filter module.
 pub(crate) struct Counters {
     processors: PerProcessor<Block>,
+    /// Held by who reads or resets them, so that nobody reads half of a reset.
+    administrators: PassiveLock,
 }
 
-/// The counters of one processor, each only ever increased.
+/// The counters of one processor. What every large send counts is in one cache line.
 #[derive(Default)]
+#[repr(C)]
 struct Block {
+    /// Since the last reset, which puts it back.
+    largest: AtomicU64,
+    /// Since the module was attached: only ever increased.
+    counted: Figures,
+    /// What is not told of that: what was counted when it was last reset.
+    base: Figures,
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct Figures {
     sends: AtomicU64,
     large_sends: AtomicU64,
-    largest: AtomicU64,
     split: AtomicU64,
     children: AtomicU64,
     packets: AtomicU64,
@@ -92,12 +105,11 @@ struct Block {
     refused: [AtomicU64; REFUSALS],
 }
 
-impl Block {
+impl Figures {
     fn all(&self) -> impl Iterator<Item = &AtomicU64> {
         [
             &self.sends,
             &self.large_sends,
-            &self.largest,
             &self.split,
             &self.children,
             &self.packets,
@@ -121,11 +133,28 @@ impl Block {
     }
 }
 
+impl Block {
+    /// Begins anew. Others count meanwhile, so nothing is taken from what they count in.
+    fn reset(&self) {
+        for (base, counted) in self.base.all().zip(self.counted.all()) {
+            base.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        // Parents in flight are completed after the reset, and so count as split after it too: on
+        // all processors together, as many as were completed are forgotten of both.
+        let completed = self.base.completed.load(Ordering::Relaxed);
+        self.base.split.store(completed, Ordering::Relaxed);
+        self.largest.store(0, Ordering::Relaxed);
+    }
+}
+
 impl Counters {
     /// Counters at zero. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn try_new() -> Result<Self, Status> {
         let processors = PerProcessor::try_new(TAG_COUNTERS, |_| Block::default())?;
-        Ok(Self { processors })
+        Ok(Self {
+            processors,
+            administrators: PassiveLock::new(),
+        })
     }
 
     /// Adds what one call counted.
@@ -139,14 +168,15 @@ impl Counters {
                 counter.fetch_add(value, Ordering::Relaxed);
             }
         };
-        add(&block.sends, tally.sends.into());
-        add(&block.large_sends, tally.large_sends.into());
-        add(&block.split, tally.split.into());
-        add(&block.children, tally.children.into());
-        add(&block.packets, tally.packets.into());
-        add(&block.bytes, tally.bytes);
-        add(&block.completed, tally.completed.into());
-        add(&block.failed, tally.failed.into());
+        let counted = &block.counted;
+        add(&counted.sends, tally.sends.into());
+        add(&counted.large_sends, tally.large_sends.into());
+        add(&counted.split, tally.split.into());
+        add(&counted.children, tally.children.into());
+        add(&counted.packets, tally.packets.into());
+        add(&counted.bytes, tally.bytes);
+        add(&counted.completed, tally.completed.into());
+        add(&counted.failed, tally.failed.into());
         if u64::from(tally.largest) > block.largest.load(Ordering::Relaxed) {
             block
                 .largest
@@ -158,55 +188,60 @@ impl Counters {
     /// returns how many there were for this reason on all processors.
     pub(crate) fn unsent(&self, why: Unsent) -> Option<u64> {
         let block = self.processors.get(current_processor())?;
-        let before = block.unsent(why)?.fetch_add(1, Ordering::Relaxed);
-        is_due(before.saturating_add(1)).then(|| {
+        let base = block.base.unsent(why)?.load(Ordering::Relaxed);
+        let before = block
+            .counted
+            .unsent(why)?
+            .fetch_add(1, Ordering::Relaxed)
+            .saturating_sub(base);
+        is_due(before.saturating_add(1)).then(|| self.since(|figures| figures.unsent(why)))
+    }
+
+    /// Has every counter begin anew, but for parents that are in flight: they still count as split.
+    /// IRQL PASSIVE_LEVEL.
+    pub(crate) fn reset(&self) {
+        let _alone = self.administrators.lock();
+        self.processors.iter().for_each(Block::reset);
+    }
+
+    /// What all processors counted in one of the figures since the last reset.
+    fn since(&self, figure: impl Fn(&Figures) -> Option<&AtomicU64>) -> u64 {
+        let total = |of: fn(&Block) -> &Figures| {
             self.processors
                 .iter()
-                .filter_map(|block| block.unsent(why))
+                .filter_map(|block| figure(of(block)))
                 .map(|counter| counter.load(Ordering::Relaxed))
                 .fold(0, u64::saturating_add)
-        })
-    }
-
-    /// Puts every counter back to zero. What is counted meanwhile may be lost.
-    pub(crate) fn reset(&self) {
-        for block in self.processors.iter() {
-            block
-                .all()
-                .for_each(|counter| counter.store(0, Ordering::Relaxed));
-        }
-    }
-
-    /// All processors' counters together.
-    pub(crate) fn sum(&self, children_allocated: u64) -> Statistics {
-        let total = |counter: fn(&Block) -> &AtomicU64| {
-            self.processors
-                .iter()
-                .map(|block| counter(block).load(Ordering::Relaxed))
-                .fold(0, u64::saturating_add)
         };
+        let base = total(|block| &block.base);
+        total(|block| &block.counted).saturating_sub(base)
+    }
+
+    /// All processors' counters together. IRQL PASSIVE_LEVEL.
+    pub(crate) fn sum(&self, children_allocated: u64) -> Statistics {
+        let _alone = self.administrators.lock();
         let mut refused = [0_u64; REFUSALS];
-        for block in self.processors.iter() {
-            for (sum, counter) in refused.iter_mut().zip(&block.refused) {
-                *sum = sum.saturating_add(counter.load(Ordering::Relaxed));
-            }
+        for (sum, reason) in refused.iter_mut().zip(Refusal::ALL) {
+            *sum = self.since(|figures| figures.unsent(Unsent::Refused(reason)));
         }
+        // Before those that are split, which are counted earlier: no more are completed than that.
+        let completed = self.since(|figures| Some(&figures.completed));
         Statistics {
-            sends: total(|block| &block.sends),
-            large_sends: total(|block| &block.large_sends),
-            split: total(|block| &block.split),
-            children: total(|block| &block.children),
-            packets: total(|block| &block.packets),
-            bytes: total(|block| &block.bytes),
+            sends: self.since(|figures| Some(&figures.sends)),
+            large_sends: self.since(|figures| Some(&figures.large_sends)),
+            split: self.since(|figures| Some(&figures.split)),
+            children: self.since(|figures| Some(&figures.children)),
+            packets: self.since(|figures| Some(&figures.packets)),
+            bytes: self.since(|figures| Some(&figures.bytes)),
             largest_large_send: self
                 .processors
                 .iter()
                 .map(|block| block.largest.load(Ordering::Relaxed))
                 .fold(0, u64::max),
-            completed: total(|block| &block.completed),
-            failed: total(|block| &block.failed),
-            low_memory: total(|block| &block.low_memory),
-            paused: total(|block| &block.paused),
+            completed,
+            failed: self.since(|figures| Some(&figures.failed)),
+            low_memory: self.since(|figures| Some(&figures.low_memory)),
+            paused: self.since(|figures| Some(&figures.paused)),
             children_allocated,
             refused: refused.into(),
         }

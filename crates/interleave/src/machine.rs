@@ -211,6 +211,16 @@ impl Machine {
         StatisticsReply::decode(&answer.expect("a module is attached")).expect("the protocol")
     }
 
+    /// Has the module's counters begin anew.
+    ///
+    /// # Panics
+    /// Where no module is attached.
+    pub fn reset_statistics(&self) {
+        let select = Select { if_index: IF_INDEX };
+        let answer = self.control(IoControl::RESET_STATISTICS, &select, 0);
+        assert!(answer.is_some(), "a module is attached");
+    }
+
     /// A request to the control device; `None` where it fails.
     fn control<M: Message>(&self, code: IoControl, input: &M, output: usize) -> Option<Vec<u8>> {
         let mut buffer = vec![0; M::SIZE.max(output)];

@@ -46,6 +46,7 @@ mod rules;
 mod segment;
 mod state;
 mod status;
+mod suspension;
 mod thread;
 mod told;
 mod world;

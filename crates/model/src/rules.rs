@@ -51,7 +51,8 @@ pub enum Rule {
     Pause = 20,
     /// Detach and unload leave nothing behind.
     NothingLeft = 21,
-    /// Routines are called at an IRQL they allow, flags tell the truth, IRQL is restored.
+    /// Routines are called at an IRQL they allow, flags tell the truth, IRQL is restored, and a
+    /// critical region that a handler enters is left by it.
     Irql = 22,
     /// Routines for PASSIVE_LEVEL are called there.
     Passive = 23,
@@ -78,8 +79,9 @@ pub enum Rule {
     PreDetach = 33,
     /// FilterAttach changes nothing where it fails, and cannot fail once it has set its attributes.
     Attach = 34,
-    /// Requests to the control device complete once, within their output, with nothing disclosed;
-    /// only the system and administrators may open it.
+    /// Requests to the control device complete once, within their output, with nothing disclosed,
+    /// and hold nothing while their program can be suspended; only the system and administrators
+    /// may open it.
     ControlDevice = 36,
     /// Network events are passed on once, and their status is returned.
     NetEvent = 37,

@@ -2,6 +2,9 @@
 //!
 //! Who finds it taken sleeps and looks again. That is for what administrators do, a few times a day
 //! and hardly ever two of them at once; nothing on the way of a packet takes it.
+//!
+//! A program's thread takes it within a [`CriticalRegion`](crate::CriticalRegion) only, or whoever
+//! suspends that thread keeps all others waiting.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 

@@ -48,7 +48,8 @@ unsafe impl<T: Sync> Sync for Registry<T> {}
 // SAFETY: the registry owns no entry.
 unsafe impl<T: Sync> Send for Registry<T> {}
 
-/// An entry in use: it stays as long as this does.
+/// An entry in use: it stays as long as this does, and who removes it waits. A program's thread has
+/// one within a [`CriticalRegion`](crate::CriticalRegion) only.
 pub struct Borrowed<'list, T> {
     entry: &'list Listed<T>,
     exit: Exit,

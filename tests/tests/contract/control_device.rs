@@ -66,6 +66,30 @@ fn a_buffer_that_is_overrun_is_noticed() {
 }
 
 #[test]
+fn a_wait_while_the_program_can_be_suspended_is_noticed() {
+    let found = "called outside of a critical region";
+    assert_a_request_breaks::<{ fault::REGION_NONE }>(found);
+}
+
+#[test]
+fn a_critical_region_that_is_kept_is_noticed() {
+    let found = "called in 0 critical regions, returned in 1";
+    assert_breaks::<{ fault::REGION_KEPT }>(Rule::Irql, found, add);
+}
+
+#[test]
+fn a_critical_region_that_was_not_entered_is_noticed() {
+    let found = "in no critical region";
+    assert_breaks::<{ fault::REGION_LEFT_TWICE }>(Rule::Irql, found, add);
+}
+
+#[test]
+fn a_critical_region_at_dispatch_level_is_noticed() {
+    let found = "called at IRQL 2, allowed up to 1";
+    assert_breaks::<{ fault::REGION_HIGH }>(Rule::Irql, found, add);
+}
+
+#[test]
 fn a_device_that_everybody_may_open_is_noticed() {
     assert_breaks::<{ fault::DEVICE_OPEN_TO_ALL }>(Rule::ControlDevice, "its protection is", add);
 }

@@ -95,6 +95,30 @@ fn right_requests_are_answered() {
     machine.stop_clean();
 }
 
+/// Whoever suspends a program that makes a request must not stop attach and detach, which wait for
+/// what the request holds: rule 36 is broken by each that can be suspended while it does.
+#[test]
+fn a_program_that_is_suspended_keeps_nobody_waiting() {
+    let machine = started();
+    let persist = SetRequest {
+        persist: true,
+        ..set_request(IF_INDEX, times(5))
+    };
+    let (code, input) = (IoControl::SET.code(), encoded(&persist));
+    // One of them waits for the other.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| machine.world.ioctl(code, &input, 0).expect("it is set"));
+        }
+    });
+    assert_clean(&machine.world.take_violations());
+    for (code, input, output) in right() {
+        let _ = machine.world.device_control(code.code(), &input, output);
+        assert_clean(&machine.world.take_violations());
+    }
+    machine.stop_clean();
+}
+
 #[test]
 fn inputs_of_any_other_size_are_refused() {
     let machine = started();

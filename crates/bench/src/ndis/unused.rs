@@ -37,6 +37,8 @@ unused! {
     ) -> *mut c_void;
     fn MmUnmapLockedPages(*mut c_void, *mut MDL);
     fn IofCompleteRequest(*mut IRP, i8);
+    fn KeEnterCriticalRegion();
+    fn KeLeaveCriticalRegion();
     fn EtwUnregister(REGHANDLE) -> NTSTATUS;
     fn EtwSetInformation(REGHANDLE, i32, *const c_void, u32) -> NTSTATUS;
     fn EtwWriteTransfer(

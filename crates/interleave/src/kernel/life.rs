@@ -98,6 +98,13 @@ unsafe extern "efiapi" fn NdisGetDeviceReservedExtension(
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn IofCompleteRequest(_irp: *mut sys::IRP, _boost: i8) {}
 
+/// Nobody suspends a thread.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeEnterCriticalRegion() {}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeLeaveCriticalRegion() {}
+
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn IoAllocateDriverObjectExtension(
     _driver: *mut sys::DRIVER_OBJECT,

@@ -13,7 +13,7 @@ use model::{Config, FILTER_IF_INDEX, Failing, ModuleState, World};
 use ndis::sys;
 
 use super::{
-    balance::{Counts, check_last_word, refusals},
+    balance::{Counts, check_completed, check_last_word, refusals},
     outcome::{Summary, Wrong},
     step::{Machine, Settings, Step},
 };
@@ -244,6 +244,7 @@ impl<'driver> Run<'driver> {
         }
         let said = device::statistics(&self.world)
             .map_err(|error| Wrong::new("statistics", error.to_string()))?;
+        check_completed(&said).map_err(|found| Wrong::new("statistics", found))?;
         if let Some(counts) = self.counts {
             counts
                 .check(&said)

@@ -9,7 +9,7 @@ use crate::{
     memory::Block,
     registry::{self, RegistryValue},
     rules::Rule,
-    thread,
+    suspension, thread,
     world::MODULE,
 };
 
@@ -20,6 +20,7 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
 ) -> NDIS_STATUS {
     let routine = "NdisOpenConfigurationEx";
     thread::ndis_call(sys::PASSIVE_LEVEL, routine);
+    suspension::require_none(routine);
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes an object of the size that its header says.

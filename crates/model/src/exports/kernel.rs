@@ -7,7 +7,7 @@ use ::ndis::sys::{
     NTSTATUS, PROCESSOR_NUMBER,
 };
 
-use crate::{mdl, memory::Block, rules::Rule, state::Rundown, thread};
+use crate::{mdl, memory::Block, rules::Rule, state::Rundown, suspension, thread};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32) -> *mut c_void {
@@ -195,6 +195,25 @@ pub unsafe extern "efiapi" fn IoGetDriverObjectExtension(
         .map_or(ptr::null_mut(), |block| block.start().cast())
 }
 
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeEnterCriticalRegion() {
+    thread::require_irql_at_most(sys::APC_LEVEL, "KeEnterCriticalRegion");
+    suspension::set_regions(suspension::regions() + 1);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeLeaveCriticalRegion() {
+    let routine = "KeLeaveCriticalRegion";
+    thread::require_irql_at_most(sys::APC_LEVEL, routine);
+    match suspension::regions().checked_sub(1) {
+        Some(left) => suspension::set_regions(left),
+        None => {
+            let found = "called by a thread that is in no critical region";
+            thread::world().violation(Rule::Irql, routine, found.into());
+        }
+    }
+}
+
 /// The machine stops here, and so does the process: no rule of the model lets a driver go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeBugCheckEx(
@@ -259,10 +278,9 @@ pub unsafe extern "efiapi" fn ExAcquireRundownProtectionCacheAwareEx(
     reference: Reference,
     count: u32,
 ) -> BOOLEAN {
-    thread::require_irql_at_most(
-        sys::DISPATCH_LEVEL,
-        "ExAcquireRundownProtectionCacheAwareEx",
-    );
+    let routine = "ExAcquireRundownProtectionCacheAwareEx";
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
+    suspension::require_none(routine);
     let world = thread::world();
     let mut state = world.state();
     match state.rundowns.get_mut(&reference.addr()) {
@@ -300,10 +318,9 @@ const PATIENCE: u32 = 5_000;
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(reference: Reference) {
-    thread::require_irql_at_most(
-        sys::APC_LEVEL,
-        "ExWaitForRundownProtectionReleaseCacheAware",
-    );
+    let routine = "ExWaitForRundownProtectionReleaseCacheAware";
+    thread::require_irql_at_most(sys::APC_LEVEL, routine);
+    suspension::require_none(routine);
     let world = thread::world();
     for _ in 0..PATIENCE {
         match world.state().rundowns.get_mut(&reference.addr()) {
@@ -352,6 +369,8 @@ super::exports! {
     KeGetCurrentProcessorNumberEx
     KeQueryMaximumProcessorCountEx
     KeQueryActiveProcessorCountEx
+    KeEnterCriticalRegion
+    KeLeaveCriticalRegion
     KeBugCheckEx
     IoAllocateDriverObjectExtension
     IoGetDriverObjectExtension

@@ -12,7 +12,7 @@ use crate::{
     memory::Block,
     rules::Rule,
     state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
-    thread,
+    suspension, thread,
     world::{DRIVER, MODULE, handle},
 };
 
@@ -24,6 +24,7 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     thread::ndis_call(sys::APC_LEVEL, "NdisMSleep");
+    suspension::require_none("NdisMSleep");
     // While this thread sleeps, the miniport goes on.
     if thread::world().deliver() == 0 {
         std::thread::sleep(Duration::from_micros(microseconds.into()));

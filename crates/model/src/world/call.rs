@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::World;
-use crate::{rules::Rule, thread};
+use crate::{rules::Rule, suspension, thread};
 
 impl World {
     /// Calls the driver through `handler`, which does what it does within `body`, at `irql` on the
@@ -14,7 +14,7 @@ impl World {
         irql: u8,
         body: impl FnOnce() -> T,
     ) -> T {
-        let locks = thread::locks_held();
+        let (locks, regions) = (thread::locks_held(), suspension::regions());
         let inside = thread::enter_handler(self, irql);
         let result = body();
         let after = thread::irql();
@@ -26,6 +26,12 @@ impl World {
         if thread::locks_held() != locks {
             let found = "returned with a spin lock held";
             self.violation(Rule::SpinLock, handler, found.into());
+        }
+        let left = suspension::regions();
+        if left != regions {
+            let found = format!("called in {regions} critical regions, returned in {left}");
+            self.violation(Rule::Irql, handler, found);
+            suspension::set_regions(regions);
         }
         result
     }

@@ -9,6 +9,7 @@ use super::World;
 use crate::{
     device::{Answered, Request},
     rules::Rule,
+    suspension,
 };
 
 impl World {
@@ -100,7 +101,7 @@ impl World {
         let name = format!("request {major:#x} to the control device");
         let status = self.call(&name, sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the IRP lives until it has returned.
-            unsafe { handler(object, irp) }
+            suspension::requesting(|| unsafe { handler(object, irp) })
         });
         let mut state = self.state();
         let place = state.requests.iter().position(|one| one.raw() == irp);

@@ -309,6 +309,16 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, any level.
     pub fn KeQueryActiveProcessorCountEx(GroupNumber: u16) -> u32;
 
+    /// Keeps normal kernel APCs, and so a suspension, from this thread. May be nested.
+    ///
+    /// ntoskrnl.exe, APC_LEVEL.
+    pub fn KeEnterCriticalRegion();
+
+    /// Undoes one call of [`KeEnterCriticalRegion`] by this thread.
+    ///
+    /// ntoskrnl.exe, APC_LEVEL.
+    pub fn KeLeaveCriticalRegion();
+
     /// Makes a spin lock free.
     ///
     /// ntoskrnl.exe, any level.

@@ -21,7 +21,7 @@ pub(super) unsafe fn register<const FAULT: u8>(driver: NDIS_HANDLE) -> NDIS_HAND
     major[sys::IRP_MJ_CREATE] = Some(open_or_close);
     major[sys::IRP_MJ_CLEANUP] = Some(open_or_close);
     major[sys::IRP_MJ_CLOSE] = Some(open_or_close);
-    major[sys::IRP_MJ_DEVICE_CONTROL] = Some(control::<FAULT>);
+    major[sys::IRP_MJ_DEVICE_CONTROL] = Some(request::<FAULT>);
     let protection = if FAULT == fault::DEVICE_OPEN_TO_ALL {
         "D:P(A;;GA;;;WD)"
     } else {
@@ -79,10 +79,36 @@ unsafe fn complete(irp: *mut IRP, status: NTSTATUS, information: usize) -> NTSTA
     status
 }
 
-unsafe extern "efiapi" fn control<const FAULT: u8>(
+/// Waits for its turn, as no thread that can be suspended should, and answers.
+unsafe extern "efiapi" fn request<const FAULT: u8>(
     device: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {
+    // SAFETY: the handler's IRQL is PASSIVE_LEVEL but where raised; the rest is `control`'s.
+    unsafe {
+        if FAULT == fault::REGION_HIGH {
+            let old = sys::KfRaiseIrql(sys::DISPATCH_LEVEL);
+            sys::KeEnterCriticalRegion();
+            sys::KeLowerIrql(old);
+        } else if FAULT != fault::REGION_NONE {
+            sys::KeEnterCriticalRegion();
+        }
+        sys::NdisMSleep(1);
+        let leave = match FAULT {
+            fault::REGION_NONE | fault::REGION_KEPT => 0,
+            fault::REGION_LEFT_TWICE => 2,
+            _ => 1,
+        };
+        for _ in 0..leave {
+            sys::KeLeaveCriticalRegion();
+        }
+        control::<FAULT>(device, irp)
+    }
+}
+
+/// # Safety
+/// Both are the system's, and the request is the driver's.
+unsafe fn control<const FAULT: u8>(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the request is the driver's until it completes it; its buffer is as long as the
     // longer of its two lengths.
     unsafe {

@@ -134,3 +134,11 @@ pub(crate) const OWN_OID_FREED: u8 = 64;
 pub(crate) const OWN_OID_TWICE: u8 = 65;
 /// What the miniport says of revisions is not copied.
 pub(crate) const NO_REVISION: u8 = 66;
+/// A request is answered by a thread that can be suspended.
+pub(crate) const REGION_NONE: u8 = 67;
+/// The handler returns in the critical region.
+pub(crate) const REGION_KEPT: u8 = 68;
+/// The handler leaves the critical region twice.
+pub(crate) const REGION_LEFT_TWICE: u8 = 69;
+/// The handler enters the critical region at DISPATCH_LEVEL.
+pub(crate) const REGION_HIGH: u8 = 70;

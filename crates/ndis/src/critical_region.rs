@@ -1,0 +1,37 @@
+//! Keeping a program's thread from being suspended.
+
+use core::marker::PhantomData;
+
+use crate::sys;
+
+/// Proof that this thread takes no normal kernel APC until the proof is dropped, and so cannot be
+/// suspended: a debugger, or a job that is frozen, suspends a thread by such an APC even in the
+/// kernel, for as long as it likes (MUP changes in Windows Vista, "a thread suspend is a potentially
+/// unbounded wait").
+///
+/// For a thread that is a program's and takes what others wait for: a
+/// [`PassiveLock`](crate::PassiveLock), an entry [`Borrowed`](crate::Borrowed). Special kernel APCs
+/// go on, and with them what the registry needs. The system's own threads are suspended by nobody.
+pub struct CriticalRegion {
+    /// It belongs to the thread that entered it.
+    stays_here: PhantomData<*const ()>,
+}
+
+impl CriticalRegion {
+    /// Enters the region. IRQL ≤ APC_LEVEL, where it also is to be dropped.
+    #[must_use]
+    pub fn enter() -> Self {
+        // SAFETY: no precondition but the IRQL, which the caller keeps; `drop` leaves the region.
+        unsafe { sys::KeEnterCriticalRegion() };
+        Self {
+            stays_here: PhantomData,
+        }
+    }
+}
+
+impl Drop for CriticalRegion {
+    fn drop(&mut self) {
+        // SAFETY: `enter` entered it on this same thread.
+        unsafe { sys::KeLeaveCriticalRegion() };
+    }
+}
