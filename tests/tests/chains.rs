@@ -3,12 +3,12 @@
 //! wire is the same.
 
 use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule};
-use mslso_lab::synth::IpVersion;
+use mslso_lab::synth::{IpVersion, Synth};
 use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::FileFailurePersistence};
 use scenarios::{
     Machine, assert_clean,
-    packets::{MSS, header_length, large_v4, large_v6},
+    packets::{MSS, header_length, large, large_v4, large_v6},
 };
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
@@ -280,6 +280,27 @@ fn a_chain_that_is_too_short_is_refused() {
         machine.assert_split(large_v4(20_000));
         machine.stop_clean();
     }
+}
+
+/// Found by chaos: the model took the MDL of a copy for the partial one that had stood in its place,
+/// in a split that failed and whose parent was not back yet.
+#[test]
+fn a_copy_may_stand_where_a_split_that_failed_had_lent() {
+    let mut config = config(Mode::AtMost(4), NIC_MAX);
+    config.nic = config.nic.without_lso();
+    config.nic.completion.deferred = true;
+    let machine = Machine::start(config);
+    let numbers = machine.send(vec![
+        Packet {
+            extra_length: 1291,
+            ..large(&Synth::v4(5, 5)).in_buffers(2)
+        },
+        large(&Synth::v4(4, 4)).in_buffers(1),
+    ]);
+    machine.deliver_all();
+    let statuses: Vec<_> = numbers.into_iter().map(|one| machine.status(one)).collect();
+    assert_eq!(statuses, [sys::NDIS_STATUS_INVALID_PACKET, 0]);
+    machine.stop_clean();
 }
 
 #[test]

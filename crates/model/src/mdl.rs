@@ -275,6 +275,8 @@ pub(crate) unsafe fn build_nonpaged(state: &mut State, mdl: *mut sys::MDL) {
         (*mdl).MappedSystemVa = virtual_address(mdl).cast();
         write_pfns(mdl);
     }
+    // Whatever it was before, it is no part of that any more.
+    state.partials.remove(&mdl.addr());
 }
 
 /// MmMapLockedPagesSpecifyCache: maps the pages where they are. Fails where memory shall fail.
