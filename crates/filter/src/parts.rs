@@ -15,7 +15,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) template: &'a Template<'a>,
     pub(crate) checksum: PacketChecksum,
-    /// The parent does not say where its transport header is.
+    /// The parent does not say where its TCP header is.
     pub(crate) is_unlocated: bool,
 }
 

@@ -227,7 +227,8 @@ impl Headers {
     fn check_offsets(&self, framing: Framing) -> Result<(), Refusal> {
         let right = match (framing, self.tunnel) {
             (Framing::Plain { transport }, None) => {
-                transport == 0 || transport == self.transport_offset()
+                let is_left_out = transport == 0 && self.transport == Transport::Tcp;
+                is_left_out || transport == self.transport_offset()
             }
             (Framing::Encapsulated(None), Some(_)) => true,
             (Framing::Encapsulated(Some(says)), Some(tunnel)) => {

@@ -49,8 +49,9 @@ impl Offload {
 pub enum Framing {
     /// One frame.
     Plain {
-        /// Bytes before the TCP or UDP header; 0 where the sender does not say, as
-        /// FreeBSD's `hn` driver in a guest. It is found without.
+        /// Bytes before the TCP or UDP header. 0 where a sender of TCP does not say, as
+        /// FreeBSD's `hn` driver in a guest: it is found without. Of UDP it must be said,
+        /// for the slot may have been left by a receive.
         transport: u32,
     },
     /// A frame in a tunnel, NVGRE or VXLAN. The sender need not say where.

@@ -198,20 +198,13 @@ impl Slots {
         }
     }
 
-    /// The same, with the transport header of `frame` where the sender leaves it to be found.
+    /// The same, with the TCP header of `frame` where the sender leaves it to be found.
     pub(crate) fn located(mut self, frame: &[u8]) -> Self {
         let Some(found) = layout(frame) else {
             return self;
         };
-        let transport = found.transport as u32;
-        match self.kind() {
-            SendKind::LargeSend if self.large_send.tcp_header_offset() == 0 => {
-                self.large_send = self.large_send.located(transport);
-            }
-            SendKind::Uso if self.uso.udp_header_offset == 0 => {
-                self.uso.udp_header_offset = transport;
-            }
-            _ => {}
+        if self.kind() == SendKind::LargeSend && self.large_send.tcp_header_offset() == 0 {
+            self.large_send = self.large_send.located(found.transport as u32);
         }
         self
     }

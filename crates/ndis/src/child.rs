@@ -309,19 +309,15 @@ impl Children {
         }
     }
 
-    /// Has each say where its transport header is: for a parent that leaves that to be found, which
-    /// not every NIC does.
+    /// Has each say where its TCP header is: for a parent that leaves that to be found, which not
+    /// every NIC does.
     #[cold]
-    pub fn locate(&mut self, transport_offset: u32) {
+    pub fn locate(&mut self, tcp_header_offset: u32) {
         for nbl in self.queue.iter() {
             // SAFETY: the queue owns the NBL, and lends it meanwhile.
             let mut nbl = unsafe { Nbl::from_raw(nbl) };
-            let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
-            if tcp.mss() != 0 {
-                nbl.set_large_send(tcp.located(transport_offset));
-            } else {
-                nbl.set_udp_send(udp.located(transport_offset));
-            }
+            let located = nbl.large_send().located(tcp_header_offset);
+            nbl.set_large_send(located);
         }
     }
 

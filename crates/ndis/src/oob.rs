@@ -109,12 +109,6 @@ impl UdpSendInfo {
         Self(sys::USO_IP_VERSION.with(word, version))
     }
 
-    /// The same send, with its UDP header where the sender did not say: its offset was 0.
-    #[must_use]
-    pub const fn located(self, udp_header_offset: u32) -> Self {
-        Self(sys::USO_UDP_HEADER_OFFSET.with(self.0, udp_header_offset))
-    }
-
     /// The slot's value.
     #[must_use]
     pub const fn to_raw(self) -> usize {

@@ -194,11 +194,16 @@ fn other_ip_version() {
 
 /// As FreeBSD's guests do, and their NICs cope with it.
 #[test]
-fn the_sender_need_not_say_where_the_transport_header_is() {
+fn the_sender_need_not_say_where_the_tcp_header_is() {
     let framing = Framing::Plain { transport: 0 };
     for (frame, send) in [(&V4[..], V4_SEND), (&V6[..], V6_SEND)] {
         assert_eq!(check(frame, LargeSend { framing, ..send }), Ok(()));
     }
+    let uso = LargeSend {
+        framing,
+        ..USO_SEND
+    };
+    assert_eq!(Headers::of(&USO_V4, &uso), Err(Refusal::OffsetMismatch));
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl State {
             return;
         };
         let (kind, flags) = (sent.slots.kind(), sent.packet.nbl_flags);
-        let (large_send, uso) = (sent.slots.large_send, sent.slots.uso);
+        let large_send = sent.slots.large_send;
         let checksum = checksum_of(&sent.packet.frame, kind);
         let mut wrong = Vec::new();
         for slot in CARRIED {
@@ -50,7 +50,6 @@ impl State {
             let now = unsafe { (&(*nbl).NetBufferListInfo)[slot].addr() };
             let has = match (slot, kind) {
                 (sys::TcpLargeSendNetBufferListInfo, SendKind::LargeSend) => large_send.to_raw(),
-                (sys::UdpSegmentationOffloadInfo, SendKind::Uso) => uso.to_raw(),
                 _ => sent.packet.slot(slot),
             };
             let right = match slot {
