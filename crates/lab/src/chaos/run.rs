@@ -48,8 +48,10 @@ pub struct Run<'driver> {
     summary: Summary,
 }
 
-/// Sends that are under way at a time; the model remembers some more.
-const MOST_OUTSTANDING: usize = 40;
+/// Sends that are under way at a time. With those that are over and not forgotten, and what is sent
+/// from within completions, they stay below the 64 that the model remembers: of one that it forgets
+/// by itself nobody hears.
+const MOST_OUTSTANDING: usize = 24;
 /// Sends that are over and not forgotten yet.
 const MOST_UNSETTLED: usize = 16;
 
