@@ -94,19 +94,17 @@ impl Rest {
         }
     }
 
-    /// Reads a `T` if so many bytes are left; says whether.
+    /// Reads a `T` if so many bytes are left.
     ///
     /// # Safety
     /// As for [`read_if_at`](Self::read_if_at).
-    unsafe fn read_if_long<T: Word>(&mut self) -> bool {
-        let is_long = self.length >= size_of::<T>();
-        if is_long {
+    unsafe fn read_if_long<T: Word>(&mut self) {
+        if self.length >= size_of::<T>() {
             // SAFETY: as the caller vouches; the bytes are there.
             let word = unsafe { ptr::read_volatile(self.start.cast::<T>()) };
             self.sum = self.sum.plus(word.at(self.start.addr()));
             self.skip(size_of::<T>());
         }
-        is_long
     }
 
     /// `length` bytes were read; so many there are.

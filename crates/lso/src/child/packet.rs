@@ -65,11 +65,11 @@ impl Ip {
         }
         let ip = header.get(self.start..)?;
         let ip = ip.get(..ipv4::length(*ip.get(ipv4::VERSION_IHL)?))?;
-        Sum::of(ip)
+        let sum = Sum::of(ip)
             .and_word(!get_u16(ip, ipv4::TOTAL_LENGTH)?)
             .and_word(!get_u16(ip, ipv4::IDENTIFICATION)?)
-            .and_word(!get_u16(ip, ipv4::CHECKSUM)?)
-            .into()
+            .and_word(!get_u16(ip, ipv4::CHECKSUM)?);
+        Some(sum)
     }
 
     /// Length, and for IPv4 the header's checksum, in a header whose identification is there.
