@@ -244,3 +244,25 @@ fn completions_at_dispatch_level_are_passed_on_as_such() {
     assert!(numbers.iter().all(|number| machine.status(*number) == 0));
     machine.stop_clean();
 }
+
+/// The model's NIC stamps what asks for it, and looks for the stamp of what went out first.
+#[test]
+fn a_timestamp_that_is_asked_for_is_that_of_the_first_child() {
+    for completion in every_way() {
+        for mut nic in [nic(completion), nic(completion).without_lso()] {
+            nic.failing = vec![(0, FAILURE)];
+            let machine = Machine::with_nic(nic);
+            // The first child of all fails, and has none.
+            for payload in [20_000, 20_000, 100] {
+                for nbl_flags in [sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT, 0] {
+                    machine.send_one(Packet {
+                        nbl_flags,
+                        ..large_v4(payload)
+                    });
+                    machine.world.deliver();
+                }
+            }
+            machine.stop_clean();
+        }
+    }
+}

@@ -132,6 +132,8 @@ pub(crate) struct State {
     pub(crate) accepted: u64,
     /// How many packets have left on the wire.
     pub(crate) left: u64,
+    /// What the miniport's clock said last.
+    pub(crate) clock: usize,
     /// For each flow, the send and sequence offset that went down last.
     pub(crate) flows: BTreeMap<Vec<u8>, (u64, u32)>,
     pub(crate) warm: bool,
@@ -206,6 +208,7 @@ impl State {
             wire: Vec::new(),
             accepted: 0,
             left: 0,
+            clock: 0,
             flows: BTreeMap::new(),
             warm: false,
             live: false,

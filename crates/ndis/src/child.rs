@@ -265,6 +265,16 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_UDP
     | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 
+/// Whether the miniport is asked to say when `nbl` left.
+///
+/// # Safety
+/// `nbl` is live, and nobody changes its flags meanwhile.
+#[inline]
+pub(crate) unsafe fn asks_for_timestamp(nbl: *mut sys::NET_BUFFER_LIST) -> bool {
+    // SAFETY: as the caller vouches.
+    unsafe { (*nbl).NblFlags & sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT != 0 }
+}
+
 /// Where a parent that waits says how many of its children are still to come home: in Scratch, which
 /// is its owner's. ChildRefCount is the layer above's, who may have clones of the same NBL elsewhere,
 /// as a virtual switch that floods has, and count them off meanwhile.
@@ -301,11 +311,21 @@ impl Children {
 
     /// Carries over from `parent` to each what lower drivers need to know beside the bytes of a
     /// large send: the slots of the offloads, every other out-of-band slot that a send may carry,
-    /// and the protocol's NBL flags.
+    /// and the protocol's NBL flags. Of a parent that asks when it left, the first asks in its place:
+    /// so it is with several packets in one NBL (Windows driver documentation, "Attaching timestamps
+    /// to packets").
     pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle) {
         for nbl in self.queue.iter() {
             // SAFETY: the children and the parent are owned here, and no child has been sent yet.
             unsafe { inherit(nbl, parent, module) };
+        }
+        // SAFETY: the parent is owned here, and so is the child.
+        unsafe {
+            if asks_for_timestamp(parent.as_ptr())
+                && let Some(first) = self.queue.iter().next()
+            {
+                (*first.as_ptr()).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use core::{
 };
 
 use crate::{
-    child::{Context, children_left, context, is_tagged},
+    child::{Context, asks_for_timestamp, children_left, context, is_tagged},
     child_pool::ChildPool,
     filter_module::ModuleHandle,
     nbl::{Nbl, NblChain, NblQueue},
@@ -88,12 +88,16 @@ impl Siblings {
     /// them. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
     pub fn settle(self, pool: &ChildPool) -> Option<Nbl> {
+        let parent = self.parent.as_ptr();
+        // SAFETY: the parent is the filter's, which leaves its flags alone.
+        if unsafe { asks_for_timestamp(parent) } {
+            self.bring_timestamp();
+        }
         if self.is_tagged {
             pool.discard(self.home, self.nbls);
         } else {
             pool.bring_home(self.home, self.nbls);
         }
-        let parent = self.parent.as_ptr();
         // SAFETY: the parent is the filter's until its last child is counted off; the two fields
         // that several processors touch at once are accessed atomically.
         unsafe {
@@ -111,6 +115,24 @@ impl Siblings {
                 parent.set_large_send(parent.large_send().transmit_complete(0));
             }
             Some(parent)
+        }
+    }
+}
+
+impl Siblings {
+    /// If the one that asked when it left is among them, the parent has the answer.
+    #[cold]
+    fn bring_timestamp(&self) {
+        const SLOT: usize = sys::NetBufferListInfoReserved3;
+        for nbl in self.nbls.iter() {
+            // SAFETY: the children are owned here, and the parent waits for them; of its children
+            // one alone asks, so that nobody else writes the slot.
+            unsafe {
+                if asks_for_timestamp(nbl.as_ptr()) {
+                    (&mut (*self.parent.as_ptr()).NetBufferListInfo)[SLOT] =
+                        (&(*nbl.as_ptr()).NetBufferListInfo)[SLOT];
+                }
+            }
         }
     }
 }

@@ -195,6 +195,14 @@ fn flags_that_differ_from_the_parents_are_noticed() {
 }
 
 #[test]
+fn a_second_child_that_asks_for_a_timestamp_is_noticed() {
+    assert_breaks_with(Rule::OutOfBand, |nbls| {
+        // SAFETY: the children are on their way down.
+        unsafe { (*nbls[1]).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT };
+    });
+}
+
+#[test]
 fn children_in_another_order_are_noticed() {
     assert_tampering_breaks(Rule::Order, "child NBL", |tamper| match tamper {
         Tamper::Complete(_) => false,

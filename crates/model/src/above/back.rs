@@ -157,7 +157,8 @@ impl Sent {
     }
 
     /// Whether the out-of-band information is as it was sent, but for the large-send slot, which a
-    /// completer writes. That of USO, for which nothing is defined, stays too.
+    /// completer writes, and a timestamp, which is what the miniport said. The slot of USO, for
+    /// which nothing is defined, stays too.
     ///
     /// # Safety
     /// `nbl` is this send's NBL, and live.
@@ -172,7 +173,11 @@ impl Sent {
                 sys::UdpSegmentationOffloadInfo if uso => Rule::TransmitComplete,
                 _ => Rule::OutOfBand,
             };
-            let (now, sent) = (now.addr(), self.packet.slot(slot));
+            let sent = match self.timestamp {
+                Some(stamp) if slot == sys::NetBufferListInfoReserved3 => stamp,
+                _ => self.packet.slot(slot),
+            };
+            let now = now.addr();
             if now != sent {
                 broken.push((rule, format!("slot {slot} was {sent:#x}, is {now:#x}")));
             }

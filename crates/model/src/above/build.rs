@@ -155,6 +155,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
             nb_looks,
             mdl_looks,
             child_failures: Vec::new(),
+            timestamp: None,
             children: 0,
             running_since: state.running_since,
             failed_below: false,

@@ -79,6 +79,8 @@ pub(crate) struct Sent {
     /// Statuses of its children that failed, in the order in which the miniport completed them.
     pub(crate) child_failures: Vec<i32>,
     pub(crate) children: u32,
+    /// What the miniport left in the timestamp slot of what went down first.
+    pub(crate) timestamp: Option<usize>,
     /// The restart since which the module ran when it was sent.
     running_since: Option<u64>,
     /// Whether the miniport failed it, as it was sent.

@@ -55,6 +55,7 @@ impl State {
             }
             (*nbl).Status = held.status;
             (*nbl).Next = ptr::null_mut();
+            self.stamp(nbl, held);
         }
         for (mdl, _) in &held.mdls {
             if self.windows.get(mdl) == Some(&held.nbl) {
@@ -78,6 +79,36 @@ impl State {
             sent.failed_below = true;
         }
         nbl
+    }
+
+    /// The miniport says when the packet left, if it was asked to: 0 where it did not.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL.
+    unsafe fn stamp(&mut self, nbl: *mut sys::NET_BUFFER_LIST, held: &Held) {
+        // SAFETY: as the caller vouches.
+        let flags = unsafe { (*nbl).NblFlags };
+        if flags & sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT == 0 {
+            return;
+        }
+        let stamp = if held.status == 0 {
+            self.clock += 1;
+            self.clock
+        } else {
+            0
+        };
+        // SAFETY: as the caller vouches.
+        unsafe {
+            (*nbl).NetBufferListInfo[sys::NetBufferListInfoReserved3] =
+                ptr::without_provenance_mut(stamp);
+        }
+        let send = match self.known.get(&held.nbl).map(|known| &known.origin) {
+            Some(Origin::Above(send)) => Some(*send),
+            _ => held.parent,
+        };
+        if let Some(sent) = send.and_then(|send| self.sent.get_mut(&send)) {
+            sent.timestamp = Some(stamp);
+        }
     }
 
     /// The packet is still what was sent: its MDLs and its bytes.

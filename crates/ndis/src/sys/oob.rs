@@ -40,6 +40,7 @@ constants! {
         TcpSendOffloadsSupplementalNetBufferListInfo = 23;
         GftOffloadInformation = 24;
         GftFlowEntryId = 25;
+        /// When the packet left or came, for who asked: see nbltimestamp.h.
         NetBufferListInfoReserved3 = 26;
         /// How many slots a driver sees; ndis.sys has more behind them.
         MaxNetBufferListInfo = 27;

@@ -28,7 +28,8 @@ const NBL_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_IPV6
     | sys::NDIS_NBL_FLAGS_IS_TCP
     | sys::NDIS_NBL_FLAGS_IS_UDP
-    | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
+    | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET
+    | sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
 /// TCP flags of which a large send may have any.
 const FLAGS: u64 = 0x1C9;
 /// Bytes of TCP options that stacks send.
