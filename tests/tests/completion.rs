@@ -222,8 +222,8 @@ fn sends_from_within_completions_may_nest_deep() {
 fn a_send_from_within_a_completion_takes_the_very_children_that_just_came_home() {
     let machine = Machine::with_nic(nic(Completion::default()));
     machine.world.warmed_up();
-    // 250 of the 256 children each time: were they not home yet, some would have to be allocated.
-    let most = || large_v4(250 * 3 * MSS);
+    // 60 of the 64 children each time: were they not home yet, some would have to be allocated.
+    let most = || large_v4(60 * 3 * MSS);
     machine.world.send_on_completion(vec![most()]);
     machine.world.send_on_completion(vec![most()]);
     machine.send(vec![most()]);

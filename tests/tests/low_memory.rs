@@ -57,12 +57,12 @@ fn sweep_start(failing: fn(u64) -> Failing) -> u64 {
 
 #[test]
 fn the_driver_starts_whole_or_not_at_all_whichever_allocation_fails() {
-    assert!(sweep_start(Failing::Nth) > 256);
+    assert!(sweep_start(Failing::Nth) > 64);
 }
 
 #[test]
 fn the_driver_starts_whole_or_not_at_all_from_wherever_memory_is_out() {
-    assert!(sweep_start(Failing::From) > 256);
+    assert!(sweep_start(Failing::From) > 64);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn an_attach_that_failed_may_be_repeated() {
     let machine = Machine::without_driver(config());
     machine.load().expect("the driver loads");
     let asked = machine.world.fail_allocations(Failing::None);
-    machine.world.fail_allocations(Failing::From(asked + 100));
+    machine.world.fail_allocations(Failing::From(asked + 40));
     assert_eq!(machine.world.attach(), Err(RESOURCES));
     machine.world.fail_allocations(Failing::None);
     machine.world.attach().expect("an attach");
@@ -79,7 +79,7 @@ fn an_attach_that_failed_may_be_repeated() {
     machine.stop_clean();
 }
 
-/// Sends for which children must be allocated beyond the 256 that are ready, and headers mapped.
+/// Sends for which children must be allocated beyond the 64 that are ready, and headers mapped.
 fn hungry() -> Vec<Vec<Packet>> {
     let locked = |packet| Packet {
         backing: Backing::LockedPages,
@@ -90,10 +90,10 @@ fn hungry() -> Vec<Vec<Packet>> {
             small(),
             locked(large_v4(20_000)),
             arp(),
-            on_port(locked(large_v4(250 * NIC_MAX)), 9),
+            on_port(locked(large_v4(60 * NIC_MAX)), 9),
             locked(large_v6(20_000).in_buffers(4096)),
         ],
-        vec![locked(large_v4(270 * NIC_MAX)), small()],
+        vec![locked(large_v4(75 * NIC_MAX)), small()],
     ]
 }
 
@@ -204,7 +204,7 @@ fn nothing_is_allocated_for_what_is_ready() {
     let machine = Machine::start(config());
     machine.world.warmed_up();
     for _ in 0..50 {
-        machine.send(vec![large_v4(256 * NIC_MAX), small()]);
+        machine.send(vec![large_v4(64 * NIC_MAX), small()]);
     }
     machine.stop_clean();
 }

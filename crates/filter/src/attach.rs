@@ -25,10 +25,11 @@ use crate::{
 const TAG_MODULE: Tag = Tag::new(*b"MslM");
 const TAG_GATE: Tag = Tag::new(*b"MslG");
 
-/// Children that wait ready on each processor: 15 sends of 1 MiB in flight, in about 280 KiB. What
-/// a busier processor needs is allocated once and stays with it. Where chains are ended it is about
-/// 1.3 MiB, or as much less as there are fewer elements.
-const READY_CHILDREN: u32 = 256;
+/// Children that wait ready on each processor: three sends of 1 MiB in flight, in about 70 KiB, for
+/// hosts have many processors, and adapters that never see a large send. What a busier processor
+/// needs is allocated once and stays with it. Where chains are ended it is about 340 KiB, or as much
+/// less as there are fewer elements.
+const READY_CHILDREN: u32 = 64;
 
 /// Least payload in bytes that children are made for, so that a NIC whose maximum grows while the
 /// module is attached need not wait for the next attach.
