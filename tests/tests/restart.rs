@@ -163,6 +163,19 @@ fn an_mtu_that_the_miniport_changes_holds_at_once() {
     machine.stop_clean();
 }
 
+/// NDIS says it at the first restart, and then where it has changed.
+#[test]
+fn an_mtu_is_known_after_a_restart_that_says_nothing_of_it() {
+    let machine = Machine::with_nic(Nic::default().without_lso());
+    for _ in 0..3 {
+        assert_eq!(read(&machine.world).mtu, 1500);
+        assert!(refused_for_mtu(&machine, 1449));
+        machine.world.pause();
+        machine.world.restart().expect("a restart");
+    }
+    machine.stop_clean();
+}
+
 #[test]
 fn ndis_is_told_that_the_module_copes_with_another_mtu() {
     let machine = Machine::start(Config::default());

@@ -244,16 +244,23 @@ impl Indicator {
 
     /// From now on the layer above may be told: the module is attached, and restarts. What changed
     /// since it was attached waits until here, for nothing may be indicated while FilterAttach runs.
-    pub(crate) fn may_speak(&self) {
-        self.state.lock().mute = false;
+    /// A module that restarts is not about to be detached, whatever was said before: the announcement
+    /// may have been another filter's, which passed it on.
+    pub(crate) fn restart(&self) {
+        let mut state = self.state.lock();
+        state.mute = false;
+        state.truthful = false;
     }
 
-    /// Tells the layer above the truth about the NIC, and nothing else from then on: the module is
-    /// about to be detached. When this returns nobody is saying anything else any more.
+    /// Tells the layer above the truth about the NIC, and nothing else until the module restarts: it
+    /// is about to be detached. When this returns nobody is saying anything else any more.
     /// IRQL PASSIVE_LEVEL.
     pub(crate) fn tell_the_truth(&self, module: &FilterModule) {
-        self.state.lock().truthful = true;
-        self.may_speak();
+        {
+            let mut state = self.state.lock();
+            state.mute = false;
+            state.truthful = true;
+        }
         self.publish(module);
         // Whoever was just speaking says the truth in our place before he falls silent.
         while self.is_speaking() {

@@ -8,12 +8,14 @@ use crate::{module::FilterModule, oid};
 
 /// Starts to take sends, and tells the layer above what changed meanwhile. IRQL PASSIVE_LEVEL.
 pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParameters<'_>>) {
-    let mtu = parameters.and_then(RestartParameters::mtu).unwrap_or(0);
-    module.mtu.store(mtu, Ordering::Relaxed);
+    // Where nothing is said, nothing has changed.
+    if let Some(mtu) = parameters.and_then(RestartParameters::mtu) {
+        module.mtu.store(mtu, Ordering::Relaxed);
+    }
     module.gate.open();
     module.running.store(true, Ordering::Relaxed);
     module.event_restart();
-    module.indicator.may_speak();
+    module.indicator.restart();
     module.indicator.publish(module);
     oid::ask_hardware(module);
 }

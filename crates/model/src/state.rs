@@ -100,6 +100,8 @@ pub(crate) struct State {
     pub(crate) may_add: MayAdd,
     /// Most bytes of an IP datagram on the wire, where there is a bound.
     pub(crate) mtu: Option<u32>,
+    /// The MTU that the module was told at a restart.
+    pub(crate) mtu_told: Option<u32>,
     pub(crate) violations: Vec<Violation>,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
@@ -186,6 +188,7 @@ impl State {
             id_bits: config.nic.id_bits,
             may_add: config.nic.may_add(),
             mtu: config.mtu,
+            mtu_told: None,
             configurations: BTreeMap::new(),
             violations: Vec::new(),
             memory: Memory::default(),

@@ -71,11 +71,24 @@ fn the_detach_is_preceded_by_the_truth_and_nothing_is_raised_after_it() {
     machine
         .world
         .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = 70_000);
-    machine.world.pause();
-    machine.world.restart().expect("a restart");
     assert_eq!(machine.world.advertised(), machine.world.nic().current());
     assert_reads_as_heard(&machine.world);
     machine.assert_split(large_v4(16 * 62_780));
+    assert_clean(&machine.world.violations());
+    machine.stop_clean();
+}
+
+/// The announcement may be meant for a filter below, which passes it on.
+#[test]
+fn a_module_that_restarts_after_all_raises_again() {
+    let machine = Machine::start(with(&[("Multiple", 16)]));
+    machine.world.pre_detach();
+    machine.world.pause();
+    assert_eq!(machine.world.advertised(), nic().limits);
+    machine.world.restart().expect("a restart");
+    assert_last_word(&machine.world);
+    assert_eq!(machine.world.advertised(), raised(nic().limits, 16, None));
+    assert_reads_as_heard(&machine.world);
     assert_clean(&machine.world.violations());
     machine.stop_clean();
 }

@@ -145,9 +145,11 @@ impl World {
             let mut state = self.state();
             state.module = ModuleState::Running;
             state.restarts += 1;
+            // Whatever was announced, the module goes on.
+            state.pre_detached = false;
         }
         if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
-            let parameters = RestartParameters::new(&self.config, self.state().mtu);
+            let parameters = RestartParameters::new(&self.config, self.news_of_mtu());
             let status = self.call("restart handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
                 unsafe { handler(self.context(), parameters.raw()) }
@@ -160,6 +162,16 @@ impl World {
         let mut state = self.state();
         state.running_since = Some(state.restarts);
         Ok(())
+    }
+
+    /// The MTU, where a restart is to tell it: NDIS passes no attributes where they are as they were
+    /// at the restart before (Windows driver documentation, FILTER_RESTART; NET_PNP_EVENT on
+    /// NetEventRestart).
+    fn news_of_mtu(&self) -> Option<u32> {
+        let mut state = self.state();
+        let (mtu, told) = (state.mtu, state.mtu_told);
+        state.mtu_told = mtu;
+        mtu.filter(|_| mtu != told)
     }
 
     /// Pauses the module and waits until it is paused.
@@ -228,7 +240,11 @@ impl World {
             });
         }
         self.set_context(ptr::null_mut());
-        self.state().pre_detached = false;
+        {
+            let mut state = self.state();
+            state.pre_detached = false;
+            state.mtu_told = None;
+        }
         self.bind(None, ModuleState::Detached);
     }
 
