@@ -19,8 +19,10 @@ pub const SDDL: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
 ///
 /// ```
 /// use control::{DEVICE_NAME, utf16};
-/// static NAME: [u16; DEVICE_NAME.len()] = utf16(DEVICE_NAME);
+/// // With the NUL that the kernel wants behind it.
+/// static NAME: [u16; DEVICE_NAME.len() + 1] = utf16(DEVICE_NAME);
 /// # assert_eq!(NAME[..2], [0x5C, 0x44]);
+/// # assert_eq!(NAME.last(), Some(&0));
 /// ```
 ///
 /// A shorter text is padded with NUL, a longer one is cut off.

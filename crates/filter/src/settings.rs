@@ -4,14 +4,14 @@ use control::{SoftwareSegmentation, Tuning, keyword, utf16};
 use lso::IpIdWidth;
 use ndis::{Chains, Configuration, MOST_ELEMENTS, ModuleHandle, Status};
 
-static MULTIPLE: [u16; keyword::MULTIPLE.len()] = utf16(keyword::MULTIPLE);
-static PROFILE: [u16; keyword::PROFILE.len()] = utf16(keyword::PROFILE);
-static CAP_BYTES: [u16; keyword::CAP_BYTES.len()] = utf16(keyword::CAP_BYTES);
-static IP_ID_BITS: [u16; keyword::IP_ID_BITS.len()] = utf16(keyword::IP_ID_BITS);
-static SOFTWARE_SEGMENTATION: [u16; keyword::SOFTWARE_SEGMENTATION.len()] =
+static MULTIPLE: [u16; keyword::MULTIPLE.len() + 1] = utf16(keyword::MULTIPLE);
+static PROFILE: [u16; keyword::PROFILE.len() + 1] = utf16(keyword::PROFILE);
+static CAP_BYTES: [u16; keyword::CAP_BYTES.len() + 1] = utf16(keyword::CAP_BYTES);
+static IP_ID_BITS: [u16; keyword::IP_ID_BITS.len() + 1] = utf16(keyword::IP_ID_BITS);
+static SOFTWARE_SEGMENTATION: [u16; keyword::SOFTWARE_SEGMENTATION.len() + 1] =
     utf16(keyword::SOFTWARE_SEGMENTATION);
-static ENDED_CHAINS: [u16; keyword::ENDED_CHAINS.len()] = utf16(keyword::ENDED_CHAINS);
-static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len()] = utf16(keyword::MAX_ELEMENTS);
+static ENDED_CHAINS: [u16; keyword::ENDED_CHAINS.len() + 1] = utf16(keyword::ENDED_CHAINS);
+static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len() + 1] = utf16(keyword::MAX_ELEMENTS);
 
 /// Least bound of elements that can be set: the header and three buffers, so that a window is not
 /// copied for being in two buffers and ending in a third.

@@ -98,6 +98,22 @@ fn counted(text: &str) -> (Vec<u16>, Block) {
     (wide, block)
 }
 
+/// The text of a counted string behind which there is a NUL, as NDIS asks of the names of devices
+/// and registry values (Windows driver documentation, NDIS_DEVICE_OBJECT_ATTRIBUTES,
+/// NdisReadConfiguration); `None` where there is none.
+///
+/// # Safety
+/// `string` is null or a counted string.
+pub(crate) unsafe fn terminated_text(string: *const sys::UNICODE_STRING) -> Option<String> {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let text = text(string)?;
+        let units = usize::from((*string).Length / 2);
+        let room = usize::from((*string).MaximumLength / 2);
+        (units < room && *(*string).Buffer.add(units) == 0).then_some(text)
+    }
+}
+
 /// The text of a counted string; `None` for a null pointer.
 ///
 /// # Safety

@@ -36,19 +36,28 @@ pub const fn no_characteristics() -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
 }
 
 /// A UNICODE_STRING over UTF-16 text that lives as long as the driver; of text that is longer than
-/// a UNICODE_STRING can be, its front.
+/// a UNICODE_STRING can be, its front. A NUL at the end, which NDIS asks for in the names of devices
+/// and of registry values, is not counted.
 #[must_use]
 pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
-    /// Most UTF-16 units: their bytes are counted in 16 bits.
+    let counted = match text {
+        [counted @ .., 0] => counted,
+        all => all,
+    };
+    sys::UNICODE_STRING {
+        Length: bytes_of(counted),
+        MaximumLength: bytes_of(text),
+        Buffer: text.as_ptr().cast_mut(),
+    }
+}
+
+/// How many bytes `text` has, of those that 16 bits can count.
+const fn bytes_of(text: &[u16]) -> u16 {
     const MOST: usize = u16::MAX as usize / 2;
     let units = if text.len() < MOST { text.len() } else { MOST };
     #[expect(clippy::cast_possible_truncation, reason = "at most MOST, twice")]
     let bytes = units.saturating_mul(2) as u16;
-    sys::UNICODE_STRING {
-        Length: bytes,
-        MaximumLength: bytes,
-        Buffer: text.as_ptr().cast_mut(),
-    }
+    bytes
 }
 
 /// What the system keeps for the driver from load to unload.

@@ -194,7 +194,7 @@ fn what_a_driver_writes_into_the_registry_is_there() {
 fn write_and_read(world: &Arc<World>) {
     world.set_registry("Multiple", RegistryValue::Integer(2));
     // Its case does not count.
-    let text: Vec<u16> = "MULTIPLE".encode_utf16().collect();
+    let text: Vec<u16> = "MULTIPLE".encode_utf16().chain([0]).collect();
     let mut object = sys::NDIS_CONFIGURATION_OBJECT {
         Header: ndis::driver::header(
             sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
@@ -225,6 +225,16 @@ fn write_and_read(world: &Arc<World>) {
             kind,
         );
         assert_eq!((status, (*read).ParameterData.IntegerData), (0, 8));
+        // Without the NUL it is no keyword.
+        keyword.MaximumLength = keyword.Length;
+        sys::NdisReadConfiguration(
+            &raw mut status,
+            &raw mut read,
+            handle,
+            &raw mut keyword,
+            kind,
+        );
+        assert_eq!(status, sys::NDIS_STATUS_FAILURE);
         sys::NdisCloseConfiguration(handle);
     }
 }

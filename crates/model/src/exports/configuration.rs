@@ -5,7 +5,7 @@ use std::{ptr, time::Duration};
 use ::ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::{
-    attach::text,
+    attach::{terminated_text, text},
     memory::Block,
     registry::{self, RegistryValue},
     rules::Rule,
@@ -51,7 +51,7 @@ pub unsafe extern "efiapi" fn NdisReadConfiguration(
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes a counted string.
-    let keyword = unsafe { text(keyword) }.unwrap_or_default();
+    let keyword = unsafe { terminated_text(keyword) }.unwrap_or_default();
     let found = registry::find(&state.registry, &keyword).and_then(|value| made_of(value, kind));
     let granted = found.is_some() && state.memory.grant();
     let open = state.configurations.get_mut(&configuration.addr());
@@ -134,7 +134,12 @@ pub unsafe extern "efiapi" fn NdisWriteConfiguration(
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes a counted string and a parameter.
-    let (keyword, value) = unsafe { (text(keyword).unwrap_or_default(), read_value(value)) };
+    let (keyword, value) = unsafe {
+        (
+            terminated_text(keyword).unwrap_or_default(),
+            read_value(value),
+        )
+    };
     let open = state.configurations.contains_key(&configuration.addr());
     let answer = match value {
         Some(_) if !open || keyword.is_empty() => sys::NDIS_STATUS_FAILURE,

@@ -5,7 +5,7 @@ use std::{ffi::c_void, ptr};
 use ::ndis::sys::{self, DEVICE_OBJECT, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::{
-    attach::text,
+    attach::{terminated_text, text},
     device::{Device, MajorFunctions, PROTECTION},
     rules::Rule,
     thread,
@@ -27,7 +27,10 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
     // point to.
     let (attributes, name, symbolic, protection) = unsafe {
         let all = *attributes;
-        let (name, symbolic) = (text(all.DeviceName), text(all.SymbolicName));
+        let (name, symbolic) = (
+            terminated_text(all.DeviceName),
+            terminated_text(all.SymbolicName),
+        );
         (all, name, symbolic, text(all.DefaultSDDLString))
     };
     let header = attributes.Header;

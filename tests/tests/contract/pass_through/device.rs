@@ -27,15 +27,13 @@ pub(super) unsafe fn register<const FAULT: u8>(driver: NDIS_HANDLE) -> NDIS_HAND
     } else {
         model::PROTECTION
     };
-    let wide = |text: &str| text.encode_utf16().collect::<Vec<u16>>();
-    let (name, link) = (wide("\\Device\\mini"), wide("\\DosDevices\\mini"));
-    let protection = wide(protection);
-    let [mut name, mut link, protection] =
-        [&name, &link, &protection].map(|text| sys::UNICODE_STRING {
-            Length: (text.len() * 2) as u16,
-            MaximumLength: (text.len() * 2) as u16,
-            Buffer: text.as_ptr().cast_mut(),
-        });
+    let texts = ["\\Device\\mini", "\\DosDevices\\mini", protection];
+    let wide = texts.map(|text| text.encode_utf16().chain([0]).collect::<Vec<u16>>());
+    let [mut name, mut link, protection] = wide.each_ref().map(|text| sys::UNICODE_STRING {
+        Length: (text.len() * 2 - 2) as u16,
+        MaximumLength: (text.len() * 2) as u16,
+        Buffer: text.as_ptr().cast_mut(),
+    });
     let mut attributes = sys::NDIS_DEVICE_OBJECT_ATTRIBUTES {
         Header: ndis::driver::header(
             sys::NDIS_OBJECT_TYPE_DEVICE_OBJECT_ATTRIBUTES,
