@@ -38,21 +38,24 @@ impl Driver {
     }
 }
 
-/// The oldest NDIS that the driver runs on: 6.83 is that of Windows 10 2004, the first with
+/// The oldest NDIS that the driver runs on: 6.84 is that of Windows 10 2004, the first with
 /// ExAllocatePool2. Server 2022 has 6.85.
-pub const OLDEST_NDIS: u32 = 6 << 16 | 83;
+pub const OLDEST_NDIS: u32 = 6 << 16 | 84;
 
-/// The newest NDIS whose contract the driver was written for.
-const NEWEST_NDIS: u32 = 6 << 16 | 85;
+/// The newest NDIS whose contract the driver was written for. From 6.89 on NDIS turns a NIC's UDP
+/// receive coalescing off where a filter does not declare that it copes (Windows driver
+/// documentation, "UDP Receive Segment Coalescing Offload (URO)"). This one has no part in what is
+/// received.
+const NEWEST_NDIS: u32 = 6 << 16 | 89;
 
-static FRIENDLY_NAME: [u16; 37] = utf16("Multi-Stage Large Send Offload Filter");
+static FRIENDLY_NAME: [u16; 38] = utf16("Multi-Stage Large Send Offload Filter");
 /// The INF's NetCfgInstanceId.
-static UNIQUE_NAME: [u16; 38] = utf16("{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}");
-static SERVICE_NAME: [u16; 5] = utf16("mslso");
+static UNIQUE_NAME: [u16; 39] = utf16("{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}");
+static SERVICE_NAME: [u16; 6] = utf16("mslso");
 
-static DEVICE: [u16; DEVICE_NAME.len()] = utf16(DEVICE_NAME);
-static SYMBOLIC: [u16; SYMBOLIC_NAME.len()] = utf16(SYMBOLIC_NAME);
-static PROTECTION: [u16; SDDL.len()] = utf16(SDDL);
+static DEVICE: [u16; DEVICE_NAME.len() + 1] = utf16(DEVICE_NAME);
+static SYMBOLIC: [u16; SYMBOLIC_NAME.len() + 1] = utf16(SYMBOLIC_NAME);
+static PROTECTION: [u16; SDDL.len() + 1] = utf16(SDDL);
 
 /// Names and protection of the control device.
 pub(crate) static DEVICE_NAMES: DeviceNames = DeviceNames {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Outcome;
 use crate::inf::Inf;
 
-/// The first build with the oldest NDIS that the driver takes, 6.83.
+/// The first build with the oldest NDIS that the driver takes, 6.84.
 const OLDEST_BUILD: u32 = 19041;
 /// The first build at which a network component runs from the driver store.
 const FIRST_STORE_BUILD: u32 = 25319;
@@ -88,7 +88,7 @@ pub(super) fn equal(what: &str, found: &str, expected: &str) -> Outcome {
 
 pub(super) fn all_are_there(inf: &Inf) -> Outcome {
     // Where this breaks, OLDEST_BUILD has to go with it.
-    assert_eq!(filter::OLDEST_NDIS, 6 << 16 | 83);
+    assert_eq!(filter::OLDEST_NDIS, 6 << 16 | 84);
     let found: BTreeSet<String> = targets(inf)
         .into_iter()
         .map(|target| target.models)
