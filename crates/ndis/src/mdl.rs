@@ -111,6 +111,31 @@ pub enum BufferError {
     NoMemory,
 }
 
+/// Copies `length` bytes, each read once: others may write to them meanwhile, and what is checked
+/// afterwards must not be read from there again.
+///
+/// # Safety
+/// So many bytes are mapped at `from`, and so many at `into` are this code's alone.
+unsafe fn read_once(from: *const u8, into: *mut u8, length: usize) {
+    /// What a register holds, at any address.
+    #[derive(Clone, Copy)]
+    #[repr(C, packed)]
+    struct Word(u64);
+    const WORD: usize = size_of::<Word>();
+
+    let words = length / WORD;
+    // SAFETY: as the caller vouches; words and bytes together are `length` bytes.
+    unsafe {
+        for at in 0..words {
+            let word = ptr::read_volatile(from.cast::<Word>().add(at));
+            into.cast::<Word>().add(at).write(word);
+        }
+        for at in words.saturating_mul(WORD)..length {
+            into.add(at).write(ptr::read_volatile(from.add(at)));
+        }
+    }
+}
+
 impl NetBuffer<'_> {
     /// Copies the packet's first bytes, as many as its first MDL holds and `into` takes, and
     /// returns them. All headers of a large send are there (Windows driver documentation,
@@ -145,9 +170,7 @@ impl NetBuffer<'_> {
         let front = into.get_mut(..length).unwrap_or_default();
         // SAFETY: `offset + length` bytes lie within the MDL, which is mapped at `address`, and
         // `front` is this thread's own memory.
-        unsafe {
-            ptr::copy_nonoverlapping(address.add(offset as usize), front.as_mut_ptr(), length)
-        };
+        unsafe { read_once(address.add(offset as usize), front.as_mut_ptr(), length) };
         Ok(front)
     }
 
@@ -281,7 +304,7 @@ impl PayloadCursor<'_> {
             // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped, and the
             // caller vouches for `into`, of which `left` bytes are left.
             unsafe {
-                ptr::copy_nonoverlapping(from, into, part as usize);
+                read_once(from, into, part as usize);
                 into = into.add(part as usize);
             }
             self.move_in_mdl(part);
