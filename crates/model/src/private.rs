@@ -22,6 +22,11 @@ pub(crate) struct Private {
 }
 
 impl Private {
+    /// The NBL of whose information the filter's `nbl` has a copy.
+    pub(crate) fn copied_from(&self, nbl: usize) -> Option<usize> {
+        self.copied.get(&nbl).copied()
+    }
+
     /// The filter's NBL comes back.
     pub(crate) fn forget(&mut self, nbl: usize) {
         self.copied.remove(&nbl);
@@ -69,11 +74,7 @@ impl State {
     /// `nbl` is a live NBL.
     pub(crate) unsafe fn check_private(&mut self, nbl: *const NET_BUFFER_LIST, name: &str) {
         // SAFETY: as the caller vouches.
-        let (parent, object) = unsafe { ((*nbl).ParentNetBufferList.addr(), object(nbl)) };
-        if self.private.copied.get(&nbl.addr()) != Some(&parent) {
-            let found = "sent without the information that NDIS keeps with its parent";
-            self.violation(Rule::OutOfBand, name, found);
-        }
+        let object = unsafe { object(nbl) };
         if object != 0 {
             // One that is not known was made by a callout further down.
             let of = self.private.objects.entry(object).or_insert(nbl.addr());

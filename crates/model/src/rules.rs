@@ -39,8 +39,9 @@ pub enum Rule {
     Mappings = 14,
     /// SourceHandle is the originator's.
     SourceHandle = 15,
-    /// A parent's ChildRefCount, which counts the clones that the layer above made, is left to it.
-    ChildRefCount = 16,
+    /// ParentNetBufferList and ChildRefCount are for clones that NDIS makes: a child has no parent
+    /// there, and the count of those of the layer above is left to it.
+    Clones = 16,
     /// Out-of-band information reaches the children.
     OutOfBand = 17,
     /// Packets of a flow stay in order.
@@ -119,7 +120,7 @@ impl Rule {
             Self::PartialMdl => "partial MDL",
             Self::Mappings => "mappings",
             Self::SourceHandle => "source handle",
-            Self::ChildRefCount => "child count",
+            Self::Clones => "clones",
             Self::OutOfBand => "out-of-band information",
             Self::Order => "order",
             Self::Running => "running",

@@ -34,6 +34,7 @@ pub const BACKFILL: u32 = 64;
 pub const HEADER_CAPACITY: u32 = 256;
 
 type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
+type RawParent = *mut sys::NET_BUFFER_LIST;
 
 /// What lies in a child's NBL context area.
 #[repr(C, align(16))]
@@ -43,6 +44,10 @@ pub(crate) struct Context {
     /// The child's chain ends with its window: [`Pieces`] follow instead of page frame numbers, and
     /// the partial MDL is not used.
     is_ended: bool,
+    /// The NBL that it is a child of, while it is. NDIS has a field for that, ParentNetBufferList,
+    /// which is for clones made by NdisAllocateCloneNetBufferList and null in every other NBL
+    /// (Windows driver documentation, NET_BUFFER_LIST).
+    pub(crate) parent: RawParent,
     header_mdl: sys::MDL,
     /// The header area may straddle a page.
     header_pages: [usize; 2],
@@ -220,8 +225,8 @@ impl Child {
 /// # Safety
 /// Both NBLs are owned by the caller; the child is one of ours, with nothing of WFP's.
 #[inline]
-unsafe fn inherit(child: RawNbl, parent: &Nbl, module: ModuleHandle) {
-    let (child, from) = (child.as_ptr(), parent.as_ptr());
+unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
+    let (child, from) = (nbl.as_ptr(), parent.as_ptr());
     // SAFETY: as the caller vouches.
     unsafe {
         (*child).NetBufferListInfo = [ptr::null_mut(); sys::MaxNetBufferListInfo];
@@ -241,7 +246,7 @@ unsafe fn inherit(child: RawNbl, parent: &Nbl, module: ModuleHandle) {
         (*child).NblFlags = (*from).NblFlags & INHERITED_FLAGS;
         (*child).Status = sys::NDIS_STATUS_SUCCESS;
         (*child).SourceHandle = module.raw();
-        (*child).ParentNetBufferList = from;
+        (*context(nbl)).parent = from;
     }
 }
 

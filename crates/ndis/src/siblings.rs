@@ -43,15 +43,14 @@ impl Siblings {
         // SAFETY: the chain owns its NBLs, and these are children, with a context of ours and a
         // parent that waits for them.
         unsafe {
-            let parent = NonNull::new((*first.as_ptr()).ParentNetBufferList)?;
+            let parent = NonNull::new((*context(first)).parent)?;
             let home = (*context(first)).home;
             let (mut count, mut status) = (0_u32, sys::NDIS_STATUS_SUCCESS);
             let (mut last, mut next) = (first, Some(first));
             let mut alone = false;
             while let Some(nbl) = next.filter(|nbl| is_child(*nbl) && !alone) {
                 let context = context(nbl);
-                let differs = (*nbl.as_ptr()).ParentNetBufferList != parent.as_ptr()
-                    || (*context).home != home;
+                let differs = (*context).parent != parent.as_ptr() || (*context).home != home;
                 let tagged = is_tagged(nbl);
                 if differs || tagged && count > 0 {
                     break;
@@ -111,6 +110,7 @@ impl Siblings {
             }
             fence(Ordering::Acquire);
             let mut parent = Nbl::from_raw(self.parent);
+            // What of an LSOv1 send went out before one failed is not told: all of it is sent again.
             if parent.status() != Status::SUCCESS {
                 parent.set_large_send(parent.large_send().transmit_complete(0));
             }

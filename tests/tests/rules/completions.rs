@@ -155,7 +155,7 @@ fn a_parents_source_handle_stays() {
 #[test]
 fn a_parents_child_count_stays() {
     for count in [1, -1, 2] {
-        assert_breaks_with(Rule::ChildRefCount, move |nbl| {
+        assert_breaks_with(Rule::Clones, move |nbl| {
             // SAFETY: the parent is on its way up.
             unsafe { (*nbl).ChildRefCount = count };
         });

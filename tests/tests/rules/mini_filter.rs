@@ -15,8 +15,8 @@ use crate::Nbl;
 pub(crate) mod fault {
     /// Nothing.
     pub(crate) const NONE: u8 = 0;
-    /// A child does not name its parent.
-    pub(crate) const NO_PARENT: u8 = 1;
+    /// A child names its parent where only a clone does.
+    pub(crate) const AS_A_CLONE: u8 = 1;
     /// A child's SourceHandle is not the filter's.
     pub(crate) const OTHER_HANDLE: u8 = 2;
     /// The send handler returns at a higher IRQL.
@@ -290,15 +290,13 @@ unsafe fn new_child<const FAULT: u8>(module: *mut Module, parent: Nbl) -> Nbl {
         } else {
             (*module).handle
         };
-        (*child).ParentNetBufferList = if FAULT == fault::NO_PARENT {
-            ptr::null_mut()
-        } else {
-            parent
-        };
+        if FAULT == fault::AS_A_CLONE {
+            (*child).ParentNetBufferList = parent;
+        }
         if FAULT != fault::NOT_COPIED {
             sys::NdisCopySendNetBufferListInfo(child, parent);
         }
-        // For the completion, where the fault takes the proper place.
+        // For the completion.
         (*child).Scratch = parent.cast();
         if FAULT == fault::WRITES_BEHIND {
             child.add(1).cast::<u8>().write(0);

@@ -35,8 +35,8 @@ fn assert_sending_breaks<const FAULT: u8>(rule: Rule, subject: &str) {
 }
 
 #[test]
-fn a_child_without_a_parent_is_noticed() {
-    assert_sending_breaks::<{ fault::NO_PARENT }>(Rule::OneOwner, "child NBL 0");
+fn a_child_that_says_to_be_a_clone_is_noticed() {
+    assert_sending_breaks::<{ fault::AS_A_CLONE }>(Rule::Clones, "child NBL 0");
 }
 
 #[test]

@@ -262,7 +262,6 @@ unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> N
         let length = part.frame.len();
         let child = sys::NdisAllocateNetBufferAndNetBufferList(module.pool, 0, 0, mdl, 0, length);
         (*child).SourceHandle = module.handle;
-        (*child).ParentNetBufferList = parent;
         (*child).NblFlags = (*parent).NblFlags;
         sys::NdisCopySendNetBufferListInfo(child, parent);
         (*child).Scratch = Box::into_raw(memory).cast();

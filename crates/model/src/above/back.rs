@@ -33,7 +33,7 @@ impl State {
         };
         if references != clones(number) {
             let found = format!("ChildRefCount came back as {references}");
-            self.violation(Rule::ChildRefCount, name.clone(), found);
+            self.violation(Rule::Clones, name.clone(), found);
         }
         if source != BINDING {
             let found = format!("SourceHandle came back as {source:#x}");

@@ -203,13 +203,21 @@ impl State {
         })
     }
 
-    /// The send of the layer above that a child belongs to.
+    /// The send of the layer above that a child belongs to: the NBL whose information it was given.
     ///
     /// # Safety
     /// `nbl` is a live NBL.
     unsafe fn parent_of(&mut self, nbl: *mut sys::NET_BUFFER_LIST, name: &str) -> Option<u64> {
         // SAFETY: as the caller vouches.
-        let parent = unsafe { (*nbl).ParentNetBufferList }.addr();
+        if !unsafe { (*nbl).ParentNetBufferList }.is_null() {
+            let found = "has a ParentNetBufferList, as only a clone of NDIS's has";
+            self.violation(Rule::Clones, name, found);
+        }
+        let Some(parent) = self.private.copied_from(nbl.addr()) else {
+            let found = "sent without the information that NDIS keeps with its parent";
+            self.violation(Rule::OutOfBand, name, found);
+            return None;
+        };
         match self.known.get(&parent) {
             Some(Known {
                 owner: Owner::Filter,
@@ -217,7 +225,7 @@ impl State {
                 ..
             }) => Some(*send),
             _ => {
-                let found = "its ParentNetBufferList is no NBL that the filter has";
+                let found = "made of an NBL that the filter does not have";
                 self.violation(Rule::OneOwner, name, found);
                 None
             }

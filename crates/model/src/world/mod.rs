@@ -278,10 +278,11 @@ impl World {
         state.limits.change(nic.offers());
     }
 
-    /// Gives the miniport another MTU, which NDIS tells at the next restart; to be changed while
-    /// nothing is under way.
+    /// Gives the miniport another MTU, which NDIS tells at the next restart, or none, of which it says
+    /// nothing; to be changed while nothing is under way.
     pub fn set_mtu(&self, mtu: Option<u32>) {
-        self.state().mtu = mtu;
+        let mut state = self.state();
+        state.mtu = mtu.or(state.mtu);
     }
 
     /// The filter module's parameters in the registry.
