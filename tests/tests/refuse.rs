@@ -136,6 +136,21 @@ fn forms(machine: &Machine, packet: Packet) -> (usize, usize) {
 }
 
 #[test]
+fn a_segment_may_be_as_long_as_an_ip_packet_can_say() {
+    let machine = Machine::start(Config {
+        mtu: None,
+        ..Config::with_nic(Nic::default().without_lso())
+    });
+    // 65,535 less 20 and 32 bytes of headers.
+    for (mss, refused) in [(65_483, 0), (65_484, 1)] {
+        machine.send_one(large(&Synth::v4(100_000, mss)));
+        let counted = machine.statistics().refused_for(Refusal::SegmentTooLong);
+        assert_eq!(counted, refused);
+    }
+    machine.stop_clean();
+}
+
+#[test]
 fn one_segment_that_fills_the_nic_is_a_packet() {
     // One segment of 8,948 fills this NIC, and a large send makes two at least.
     let machine = Machine::start(Config {

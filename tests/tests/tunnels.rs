@@ -63,6 +63,20 @@ fn forms_for(nic: Nic, packet: Packet) -> (usize, usize) {
     forms(&parts)
 }
 
+/// Inside of it nobody understands what is there; it need not be cut.
+#[test]
+fn what_is_no_large_send_in_a_tunnel_and_fits_is_the_nics_to_judge() {
+    let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
+    let mut odd = vxlan(5 * MSS);
+    // The inner IP version.
+    odd.frame[50 + 14] = 0xF5;
+    let number = machine.send_one(odd);
+    assert_eq!(machine.status(number), 0);
+    let down = machine.world.take_children();
+    assert!(matches!(&down[..], [one] if !one.is_child), "{down:?}");
+    machine.stop_clean();
+}
+
 #[test]
 fn every_tunnel_is_split_with_either_version_inside() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
