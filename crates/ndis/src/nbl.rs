@@ -65,9 +65,9 @@ impl Nbl {
     #[inline]
     #[must_use]
     pub fn is_large_send(&self) -> bool {
-        let tcp = LargeSendInfo::from_raw(self.slot::<{ sys::TcpLargeSendNetBufferListInfo }>());
-        let udp = UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>());
-        tcp.mss() | udp.mss() != 0
+        let tcp = self.lower_half::<{ sys::TcpLargeSendNetBufferListInfo }>();
+        let udp = self.lower_half::<{ sys::UdpSegmentationOffloadInfo }>();
+        LargeSendInfo::from_raw(tcp).mss() | UdpSendInfo::from_raw(udp).mss() != 0
     }
 
     /// Writes the UDP segmentation slot.
@@ -107,6 +107,15 @@ impl Nbl {
     fn slot<const SLOT: usize>(&self) -> usize {
         // SAFETY: the slot is in the NBL that `self` owns.
         unsafe { *self.slot_place::<SLOT>() }.addr()
+    }
+
+    /// The lower 32 bits of a slot, where the words of the offloads are: for who looks at every NBL,
+    /// one instruction less than the whole slot.
+    fn lower_half<const SLOT: usize>(&self) -> usize {
+        // SAFETY: the slot is in the NBL that `self` owns. Of every system that has NDIS the lower
+        // half comes first.
+        let half: u32 = unsafe { *self.slot_place::<SLOT>().cast() };
+        half as usize
     }
 
     fn set_slot<const SLOT: usize>(&mut self, value: usize) {
