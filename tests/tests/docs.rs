@@ -11,6 +11,7 @@ use lso::Refusal;
 use model::Config;
 use mslsoctl::{
     cli::Cli,
+    connections::Unnamed,
     device::{Device, DeviceError},
 };
 use scenarios::{Machine, control::ModelDevice};
@@ -77,7 +78,7 @@ fn answer(machine: &Machine, line: &str) -> Value {
     let cli = Cli::parse_from(format!("mslsoctl {line} --json").split(' '));
     let world = &machine.world;
     let mut out = Vec::new();
-    mslsoctl::run(&cli, &mut ModelDevice { world }, &mut out).expect("it is done");
+    mslsoctl::run(&cli, &mut ModelDevice { world }, &Unnamed, &mut out).expect("it is done");
     serde_json::from_slice(&out).expect("JSON")
 }
 
@@ -140,7 +141,7 @@ fn last_cell<'a>(document: &'a str, first: &str) -> &'a str {
 fn every_refusal_has_the_advice_that_mslsoctl_gives() {
     let mut out = Vec::new();
     let cli = Cli::parse_from(["mslsoctl", "stats"]);
-    mslsoctl::run(&cli, &mut Refuser, &mut out).expect("it is done");
+    mslsoctl::run(&cli, &mut Refuser, &Unnamed, &mut out).expect("it is done");
     let printed = String::from_utf8(out).expect("UTF-8");
     let observe = observe();
     for refusal in Refusal::ALL {

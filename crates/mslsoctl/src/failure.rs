@@ -29,6 +29,8 @@ pub enum Failure {
     Device(DeviceError),
     /// The driver's answer breaks the protocol.
     Reply(Invalid),
+    /// The connection of this name has no filter attached.
+    NotAttached(String),
     /// No adapter is called so.
     NoSuchAdapter(String),
     /// The filter is attached to no adapter.
@@ -48,6 +50,7 @@ impl Failure {
             Self::Device(DeviceError::AccessDenied) => exit::ACCESS_DENIED,
             Self::Device(DeviceError::InvalidParameter) => exit::USAGE,
             Self::Device(DeviceError::NoSuchAdapter)
+            | Self::NotAttached(_)
             | Self::NoSuchAdapter(_)
             | Self::NoAdapters
             | Self::Ambiguous(..) => exit::NO_SUCH_ADAPTER,
@@ -62,6 +65,7 @@ impl Failure {
             Self::Device(error) => error.name(),
             Self::Reply(Invalid::Version) => DeviceError::Version.name(),
             Self::Reply(_) => "malformed-reply",
+            Self::NotAttached(_) => "not-attached",
             Self::NoSuchAdapter(_) | Self::NoAdapters => "no-such-adapter",
             Self::Ambiguous(..) => "ambiguous-adapter",
             Self::Output(_) => "output",
@@ -90,9 +94,15 @@ impl fmt::Display for Failure {
                 "the driver's answer cannot be understood ({invalid}); use the mslsoctl that came \
                  with the driver"
             ),
+            Self::NotAttached(asked) => write!(
+                f,
+                "the driver is not attached to the connection {asked:?}; enable it there with \
+                 `Enable-NetAdapterBinding -Name {asked:?} -ComponentID ms_mslso`"
+            ),
             Self::NoSuchAdapter(asked) => write!(
                 f,
-                "no adapter has the interface index or the name {asked:?}; see `mslsoctl list`"
+                "no adapter has the interface index, the connection or the description {asked:?}; \
+                 see `mslsoctl list`"
             ),
             Self::NoAdapters => f.write_str(
                 "the driver is attached to no adapter; enable it on one with \
@@ -105,7 +115,7 @@ impl fmt::Display for Failure {
                 }
                 for (place, adapter) in adapters.iter().enumerate() {
                     let comma = if place == 0 { "" } else { "," };
-                    write!(f, "{comma} {} ({})", adapter.if_index, adapter.name)?;
+                    write!(f, "{comma} {} ({adapter})", adapter.if_index)?;
                 }
                 f.write_str("; name one by its interface index")
             }

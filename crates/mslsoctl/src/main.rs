@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let result = mslsoctl::open()
         .map_err(Failure::from)
-        .and_then(|mut device| mslsoctl::run(&cli, &mut device, &mut out));
+        .and_then(|mut device| mslsoctl::run(&cli, &mut device, &mslsoctl::Host, &mut out));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has had enough of it.

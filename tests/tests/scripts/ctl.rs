@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use model::Config;
-use mslsoctl::cli::Cli;
+use mslsoctl::{cli::Cli, connections::Unnamed};
 use scenarios::{Machine, control::ModelDevice};
 use serde_json::Value;
 
@@ -78,7 +78,8 @@ fn mslsoctl_answers_what_the_verification_run_asks() {
             world: &machine.world,
         };
         let mut out = Vec::new();
-        mslsoctl::run(&cli, &mut device, &mut out).unwrap_or_else(|error| panic!("{error}"));
+        mslsoctl::run(&cli, &mut device, &Unnamed, &mut out)
+            .unwrap_or_else(|error| panic!("{error}"));
         let answer: Value = serde_json::from_slice(&out).expect("JSON");
         for (text, pointer) in read {
             assert!(script.contains(text), "the script does not read {text}");

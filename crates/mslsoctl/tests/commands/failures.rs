@@ -62,36 +62,6 @@ fn codes_of_windows_and_statuses_of_the_driver_agree() {
 }
 
 #[test]
-fn an_adapter_that_is_not_there() {
-    let mut fake = Fake::on(&[(7, "Ethernet"), (9, "Ethernet 2")]);
-    for asked in ["8", "wifi", "", "0"] {
-        let failure = failure(&mut fake, &["show", asked]);
-        assert!(matches!(failure, Failure::NoSuchAdapter(_)), "{failure}");
-        assert_eq!(failure.exit_code(), exit::NO_SUCH_ADAPTER);
-    }
-    let failure = failure(&mut Fake::default(), &["stats"]);
-    assert!(failure.to_string().contains("Enable-NetAdapterBinding"));
-    assert_eq!(failure.exit_code(), exit::NO_SUCH_ADAPTER);
-}
-
-#[test]
-fn an_ambiguous_name_lists_the_candidates() {
-    let mut fake = Fake::on(&[(7, "Ethernet 1"), (9, "Ethernet 2"), (11, "Wi-Fi")]);
-    let named = failure(&mut fake, &["show", "ether"]);
-    assert_eq!(
-        named.to_string(),
-        "several adapters match \"ether\": 7 (Ethernet 1), 9 (Ethernet 2); name one by its \
-         interface index"
-    );
-    assert_eq!(named.exit_code(), exit::NO_SUCH_ADAPTER);
-    let unnamed = failure(&mut fake, &["stats"]).to_string();
-    assert!(
-        unnamed.starts_with("there are several adapters: 7 "),
-        "{unnamed}"
-    );
-}
-
-#[test]
 fn a_driver_of_another_version() {
     let mut fake = Fake::on(&[(7, "Ethernet")]);
     fake.version = Some(2);
