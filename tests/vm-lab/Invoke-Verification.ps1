@@ -204,11 +204,23 @@ function Invoke-Traffic([string]$Source, [string]$Program, [int]$Duration) {
     Complete-Traffic (Start-Traffic $Source $Program $Duration) $Source $Program
 }
 
-# Does something while traffic that is known to work runs; gives the running job.
+# Does something while traffic that is known to work runs; gives the job, once its packets come.
 function Start-Background {
     Assert-Attached
     if (-not $works) { throw 'not-run: no traffic passed, so there is none to do it under' }
-    Start-Traffic $works.Source $works.Tool ([Math]::Max($Seconds, 30))
+    $sends = (Get-Counters).sends
+    # No longer: the peer's iperf3 awaits the end of a test whose connections died.
+    $job = Start-Traffic $works.Source $works.Tool ([Math]::Min([Math]::Max($Seconds, 30), 60))
+    for ($try = 0; $try -lt 40 -and "$($job.State)" -in 'NotStarted', 'Running'; $try++) {
+        if ((Get-Counters).sends -gt $sends + 100) { return $job }
+        Start-Sleep -Milliseconds 500
+    }
+    $why = "no packets of it came; it is $($job.State)"
+    if ("$($job.State)" -notin 'NotStarted', 'Running') {
+        try { Complete-Traffic $job $works.Source $works.Tool | Out-Null } catch { $why = "$_" }
+    }
+    Stop-Background $job
+    throw "not-run: the traffic to do it under did not start: $($why -replace '^not-run: ', '')"
 }
 
 function Stop-Background($Job) {
@@ -216,11 +228,21 @@ function Stop-Background($Job) {
     Remove-Job -Job $Job -Force -ErrorAction SilentlyContinue
 }
 
-# After what breaks connections: the filter runs and traffic passes again.
+# After what breaks connections: the filter runs and traffic passes again. The link, an address by
+# DHCP, and a peer that still awaits the end of the test before need their time.
 function Assert-Recovered {
     Wait-Attached $true
-    Invoke-Traffic $works.Source $works.Tool 5 | Out-Null
-    'traffic passes again'
+    $since = Get-Date
+    do {
+        try {
+            Invoke-Traffic $works.Source $works.Tool 5 | Out-Null
+            return 'traffic passes again, {0:n0} s later' -f ((Get-Date) - $since).TotalSeconds
+        } catch {
+            $why = "$_" -replace '^not-run: ', ''
+            Start-Sleep -Seconds 5
+        }
+    } while (((Get-Date) - $since).TotalSeconds -lt 180)
+    throw "No traffic passes for 180 seconds. $why"
 }
 
 # ---- The run ----
