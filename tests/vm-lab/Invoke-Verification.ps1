@@ -9,8 +9,9 @@ and the dumps. The exit code is 0 if all checks pass, 1 if one fails, 2 if none 
 did not run.
 
 Traffic has to leave by the NIC to pass the filter, so it goes to a peer: another machine on the
-wire, on which the same tool listens (iperf3 -s; ctsTraffic -listen:*; ntttcp -r). What two guests
-or a guest and its host exchange stays in the switch and is no test.
+wire, on which the same tool listens: iperf3 -s; ctsTraffic -listen:* -transfer:268435456, which has
+to be as long as what is sent. What two guests or a guest and its host exchange stays in the switch
+and is no test.
 
 Bindings are taken off and put back, and the NIC restarts: its connections break. Settings of mslso
 are put back at the end, and nothing is made persistent. After a crash of the system run the script
