@@ -64,8 +64,8 @@ param(
     [string]$Adapter,
     [ValidatePattern('^[A-Za-z0-9.:-]+$')]
     [string]$Peer,
-    [ValidateSet('iperf3', 'ctsTraffic', 'ntttcp')]
-    [string[]]$Tool = @('iperf3', 'ctsTraffic', 'ntttcp'),
+    [ValidateSet('iperf3', 'ctsTraffic')]
+    [string[]]$Tool = @('iperf3', 'ctsTraffic'),
     [string]$WindowsGuest,
     [pscredential]$Credential = [pscredential]::Empty,
     [ValidatePattern('^[A-Za-z0-9._-]+@[A-Za-z0-9.:-]+$')]
@@ -151,21 +151,17 @@ $send = {
     [pscustomobject]@{ Missing = $false; Code = $LASTEXITCODE; Text = $text }
 }
 
-function Get-TrafficArguments([string]$Source, [string]$Program, [int]$Duration) {
+function Get-TrafficArguments([string]$Program, [int]$Duration) {
     switch ($Program) {
         'iperf3' { '-c', $Peer, '-t', "$Duration", '-P', '4' }
         'ctsTraffic' {
             "-target:$Peer", '-consoleverbosity:1', '-connections:8', '-iterations:1', '-transfer:268435456'
         }
-        'ntttcp' {
-            if ($Source -eq 'linux') { "-s$Peer", '-t', "$Duration" }
-            else { '-s', '-m', "8,*,$Peer", '-t', "$Duration" }
-        }
     }
 }
 
 function Start-Traffic([string]$Source, [string]$Program, [int]$Duration) {
-    $arguments = @(Get-TrafficArguments $Source $Program $Duration)
+    $arguments = @(Get-TrafficArguments $Program $Duration)
     switch ($Source) {
         'host' { Start-Job -ScriptBlock $send -ArgumentList $Program, $arguments }
         'windows' {
