@@ -275,6 +275,23 @@ fn the_verification_runs_checks_are_listed_in_order() {
     assert!(!verify.contains(&format!("\n{}. ", checks.len() + 1)));
 }
 
+#[test]
+fn the_peer_of_cts_traffic_expects_the_length_that_is_sent() {
+    let script = read("tests/vm-lab/Invoke-Verification.ps1");
+    let lengths = |text: &str| {
+        let rest = text.split("-transfer:").skip(1);
+        rest.map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            rest[..end.unwrap_or(rest.len())].to_owned()
+        })
+        .collect::<Vec<_>>()
+    };
+    // In its help and where it sends; and the document.
+    let (sent, expected) = (lengths(&script), lengths(&read("docs/verify.md")));
+    assert_eq!((sent.len(), expected.len()), (2, 1));
+    assert!(sent.iter().all(|length| *length == expected[0]), "{sent:?}");
+}
+
 /// The tasks of Makefile.toml that are for people.
 fn tasks() -> Vec<String> {
     let mut tasks = Vec::new();

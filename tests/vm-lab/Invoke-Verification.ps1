@@ -13,8 +13,8 @@ wire, on which the same tool listens: iperf3 -s; ctsTraffic -listen:* -transfer:
 to be as long as what is sent. What two guests or a guest and its host exchange stays in the switch
 and is no test.
 
-Bindings are taken off and put back, and the NIC restarts: its connections break. Settings of mslso
-are put back at the end, and nothing is made persistent. After a crash of the system run the script
+Bindings are taken off and put back, and the NIC restarts: its connections break. The tuning
+of mslso is put back at the end, cap included, and nothing is made persistent. After a crash of the system run the script
 again: it finds the bug check and the dump.
 
 .PARAMETER Adapter
@@ -123,6 +123,14 @@ function Get-Attached {
 
 function Get-Counters {
     (Invoke-Ctl stats, "$($nic.ifIndex)").statistics
+}
+
+# The filter reads the registry when it attaches: what was set for the time being is lost then.
+function Restore-Tuning {
+    $back = @('--multiple', "$($shown.tuning.multiple)")
+    if ($shown.tuning.profile) { $back = @('--profile', $shown.tuning.profile) }
+    $cap = [int]$shown.tuning.cap_bytes
+    Invoke-Ctl (@('set', "$($nic.ifIndex)", '--cap', "$cap") + $back) | Out-Null
 }
 
 function Wait-Attached([bool]$Wanted) {
@@ -357,9 +365,7 @@ try {
             Complete-Traffic $job $works.Source $works.Tool | Out-Null
         } finally {
             Stop-Background $job
-            $back = @('--multiple', "$($shown.tuning.multiple)")
-            if ($shown.tuning.profile) { $back = @('--profile', $shown.tuning.profile) }
-            Invoke-Ctl (@('set', "$($nic.ifIndex)") + $back) | Out-Null
+            Restore-Tuning
         }
     }
     Test-Step 'the stack pauses and restarts under traffic' {
@@ -409,6 +415,11 @@ try {
         Assert-Recovered
     }
 } finally {
+    Test-Step 'the tuning is put back' {
+        if (-not $shown) { throw 'not-run: it is not known' }
+        if (-not $PSCmdlet.ShouldProcess($Adapter, 'Put the tuning back')) { throw $notConfirmed }
+        Restore-Tuning
+    }
     Test-Step 'the trace has events' {
         if (-not (Test-Passed 'a trace is started')) { throw 'not-run: there is no trace' }
         if (-not $PSCmdlet.ShouldProcess($session, 'Stop the trace')) { throw $notConfirmed }

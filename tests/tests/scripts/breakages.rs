@@ -107,6 +107,12 @@ const BREAKAGES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         VERIFY,
+        "if (-not $PSCmdlet.ShouldProcess($Adapter, 'Put the tuning back')) { throw $notConfirmed }",
+        "",
+        "what changes the system is confirmed",
+    ),
+    (
+        VERIFY,
         "if (-not $PSCmdlet.ShouldProcess($Adapter, 'Restart the adapter')) { throw $notConfirmed }",
         "",
         "what changes the system is confirmed",

@@ -16,7 +16,7 @@ type Question = (
     &'static [(&'static str, &'static str)],
 );
 
-const ASKED: [Question; 5] = [
+const ASKED: [Question; 6] = [
     (
         "Invoke-Ctl list)",
         "list",
@@ -32,6 +32,7 @@ const ASKED: [Question; 5] = [
         &[
             ("$shown.tuning.profile)", "/tuning/profile"),
             ("$shown.tuning.multiple)", "/tuning/multiple"),
+            ("$shown.tuning.cap_bytes\n", "/tuning/cap_bytes"),
         ],
     ),
     (
@@ -59,6 +60,11 @@ const ASKED: [Question; 5] = [
     (
         "@('--profile', $shown.tuning.profile)",
         "set 5 --profile throughput",
+        &[],
+    ),
+    (
+        "(@('set', \"$($nic.ifIndex)\", '--cap', \"$cap\") + $back)",
+        "set 5 --cap 0 --profile throughput",
         &[],
     ),
 ];
