@@ -147,6 +147,16 @@ function Get-MslsoDriver {
     [pscustomobject]@{ State = $found.State; File = $file; Hash = $hash }
 }
 
+function Get-MslsoCopy {
+    <#
+    .SYNOPSIS
+    The driver's file in System32\drivers, once no service is there that would load it.
+    #>
+    # Before build 25319 the INF copies it there, and neither netcfg nor pnputil takes it away.
+    $file = Join-Path $env:SystemRoot 'System32\drivers\mslso.sys'
+    if ((Test-Path -LiteralPath $file) -and -not (Get-MslsoDriver)) { $file }
+}
+
 function Get-MslsoStagedInf {
     <#
     .SYNOPSIS

@@ -82,6 +82,12 @@ const BREAKAGES: &[(&str, &str, &str, &str)] = &[
         "what changes the system is confirmed",
     ),
     (
+        UNINSTALL,
+        "if ($PSCmdlet.ShouldProcess($file,",
+        "if ($PSCmdlet.ShouldContinue($file,",
+        "what changes the system is confirmed",
+    ),
+    (
         INSTALL,
         "seconds)')) {\n    return\n",
         "seconds)')) {\n    Write-Output 'no'\n",
