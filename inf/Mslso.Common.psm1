@@ -139,7 +139,7 @@ function Get-MslsoDriver {
     #>
     $found = Get-CimInstance -ClassName Win32_SystemDriver -Filter "Name='$MslsoService'"
     if (-not $found) { return }
-    $file = "$($found.PathName)" -replace '^\\\?\?\\', '' -replace '^\\SystemRoot\\', "$env:SystemRoot\"
+    $file = "$($found.PathName)" -replace '^\\\?\?\\', '' -replace '^(\\SystemRoot\\)?(?=System32\\)', "$env:SystemRoot\"
     $hash = $null
     if ($file -and (Test-Path -LiteralPath $file)) {
         $hash = (Get-FileHash -LiteralPath $file -Algorithm SHA256).Hash
