@@ -305,6 +305,18 @@ fn tasks() -> Vec<String> {
     tasks
 }
 
+#[test]
+fn a_key_to_keep_reaches_the_package_of_every_system() {
+    let makefile = read("Makefile.toml");
+    let sections = makefile.split("\n[tasks.");
+    let packages: Vec<_> = sections.filter(|s| s.starts_with("package")).collect();
+    assert_eq!(packages.len(), 2, "one of them is for Windows");
+    for package in packages {
+        let given = package.contains("\"@@remove-empty(MSLSO_KEEP_KEY)\"");
+        assert!(given, "[tasks.{package}");
+    }
+}
+
 /// A text without line breaks and indents, so that what is broken over two lines is found.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
