@@ -25,6 +25,8 @@ pub mod exit {
 /// Why a command ends without its result. Its text is one line and says what to do next.
 #[derive(Debug)]
 pub enum Failure {
+    /// The command line is wrong: what clap says of it.
+    Usage(clap::Error),
     /// The device cannot be opened or does not do as asked.
     Device(DeviceError),
     /// The driver's answer breaks the protocol.
@@ -48,7 +50,7 @@ impl Failure {
         match self {
             Self::Device(DeviceError::NotWindows | DeviceError::NotInstalled) => exit::NO_DRIVER,
             Self::Device(DeviceError::AccessDenied) => exit::ACCESS_DENIED,
-            Self::Device(DeviceError::InvalidParameter) => exit::USAGE,
+            Self::Usage(_) | Self::Device(DeviceError::InvalidParameter) => exit::USAGE,
             Self::Device(DeviceError::NoSuchAdapter)
             | Self::NotAttached(_)
             | Self::NoSuchAdapter(_)
@@ -62,6 +64,7 @@ impl Failure {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Usage(_) => "usage",
             Self::Device(error) => error.name(),
             Self::Reply(Invalid::Version) => DeviceError::Version.name(),
             Self::Reply(_) => "malformed-reply",
@@ -87,6 +90,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Usage(error) => write!(f, "{}; see `mslsoctl --help`", in_one_line(error)),
             Self::Device(error) => error.fmt(f),
             Self::Reply(Invalid::Version) => DeviceError::Version.fmt(f),
             Self::Reply(invalid) => write!(
@@ -124,7 +128,21 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What clap says, without its advice.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.split("\n\n").next().unwrap_or_default();
+    let said = said.trim_start_matches("error: ");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl std::error::Error for Failure {}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        Self::Usage(error)
+    }
+}
 
 impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {

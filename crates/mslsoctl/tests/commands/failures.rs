@@ -1,5 +1,7 @@
 //! Every failure: its exit code, and words that say what to do.
 
+use std::process::{Command, Output};
+
 use clap::Parser;
 use mslsoctl::cli::Cli;
 use mslsoctl::device::DeviceError;
@@ -110,6 +112,48 @@ fn wrong_command_lines_end_before_the_device_is_asked() {
         let error = Cli::try_parse_from(words).expect_err(line);
         assert_eq!(error.exit_code(), i32::from(exit::USAGE), "{line}");
     }
+}
+
+#[test]
+fn wrong_command_lines_are_json_where_it_is_asked_for() {
+    for (line, words) in [
+        (
+            "--json",
+            "'mslsoctl' requires a subcommand but one was not provided [subcommands: list, show, \
+             set, stats, help]; see `mslsoctl --help`",
+        ),
+        (
+            "set 17 --multiple 17 --json",
+            "invalid value '17' for '--multiple <N>': the multiple must be 1 to 16; see \
+             `mslsoctl --help`",
+        ),
+        (
+            "--json set 17 --persist",
+            "the following required arguments were not provided: \
+             <--multiple <N>|--profile <P>|--off|--cap <BYTES>>; see `mslsoctl --help`",
+        ),
+    ] {
+        let output = program(line);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(output.stdout.is_empty(), "{line}");
+        let json: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
+        assert_eq!(json["error"], "usage");
+        assert_eq!(json["message"], words);
+        assert_eq!(json["exit_code"], 2);
+    }
+    let plain = String::from_utf8(program("set 17 --multiple 17").stderr).expect("UTF-8");
+    assert!(plain.starts_with("error: invalid value '17'"), "{plain}");
+    let help = program("set --help --json");
+    assert_eq!(help.status.code(), Some(0));
+    assert!(help.stdout.starts_with(b"Set how far"), "{help:?}");
+}
+
+/// Runs the program itself.
+fn program(line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mslsoctl"))
+        .args(line.split_whitespace())
+        .output()
+        .expect("the program starts")
 }
 
 #[test]
