@@ -4,8 +4,8 @@ Installs the mslso filter driver from the package that this script lies in.
 
 .DESCRIPTION
 Checks the host, the package's checksums and signatures, and that Windows would load the driver;
-then installs it with netcfg and checks that it runs. Where a step fails, what was installed is
-removed again.
+then installs it with netcfg and checks that it is this package's and runs. Where a step fails, what
+was installed is removed again.
 
 Adapters lose their connections for some seconds while the filter is put in, the one that a remote
 session uses too. Nothing restarts the system. With the same driver installed, nothing is done.
@@ -35,14 +35,28 @@ $restartNeeded = 0x4A020
 
 function Undo-Install([string[]]$Keep) {
     if (-not $PSCmdlet.ShouldProcess($MslsoComponent, 'Remove what was installed')) { return }
+    $why = @()
     try {
         Invoke-Native netcfg.exe '-u', $MslsoComponent -Allowed 0, $restartNeeded | Out-Null
-        foreach ($inf in @(Get-MslsoStagedInf | Where-Object { $_ -notin $Keep })) {
-            Invoke-Native pnputil.exe '/delete-driver', $inf -Allowed 0, 3010 | Out-Null
-        }
-        Write-Warning 'What was installed has been removed again.'
     } catch {
-        Write-Warning "It could not be removed again; run Uninstall-Mslso.ps1. $_"
+        # It fails as well where the installation did not get as far as a component.
+        $why += "$_"
+    }
+    foreach ($inf in @(Get-MslsoStagedInf | Where-Object { $_ -notin $Keep })) {
+        try {
+            Invoke-Native pnputil.exe '/delete-driver', $inf -Allowed 0, 3010 | Out-Null
+        } catch {
+            $why += "$_"
+        }
+    }
+    foreach ($file in @(Get-MslsoCopy)) {
+        try { Remove-Item -LiteralPath $file -Force } catch { $why += "$_" }
+    }
+    $staged = @(Get-MslsoStagedInf | Where-Object { $_ -notin $Keep })
+    if ($staged -or (Get-MslsoCopy) -or (Get-MslsoDriver)) {
+        Write-Warning "It could not be removed again; run Uninstall-Mslso.ps1. $($why -join "`n")"
+    } else {
+        Write-Warning 'What was installed has been removed again.'
     }
 }
 
@@ -50,10 +64,10 @@ Assert-MslsoHost
 $PackageFolder = (Resolve-Path -LiteralPath $PackageFolder).ProviderPath
 Assert-MslsoPackage $PackageFolder
 
+$wanted = (Get-FileHash -LiteralPath (Join-Path $PackageFolder 'mslso.sys') -Algorithm SHA256).Hash
 $driver = Get-MslsoDriver
 if ($driver) {
-    $new = (Get-FileHash -LiteralPath (Join-Path $PackageFolder 'mslso.sys') -Algorithm SHA256).Hash
-    if ($driver.Hash -ne $new) {
+    if ($driver.Hash -ne $wanted) {
         throw 'Another build of mslso is installed. Run Uninstall-Mslso.ps1 first, then this again.'
     }
     Write-Output "This driver is installed already ($($driver.File), $($driver.State))."
@@ -74,6 +88,10 @@ try {
     $driver = Get-MslsoDriver
     if (-not $driver) {
         throw 'netcfg reports success, but there is no service mslso.'
+    }
+    # Of several packages in the driver store Windows takes the one that it ranks highest.
+    if ($driver.Hash -ne $wanted) {
+        throw "$($driver.File) is not this package's mslso.sys. Another package of mslso may be in the driver store: $($before -join ', '). Uninstall-Mslso.ps1 deletes all."
     }
 } catch {
     $failure = $_

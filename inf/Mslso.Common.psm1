@@ -139,12 +139,22 @@ function Get-MslsoDriver {
     #>
     $found = Get-CimInstance -ClassName Win32_SystemDriver -Filter "Name='$MslsoService'"
     if (-not $found) { return }
-    $file = "$($found.PathName)" -replace '^\\\?\?\\', '' -replace '^\\SystemRoot\\', "$env:SystemRoot\"
+    $file = "$($found.PathName)" -replace '^\\\?\?\\', '' -replace '^(\\SystemRoot\\)?(?=System32\\)', "$env:SystemRoot\"
     $hash = $null
     if ($file -and (Test-Path -LiteralPath $file)) {
         $hash = (Get-FileHash -LiteralPath $file -Algorithm SHA256).Hash
     }
     [pscustomobject]@{ State = $found.State; File = $file; Hash = $hash }
+}
+
+function Get-MslsoCopy {
+    <#
+    .SYNOPSIS
+    The driver's file in System32\drivers, once no service is there that would load it.
+    #>
+    # Before build 25319 the INF copies it there, and neither netcfg nor pnputil takes it away.
+    $file = Join-Path $env:SystemRoot 'System32\drivers\mslso.sys'
+    if ((Test-Path -LiteralPath $file) -and -not (Get-MslsoDriver)) { $file }
 }
 
 function Get-MslsoStagedInf {

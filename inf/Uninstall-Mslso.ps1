@@ -3,9 +3,10 @@
 Removes the mslso filter driver and its packages from the driver store.
 
 .DESCRIPTION
-Removes the filter with netcfg, then each package of mslso with pnputil, and checks that nothing is
-left. Adapters lose their connections for some seconds. Nothing restarts the system. Without an
-installed driver only packages that are left are removed.
+Removes the filter with netcfg, then each package of mslso with pnputil, then the copy of the driver
+in System32\drivers that Windows leaves before build 25319, and checks that nothing is left. Adapters
+lose their connections for some seconds. Nothing restarts the system. Without an installed driver
+only packages and copies that are left are removed.
 
 A removal that fails is not undone: run the script again after what the message says is done. Test
 signing and Driver Verifier stay as they are; Set-TestSigning.ps1 -Off and Set-Verifier.ps1 -Off
@@ -47,6 +48,17 @@ foreach ($inf in @(Get-MslsoStagedInf)) {
         Invoke-Native pnputil.exe '/delete-driver', $inf -Allowed 0, 3010 | Out-Null
         $restart = $restart -or $LASTEXITCODE -eq 3010
         Write-Output "$inf is deleted from the driver store."
+    }
+}
+
+foreach ($file in @(Get-MslsoCopy)) {
+    if ($PSCmdlet.ShouldProcess($file, 'Delete the copy of the driver')) {
+        try {
+            Remove-Item -LiteralPath $file -Force
+        } catch {
+            Write-Warning "$file is not deleted. $_"
+            $left = $true
+        }
     }
 }
 

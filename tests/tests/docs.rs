@@ -11,6 +11,7 @@ use lso::Refusal;
 use model::Config;
 use mslsoctl::{
     cli::Cli,
+    connections::Unnamed,
     device::{Device, DeviceError},
 };
 use scenarios::{Machine, control::ModelDevice};
@@ -77,7 +78,7 @@ fn answer(machine: &Machine, line: &str) -> Value {
     let cli = Cli::parse_from(format!("mslsoctl {line} --json").split(' '));
     let world = &machine.world;
     let mut out = Vec::new();
-    mslsoctl::run(&cli, &mut ModelDevice { world }, &mut out).expect("it is done");
+    mslsoctl::run(&cli, &mut ModelDevice { world }, &Unnamed, &mut out).expect("it is done");
     serde_json::from_slice(&out).expect("JSON")
 }
 
@@ -140,7 +141,7 @@ fn last_cell<'a>(document: &'a str, first: &str) -> &'a str {
 fn every_refusal_has_the_advice_that_mslsoctl_gives() {
     let mut out = Vec::new();
     let cli = Cli::parse_from(["mslsoctl", "stats"]);
-    mslsoctl::run(&cli, &mut Refuser, &mut out).expect("it is done");
+    mslsoctl::run(&cli, &mut Refuser, &Unnamed, &mut out).expect("it is done");
     let printed = String::from_utf8(out).expect("UTF-8");
     let observe = observe();
     for refusal in Refusal::ALL {
@@ -274,6 +275,23 @@ fn the_verification_runs_checks_are_listed_in_order() {
     assert!(!verify.contains(&format!("\n{}. ", checks.len() + 1)));
 }
 
+#[test]
+fn the_peer_of_cts_traffic_expects_the_length_that_is_sent() {
+    let script = read("tests/vm-lab/Invoke-Verification.ps1");
+    let lengths = |text: &str| {
+        let rest = text.split("-transfer:").skip(1);
+        rest.map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            rest[..end.unwrap_or(rest.len())].to_owned()
+        })
+        .collect::<Vec<_>>()
+    };
+    // In its help and where it sends; and the document.
+    let (sent, expected) = (lengths(&script), lengths(&read("docs/verify.md")));
+    assert_eq!((sent.len(), expected.len()), (2, 1));
+    assert!(sent.iter().all(|length| *length == expected[0]), "{sent:?}");
+}
+
 /// The tasks of Makefile.toml that are for people.
 fn tasks() -> Vec<String> {
     let mut tasks = Vec::new();
@@ -285,6 +303,18 @@ fn tasks() -> Vec<String> {
         }
     }
     tasks
+}
+
+#[test]
+fn a_key_to_keep_reaches_the_package_of_every_system() {
+    let makefile = read("Makefile.toml");
+    let sections = makefile.split("\n[tasks.");
+    let packages: Vec<_> = sections.filter(|s| s.starts_with("package")).collect();
+    assert_eq!(packages.len(), 2, "one of them is for Windows");
+    for package in packages {
+        let given = package.contains("\"@@remove-empty(MSLSO_KEEP_KEY)\"");
+        assert!(given, "[tasks.{package}");
+    }
 }
 
 /// A text without line breaks and indents, so that what is broken over two lines is found.

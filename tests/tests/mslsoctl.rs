@@ -5,6 +5,7 @@ use control::IoControl;
 use model::{Config, Failing, MINIPORT_INSTANCE_NAME, Nic, RegistryValue};
 use mslsoctl::{
     cli::Cli,
+    connections::Unnamed,
     device::{Device, DeviceError},
     failure::{Failure, exit},
 };
@@ -23,7 +24,12 @@ fn run(machine: &Machine, line: &str) -> Result<String, Failure> {
         world: &machine.world,
     };
     let mut out = Vec::new();
-    mslsoctl::run(&parsed(line).expect("a command"), &mut device, &mut out)?;
+    mslsoctl::run(
+        &parsed(line).expect("a command"),
+        &mut device,
+        &Unnamed,
+        &mut out,
+    )?;
     Ok(String::from_utf8(out).expect("the output is UTF-8"))
 }
 
@@ -68,6 +74,7 @@ fn list_names_the_adapter_and_says_whether_the_filter_runs() {
         json!({ "adapters": [{
             "if_index": 7,
             "base_if_index": 5,
+            "connection": null,
             "name": MINIPORT_INSTANCE_NAME,
             "running": running,
         }] })
@@ -89,6 +96,7 @@ fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
         "adapter": {
             "if_index": 7,
             "base_if_index": 5,
+            "connection": null,
             "name": MINIPORT_INSTANCE_NAME,
             "running": true,
         },
@@ -276,7 +284,10 @@ fn set_is_in_effect_at_once_and_shown() {
 #[test]
 fn set_persist_outlasts_a_detach() {
     let machine = Machine::start(Config::default());
-    let set = run_json(&machine, "set ethernet --multiple 5 --cap 250000 --persist");
+    let set = run_json(
+        &machine,
+        "set 'Model Ethernet Adapter' --multiple 5 --cap 250000 --persist",
+    );
     assert_eq!(set["persisted"], true);
     assert_eq!(integer(&machine, "Multiple"), Some(5));
     assert_eq!(integer(&machine, "CapBytes"), Some(250_000));
@@ -410,7 +421,12 @@ fn an_adapter_that_goes_away_meanwhile_is_reported_as_gone() {
     let machine = Machine::start(Config::default());
     for command in ["show", "stats --reset", "set 7 --off"] {
         let command = parsed(command).expect("a command");
-        let done = mslsoctl::run(&command, &mut Vanishing(&machine), &mut Vec::new());
+        let done = mslsoctl::run(
+            &command,
+            &mut Vanishing(&machine),
+            &Unnamed,
+            &mut Vec::new(),
+        );
         let failure = done.expect_err("it is gone");
         assert_eq!(failure.exit_code(), exit::NO_SUCH_ADAPTER);
         assert_eq!(failure.name(), "no-such-adapter");

@@ -9,11 +9,12 @@ and the dumps. The exit code is 0 if all checks pass, 1 if one fails, 2 if none 
 did not run.
 
 Traffic has to leave by the NIC to pass the filter, so it goes to a peer: another machine on the
-wire, on which the same tool listens (iperf3 -s; ctsTraffic -listen:*; ntttcp -r). What two guests
-or a guest and its host exchange stays in the switch and is no test.
+wire, on which the same tool listens: iperf3 -s; ctsTraffic -listen:* -transfer:268435456, which has
+to be as long as what is sent. What two guests or a guest and its host exchange stays in the switch
+and is no test.
 
-Bindings are taken off and put back, and the NIC restarts: its connections break. Settings of mslso
-are put back at the end, and nothing is made persistent. After a crash of the system run the script
+Bindings are taken off and put back, and the NIC restarts: its connections break. The tuning
+of mslso is put back at the end, cap included, and nothing is made persistent. After a crash of the system run the script
 again: it finds the bug check and the dump.
 
 .PARAMETER Adapter
@@ -63,8 +64,8 @@ param(
     [string]$Adapter,
     [ValidatePattern('^[A-Za-z0-9.:-]+$')]
     [string]$Peer,
-    [ValidateSet('iperf3', 'ctsTraffic', 'ntttcp')]
-    [string[]]$Tool = @('iperf3', 'ctsTraffic', 'ntttcp'),
+    [ValidateSet('iperf3', 'ctsTraffic')]
+    [string[]]$Tool = @('iperf3', 'ctsTraffic'),
     [string]$WindowsGuest,
     [pscredential]$Credential = [pscredential]::Empty,
     [ValidatePattern('^[A-Za-z0-9._-]+@[A-Za-z0-9.:-]+$')]
@@ -124,6 +125,14 @@ function Get-Counters {
     (Invoke-Ctl stats, "$($nic.ifIndex)").statistics
 }
 
+# The filter reads the registry when it attaches: what was set for the time being is lost then.
+function Restore-Tuning {
+    $back = @('--multiple', "$($shown.tuning.multiple)")
+    if ($shown.tuning.profile) { $back = @('--profile', $shown.tuning.profile) }
+    $cap = [int]$shown.tuning.cap_bytes
+    Invoke-Ctl (@('set', "$($nic.ifIndex)", '--cap', "$cap") + $back) | Out-Null
+}
+
 function Wait-Attached([bool]$Wanted) {
     for ($try = 0; $try -lt 60; $try++) {
         $running = [bool]@(Get-Attached | Where-Object { $_.running })
@@ -150,21 +159,17 @@ $send = {
     [pscustomobject]@{ Missing = $false; Code = $LASTEXITCODE; Text = $text }
 }
 
-function Get-TrafficArguments([string]$Source, [string]$Program, [int]$Duration) {
+function Get-TrafficArguments([string]$Program, [int]$Duration) {
     switch ($Program) {
         'iperf3' { '-c', $Peer, '-t', "$Duration", '-P', '4' }
         'ctsTraffic' {
             "-target:$Peer", '-consoleverbosity:1', '-connections:8', '-iterations:1', '-transfer:268435456'
         }
-        'ntttcp' {
-            if ($Source -eq 'linux') { "-s$Peer", '-t', "$Duration" }
-            else { '-s', '-m', "8,*,$Peer", '-t', "$Duration" }
-        }
     }
 }
 
 function Start-Traffic([string]$Source, [string]$Program, [int]$Duration) {
-    $arguments = @(Get-TrafficArguments $Source $Program $Duration)
+    $arguments = @(Get-TrafficArguments $Program $Duration)
     switch ($Source) {
         'host' { Start-Job -ScriptBlock $send -ArgumentList $Program, $arguments }
         'windows' {
@@ -204,11 +209,23 @@ function Invoke-Traffic([string]$Source, [string]$Program, [int]$Duration) {
     Complete-Traffic (Start-Traffic $Source $Program $Duration) $Source $Program
 }
 
-# Does something while traffic that is known to work runs; gives the running job.
+# Does something while traffic that is known to work runs; gives the job, once its packets come.
 function Start-Background {
     Assert-Attached
     if (-not $works) { throw 'not-run: no traffic passed, so there is none to do it under' }
-    Start-Traffic $works.Source $works.Tool ([Math]::Max($Seconds, 30))
+    $sends = (Get-Counters).sends
+    # No longer: the peer's iperf3 awaits the end of a test whose connections died.
+    $job = Start-Traffic $works.Source $works.Tool ([Math]::Min([Math]::Max($Seconds, 30), 60))
+    for ($try = 0; $try -lt 40 -and "$($job.State)" -in 'NotStarted', 'Running'; $try++) {
+        if ((Get-Counters).sends -gt $sends + 100) { return $job }
+        Start-Sleep -Milliseconds 500
+    }
+    $why = "no packets of it came; it is $($job.State)"
+    if ("$($job.State)" -notin 'NotStarted', 'Running') {
+        try { Complete-Traffic $job $works.Source $works.Tool | Out-Null } catch { $why = "$_" }
+    }
+    Stop-Background $job
+    throw "not-run: the traffic to do it under did not start: $($why -replace '^not-run: ', '')"
 }
 
 function Stop-Background($Job) {
@@ -216,11 +233,21 @@ function Stop-Background($Job) {
     Remove-Job -Job $Job -Force -ErrorAction SilentlyContinue
 }
 
-# After what breaks connections: the filter runs and traffic passes again.
+# After what breaks connections: the filter runs and traffic passes again. The link, an address by
+# DHCP, and a peer that still awaits the end of the test before need their time.
 function Assert-Recovered {
     Wait-Attached $true
-    Invoke-Traffic $works.Source $works.Tool 5 | Out-Null
-    'traffic passes again'
+    $since = Get-Date
+    do {
+        try {
+            Invoke-Traffic $works.Source $works.Tool 5 | Out-Null
+            return 'traffic passes again, {0:n0} s later' -f ((Get-Date) - $since).TotalSeconds
+        } catch {
+            $why = "$_" -replace '^not-run: ', ''
+            Start-Sleep -Seconds 5
+        }
+    } while (((Get-Date) - $since).TotalSeconds -lt 180)
+    throw "No traffic passes for 180 seconds. $why"
 }
 
 # ---- The run ----
@@ -338,9 +365,7 @@ try {
             Complete-Traffic $job $works.Source $works.Tool | Out-Null
         } finally {
             Stop-Background $job
-            $back = @('--multiple', "$($shown.tuning.multiple)")
-            if ($shown.tuning.profile) { $back = @('--profile', $shown.tuning.profile) }
-            Invoke-Ctl (@('set', "$($nic.ifIndex)") + $back) | Out-Null
+            Restore-Tuning
         }
     }
     Test-Step 'the stack pauses and restarts under traffic' {
@@ -390,6 +415,11 @@ try {
         Assert-Recovered
     }
 } finally {
+    Test-Step 'the tuning is put back' {
+        if (-not $shown) { throw 'not-run: it is not known' }
+        if (-not $PSCmdlet.ShouldProcess($Adapter, 'Put the tuning back')) { throw $notConfirmed }
+        Restore-Tuning
+    }
     Test-Step 'the trace has events' {
         if (-not (Test-Passed 'a trace is started')) { throw 'not-run: there is no trace' }
         if (-not $PSCmdlet.ShouldProcess($session, 'Stop the trace')) { throw $notConfirmed }

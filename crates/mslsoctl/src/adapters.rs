@@ -1,8 +1,11 @@
 //! Adapters, and which of them is meant.
 
+use std::fmt;
+
 use control::AdapterEntry;
 use serde::Serialize;
 
+use crate::connections::Connections;
 use crate::failure::Failure;
 
 /// An adapter to which the filter is attached.
@@ -12,64 +15,133 @@ pub struct Adapter {
     pub if_index: u32,
     /// The interface index of the adapter beneath all filters, which Get-NetAdapter shows.
     pub base_if_index: u32,
-    /// The adapter's name, without control characters.
+    /// What its connection is called, Get-NetAdapter's Name; None where the host does not say.
+    pub connection: Option<String>,
+    /// Its description, Get-NetAdapter's InterfaceDescription.
     pub name: String,
     /// Whether the filter takes sends; else it is paused.
     pub running: bool,
 }
 
-impl From<&AdapterEntry> for Adapter {
-    fn from(entry: &AdapterEntry) -> Self {
-        // A name comes from whoever made the NIC's driver; a terminal would obey its escapes.
-        let visible = |c: char| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        };
+impl Adapter {
+    /// The adapter that the driver lists as `entry`, on a host with these connections.
+    #[must_use]
+    pub fn new(entry: &AdapterEntry, connections: &dyn Connections) -> Self {
+        let connection = connections.name_of(entry.base_if_index);
         Self {
             if_index: entry.if_index,
             base_if_index: entry.base_if_index,
-            name: entry.name.to_string().chars().map(visible).collect(),
+            connection: connection.as_deref().map(visible),
+            name: visible(&entry.name.to_string()),
             running: entry.running,
         }
     }
+
+    fn is_connection(&self, lowercase: &str) -> bool {
+        let connection = self.connection.as_deref();
+        connection.is_some_and(|connection| connection.to_lowercase() == lowercase)
+    }
+
+    fn has_part(&self, lowercase: &str) -> bool {
+        let mut names = self.connection.iter().chain([&self.name]);
+        names.any(|name| name.to_lowercase().contains(lowercase))
+    }
 }
 
-/// The adapter that `asked` means: by either interface index, by its name, or by a part of its
-/// name, whatever the case, in this order. Nothing asked for means the only adapter.
+impl fmt::Display for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(connection) = &self.connection {
+            write!(f, "{connection}: ")?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// A name without control characters. It comes from whoever made the NIC's driver, or named the
+/// connection; a terminal would obey its escapes.
+fn visible(name: &str) -> String {
+    let visible = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    name.chars().map(visible).collect()
+}
+
+/// The adapter that `asked` names whole: by either interface index, by its connection's name, or by
+/// its description, whatever the case, in this order.
+///
+/// A connection is that connection: where it has an adapter without the filter, no description is
+/// tried in its place.
 ///
 /// # Errors
-/// [`Failure::NoSuchAdapter`], [`Failure::NoAdapters`] or [`Failure::Ambiguous`].
-pub fn find(adapters: Vec<Adapter>, asked: Option<&str>) -> Result<Adapter, Failure> {
+/// [`Failure::NoSuchAdapter`], [`Failure::NotAttached`], [`Failure::NoAdapters`] or
+/// [`Failure::Ambiguous`].
+pub fn named(
+    adapters: &[Adapter],
+    asked: &str,
+    connections: &dyn Connections,
+) -> Result<Adapter, Failure> {
     if adapters.is_empty() {
         return Err(Failure::NoAdapters);
     }
+    let index = asked.parse().ok();
+    let lowercase = asked.to_lowercase();
+    let connected = connections.index_of(asked);
+    let has = |adapter: &Adapter, index: Option<u32>| {
+        index.is_some_and(|index| [adapter.if_index, adapter.base_if_index].contains(&index))
+    };
+    let ways: [&dyn Fn(&Adapter) -> bool; 3] = [
+        &|adapter| has(adapter, index),
+        &|adapter| has(adapter, connected) || adapter.is_connection(&lowercase),
+        &|adapter| connected.is_none() && adapter.name.to_lowercase() == lowercase,
+    ];
+    let found = ways.iter().map(|way| matching(adapters, way));
+    match (found.into_iter().find(|found| !found.is_empty()), connected) {
+        (Some(found), _) => only(found, Some(asked)),
+        (None, Some(_)) => Err(Failure::NotAttached(asked.into())),
+        (None, None) => Err(Failure::NoSuchAdapter(asked.into())),
+    }
+}
+
+/// The adapter that `asked` means: what it names whole, or else the only one with such a part in
+/// its connection's name or its description. A number is an index, never a part. Nothing asked for
+/// means the only adapter.
+///
+/// # Errors
+/// As [`named`].
+pub fn meant(
+    adapters: Vec<Adapter>,
+    asked: Option<&str>,
+    connections: &dyn Connections,
+) -> Result<Adapter, Failure> {
     let Some(asked) = asked else {
         return only(adapters, None);
     };
-    let index: Option<u32> = asked.parse().ok();
-    let wanted = asked.to_lowercase();
-    let name = |adapter: &Adapter| adapter.name.to_lowercase();
-    let ways: [&dyn Fn(&Adapter) -> bool; 4] = [
-        &|adapter| Some(adapter.if_index) == index,
-        &|adapter| Some(adapter.base_if_index) == index,
-        &|adapter| name(adapter) == wanted,
-        &|adapter| !wanted.is_empty() && name(adapter).contains(&wanted),
-    ];
-    for way in ways {
-        let found: Vec<_> = adapters.iter().filter(|a| way(a)).cloned().collect();
-        if !found.is_empty() {
-            return only(found, Some(asked));
-        }
+    let named = named(&adapters, asked, connections);
+    let is_number = asked.parse::<u64>().is_ok();
+    if asked.is_empty() || is_number || !matches!(named, Err(Failure::NoSuchAdapter(_))) {
+        return named;
     }
-    Err(Failure::NoSuchAdapter(asked.into()))
+    let lowercase = asked.to_lowercase();
+    let found = matching(&adapters, &|adapter| adapter.has_part(&lowercase));
+    if found.is_empty() {
+        return named;
+    }
+    only(found, Some(asked))
+}
+
+fn matching(adapters: &[Adapter], way: &dyn Fn(&Adapter) -> bool) -> Vec<Adapter> {
+    let found = adapters.iter().filter(|adapter| way(adapter));
+    found.cloned().collect()
 }
 
 fn only(mut adapters: Vec<Adapter>, asked: Option<&str>) -> Result<Adapter, Failure> {
     match (adapters.pop(), adapters.is_empty()) {
         (Some(adapter), true) => Ok(adapter),
+        (None, _) => Err(Failure::NoAdapters),
         (last, _) => {
             adapters.extend(last);
             Err(Failure::Ambiguous(asked.map(Into::into), adapters))

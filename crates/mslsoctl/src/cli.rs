@@ -33,10 +33,11 @@ Examples:
   mslsoctl list
   mslsoctl show 17
   mslsoctl set \"Ethernet 2\" --profile cpu --persist
-  mslsoctl stats ethernet --watch 5
+  mslsoctl stats e810 --watch 5
 
-An ADAPTER is an interface index, of the filter or of the NIC (Get-NetAdapter shows it),
-or a name or a part of one, whatever the case.
+An ADAPTER is an interface index, of the filter or of the NIC; a connection's name, such as
+\"Ethernet 2\"; or the description of its NIC. Get-NetAdapter has them as ifIndex, Name and
+InterfaceDescription. Case does not matter, and a part of a name will do, except for set.
 
 Exit codes:
   0  done
@@ -67,7 +68,8 @@ const SHOW: &str = "\
 Examples:
   mslsoctl show                    the only adapter
   mslsoctl show 17                 by interface index
-  mslsoctl show \"Ethernet 2\" --json
+  mslsoctl show \"Ethernet 2\"       by its connection's name
+  mslsoctl show e810 --json        by a part of its description
 
 LSOv2 and LSOv1 are large sends of TCP, USO those of UDP. Sizes are bytes of TCP or UDP payload;
 the MTU is in bytes of IP packet, the largest large send seen in bytes of frame.";
@@ -102,14 +104,15 @@ Counters start when the driver is attached to the adapter, or at the last reset.
 /// The choice of an adapter.
 #[derive(Args, Debug)]
 pub struct Choice {
-    /// Interface index, or name or part of one; may be left out where there is one adapter only
+    /// Interface index, connection's name or NIC's description, or a part of either; may be left out
+    /// where there is one adapter only
     pub adapter: Option<String>,
 }
 
 /// Options of `set`.
 #[derive(Args, Debug)]
 pub struct SetArgs {
-    /// Interface index, or name or part of one
+    /// Interface index, connection's name or NIC's description
     pub adapter: String,
     /// What to change.
     #[command(flatten)]

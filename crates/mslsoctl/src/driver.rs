@@ -1,8 +1,8 @@
 //! The protocol, call by call.
 
 use control::{
-    Invalid, IoControl, ListReply, ListRequest, Message, ReadReply, Select, SetRequest,
-    StatisticsReply,
+    AdapterEntry, Invalid, IoControl, ListReply, ListRequest, Message, ReadReply, Select,
+    SetRequest, StatisticsReply,
 };
 
 use crate::adapters::Adapter;
@@ -30,7 +30,7 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// [`Failure::Device`] or [`Failure::Reply`].
-    pub fn adapters(&mut self) -> Result<Vec<Adapter>, Failure> {
+    pub fn adapters(&mut self) -> Result<Vec<AdapterEntry>, Failure> {
         let request = encoded(&ListRequest)?;
         let mut room = ROOM;
         while room <= MOST_ADAPTERS {
@@ -39,7 +39,7 @@ impl<'a> Driver<'a> {
                 Ok(length) => {
                     let list = ListReply::decode(reply(&output, length)?)?;
                     if list.is_whole() {
-                        return Ok(list.iter().map(|entry| Adapter::from(&entry)).collect());
+                        return Ok(list.iter().collect());
                     }
                     // One to spare, in case an adapter arrives meanwhile.
                     let total = usize::try_from(list.total()).unwrap_or(usize::MAX);

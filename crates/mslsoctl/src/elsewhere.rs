@@ -2,6 +2,7 @@
 
 use control::IoControl;
 
+pub use crate::connections::Unnamed as Host;
 use crate::device::{Device, DeviceError};
 
 /// Opens the driver's device.

@@ -25,10 +25,14 @@ pub mod exit {
 /// Why a command ends without its result. Its text is one line and says what to do next.
 #[derive(Debug)]
 pub enum Failure {
+    /// The command line is wrong: what clap says of it.
+    Usage(clap::Error),
     /// The device cannot be opened or does not do as asked.
     Device(DeviceError),
     /// The driver's answer breaks the protocol.
     Reply(Invalid),
+    /// The connection of this name has no filter attached.
+    NotAttached(String),
     /// No adapter is called so.
     NoSuchAdapter(String),
     /// The filter is attached to no adapter.
@@ -46,8 +50,9 @@ impl Failure {
         match self {
             Self::Device(DeviceError::NotWindows | DeviceError::NotInstalled) => exit::NO_DRIVER,
             Self::Device(DeviceError::AccessDenied) => exit::ACCESS_DENIED,
-            Self::Device(DeviceError::InvalidParameter) => exit::USAGE,
+            Self::Usage(_) | Self::Device(DeviceError::InvalidParameter) => exit::USAGE,
             Self::Device(DeviceError::NoSuchAdapter)
+            | Self::NotAttached(_)
             | Self::NoSuchAdapter(_)
             | Self::NoAdapters
             | Self::Ambiguous(..) => exit::NO_SUCH_ADAPTER,
@@ -59,9 +64,11 @@ impl Failure {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Usage(_) => "usage",
             Self::Device(error) => error.name(),
             Self::Reply(Invalid::Version) => DeviceError::Version.name(),
             Self::Reply(_) => "malformed-reply",
+            Self::NotAttached(_) => "not-attached",
             Self::NoSuchAdapter(_) | Self::NoAdapters => "no-such-adapter",
             Self::Ambiguous(..) => "ambiguous-adapter",
             Self::Output(_) => "output",
@@ -83,6 +90,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Usage(error) => write!(f, "{}; see `mslsoctl --help`", in_one_line(error)),
             Self::Device(error) => error.fmt(f),
             Self::Reply(Invalid::Version) => DeviceError::Version.fmt(f),
             Self::Reply(invalid) => write!(
@@ -90,9 +98,15 @@ impl fmt::Display for Failure {
                 "the driver's answer cannot be understood ({invalid}); use the mslsoctl that came \
                  with the driver"
             ),
+            Self::NotAttached(asked) => write!(
+                f,
+                "the driver is not attached to the connection {asked:?}; enable it there with \
+                 `Enable-NetAdapterBinding -Name {asked:?} -ComponentID ms_mslso`"
+            ),
             Self::NoSuchAdapter(asked) => write!(
                 f,
-                "no adapter has the interface index or the name {asked:?}; see `mslsoctl list`"
+                "no adapter has the interface index, the connection or the description {asked:?}; \
+                 see `mslsoctl list`"
             ),
             Self::NoAdapters => f.write_str(
                 "the driver is attached to no adapter; enable it on one with \
@@ -105,7 +119,7 @@ impl fmt::Display for Failure {
                 }
                 for (place, adapter) in adapters.iter().enumerate() {
                     let comma = if place == 0 { "" } else { "," };
-                    write!(f, "{comma} {} ({})", adapter.if_index, adapter.name)?;
+                    write!(f, "{comma} {} ({adapter})", adapter.if_index)?;
                 }
                 f.write_str("; name one by its interface index")
             }
@@ -114,7 +128,21 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What clap says, without its advice.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.split("\n\n").next().unwrap_or_default();
+    let said = said.trim_start_matches("error: ");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl std::error::Error for Failure {}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        Self::Usage(error)
+    }
+}
 
 impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {

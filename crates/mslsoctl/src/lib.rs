@@ -6,13 +6,15 @@
 //! 1. [`cli`] reads the command line; what is out of range ends there.
 //! 2. [`device::Device`] carries messages of the crate `control` to the driver: `windows` by
 //!    DeviceIoControl, a test by calling the filter it has loaded.
-//! 3. [`run`] does the command: [`driver`] speaks the protocol, [`adapters`] finds the adapter
+//! 3. [`connections::Connections`] carries names of the host's connections: [`Host`] asks Windows.
+//! 4. [`run`] does the command: [`driver`] speaks the protocol, [`adapters`] finds the adapter
 //!    meant, and a file of `commands` for each command prints what came back.
-//! 4. What goes wrong is a [`failure::Failure`], which has a sentence and an exit code.
+//! 5. What goes wrong is a [`failure::Failure`], which has a sentence and an exit code.
 
 pub mod adapters;
 pub mod cli;
 mod commands;
+pub mod connections;
 pub mod device;
 pub mod driver;
 pub mod failure;
@@ -25,8 +27,8 @@ mod elsewhere;
 mod windows;
 
 #[cfg(not(windows))]
-pub use elsewhere::open;
+pub use elsewhere::{Host, open};
 #[cfg(windows)]
-pub use windows::open;
+pub use windows::{Host, open};
 
 pub use commands::run;

@@ -8,12 +8,16 @@ const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('-').junction(' '))
     .content_lines(ContentLineStyle::none());
 
-/// A table whose first column is text and the others numbers.
-pub(crate) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
+/// A table whose first columns, `texts` of them, are text and the others numbers.
+pub(crate) fn table<const N: usize>(
+    texts: usize,
+    heads: [&str; N],
+    rows: Vec<[String; N]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(STYLE);
     table.set_header(heads);
-    for column in table.column_iter_mut().skip(1) {
+    for column in table.column_iter_mut().skip(texts) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.add_rows(rows);
@@ -102,7 +106,7 @@ mod tests {
             " a          1",
             " bcd    1,000",
         ];
-        let text = table(["name", "n"], rows);
+        let text = table(1, ["name", "n"], rows);
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     }
 }

@@ -1,6 +1,8 @@
 //! The driver's device, by DeviceIoControl.
 #![expect(unsafe_code, reason = "DeviceIoControl takes raw buffers")]
 
+mod connections;
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::io::AsRawHandle;
@@ -10,6 +12,8 @@ use control::{IoControl, WIN32_NAME};
 use windows_sys::Win32::System::IO::DeviceIoControl;
 
 use crate::device::{Device, DeviceError};
+
+pub use connections::Host;
 
 /// Opens the driver's device.
 ///

@@ -77,8 +77,10 @@ impl fmt::Display for Failure {
             ),
             Self::NoTool(name) => write!(
                 f,
-                "{name} is not found; run this on Windows in the command prompt of the Windows \
-                 Driver Kit, or with --tools own"
+                "{name} is not found; on Windows, run this in the prompt of the EWDK's \
+                 LaunchBuildEnv.cmd, or with bin\\VERSION\\x64, bin\\VERSION\\x86 and \
+                 Tools\\VERSION\\x64 of the Windows Kits\\10 folder on the PATH; elsewhere, with \
+                 --tools own"
             ),
             Self::Tool(name, said) => write!(f, "{name} failed: {said}"),
         }

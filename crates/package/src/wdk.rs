@@ -1,7 +1,8 @@
 //! The WDK's programs, which stamp, catalog and sign on Windows.
 //!
-//! They are looked for on the PATH, as the command prompt of the WDK has it. None of this has run
-//! on Windows yet; the tests hold the command lines against the programs' documentation.
+//! They are looked for on the PATH, where the EWDK's LaunchBuildEnv.cmd puts them; for an installed
+//! WDK docs/install.md names their folders. None of this has run on Windows yet; the tests hold the
+//! command lines against the programs' documentation.
 
 use std::process::Command;
 use std::{env, fs, io, path::Path, process};

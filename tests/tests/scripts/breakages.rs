@@ -82,6 +82,12 @@ const BREAKAGES: &[(&str, &str, &str, &str)] = &[
         "what changes the system is confirmed",
     ),
     (
+        UNINSTALL,
+        "if ($PSCmdlet.ShouldProcess($file,",
+        "if ($PSCmdlet.ShouldContinue($file,",
+        "what changes the system is confirmed",
+    ),
+    (
         INSTALL,
         "seconds)')) {\n    return\n",
         "seconds)')) {\n    Write-Output 'no'\n",
@@ -102,6 +108,12 @@ const BREAKAGES: &[(&str, &str, &str, &str)] = &[
     (
         VERIFY,
         "if (-not $PSCmdlet.ShouldProcess($Adapter, 'Change the multiple')) { throw $notConfirmed }",
+        "",
+        "what changes the system is confirmed",
+    ),
+    (
+        VERIFY,
+        "if (-not $PSCmdlet.ShouldProcess($Adapter, 'Put the tuning back')) { throw $notConfirmed }",
         "",
         "what changes the system is confirmed",
     ),

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use model::Config;
-use mslsoctl::cli::Cli;
+use mslsoctl::{cli::Cli, connections::Unnamed};
 use scenarios::{Machine, control::ModelDevice};
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ type Question = (
     &'static [(&'static str, &'static str)],
 );
 
-const ASKED: [Question; 5] = [
+const ASKED: [Question; 6] = [
     (
         "Invoke-Ctl list)",
         "list",
@@ -32,6 +32,7 @@ const ASKED: [Question; 5] = [
         &[
             ("$shown.tuning.profile)", "/tuning/profile"),
             ("$shown.tuning.multiple)", "/tuning/multiple"),
+            ("$shown.tuning.cap_bytes\n", "/tuning/cap_bytes"),
         ],
     ),
     (
@@ -61,6 +62,11 @@ const ASKED: [Question; 5] = [
         "set 5 --profile throughput",
         &[],
     ),
+    (
+        "(@('set', \"$($nic.ifIndex)\", '--cap', \"$cap\") + $back)",
+        "set 5 --cap 0 --profile throughput",
+        &[],
+    ),
 ];
 
 #[test]
@@ -78,7 +84,8 @@ fn mslsoctl_answers_what_the_verification_run_asks() {
             world: &machine.world,
         };
         let mut out = Vec::new();
-        mslsoctl::run(&cli, &mut device, &mut out).unwrap_or_else(|error| panic!("{error}"));
+        mslsoctl::run(&cli, &mut device, &Unnamed, &mut out)
+            .unwrap_or_else(|error| panic!("{error}"));
         let answer: Value = serde_json::from_slice(&out).expect("JSON");
         for (text, pointer) in read {
             assert!(script.contains(text), "the script does not read {text}");

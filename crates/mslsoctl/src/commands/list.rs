@@ -14,7 +14,7 @@ struct List {
 }
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<(), Failure> {
-    let adapters = session.driver.adapters()?;
+    let adapters = session.adapters()?;
     Ok(session.print(&List { adapters }, text)?)
 }
 
@@ -24,6 +24,7 @@ fn text(list: &List) -> String {
     }
     let row = |adapter: &Adapter| {
         [
+            adapter.connection.clone().unwrap_or_else(|| "-".into()),
             adapter.name.clone(),
             adapter.if_index.to_string(),
             adapter.base_if_index.to_string(),
@@ -31,7 +32,11 @@ fn text(list: &List) -> String {
         ]
     };
     let rows = list.adapters.iter().map(row).collect();
-    table(["adapter", "interface", "NIC", "filter"], rows)
+    table(
+        2,
+        ["connection", "adapter", "interface", "NIC", "filter"],
+        rows,
+    )
 }
 
 /// What the filter does on an adapter.

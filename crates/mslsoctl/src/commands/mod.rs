@@ -10,19 +10,27 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::adapters::{Adapter, find};
+use crate::adapters::{self, Adapter};
 use crate::cli::{Cli, Command};
+use crate::connections::Connections;
 use crate::device::Device;
 use crate::driver::Driver;
 use crate::failure::Failure;
 
-/// Does what the command line asks, with the driver behind `device`, and prints it to `out`.
+/// Does what the command line asks, with the driver behind `device` on a host with these
+/// connections, and prints it to `out`.
 ///
 /// # Errors
 /// Why it cannot be done; see [`Failure::exit_code`].
-pub fn run(cli: &Cli, device: &mut dyn Device, out: &mut dyn Write) -> Result<(), Failure> {
+pub fn run(
+    cli: &Cli,
+    device: &mut dyn Device,
+    connections: &dyn Connections,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     let mut session = Session {
         driver: Driver::new(device),
+        connections,
         out,
         json: cli.json,
     };
@@ -40,14 +48,28 @@ pub fn run(cli: &Cli, device: &mut dyn Device, out: &mut dyn Write) -> Result<()
 /// What every command works with.
 struct Session<'a> {
     driver: Driver<'a>,
+    connections: &'a dyn Connections,
     out: &'a mut dyn Write,
     json: bool,
 }
 
 impl Session<'_> {
-    /// The adapter that `asked` means.
+    /// All adapters that the driver filters.
+    fn adapters(&mut self) -> Result<Vec<Adapter>, Failure> {
+        let entries = self.driver.adapters()?.into_iter();
+        Ok(entries
+            .map(|entry| Adapter::new(&entry, self.connections))
+            .collect())
+    }
+
+    /// The adapter that `asked` means, of which a part of a name may be enough.
     fn adapter(&mut self, asked: Option<&str>) -> Result<Adapter, Failure> {
-        find(self.driver.adapters()?, asked)
+        adapters::meant(self.adapters()?, asked, self.connections)
+    }
+
+    /// The adapter that `asked` names whole: what is changed is not guessed.
+    fn named(&mut self, asked: &str) -> Result<Adapter, Failure> {
+        adapters::named(&self.adapters()?, asked, self.connections)
     }
 
     /// Prints `value` as JSON if that was asked for, or else what `text` makes of it.
@@ -65,7 +87,7 @@ impl Session<'_> {
 /// The line that says which adapter is meant.
 fn title(adapter: &Adapter) -> String {
     format!(
-        "{} (interface {}, NIC {})\n",
-        adapter.name, adapter.if_index, adapter.base_if_index
+        "{adapter} (interface {}, NIC {})\n",
+        adapter.if_index, adapter.base_if_index
     )
 }

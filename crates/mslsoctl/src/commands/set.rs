@@ -16,7 +16,7 @@ struct Set {
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: &SetArgs) -> Result<(), Failure> {
-    let adapter = session.adapter(Some(&args.adapter))?;
+    let adapter = session.named(&args.adapter)?;
     let before = session.driver.read(&adapter)?.tuning;
     session.driver.set(&SetRequest {
         if_index: adapter.if_index,

@@ -101,7 +101,7 @@ pub(super) fn run(session: &mut Session<'_>, args: &StatsArgs) -> Result<(), Fai
 fn text(stats: &Stats) -> String {
     let reply = &stats.reply;
     let mut text =
-        title(&stats.adapter) + "\n" + &table(["counter", "value"], counters(reply)) + "\n";
+        title(&stats.adapter) + "\n" + &table(1, ["counter", "value"], counters(reply)) + "\n";
     text += &refused(reply);
     for note in notes(reply) {
         text += &format!("{note}\n");

@@ -1,5 +1,7 @@
 //! Every failure: its exit code, and words that say what to do.
 
+use std::process::{Command, Output};
+
 use clap::Parser;
 use mslsoctl::cli::Cli;
 use mslsoctl::device::DeviceError;
@@ -62,36 +64,6 @@ fn codes_of_windows_and_statuses_of_the_driver_agree() {
 }
 
 #[test]
-fn an_adapter_that_is_not_there() {
-    let mut fake = Fake::on(&[(7, "Ethernet"), (9, "Ethernet 2")]);
-    for asked in ["8", "wifi", "", "0"] {
-        let failure = failure(&mut fake, &["show", asked]);
-        assert!(matches!(failure, Failure::NoSuchAdapter(_)), "{failure}");
-        assert_eq!(failure.exit_code(), exit::NO_SUCH_ADAPTER);
-    }
-    let failure = failure(&mut Fake::default(), &["stats"]);
-    assert!(failure.to_string().contains("Enable-NetAdapterBinding"));
-    assert_eq!(failure.exit_code(), exit::NO_SUCH_ADAPTER);
-}
-
-#[test]
-fn an_ambiguous_name_lists_the_candidates() {
-    let mut fake = Fake::on(&[(7, "Ethernet 1"), (9, "Ethernet 2"), (11, "Wi-Fi")]);
-    let named = failure(&mut fake, &["show", "ether"]);
-    assert_eq!(
-        named.to_string(),
-        "several adapters match \"ether\": 7 (Ethernet 1), 9 (Ethernet 2); name one by its \
-         interface index"
-    );
-    assert_eq!(named.exit_code(), exit::NO_SUCH_ADAPTER);
-    let unnamed = failure(&mut fake, &["stats"]).to_string();
-    assert!(
-        unnamed.starts_with("there are several adapters: 7 "),
-        "{unnamed}"
-    );
-}
-
-#[test]
 fn a_driver_of_another_version() {
     let mut fake = Fake::on(&[(7, "Ethernet")]);
     fake.version = Some(2);
@@ -140,6 +112,48 @@ fn wrong_command_lines_end_before_the_device_is_asked() {
         let error = Cli::try_parse_from(words).expect_err(line);
         assert_eq!(error.exit_code(), i32::from(exit::USAGE), "{line}");
     }
+}
+
+#[test]
+fn wrong_command_lines_are_json_where_it_is_asked_for() {
+    for (line, words) in [
+        (
+            "--json",
+            "'mslsoctl' requires a subcommand but one was not provided [subcommands: list, show, \
+             set, stats, help]; see `mslsoctl --help`",
+        ),
+        (
+            "set 17 --multiple 17 --json",
+            "invalid value '17' for '--multiple <N>': the multiple must be 1 to 16; see \
+             `mslsoctl --help`",
+        ),
+        (
+            "--json set 17 --persist",
+            "the following required arguments were not provided: \
+             <--multiple <N>|--profile <P>|--off|--cap <BYTES>>; see `mslsoctl --help`",
+        ),
+    ] {
+        let output = program(line);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(output.stdout.is_empty(), "{line}");
+        let json: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
+        assert_eq!(json["error"], "usage");
+        assert_eq!(json["message"], words);
+        assert_eq!(json["exit_code"], 2);
+    }
+    let plain = String::from_utf8(program("set 17 --multiple 17").stderr).expect("UTF-8");
+    assert!(plain.starts_with("error: invalid value '17'"), "{plain}");
+    let help = program("set --help --json");
+    assert_eq!(help.status.code(), Some(0));
+    assert!(help.stdout.starts_with(b"Set how far"), "{help:?}");
+}
+
+/// Runs the program itself.
+fn program(line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mslsoctl"))
+        .args(line.split_whitespace())
+        .output()
+        .expect("the program starts")
 }
 
 #[test]

@@ -6,6 +6,7 @@ use control::{
     ReadReply, Select, SetRequest, SoftwareSegmentation, StatisticsReply, Tuning, first_stage_size,
 };
 use mslsoctl::cli::Cli;
+use mslsoctl::connections::Connections;
 use mslsoctl::device::{Device, DeviceError};
 use mslsoctl::failure::Failure;
 
@@ -28,15 +29,41 @@ pub struct Fake {
     pub version: Option<u8>,
     /// Codes that were called.
     pub calls: Vec<IoControl>,
+    /// The host's connections, of adapters with the filter and without.
+    pub host: Host,
+}
+
+/// The connections of a host: interface indices and names.
+#[derive(Clone, Default)]
+pub struct Host(pub Vec<(u32, &'static str)>);
+
+impl Connections for Host {
+    fn index_of(&self, name: &str) -> Option<u32> {
+        let mut all = self.0.iter();
+        all.find(|(_, known)| *known == name).map(|(i, _)| *i)
+    }
+
+    fn name_of(&self, if_index: u32) -> Option<String> {
+        let mut all = self.0.iter();
+        all.find(|(i, _)| *i == if_index)
+            .map(|(_, name)| (*name).into())
+    }
 }
 
 impl Fake {
-    /// A driver on adapters of these interface indices and names.
+    /// A driver on adapters of these interface indices and descriptions. Each NIC's own index is
+    /// 100 above.
     pub fn on(adapters: &[(u32, &str)]) -> Self {
         Self {
             adapters: adapters.iter().map(|(i, name)| adapter(*i, name)).collect(),
             ..Self::default()
         }
+    }
+
+    /// The same on a host with these connections.
+    pub fn connected(mut self, host: &[(u32, &'static str)]) -> Self {
+        self.host = Host(host.to_vec());
+        self
     }
 
     fn find(&mut self, if_index: u32) -> Result<&mut FakeAdapter, DeviceError> {
@@ -192,7 +219,8 @@ pub fn run(fake: &mut Fake, line: &[&str]) -> Result<String, Failure> {
     let line = ["mslsoctl"].iter().chain(line);
     let cli = Cli::try_parse_from(line).expect("the command line is right");
     let mut out = Vec::new();
-    mslsoctl::run(&cli, fake, &mut out)?;
+    let host = fake.host.clone();
+    mslsoctl::run(&cli, fake, &host, &mut out)?;
     Ok(String::from_utf8(out).expect("the output is UTF-8"))
 }
 

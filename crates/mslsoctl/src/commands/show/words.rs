@@ -20,7 +20,7 @@ pub(in crate::commands) fn text(show: &Show) -> String {
         "advertised",
         "raised",
     ];
-    let mut text = title(&show.adapter) + "\n" + &table(heads, rows) + "\n";
+    let mut text = title(&show.adapter) + "\n" + &table(1, heads, rows) + "\n";
     for (what, words) in [
         ("tuning", tuning(&show.tuning)),
         ("software", software(show.software_segmentation)),
