@@ -104,7 +104,7 @@ impl Generator {
             offer: self.offer(),
             mtu: self.mtu(),
             has_offload: !self.percent(4),
-            ndis_minor: self.pick(&[83, 84, 85, 85, 86, 89]),
+            ndis_minor: self.pick(&[84, 85, 85, 86, 89, 90]),
             settings: self.settings(),
         }
     }
