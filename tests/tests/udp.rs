@@ -55,6 +55,15 @@ fn a_send_above_the_nics_maximum_is_split() {
     machine.stop_clean();
 }
 
+/// Only of IPv6's extension headers NDIS_OFFLOAD says whether the NIC takes them.
+#[test]
+fn every_nic_with_uso_takes_the_options_of_ipv4() {
+    let machine = Machine::with_nic(Nic::new(10 * MSS, 2).without_options());
+    let routed = Synth::udp_v4(25 * MSS, MSS).ip_options(&[148, 4, 0, 0]);
+    assert_eq!(forms(&machine.assert_split(uso(&routed))), (3, 0));
+    machine.stop_clean();
+}
+
 #[test]
 fn children_state_their_lengths_where_their_parent_does() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
