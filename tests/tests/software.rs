@@ -86,6 +86,7 @@ fn a_checksum_is_left_only_to_a_nic_that_copes_with_the_options() {
     let timestamps = || large_v4(5_000);
     let router_alert = || large(&Synth::v4(5_000, MSS - 4).ip_options(&[148, 4, 0, 0]));
     let plain = || large(&Synth::v4(5_000, MSS).tcp_options(&[]));
+    let extended = || large(&Synth::v6(5_000, 1400).extension(60, &[0, 0, 1, 4, 0, 0, 0, 0]));
     let left = |change: fn(&mut Nic), packet| {
         let mut nic = bare();
         change(&mut nic);
@@ -101,6 +102,8 @@ fn a_checksum_is_left_only_to_a_nic_that_copes_with_the_options() {
     assert!(!left(no_ip_options, router_alert()));
     assert!(left(no_ip_options, timestamps()));
     assert!(left(|_| {}, router_alert()));
+    assert!(left(|_| {}, extended()));
+    assert!(!left(|nic| nic.checksum.ipv6.ip_options = false, extended()));
     assert!(!left(|nic| nic.checksum.ipv4.tcp = false, plain()));
     // Turned off is as good as not there.
     assert!(!left(|nic| nic.enabled.tcp_ipv4 = false, plain()));
