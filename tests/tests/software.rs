@@ -103,7 +103,10 @@ fn a_checksum_is_left_only_to_a_nic_that_copes_with_the_options() {
     assert!(left(no_ip_options, timestamps()));
     assert!(left(|_| {}, router_alert()));
     assert!(left(|_| {}, extended()));
-    assert!(!left(|nic| nic.checksum.ipv6.ip_options = false, extended()));
+    assert!(!left(
+        |nic| nic.checksum.ipv6.ip_options = false,
+        extended()
+    ));
     assert!(!left(|nic| nic.checksum.ipv4.tcp = false, plain()));
     // Turned off is as good as not there.
     assert!(!left(|nic| nic.enabled.tcp_ipv4 = false, plain()));
