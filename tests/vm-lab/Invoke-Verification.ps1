@@ -13,9 +13,9 @@ wire, on which the same tool listens: iperf3 -s; ctsTraffic -listen:* -transfer:
 to be as long as what is sent. What two guests or a guest and its host exchange stays in the switch
 and is no test.
 
-Bindings are taken off and put back, and the NIC restarts: its connections break. The tuning
-of mslso is put back at the end, cap included, and nothing is made persistent. After a crash of the system run the script
-again: it finds the bug check and the dump.
+Bindings are taken off and put back, and the NIC restarts: its connections break. The tuning of mslso
+is put back at the end, cap included, and nothing is made persistent. After a crash of the system run
+the script again: it finds the bug check and the dump.
 
 .PARAMETER Adapter
 The name of the NIC, as Get-NetAdapter shows it.
