@@ -98,8 +98,8 @@ pub fn named(
         &|adapter| has(adapter, connected) || adapter.is_connection(&lowercase),
         &|adapter| connected.is_none() && adapter.name.to_lowercase() == lowercase,
     ];
-    let found = ways.iter().map(|way| matching(adapters, way));
-    match (found.into_iter().find(|found| !found.is_empty()), connected) {
+    let mut found = ways.iter().map(|way| matching(adapters, way));
+    match (found.find(|found| !found.is_empty()), connected) {
         (Some(found), _) => only(found, Some(asked)),
         (None, Some(_)) => Err(Failure::NotAttached(asked.into())),
         (None, None) => Err(Failure::NoSuchAdapter(asked.into())),

@@ -34,7 +34,6 @@ pub const BACKFILL: u32 = 64;
 pub const HEADER_CAPACITY: u32 = 256;
 
 type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
-type RawParent = *mut sys::NET_BUFFER_LIST;
 
 /// What lies in a child's NBL context area.
 #[repr(C, align(16))]
@@ -47,7 +46,7 @@ pub(crate) struct Context {
     /// The NBL that it is a child of, while it is. NDIS has a field for that, ParentNetBufferList,
     /// which is for clones made by NdisAllocateCloneNetBufferList and null in every other NBL
     /// (Windows driver documentation, NET_BUFFER_LIST).
-    pub(crate) parent: RawParent,
+    pub(crate) parent: *mut sys::NET_BUFFER_LIST,
     header_mdl: sys::MDL,
     /// The header area may straddle a page.
     header_pages: [usize; 2],

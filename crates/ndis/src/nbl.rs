@@ -339,6 +339,7 @@ impl NblQueue {
             Some(nbl)
         })
     }
+
     /// First and last NBL, or `None` for an empty queue.
     pub(crate) const fn into_ends(
         self,

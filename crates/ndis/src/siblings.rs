@@ -43,8 +43,8 @@ impl Siblings {
         // SAFETY: the chain owns its NBLs, and these are children, with a context of ours and a
         // parent that waits for them.
         unsafe {
-            let parent = NonNull::new((*context(first)).parent)?;
-            let home = (*context(first)).home;
+            let ours = context(first);
+            let (parent, home) = (NonNull::new((*ours).parent)?, (*ours).home);
             let (mut count, mut status) = (0_u32, sys::NDIS_STATUS_SUCCESS);
             let (mut last, mut next) = (first, Some(first));
             let mut alone = false;
@@ -117,9 +117,7 @@ impl Siblings {
             Some(parent)
         }
     }
-}
 
-impl Siblings {
     /// If the one that asked when it left is among them, the parent has the answer.
     #[cold]
     fn bring_timestamp(&self) {

@@ -216,25 +216,16 @@ fn write_and_read(world: &Arc<World>) {
         sys::NdisOpenConfigurationEx(&raw mut object, &raw mut handle);
         sys::NdisWriteConfiguration(&raw mut status, handle, &raw mut keyword, &raw mut value);
         assert_eq!(status, 0);
-        let kind = sys::NdisParameterInteger;
-        sys::NdisReadConfiguration(
-            &raw mut status,
-            &raw mut read,
-            handle,
-            &raw mut keyword,
-            kind,
-        );
+        let mut read_by = |keyword: &mut sys::NDIS_STRING| {
+            let kind = sys::NdisParameterInteger;
+            sys::NdisReadConfiguration(&raw mut status, &raw mut read, handle, keyword, kind);
+            (status, read)
+        };
+        let (status, read) = read_by(&mut keyword);
         assert_eq!((status, (*read).ParameterData.IntegerData), (0, 8));
         // Without the NUL it is no keyword.
         keyword.MaximumLength = keyword.Length;
-        sys::NdisReadConfiguration(
-            &raw mut status,
-            &raw mut read,
-            handle,
-            &raw mut keyword,
-            kind,
-        );
-        assert_eq!(status, sys::NDIS_STATUS_FAILURE);
+        assert_eq!(read_by(&mut keyword).0, sys::NDIS_STATUS_FAILURE);
         sys::NdisCloseConfiguration(handle);
     }
 }
