@@ -66,6 +66,7 @@ pub struct NicLimits {
 /// | 92 | 4 | `advertised_uso_ipv6` |
 /// | 96 | 4 | `settings_out_of_range` |
 /// | 100 | 8 | `malformed_offloads` |
+/// | 108 | 8 | `invalid_oid_headers` |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReadReply {
     /// The tuning in effect.
@@ -97,6 +98,8 @@ pub struct ReadReply {
     /// Offload configurations from below that broke the rules of NDIS and were passed on as they
     /// were.
     pub malformed_offloads: u64,
+    /// OID requests from above that came without a valid header and were passed down with one.
+    pub invalid_oid_headers: u64,
 }
 
 const RUNNING: u32 = 1;
@@ -106,7 +109,7 @@ const FLAGS: u32 = RUNNING | TCP_CHECKSUM_IPV4 | TCP_CHECKSUM_IPV6;
 
 impl Body for ReadReply {
     const KIND: Kind = Kind::ReadReply;
-    const BODY: usize = 100;
+    const BODY: usize = 108;
 
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), Invalid> {
         self.tuning.put(writer)?;
@@ -125,7 +128,8 @@ impl Body for ReadReply {
         writer.u32(self.advertised_uso_ipv4)?;
         writer.u32(self.advertised_uso_ipv6)?;
         writer.u32(self.settings_out_of_range)?;
-        writer.u64(self.malformed_offloads)
+        writer.u64(self.malformed_offloads)?;
+        writer.u64(self.invalid_oid_headers)
     }
 
     fn get(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
@@ -157,6 +161,7 @@ impl Body for ReadReply {
             advertised_uso_ipv6: reader.u32()?,
             settings_out_of_range: reader.u32()?,
             malformed_offloads: reader.u64()?,
+            invalid_oid_headers: reader.u64()?,
         })
     }
 }

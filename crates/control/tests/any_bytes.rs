@@ -54,6 +54,7 @@ prop_compose! {
         advertised: [u32; 4],
         settings_out_of_range: u32,
         malformed_offloads: u64,
+        invalid_oid_headers: u64,
     ) -> ReadReply {
         ReadReply {
             tuning,
@@ -69,6 +70,7 @@ prop_compose! {
             advertised_uso_ipv6: advertised[3],
             settings_out_of_range,
             malformed_offloads,
+            invalid_oid_headers,
         }
     }
 }

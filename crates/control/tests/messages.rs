@@ -14,8 +14,8 @@ const SET: [u8; 28] = [
     1, 0, 0, 0, // persist
 ];
 
-const READ: [u8; 108] = [
-    1, 0, 4, 0, 108, 0, 0, 0, // version 1, ReadReply, 108 bytes
+const READ: [u8; 116] = [
+    1, 0, 4, 0, 116, 0, 0, 0, // version 1, ReadReply, 116 bytes
     0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, // cpu, no cap
     15, 0, 0, 0, // ip_id_bits
     2, 0, 0, 0, // software: always
@@ -31,6 +31,7 @@ const READ: [u8; 108] = [
     0x00, 0x98, 0x3A, 0, 0, 0, 0, 0, // 3,840,000 and none of USO
     2, 0, 0, 0, // settings_out_of_range
     9, 0, 0, 0, 0, 0, 0, 0, // malformed_offloads
+    5, 0, 0, 0, 0, 0, 0, 0, // invalid_oid_headers
 ];
 
 fn at(bytes: &[u8], place: usize, value: u8) -> Vec<u8> {
@@ -103,6 +104,7 @@ fn read_reply() {
         advertised_uso_ipv6: 0,
         settings_out_of_range: 2,
         malformed_offloads: 9,
+        invalid_oid_headers: 5,
     };
     assert_eq!(bytes_of(&reply), READ);
     assert_eq!(ReadReply::decode(&READ), Ok(reply));
@@ -226,7 +228,7 @@ fn no_message_goes_out_that_would_not_be_taken() {
         ip_id_bits: 17,
         ..reply
     };
-    assert_eq!(bits.encode(&mut [0; 108]), Err(Invalid::IpIdBits));
+    assert_eq!(bits.encode(&mut [0; 116]), Err(Invalid::IpIdBits));
 }
 
 #[test]

@@ -167,6 +167,7 @@ fn build(
         pending_oid: SpinLock::new(None),
         hardware: HardwareQuery::new(),
         malformed_offloads: AtomicU64::new(0),
+        invalid_oid_headers: AtomicU64::new(0),
         mtu: AtomicU32::new(0),
     };
     let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;

@@ -141,6 +141,7 @@ fn read(module: &FilterModule) -> ReadReply {
         advertised_uso_ipv6: told.uso_ipv6.max_payload,
         settings_out_of_range: module.settings_out_of_range.load(Ordering::Relaxed),
         malformed_offloads: module.malformed_offloads.load(Ordering::Relaxed),
+        invalid_oid_headers: module.invalid_oid_headers.load(Ordering::Relaxed),
     }
 }
 

@@ -202,6 +202,13 @@ impl FilterModule {
         self.write(event.u64("Count", count));
     }
 
+    /// Reports that `count` OID requests came without a valid header; when [due](is_due).
+    #[cold]
+    pub(crate) fn event_invalid_oid_header(&self, count: u64) {
+        let mut event = self.event("InvalidOidHeader", Level::Warning, keyword::CONFIGURATION);
+        self.write(event.u64("Count", count));
+    }
+
     /// `count` large sends were refused for `reason`; when [due](is_due).
     #[cold]
     pub(crate) fn event_refused(&self, reason: Refusal, count: u64) {

@@ -42,6 +42,8 @@ pub(crate) struct FilterModule {
     pub(crate) settings_out_of_range: AtomicU32,
     /// Offload configurations from below that broke the rules of NDIS.
     pub(crate) malformed_offloads: AtomicU64,
+    /// OID requests that came without a valid header.
+    pub(crate) invalid_oid_headers: AtomicU64,
     /// Most bytes of an IP packet on this adapter, as NDIS said when the module was last restarted, or
     /// the miniport since; 0 where neither did.
     pub(crate) mtu: AtomicU32,
@@ -81,6 +83,15 @@ impl FilterModule {
         let count = before.saturating_add(1);
         if is_due(count) {
             self.event_malformed_offload(count);
+        }
+    }
+
+    /// Counts an OID request without a valid header.
+    pub(crate) fn invalid_oid_header(&self) {
+        let before = self.invalid_oid_headers.fetch_add(1, Ordering::Relaxed);
+        let count = before.saturating_add(1);
+        if is_due(count) {
+            self.event_invalid_oid_header(count);
         }
     }
 

@@ -13,6 +13,9 @@ use crate::module::FilterModule;
 
 /// Passes a request down. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn request(module: &FilterModule, request: &OidRequest) -> Status {
+    if !request.has_valid_header() {
+        module.invalid_oid_header();
+    }
     let clone = match request.try_clone(module.handle) {
         Ok(clone) => clone,
         Err(status) => return status,

@@ -65,7 +65,7 @@ pub use offers::{
     OUTER_IPV4, OUTER_IPV6, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,
 };
 pub use offload::OffloadShape;
-pub use oid::{OidCall, OidKind, OidResult};
+pub use oid::{OidCall, OidHeader, OidKind, OidResult};
 pub use oob::{ChecksumSlot, SendKind, Slots, TunnelSlot, UsoSlot};
 pub use registry::RegistryValue;
 pub use rules::{Rule, Violation};

@@ -46,11 +46,41 @@ impl OidRequest {
         Self(raw)
     }
 
-    /// The copy to pass down. IRQL ≤ DISPATCH_LEVEL.
+    /// Returns whether the header is one that NDIS accepts in a request to be cloned.
+    ///
+    /// NDIS does not look at it on the way to FilterOidRequest: the PPPoE protocol driver of Windows
+    /// sends requests whose header is all zero.
+    #[must_use]
+    pub fn has_valid_header(&self) -> bool {
+        // SAFETY: the request is lent, and begins with its header.
+        let header = unsafe { (*self.0.as_ptr()).Header };
+        header.Type == sys::NDIS_OBJECT_TYPE_OID_REQUEST
+            && header.Revision >= sys::NDIS_OID_REQUEST_REVISION_1
+            && header.Size >= sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1
+    }
+
+    /// Returns the copy to pass down. Its header is valid even where the request's is not.
+    /// IRQL ≤ DISPATCH_LEVEL.
     ///
     /// # Errors
-    /// What NDIS answers where it has no memory; the request's byte counts are 0 then.
+    /// [`Status::INVALID_PARAMETER`] if the header names an object of another type, which is left
+    /// as it is. The status of NDIS if it has no memory; the request's byte counts are 0 then.
     pub fn try_clone(&self, module: ModuleHandle) -> Result<OidClone, Status> {
+        // SAFETY: the request is lent, and begins with its header.
+        let given = unsafe { (*self.0.as_ptr()).Header };
+        let is_valid = self.has_valid_header();
+        if !is_valid {
+            if given.Type != 0 && given.Type != sys::NDIS_OBJECT_TYPE_OID_REQUEST {
+                return Err(Status::INVALID_PARAMETER);
+            }
+            // NDIS 6.50 and later stop the system (bug check 0x7C with parameter 0x21) if asked to
+            // clone a request without a valid header. The oldest revision claims the fewest bytes.
+            self.set_header(header(
+                sys::NDIS_OBJECT_TYPE_OID_REQUEST,
+                sys::NDIS_OID_REQUEST_REVISION_1,
+                sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1,
+            ));
+        }
         let mut clone = ptr::null_mut();
         // SAFETY: the module is attached and the request lent; NDIS writes the clone on success.
         let status = unsafe {
@@ -61,6 +91,10 @@ impl OidRequest {
                 &raw mut clone,
             )
         };
+        if !is_valid {
+            // The sender gets its request back as it sent it.
+            self.set_header(given);
+        }
         let clone = Status(status)
             .ok()
             .and_then(|()| NonNull::new(clone).ok_or(Status::RESOURCES))
@@ -76,6 +110,11 @@ impl OidRequest {
 }
 
 impl OidRequest {
+    fn set_header(&self, header: sys::NDIS_OBJECT_HEADER) {
+        // SAFETY: the request is lent to this filter alone until it is completed.
+        unsafe { (*self.0.as_ptr()).Header = header };
+    }
+
     /// Sets the byte counts of a request that does not go down.
     fn say_nothing_was_done(&self) {
         // SAFETY: the request is lent. Zeros are a request of no particular content, whose type is

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Answering, Nic, OidCall, Rule, World};
+use model::{Answering, Nic, OidCall, OidHeader, Rule, World};
 use ndis::sys;
 use scenarios::assert_clean;
 
@@ -35,6 +35,27 @@ fn assert_asking_breaks<const FAULT: u8>(found: &str) {
     for answering in EVERY_TIME {
         assert_breaks_with::<FAULT>(&nic(answering), Rule::Oid, found, ask);
     }
+}
+
+fn ask_without_header(world: &Arc<World>) {
+    for header in &OidHeader::ALL[1..] {
+        world.oid(OidCall {
+            header: *header,
+            ..OidCall::query(OTHER, 16)
+        });
+    }
+}
+
+#[test]
+fn a_clone_of_a_request_without_a_valid_header_is_noticed() {
+    let found = "without a valid header: bug check 0x7C, 0x21";
+    assert_breaks::<{ fault::CLONED_UNSEEN }>(Rule::Oid, found, ask_without_header);
+}
+
+#[test]
+fn a_header_that_is_not_put_back_is_noticed() {
+    let found = "came back with more than its byte counts changed";
+    assert_breaks::<{ fault::HEADER_KEPT }>(Rule::Oid, found, ask_without_header);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod offload;
 mod property;
 
-use model::{Answering, Config, Failing, Nic, OidCall, OidKind, OidResult};
+use model::{Answering, Config, Failing, Nic, OidCall, OidHeader, OidKind, OidResult};
 use ndis::sys;
 use scenarios::{
     Machine,
@@ -125,6 +125,44 @@ fn every_type_of_request_passes_with_its_answer_its_counts_and_its_status() {
         }
         machine.stop_clean();
     }
+}
+
+/// PPPoE of Windows sends requests whose header is all zero, and NDIS hands them to filters as they
+/// are. NDIS 6.50 and later stop the system if a filter clones one as it is.
+#[test]
+fn requests_without_a_valid_header_pass_with_a_valid_one() {
+    for way in WAYS {
+        let machine = Machine::with_nic(nic(way));
+        let calls = every_type();
+        let expected = unfiltered(&nic(way), &calls);
+        let headers = [OidHeader::Empty, OidHeader::NoRevision, OidHeader::Short];
+        for header in headers {
+            for (call, expected) in calls.iter().zip(&expected) {
+                let call = OidCall {
+                    header,
+                    ..call.clone()
+                };
+                assert_eq!(machine.world.oid(call.clone()), *expected, "{call:?}");
+            }
+        }
+        let count = read(&machine.world).invalid_oid_headers;
+        assert_eq!(count, (headers.len() * calls.len()) as u64);
+        machine.stop_clean();
+    }
+}
+
+#[test]
+fn what_is_no_oid_request_is_failed_and_never_cloned() {
+    let machine = Machine::with_nic(nic(Answering::Inline));
+    for call in every_type() {
+        let call = OidCall {
+            header: OidHeader::OtherType,
+            ..call
+        };
+        let result = machine.world.oid(call);
+        assert_eq!(result.status, sys::NDIS_STATUS_INVALID_PARAMETER);
+    }
+    machine.stop_clean();
 }
 
 #[test]

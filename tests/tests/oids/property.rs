@@ -1,6 +1,6 @@
 //! Random requests, to a NIC under the filter and to the same NIC alone.
 
-use model::{Config, OidCall, OidKind, OidResult};
+use model::{Config, OidCall, OidHeader, OidKind, OidResult};
 use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select};
 use scenarios::{Machine, adapter::assert_last_word, assert_clean};
@@ -26,8 +26,9 @@ fn any_call() -> impl Strategy<Value = OidCall> {
     ];
     let input = vec(any::<u8>(), 0..64);
     let room = prop_oneof![0..400_u32, Just(SIZE)];
-    (kind, oid, input, room, any::<(u32, bool)>()).prop_map(
-        |(kind, oid, input, room, (port, at_dispatch))| OidCall {
+    let header = select(&OidHeader::ALL[..4]);
+    (kind, oid, input, room, any::<(u32, bool)>(), header).prop_map(
+        |(kind, oid, input, room, (port, at_dispatch), header)| OidCall {
             kind,
             oid,
             input: if matches!(kind, OidKind::Query | OidKind::Statistics) {
@@ -38,6 +39,7 @@ fn any_call() -> impl Strategy<Value = OidCall> {
             room: if kind == OidKind::Set { 0 } else { room },
             port,
             at_dispatch,
+            header,
         },
     )
 }

@@ -113,6 +113,9 @@ pub struct Oid {
     /// At DISPATCH_LEVEL.
     #[serde(skip_serializing_if = "is_default")]
     pub at_dispatch: bool,
+    /// Its header, by its place in [`model::OidHeader::ALL`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub header: u32,
 }
 
 /// A status indication of the miniport.

@@ -24,6 +24,17 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
         state.violation(Rule::Oid, routine, "of a request that is not under way");
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     };
+    // SAFETY: a request that is under way is live.
+    let header = unsafe { (*original).Header };
+    if header.Type != sys::NDIS_OBJECT_TYPE_OID_REQUEST
+        || header.Revision < sys::NDIS_OID_REQUEST_REVISION_1
+        || header.Size < sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1
+    {
+        // What NDIS would do from 6.50 on; the request is failed here, so that the run goes on.
+        let found = "of a request without a valid header: bug check 0x7C, 0x21";
+        state.violation(Rule::Oid, routine, found);
+        return sys::NDIS_STATUS_INVALID_PARAMETER;
+    }
     if !state.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
     }

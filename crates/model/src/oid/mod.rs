@@ -29,6 +29,58 @@ pub enum OidKind {
     Method(u32),
 }
 
+/// The header of a request, as the overlying driver fills it in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OidHeader {
+    /// The header of revision 2.
+    #[default]
+    Valid,
+    /// All zero, as are RequestId and RequestHandle: so the PPPoE protocol driver of Windows sends
+    /// them.
+    Empty,
+    /// Revision 0.
+    NoRevision,
+    /// A Size of one byte less than revision 1 has.
+    Short,
+    /// The type of another object.
+    OtherType,
+}
+
+impl OidHeader {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Valid,
+        Self::Empty,
+        Self::NoRevision,
+        Self::Short,
+        Self::OtherType,
+    ];
+
+    fn raw(self) -> sys::NDIS_OBJECT_HEADER {
+        let valid = sys::NDIS_OBJECT_HEADER {
+            Type: sys::NDIS_OBJECT_TYPE_OID_REQUEST,
+            Revision: sys::NDIS_OID_REQUEST_REVISION_2,
+            Size: sys::NDIS_SIZEOF_OID_REQUEST_REVISION_2,
+        };
+        let (kind, revision, size) = match self {
+            Self::Valid => return valid,
+            Self::Empty => (0, 0, 0),
+            Self::NoRevision => (valid.Type, 0, valid.Size),
+            Self::Short => (
+                valid.Type,
+                sys::NDIS_OID_REQUEST_REVISION_1,
+                sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1 - 1,
+            ),
+            Self::OtherType => (sys::NDIS_OBJECT_TYPE_DEFAULT, 1, valid.Size),
+        };
+        sys::NDIS_OBJECT_HEADER {
+            Type: kind,
+            Revision: revision,
+            Size: size,
+        }
+    }
+}
+
 /// A request, as the layer above makes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OidCall {
@@ -44,6 +96,8 @@ pub struct OidCall {
     pub port: u32,
     /// Whether it is made at DISPATCH_LEVEL.
     pub at_dispatch: bool,
+    /// Its header.
+    pub header: OidHeader,
 }
 
 impl OidCall {
@@ -57,6 +111,7 @@ impl OidCall {
             room,
             port: 0,
             at_dispatch: false,
+            header: OidHeader::Valid,
         }
     }
 
@@ -175,6 +230,12 @@ impl Asked {
         self.request.start().cast()
     }
 
+    /// The RequestId that a clone of it has to carry.
+    pub(crate) fn request_id(&self) -> usize {
+        // SAFETY: the request lives as long as `self`.
+        unsafe { (*self.raw()).RequestId.addr() }
+    }
+
     /// Whether anybody wrote to a request that came back.
     fn touched(&self) -> bool {
         let now = || (self.request.bytes(), self.buffer.bytes());
@@ -223,7 +284,7 @@ impl Asked {
             }
             broken.extend(self.wrong_answer(answer, &result, may));
             // SAFETY: the request lives as long as `self`.
-            if !unsafe { raw::has_revision(self.raw()) } {
+            if self.call.header == OidHeader::Valid && !unsafe { raw::has_revision(self.raw()) } {
                 broken.push("without the miniport's SupportedRevision".into());
             }
         } else if status == sys::NDIS_STATUS_RESOURCES

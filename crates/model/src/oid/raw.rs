@@ -5,7 +5,7 @@ use std::{mem::offset_of, ops::Range};
 
 use ndis::sys;
 
-use super::{OidCall, OidKind, OidResult, request_id};
+use super::{OidCall, OidHeader, OidKind, OidResult, request_id};
 use crate::{above::BINDING, memory::Block, world::handle};
 
 /// Where a request's byte counts are.
@@ -60,15 +60,13 @@ pub(super) unsafe fn fill(
     let (input, room) = (call.input.len() as u32, call.room);
     // SAFETY: as the caller vouches.
     unsafe {
-        (*raw).Header = sys::NDIS_OBJECT_HEADER {
-            Type: sys::NDIS_OBJECT_TYPE_OID_REQUEST,
-            Revision: sys::NDIS_OID_REQUEST_REVISION_2,
-            Size: sys::NDIS_SIZEOF_OID_REQUEST_REVISION_2,
-        };
+        (*raw).Header = call.header.raw();
         (*raw).PortNumber = call.port;
         (*raw).Timeout = 10;
-        (*raw).RequestId = handle(request_id(number));
-        (*raw).RequestHandle = handle(BINDING);
+        if call.header != OidHeader::Empty {
+            (*raw).RequestId = handle(request_id(number));
+            (*raw).RequestHandle = handle(BINDING);
+        }
         (*raw).NdisReserved = [0xD5; 128];
         (*raw).SourceReserved = [0x5C; 16];
         let data = &raw mut (*raw).DATA;
@@ -190,6 +188,7 @@ pub(crate) unsafe fn read_call(raw: *const sys::NDIS_OID_REQUEST) -> Option<OidC
             room,
             port: (*raw).PortNumber,
             at_dispatch: false,
+            header: OidHeader::Valid,
         })
     }
 }

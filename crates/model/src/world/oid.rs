@@ -267,7 +267,7 @@ impl World {
         if state.oids.current != Some(clone.of) {
             return Some("a clone whose original is not under way".into());
         }
-        let expected = oid::request_id(clone.of);
+        let expected = state.oids.asked[&clone.of].request_id();
         (id != expected).then(|| format!("a clone with RequestId {id:#x}, not {expected:#x}"))
     }
 

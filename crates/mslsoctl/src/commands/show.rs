@@ -34,6 +34,7 @@ pub(super) struct Show {
     raised_size_in_use: Option<bool>,
     settings_out_of_range: u32,
     malformed_offloads: u64,
+    invalid_oid_headers: u64,
 }
 
 #[derive(Serialize)]
@@ -105,6 +106,7 @@ pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, 
         raised_size_in_use: None,
         settings_out_of_range: reply.settings_out_of_range,
         malformed_offloads: reply.malformed_offloads,
+        invalid_oid_headers: reply.invalid_oid_headers,
     };
     show.raised_size_in_use = show.in_use();
     Ok(show)

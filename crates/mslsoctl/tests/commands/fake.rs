@@ -183,6 +183,7 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
             advertised_uso_ipv6: 0,
             settings_out_of_range: 0,
             malformed_offloads: 0,
+            invalid_oid_headers: 0,
         },
         statistics: StatisticsReply {
             sends: 1000,

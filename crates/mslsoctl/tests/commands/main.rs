@@ -129,6 +129,7 @@ fn show_says_what_is_in_effect() -> Done {
         "raised_size_in_use": true,
         "settings_out_of_range": 0,
         "malformed_offloads": 0,
+        "invalid_oid_headers": 0,
     });
     assert_eq!(json(&mut two(), &["show", "7"])?, expected);
     Ok(())

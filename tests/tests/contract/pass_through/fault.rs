@@ -142,3 +142,7 @@ pub(crate) const REGION_KEPT: u8 = 68;
 pub(crate) const REGION_LEFT_TWICE: u8 = 69;
 /// The handler enters the critical region at DISPATCH_LEVEL.
 pub(crate) const REGION_HIGH: u8 = 70;
+/// A request is cloned without a look at its header.
+pub(crate) const CLONED_UNSEEN: u8 = 71;
+/// A request's header stays as it was written for the time of cloning.
+pub(crate) const HEADER_KEPT: u8 = 72;

@@ -71,7 +71,18 @@ unsafe fn clone_of<const FAULT: u8>(
     let mut clone = ptr::null_mut();
     // SAFETY: as the caller vouches.
     unsafe {
+        let given = (*request).Header;
+        if FAULT != fault::CLONED_UNSEEN {
+            (*request).Header = sys::NDIS_OBJECT_HEADER {
+                Type: sys::NDIS_OBJECT_TYPE_OID_REQUEST,
+                Revision: sys::NDIS_OID_REQUEST_REVISION_2,
+                Size: sys::NDIS_SIZEOF_OID_REQUEST_REVISION_2,
+            };
+        }
         let status = sys::NdisAllocateCloneOidRequest(module.handle, request, TAG, &raw mut clone);
+        if FAULT != fault::HEADER_KEPT {
+            (*request).Header = given;
+        }
         if status != sys::NDIS_STATUS_SUCCESS {
             if FAULT != fault::NO_COUNTS {
                 copy_counts(&std::mem::zeroed(), request);

@@ -98,6 +98,7 @@ impl Generator {
             },
             port: self.pick(&[0, 0, 0, 3]),
             at_dispatch: self.flag(),
+            header: self.pick(&[0, 0, 0, 0, 0, 1, 1, 2, 3, 4]),
         }
     }
 

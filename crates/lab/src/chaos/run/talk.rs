@@ -1,7 +1,7 @@
 //! What is said, asked and set beside the data path.
 
 use control::{IoControl, Parameters};
-use model::{Indication, OidCall, OidKind};
+use model::{Indication, OidCall, OidHeader, OidKind};
 use ndis::{LargeSendLimit, LargeSendLimits, sys};
 
 use super::Run;
@@ -68,6 +68,7 @@ impl Run<'_> {
             room: if kind == OidKind::Set { 0 } else { oid.room },
             port: oid.port,
             at_dispatch: oid.at_dispatch,
+            header: OidHeader::ALL[oid.header as usize % OidHeader::ALL.len()],
         }));
         true
     }

@@ -155,6 +155,13 @@ fn notes(show: &Show) -> Vec<String> {
             number(show.malformed_offloads)
         ));
     }
+    if show.invalid_oid_headers > 0 {
+        notes.push(format!(
+            "Note: {} OID requests from a driver above came without a valid header (Windows' own \
+             PPPoE sends such);\nthe filter passed them down with a valid one.",
+            number(show.invalid_oid_headers)
+        ));
+    }
     if show.tuning.profile == Some(Profile::Off.name()) && show.is_raised() {
         notes.push("Note: the change to off has not reached the layer above yet.".into());
     }
