@@ -21,7 +21,6 @@ mod comparison {
         dead_code,
         non_camel_case_types,
         non_upper_case_globals,
-        unused_imports,
         clippy::unnecessary_cast,
         reason = "most names are unknown to wdk-sys, and the names are the WDK's"
     )]
