@@ -11,6 +11,7 @@ use std::{env, fmt::Write, fs, path::PathBuf};
     non_upper_case_globals,
     unsafe_code,
     unused_imports,
+    clippy::upper_case_acronyms,
     reason = "of all that the ABI has, only its tables matter here; its names are the WDK's"
 )]
 mod sys;
