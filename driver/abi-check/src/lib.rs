@@ -21,7 +21,7 @@ mod comparison {
         dead_code,
         non_camel_case_types,
         non_upper_case_globals,
-        clippy::unnecessary_cast,
+        clippy::upper_case_acronyms,
         reason = "most names are unknown to wdk-sys, and the names are the WDK's"
     )]
     mod generated {
