@@ -1,5 +1,9 @@
-//! The installed `ndis.h` as a judge of `ndis::sys`: its tables as C static assertions, which the
-//! WDK's compiler holds against its own headers.
+//! The tables of `ndis::sys` as C assertions, which the WDK's compiler checks with the installed
+//! `ndis.h`.
+//!
+//! `C_ASSERT` and `FIELD_OFFSET` are macros of the WDK. `_Static_assert` would need `/std:c11`, under
+//! which cl.exe uses its conforming preprocessor (C++ documentation, "/Zc:preprocessor"), and that
+//! one reads neither `ndis.h` nor, for Arm64, `wdm.h`: both paste tokens that make no valid one.
 
 use std::fmt::Write;
 
@@ -31,7 +35,7 @@ fn by_member(name: &str) -> &str {
 }
 
 fn assert(c: &mut String, condition: &str, what: &str) {
-    writeln!(c, "_Static_assert({condition}, \"{what}\");").expect("a string takes all");
+    writeln!(c, "C_ASSERT({condition}); // {what}").expect("a string takes all");
 }
 
 /// Size of the structure, and place and size of each of its fields.
@@ -52,13 +56,10 @@ fn structure(c: &mut String, name: &str, layout: &sys::Layout) {
             (field.name.to_string(), "0".to_string())
         } else {
             let path = format!("{member}.{}", field.name);
-            (path, format!("__builtin_offsetof({owner}, {member})"))
+            (path, format!("FIELD_OFFSET({owner}, {member})"))
         };
         let what = format!("{owner}.{path}");
-        let place = format!(
-            "__builtin_offsetof({owner}, {path}) - {base} == {}",
-            field.offset
-        );
+        let place = format!("FIELD_OFFSET({owner}, {path}) - {base} == {}", field.offset);
         assert(c, &place, &what);
         // What has no size of its own is an array that runs to the end.
         if field.size > 0 {

@@ -1,5 +1,5 @@
 //! Tells the linker what kind of image a Windows driver is, gives it the version resource, and,
-//! where the Windows Driver Kit is used, has its compiler judge the structures of `ndis::sys`.
+//! where the Windows Driver Kit is used, has its compiler check the structures of `ndis::sys`.
 
 #[cfg(windows)]
 mod assertions;
@@ -13,13 +13,20 @@ mod wdk;
 #[path = "../../crates/ndis/src/sys/mod.rs"]
 #[expect(
     dead_code,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
     unsafe_code,
     unused_imports,
-    reason = "of all that the ABI has, only its tables matter here"
+    clippy::upper_case_acronyms,
+    reason = "of all that the ABI has, only its tables matter here; its names are the WDK's"
 )]
 mod sys;
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Component, Path, PathBuf},
+};
 
 /// Options of the image, the same for Microsoft's linker and LLVM's.
 const OPTIONS: [&str; 10] = [
@@ -42,24 +49,39 @@ fn main() {
     if !env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "windows") {
         return;
     }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR"));
+    let is_image = is_profile_of_image(&out);
     if env::var_os("CARGO_FEATURE_WDK").is_some() {
-        with_wdk();
+        with_wdk(is_image);
+    }
+    if !is_image {
+        return;
     }
     for option in OPTIONS {
         println!("cargo:rustc-cdylib-link-arg={option}");
     }
-    let out = env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR");
-    let resource = PathBuf::from(out).join("version.res");
+    let resource = out.join("version.res");
     fs::write(&resource, version::resource()).expect("OUT_DIR can be written to");
     println!("cargo:rustc-cdylib-link-arg={}", resource.display());
 }
 
+/// Whether the profile is one that aborts on a panic. In the others the crate is empty, and options
+/// of a driver would break the link. Cargo tells a build script the strategy of the target, not
+/// that of the profile, so that the profile's folder has to say it.
+fn is_profile_of_image(out: &Path) -> bool {
+    let mut folders = out.components().rev().map(Component::as_os_str);
+    folders.any(|name| name == "build")
+        && folders
+            .next()
+            .is_some_and(|profile| profile == "sys" || profile == "checked")
+}
+
 #[cfg(windows)]
-fn with_wdk() {
-    wdk::configure();
+fn with_wdk(is_image: bool) {
+    wdk::configure(is_image);
 }
 
 #[cfg(not(windows))]
-fn with_wdk() {
+fn with_wdk(_: bool) {
     panic!("feature wdk needs Windows with the Windows Driver Kit; leave it out elsewhere");
 }

@@ -6,28 +6,31 @@ use wdk_build::Config;
 
 use crate::assertions;
 
-/// Has wdk-build configure the link, and the WDK's compiler check `ndis::sys` against `ndis.h`.
-pub fn configure() {
+/// Has wdk-build configure the link of an image, and the WDK's compiler check `ndis::sys` against
+/// `ndis.h`.
+pub fn configure(is_image: bool) {
     let config = Config::from_env_auto().expect(
         "the Windows Driver Kit; install it and run this from its build environment \
          (\"Building Rust drivers\" in the Windows driver documentation)",
     );
-    config
-        .configure_binary_build()
-        .expect("a link that the WDK configures; crt-static must be on, see README.md");
-    judge(&config);
+    if is_image {
+        config
+            .configure_binary_build()
+            .expect("a link that the WDK configures; crt-static must be on, which .cargo/config.toml sees to \
+                 unless the environment variable RUSTFLAGS is set");
+    }
+    compare(&config);
 }
 
-fn judge(config: &Config) {
+fn compare(config: &Config) {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR"));
     let file = out.join("ndis_layouts.c");
     fs::write(&file, assertions::source()).expect("OUT_DIR can be written to");
     let mut build = cc::Build::new();
-    // Nothing of it is linked: that it compiles is all that is asked.
+    // Nothing of it is linked: it only has to compile. No `/std` option: see assertions.rs.
     build
         .file(file)
         .cargo_metadata(false)
-        .std("c17")
         .define("NDIS_WDM", "1")
         .define("NDIS685", "1");
     for folder in config.include_paths().expect("the WDK's include folders") {

@@ -11,8 +11,8 @@ pub unsafe extern "efiapi" fn DriverEntry(
     driver_object: *mut sys::DRIVER_OBJECT,
     registry_path: *mut sys::UNICODE_STRING,
 ) -> sys::NTSTATUS {
-    #[cfg(feature = "wdk")]
-    crate::wdk::greet();
+    #[cfg(feature = "checked")]
+    crate::checked::print_load();
     // SAFETY: as the system vouches.
     unsafe { filter::driver_entry(driver_object, registry_path) }
 }

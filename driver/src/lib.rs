@@ -1,26 +1,28 @@
 //! The image `mslso.sys`: entry point, panic, import table, load configuration. All logic is in
 //! the crate `filter`.
 //!
-//! There is something in it only for Windows; elsewhere the crate is empty, so that the workspace
-//! builds as a whole. `README.md` tells how to build the image, on Linux too.
-#![cfg_attr(windows, no_std)]
+//! The crate is empty elsewhere than on Windows, and in profiles that unwind, such as dev and
+//! release: there a panic handler of its own is no option. So the workspace builds as a whole on
+//! each system. `README.md` tells how to build the image, on Linux too.
+#![cfg_attr(all(windows, panic = "abort"), no_std)]
 #![cfg_attr(
-    windows,
+    all(windows, panic = "abort"),
     expect(
         unsafe_code,
         reason = "the entry point and what the loader reads have fixed names and forms"
     )
 )]
 
-#[cfg(windows)]
+#[cfg(all(windows, panic = "abort", feature = "checked"))]
+mod checked;
+#[cfg(all(windows, panic = "abort"))]
 mod entry;
-#[cfg(windows)]
+#[cfg(all(windows, panic = "abort"))]
 mod imports;
-#[cfg(windows)]
+#[cfg(all(windows, panic = "abort"))]
 mod load_config;
-#[cfg(windows)]
+#[cfg(all(windows, panic = "abort"))]
 mod panic;
-#[cfg(windows)]
+// wdk-sys, which the checked build links, has these symbols.
+#[cfg(all(windows, panic = "abort", not(feature = "checked")))]
 mod runtime;
-#[cfg(all(windows, feature = "wdk"))]
-mod wdk;

@@ -1,7 +1,8 @@
 //! The image's load configuration: what control-flow guard needs from it.
 //!
-//! The WDK links its own; this one serves where there is no WDK. The linker fills in the tables of
-//! functions whose address is taken, which are the driver's handlers, and the kernel replaces the
+//! The image links no library of the WDK, which has another one; were it linked, this one would
+//! win, since a linker takes from a library only what is still undefined. The linker fills in the
+//! tables of functions whose address is taken, which are the driver's handlers, and the kernel replaces the
 //! two pointers by its own checks when it loads the image (Windows documentation, "PE Format",
 //! "The Load Configuration Structure").
 //!

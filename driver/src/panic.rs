@@ -11,6 +11,8 @@ const PANIC: u32 = u32::from_be_bytes(*b"MSLP");
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    #[cfg(feature = "checked")]
+    crate::checked::print_panic(info);
     let (line, column, file) = info.location().map_or((0, 0, ""), |place| {
         (place.line(), place.column(), place.file())
     });

@@ -24,6 +24,21 @@
     clippy::cast_possible_wrap
 )]
 
+// Here and not in the module: build scripts of the driver compile it as well, for its tables, and
+// other lints hold there.
+#[expect(
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "the names are the WDK's own and documented there"
+)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_wrap,
+    clippy::indexing_slicing,
+    reason = "the tables are computed at compile time, where an error stops the build"
+)]
 pub mod sys;
 
 mod chains;

@@ -77,9 +77,8 @@ impl fmt::Display for Failure {
             ),
             Self::NoTool(name) => write!(
                 f,
-                "{name} is not found; on Windows, run this in the prompt of the EWDK's \
-                 LaunchBuildEnv.cmd, or with bin\\VERSION\\x64, bin\\VERSION\\x86 and \
-                 Tools\\VERSION\\x64 of the Windows Kits\\10 folder on the PATH; elsewhere, with \
+                "{name} is not found; on Windows, install the Windows Driver Kit (with SDKs of \
+                 several versions, set Version_Number to that of the kit); elsewhere, use \
                  --tools own"
             ),
             Self::Tool(name, said) => write!(f, "{name} failed: {said}"),

@@ -1,7 +1,7 @@
 //! The WDK's programs, which stamp, catalog and sign on Windows.
 //!
-//! They are looked for on the PATH, where the EWDK's LaunchBuildEnv.cmd puts them; for an installed
-//! WDK docs/install.md names their folders. None of this has run on Windows yet; the tests hold the
+//! They are looked for in the folders of the installed WDK or of the EWDK, which wdk-build finds, and
+//! then on the PATH. None of this has run on Windows yet; the tests hold the
 //! command lines against the programs' documentation.
 
 use std::process::Command;
@@ -98,6 +98,10 @@ pub fn sign(
     if args.keep_key.is_some() {
         return Err(Failure::KeyInStore);
     }
+    // Without a kit that wdk-build finds, the PATH may still have the programs; where it has not, the
+    // failure names the one that is missing.
+    #[cfg(windows)]
+    let _ = wdk_build::cargo_make::setup_path();
     let place = env::temp_dir().join(format!("mslso-package-{}", process::id()));
     fs::create_dir_all(&place).map_err(Failure::write(&place))?;
     let result = sign_in(&place, args, date, platform, inf, folder);

@@ -1,6 +1,10 @@
 //! `ntoskrnl.exe`.
 
-use std::{ffi::c_void, ptr, time::Duration};
+use std::{
+    ffi::{CStr, c_char, c_void},
+    ptr,
+    time::Duration,
+};
 
 use ::ndis::sys::{
     self, BOOLEAN, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KPROCESSOR_MODE, MDL,
@@ -230,6 +234,21 @@ pub unsafe extern "efiapi" fn KeBugCheckEx(
     std::process::abort();
 }
 
+/// Prints to stderr, as a debugger would show it. Variadic in C; of the arguments after the format,
+/// `wdk::println!` passes one, for a `%s`, and other formats are printed as they are.
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn DbgPrint(format: *const c_char, first: *const c_char) -> u32 {
+    // SAFETY: DbgPrint takes a string that ends with a zero, and for `%s` another one.
+    let text = unsafe {
+        match CStr::from_ptr(format) {
+            format if format == c"%s" => CStr::from_ptr(first),
+            format => format,
+        }
+    };
+    eprint!("DbgPrint: {}", text.to_string_lossy());
+    0
+}
+
 type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
 
 #[unsafe(no_mangle)]
@@ -372,6 +391,7 @@ super::exports! {
     KeEnterCriticalRegion
     KeLeaveCriticalRegion
     KeBugCheckEx
+    DbgPrint
     IoAllocateDriverObjectExtension
     IoGetDriverObjectExtension
     ExAllocateCacheAwareRundownProtection

@@ -16,23 +16,6 @@
 //! Nothing here has behaviour. Ownership, lifetimes and IRQL are the business of the types around
 //! this module; only they should use it.
 
-#![expect(
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    reason = "the names are the WDK's own"
-)]
-#![expect(
-    missing_docs,
-    reason = "the names are the WDK's own and documented there"
-)]
-#![expect(
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_wrap,
-    clippy::indexing_slicing,
-    reason = "the tables are computed at compile time, where an error stops the build"
-)]
-
 #[macro_use]
 mod layout;
 
