@@ -149,6 +149,17 @@ pub fn layers(frame: &[u8], kind: Kind) -> Result<Layers, ReferenceError> {
     })
 }
 
+/// The source and destination, one behind the other, that the transport checksum
+/// of the large send `frame` is over: with a route still to travel not those of
+/// its IP header (RFC 8200, section 8.1).
+///
+/// # Errors
+///
+/// It is no large send of this kind, or its route is of an unknown type.
+pub fn checksum_addresses(frame: &[u8], kind: Kind) -> Result<Vec<u8>, ReferenceError> {
+    LargeSend::parse(frame, kind).map(|send| send.ip.addresses().to_vec())
+}
+
 /// The headers of a large send.
 struct LargeSend {
     tunnel: Option<Tunnel>,
