@@ -131,8 +131,14 @@ fn each_fault_is_told() {
     let mut too_long = packet(4, &[]);
     too_long[20] = 40;
     let cases = [
-        (parse(b"").unwrap_err(), "is no capture file in pcapng or pcap;"),
-        (parse(b"GET / HTTP/1.1").unwrap_err(), "is no capture file in pcapng or pcap;"),
+        (
+            parse(b"").unwrap_err(),
+            "is no capture file in pcapng or pcap;",
+        ),
+        (
+            parse(b"GET / HTTP/1.1").unwrap_err(),
+            "is no capture file in pcapng or pcap;",
+        ),
         (
             parse(&SECTION[..27]).unwrap_err(),
             "ends within the block at byte 0;",

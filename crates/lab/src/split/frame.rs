@@ -66,7 +66,9 @@ fn stated(packet: &[u8], ipv6: bool) -> Option<usize> {
     match usize::from(u16::from_be_bytes(field)) {
         0 if ipv6 && packet[IPV6_NEXT_HEADER] == 0 => {
             let option = packet.get(IPV6_LEN + 1..)?.strip_prefix(&JUMBO)?;
-            Some(u32::from_be_bytes(*option.first_chunk()?) as usize + IPV6_LEN)
+            let length = u32::from_be_bytes(*option.first_chunk()?) as usize;
+            // Shorter is no jumbogram, and no length to go by (RFC 2675, section 3).
+            (length > usize::from(u16::MAX)).then_some(length + IPV6_LEN)
         }
         0 => None,
         length => Some(length + uncounted).filter(|length| *length >= IPV4_LEN),

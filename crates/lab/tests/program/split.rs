@@ -336,7 +336,15 @@ fn checksums_are_over_the_final_addresses() {
     for (send, place) in cases {
         for options in [
             &["--json"][..],
-            &["--json", "--nic-lso", "off", "--nic-checksum", "off"],
+            &[
+                "--json",
+                "--mtu",
+                "1600",
+                "--nic-lso",
+                "off",
+                "--nic-checksum",
+                "off",
+            ],
         ] {
             let run = split(&folder, &capture(&folder, &[large_send(&send)]), options);
             assert_eq!((run.code, run.notes.as_str()), (0, ""), "{}", run.out);

@@ -129,6 +129,8 @@ fn command_lines() {
             "v3",
         ],
         &["splat"],
+        &["chaos", "--steps", "0"],
+        &["chaos", "--seeds", "0"],
         &["--wire", "w"],
     ] {
         let output = lab().args(line).output().unwrap();
