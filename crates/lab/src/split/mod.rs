@@ -28,7 +28,7 @@ use segments::{Connections, Mss};
 /// Large sends in the table; a big capture's others are counted.
 const ROWS: usize = 40;
 
-/// Splits, and tells on `out` and, of single packets, on `notes`. Returns
+/// Splits a capture, reports on `out`, and on `notes` about single packets. Returns
 /// whether nothing is wrong.
 ///
 /// # Errors
@@ -98,12 +98,12 @@ fn progress(what: &str, length: u64) -> ProgressBar {
     bar
 }
 
-/// Who reads may have gone away, which is no fault of the packets.
+/// The reader of the output may have gone away, which is no fault of the packets.
 fn tell(out: &mut impl Write, text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Where the MSS of packets came from, and what had none.
+/// The sources of the MSS, and the packets that had none.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Tally {
     /// Large sends, by where their MSS came from.
@@ -122,11 +122,11 @@ impl Tally {
 struct Splitter<'a, W> {
     bench: Bench<'a>,
     terms: Terms,
-    /// What large sends are sent as.
+    /// The form in which large sends are sent.
     form: Form,
     /// The MSS of packets that have none of their own.
     mss: Option<u32>,
-    /// What the connections tell of the MSS.
+    /// The MSS of each connection.
     connections: Connections,
     /// Bytes of IP in the longest packet that is surely no large send.
     mtu: usize,
@@ -134,7 +134,7 @@ struct Splitter<'a, W> {
     buffer: u32,
     /// Whether VLAN tags go down beside large sends.
     vlan_oob: bool,
-    /// Whether refusals are told by number only.
+    /// Whether refusals are only counted.
     quiet: bool,
     rows: Vec<Row>,
     tally: Tally,

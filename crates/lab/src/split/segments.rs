@@ -40,7 +40,7 @@ struct Seen {
     longest: u32,
 }
 
-/// What the connections of a capture tell of their MSS.
+/// The MSS of the connections of a capture.
 pub(super) struct Connections {
     mtu: u32,
     flows: HashMap<Flow, Seen>,
@@ -78,7 +78,7 @@ impl Connections {
         }
     }
 
-    /// The MSS of a packet of TCP, in bytes of payload; `None` where nothing tells it.
+    /// The MSS of a packet of TCP, in bytes of payload; `None` where it is unknown.
     pub(super) fn mss(&self, captured: &Captured) -> Option<Mss> {
         let tcp = Tcp::of(&captured.bytes)?;
         let (source, destination, from, to) = tcp.flow.clone();
@@ -95,7 +95,7 @@ impl Connections {
     }
 }
 
-/// What counts of a packet of TCP.
+/// The fields of a TCP packet that matter.
 struct Tcp {
     flow: Flow,
     shape: (bool, u32),
