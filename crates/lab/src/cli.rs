@@ -70,16 +70,27 @@ Exit codes:
   1  the wire differs from a single stage's, a rule was broken, or the driver failed
   2  the input or --driver cannot be used, an output not be written, or the command line is wrong";
 
+/// The exit code that `split` has besides.
+const UNCUT_CODE: &str = "
+  3  all is right, but packets longer than a segment passed uncut";
+
 const SPLIT: &str = "\
 Split the large sends of a capture file.
 
-A packet's MSS is its packet comment `mss=N`, or else --mss. A packet with an MSS and more TCP \
-payload than that is a large send: the filter splits it for the NIC. A packet without an MSS, or \
-within it, passes unchanged. A packet that has an MSS and cannot be parsed or split is refused: it \
-is in neither output, and is reported with its number and the reason.
+A packet's MSS is its packet comment `mss=N`, or else --mss, or else that of its connection: the \
+lesser of the two SYN, less the packet's own options, or where these were not captured the longest \
+segment seen within the MTU. A packet with an MSS and more TCP payload than that is a large send: \
+the filter splits it for the NIC. A packet within its MSS passes unchanged, and so does what is not \
+TCP, where it is within the MTU. A large send that cannot be parsed or split is refused: it is in \
+neither output, and is reported with its number and the reason; of many with the same reason the \
+first 20 are. Packets longer than the MTU of which nothing gives an MSS pass unchanged, are counted, \
+and end the run with exit code 3.
 
-Captures of Linux are understood: an IPv6 jumbo option is taken out, and IP length and TCP checksum \
-are brought to what LSO asks for. The length of a packet is that of its frame.
+Read are pcapng and classic pcap, also compressed by gzip, and `-` is the standard input. Packets of \
+Linux cooked captures (SLL, SLL2) and of bare IP get an Ethernet header. Frame check sequences, and \
+bytes behind the IP packet, are no payload. An IPv6 jumbo option of Linux is taken out, and IP \
+length and TCP checksum are brought to what LSO asks for, the checksum with the final addresses of \
+a packet that has a source route still to travel. Times before 1970 and after 2554 become these.
 
 What the large sends are:
   --encap vxlan    those of TCP are sent through a tunnel with an outer IPv4 header, those that are
@@ -116,6 +127,10 @@ What the NIC is:
   wire_packets           packets on the wire, those that passed unchanged included
   largest_child_payload  in bytes
   refused                packets that did not go out, counted by reason
+  mss_from               large sends, counted by where their MSS came from: comment, option, syn,
+                         or longest, the longest segment seen
+  uncut                  packets longer than the MTU that passed uncut, counted by reason: no-mss,
+                         or not-tcp
   violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule
   form                   what was sent: tcp, uso, vxlan or nvgre
   vlan_oob, nic_lso, nic_checksum, mtu, max_elements, ended_chains
@@ -143,7 +158,7 @@ Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcap
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Split the large sends of a capture file
-    #[command(long_about = SPLIT, after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
+    #[command(long_about = SPLIT, after_help = format!("{EXAMPLES}\n{EXIT_CODES}{UNCUT_CODE}"))]
     Split(SplitArgs),
     /// Show what guests are told of large sends, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
@@ -213,7 +228,7 @@ pub struct DemoArgs {
 /// Options of `split`.
 #[derive(Args, Debug)]
 pub struct SplitArgs {
-    /// Capture to read: pcapng or pcap, Ethernet, whole packets
+    /// Capture to read: pcapng or pcap, also by gzip; Ethernet, Linux cooked or IP; - for stdin
     #[arg(value_name = "IN.pcapng")]
     pub input: PathBuf,
     /// Capture to write: what the NIC was given, in order
@@ -222,7 +237,7 @@ pub struct SplitArgs {
     /// Capture to write: what leaves the wire after the NIC's second stage
     #[arg(long, value_name = "W.pcapng")]
     pub wire: PathBuf,
-    /// MSS of packets without a comment mss=N, in bytes of TCP payload
+    /// MSS of packets without a comment mss=N, in bytes of TCP payload [default: the connection's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_535))]
     pub mss: Option<u32>,
     /// Largest large send that the NIC takes, in bytes of TCP payload; 0 for a NIC that takes none

@@ -20,6 +20,8 @@ pub mod exit {
     /// The input cannot be used, an output not be written, or the command line
     /// is wrong.
     pub const UNUSABLE: u8 = 2;
+    /// `split`: all is right, but packets longer than a segment passed uncut.
+    pub const UNCUT: u8 = 3;
     /// The user or the system asked for the end; 128 and the number of SIGINT.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -45,6 +47,8 @@ pub enum Failure {
     Script(PathBuf, String),
     /// The program cannot be started again, as a worker.
     Worker(io::Error),
+    /// So many packets longer than a segment passed uncut.
+    Uncut(u64),
     /// A file cannot be written.
     Write(PathBuf, io::Error),
     /// There is no live traffic.
@@ -61,6 +65,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Driver(_) | Self::Control(_) => exit::BAD,
+            Self::Uncut(_) => exit::UNCUT,
             #[cfg(target_os = "linux")]
             Self::Traffic(TrafficError::Interrupted) => exit::INTERRUPTED,
             #[cfg(target_os = "linux")]
@@ -95,6 +100,10 @@ impl fmt::Display for Failure {
                     path.display()
                 )
             }
+            Self::Uncut(count) => write!(
+                f,
+                "{count} packet(s) longer than a segment passed uncut; state the MSS of TCP with --mss, cut UDP with --uso and tunnels with --encap, or raise --mtu",
+            ),
             Self::Worker(why) => write!(f, "no worker can be started: {why}"),
             Self::Write(path, why) => {
                 write!(f, "{}: cannot be written: {why}", path.display())

@@ -48,6 +48,8 @@ pub struct Sent {
 pub enum Unsent {
     /// It is refused for what it is, or for what the NIC takes.
     Refused(Refusal),
+    /// Its checksum is over an address that neither its IP header nor its route gives.
+    UnknownRoute,
     /// It makes fewer wire packets than the NIC asks of a large send.
     TooFewSegments,
     /// The filter had no children or no mapping for it.
@@ -66,6 +68,7 @@ impl Unsent {
     pub fn name(self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.name(),
+            Self::UnknownRoute => "unknown-route",
             Self::TooFewSegments => "too-few-segments",
             Self::LowMemory => "low-memory",
             Self::Paused => "paused",
@@ -77,7 +80,10 @@ impl Unsent {
     /// Whether the packet is at fault, rather than the filter.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::Refused(_) | Self::TooFewSegments)
+        matches!(
+            self,
+            Self::Refused(_) | Self::UnknownRoute | Self::TooFewSegments
+        )
     }
 }
 
@@ -85,6 +91,7 @@ impl From<Unfit> for Unsent {
     fn from(why: Unfit) -> Self {
         match why {
             Unfit::Refused(reason) => Self::Refused(reason),
+            Unfit::UnknownRoute => Self::UnknownRoute,
             Unfit::TooFewSegments => Self::TooFewSegments,
         }
     }
@@ -94,6 +101,9 @@ impl fmt::Display for Unsent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(reason) => reason.fmt(f),
+            Self::UnknownRoute => f.write_str(
+                "its checksum is over an address that neither its IP header nor its route gives",
+            ),
             Self::TooFewSegments => {
                 f.write_str("it makes fewer packets than the NIC asks of a large send")
             }

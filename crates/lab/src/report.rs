@@ -238,6 +238,10 @@ pub fn verdict_line(end: &End) -> String {
         let wrong = counted(totals.violations, "fault was", "faults were");
         return format!("FAIL: {wrong} found; they are named above.\n");
     }
+    if totals.parents == 0 && totals.refused_in_all() > 0 {
+        let refused = counted(totals.refused_in_all(), "packet was", "packets were");
+        return format!("REFUSED: {refused} refused and nothing was split; no rule was broken.\n");
+    }
     let refused = match totals.refused_in_all() {
         0 => String::new(),
         count => format!(", but for {} refused", counted(count, "packet", "packets")),

@@ -127,10 +127,18 @@ fn each_fault_is_told() {
     ];
     let mut unequal = packet(4, &[]);
     *unequal.last_mut().unwrap() = 1;
-    let cooked = [SECTION, &interface(113), &packet(4, &[])].concat();
+    let wifi = [SECTION, &interface(105), &packet(4, &[])].concat();
+    let mut too_long = packet(4, &[]);
+    too_long[20] = 40;
     let cases = [
-        (parse(b"").unwrap_err(), "is no capture file;"),
-        (parse(b"GET / HTTP/1.1").unwrap_err(), "is no capture file;"),
+        (
+            parse(b"").unwrap_err(),
+            "is no capture file in pcapng or pcap;",
+        ),
+        (
+            parse(b"GET / HTTP/1.1").unwrap_err(),
+            "is no capture file in pcapng or pcap;",
+        ),
         (
             parse(&SECTION[..27]).unwrap_err(),
             "ends within the block at byte 0;",
@@ -141,27 +149,31 @@ fn each_fault_is_told() {
         ),
         (
             with(&unequal),
-            "is damaged at byte 48 (Block length fields don't match",
+            "is damaged at byte 48 (its lengths are 36 and ",
         ),
         (
-            with(&packet(3, &[])),
-            "is damaged at byte 48 (The original length",
+            with(&too_long),
+            "is damaged at byte 48 (a packet of 40 bytes does not fit it);",
         ),
         (
-            with(&block(2, &[0; 20])),
-            "has an obsolete Packet Block at byte 48;",
+            with(b"\n"),
+            "ends at byte 48 with 1 more byte that cannot be a block;",
+        ),
+        (
+            parse(b"\x28\xB5\x2F\xFD....").unwrap_err(),
+            "is compressed by zstd;",
         ),
         (
             parse(&[SECTION, &packet(4, &[])].concat()).unwrap_err(),
             "is damaged at byte 28 (",
         ),
         (
-            parse(&cooked).unwrap_err(),
-            "packet 1 has link type 113 (LINUX_SLL), not Ethernet (1);",
+            parse(&wifi).unwrap_err(),
+            "packet 1 has link type 105 (IEEE802_11), not Ethernet (1),",
         ),
         (
-            parse(&classic(101, 3)).unwrap_err(),
-            "packet 1 has link type 101 (RAW), not Ethernet",
+            parse(&classic(127, 3)).unwrap_err(),
+            "packet 1 has link type 127 (",
         ),
         (
             with(&packet(9, &[])),

@@ -194,6 +194,31 @@ proptest! {
         }
     }
 
+    /// The seed is the sender's: with a source route it is over other addresses than the header
+    /// has (RFC 8200, section 8.1), so it is kept, and never made anew from the header.
+    #[test]
+    fn a_foreign_seed_is_kept(send in send(), seed in any::<u16>()) {
+        let mut send = send;
+        let checksum = send.frame.tcp + 16;
+        send.frame.bytes[checksum..][..2].copy_from_slice(&seed.to_be_bytes());
+        let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
+        let mut front = front(&send.frame);
+        let template = Template::new(&mut front, headers, send.version, send.width);
+        let template = template.expect("a template");
+        let packets = template.for_packets().expect("a template of packets");
+        for child in send.plan.iter() {
+            prop_assert_eq!(get(&write(&send, &child), checksum..checksum + 2), u32::from(seed));
+            let mut out = [0xEE; MAX_HEADER];
+            if packets.write(&child, Checksum::Offloaded, &mut out).is_ok() {
+                // The sum goes on with the length of the segment, in ones' complement.
+                let tcp = headers.length() - headers.transport_offset() + child.payload_length;
+                let sum = u32::from(seed) + tcp;
+                let folded = (sum >> 16) + (sum & 0xFFFF);
+                prop_assert_eq!(get(&out, checksum..checksum + 2), (folded >> 16) + (folded & 0xFFFF));
+            }
+        }
+    }
+
     #[test]
     #[cfg_attr(miri, ignore)]
     fn two_stages_are_one_on_the_wire(send in send()) {

@@ -4,7 +4,7 @@
 use mslso_lab::{
     capture::{Captured, Fault, frames, parse},
     ingest::{Form, LargeSend, LsoVersion, Terms, ingest_as},
-    reference::{ReferenceError, cut},
+    reference::cut,
     synth::Tunnel,
 };
 
@@ -66,7 +66,6 @@ fn check(send: &LargeSend, mss: u32) {
     assert_eq!(send.clone().with_tag_beside().whole_frame(), send.frame);
     match cut(&send.frame, send.kind, mss, 16) {
         Ok(packets) => assert_eq!(packets.len() as u32, send.payload.div_ceil(mss)),
-        // The filter takes the sender's sum of addresses, whatever they are.
-        Err(error) => assert_eq!(error, ReferenceError::OtherAddress),
+        Err(error) => panic!("a large send that cannot be judged: {error}"),
     }
 }

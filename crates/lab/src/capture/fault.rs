@@ -16,15 +16,21 @@ pub enum Fault {
     Open(io::Error),
     NotACapture,
     Truncated {
-        offset: usize,
+        offset: u64,
     },
     Corrupt {
-        offset: usize,
+        offset: u64,
         reason: String,
     },
-    Obsolete {
-        offset: usize,
+    Trailing {
+        offset: u64,
+        length: usize,
     },
+    Read {
+        offset: u64,
+        error: io::Error,
+    },
+    Compressed(&'static str),
     NotEthernet {
         packet: usize,
         link_type: DataLink,
@@ -45,7 +51,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open(e) => write!(f, "cannot be read ({e}); check its name and permissions"),
-            Self::NotACapture => f.write_str("is no capture file; save the capture as pcapng"),
+            Self::NotACapture => f.write_str(
+                "is no capture file in pcapng or pcap; save it as pcapng, or convert it with editcap",
+            ),
             Self::Truncated { offset } => write!(
                 f,
                 "ends within the block at byte {offset}; copy the whole file again, or capture again"
@@ -54,13 +62,19 @@ impl fmt::Display for Fault {
                 f,
                 "is damaged at byte {offset} ({reason}); copy the file again, or capture again"
             ),
-            Self::Obsolete { offset } => write!(
+            Self::Trailing { offset, length } => write!(
                 f,
-                "has an obsolete Packet Block at byte {offset}; save the capture as pcapng again"
+                "ends at byte {offset} with {length} more byte{} that cannot be a block; remove them, or capture again",
+                if *length == 1 { "" } else { "s" }
             ),
+            Self::Read { offset, error } => write!(
+                f,
+                "cannot be read beyond byte {offset} ({error}); copy the file again, or capture again"
+            ),
+            Self::Compressed(by) => write!(f, "is compressed by {by}; decompress it first"),
             Self::NotEthernet { packet, link_type } => write!(
                 f,
-                "packet {packet} has link type {} ({link_type:?}), not Ethernet (1); capture on an Ethernet interface",
+                "packet {packet} has link type {} ({link_type:?}), not Ethernet (1), Linux cooked (113, 276) or IP (101); capture on an Ethernet interface",
                 u32::from(*link_type)
             ),
             Self::Snapped {

@@ -8,19 +8,19 @@ const IPV6_PAYLOAD_LENGTH: usize = 4;
 const IPV6_NEXT_HEADER: usize = 6;
 /// Length of the hop-by-hop header that holds the jumbo option and no other.
 const JUMBO_HEADER_LEN: usize = 8;
-/// Its first four bytes, before TCP: next header, header length (in 8 bytes
-/// beyond the first 8), option type and option length. RFC 2675, section 2.
-const JUMBO_BEFORE_TCP: [u8; 4] = [6, 0, 0xC2, 4];
+/// Its first bytes after the next header: header length (in 8 bytes beyond the
+/// first 8), option type and option length. RFC 2675, section 2.
+const JUMBO: [u8; 3] = [0, 0xC2, 4];
 
 /// Takes Linux's IPv6 hop-by-hop header with the jumbo option out of a frame,
 /// also behind VLAN tags.
 ///
 /// Linux puts these 8 bytes into every IPv6 large send beyond 64 KiB, for its
-/// own use; a virtual NIC does not pass them on. What stays has next header TCP
-/// and payload length 0, as an LSOv2 send has it.
+/// own use, before TCP or another extension header; a virtual NIC does not pass
+/// them on. What stays has payload length 0, as an LSOv2 send has it.
 ///
 /// Every other frame is returned as it came: where the header holds more than
-/// the jumbo option, is not followed by TCP, stands beside a payload length
+/// the jumbo option, stands beside a payload length
 /// (which RFC 2675 forbids), or gives another length than the frame has.
 pub fn strip_jumbo_hop_by_hop(mut frame: Vec<u8>) -> Vec<u8> {
     let skipped = strip_jumbo_in_place(&mut frame);
@@ -55,10 +55,10 @@ fn ipv6_with_jumbo(frame: &[u8]) -> Option<usize> {
     let ip = frame.get(at..at + IPV6_HEADER_LEN)?;
     let empty = ip[IPV6_PAYLOAD_LENGTH..IPV6_NEXT_HEADER] == [0, 0];
     let hop_by_hop = ip[IPV6_NEXT_HEADER] == 0;
-    let (start, length) = frame.get(at + IPV6_HEADER_LEN..)?.split_first_chunk()?;
+    let (start, length) = frame.get(at + IPV6_HEADER_LEN + 1..)?.split_first_chunk()?;
     let length = u32::from_be_bytes(*length.first_chunk()?) as usize;
     let whole = length == frame.len() - at - IPV6_HEADER_LEN;
-    (empty && hop_by_hop && *start == JUMBO_BEFORE_TCP && whole).then_some(at)
+    (empty && hop_by_hop && *start == JUMBO && whole).then_some(at)
 }
 
 #[cfg(test)]
@@ -91,6 +91,9 @@ mod tests {
             let frame = ipv6(tags, [0, 0], 0, &jumbo);
             assert_eq!(strip_jumbo_hop_by_hop(frame), ipv6(tags, [0, 0], 6, &[]));
         }
+        let before_options = ipv6(&[], [0, 0], 0, &[60, 0, 0xC2, 4, 0, 0, 0, 11]);
+        let options = ipv6(&[], [0, 0], 60, &[]);
+        assert_eq!(strip_jumbo_hop_by_hop(before_options), options);
     }
 
     #[test]
@@ -98,7 +101,6 @@ mod tests {
         let other_frames = [
             ipv6(&[], [0, 0], 6, &[6, 0, 0xC2, 4, 0, 0, 0, 11]),
             ipv6(&[], [0, 11], 0, &[6, 0, 0xC2, 4, 0, 0, 0, 11]),
-            ipv6(&[], [0, 0], 0, &[17, 0, 0xC2, 4, 0, 0, 0, 11]),
             ipv6(&[], [0, 0], 0, &[6, 0, 1, 4, 0, 0, 0, 11]),
             ipv6(&[], [0, 0], 0, &[6, 0, 0xC2, 4, 0, 0, 0, 12]),
             [&[0x22; 12], &[0x08, 0x00][..], &[0; 60]].concat(),

@@ -2,15 +2,21 @@
 //!
 //! A large send does not say its own MSS: on Windows that is in the OOB of the
 //! NBL, in a capture file it is a packet comment, `mss=1448`. Read are pcapng
-//! (IETF draft-ietf-opsawg-pcapng) and classic pcap, of Ethernet; written is
-//! pcapng with nanosecond timestamps and no snap length.
+//! (IETF draft-ietf-opsawg-pcapng) and classic pcap, also compressed by gzip, of
+//! Ethernet, of Linux's cooked captures and of bare IP; written is pcapng of
+//! Ethernet with nanosecond timestamps and no snap length.
 //!
-//! A file is parsed from memory, not through a fixed buffer, so a packet may
-//! be as long as the file; and every step either takes a block or ends with an
-//! error, so a damaged file can neither stall nor panic the reader.
+//! A file is read one packet at a time, whatever its size; every step either
+//! takes a block or ends with an error, so a damaged file can neither stall nor
+//! panic the reader. The reader decodes no more than it needs: a text that is
+//! not UTF-8, or an option out of its range, is no reason to refuse the packets.
 
+mod bytes;
 mod fault;
+mod file;
 mod jumbo;
+mod link;
+mod pcapng;
 mod read;
 mod record;
 mod write;
@@ -18,8 +24,9 @@ mod write;
 use std::time::Duration;
 
 pub use fault::{CaptureError, Fault};
+pub use file::CaptureFile;
 pub use jumbo::{strip_jumbo_hop_by_hop, strip_jumbo_in_place};
-pub use read::{CaptureFile, Frames, frames, parse, read};
+pub use read::{Frames, frames, parse, read};
 pub use write::CaptureWriter;
 
 /// One frame of a capture file.
@@ -30,6 +37,7 @@ pub struct Captured {
     /// The MSS in bytes of TCP payload, where a packet comment says `mss=N`.
     /// `Some(0)` is handed on as it is: refusing it is the splitter's business.
     pub mss: Option<u32>,
-    /// Time since 1970-01-01 00:00 UTC; zero where the file has none.
+    /// Time since 1970-01-01 00:00 UTC; zero where the file has none, and where it is
+    /// before 1970 or after what can be written (year 2554) the nearest.
     pub timestamp: Duration,
 }

@@ -1,35 +1,27 @@
-//! Reading pcapng and classic pcap files.
+//! Reading pcapng and classic pcap files, one packet at a time.
 
-use std::error::Error;
+use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
-use pcap_file::pcap::{PcapParseError, PcapParser};
-use pcap_file::pcapng::{PcapNgParseError, PcapNgParser};
+use indicatif::ProgressBar;
 
+use super::bytes::{Bytes, Order};
+use super::pcapng::{SECTION, Section};
 use super::record::Record;
-use super::{CaptureError, Captured, Fault};
-
-/// The first word of a pcapng file, the same in both byte orders.
-const PCAPNG_MAGIC: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
-
-/// The first word of a classic pcap file: µs and ns, big and little endian.
-const PCAP_MAGICS: [[u8; 4]; 4] = [
-    [0xA1, 0xB2, 0xC3, 0xD4],
-    [0xD4, 0xC3, 0xB2, 0xA1],
-    [0xA1, 0xB2, 0x3C, 0x4D],
-    [0x4D, 0x3C, 0xB2, 0xA1],
-];
+use super::{CaptureError, CaptureFile, Captured, Fault};
 
 /// All frames of a capture file, in its order.
 ///
 /// # Errors
 ///
-/// The file cannot be read or is damaged, or any packet in it is not Ethernet,
+/// The file cannot be read or is damaged, or any packet in it is neither Ethernet nor IP,
 /// not whole, or has a comment `mss=` without a number: nothing is skipped.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<Captured>, CaptureError> {
     let path = path.as_ref();
-    let data = load(path)?;
-    parse(&data).map_err(|fault| CaptureError::new(path, fault))
+    let file = CaptureFile::open(path)?;
+    let frames = file.frames(&ProgressBar::hidden())?;
+    frames.collect()
 }
 
 /// [`read`], from the bytes of the file.
@@ -41,91 +33,60 @@ pub fn parse(data: &[u8]) -> Result<Vec<Captured>, Fault> {
     frames(data)?.collect()
 }
 
-/// [`parse`], one frame at a time.
+/// [`parse`], one frame at a time, from any reader.
 ///
 /// # Errors
 ///
 /// The beginning of the file is not that of a capture.
-pub fn frames(data: &[u8]) -> Result<Frames<'_>, Fault> {
-    let (rest, parser) = match data.first_chunk() {
-        Some(&PCAPNG_MAGIC) => {
-            let (rest, parser) = PcapNgParser::new(data).map_err(|e| pcapng_fault(e, 0))?;
-            (rest, Parser::Pcapng(parser))
-        }
-        Some(magic) if PCAP_MAGICS.contains(magic) => {
-            let (rest, parser) = PcapParser::new(data).map_err(|e| pcap_fault(e, 0))?;
-            (rest, Parser::Pcap(parser))
-        }
-        _ => return Err(Fault::NotACapture),
+pub fn frames<R: Read>(reader: R) -> Result<Frames<R>, Fault> {
+    let mut bytes = Bytes::new(reader);
+    let magic = bytes.up_to(4)?;
+    let format = match magic[..] {
+        [0x0A, 0x0D, 0x0D, 0x0A] => Format::Pcapng(Section::new()),
+        _ => Format::Pcap(Classic::read(&mut bytes, &magic)?),
     };
+    let first = matches!(format, Format::Pcapng(_)).then_some(magic);
     Ok(Frames {
-        length: data.len(),
-        rest,
-        parser,
+        bytes,
+        format,
+        first,
         packets: 0,
+        ended: false,
     })
 }
 
-fn load(path: &Path) -> Result<Vec<u8>, CaptureError> {
-    std::fs::read(path).map_err(|e| CaptureError::new(path, Fault::Open(e)))
-}
-
-/// A capture file that was found good from its beginning to its end. It is
-/// held as it is on disk, and each frame is copied only when it is its turn.
-pub struct CaptureFile {
-    data: Vec<u8>,
-}
-
-impl CaptureFile {
-    /// Reads the file and looks at every packet in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
-        let path = path.as_ref();
-        let file = Self { data: load(path)? };
-        frames(&file.data)
-            .and_then(|mut frames| frames.try_for_each(|frame| frame.map(drop)))
-            .map_err(|fault| CaptureError::new(path, fault))?;
-        Ok(file)
-    }
-
-    /// All frames, in the file's order.
-    pub fn frames(&self) -> impl Iterator<Item = Captured> {
-        // The file did not change since it was found to be without fault.
-        frames(&self.data)
-            .into_iter()
-            .flatten()
-            .map_while(Result::ok)
-    }
-}
-
-/// The frames of a capture file; see [`frames`]. After an error there are no
-/// more.
-pub struct Frames<'a> {
-    length: usize,
-    rest: &'a [u8],
-    parser: Parser,
+/// The frames of a capture; see [`frames`]. After an error there are no more.
+pub struct Frames<R> {
+    bytes: Bytes<R>,
+    format: Format,
+    /// The first bytes of a block that were read already.
+    first: Option<Vec<u8>>,
     /// Frames given out so far.
     packets: usize,
+    ended: bool,
 }
 
-enum Parser {
-    Pcapng(PcapNgParser),
-    Pcap(PcapParser),
+enum Format {
+    Pcapng(Section),
+    Pcap(Classic),
 }
 
-impl Iterator for Frames<'_> {
+impl<R: Read> Iterator for Frames<R> {
     type Item = Result<Captured, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.rest.is_empty() {
+        while !self.ended {
             match self.step() {
-                Ok(None) => {}
-                Ok(Some(frame)) => return Some(Ok(frame)),
+                Ok(Step::End) => self.ended = true,
+                Ok(Step::Other) => {}
+                Ok(Step::Packet(record)) => {
+                    self.packets += 1;
+                    let frame = record.into_captured(self.packets);
+                    self.ended = frame.is_err();
+                    return Some(frame);
+                }
                 Err(fault) => {
-                    self.rest = &[];
+                    self.ended = true;
                     return Some(Err(fault));
                 }
             }
@@ -134,60 +95,104 @@ impl Iterator for Frames<'_> {
     }
 }
 
-impl Frames<'_> {
-    /// Takes one block; `None` where it holds no packet.
-    fn step(&mut self) -> Result<Option<Captured>, Fault> {
-        let offset = self.length - self.rest.len();
-        let record = match &mut self.parser {
-            // Raw blocks: only packets are decoded, so that an odd statistics
-            // or name block does not make a good capture unreadable.
-            Parser::Pcapng(parser) => {
-                let (rest, block) = parser
-                    .next_raw_block(self.rest)
-                    .map_err(|e| pcapng_fault(e, offset))?;
-                self.rest = rest;
-                Record::from_block(block, parser.state(), offset)?
-            }
-            // Raw packets: the checked ones must be within the snap length of
-            // the file's header, which large sends exceed in practice.
-            Parser::Pcap(parser) => {
-                let (rest, packet) = parser
-                    .next_raw_packet(self.rest)
-                    .map_err(|e| pcap_fault(e, offset))?;
-                self.rest = rest;
-                Some(Record::from_packet(packet, &parser.header()))
-            }
+/// A block, or a record.
+enum Step {
+    End,
+    Other,
+    Packet(Record),
+}
+
+impl<R: Read> Frames<R> {
+    fn step(&mut self) -> Result<Step, Fault> {
+        let first = self.first.take();
+        let start = if first.is_some() {
+            0
+        } else {
+            self.bytes.offset
         };
-        let Some(record) = record else {
-            return Ok(None);
+        let head = match first {
+            Some(head) => head,
+            None => self.bytes.up_to(4)?,
         };
-        self.packets += 1;
-        record.into_captured(self.packets).map(Some)
+        match (head.len(), &mut self.format) {
+            (0, _) => Ok(Step::End),
+            (4, Format::Pcapng(section)) => {
+                let record = section.block(&mut self.bytes, head, start)?;
+                Ok(record.map_or(Step::Other, Step::Packet))
+            }
+            (4, Format::Pcap(classic)) => classic
+                .record(&mut self.bytes, head, start)
+                .map(Step::Packet),
+            (length, _) => Err(Fault::Trailing {
+                offset: start,
+                length,
+            }),
+        }
     }
 }
 
-fn pcapng_fault(error: PcapNgParseError, offset: usize) -> Fault {
-    match error {
-        PcapNgParseError::IncompleteBuffer(..) => Fault::Truncated { offset },
-        other => corrupt(&other, offset),
+/// A classic pcap file (IETF draft-ietf-opsawg-pcap).
+struct Classic {
+    order: Order,
+    /// Nanoseconds in the unit of its times.
+    unit: u64,
+    /// Bytes between the head of a record and the packet, in a variant of old Linux kernels.
+    more: usize,
+    link: u32,
+    fcs: usize,
+}
+
+impl Classic {
+    fn read<R: Read>(bytes: &mut Bytes<R>, magic: &[u8]) -> Result<Self, Fault> {
+        let (order, unit, more) = match magic {
+            [0xA1, 0xB2, 0xC3, 0xD4] => (Order::Big, 1000, 0),
+            [0xD4, 0xC3, 0xB2, 0xA1] => (Order::Little, 1000, 0),
+            [0xA1, 0xB2, 0x3C, 0x4D] => (Order::Big, 1, 0),
+            [0x4D, 0x3C, 0xB2, 0xA1] => (Order::Little, 1, 0),
+            [0xA1, 0xB2, 0xCD, 0x34] => (Order::Big, 1000, 8),
+            [0x34, 0xCD, 0xB2, 0xA1] => (Order::Little, 1000, 8),
+            [0x28, 0xB5, 0x2F, 0xFD] => return Err(Fault::Compressed("zstd")),
+            [0x04, 0x22, 0x4D, 0x18] => return Err(Fault::Compressed("lz4")),
+            [0xFD, b'7', b'z', b'X'] => return Err(Fault::Compressed("xz")),
+            [b'B', b'Z', b'h', _] => return Err(Fault::Compressed("bzip2")),
+            [b'P', b'K', 3, 4] => return Err(Fault::Compressed("zip")),
+            _ => return Err(Fault::NotACapture),
+        };
+        let head = bytes.exactly(20, 0)?;
+        // Its low 16 bits; above, whether the length of the frame check sequence is known, and
+        // the length in units of 2 bytes.
+        let word = order.u32(&head, 16);
+        let fcs = if word & 1 << 26 != 0 { word >> 28 } else { 0 };
+        Ok(Self {
+            order,
+            unit,
+            more,
+            link: word & 0xFFFF,
+            fcs: fcs as usize * 2,
+        })
+    }
+
+    /// The record whose first 4 bytes are `seconds`.
+    fn record<R: Read>(
+        &self,
+        bytes: &mut Bytes<R>,
+        seconds: Vec<u8>,
+        start: u64,
+    ) -> Result<Record, Fault> {
+        let head = bytes.exactly(12, start)?;
+        bytes.skip(self.more, start)?;
+        // The snap length of the file's header does not count: large sends exceed it in practice.
+        let data = bytes.exactly(self.order.u32(&head, 4) as usize, start)?;
+        Ok(Record {
+            link: self.link,
+            data,
+            original: self.order.u32(&head, 8) as usize,
+            fcs: self.fcs,
+            timestamp: Duration::from_secs(self.order.u32(&seconds, 0).into())
+                + Duration::from_nanos(u64::from(self.order.u32(&head, 0)) * self.unit),
+            comments: Vec::new(),
+        })
     }
 }
 
-fn pcap_fault(error: PcapParseError, offset: usize) -> Fault {
-    match error {
-        PcapParseError::IncompleteBuffer(..) => Fault::Truncated { offset },
-        other => corrupt(&other, offset),
-    }
-}
-
-/// The innermost cause says what is wrong, the outer ones only where.
-pub(super) fn corrupt(error: &dyn Error, offset: usize) -> Fault {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    Fault::Corrupt {
-        offset,
-        reason: cause.to_string(),
-    }
-}
+const _: () = assert!(SECTION == u32::from_be_bytes([0x0A, 0x0D, 0x0D, 0x0A]));

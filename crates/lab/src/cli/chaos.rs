@@ -39,10 +39,12 @@ pub struct ChaosArgs {
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
     /// How many seeds, one after the other
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
     /// Steps of each seed
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,
     /// File to write the steps to that go wrong
     #[arg(long, value_name = "FILE.jsonl", default_value = "chaos-failure.jsonl")]

@@ -6,7 +6,7 @@ use lso::{IpVersion, Refusal};
 use crate::capture::strip_jumbo_hop_by_hop;
 
 use super::{BUFFER, LargeSend, Terms, Unfit, field, ingest};
-use crate::reference::{Kind, Layers, ReferenceError, cut, layers};
+use crate::reference::{Kind, Layers, ReferenceError, checksum_addresses, cut, layers};
 use crate::synth::{Encapsulation, Tunnel};
 
 const UDP: u8 = 17;
@@ -74,7 +74,7 @@ pub fn ingest_as(
             match layers(&frame, Kind::Udp) {
                 Ok(_) => of_kind(frame, Kind::Udp, mss, terms),
                 Err(ReferenceError::NotUdp(_)) => as_uso(&frame, mss, terms),
-                Err(error) => Err(refusal(&error).into()),
+                Err(error) => Err(unfit(&error)),
             }
         }
         Form::Tunnel(tunnel) => match layers(frame, Kind::Encapsulated) {
@@ -92,7 +92,7 @@ fn as_uso(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>, Unf
     let Some(send) = ingest(frame, mss, terms)? else {
         return Ok(None);
     };
-    let layers = layers(&send.frame, Kind::Tcp).map_err(|error| refusal(&error))?;
+    let layers = layers(&send.frame, Kind::Tcp).map_err(|error| unfit(&error))?;
     let mut frame = send.frame;
     let ports_end = layers.transport + 4;
     // Length, and a checksum that says no more than that there is to be one.
@@ -123,7 +123,7 @@ fn of_kind(
     mss: u32,
     terms: Terms,
 ) -> Result<Option<LargeSend>, Unfit> {
-    let layers = layers(&frame, kind).map_err(|error| refusal(&error))?;
+    let layers = layers(&frame, kind).map_err(|error| unfit(&error))?;
     let payload = frame.len() - layers.payload;
     if payload <= mss as usize {
         return Ok(None);
@@ -136,12 +136,13 @@ fn of_kind(
     }
     // Whether the wire can carry a segment: the first packet tells.
     let first = &frame[..layers.payload + mss as usize];
-    cut(first, kind, mss, 16).map_err(|error| refusal(&error))?;
+    cut(first, kind, mss, 16).map_err(|error| unfit(&error))?;
     let payload = payload as u32;
     if payload.div_ceil(mss) < terms.min_segments {
         return Err(Unfit::TooFewSegments);
     }
-    bring_to_shape(&mut frame, layers, kind);
+    let addresses = checksum_addresses(&frame, kind).map_err(|error| unfit(&error))?;
+    bring_to_shape(&mut frame, layers, kind, &addresses);
     Ok(Some(LargeSend {
         frame,
         kind,
@@ -167,15 +168,13 @@ fn in_reach(layers: Layers) -> bool {
 
 /// Writes lengths and the transport checksum as a sender leaves them to a NIC.
 /// A UDP checksum of 0 means none, and stays.
-fn bring_to_shape(frame: &mut [u8], layers: Layers, kind: Kind) {
+fn bring_to_shape(frame: &mut [u8], layers: Layers, kind: Kind, addresses: &[u8]) {
     let (ip, transport) = frame[layers.ip..].split_at_mut(layers.transport - layers.ip);
-    let (length, addresses) = if layers.ipv6 {
-        (field::IPV6_PAYLOAD_LENGTH, field::IPV6_ADDRESSES)
-    } else {
-        (field::IPV4_TOTAL_LENGTH, field::IPV4_ADDRESSES)
+    let length = match layers.ipv6 {
+        true => field::IPV6_PAYLOAD_LENGTH,
+        false => field::IPV4_TOTAL_LENGTH,
     };
     ip[length].fill(0);
-    let addresses = &ip[addresses];
     if kind == Kind::Udp {
         transport[field::UDP_LENGTH].fill(0);
         if transport[field::UDP_CHECKSUM] != [0, 0] {
@@ -189,9 +188,9 @@ fn bring_to_shape(frame: &mut [u8], layers: Layers, kind: Kind) {
 }
 
 /// The reason by which the filter would refuse, or the nearest there is.
-fn refusal(error: &ReferenceError) -> Refusal {
+pub(super) fn unfit(error: &ReferenceError) -> Unfit {
     use ReferenceError as E;
-    match error {
+    let refusal = match error {
         E::ZeroMss => Refusal::MssZero,
         E::Malformed(_) => Refusal::HeaderNotContiguous,
         E::NotIp(0x8100 | 0x88A8 | 0x9100) => Refusal::TooManyVlanTags,
@@ -205,8 +204,10 @@ fn refusal(error: &ReferenceError) -> Refusal {
         E::Flags => Refusal::Urgent,
         E::NoPayload => Refusal::NoPayload,
         E::SegmentTooLong(_) => Refusal::SegmentTooLong,
-        E::IdBits(_) | E::OtherAddress => Refusal::MalformedLargeSend,
-    }
+        E::OtherAddress => return Unfit::UnknownRoute,
+        E::IdBits(_) => Refusal::MalformedLargeSend,
+    };
+    refusal.into()
 }
 
 #[cfg(test)]

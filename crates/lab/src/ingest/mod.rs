@@ -27,7 +27,7 @@ pub use vlan::Tag;
 use lso::{Headers, IpVersion, Refusal};
 
 use crate::capture::strip_jumbo_hop_by_hop;
-use crate::reference::Kind;
+use crate::reference::{Kind, checksum_addresses};
 
 /// The fields that differ, in bytes from the start of their header.
 mod field {
@@ -68,6 +68,9 @@ pub struct Terms {
 pub enum Unfit {
     /// For what the packet is: the filter would refuse it.
     Refused(Refusal),
+    /// Its checksum is over another address than its IP header has, and the route does not give
+    /// it.
+    UnknownRoute,
     /// It makes fewer wire packets than the layer above was told a large send has.
     TooFewSegments,
 }
@@ -163,6 +166,9 @@ pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>,
     headers.check(&frame, &announced)?;
     check_segments(&headers, payload, mss, terms.min_segments)?;
     bring_to_shape(&mut frame, &headers, terms.lso);
+    let addresses = checksum_addresses(&frame, Kind::Tcp).map_err(|error| form::unfit(&error))?;
+    let seed = address_sum(&addresses, TCP).to_be_bytes();
+    frame[headers.transport_offset() as usize..][field::TCP_CHECKSUM].copy_from_slice(&seed);
     Ok(Some(LargeSend {
         frame,
         kind: Kind::Tcp,

@@ -55,7 +55,7 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
         )),
         None => wrong.extend(difference(
             &sent.wire,
-            reference::cut(&send.whole_frame(), send.kind, send.mss, ip_id_bits),
+            reference::packets(&send.whole_frame(), send.kind, send.mss, ip_id_bits),
         )),
     }
     if !wrong.is_empty() {
@@ -89,7 +89,10 @@ fn malformed(send: &LargeSend, child: &Child) -> Option<String> {
 
 /// The first difference between the wire and what it must carry. A large send
 /// of which nobody can say what it must carry has no pass either.
-fn difference(wire: &[Vec<u8>], expected: Result<Vec<Vec<u8>>, ReferenceError>) -> Option<String> {
+fn difference(
+    wire: &[Vec<u8>],
+    expected: Result<impl ExactSizeIterator<Item = Vec<u8>>, ReferenceError>,
+) -> Option<String> {
     let expected = match expected {
         Ok(expected) => expected,
         Err(why) => {
@@ -105,9 +108,9 @@ fn difference(wire: &[Vec<u8>], expected: Result<Vec<Vec<u8>>, ReferenceError>) 
             expected.len()
         ));
     }
-    let mut pairs = wire.iter().zip(&expected).enumerate();
-    let (number, (found, right)) = pairs.find(|(_, (found, right))| found != right)?;
-    let at = found.iter().zip(right).position(|(a, b)| a != b);
+    let mut pairs = wire.iter().zip(expected).enumerate();
+    let (number, (found, right)) = pairs.find(|(_, (found, right))| **found != *right)?;
+    let at = found.iter().zip(&right).position(|(a, b)| a != b);
     let at = at.unwrap_or(found.len().min(right.len()));
     Some(format!(
         "wire packet {} of {} differs from that of a single stage, first at byte {at}",
@@ -178,7 +181,9 @@ mod tests {
     #[test]
     fn differences_are_told() {
         let wire = vec![vec![1, 2, 3], vec![4, 5]];
-        let told = |expected| difference(&wire, expected).unwrap_or_default();
+        let told = |expected: Result<Vec<Vec<u8>>, ReferenceError>| {
+            difference(&wire, expected.map(Vec::into_iter)).unwrap_or_default()
+        };
         assert_eq!(told(Ok(wire.clone())), "");
         assert!(told(Ok(vec![])).starts_with("2 wire packets, a single stage makes 0"));
         let byte = vec![vec![1, 2, 3], vec![4, 6]];

@@ -32,7 +32,7 @@ pub enum ReferenceError {
     Authenticated,
     /// The transport checksum is over another address than the IP header has: a
     /// source route (IPv4) or routing header (IPv6) with hops still to come, or
-    /// a mobile node's home address (RFC 6275).
+    /// a mobile node's home address (RFC 6275), in a form that does not give it.
     OtherAddress,
     /// The IPv6 jumbo option: wrong in a packet below 64 KiB (RFC 2675).
     Jumbo,

@@ -96,16 +96,20 @@ impl Ip {
         }
     }
 
+    /// The source and destination that the transport checksum is over.
+    pub(super) fn addresses(&self) -> &[u8] {
+        match &self.version {
+            Version::V4 { addresses, .. } => addresses.as_flattened(),
+            Version::V6 { addresses } => addresses.as_flattened(),
+        }
+    }
+
     /// The sum of the pseudo-header: addresses, protocol, and `len`, the bytes
     /// from the transport header on (RFC 9293, section 3.1; RFC 768). The
     /// length fits 16 bits here also with IPv6.
     pub(super) fn pseudo_header(&self, protocol: IpNumber, len: usize) -> Sum16BitWords {
-        let addresses = match &self.version {
-            Version::V4 { addresses, .. } => addresses.as_flattened(),
-            Version::V6 { addresses } => addresses.as_flattened(),
-        };
         Sum16BitWords::new()
-            .add_slice(addresses)
+            .add_slice(self.addresses())
             .add_2bytes([0, protocol.0])
             .add_2bytes((len as u16).to_be_bytes())
     }
@@ -138,29 +142,33 @@ fn ipv4(packet: &[u8]) -> Result<(Version, IpNumber, &[u8]), ReferenceError> {
     if header.is_fragmenting_payload() {
         return Err(ReferenceError::Fragment);
     }
-    if ipv4_route_to_go(header.options()) {
-        return Err(ReferenceError::OtherAddress);
-    }
+    let destination = match ipv4_route_to_go(header.options()) {
+        None => header.destination(),
+        Some(route) => *route.last_chunk().ok_or(ReferenceError::OtherAddress)?,
+    };
     let header_len = header.slice().len();
     let version = Version::V4 {
         header_len,
         id: header.identification(),
-        addresses: [header.source(), header.destination()],
+        addresses: [header.source(), destination],
     };
     Ok((version, header.protocol(), &packet[header_len..]))
 }
 
-/// Whether a loose (131) or strict (137) source route has hops left: its
-/// pointer, which counts from 1, is then within the option (RFC 791).
-fn ipv4_route_to_go(mut options: &[u8]) -> bool {
+/// The addresses of a loose (131) or strict (137) source route that has hops
+/// left: its pointer, which counts from 1, is then within the option (RFC 791).
+/// The last is the destination that the TCP checksum is over.
+fn ipv4_route_to_go(mut options: &[u8]) -> Option<&[u8]> {
     loop {
         options = match options {
             [1, rest @ ..] => rest,
-            [131 | 137, len, pointer, ..] if pointer <= len => return true,
+            [131 | 137, len, pointer, ..] if pointer <= len => {
+                return Some(options.get(3..usize::from(*len)).unwrap_or_default());
+            }
             [kind, len, ..] if *kind != 0 && *len >= 2 => {
                 options.get(usize::from(*len)..).unwrap_or_default()
             }
-            _ => return false,
+            _ => return None,
         };
     }
 }
@@ -171,29 +179,35 @@ fn ipv6(packet: &[u8]) -> Result<(Version, IpNumber, &[u8]), ReferenceError> {
     let rest = &packet[header.slice().len()..];
     let (extensions, protocol, rest) = Ipv6ExtensionsSlice::from_slice(header.next_header(), rest)
         .map_err(ReferenceError::malformed)?;
-    extensions
-        .into_iter()
-        .try_for_each(|extension| check_extension(&extension))?;
-    let version = Version::V6 {
-        addresses: [header.source(), header.destination()],
-    };
+    let mut addresses = [header.source(), header.destination()];
+    for extension in extensions {
+        check_extension(&extension, &mut addresses)?;
+    }
+    let version = Version::V6 { addresses };
     Ok((version, protocol, rest))
 }
 
-/// Refuses the extension headers whose copy in every segment would be wrong.
-fn check_extension(extension: &Ipv6ExtensionSlice<'_>) -> Result<(), ReferenceError> {
+/// Refuses the extension headers whose copy in every segment would be wrong, and
+/// puts in the addresses that the transport checksum is over.
+fn check_extension(
+    extension: &Ipv6ExtensionSlice<'_>,
+    addresses: &mut [[u8; 16]; 2],
+) -> Result<(), ReferenceError> {
     match extension {
-        Ipv6ExtensionSlice::HopByHop(header) if has_option(header.payload(), JUMBO) => {
+        Ipv6ExtensionSlice::HopByHop(header) if option(header.payload(), JUMBO).is_some() => {
             Err(ReferenceError::Jumbo)
         }
         // After next header and length: routing type, then segments left.
         Ipv6ExtensionSlice::Routing(header) if header.payload()[1] > 0 => {
-            Err(ReferenceError::OtherAddress)
+            let last = final_destination(header.payload());
+            addresses[1] = last.ok_or(ReferenceError::OtherAddress)?;
+            Ok(())
         }
-        Ipv6ExtensionSlice::DestinationOptions(header)
-            if has_option(header.payload(), HOME_ADDRESS) =>
-        {
-            Err(ReferenceError::OtherAddress)
+        Ipv6ExtensionSlice::DestinationOptions(header) => {
+            if let Some(home) = option(header.payload(), HOME_ADDRESS) {
+                addresses[0] = *home.first_chunk().ok_or(ReferenceError::OtherAddress)?;
+            }
+            Ok(())
         }
         Ipv6ExtensionSlice::Fragment(_) => Err(ReferenceError::Fragment),
         Ipv6ExtensionSlice::Authentication(_) => Err(ReferenceError::Authenticated),
@@ -201,15 +215,27 @@ fn check_extension(extension: &Ipv6ExtensionSlice<'_>) -> Result<(), ReferenceEr
     }
 }
 
-/// Whether there is an option of this type among hop-by-hop or destination
+/// The last address of the route in a routing header, without its first 2 bytes,
+/// that has segments left (RFC 8200, section 8.1): of types 0 (RFC 5095), 2 (the
+/// home address, RFC 6275) and 4 (its first segment, RFC 8754).
+fn final_destination(routing: &[u8]) -> Option<[u8; 16]> {
+    let list = routing.get(6..)?;
+    match routing[0] {
+        0 => list.last_chunk().copied(),
+        2 | 4 => list.first_chunk().copied(),
+        _ => None,
+    }
+}
+
+/// The value of the first option of this type among hop-by-hop or destination
 /// options (RFC 8200, section 4.2: type, length, value; a lone 0 is padding).
-fn has_option(mut options: &[u8], wanted: u8) -> bool {
+fn option(mut options: &[u8], wanted: u8) -> Option<&[u8]> {
     loop {
         options = match options {
-            [kind, ..] if *kind == wanted => return true,
+            [kind, len, rest @ ..] if *kind == wanted => return rest.get(..usize::from(*len)),
             [0, rest @ ..] => rest,
             [_, len, rest @ ..] => rest.get(usize::from(*len)..).unwrap_or_default(),
-            _ => return false,
+            _ => return None,
         };
     }
 }

@@ -72,6 +72,20 @@ pub fn cut(
     mss: u32,
     ip_id_bits: u32,
 ) -> Result<Vec<Vec<u8>>, ReferenceError> {
+    packets(frame, kind, mss, ip_id_bits).map(Iterator::collect)
+}
+
+/// [`cut`], one packet at a time: there may be millions.
+///
+/// # Errors
+///
+/// As [`cut`].
+pub fn packets(
+    frame: &[u8],
+    kind: Kind,
+    mss: u32,
+    ip_id_bits: u32,
+) -> Result<impl ExactSizeIterator<Item = Vec<u8>> + use<'_>, ReferenceError> {
     if !matches!(ip_id_bits, 15 | 16) {
         return Err(ReferenceError::IdBits(ip_id_bits));
     }
@@ -87,13 +101,13 @@ pub fn cut(
     let (headers, payload) = frame.split_at(send.payload);
     let parts = payload.chunks(mss as usize);
     let last = parts.len() - 1;
-    let packet = |(k, part): (usize, &[u8])| {
+    let packet = move |(k, part): (usize, &[u8])| {
         let mut packet = [headers, part].concat();
         let last = k == last;
         send.write(&mut packet, Place { k, last, mss }, id_mask);
         packet
     };
-    Ok(parts.enumerate().map(packet).collect())
+    Ok(parts.enumerate().map(packet))
 }
 
 /// Where the parts of a large send are, in bytes from the frame's start.
@@ -147,6 +161,17 @@ pub fn layers(frame: &[u8], kind: Kind) -> Result<Layers, ReferenceError> {
         transport: send.ip.end,
         payload: send.payload,
     })
+}
+
+/// The source and destination, one behind the other, that the transport checksum
+/// of the large send `frame` is over: with a route still to travel not those of
+/// its IP header (RFC 8200, section 8.1).
+///
+/// # Errors
+///
+/// It is no large send of this kind, or its route is of an unknown type.
+pub fn checksum_addresses(frame: &[u8], kind: Kind) -> Result<Vec<u8>, ReferenceError> {
+    LargeSend::parse(frame, kind).map(|send| send.ip.addresses().to_vec())
 }
 
 /// The headers of a large send.

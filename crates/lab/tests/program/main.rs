@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+mod captures;
 mod chaos;
 mod common;
 mod demo;

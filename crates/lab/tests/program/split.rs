@@ -45,6 +45,7 @@ fn check(run: &Split, input: &[Captured], limit: usize) {
         "violations": 0,
         "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
         "mtu": 1500, "max_elements": null, "ended_chains": false,
+        "mss_from": { "comment": input.len() }, "uncut": {},
     });
     assert_eq!(run.json(), expected);
 }
@@ -142,7 +143,8 @@ fn what_is_no_large_send_passes_unchanged() {
         packet(Synth::v4(0, 1448).flags(flag::RST).frame(true), Some(0)),
     ];
     let run = split(&folder, &capture(&folder, &input), &["--json"]);
-    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    // One is longer than a segment, which is told.
+    assert_eq!((run.code, run.notes.lines().count()), (3, 1));
     assert_eq!(run.children, input);
     assert!(frames(&run.wire) == frames(&input));
     let expected = json!({
@@ -150,6 +152,7 @@ fn what_is_no_large_send_passes_unchanged() {
         "largest_child_payload": 0, "refused": {}, "violations": 0,
         "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
         "mtu": 1500, "max_elements": null, "ended_chains": false,
+        "mss_from": {}, "uncut": { "no-mss": 1 },
     });
     assert_eq!(run.json(), expected);
 }
@@ -197,7 +200,7 @@ fn refused_packets_are_reported_one_by_one() {
         ("not-ip", packet(arp, Some(1448))),
         (
             "header-not-contiguous",
-            packet(v4().frame(false)[..50].to_vec(), Some(1448)),
+            packet(v4().frame(false)[..50].to_vec(), Some(40)),
         ),
         ("mss-zero", packet(v4().frame(false), Some(0))),
         // Refused by the filter: the NIC does not take it, nor the medium.
@@ -294,17 +297,84 @@ fn the_least_segments_are_kept() {
     assert_eq!(refused(&["--nic-max", "0"]), json!({}));
 }
 
-/// The sum of checksums is over another address than the packet has: the
-/// filter sends it, but nobody can vouch for the wire.
+/// The one's complement sum of some bytes (RFC 1071).
+fn sum(bytes: &[u8]) -> u32 {
+    let words = bytes.chunks(2);
+    words
+        .map(|word| u32::from(word[0]) << 8 | u32::from(word.get(1).copied().unwrap_or(0)))
+        .sum()
+}
+
+/// Whether the TCP segment, with a pseudo-header of these addresses, sums to all ones.
+fn has_right_checksum(addresses: &[&[u8]], tcp: &[u8]) -> bool {
+    let mut total = sum(tcp) + 6 + tcp.len() as u32;
+    total += addresses.iter().map(|address| sum(address)).sum::<u32>();
+    while total > 0xFFFF {
+        total = (total >> 16) + (total & 0xFFFF);
+    }
+    total == 0xFFFF
+}
+
+/// RFC 8200, section 8.1: with a route still to travel the checksum is over the last address of it.
 #[test]
-fn what_the_reference_cannot_judge_is_no_pass() {
-    let folder = folder("split_unjudged");
-    let route = [131, 7, 4, 10, 0, 0, 1];
-    let input = [large_send(&Synth::v4(100_000, 1448).ip_options(&route))];
-    let run = split(&folder, &capture(&folder, &input), &["--json"]);
-    assert_eq!((run.code, &run.json()["violations"]), (1, &json!(1)));
-    let start = "packet 1: it was sent, and the reference cannot judge the wire: a source route";
-    assert!(run.notes.starts_with(start), "{}", run.notes);
+fn checksums_are_over_the_final_addresses() {
+    let folder = folder("split_routes");
+    let last: [u8; 16] = std::array::from_fn(|at| 0xA0 + at as u8);
+    let other = [0x5A; 16];
+    let routing = |kind: u8, list: &[&[u8]]| {
+        let units = (list.len() * 2) as u8;
+        [&[0, units, kind, 1, 0, 0, 0, 0][..], &list.concat()].concat()
+    };
+    let v6 = |kind, header: &[u8]| Synth::v6(9000, 1428).extension(kind, header);
+    let home = [&[0, 2, 1, 2, 0, 0, 0xC9, 16][..], &last].concat();
+    let cases = [
+        (v6(43, &routing(0, &[&other, &last])), 1),
+        (v6(43, &routing(2, &[&last])), 1),
+        (v6(43, &routing(4, &[&last, &other])), 1),
+        (v6(60, &home), 0),
+    ];
+    for (send, place) in cases {
+        for options in [
+            &["--json"][..],
+            &[
+                "--json",
+                "--mtu",
+                "1600",
+                "--nic-lso",
+                "off",
+                "--nic-checksum",
+                "off",
+            ],
+        ] {
+            let run = split(&folder, &capture(&folder, &[large_send(&send)]), options);
+            assert_eq!((run.code, run.notes.as_str()), (0, ""), "{}", run.out);
+            assert_eq!(run.wire.len(), 7, "{}", run.out);
+            for packet in &run.wire {
+                let bytes = &packet.bytes;
+                let mut addresses = [&bytes[22..38], &bytes[38..54]];
+                addresses[place] = &last;
+                let tcp = 54 + (usize::from(bytes[55]) + 1) * 8;
+                assert!(has_right_checksum(&addresses, &bytes[tcp..]));
+            }
+        }
+    }
+    let route = [131, 11, 4, 10, 0, 0, 1, 10, 0, 0, 2, 1];
+    let send = large_send(&Synth::v4(9000, 1448).ip_options(&route));
+    let run = split(&folder, &capture(&folder, &[send]), &[]);
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    for packet in &run.wire {
+        let addresses = [&packet.bytes[26..30], &[10, 0, 0, 2]];
+        assert!(has_right_checksum(&addresses, &packet.bytes[46..]));
+    }
+    // A route that does not say where it ends.
+    let send = large_send(&v6(43, &routing(3, &[&other])));
+    let run = split(&folder, &capture(&folder, &[send]), &[]);
+    assert!(
+        run.code == 0 && run.notes.starts_with("packet 1: unknown-route: "),
+        "{}",
+        run.notes
+    );
+    assert!(run.wire.is_empty() && run.out.contains("\nREFUSED: "));
 }
 
 #[test]

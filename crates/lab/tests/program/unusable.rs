@@ -29,8 +29,8 @@ fn inputs() {
         path
     };
     let good = std::fs::read(data("bigtcp-ipv4.pcapng")).unwrap();
-    let mut raw_ip = good.clone();
-    raw_ip[36] = 101;
+    let mut wifi = good.clone();
+    wifi[36] = 105;
     let link_type_at = good.windows(4).position(|w| w == [1, 0, 0, 0]).unwrap();
     assert!(link_type_at < 40, "an interface description comes first");
     assert_unusable(&folder, &folder.join("absent.pcapng"), "cannot be read");
@@ -44,7 +44,7 @@ fn inputs() {
         "ends within the block",
     );
     assert_unusable(&folder, &file(&good[..100_000]), "ends within the block");
-    assert_unusable(&folder, &file(&raw_ip), "not Ethernet");
+    assert_unusable(&folder, &file(&wifi), "not Ethernet");
 }
 
 #[test]
@@ -129,6 +129,8 @@ fn command_lines() {
             "v3",
         ],
         &["splat"],
+        &["chaos", "--steps", "0"],
+        &["chaos", "--seeds", "0"],
         &["--wire", "w"],
     ] {
         let output = lab().args(line).output().unwrap();

@@ -8,7 +8,8 @@ use super::{
     hidden_part_intact,
 };
 use crate::{
-    live::Pages, memory::Block, oob::SendKind, rules::Rule, segment::one_stage, state::State,
+    live::Pages, memory::Block, oob::SendKind, rules::Rule, segment::one_stage_digests,
+    state::State,
 };
 
 /// The whole NBL as bytes.
@@ -259,7 +260,7 @@ impl Sent {
         if completed.status != 0 || !self.fully {
             return;
         }
-        match one_stage(&self.packet.frame, &self.slots, id_bits) {
+        match one_stage_digests(&self.packet.frame, &self.slots, id_bits) {
             Ok(expected) if expected == self.wire => {}
             Ok(expected) => {
                 let at = expected.iter().zip(&self.wire).position(|(a, b)| a != b);

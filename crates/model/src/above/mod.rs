@@ -85,8 +85,8 @@ pub(crate) struct Sent {
     running_since: Option<u64>,
     /// Whether the miniport failed it, as it was sent.
     pub(crate) failed_below: bool,
-    /// Wire packets that came of it.
-    pub(crate) wire: Vec<Vec<u8>>,
+    /// Digests of the wire packets that came of it.
+    pub(crate) wire: Vec<u64>,
     pub(crate) completed: Option<Completed>,
     /// The NBL's bytes when it came back, to find who touches it afterwards.
     after: Vec<u8>,

@@ -5,7 +5,7 @@ use crate::{
     nic::Nic,
     oob::SendKind,
     rules::Rule,
-    segment::{finish, one_stage},
+    segment::{digest, finish, one_stage},
     state::State,
 };
 
@@ -29,11 +29,12 @@ impl State {
             self.check_on_wire(given, packet);
         }
         self.left += packets.len() as u64;
-        if !self.live {
-            self.wire.extend(packets.iter().cloned());
-        }
         if let Some(sent) = given.send.and_then(|send| self.sent.get_mut(&send)) {
-            sent.wire.extend(packets);
+            sent.wire
+                .extend(packets.iter().map(|packet| digest(packet)));
+        }
+        if !self.live {
+            self.wire.extend(packets);
         }
     }
 }

@@ -23,7 +23,43 @@ pub(crate) use checksum::{
     finish, has_right_seed, ip_header_right, tunnel_header_wrong, wrong_checksum,
 };
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::oob::{SendKind, Slots};
+
+/// A packet of the wire that is to be compared and not kept.
+pub(crate) fn digest(packet: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    packet.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The [digests](digest) of the packets of [`one_stage`].
+///
+/// # Errors
+/// As [`one_stage`].
+pub(crate) fn one_stage_digests(
+    frame: &[u8],
+    slots: &Slots,
+    id_bits: u32,
+) -> Result<Vec<u64>, String> {
+    let located = slots.located(frame);
+    if located.kind() == SendKind::LargeSend {
+        let packets = tcp::segments(frame, job(&located, id_bits))?;
+        return Ok(packets.map(|packet| digest(&packet)).collect());
+    }
+    let packets = one_stage(frame, slots, id_bits)?;
+    Ok(packets.iter().map(|packet| digest(packet)).collect())
+}
+
+fn job(slots: &Slots, id_bits: u32) -> Job {
+    Job {
+        mss: slots.large_send.mss() as usize,
+        tcp: slots.large_send.tcp_header_offset() as usize,
+        ipv6: slots.large_send.is_ipv6(),
+        id_bits,
+    }
+}
 
 /// The wire packets of a packet with these slots, by a NIC that counts the IPv4 identification of
 /// TCP in `id_bits` bits. A packet that is no large send is its only one, as it is.
@@ -35,15 +71,7 @@ pub fn one_stage(frame: &[u8], slots: &Slots, id_bits: u32) -> Result<Vec<Vec<u8
     let slots = slots.located(frame);
     match slots.kind() {
         SendKind::Packet => Ok(vec![frame.to_vec()]),
-        SendKind::LargeSend => segment(
-            frame,
-            Job {
-                mss: slots.large_send.mss() as usize,
-                tcp: slots.large_send.tcp_header_offset() as usize,
-                ipv6: slots.large_send.is_ipv6(),
-                id_bits,
-            },
-        ),
+        SendKind::LargeSend => segment(frame, job(&slots, id_bits)),
         SendKind::Tunnelled => segment_tunnelled(
             frame,
             slots.large_send.mss() as usize,

@@ -23,6 +23,14 @@ pub struct Job {
 /// # Errors
 /// What is wrong with the frame, where it is not what the out-of-band information says.
 pub fn segment(frame: &[u8], job: Job) -> Result<Vec<Vec<u8>>, String> {
+    segments(frame, job).map(Iterator::collect)
+}
+
+/// [`segment`], one packet at a time.
+pub(super) fn segments(
+    frame: &[u8],
+    job: Job,
+) -> Result<impl Iterator<Item = Vec<u8>> + use<'_>, String> {
     let parts = parts(frame).ok_or("the frame is not a TCP packet")?;
     if parts.tcp != job.tcp || parts.ipv6 != job.ipv6 {
         return Err(format!(
@@ -38,10 +46,11 @@ pub fn segment(frame: &[u8], job: Job) -> Result<Vec<Vec<u8>>, String> {
     }
     let (header, payload) = frame.split_at(parts.payload);
     let count = payload.len().div_ceil(job.mss).max(1);
-    let packet = |index: usize| {
+    let packet = move |index: usize| {
         let start = index * job.mss;
         let bytes = &payload[start..(start + job.mss).min(payload.len())];
-        let mut packet = header.to_vec();
+        let mut packet = Vec::with_capacity(header.len() + bytes.len());
+        packet.extend_from_slice(header);
         patch_ip(
             &mut packet[parts.ip..],
             bytes.len(),
@@ -59,7 +68,7 @@ pub fn segment(frame: &[u8], job: Job) -> Result<Vec<Vec<u8>>, String> {
         finish_tcp_checksum(&mut packet[parts.tcp..]);
         packet
     };
-    Ok((0..count).map(packet).collect())
+    Ok((0..count).map(packet))
 }
 
 pub(super) fn patch_tcp(tcp: &mut [u8], offset: usize, first: bool, last: bool) {

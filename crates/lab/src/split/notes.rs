@@ -1,0 +1,46 @@
+//! Lines about single packets, on the standard error stream.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use indicatif::ProgressBar;
+
+use crate::report;
+
+/// Lines for packets that are refused for the same reason, or wrong; the others are counted.
+const MOST: u64 = 20;
+
+/// Lines that share the terminal with a progress bar.
+pub(super) struct Notes<'a, W> {
+    pub(super) out: &'a mut W,
+    pub(super) bar: ProgressBar,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl<'a, W: Write> Notes<'a, W> {
+    pub(super) fn new(out: &'a mut W, bar: ProgressBar) -> Self {
+        let counts = BTreeMap::new();
+        Self { out, bar, counts }
+    }
+
+    /// Prints a line, unless there were many of the same `kind`.
+    pub(super) fn line(&mut self, kind: &'static str, line: &str) {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count <= MOST {
+            let out = &mut *self.out;
+            self.bar.suspend(|| super::tell(out, &format!("{line}\n")));
+        }
+    }
+
+    /// Sums up what was not printed, and takes the bar away.
+    pub(super) fn finish(&mut self) {
+        self.bar.finish_and_clear();
+        for (kind, count) in std::mem::take(&mut self.counts) {
+            if let Some(more @ 1..) = count.checked_sub(MOST) {
+                let more = report::counted(more, "more packet", "more packets");
+                super::tell(self.out, &format!("{kind}: {more}\n"));
+            }
+        }
+    }
+}
