@@ -178,8 +178,7 @@ fn json(args: &SplitArgs, end: &End) -> String {
         max_elements: setup.max_elements,
         ended_chains: setup.ended_chains,
     };
-    // Numbers and names cannot fail to be written.
-    serde_json::to_string(&printed).unwrap_or_default() + "\n"
+    crate::json::line(&printed)
 }
 
 fn text(args: &SplitArgs, build: &Build, rows: &[Row], end: &End) -> String {

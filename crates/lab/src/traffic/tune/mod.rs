@@ -101,7 +101,7 @@ pub fn run(
     if let Some(path) = &args.plot {
         chart(&sweep).write(path)?;
     }
-    let json = serde_json::to_string_pretty(&sweep).unwrap_or_default() + "\n";
+    let json = crate::json::pretty(&sweep);
     if let Some(path) = &args.out {
         write(path, &json)?;
     }
