@@ -225,12 +225,13 @@ pub struct MigrateArgs {
 pub(super) const TUNE: &str = "\
 Find out which multiple is worth it: live traffic at each, and again.
 
-A guest sends in bulk to the peer, and beside that makes small requests. Measured are processor time \
-for a byte (this program's, and the kernel's for it), throughput, and the latency of nine requests in \
-ten. Each round is held against its own measurement at multiple 1; shown are the mean \
-ratio of all rounds and the interval that holds the true one in 95 of 100 cases. Where that holds 1, \
-the noise is larger than the difference. For each profile the smallest multiple is recommended that is \
-as good as the best, as far as can be told.
+A guest sends in bulk to the peer, and beside that makes small requests. Measured are the processor \
+time for a byte of the thread that sends, its TCP stack included and the lab's own work not; \
+throughput; and the p90 latency of the requests. Multiples take turns, and each round is held against \
+its own measurement at multiple 1; shown are the geometric mean of the ratios and intervals (Student's \
+t of the paired logarithms, for all multiples at once 95 %). For each profile a multiple is recommended \
+only if its interval excludes that it is no better, and for latency that it costs a tenth more; else it \
+is said about how many rounds it takes to tell.
 
 It is a Linux machine with the model that is measured, so only ratios mean something, and those are no \
 promise for Windows. Do not let anything else run meanwhile. What is needed is as for traffic.";
@@ -263,6 +264,9 @@ pub struct TuneArgs {
     /// Chart to write: the ratios by multiple
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
+    /// Markdown file to bring up to date: its lines between the marks `tune: begin` and `tune: end`
+    #[arg(long, value_name = "FILE.md")]
+    pub document: Option<PathBuf>,
     /// File to write: what --json prints
     #[arg(long, value_name = "FILE.json")]
     pub out: Option<PathBuf>,
