@@ -3,6 +3,7 @@
 mod chaos;
 mod common;
 mod demo;
+mod documents;
 mod driver;
 mod kinds;
 mod main_job;

@@ -166,10 +166,10 @@ mod tests {
             recommended: Vec::new(),
             violations: Vec::new(),
         };
-        let old = format!("# Tune\n{BEGIN}\nold\n{END}\nrest\n");
+        let old = format!("# Tune\n{BEGIN}\nformer figures\n{END}\nrest\n");
         let new = into_document(&old, &sweep).unwrap();
         assert!(new.starts_with("# Tune\n") && new.ends_with(&format!("{END}\nrest\n")));
-        assert!(new.contains("2026-01-31 on Linux 6.12.0: 6 rounds") && !new.contains("old"));
+        assert!(new.contains("2026-01-31 on Linux 6.12.0: 6 rounds") && !new.contains("former"));
         assert_eq!(into_document(&new, &sweep).unwrap(), new);
         assert!(into_document("no marks", &sweep).is_err());
     }
