@@ -34,6 +34,10 @@ fn completions(program: &Command, folder: &mut Folder) -> Result<(), Failure> {
     ] {
         let mut text = Vec::new();
         generate(shell, &mut program.clone(), &name, &mut text);
+        let text = String::from_utf8_lossy(&text);
+        // clap_complete 4.6 looks the commands of a program with a hyphen in its name up under
+        // another name than it lists them under in the file for bash.
+        let text = text.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
         folder.add(&file, text)?;
     }
     Ok(())
