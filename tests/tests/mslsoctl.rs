@@ -71,7 +71,7 @@ fn integer(machine: &Machine, name: &str) -> Option<u32> {
 fn list_names_the_adapter_and_says_whether_the_filter_runs() {
     let machine = Machine::start(Config::default());
     let expected = |running| {
-        json!({ "adapters": [{
+        json!({ "schema": 1, "driver_version": env!("CARGO_PKG_VERSION"), "adapters": [{
             "if_index": 7,
             "base_if_index": 5,
             "connection": null,
@@ -93,6 +93,8 @@ fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
     let machine = Machine::start(Config::default().counting_ip_id_in(15));
     let limit = json!({ "max_payload": 62_780, "min_segments": 2 });
     let mut expected = json!({
+        "schema": 1,
+        "driver_version": env!("CARGO_PKG_VERSION"),
         "adapter": {
             "if_index": 7,
             "base_if_index": 5,
@@ -391,7 +393,7 @@ fn an_adapter_that_is_not_there_is_named_so() {
     for command in ["show", "show 7", "stats", "set 7 --off"] {
         assert_eq!(fails(&machine, command).0, exit::NO_SUCH_ADAPTER);
     }
-    assert_eq!(run_json(&machine, "list"), json!({ "adapters": [] }));
+    assert_eq!(run_json(&machine, "list")["adapters"], json!([]));
     machine.world.unload();
     scenarios::assert_clean(&machine.world.finish());
 }

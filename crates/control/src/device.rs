@@ -56,14 +56,17 @@ impl IoControl {
     pub const SET: Self = Self::new(0x803, FILE_WRITE_ACCESS);
     /// Puts an adapter's statistics back to zero.
     pub const RESET_STATISTICS: Self = Self::new(0x804, FILE_WRITE_ACCESS);
+    /// Reads the driver's version. A driver of before this code does not have it.
+    pub const DRIVER_VERSION: Self = Self::new(0x805, FILE_READ_ACCESS);
 
     /// Every code.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::LIST,
         Self::READ,
         Self::STATISTICS,
         Self::SET,
         Self::RESET_STATISTICS,
+        Self::DRIVER_VERSION,
     ];
 
     /// CTL_CODE of the WDK's `wdm.h`. Functions from 0x800 on are free for vendors.
@@ -102,7 +105,9 @@ mod tests {
     #[test]
     fn codes_are_what_ctl_code_makes() {
         let codes = IoControl::ALL.map(IoControl::code);
-        let expected = [0x12_6000, 0x12_6004, 0x12_6008, 0x12_A00C, 0x12_A010];
+        let expected = [
+            0x12_6000, 0x12_6004, 0x12_6008, 0x12_A00C, 0x12_A010, 0x12_6014,
+        ];
         assert_eq!(codes, expected);
     }
 

@@ -18,6 +18,7 @@
 //! | [`IoControl::STATISTICS`] | [`Select`] | [`StatisticsReply`] |
 //! | [`IoControl::SET`] | [`SetRequest`] | none |
 //! | [`IoControl::RESET_STATISTICS`] | [`Select`] | none |
+//! | [`IoControl::DRIVER_VERSION`] | [`VersionRequest`] | [`DriverVersion`] |
 //!
 //! Every message starts with the same eight bytes: version, kind, size. Numbers are little-endian
 //! and stand without gaps. A message has exactly its size: neither side reads less than was meant
@@ -54,6 +55,7 @@ mod set;
 mod software;
 mod statistics;
 mod tuning;
+mod version;
 mod wire;
 
 pub use device::{DEVICE_NAME, IoControl, SDDL, SYMBOLIC_NAME, WIN32_NAME, utf16};
@@ -67,3 +69,4 @@ pub use set::SetRequest;
 pub use software::SoftwareSegmentation;
 pub use statistics::{Refused, StatisticsReply};
 pub use tuning::{Cap, Multiple, Parameters, Profile, Raise, Tuning, first_stage_size, keyword};
+pub use version::{DriverVersion, VersionRequest};

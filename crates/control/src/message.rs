@@ -5,7 +5,8 @@ use crate::{
     wire::{Reader, Writer},
 };
 
-/// The version of the protocol. A change of any message is a new version.
+/// The version of the protocol. A change of any message is a new version; another control code with
+/// messages of its own is not, for a driver that lacks it refuses it.
 pub const VERSION: u16 = 1;
 
 /// Bytes of the header.
@@ -27,6 +28,10 @@ pub enum Kind {
     StatisticsReply = 5,
     /// [`SetRequest`](crate::SetRequest)
     SetRequest = 6,
+    /// [`VersionRequest`](crate::VersionRequest)
+    VersionRequest = 7,
+    /// [`DriverVersion`](crate::DriverVersion)
+    DriverVersion = 8,
 }
 
 /// A message of fixed size.

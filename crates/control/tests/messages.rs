@@ -1,8 +1,9 @@
 //! Every message, byte for byte, and every way in which one can be wrong.
 
 use control::{
-    Cap, Invalid, Limit, ListReply, ListRequest, Message, Multiple, NicLimits, Profile, Raise,
-    ReadReply, Refused, Select, SetRequest, SoftwareSegmentation, StatisticsReply, Tuning,
+    Cap, DriverVersion, Invalid, Limit, ListReply, ListRequest, Message, Multiple, NicLimits,
+    Profile, Raise, ReadReply, Refused, Select, SetRequest, SoftwareSegmentation, StatisticsReply,
+    Tuning, VersionRequest,
 };
 
 const SELECT: [u8; 12] = [1, 0, 3, 0, 12, 0, 0, 0, 7, 0, 0, 0];
@@ -56,6 +57,21 @@ fn list_request_and_select() {
     );
     assert_eq!(bytes_of(&Select { if_index: 7 }), SELECT);
     assert_eq!(Select::decode(&SELECT), Ok(Select { if_index: 7 }));
+}
+
+#[test]
+fn version_request_and_reply() {
+    let request = [1, 0, 7, 0, 8, 0, 0, 0];
+    assert_eq!(bytes_of(&VersionRequest), request);
+    assert_eq!(VersionRequest::decode(&request), Ok(VersionRequest));
+    let version = DriverVersion {
+        major: 1,
+        minor: 2,
+        patch: 0x0103,
+    };
+    let reply = [1, 0, 8, 0, 20, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 0, 0];
+    assert_eq!(bytes_of(&version), reply);
+    assert_eq!(DriverVersion::decode(&reply), Ok(version));
 }
 
 #[test]

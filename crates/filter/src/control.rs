@@ -6,8 +6,8 @@
 use core::sync::atomic::Ordering;
 
 use control::{
-    AdapterEntry, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, NicLimits,
-    ReadReply, Select, SetRequest,
+    AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message,
+    NicLimits, ReadReply, Select, SetRequest, VersionRequest,
 };
 use lso::IpIdWidth;
 use ndis::{Borrowed, Capabilities, Chains, DeviceCall, MOST_ELEMENTS, Status};
@@ -75,6 +75,10 @@ fn control(
             let module = find(driver, set.if_index)?;
             self::set(&module, &set)?;
             Ok(0)
+        }
+        IoControl::DRIVER_VERSION => {
+            VersionRequest::decode(request).map_err(refuse)?;
+            DriverVersion::BUILT.encode(out).map_err(refuse)
         }
         _ => Err(Status::INVALID_DEVICE_REQUEST),
     }

@@ -2,19 +2,23 @@
 
 mod chaos;
 mod live;
+mod size;
 
 use std::path::{Path, PathBuf};
+use std::{env, process};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::driver::Build;
+use crate::failure::{Failure, exit};
 use crate::ingest::{BUFFER, Form, LsoVersion};
 use crate::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
 use crate::synth::Tunnel;
 pub use chaos::ChaosArgs;
 pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
+use size::size_in;
 
 /// What the program is asked to do.
 #[derive(Debug, Parser)]
@@ -26,7 +30,12 @@ pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, Traff
         its rules and a model NIC that segments.\n\n\
         Without a command it sends large sends of 62 KB to 1 MiB through the filter, from captures \
         and made to order, shows what became of each, and compares the wire byte for byte with \
-        segmentation in a single stage. It needs no arguments, no files and no privileges.",
+        segmentation in a single stage. It needs no arguments, no files and no privileges.\n\n\
+        A SIZE is in bytes, or has a unit, a power of 1024: 512K, 512KiB, 1M. With --json each \
+        command prints objects with `schema`, the number of their form, which is 1; fields may be \
+        added to it. Without a command that is one object: driver, large_sends (each with what, ip, \
+        kind, payload, mss, children, packets, wire_packets, verdict), the numbers of split, and \
+        the files. An error is an object on stderr: schema, error, message, exit_code.",
     after_help = EXIT_CODES
 )]
 pub struct Cli {
@@ -51,13 +60,39 @@ impl Cli {
     /// The command line of this process; where it is wrong, says so and ends the process.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::parse().checked().unwrap_or_else(|error| error.exit())
+        let wrong = match Self::try_parse().and_then(Self::checked) {
+            Ok(cli) => return cli,
+            Err(wrong) => wrong,
+        };
+        if wrong.use_stderr() && env::args_os().any(|word| word == "--json") {
+            eprintln!("{}", Failure::from(wrong).to_json());
+            process::exit(exit::UNUSABLE.into());
+        }
+        wrong.exit()
+    }
+
+    /// Whether the output and errors are to be JSON.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        match &self.command {
+            None => self.main.json,
+            Some(Command::Split(args)) => args.json,
+            Some(Command::Demo(args)) => args.json,
+            Some(Command::Chaos(args)) => args.json,
+            Some(Command::Traffic(args)) => args.json,
+            Some(Command::Migrate(args)) => args.json,
+            Some(Command::Tune(args)) => args.json,
+        }
     }
 
     /// The main job's options are of no use to another job.
     fn checked(self) -> Result<Self, clap::Error> {
         if self.command.is_some() && self.main.out.is_some() {
             let why = "the argument '--out <DIR>' cannot be used with a command";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, why));
+        }
+        if self.command.is_some() && self.main.json {
+            let why = "the argument '--json' stands after the command";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, why));
         }
         Ok(self)
@@ -186,6 +221,9 @@ pub struct MainArgs {
     /// Folder for children.pcapng and wire.pcapng; it is made where there is none [default: mslso-lab-out]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl MainArgs {
@@ -241,8 +279,8 @@ pub struct SplitArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_535))]
     pub mss: Option<u32>,
     /// Largest large send that the NIC takes, in bytes of TCP payload; 0 for a NIC that takes none
-    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
-        value_parser = clap::value_parser!(u32).range(0..=MOST_NIC_MAX))]
+    #[arg(long, value_name = "SIZE", default_value_t = 62_780,
+        value_parser = size_in(0..=MOST_NIC_MAX))]
     pub nic_max: u32,
     /// Least wire packets that a large send must make for the NIC to take it
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -276,7 +314,7 @@ pub struct SplitArgs {
     )]
     pub nic_checksum: Switch,
     /// Longest IP packet that the filter makes, in bytes [default: 1500; with --encap 1660]
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..=65_535))]
+    #[arg(long, value_name = "SIZE", value_parser = size_in(68..=65_535))]
     pub mtu: Option<u32>,
     /// Send the large sends of TCP through such a tunnel
     #[arg(long, value_name = "vxlan|nvgre", hide_possible_values = true,
@@ -286,8 +324,8 @@ pub struct SplitArgs {
     #[arg(long, conflicts_with = "lso")]
     pub uso: bool,
     /// Bytes in each of the buffers that the payload of a large send lies in
-    #[arg(long, value_name = "BYTES", default_value_t = BUFFER,
-        value_parser = clap::value_parser!(u32).range(64..=MOST_NIC_MAX))]
+    #[arg(long, value_name = "SIZE", default_value_t = BUFFER,
+        value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
     /// The filter's setting MaxElements: most MDLs of what the NIC is given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=64))]
@@ -351,7 +389,7 @@ pub enum Encap {
 }
 
 /// The largest --nic-max: 16 MiB, far beyond any NIC.
-const MOST_NIC_MAX: i64 = 16 << 20;
+const MOST_NIC_MAX: u32 = 16 << 20;
 
 /// Versions of large send offload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

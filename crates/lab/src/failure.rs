@@ -1,13 +1,16 @@
 //! Why the program ends without a verdict.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
-use std::{io, process::ExitCode};
 
 use loader::LoadError;
 
+use serde_json::json;
+
 use crate::capture::CaptureError;
 use crate::device::ControlError;
+use crate::json::SCHEMA;
 #[cfg(target_os = "linux")]
 use crate::traffic::TrafficError;
 
@@ -29,6 +32,8 @@ pub mod exit {
 /// Why the program ends without a verdict. Its text is one line.
 #[derive(Debug)]
 pub enum Failure {
+    /// The command line is wrong: what clap says of it.
+    Usage(Box<clap::Error>),
     /// A capture file cannot be read or written.
     Capture(CaptureError),
     /// An output would overwrite the input or the other output.
@@ -62,8 +67,8 @@ pub enum Failure {
 impl Failure {
     /// The exit code that says so.
     #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub fn exit_code(&self) -> u8 {
+        match self {
             Self::Driver(_) | Self::Control(_) => exit::BAD,
             Self::Uncut(_) => exit::UNCUT,
             #[cfg(target_os = "linux")]
@@ -71,13 +76,59 @@ impl Failure {
             #[cfg(target_os = "linux")]
             Self::Traffic(TrafficError::Transfer(_)) => exit::BAD,
             _ => exit::UNUSABLE,
+        }
+    }
+
+    /// A short identifier in kebab case, for JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Capture(_) => "capture",
+            Self::SameFile(_) => "same-file",
+            Self::Folder(..) | Self::Plot(..) | Self::Write(..) => "output",
+            Self::Image(_) => "image",
+            Self::Driver(_) => "driver",
+            Self::Control(_) => "control",
+            Self::Script(..) => "script",
+            Self::Worker(_) => "worker",
+            Self::Uncut(_) => "uncut",
+            #[cfg(target_os = "linux")]
+            Self::Traffic(error) => match error {
+                TrafficError::NotPermitted(_) => "not-permitted",
+                TrafficError::System { .. } => "system",
+                TrafficError::Command(_) => "command",
+                TrafficError::Transfer(_) => "transfer",
+                TrafficError::Interrupted => "interrupted",
+            },
+            #[cfg(not(target_os = "linux"))]
+            Self::NotLinux => "not-linux",
+        }
+    }
+
+    /// The failure as one JSON object in one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json!({
+            "schema": SCHEMA,
+            "error": self.name(),
+            "message": self.to_string(),
+            "exit_code": self.exit_code(),
         })
+        .to_string()
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Usage(error) => {
+                let text = error.to_string();
+                let first = text.split("\n\n").next().unwrap_or_default();
+                let first = first.trim_start_matches("error: ").split_whitespace();
+                let line = first.collect::<Vec<_>>().join(" ");
+                write!(f, "{line}; see `mslso-lab --help`")
+            }
             Self::Capture(error) => error.fmt(f),
             Self::SameFile(path) => write!(
                 f,
@@ -126,6 +177,12 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        Self::Usage(error.into())
+    }
+}
 
 #[cfg(target_os = "linux")]
 impl From<TrafficError> for Failure {

@@ -35,6 +35,7 @@ pub mod device;
 pub mod driver;
 pub mod failure;
 pub mod ingest;
+pub mod json;
 pub mod judge;
 pub mod machine;
 pub mod main_job;

@@ -36,11 +36,15 @@ fn main() -> ExitCode {
     match result {
         Ok(true) => ExitCode::from(exit::GOOD),
         Ok(false) => ExitCode::from(exit::BAD),
+        Err(failure) if cli.json() => {
+            eprintln!("{}", failure.to_json());
+            ExitCode::from(failure.exit_code())
+        }
         Err(failure) => {
             // One line, whatever is in the name of a file.
             let line = failure.to_string().replace(['\r', '\n'], " ");
             eprintln!("mslso-lab: {line}");
-            failure.exit_code()
+            ExitCode::from(failure.exit_code())
         }
     }
 }

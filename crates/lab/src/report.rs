@@ -111,13 +111,18 @@ fn child_sizes(row: &Row) -> String {
 
 /// By which offload a large send is sent, and what is beside it.
 fn offload(row: &Row) -> String {
-    let name = match row.kind {
-        Kind::Tcp => lso_name(row.lso),
-        Kind::Udp => "USO",
-        Kind::Encapsulated => "tunnel",
-    };
+    let name = kind_name(row.kind, row.lso);
     let tag = if row.tag_beside { ", tag" } else { "" };
     format!("{} {name}{tag}", ip_name(row.ip))
+}
+
+/// The offload of a large send of this kind.
+pub(crate) fn kind_name(kind: Kind, lso: LsoVersion) -> &'static str {
+    match kind {
+        Kind::Tcp => lso_name(lso),
+        Kind::Udp => "USO",
+        Kind::Encapsulated => "tunnel",
+    }
 }
 
 pub(crate) fn ip_name(ip: IpVersion) -> &'static str {

@@ -23,7 +23,7 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
-    /// Print JSON: one object, or with --watch one a line; errors are one object on stderr
+    /// Print JSON: one object, with --all or --watch one a line; errors are one object on stderr
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -34,6 +34,7 @@ Examples:
   mslsoctl show 17
   mslsoctl set \"Ethernet 2\" --profile cpu --persist
   mslsoctl stats e810 --watch 5
+  mslsoctl stats --all
 
 An ADAPTER is an interface index, of the filter or of the NIC; a connection's name, such as
 \"Ethernet 2\"; or the description of its NIC. Get-NetAdapter has them as ifIndex, Name and
@@ -70,22 +71,25 @@ Examples:
   mslsoctl show 17                 by interface index
   mslsoctl show \"Ethernet 2\"       by its connection's name
   mslsoctl show e810 --json        by a part of its description
+  mslsoctl show --all              every adapter
 
 LSOv2 and LSOv1 are large sends of TCP, USO those of UDP. Sizes are bytes of TCP or UDP payload;
 the MTU is in bytes of IP packet, the largest large send seen in bytes of frame.";
 
-const SET_USAGE: &str = "mslsoctl set <ADAPTER> [--multiple <N> | --profile <P> | --off] \
-    [--cap <BYTES>] [--persist] [--json]";
+const SET_USAGE: &str = "mslsoctl set <ADAPTER|--all> [--multiple <N> | --profile <P> | --off] \
+    [--cap <SIZE>] [--persist] [--json]";
 
 const SET: &str = "\
 Examples:
   mslsoctl set 17 --profile throughput
   mslsoctl set 17 --multiple 4 --persist
-  mslsoctl set \"Ethernet 2\" --cap 524288
+  mslsoctl set \"Ethernet 2\" --cap 512K
   mslsoctl set 17 --off
+  mslsoctl set --all --profile latency
 
 A change takes effect at once, and lasts until the adapter restarts. With --persist it is
-written to the registry too. What is not named stays as it is: --cap alone keeps the multiple.
+written to the registry too. With --all each adapter is set, one after the other. A SIZE is in
+bytes, or has a unit: 512K or 512KiB, 1M or 1MiB, powers of 1024. What is not named stays as it is: --cap alone keeps the multiple.
 
 The other settings are read when the filter attaches, and are not set here: SoftwareSegmentation
 (0 never, 1 with-checksums, 2 always), IpIdBits, EndedChains and MaxElements. In the registry,
@@ -98,6 +102,7 @@ Examples:
   mslsoctl stats 17 --watch 5      rates, every 5 seconds, until Ctrl-C
   mslsoctl stats 17 --watch --count 10 --json
   mslsoctl stats 17 --reset
+  mslsoctl stats --all --watch 5
 
 Counters start when the driver is attached to the adapter, or at the last reset.";
 
@@ -106,14 +111,22 @@ Counters start when the driver is attached to the adapter, or at the last reset.
 pub struct Choice {
     /// Interface index, connection's name or NIC's description, or a part of either; may be left out
     /// where there is one adapter only
+    #[arg(conflicts_with = "all")]
     pub adapter: Option<String>,
+    /// Every adapter that the driver filters
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Options of `set`.
 #[derive(Args, Debug)]
 pub struct SetArgs {
     /// Interface index, connection's name or NIC's description
-    pub adapter: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub adapter: Option<String>,
+    /// Every adapter that the driver filters
+    #[arg(long)]
+    pub all: bool,
     /// What to change.
     #[command(flatten)]
     pub change: Change,
@@ -135,8 +148,8 @@ pub struct Change {
     /// Raise nothing: the same as --profile off
     #[arg(long)]
     pub off: bool,
-    /// Never tell more than BYTES, 4096 to 16777216, unless the NIC itself takes more; 0 for no cap
-    #[arg(long, value_name = "BYTES", value_parser = cap)]
+    /// Never tell more than SIZE, 4K to 16M, unless the NIC itself takes more; 0 for no cap
+    #[arg(long, value_name = "SIZE", value_parser = cap)]
     pub cap: Option<CapChange>,
 }
 
@@ -193,7 +206,12 @@ fn multiple(text: &str) -> Result<Multiple, String> {
 }
 
 fn cap(text: &str) -> Result<CapChange, String> {
-    match text.parse().map_err(|_| "it is not a number of bytes")? {
+    let sizes = parse_size::Config::new().with_binary();
+    let bytes = sizes
+        .parse_size(text)
+        .map_err(|_| "it is no number of bytes, such as 524288 or 512K")?;
+    // The range ends far below.
+    match u32::try_from(bytes).unwrap_or(u32::MAX) {
         0 => Ok(CapChange(None)),
         bytes => Cap::new(bytes)
             .map(|cap| CapChange(Some(cap)))

@@ -1,8 +1,8 @@
 //! The protocol, call by call.
 
 use control::{
-    AdapterEntry, Invalid, IoControl, ListReply, ListRequest, Message, ReadReply, Select,
-    SetRequest, StatisticsReply,
+    AdapterEntry, DriverVersion, Invalid, IoControl, ListReply, ListRequest, Message, ReadReply,
+    Select, SetRequest, StatisticsReply, VersionRequest,
 };
 
 use crate::adapters::Adapter;
@@ -50,6 +50,18 @@ impl<'a> Driver<'a> {
             }
         }
         Err(Invalid::Count.into())
+    }
+
+    /// The driver's version; `None` for a driver that has no code to ask for it.
+    ///
+    /// # Errors
+    /// [`Failure::Device`] or [`Failure::Reply`].
+    pub fn version(&mut self) -> Result<Option<DriverVersion>, Failure> {
+        match self.ask(IoControl::DRIVER_VERSION, &VersionRequest) {
+            Ok(version) => Ok(Some(version)),
+            Err(Failure::Device(DeviceError::UnknownCode)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// An adapter's settings and limits.

@@ -5,6 +5,7 @@ use std::{fmt, io};
 use control::Invalid;
 use serde_json::json;
 
+use crate::SCHEMA;
 use crate::adapters::Adapter;
 use crate::device::DeviceError;
 
@@ -39,6 +40,8 @@ pub enum Failure {
     NoAdapters,
     /// Several adapters may be meant: what was asked for, if anything, and the adapters.
     Ambiguous(Option<String>, Vec<Adapter>),
+    /// A command for all adapters ends at this one.
+    At(Box<Adapter>, Box<Self>),
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -56,15 +59,17 @@ impl Failure {
             | Self::NoSuchAdapter(_)
             | Self::NoAdapters
             | Self::Ambiguous(..) => exit::NO_SUCH_ADAPTER,
+            Self::At(_, failure) => failure.exit_code(),
             Self::Device(_) | Self::Reply(_) | Self::Output(_) => exit::OTHER,
         }
     }
 
     /// A short identifier in kebab case, for JSON.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
+            Self::At(_, failure) => failure.name(),
             Self::Device(error) => error.name(),
             Self::Reply(Invalid::Version) => DeviceError::Version.name(),
             Self::Reply(_) => "malformed-reply",
@@ -79,6 +84,7 @@ impl Failure {
     #[must_use]
     pub fn to_json(&self) -> String {
         json!({
+            "schema": SCHEMA,
             "error": self.name(),
             "message": self.to_string(),
             "exit_code": self.exit_code(),
@@ -122,6 +128,13 @@ impl fmt::Display for Failure {
                     write!(f, "{comma} {} ({adapter})", adapter.if_index)?;
                 }
                 f.write_str("; name one by its interface index")
+            }
+            Self::At(adapter, failure) => {
+                write!(
+                    f,
+                    "at interface {} ({adapter}): {failure}",
+                    adapter.if_index
+                )
             }
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
         }

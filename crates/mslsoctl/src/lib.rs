@@ -32,3 +32,7 @@ pub use elsewhere::{Host, open};
 pub use windows::{Host, open};
 
 pub use commands::run;
+
+/// The number of the form that all JSON has, in its field `schema`. A field that is added leaves it;
+/// one that is removed, renamed or gets another meaning is a new number.
+pub const SCHEMA: u32 = 1;

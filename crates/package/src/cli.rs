@@ -26,6 +26,8 @@ pub enum Command {
     /// Stamp the INF, sign the driver for tests, write and sign the catalog, put all in a folder
     #[command(after_help = BUILD)]
     Build(BuildArgs),
+    /// Write completions for shells, and man pages, of mslsoctl and mslso-lab
+    Shell(ShellArgs),
 }
 
 const BUILD: &str = "\
@@ -36,6 +38,14 @@ The date goes into DriverVer, the catalog and the certificate: --date, else SOUR
 now. The same files, date and kept key make the same folder.
 
 The signatures are for machines with test signing on. For all others Microsoft has to sign.";
+
+/// Options of `shell`.
+#[derive(Args, Clone, Debug)]
+pub struct ShellArgs {
+    /// The folder to make; one that this command has made is replaced
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+}
 
 /// Options of `build`.
 #[derive(Args, Clone, Debug)]

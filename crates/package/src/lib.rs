@@ -26,6 +26,7 @@ pub mod identity;
 pub mod image;
 pub mod inf;
 pub mod oids;
+pub mod shell;
 pub mod signed_data;
 pub mod spc;
 pub mod wdk;

@@ -5,16 +5,25 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mslso_package::cli::{Cli, Command};
-use mslso_package::{build, date};
+use mslso_package::folder::Folder;
+use mslso_package::{build, date, shell};
 
 fn main() -> ExitCode {
-    let Command::Build(args) = Cli::parse().command;
-    let epoch = env::var("SOURCE_DATE_EPOCH").ok();
-    let result =
-        date::of_package(args.date, epoch.as_deref()).and_then(|date| build::run(&args, date));
+    let (result, out) = match Cli::parse().command {
+        Command::Build(args) => {
+            let epoch = env::var("SOURCE_DATE_EPOCH").ok();
+            let date = date::of_package(args.date, epoch.as_deref());
+            (date.and_then(|date| build::run(&args, date)), args.out)
+        }
+        Command::Shell(args) => {
+            let mut folder = Folder::default();
+            let result = shell::add(&mut folder).and_then(|()| folder.write(&args.out));
+            (result, args.out)
+        }
+    };
     match result {
         Ok(files) => {
-            println!("{}: {files} files", args.out.display());
+            println!("{}: {files} files", out.display());
             ExitCode::SUCCESS
         }
         Err(failure) => {

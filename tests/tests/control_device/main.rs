@@ -4,8 +4,8 @@ mod property;
 mod tuning;
 
 use control::{
-    DEVICE_NAME, IoControl, ListReply, ListRequest, Message, ReadReply, SDDL, SYMBOLIC_NAME,
-    Select, SetRequest, StatisticsReply, Tuning,
+    DEVICE_NAME, DriverVersion, IoControl, ListReply, ListRequest, Message, ReadReply, SDDL,
+    SYMBOLIC_NAME, Select, SetRequest, StatisticsReply, Tuning, VersionRequest,
 };
 use model::{Config, FILTER_IF_INDEX, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME, PROTECTION};
 use ndis::sys;
@@ -18,7 +18,7 @@ use scenarios::{
 };
 
 /// The kinds of requests, each with a code and a right input.
-fn right() -> [(IoControl, Vec<u8>, usize); 5] {
+fn right() -> [(IoControl, Vec<u8>, usize); 6] {
     let select = encoded(&Select { if_index: IF_INDEX });
     let list = encoded(&ListRequest);
     let set = encoded(&set_request(IF_INDEX, times(3)));
@@ -28,6 +28,11 @@ fn right() -> [(IoControl, Vec<u8>, usize); 5] {
         (IoControl::STATISTICS, select.clone(), StatisticsReply::SIZE),
         (IoControl::SET, set, 0),
         (IoControl::RESET_STATISTICS, select, 0),
+        (
+            IoControl::DRIVER_VERSION,
+            encoded(&VersionRequest),
+            DriverVersion::SIZE,
+        ),
     ]
 }
 
@@ -205,7 +210,7 @@ fn a_request_under_another_code_is_refused() {
 fn an_unknown_code_is_unknown_whatever_comes_with_it() {
     let machine = started();
     // The codes of a newer driver, with inputs of their own.
-    for function in 0x805..0x810 {
+    for function in 0x806..0x810 {
         for access in [1, 2] {
             let code = 0x12 << 16 | access << 14 | function << 2;
             for size in [0, 8, 64, 65, 4096] {

@@ -30,7 +30,7 @@ fn any_input() -> impl Strategy<Value = Vec<u8>> {
         1 << 20,
         u32::MAX,
     ]);
-    let shaped = (1..=6_u16, vec(words, 0..8)).prop_map(|(kind, words)| {
+    let shaped = (1..=8_u16, vec(words, 0..8)).prop_map(|(kind, words)| {
         let size = 8 + 4 * words.len() as u32;
         let mut bytes = vec![1, 0];
         bytes.extend(kind.to_le_bytes());

@@ -16,6 +16,7 @@ pub mod office;
 pub mod outcome;
 pub mod packet;
 mod progress;
+mod record;
 mod report;
 pub mod run;
 pub mod script;
@@ -32,6 +33,7 @@ use crate::failure::Failure;
 use office::Office;
 use outcome::Summary;
 use progress::Progress;
+use record::Record;
 use report::Told;
 use script::{Origin, Script};
 use shrink::{Trial, shrink};
@@ -59,8 +61,12 @@ pub fn run(
     if let Some(path) = &args.replay {
         let script = Script::read(path)?;
         let ended = office.script(&script)?;
-        let told = Told::of_script(path, &script, &ended);
-        let _ = write!(out, "{told}");
+        if args.json {
+            let record = Record::of_script(path, &script, &ended);
+            let _ = write!(out, "{}", crate::json::line(&record));
+        } else {
+            let _ = write!(out, "{}", Told::of_script(path, &script, &ended));
+        }
         return Ok(ended.wrong.is_none());
     }
     for seed in (args.seed..).take(args.seeds as usize) {
@@ -97,16 +103,29 @@ fn one_seed(
             step: first + step,
             wrong: Some(wrong),
         };
-        let _ = write!(out, "{}", Told::of_failure(&origin));
+        if !args.json {
+            let _ = write!(out, "{}", Told::of_failure(&origin));
+        }
         let _ = writeln!(notes, "mslso-lab: shrinking {} steps", step + 1);
         let script = Script::episode(seed, episode, (step + 1).min(steps));
         let script = shrunk(office, script, &origin)?;
         script.write(&args.script, &origin)?;
-        let _ = write!(out, "{}", Told::of_shrunk(&args.script, &script));
+        if args.json {
+            let record = Record::of_seed(seed, &summary, begun.elapsed());
+            let record = record.failed(&origin, &args.script, &script);
+            let _ = write!(out, "{}", crate::json::line(&record));
+        } else {
+            let _ = write!(out, "{}", Told::of_shrunk(&args.script, &script));
+        }
         return Ok(false);
     }
     progress.finish();
-    let _ = write!(out, "{}", Told::of_seed(seed, &summary, begun.elapsed()));
+    if args.json {
+        let record = Record::of_seed(seed, &summary, begun.elapsed());
+        let _ = write!(out, "{}", crate::json::line(&record));
+    } else {
+        let _ = write!(out, "{}", Told::of_seed(seed, &summary, begun.elapsed()));
+    }
     Ok(true)
 }
 

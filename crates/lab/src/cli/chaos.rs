@@ -18,6 +18,10 @@ Each thousand steps are an episode of a machine of its own. They are taken by an
 that a driver that crashes, or never comes back, is found too. What goes wrong is shrunk to a few \
 steps, which are written to a file: a line with the machine, and one with each step, in JSON.
 
+--json prints one object for each seed, with seed, replayed (the script, or null), seconds, summary \
+(what was done, and what came of it) and failure: null, or an object with step, kind, found, and the \
+script with its script_steps that do the same.
+
 Nothing is concurrent, so that the same seed and the same driver are the same run again.";
 
 pub const CODES: &str = "\
@@ -52,6 +56,9 @@ pub struct ChaosArgs {
     /// Run the steps in this file instead
     #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["seed", "seeds", "steps", "script"])]
     pub replay: Option<PathBuf>,
+    /// Print JSON instead of text: an object for each seed, or for the script
+    #[arg(long)]
+    pub json: bool,
     /// Take orders from the standard input: what a run does to itself
     #[arg(long, hide = true)]
     pub worker: bool,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::size::{size, size_in};
+
 /// Version of IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum IpChoice {
@@ -84,8 +86,8 @@ Exit codes:
 #[derive(Args, Clone, Debug)]
 pub struct LabArgs {
     /// Largest large send that the NIC takes, in bytes of TCP payload
-    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
-        value_parser = clap::value_parser!(u32).range(1460..=524_280))]
+    #[arg(long, value_name = "SIZE", default_value_t = 62_780,
+        value_parser = size_in(1460..=524_280))]
     pub nic_max: u32,
     /// Least wire packets that a large send must make for the NIC to take it
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -94,8 +96,8 @@ pub struct LabArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     pub multiple: Option<u32>,
     /// MTU of all devices
-    #[arg(long, value_name = "BYTES", default_value_t = 1500,
-        value_parser = clap::value_parser!(u32).range(1280..=9000))]
+    #[arg(long, value_name = "SIZE", default_value_t = 1500,
+        value_parser = size_in(1280..=9000))]
     pub mtu: u32,
     /// Who cuts large sends into packets of the wire
     #[arg(
@@ -193,16 +195,16 @@ pub struct MigrateArgs {
     #[arg(long)]
     pub ip6: bool,
     /// Largest large send that the first host's NIC takes, in bytes of TCP payload
-    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
-        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    #[arg(long, value_name = "SIZE", default_value_t = 62_780,
+        value_parser = size_in(9000..=524_280))]
     pub nic_max: u32,
     /// The first host's multiple
     #[arg(long, value_name = "N", default_value_t = 8,
         value_parser = clap::value_parser!(u32).range(1..=16))]
     pub multiple: u32,
     /// Largest large send that the second host's NIC takes
-    #[arg(long, value_name = "BYTES", default_value_t = 32_000,
-        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    #[arg(long, value_name = "SIZE", default_value_t = 32_000,
+        value_parser = size_in(9000..=524_280))]
     pub other_nic_max: u32,
     /// The second host's multiple
     #[arg(long, value_name = "N", default_value_t = 2,
@@ -223,12 +225,13 @@ pub struct MigrateArgs {
 pub(super) const TUNE: &str = "\
 Find out which multiple is worth it: live traffic at each, and again.
 
-A guest sends in bulk to the peer, and beside that makes small requests. Measured are processor time \
-for a byte (this program's, and the kernel's for it), throughput, and the latency of nine requests in \
-ten. Each round is held against its own measurement at multiple 1; shown are the mean \
-ratio of all rounds and the interval that holds the true one in 95 of 100 cases. Where that holds 1, \
-the noise is larger than the difference. For each profile the smallest multiple is recommended that is \
-as good as the best, as far as can be told.
+A guest sends in bulk to the peer, and beside that makes small requests. Measured are the processor \
+time for a byte of the thread that sends, its TCP stack included and the lab's own work not; \
+throughput; and the p90 latency of the requests. Multiples take turns, and each round is held against \
+its own measurement at multiple 1; shown are the geometric mean of the ratios and intervals (Student's \
+t of the paired logarithms, for all multiples at once 95 %). For each profile a multiple is recommended \
+only if its interval excludes that it is no better, and for latency that it costs a tenth more; else it \
+is said about how many rounds it takes to tell.
 
 It is a Linux machine with the model that is measured, so only ratios mean something, and those are no \
 promise for Windows. Do not let anything else run meanwhile. What is needed is as for traffic.";
@@ -248,12 +251,12 @@ pub struct TuneArgs {
     #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
     pub bytes: u64,
     /// Largest large send that the NIC takes, in bytes of TCP payload
-    #[arg(long, value_name = "BYTES", default_value_t = 62_780,
-        value_parser = clap::value_parser!(u32).range(9000..=524_280))]
+    #[arg(long, value_name = "SIZE", default_value_t = 62_780,
+        value_parser = size_in(9000..=524_280))]
     pub nic_max: u32,
     /// MTU of all devices
-    #[arg(long, value_name = "BYTES", default_value_t = 1500,
-        value_parser = clap::value_parser!(u32).range(1280..=9000))]
+    #[arg(long, value_name = "SIZE", default_value_t = 1500,
+        value_parser = size_in(1280..=9000))]
     pub mtu: u32,
     /// Go by IPv6 instead of IPv4
     #[arg(long)]
@@ -261,43 +264,13 @@ pub struct TuneArgs {
     /// Chart to write: the ratios by multiple
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
+    /// Markdown file to bring up to date: its lines between the marks `tune: begin` and `tune: end`
+    #[arg(long, value_name = "FILE.md")]
+    pub document: Option<PathBuf>,
     /// File to write: what --json prints
     #[arg(long, value_name = "FILE.json")]
     pub out: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
-}
-
-/// A number of bytes, with K, M or G for powers of 1024.
-fn size(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.char_indices().last() {
-        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
-        _ => (text, 1),
-    };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "is a number of bytes, such as 500M or 4G".to_owned())?;
-    match number.checked_mul(unit) {
-        Some(bytes) if bytes > 0 => Ok(bytes),
-        _ => Err("is between 1 and 16 exbibytes".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes() {
-        assert_eq!(size("1"), Ok(1));
-        assert_eq!(size("2k"), Ok(2048));
-        assert_eq!(size("500M"), Ok(500 << 20));
-        assert_eq!(size("4G"), Ok(4 << 30));
-        for wrong in ["", "G", "0", "-1", "1.5G", "99999999999G", "1T", "é"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -74,16 +74,11 @@ pub fn run(
         let _ = writeln!(notes, "{line}");
     }
     let text = if args.json {
-        told.steps.iter().map(json).collect()
+        told.steps.iter().map(crate::json::line).collect()
     } else {
         text::whole(&told, build, args.plot.as_deref())
     };
     // Who reads may have gone away, which is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(told.faults() == 0)
-}
-
-fn json(step: &Step) -> String {
-    // Numbers and names cannot fail to be written.
-    serde_json::to_string(step).unwrap_or_default() + "\n"
 }

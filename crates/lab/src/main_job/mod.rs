@@ -6,7 +6,9 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::bench::{Bench, End, Outputs, Row};
+use serde::Serialize;
+
+use crate::bench::{Bench, End, Outputs, Row, Totals};
 use crate::cli::MainArgs;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
@@ -71,7 +73,12 @@ pub fn run(
         let _ = writeln!(notes, "{line}");
     }
     // Who reads may have gone away, which is no fault of the packets.
-    let _ = out.write_all(text(&rows, &end, build, folder).as_bytes());
+    let text = if args.json {
+        json(&rows, &end, build, [&children, &wire])
+    } else {
+        text(&rows, &end, build, folder)
+    };
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(end.is_good())
 }
 
@@ -85,6 +92,60 @@ fn note(row: &Row, notes: &mut impl Write) {
     for line in lines {
         let _ = writeln!(notes, "{}: {line}", row.source);
     }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    driver: String,
+    large_sends: Vec<Large<'a>>,
+    #[serde(flatten)]
+    totals: &'a Totals,
+    children_file: &'a Path,
+    wire_file: &'a Path,
+}
+
+/// A large send, and what became of it. Sizes are bytes of payload.
+#[derive(Serialize)]
+struct Large<'a> {
+    what: &'a str,
+    ip: &'static str,
+    kind: &'static str,
+    payload: u32,
+    mss: u32,
+    children: &'a [usize],
+    /// The last of the children, which the NIC does not cut.
+    packets: usize,
+    wire_packets: usize,
+    verdict: &'static str,
+}
+
+fn json(rows: &[Row], end: &End, build: &Build, [children, wire]: [&Path; 2]) -> String {
+    fn large(row: &Row) -> Large<'_> {
+        Large {
+            what: &row.source,
+            ip: report::ip_name(row.ip),
+            kind: report::kind_name(row.kind, row.lso),
+            payload: row.payload,
+            mss: row.mss,
+            children: &row.children,
+            packets: row.packets,
+            wire_packets: row.wire,
+            verdict: match row.verdict {
+                Verdict::Same { untouched: false } => "same",
+                Verdict::Same { untouched: true } => "as-is",
+                Verdict::Unsent(why) => why.name(),
+                Verdict::Wrong(_) => "wrong",
+            },
+        }
+    }
+    crate::json::line(&Printed {
+        driver: build.to_string(),
+        large_sends: rows.iter().map(large).collect(),
+        totals: &end.totals,
+        children_file: children,
+        wire_file: wire,
+    })
 }
 
 fn text(rows: &[Row], end: &End, build: &Build, folder: &Path) -> String {

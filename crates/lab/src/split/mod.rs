@@ -282,7 +282,7 @@ fn json(args: &SplitArgs, tally: &Tally, end: &End) -> String {
         ended_chains: setup.ended_chains,
     };
     // Numbers and names cannot fail to be written.
-    serde_json::to_string(&printed).unwrap_or_default() + "\n"
+    crate::json::line(&printed)
 }
 
 fn text(args: &SplitArgs, build: &Build, rows: &[Row], tally: &Tally, end: &End) -> String {

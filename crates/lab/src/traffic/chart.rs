@@ -29,6 +29,8 @@ pub enum Look {
     Line(u32),
     /// A dot for each point.
     Dots,
+    /// A large dot for each point, of a few.
+    Marks,
 }
 
 /// Points that belong together.
@@ -41,8 +43,8 @@ pub struct Series {
     pub color: RGBColor,
     /// From left to right.
     pub points: Vec<(f64, f64)>,
-    /// For each point, how far it may be off; none where that is not known.
-    pub spread: Vec<f64>,
+    /// For each point, the interval it may be in; none where that is not known.
+    pub spread: Vec<(f64, f64)>,
 }
 
 /// A chart.
@@ -109,13 +111,17 @@ impl Chart<'_> {
             for series in &self.series {
                 let color = series.color;
                 let errors = series.points.iter().zip(&series.spread);
-                chart.draw_series(errors.map(|((x, y), off)| {
-                    PathElement::new([(*x, y - off), (*x, y + off)], color.mix(0.5))
+                chart.draw_series(errors.map(|((x, _), (low, high))| {
+                    PathElement::new([(*x, *low), (*x, *high)], color.stroke_width(2))
                 }))?;
                 let drawn = match series.look {
                     Look::Line(width) => {
                         let points = series.points.iter().copied();
                         chart.draw_series(LineSeries::new(points, color.stroke_width(width)))?
+                    }
+                    Look::Marks => {
+                        let dot = |point: &(f64, f64)| Circle::new(*point, 5, color.filled());
+                        chart.draw_series(series.points.iter().map(dot))?
                     }
                     Look::Dots => {
                         let dot = |point: &(f64, f64)| Circle::new(*point, 2, color.filled());

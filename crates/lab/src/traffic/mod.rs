@@ -75,7 +75,7 @@ pub fn run(
         let _ = writeln!(notes, "{line}");
     }
     let text = if args.json {
-        serde_json::to_string(&summary).unwrap_or_default() + "\n"
+        crate::json::line(&summary)
     } else {
         crate::report::driver_line(build) + &summary.text()
     };
@@ -97,7 +97,7 @@ fn run_judge(
         let _ = writeln!(notes, "{line}");
     }
     let text = if args.json {
-        serde_json::json!({ "judged": judged, "violations": wrong }).to_string() + "\n"
+        crate::json::line(&serde_json::json!({ "judged": judged, "violations": wrong }))
     } else {
         crate::report::driver_line(build) + &judge::text(&judged, &wrong)
     };

@@ -11,11 +11,21 @@ use super::namespace::Namespace;
 /// Processor time that this process has used so far, its own and the kernel's for it.
 #[must_use]
 pub fn processor_time() -> Duration {
+    time_of(UsageWho::RUSAGE_SELF)
+}
+
+/// Processor time that the calling thread has used so far, its own and the kernel's for it.
+#[must_use]
+pub fn thread_time() -> Duration {
+    time_of(UsageWho::RUSAGE_THREAD)
+}
+
+fn time_of(who: UsageWho) -> Duration {
     let used = |time: TimeVal| {
         let micros = time.tv_usec().max(0).cast_unsigned();
         Duration::from_secs(time.tv_sec().max(0).cast_unsigned()) + Duration::from_micros(micros)
     };
-    getrusage(UsageWho::RUSAGE_SELF)
+    getrusage(who)
         .map(|usage| used(usage.user_time()) + used(usage.system_time()))
         .unwrap_or_default()
 }

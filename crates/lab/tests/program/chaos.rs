@@ -25,6 +25,31 @@ fn seeds_run_one_after_the_other() {
     assert_eq!(text(&output.stderr), "");
 }
 
+#[test]
+fn as_json_each_seed_is_one_object() {
+    let output = chaos(&["--seeds", "2", "--steps", "1000", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines: Vec<serde_json::Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    for (line, seed) in lines.iter().zip([1, 2]) {
+        assert_eq!((&line["schema"], &line["seed"]), (&1.into(), &seed.into()));
+        assert!(line["failure"].is_null() && line["summary"]["sends"].is_u64());
+    }
+    let folder = folder("chaos-json");
+    let path = folder.join("old.jsonl");
+    fs::write(&path, "{\"machine\":{\"ndis-minor\":30}}\n\"deliver\"\n").unwrap();
+    let output = chaos(&["--json", "--replay", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&json["failure"]["step"], &json["failure"]["kind"]),
+        (&1.into(), &"DriverEntry".into())
+    );
+}
+
 /// A driver that cannot be attached to NDIS 6.30 goes wrong at once, and as each time before.
 #[test]
 fn what_goes_wrong_is_told_with_its_step() {

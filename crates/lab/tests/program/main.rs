@@ -4,6 +4,7 @@ mod captures;
 mod chaos;
 mod common;
 mod demo;
+mod documents;
 mod driver;
 mod kinds;
 mod main_job;

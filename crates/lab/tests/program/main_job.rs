@@ -52,6 +52,31 @@ fn the_table_has_what_matters() {
 }
 
 #[test]
+fn as_json_it_is_one_object_with_every_large_send() {
+    let folder = folder("main_job_json");
+    let output = lab()
+        .arg("--json")
+        .arg("--out")
+        .arg(&folder)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&json["schema"], &json["violations"]),
+        (&1.into(), &0.into())
+    );
+    let sends = json["large_sends"].as_array().unwrap();
+    assert_eq!((sends.len(), &json["parents"]), (38, &38.into()));
+    for send in sends {
+        let children = send["children"].as_array().unwrap();
+        let payload: u64 = children.iter().map(|child| child.as_u64().unwrap()).sum();
+        assert_eq!(send["payload"], payload, "{send}");
+        assert!(["same", "as-is"].contains(&send["verdict"].as_str().unwrap()));
+    }
+}
+
+#[test]
 fn it_writes_the_same_files_each_time() {
     let bytes = |name| {
         let folder = folder(name);

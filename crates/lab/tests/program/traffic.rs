@@ -17,8 +17,8 @@ fn told(output: Output) -> (Option<i32>, String) {
 #[test]
 fn command_lines() {
     for (line, said) in [
-        ("traffic --bytes 0", "between 1 and 16 exbibytes"),
-        ("traffic --bytes 12T", "such as 500M or 4G"),
+        ("traffic --bytes 0", "between 1 byte and 16 exbibytes"),
+        ("traffic --bytes 12X", "such as 4096, 512K or 1G"),
         ("traffic --duration 0", "--duration"),
         ("traffic --duration 5 --bytes 1G", "cannot be used with"),
         ("traffic --ip 5", "--ip"),

@@ -16,6 +16,7 @@ fn assert_unusable(folder: &Path, input: &Path, said: &str) {
         assert!(output.stdout.is_empty());
         assert_eq!(notes.lines().count(), 1, "{notes}");
         assert!(notes.contains(said), "{notes}");
+        assert_eq!(notes.starts_with('{'), options == ["--json"], "{notes}");
         assert!(!children.exists() && !wire.exists());
     }
 }
@@ -136,6 +137,45 @@ fn command_lines() {
         let output = lab().args(line).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{line:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn errors_are_objects_where_json_is_asked_for() {
+    for (line, error) in [
+        (
+            &[
+                "split",
+                "absent",
+                "--children",
+                "c",
+                "--wire",
+                "w",
+                "--json",
+            ][..],
+            "capture",
+        ),
+        (&["chaos", "--replay", "absent", "--json"], "script"),
+        (&["demo", "--driver", "absent", "--json"], "image"),
+        (&["--json", "--driver", "absent"], "image"),
+        (&["splat", "--json"], "usage"),
+        (&["--json", "demo"], "usage"),
+        (&["traffic", "--nic-max", "9G", "--json"], "usage"),
+    ] {
+        let output = lab().args(line).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line:?}");
+        assert!(output.stdout.is_empty());
+        let json: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(json["error"], error, "{json}");
+        assert_eq!(
+            (&json["schema"], &json["exit_code"]),
+            (&1.into(), &2.into())
+        );
+        assert!(
+            json["message"]
+                .as_str()
+                .is_some_and(|text| !text.contains('\n'))
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! `list`: the adapters that the driver filters.
 
-use serde::Serialize;
+use control::DriverVersion;
+use serde::{Serialize, Serializer};
 
 use super::Session;
 use crate::adapters::Adapter;
@@ -10,17 +11,25 @@ use crate::text::table;
 /// What `list` prints.
 #[derive(Serialize)]
 struct List {
+    /// None where the driver is too old to say it.
+    #[serde(serialize_with = "version")]
+    driver_version: Option<DriverVersion>,
     adapters: Vec<Adapter>,
 }
 
 pub(super) fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     let adapters = session.adapters()?;
-    Ok(session.print(&List { adapters }, text)?)
+    let list = List {
+        driver_version: session.driver.version()?,
+        adapters,
+    };
+    Ok(session.print(&list, text)?)
 }
 
 fn text(list: &List) -> String {
+    let driver = format!("driver {}\n", driver(list.driver_version));
     if list.adapters.is_empty() {
-        return format!("{}\n", Failure::NoAdapters);
+        return format!("{}\n\n{driver}", Failure::NoAdapters);
     }
     let row = |adapter: &Adapter| {
         [
@@ -36,7 +45,25 @@ fn text(list: &List) -> String {
         2,
         ["connection", "adapter", "interface", "NIC", "filter"],
         rows,
-    )
+    ) + "\n"
+        + &driver
+}
+
+/// The driver's version in words.
+pub(super) fn driver(version: Option<DriverVersion>) -> String {
+    match version {
+        Some(DriverVersion::BUILT) => format!("{}, as mslsoctl", DriverVersion::BUILT),
+        Some(version) => format!("{version}, and mslsoctl {}", DriverVersion::BUILT),
+        None => "older than mslsoctl, and does not report its version".into(),
+    }
+}
+
+/// Writes the driver's version as JSON has it.
+pub(super) fn version<S: Serializer>(
+    version: &Option<DriverVersion>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    version.map(|version| version.to_string()).serialize(to)
 }
 
 /// What the filter does on an adapter.

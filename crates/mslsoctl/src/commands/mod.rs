@@ -10,10 +10,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::SCHEMA;
 use crate::adapters::{self, Adapter};
-use crate::cli::{Cli, Command};
+use crate::cli::{Choice, Cli, Command};
 use crate::connections::Connections;
-use crate::device::Device;
+use crate::device::{Device, DeviceError};
 use crate::driver::Driver;
 use crate::failure::Failure;
 
@@ -72,16 +73,68 @@ impl Session<'_> {
         adapters::named(&self.adapters()?, asked, self.connections)
     }
 
+    /// Does `work` for each adapter that is chosen: one, or all that are there.
+    fn each(
+        &mut self,
+        choice: &Choice,
+        mut work: impl FnMut(&mut Self, Adapter) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let adapters = self.chosen(choice)?;
+        if !choice.all {
+            return adapters.into_iter().try_for_each(|one| work(self, one));
+        }
+        for (place, adapter) in adapters.into_iter().enumerate() {
+            if place > 0 && !self.json {
+                writeln!(self.out)?;
+            }
+            let done = work(self, adapter.clone());
+            present(done, &adapter)?;
+        }
+        Ok(())
+    }
+
+    /// The adapters that are chosen, at least one.
+    fn chosen(&mut self, choice: &Choice) -> Result<Vec<Adapter>, Failure> {
+        if !choice.all {
+            return Ok(vec![self.adapter(choice.adapter.as_deref())?]);
+        }
+        let adapters = self.adapters()?;
+        if adapters.is_empty() {
+            return Err(Failure::NoAdapters);
+        }
+        Ok(adapters)
+    }
+
     /// Prints `value` as JSON if that was asked for, or else what `text` makes of it.
     fn print<T: Serialize>(&mut self, value: &T, text: impl Fn(&T) -> String) -> io::Result<()> {
         if self.json {
-            serde_json::to_writer(&mut *self.out, value)?;
+            let schema = SCHEMA;
+            serde_json::to_writer(&mut *self.out, &Versioned { schema, value })?;
             writeln!(self.out)?;
         } else {
             self.out.write_all(text(value).as_bytes())?;
         }
         self.out.flush()
     }
+}
+
+/// What came of a command for one of all adapters: `None` for an adapter that went away since they
+/// were listed, which is no failure. Any other failure names its adapter.
+fn present<T>(done: Result<T, Failure>, adapter: &Adapter) -> Result<Option<T>, Failure> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(Failure::Device(DeviceError::NoSuchAdapter)) => Ok(None),
+        Err(Failure::Output(error)) => Err(Failure::Output(error)),
+        Err(failure) => Err(Failure::At(adapter.clone().into(), failure.into())),
+    }
+}
+
+/// A value as JSON has it.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    value: &'a T,
 }
 
 /// The line that says which adapter is meant.

@@ -4,7 +4,8 @@ use control::{Profile, Raise, SetRequest, Tuning};
 use serde::Serialize;
 
 use super::{Session, show};
-use crate::cli::{Change, SetArgs};
+use crate::adapters::Adapter;
+use crate::cli::{Change, Choice, SetArgs};
 use crate::failure::Failure;
 
 /// What `set` prints: what is in effect now, and whether it will last.
@@ -16,7 +17,18 @@ struct Set {
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: &SetArgs) -> Result<(), Failure> {
-    let adapter = session.named(&args.adapter)?;
+    let Some(asked) = &args.adapter else {
+        let all = Choice {
+            adapter: None,
+            all: true,
+        };
+        return session.each(&all, |session, adapter| set(session, adapter, args));
+    };
+    let adapter = session.named(asked)?;
+    set(session, adapter, args)
+}
+
+fn set(session: &mut Session<'_>, adapter: Adapter, args: &SetArgs) -> Result<(), Failure> {
     let before = session.driver.read(&adapter)?.tuning;
     session.driver.set(&SetRequest {
         if_index: adapter.if_index,

@@ -2,10 +2,10 @@
 
 mod words;
 
-use control::{Cap, Limit, NicLimits, Raise, SoftwareSegmentation, Tuning};
+use control::{Cap, DriverVersion, Limit, NicLimits, Raise, SoftwareSegmentation, Tuning};
 use serde::{Serialize, Serializer};
 
-use super::Session;
+use super::{Session, list::version};
 use crate::adapters::Adapter;
 use crate::cli::Choice;
 use crate::failure::Failure;
@@ -15,6 +15,9 @@ pub(super) use words::text;
 /// What `show` prints. Sizes are bytes of TCP or UDP payload unless said otherwise.
 #[derive(Serialize)]
 pub(super) struct Show {
+    /// None where the driver is too old to say it.
+    #[serde(serialize_with = "version")]
+    driver_version: Option<DriverVersion>,
     adapter: Adapter,
     tuning: ShownTuning,
     #[serde(serialize_with = "by_name")]
@@ -75,9 +78,10 @@ fn by_name<S: Serializer>(choice: &SoftwareSegmentation, to: S) -> Result<S::Ok,
 }
 
 pub(super) fn run(session: &mut Session<'_>, choice: &Choice) -> Result<(), Failure> {
-    let adapter = session.adapter(choice.adapter.as_deref())?;
-    let show = read(session, adapter)?;
-    Ok(session.print(&show, text)?)
+    session.each(choice, |session, adapter| {
+        let show = read(session, adapter)?;
+        Ok(session.print(&show, text)?)
+    })
 }
 
 /// Reads what is in effect on an adapter.
@@ -85,6 +89,7 @@ pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, 
     let reply = session.driver.read(&adapter)?;
     let statistics = session.driver.statistics(&adapter)?;
     let mut show = Show {
+        driver_version: session.driver.version()?,
         adapter: Adapter {
             running: reply.running,
             ..adapter

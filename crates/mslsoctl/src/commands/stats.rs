@@ -85,15 +85,20 @@ impl Serialize for Stats {
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: &StatsArgs) -> Result<(), Failure> {
-    let adapter = session.adapter(args.choice.adapter.as_deref())?;
+    session.each(&args.choice, |session, adapter| {
+        one(session, adapter, args.reset)
+    })
+}
+
+fn one(session: &mut Session<'_>, adapter: Adapter, reset: bool) -> Result<(), Failure> {
     let reply = session.driver.statistics(&adapter)?;
-    if args.reset {
+    if reset {
         session.driver.reset_statistics(&adapter)?;
     }
     let stats = Stats {
         adapter,
         reply,
-        reset: args.reset,
+        reset,
     };
     Ok(session.print(&stats, text)?)
 }

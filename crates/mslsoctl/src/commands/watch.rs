@@ -6,8 +6,11 @@ use std::{io, thread};
 use control::{Refused, StatisticsReply};
 use serde::Serialize;
 
-use super::{Session, stats::Counters, title};
+use super::{Session, present, stats::Counters, title};
+use crate::adapters::Adapter;
 use crate::cli::StatsArgs;
+use crate::device::DeviceError;
+use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::text::{number, rate};
 
@@ -35,50 +38,95 @@ struct Sample {
     interval: Counters,
 }
 
+/// An adapter and what it had counted at the last reading.
+struct Watched {
+    adapter: Adapter,
+    before: StatisticsReply,
+    since: Instant,
+}
+
+impl Watched {
+    fn begin(adapter: Adapter, driver: &mut Driver<'_>) -> Result<Self, Failure> {
+        Ok(Self {
+            before: driver.statistics(&adapter)?,
+            since: Instant::now(),
+            adapter,
+        })
+    }
+
+    /// What was counted since the last reading, and in how many seconds.
+    fn read(&mut self, driver: &mut Driver<'_>) -> Result<(StatisticsReply, f64), Failure> {
+        let now = driver.statistics(&self.adapter)?;
+        let seconds = self.since.elapsed().as_secs_f64();
+        let counted = counted(&self.before, &now);
+        (self.before, self.since) = (now, Instant::now());
+        Ok((counted, seconds))
+    }
+}
+
 pub(super) fn run(
     session: &mut Session<'_>,
     args: &StatsArgs,
     interval: Duration,
 ) -> Result<(), Failure> {
-    let adapter = session.adapter(args.choice.adapter.as_deref())?;
-    if !session.json {
-        writeln!(session.out, "{}", title(&adapter))?;
+    let all = args.choice.all;
+    let mut watched = Vec::new();
+    for adapter in session.chosen(&args.choice)? {
+        if !session.json {
+            write!(session.out, "{}", title(&adapter))?;
+        }
+        watched.push(Watched::begin(adapter, &mut session.driver)?);
     }
-    let mut before = session.driver.statistics(&adapter)?;
-    let mut since = Instant::now();
-    for sample in 0..args.count.unwrap_or(u32::MAX) {
+    if !session.json {
+        writeln!(session.out)?;
+    }
+    let mut lines = 0;
+    for _ in 0..args.count.unwrap_or(u32::MAX) {
         thread::sleep(interval);
-        let now = session.driver.statistics(&adapter)?;
-        let seconds = since.elapsed().as_secs_f64();
-        since = Instant::now();
-        print(
-            session,
-            adapter.if_index,
-            sample,
-            &counted(&before, &now),
-            seconds,
-        )?;
-        before = now;
+        let mut left = Vec::new();
+        for mut one in watched {
+            let read = one.read(&mut session.driver);
+            let read = if all {
+                present(read, &one.adapter)?
+            } else {
+                Some(read?)
+            };
+            if let Some((counted, seconds)) = read {
+                let index = one.adapter.if_index;
+                print(session, index, lines, all, &counted, seconds)?;
+                lines += 1;
+                left.push(one);
+            }
+        }
+        if left.is_empty() {
+            return Err(DeviceError::NoSuchAdapter.into());
+        }
+        watched = left;
     }
     Ok(())
 }
 
+/// Prints a sample; that of one adapter of all begins with its index.
 fn print(
     session: &mut Session<'_>,
     if_index: u32,
-    sample: u32,
+    lines: u32,
+    all: bool,
     counted: &StatisticsReply,
     seconds: f64,
 ) -> io::Result<()> {
-    if !session.json && sample.is_multiple_of(SCREEN) {
-        writeln!(session.out, "{}", line(HEADS.map(str::to_owned)))?;
+    if !session.json && lines.is_multiple_of(SCREEN) {
+        let heads = line(all.then_some("interface"), HEADS.map(str::to_owned));
+        writeln!(session.out, "{heads}")?;
     }
-    let of = Sample {
+    let sample = Sample {
         if_index,
         seconds,
         interval: counted.into(),
     };
-    session.print(&of, |_| line(rates(counted, seconds)) + "\n")
+    let index = if_index.to_string();
+    let text = |_: &_| line(all.then_some(&index), rates(counted, seconds)) + "\n";
+    session.print(&sample, text)
 }
 
 /// What was counted between two readings. A counter that went back was reset, so that it counts
@@ -128,6 +176,9 @@ fn rates(counted: &StatisticsReply, seconds: f64) -> [String; 9] {
     ]
 }
 
-fn line(cells: [String; 9]) -> String {
-    cells.map(|cell| format!("{cell:>11}")).concat()
+/// A line of cells; with several adapters, that of the adapter comes first.
+fn line(adapter: Option<&str>, cells: [String; 9]) -> String {
+    let adapter = adapter.map(str::to_owned);
+    let cells = adapter.into_iter().chain(cells);
+    cells.map(|cell| format!("{cell:>11}")).collect()
 }

@@ -77,6 +77,7 @@ fn a_driver_of_another_version() {
 fn failures_as_json() {
     let failure = Failure::from(DeviceError::NotInstalled);
     let json: serde_json::Value = serde_json::from_str(&failure.to_json()).expect("it is JSON");
+    assert_eq!(json["schema"], 1);
     assert_eq!(json["error"], "driver-not-installed");
     assert_eq!(json["exit_code"], 3);
     assert_eq!(json["message"], failure.to_string());
@@ -101,6 +102,10 @@ fn wrong_command_lines_end_before_the_device_is_asked() {
         "set 7 --cap 4095",
         "set 7 --cap 16777217",
         "set 7 --cap 99999999999",
+        "set 7 --cap 17M",
+        "set 7 --cap 4KX",
+        "set 7 --cap -4K",
+        "set 7 --cap 20000000000000000000000",
         "stats --watch 0",
         "stats --watch inf",
         "stats --watch NaN",
@@ -130,7 +135,7 @@ fn wrong_command_lines_are_json_where_it_is_asked_for() {
         (
             "--json set 17 --persist",
             "the following required arguments were not provided: \
-             <--multiple <N>|--profile <P>|--off|--cap <BYTES>>; see `mslsoctl --help`",
+             <--multiple <N>|--profile <P>|--off|--cap <SIZE>>; see `mslsoctl --help`",
         ),
     ] {
         let output = program(line);

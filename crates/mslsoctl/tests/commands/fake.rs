@@ -2,8 +2,9 @@
 
 use clap::Parser;
 use control::{
-    AdapterEntry, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, Name, NicLimits,
-    ReadReply, Select, SetRequest, SoftwareSegmentation, StatisticsReply, Tuning, first_stage_size,
+    AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, Name,
+    NicLimits, ReadReply, Select, SetRequest, SoftwareSegmentation, StatisticsReply, Tuning,
+    VersionRequest, first_stage_size,
 };
 use mslsoctl::cli::Cli;
 use mslsoctl::connections::Connections;
@@ -25,6 +26,12 @@ pub struct Fake {
     pub adapters: Vec<FakeAdapter>,
     /// Answers every call, if set.
     pub error: Option<DeviceError>,
+    /// The version of the driver, if it is young enough to say it.
+    pub driver: Option<DriverVersion>,
+    /// An adapter that fails, and how.
+    pub fails_at: Option<(u32, DeviceError)>,
+    /// An adapter that is listed, and has gone away since.
+    pub gone: Option<u32>,
     /// What the replies' first byte is changed to, if set.
     pub version: Option<u8>,
     /// Codes that were called.
@@ -56,6 +63,7 @@ impl Fake {
     pub fn on(adapters: &[(u32, &str)]) -> Self {
         Self {
             adapters: adapters.iter().map(|(i, name)| adapter(*i, name)).collect(),
+            driver: Some(DriverVersion::BUILT),
             ..Self::default()
         }
     }
@@ -67,9 +75,13 @@ impl Fake {
     }
 
     fn find(&mut self, if_index: u32) -> Result<&mut FakeAdapter, DeviceError> {
+        if let Some((_, error)) = self.fails_at.filter(|(at, _)| *at == if_index) {
+            return Err(error);
+        }
+        let gone = self.gone;
         self.adapters
             .iter_mut()
-            .find(|adapter| adapter.entry.if_index == if_index)
+            .find(|adapter| adapter.entry.if_index == if_index && gone != Some(if_index))
             .ok_or(DeviceError::NoSuchAdapter)
     }
 
@@ -102,6 +114,11 @@ impl Fake {
                 let request = SetRequest::decode(input).map_err(error_of)?;
                 self.find(request.if_index)?.set(request);
                 Ok(0)
+            }
+            IoControl::DRIVER_VERSION => {
+                VersionRequest::decode(input).map_err(error_of)?;
+                let version = self.driver.ok_or(DeviceError::UnknownCode)?;
+                version.encode(output).map_err(error_of)
             }
             _ => Err(DeviceError::UnknownCode),
         }

@@ -1,10 +1,14 @@
 //! Every command against a driver without a kernel.
 
 mod adapters;
+mod all;
 mod failures;
 mod fake;
 
-use control::{Cap, Multiple, NicLimits, Profile, Raise, SoftwareSegmentation, Tuning};
+use control::{
+    Cap, DriverVersion, IoControl, Multiple, NicLimits, Profile, Raise, SoftwareSegmentation,
+    Tuning,
+};
 use mslsoctl::failure::Failure;
 use serde_json::{Value, json as value};
 
@@ -35,6 +39,8 @@ fn list_shows_every_adapter() -> Done {
         "------------ ---------------------------------------------- ----------- ----- ---------",
         " Ethernet     Intel(R) Ethernet Controller E810-C for QSFP           7   107   running",
         " Ethernet 2   Mellanox ConnectX-6 Dx Adapter                         9   109   running",
+        "",
+        "driver 0.1.0, as mslsoctl",
     ];
     let text = run(&mut two(), &["list"])?;
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
@@ -54,7 +60,34 @@ fn list_asks_again_for_more_adapters_than_it_had_room_for() -> Done {
     let mut fake = Fake::on(&adapters);
     let listed = json(&mut fake, &["list"])?;
     assert_eq!(listed["adapters"].as_array().map(Vec::len), Some(50));
-    assert_eq!(fake.calls.len(), 2);
+    let lists = fake.calls.iter().filter(|code| **code == IoControl::LIST);
+    assert_eq!(lists.count(), 2);
+    Ok(())
+}
+
+#[test]
+fn list_and_show_tell_the_drivers_version() -> Done {
+    let other = DriverVersion {
+        major: 2,
+        minor: 0,
+        patch: 11,
+    };
+    for (driver, words, json_is) in [
+        (Some(other), "2.0.11, and mslsoctl 0.1.0", value!("2.0.11")),
+        (
+            None,
+            "older than mslsoctl, and does not report its version",
+            Value::Null,
+        ),
+    ] {
+        let mut fake = two();
+        fake.driver = driver;
+        for line in [&["list"][..], &["show", "7"], &["set", "7", "--off"]] {
+            let text = run(&mut fake, line)?;
+            assert!(text.contains(words), "{line:?}: {text}");
+            assert_eq!(json(&mut fake, line)?["driver_version"], json_is);
+        }
+    }
     Ok(())
 }
 
@@ -62,7 +95,10 @@ fn list_asks_again_for_more_adapters_than_it_had_room_for() -> Done {
 fn list_without_adapters_is_no_failure() -> Done {
     assert!(run(&mut Fake::default(), &["list"])?.contains("attached to no adapter"));
     let listed = json(&mut Fake::default(), &["list"])?;
-    assert_eq!(listed, value!({ "adapters": [] }));
+    assert_eq!(
+        listed,
+        value!({ "schema": 1, "driver_version": null, "adapters": [] })
+    );
     Ok(())
 }
 
@@ -98,6 +134,7 @@ fn show_says_what_is_in_effect() -> Done {
         " chains     lent as they came, and may go on behind the packet",
         " MTU        1,500 bytes of IP packet",
         " filter     running",
+        " driver     0.1.0, as mslsoctl",
         " largest    502,294 bytes (490.5 KiB) of frame, the largest large send seen",
         "",
         "The raised size is in use: larger sends were seen than the NIC takes.",
@@ -105,6 +142,8 @@ fn show_says_what_is_in_effect() -> Done {
     let text = run(&mut two(), &["show", "7"])?;
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     let expected = value!({
+        "schema": 1,
+        "driver_version": "0.1.0",
         "adapter": {
             "if_index": 7, "base_if_index": 107, "connection": "Ethernet", "name": E810,
             "running": true,
@@ -234,6 +273,7 @@ fn set_changes_what_is_named_and_nothing_else() -> Done {
     let mut fake = two();
     for (line, expected) in [
         (&["--multiple", "4"][..], tuning(multiple(4), 0)),
+        (&["--cap", "128K"], tuning(multiple(4), 131_072)),
         (&["--cap", "131072"], tuning(multiple(4), 131_072)),
         (
             &["--profile", "cpu"],

@@ -111,7 +111,7 @@ pub fn run(
         let _ = writeln!(notes, "{line}");
     }
     let text = if args.json {
-        serde_json::to_string(&migration).unwrap_or_default() + "\n"
+        crate::json::line(&migration)
     } else {
         driver_line(build) + &text(&migration)
     };

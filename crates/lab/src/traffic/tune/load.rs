@@ -13,12 +13,13 @@ use nix::sys::socket::{MsgFlags, recv};
 use super::super::error::{Doing, TrafficError};
 use super::super::network::{Ip, Station};
 use super::super::stream::accept;
-use super::super::system::processor_time;
+use super::super::system::thread_time;
 
 /// One measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
-    /// Processor seconds for a gigabyte (10^9 bytes).
+    /// Processor seconds of the thread that sends, its stack's work for it included, for a gigabyte
+    /// (10^9 bytes). The receiver, the driver and the model run on other threads, and are no part.
     pub cpu: f64,
     /// Gigabits per second.
     pub throughput: f64,
@@ -59,7 +60,8 @@ pub fn measure(
         requests.local_addr().doing(doing)?,
     );
     let done = AtomicBool::new(false);
-    let (used, begun) = (processor_time(), Instant::now());
+    let begun = Instant::now();
+    let early = |_| TrafficError::Transfer(format!("{}: a thread ended early", doing()));
     let (arrived, latencies) = thread::scope(|scope| {
         let done = &done;
         scope.spawn(move || answer(&requests, stop));
@@ -72,22 +74,19 @@ pub fn measure(
             from.namespace.enter()?;
             send(bulk_at, bytes, stop).doing(doing)
         });
-        let sent = sending.join();
+        let sent = sending.join().map_err(early).and_then(|sent| sent);
         let arrived = taking.join().map(|arrived| arrived.doing(doing));
         done.store(true, Relaxed);
         let asked = asking.join();
-        let early = |_| TrafficError::Transfer(format!("{}: a thread ended early", doing()));
-        let arrived = sent
-            .map_err(early)
-            .and_then(|sent| sent)
-            .and_then(|()| arrived.map_err(early)?);
+        let arrived = sent.and_then(|used| Ok((arrived.map_err(early)??, used)));
         (arrived, asked.map_err(early).and_then(|asked| asked))
     });
-    let (time, used) = (begun.elapsed(), processor_time().saturating_sub(used));
+    let time = begun.elapsed();
     if stop.load(Relaxed) {
         return Err(TrafficError::Interrupted);
     }
-    let arrived = arrived? as f64;
+    let (arrived, used) = arrived?;
+    let arrived = arrived as f64;
     Ok(Measured {
         cpu: used.as_secs_f64() * 1e9 / arrived,
         throughput: arrived * 8.0 / time.as_secs_f64() / 1e9,
@@ -102,17 +101,19 @@ fn slowest_of_nine_in_ten(mut latencies: Vec<Duration>) -> f64 {
     latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
 }
 
-fn send(to: SocketAddr, bytes: u64, stop: &AtomicBool) -> io::Result<()> {
+/// Sends, and returns the processor time of this thread that it took.
+fn send(to: SocketAddr, bytes: u64, stop: &AtomicBool) -> io::Result<Duration> {
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let chunk = vec![0x5A; CHUNK];
+    let before = thread_time();
     let mut left = bytes;
     while left > 0 && !stop.load(Relaxed) {
         let length = left.min(CHUNK as u64) as usize;
         stream.write_all(&chunk[..length])?;
         left -= length as u64;
     }
-    Ok(())
+    Ok(thread_time().saturating_sub(before))
 }
 
 /// Takes what comes without copying it: the receiver's own work is not what is measured.

@@ -2,7 +2,8 @@
 //!
 //! Live traffic runs at each multiple in turn, and again, so that whatever drifts drifts for all.
 //! Each round's measurements are divided by that round's own at multiple 1, and the ratios of all
-//! rounds tell how far to believe their mean.
+//! rounds tell how far to believe their mean. The processor time is that of the sending thread with
+//! its TCP stack: the receiver and the model would hide it.
 
 mod load;
 mod ratio;
@@ -18,11 +19,12 @@ use control::{Multiple, Raise, Tuning};
 use indicatif::ProgressBar;
 use model::Backing;
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use load::{Measured, measure};
 use ratio::Ratio;
 use recommend::recommend;
-use report::{chart, text};
+use report::{chart, into_document, text};
 
 use super::datapath::Sample;
 use super::error::TrafficError;
@@ -40,6 +42,10 @@ use crate::report::driver_line;
 pub struct Sweep {
     /// What the NIC takes, in bytes of payload.
     pub nic_max: u32,
+    /// The day, as 2026-01-31, in UTC.
+    pub date: String,
+    /// The release of the Linux kernel.
+    pub kernel: String,
     /// Rounds that were measured.
     pub rounds: u32,
     /// Bytes of each measurement.
@@ -63,7 +69,7 @@ pub struct Point {
     pub told: u32,
     /// The largest large send that was seen.
     pub largest_large_send: u64,
-    /// Processor time for a byte, as a ratio.
+    /// The sender's processor time for a byte, as a ratio.
     pub cpu: Ratio,
     /// Throughput, as a ratio.
     pub throughput: Ratio,
@@ -76,8 +82,8 @@ pub struct Point {
 pub struct Recommendation {
     /// The profile.
     pub profile: &'static str,
-    /// The multiple.
-    pub multiple: u32,
+    /// The multiple; none where the noise does not let it tell.
+    pub multiple: Option<u32>,
     /// Why.
     pub why: String,
 }
@@ -101,7 +107,13 @@ pub fn run(
     if let Some(path) = &args.plot {
         chart(&sweep).write(path)?;
     }
-    let json = serde_json::to_string_pretty(&sweep).unwrap_or_default() + "\n";
+    if let Some(path) = &args.document {
+        let before = std::fs::read_to_string(path).map_err(|e| Failure::Write(path.clone(), e))?;
+        let after = into_document(&before, &sweep)
+            .map_err(|why| Failure::Write(path.clone(), std::io::Error::other(why)))?;
+        write(path, &after)?;
+    }
+    let json = crate::json::pretty(&sweep);
     if let Some(path) = &args.out {
         write(path, &json)?;
     }
@@ -163,6 +175,8 @@ fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, F
     let points = compare(&points);
     Ok(Sweep {
         nic_max: args.nic_max,
+        date: today(),
+        kernel: kernel(),
         rounds: args.rounds,
         bytes: args.bytes,
         ip: ip(args).name(),
@@ -170,6 +184,21 @@ fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, F
         multiples: points,
         violations,
     })
+}
+
+fn today() -> String {
+    let now = OffsetDateTime::now_utc().date();
+    format!(
+        "{}-{:02}-{:02}",
+        now.year(),
+        u8::from(now.month()),
+        now.day()
+    )
+}
+
+fn kernel() -> String {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
+    release.map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
 }
 
 fn ip(args: &TuneArgs) -> Ip {
@@ -248,6 +277,9 @@ fn compare(all: &[Measuring]) -> Vec<Point> {
     let Some(base) = all.first() else {
         return Vec::new();
     };
+    // Of several intervals at once each is wider, so that all hold in 95 of 100 sweeps (Bonferroni).
+    let compared = all.len().saturating_sub(1).max(1) as f64;
+    let confidence = 1.0 - 0.05 / compared;
     let point = |one: &Measuring| {
         let ratio = |of: fn(&Measured) -> f64| {
             if one.multiple == base.multiple {
@@ -255,7 +287,7 @@ fn compare(all: &[Measuring]) -> Vec<Point> {
             }
             let pairs = one.measured.iter().zip(&base.measured);
             let ratios: Vec<_> = pairs.map(|(this, base)| of(this) / of(base)).collect();
-            Ratio::of(&ratios)
+            Ratio::of(&ratios, confidence)
         };
         Point {
             multiple: one.multiple,

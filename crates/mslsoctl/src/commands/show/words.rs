@@ -3,7 +3,10 @@
 use control::{Profile, SoftwareSegmentation};
 
 use super::{Show, ShownLimit, ShownNic, ShownTuning};
-use crate::commands::{list::state, title};
+use crate::commands::{
+    list::{driver, state},
+    title,
+};
 use crate::text::{bytes, number, table, times};
 
 pub(in crate::commands) fn text(show: &Show) -> String {
@@ -32,6 +35,7 @@ pub(in crate::commands) fn text(show: &Show) -> String {
         ("chains", chains(show.max_elements)),
         ("MTU", mtu(show.mtu)),
         ("filter", state(show.adapter.running).into()),
+        ("driver", driver(show.driver_version)),
         ("largest", largest(show.largest_large_send)),
     ] {
         text += &format!(" {what:<9}  {words}\n");

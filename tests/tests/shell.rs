@@ -1,0 +1,56 @@
+//! Completions and man pages, by bash and groff.
+
+use std::process::{Command, Output};
+
+use mslso_package::{folder::Folder, shell};
+
+/// What stands in a file that the package task makes.
+fn file(name: &str) -> String {
+    let mut folder = Folder::default();
+    shell::add(&mut folder).expect("the files");
+    let bytes = folder.get(name).unwrap_or_else(|| panic!("no {name}"));
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+fn bash(script: &str) -> Output {
+    let output = Command::new("bash").args(["--norc", "-c", script]).output();
+    output.expect("bash")
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    for (program, words, expected) in [
+        ("mslsoctl", "mslsoctl sh", "show"),
+        ("mslsoctl", "mslsoctl set --pro", "--profile"),
+        ("mslsoctl", "mslsoctl set --profile thr", "throughput"),
+        ("mslso-lab", "mslso-lab mig", "migrate"),
+        ("mslso-lab", "mslso-lab chaos --js", "--json"),
+    ] {
+        let script = format!(
+            "{}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
+             $(complete -p {program} | sed 's/.*-F \\([^ ]*\\) .*/\\1/') {program} \"${{COMP_WORDS[COMP_CWORD]}}\" \
+             \"${{COMP_WORDS[COMP_CWORD - 1]}}\"\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            file(&format!("{program}.bash"))
+        );
+        let output = bash(&script);
+        let replies = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(replies.trim(), expected, "{words}: {output:?}");
+    }
+}
+
+#[test]
+fn groff_has_nothing_to_say_against_the_man_pages() {
+    for name in ["mslsoctl", "mslsoctl-set", "mslso-lab", "mslso-lab-tune"] {
+        let page = std::env::temp_dir().join(format!("{}-{name}.1", std::process::id()));
+        std::fs::write(&page, file(&format!("{name}.1"))).expect("written");
+        let output = Command::new("groff")
+            .args(["-man", "-ww", "-Tutf8", "-rLL=100n", "-P-cbou"])
+            .arg(&page)
+            .output()
+            .expect("groff");
+        std::fs::remove_file(&page).expect("removed");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("SYNOPSIS") && text.contains(name), "{text}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+    }
+}
