@@ -278,7 +278,8 @@ fn compare(all: &[Measuring]) -> Vec<Point> {
         return Vec::new();
     };
     // Of several intervals at once each is wider, so that all hold in 95 of 100 sweeps (Bonferroni).
-    let compared = all.len().saturating_sub(1).max(1) as f64;
+    // Each multiple has three of them.
+    let compared = 3.0 * all.len().saturating_sub(1).max(1) as f64;
     let confidence = 1.0 - 0.05 / compared;
     let point = |one: &Measuring| {
         let ratio = |of: fn(&Measured) -> f64| {
