@@ -1,6 +1,6 @@
 //! `ntoskrnl.exe`.
 
-use std::{ffi::c_void, ptr, time::Duration};
+use std::{ffi::c_void, io::Write, ptr, time::Duration};
 
 use ::ndis::sys::{
     self, BOOLEAN, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KPROCESSOR_MODE, MDL,
@@ -223,10 +223,11 @@ pub unsafe extern "efiapi" fn KeBugCheckEx(
     third: usize,
     fourth: usize,
 ) -> ! {
-    eprintln!(
+    let line = format!(
         "the driver stopped the machine: bug check {code:#x} ({first:#x}, {second:#x}, {third:#x}, \
-         {fourth:#x})"
+         {fourth:#x})\n"
     );
+    let _ = std::io::stderr().write_all(line.as_bytes());
     std::process::abort();
 }
 
