@@ -20,6 +20,8 @@ pub mod exit {
     /// The input cannot be used, an output not be written, or the command line
     /// is wrong.
     pub const UNUSABLE: u8 = 2;
+    /// All that happened was right, but no large send was among it.
+    pub const NOTHING: u8 = 3;
     /// The user or the system asked for the end; 128 and the number of SIGINT.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -47,6 +49,9 @@ pub enum Failure {
     Worker(io::Error),
     /// A file cannot be written.
     Write(PathBuf, io::Error),
+    /// No large send was made.
+    #[cfg(target_os = "linux")]
+    NothingTried,
     /// There is no live traffic.
     #[cfg(target_os = "linux")]
     Traffic(TrafficError),
@@ -61,6 +66,8 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Driver(_) | Self::Control(_) => exit::BAD,
+            #[cfg(target_os = "linux")]
+            Self::NothingTried => exit::NOTHING,
             #[cfg(target_os = "linux")]
             Self::Traffic(TrafficError::Interrupted) => exit::INTERRUPTED,
             #[cfg(target_os = "linux")]
@@ -99,6 +106,10 @@ impl fmt::Display for Failure {
             Self::Write(path, why) => {
                 write!(f, "{}: cannot be written: {why}", path.display())
             }
+            #[cfg(target_os = "linux")]
+            Self::NothingTried => f.write_str(
+                "no large send was made, so that nothing was tried; send more, or from the guest",
+            ),
             #[cfg(target_os = "linux")]
             Self::Traffic(error) => error.fmt(f),
             #[cfg(not(target_os = "linux"))]

@@ -228,7 +228,6 @@ fn live_traffic_ends() {
         "traffic --bytes 16M",
         "traffic --bytes 16M --faults 1",
         "traffic --judge",
-        "traffic --run true",
         "migrate --bytes 32M",
         "tune --multiples 2 --rounds 2 --bytes 16M",
     ] {

@@ -78,6 +78,7 @@ Exit codes:
   0    all arrived as it was sent, no rule was broken, no checksum was wrong
   1    it did not, or the driver or --run failed; slow is not wrong
   2    the command line, the image or this machine cannot be used; the line says why
+  3    nothing was wrong, but no large send was made, so that nothing was tried
   130  it was interrupted";
 
 /// What hosts, guests and the wire are like.

@@ -58,7 +58,11 @@ pub struct Counters {
     pub frames: Counter,
     /// Frames for which the kernel had no place.
     pub no_place: Counter,
-    /// Large sends of another kind than TCP, which the switch did not offer.
+    /// Frames that came faster than the lab read them.
+    pub overflown: Counter,
+    /// Large sends that neither the switch nor the second stage could cut.
+    pub uncut: Counter,
+    /// Large sends of a kind that the lab does not carry.
     pub odd: Counter,
     /// Larger large sends than anybody takes now, dropped while the filter was away.
     pub too_large: Counter,

@@ -105,7 +105,12 @@ impl Summary {
                 "large sends of too few segments, cut by the switch",
             ),
             (counted.no_place, "frames without a place in the kernel"),
-            (counted.odd, "large sends that are not TCP, dropped"),
+            (
+                counted.overflown,
+                "frames that came faster than they were read",
+            ),
+            (counted.uncut, "large sends that could not be cut"),
+            (counted.odd, "large sends of a kind that is not carried"),
         ];
         let rare = rare.iter().filter(|(count, _)| *count > 0);
         let rare: Vec<_> = rare
@@ -155,6 +160,10 @@ impl Summary {
     }
 
     fn verdict(&self) -> String {
+        if self.is_good() && self.is_empty() {
+            return "NOTHING TRIED: no large send was made, so that the filter had nothing to do."
+                .to_owned();
+        }
         if self.is_good() && self.transfers.is_empty() {
             return "PASS: the command succeeded, and no rule was broken.".to_owned();
         }
