@@ -34,7 +34,11 @@ impl Counter {
 pub struct Counters {
     /// Large sends that guests made to the outside.
     pub large_sends: Counter,
-    /// The largest of them.
+    /// Those of UDP among them, by USO.
+    pub uso: Counter,
+    /// Those in tunnels among them.
+    pub tunnelled: Counter,
+    /// The largest of all.
     pub largest: Counter,
     /// The largest since somebody looked.
     pub largest_lately: Counter,

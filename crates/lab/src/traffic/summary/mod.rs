@@ -76,7 +76,11 @@ pub struct Row {
 pub struct Counted {
     /// Large sends to the outside.
     pub large_sends: u64,
-    /// The largest of them.
+    /// Those of UDP among them, by USO.
+    pub uso: u64,
+    /// Those in tunnels among them.
+    pub tunnelled: u64,
+    /// The largest of all.
     pub largest_large_send: u64,
     /// Those of which every byte was compared.
     pub compared: u64,
@@ -148,6 +152,8 @@ impl From<&Counters> for Counted {
     fn from(counters: &Counters) -> Self {
         Self {
             large_sends: counters.large_sends.get(),
+            uso: counters.uso.get(),
+            tunnelled: counters.tunnelled.get(),
             largest_large_send: counters.largest.get(),
             compared: counters.compared.get(),
             packets: counters.packets.get(),

@@ -84,6 +84,13 @@ impl Summary {
                 count(counted.frames, "frame", "frames"),
             ),
         ]);
+        if counted.uso + counted.tunnelled > 0 {
+            lines.push(format!(
+                "Among the large sends were {} of UDP, by USO, and {} in tunnels.",
+                number(counted.uso),
+                number(counted.tunnelled),
+            ));
+        }
         if counted.whole_between_guests > 0 {
             lines.push(format!(
                 "From guest to guest, {} large sends went whole past the filter, up to {} bytes of frame.",
@@ -102,7 +109,7 @@ impl Summary {
             ),
             (
                 counted.cut_by_switch,
-                "large sends of too few segments, cut by the switch",
+                "large sends of too few segments or too long, cut by the switch",
             ),
             (counted.no_place, "frames without a place in the kernel"),
             (
