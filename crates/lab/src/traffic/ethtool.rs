@@ -29,14 +29,13 @@ pub fn no_send_offloads(namespace: &Namespace, name: &str) -> Result<(), Traffic
 }
 
 /// Offloads by the kernel's names (`netdev_features_strings`) for large sends, and a checksum, that
-/// NDIS has no words for, so that a guest's device must not offer them. UDP tunnels with a checksum
-/// of their own are among them, and GRE, of which only NVGRE has an offload.
-const NOT_CARRIED: [&str; 9] = [
+/// NDIS has no words for, so that a guest's device must not offer them. GRE is among them: of it
+/// only NVGRE has an offload.
+const NOT_CARRIED: [&str; 8] = [
     "tx-gre-segmentation",
     "tx-gre-csum-segmentation",
     "tx-ipxip4-segmentation",
     "tx-ipxip6-segmentation",
-    "tx-udp_tnl-csum-segmentation",
     "tx-sctp-segmentation",
     "tx-checksum-sctp",
     "tx-gso-list",
