@@ -153,6 +153,21 @@ open('all-tagged', 'w')
     assert_eq!(summary["filter"]["split"], 5, "{text}");
 }
 
+#[test]
+#[ignore = "needs root; .ci/live runs it"]
+fn a_server_that_does_not_listen_is_told_at_once() {
+    for (serve, said) in [("true", "ended with"), ("false", "ended with")] {
+        let begun = std::time::Instant::now();
+        let (code, text) = lab(&["traffic", "--serve", serve, "--run", "true"]);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(said) && text.contains("--serve"), "{text}");
+        assert!(begun.elapsed().as_secs() < 8, "{text}");
+    }
+    let (code, text) = lab(&["traffic", "--serve", "sleep 100", "--run", "true"]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("opened no port"), "{text}");
+}
+
 /// UDP with GSO, as QUIC programs send it: all datagrams arrive, in order and whole.
 #[test]
 #[ignore = "needs root; .ci/live runs it"]

@@ -72,8 +72,8 @@ impl OnTerminal {
         }
     }
 
-    fn ctrl_c(&mut self) {
-        (&*self.terminal).write_all(b"\x03").unwrap();
+    fn type_in(&mut self, keys: &str) {
+        (&*self.terminal).write_all(keys.as_bytes()).unwrap();
     }
 
     /// Waits for the end, which is to come within `time`.
@@ -157,7 +157,7 @@ fn ends_on_ctrl_c(line: &str, once: &str) {
     let before = namespaces();
     let mut lab = OnTerminal::start(line, false);
     lab.until_seen(once);
-    lab.ctrl_c();
+    lab.type_in("\x03");
     let status = lab.end(END);
     assert!(!status.success(), "{line}: {}", lab.screen());
     assert_ne!(status.code(), Some(101), "{line}: {}", lab.screen());
@@ -240,6 +240,25 @@ fn live_traffic_ends() {
 fn live_traffic_needs_nobody_to_listen() {
     ends_unheard("traffic --bytes 16M", 0);
     ends_unheard("migrate --bytes 32M", 0);
+}
+
+/// What is typed reaches the shell; its Ctrl-C ends what it runs, and neither it nor the lab.
+#[test]
+#[ignore = "needs root; .ci/live runs it"]
+fn a_shell_in_the_guest_has_the_terminal() {
+    let mut lab = OnTerminal::start("traffic --run bash", false);
+    lab.type_in("echo here $((6 * 7))\n");
+    lab.until_seen("here 42");
+    lab.type_in("sleep 1000; echo after $((6 * 8))\n");
+    lab.until_seen("after $((6");
+    thread::sleep(Duration::from_millis(500));
+    lab.type_in("\x03");
+    lab.type_in("echo again $((6 * 9))\n");
+    lab.until_seen("again 54");
+    lab.type_in("exit\n");
+    let status = lab.end(END);
+    assert_eq!(status.code(), Some(3), "{}", lab.screen());
+    assert!(lab.screen().contains("NOTHING TRIED"), "{}", lab.screen());
 }
 
 #[test]

@@ -58,8 +58,14 @@ With --run a command of your own runs instead of the stream: in the guest, with 
   mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
   mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
 Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
-$PEER6. --run starts when --serve listens, and when it ends --serve is ended; the verdict includes \
-its exit code.
+$PEER6. --run starts when --serve listens on a port, and when it ends --serve is ended; the verdict \
+includes its exit code. --run has the terminal, so that
+  mslso-lab traffic --run bash
+is a shell in the guest.
+
+UDP that is sent in large sends (UDP_SEGMENT, as by QUIC) goes down as USO, and TCP in a VXLAN device \
+of the guest as LSO in a tunnel. What NDIS has no offload for, such as SCTP or GRE, the guest's device \
+does not offer, so that its kernel cuts it. What is lost in the lab is named, and is no PASS.
 
 --json prints one object, with
   transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
