@@ -153,6 +153,33 @@ open('all-tagged', 'w')
     assert_eq!(summary["filter"]["split"], 5, "{text}");
 }
 
+/// What NDIS has no offload for, the guest's device does not offer: the kernel cuts it there.
+#[test]
+#[ignore = "needs root; .ci/live runs it"]
+fn a_guest_is_offered_what_is_carried() {
+    const ASK: &str = "
+import array, fcntl, socket, struct
+def ask(words):
+    data = array.array('I', words)
+    request = struct.pack('16sP16x', b'eth0', data.buffer_info()[0])
+    fcntl.ioctl(socket.socket(), 0x8946, request) # SIOCETHTOOL
+    return data
+names = ask([0x1B, 4, 64] + [0] * 64 * 8) # ETHTOOL_GSTRINGS
+count = names[2]
+names = names[3:].tobytes()
+names = [names[at * 32:][:32].split(bytes(1))[0].decode() for at in range(count)]
+blocks = ask([0x3A, (count + 31) // 32] + [0] * 4 * ((count + 31) // 32)) # ETHTOOL_GFEATURES
+active = {name for at, name in enumerate(names) if blocks[2 + at // 32 * 4 + 2] >> at % 32 & 1}
+carried = {'tx-tcp-segmentation', 'tx-tcp6-segmentation', 'tx-udp-segmentation', 'tx-udp_tnl-segmentation'}
+not_carried = {'tx-gre-segmentation', 'tx-gre-csum-segmentation', 'tx-sctp-segmentation', 'tx-checksum-sctp',
+    'tx-ipxip4-segmentation', 'tx-ipxip6-segmentation'}
+print(sorted(active))
+assert carried <= active and not not_carried & active
+";
+    let (code, text) = lab(&["traffic", "--run", &format!("python3 -c \"{ASK}\"")]);
+    assert_eq!(code, Some(3), "{text}");
+}
+
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn a_server_that_does_not_listen_is_told_at_once() {

@@ -71,7 +71,7 @@ does not offer, so that its kernel cuts it. What is lost in the lab is named, an
   transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
   told                      what the guest was told, in bytes of payload, for ipv4 and ipv6
   counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
-                            whole_between_guests, given_to_nic, largest_given_to_nic, frames and more
+                            uso, tunnelled, whole_between_guests, given_to_nic, frames, and what was lost
   filter                    what the filter counted: large_sends, split, children, largest_frame
   wrong_checksums           TCP packets with a wrong checksum, and checksums_verified
   compared_one_in           payload bytes were compared for one large send in so many

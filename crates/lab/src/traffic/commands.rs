@@ -22,6 +22,8 @@ struct Terminal;
 
 /// How long a server may take to listen, or a command to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After how long a server without TCP is believed to be ready.
+const SETTLED: Duration = Duration::from_millis(500);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -134,7 +136,9 @@ impl Running {
         while !stop.load(Relaxed) {
             // Looked at before: a server that goes to the background listens first.
             let ended = self.0.try_wait().ok().flatten();
-            if namespace.inside(|| Ok(somebody_listens()))? {
+            // A port of another kind may be a tunnel's, which a server opens before its own.
+            let any = ended.is_some() || begun.elapsed() > SETTLED;
+            if namespace.inside(|| Ok(somebody_listens(any)))? {
                 break;
             }
             let why = match ended {
@@ -194,15 +198,16 @@ impl Drop for Terminal {
 }
 
 /// Whether somebody waits for packets in the calling thread's namespace: on a listening TCP socket
-/// (state 0A in `/proc/net/tcp`), or on any of another kind.
-fn somebody_listens() -> bool {
+/// (state 0A in `/proc/net/tcp`), or with `any` on one of another kind.
+fn somebody_listens(any: bool) -> bool {
     let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}"));
     let tcp = ["tcp", "tcp6"]
         .into_iter()
         .filter_map(|name| read(name).ok());
     let others = ["udp", "udp6", "udplite", "raw", "raw6", "packet"];
     let mut others = others.into_iter().filter_map(|name| read(name).ok());
-    tcp.into_iter().any(|table| listens(&table)) || others.any(|table| table.lines().count() > 1)
+    tcp.into_iter().any(|table| listens(&table))
+        || any && others.any(|table| table.lines().count() > 1)
 }
 
 fn listens(table: &str) -> bool {
