@@ -1,5 +1,9 @@
 //! Tells the linker what kind of image a Windows driver is, gives it the version resource, and,
 //! where the Windows Driver Kit is used, has its compiler check the structures of `ndis::sys`.
+#![expect(
+    clippy::print_stdout,
+    reason = "Cargo reads what a build script prints"
+)]
 
 #[cfg(windows)]
 mod assertions;

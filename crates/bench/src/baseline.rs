@@ -41,11 +41,12 @@ impl Baseline {
         fs::write(path, text).with_context(|| path.display().to_string())
     }
 
-    /// Fails where `now` takes more than is [tolerated](TOLERATED).
-    pub(crate) fn check(&self, now: &Self) -> anyhow::Result<()> {
+    /// Fails where `now` takes more than is [tolerated](TOLERATED); says what was found otherwise.
+    pub(crate) fn check(&self, now: &Self) -> anyhow::Result<String> {
+        let mut said = String::new();
         if self.rustc != now.rustc {
-            println!(
-                "the baseline was made by {}, this is {}: instructions differ by the compiler, too",
+            said = format!(
+                "the baseline was made by {}, this is {}: instructions differ by the compiler, too\n",
                 self.rustc, now.rustc
             );
         }
@@ -60,14 +61,12 @@ impl Baseline {
             }
         }
         if wrong.is_empty() {
-            println!(
-                "{} cases within {TOLERATED} % of the baseline",
-                now.instructions.len()
-            );
-            return Ok(());
+            let count = now.instructions.len();
+            said += &format!("{count} cases within {TOLERATED} % of the baseline\n");
+            return Ok(said);
         }
         bail!(
-            "{}\nIf that is meant, update the baseline: \
+            "{said}{}\nIf that is meant, update the baseline: \
              cargo run --profile sys -p mslso-bench -- --write-baseline",
             wrong.join("\n")
         )

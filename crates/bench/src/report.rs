@@ -93,36 +93,36 @@ fn number(value: Option<f64>) -> String {
 }
 
 impl Report {
-    /// Prints all of it; with `functions`, each case's most expensive ones.
-    pub(crate) fn print(&self, functions: usize) {
-        println!("{}\n", self.table());
+    /// All of it; with `functions`, each case's most expensive ones.
+    pub(crate) fn text(&self, functions: usize) -> String {
+        let mut lines = vec![self.table().to_string(), String::new()];
         for row in self.cases.iter().filter(|_| functions > 0) {
-            println!("{}: instructions a {}", row.name, row.unit);
-            for (name, own) in row.functions.iter().take(functions) {
-                println!("{own:9.1}  {name}");
-            }
-            println!();
+            lines.push(format!("{}: instructions a {}", row.name, row.unit));
+            let most = row.functions.iter().take(functions);
+            lines.extend(most.map(|(name, own)| format!("{own:9.1}  {name}")));
+            lines.push(String::new());
         }
-        for two in &self.two_processors {
-            println!(
+        lines.extend(self.two_processors.iter().map(|two| {
+            format!(
                 "two processors do {:.2} times the work of one: {}",
                 two.ratio, two.name
-            );
-        }
-        for row in &self.peers {
-            println!(
+            )
+        }));
+        lines.extend(self.peers.iter().map(|row| {
+            format!(
                 "{}: {}: {:.1} ns, here {:.1} ns, which is {:.2} times as long",
                 row.peer,
                 row.work,
                 row.nanoseconds,
                 row.ours,
                 row.ours / row.nanoseconds
-            );
-        }
-        println!(
+            )
+        }));
+        lines.push(format!(
             "allocations after warm-up: {}",
             self.allocations_after_warm_up
-        );
+        ));
+        lines.join("\n") + "\n"
     }
 
     fn table(&self) -> Table {

@@ -23,8 +23,8 @@ pub mod exit {
     /// The input cannot be used, an output not be written, or the command line
     /// is wrong.
     pub const UNUSABLE: u8 = 2;
-    /// `split`: all is right, but packets longer than a segment passed uncut.
-    pub const UNCUT: u8 = 3;
+    /// Nothing was wrong, but packets longer than a segment passed uncut, or no large send was made.
+    pub const INCOMPLETE: u8 = 3;
     /// The user or the system asked for the end; 128 and the number of SIGINT.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -56,6 +56,9 @@ pub enum Failure {
     Uncut(u64),
     /// A file cannot be written.
     Write(PathBuf, io::Error),
+    /// No large send was made.
+    #[cfg(target_os = "linux")]
+    NothingTried,
     /// There is no live traffic.
     #[cfg(target_os = "linux")]
     Traffic(TrafficError),
@@ -70,7 +73,9 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Driver(_) | Self::Control(_) => exit::BAD,
-            Self::Uncut(_) => exit::UNCUT,
+            Self::Uncut(_) => exit::INCOMPLETE,
+            #[cfg(target_os = "linux")]
+            Self::NothingTried => exit::INCOMPLETE,
             #[cfg(target_os = "linux")]
             Self::Traffic(TrafficError::Interrupted) => exit::INTERRUPTED,
             #[cfg(target_os = "linux")]
@@ -93,6 +98,8 @@ impl Failure {
             Self::Script(..) => "script",
             Self::Worker(_) => "worker",
             Self::Uncut(_) => "uncut",
+            #[cfg(target_os = "linux")]
+            Self::NothingTried => "nothing-tried",
             #[cfg(target_os = "linux")]
             Self::Traffic(error) => match error {
                 TrafficError::NotPermitted(_) => "not-permitted",
@@ -159,6 +166,10 @@ impl fmt::Display for Failure {
             Self::Write(path, why) => {
                 write!(f, "{}: cannot be written: {why}", path.display())
             }
+            #[cfg(target_os = "linux")]
+            Self::NothingTried => f.write_str(
+                "no large send was made, so that nothing was tried; send more, or from the guest",
+            ),
             #[cfg(target_os = "linux")]
             Self::Traffic(error) => error.fmt(f),
             #[cfg(not(target_os = "linux"))]

@@ -1,6 +1,6 @@
 //! The lab program; the crate's library says what it does.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use mslso_lab::cli::{Cli, Command};
@@ -13,7 +13,8 @@ use mslso_lab::{chaos, demo, main_job, split};
 
 fn main() -> ExitCode {
     let cli = Cli::of_process();
-    let (mut out, mut notes) = (io::stdout().lock(), io::stderr().lock());
+    // Not locked: threads that draw progress, and libraries, write to them too.
+    let (mut out, mut notes) = (io::stdout(), io::stderr());
     let result = match &cli.command {
         None => main_job::run(&cli.main, &cli.driver, &mut out, &mut notes),
         Some(Command::Split(args)) => split::run(args, &cli.driver, &mut out, &mut notes),
@@ -32,18 +33,18 @@ fn main() -> ExitCode {
             Err(Failure::NotLinux)
         }
     };
-    drop(notes);
     match result {
         Ok(true) => ExitCode::from(exit::GOOD),
         Ok(false) => ExitCode::from(exit::BAD),
         Err(failure) if cli.json() => {
-            eprintln!("{}", failure.to_json());
+            let _ = writeln!(notes, "{}", failure.to_json());
             ExitCode::from(failure.exit_code())
         }
         Err(failure) => {
             // One line, whatever is in the name of a file.
             let line = failure.to_string().replace(['\r', '\n'], " ");
-            eprintln!("mslso-lab: {line}");
+            // Nobody may be there to read it; the exit code says it too.
+            let _ = writeln!(notes, "mslso-lab: {line}");
             ExitCode::from(failure.exit_code())
         }
     }

@@ -21,6 +21,7 @@ use crate::{
     memory::Block,
     miniport::{Held, Piece, reorder},
     nic::Order,
+    oob::Slots,
     segment::parts,
     state::State,
     world::{SendCall, World, lock},
@@ -93,10 +94,8 @@ pub struct Returned {
 
 /// A packet that leaves the NIC, before its second stage.
 pub struct Outgoing<'a> {
-    /// The large-send slot.
-    pub large_send: LargeSendInfo,
-    /// The checksum slot.
-    pub checksum: usize,
+    /// Its slots.
+    pub slots: Slots,
     /// Number of the layer above's send that it is a part of, where the filter made it.
     pub parent: Option<u64>,
     /// Its bytes, in order. The first slice holds all headers of a large send.
@@ -177,8 +176,7 @@ impl<'a> Outgoing<'a> {
             unsafe { slice::from_raw_parts(address, piece.length) }
         };
         Self {
-            large_send: held.large_send,
-            checksum: held.checksum,
+            slots: held.slots,
             parent: held.parent,
             bytes: held.pieces.iter().map(bytes).collect(),
         }

@@ -1,7 +1,8 @@
 //! The tool's program; the crate's library says what it does.
 
+use std::env;
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::{env, io};
 
 use clap::Parser;
 use mslsoctl::cli::Cli;
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
         }
         Err(wrong) => wrong.exit(),
     };
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     let result = mslsoctl::open()
         .map_err(Failure::from)
         .and_then(|mut device| mslsoctl::run(&cli, &mut device, &mslsoctl::Host, &mut out));
@@ -30,10 +31,12 @@ fn main() -> ExitCode {
 }
 
 fn failed(failure: &Failure, json: bool) -> ExitCode {
-    if json {
-        eprintln!("{}", failure.to_json());
+    let mut notes = io::stderr();
+    // Nobody may be there to read it; the exit code says it too.
+    let _ = if json {
+        writeln!(notes, "{}", failure.to_json())
     } else {
-        eprintln!("mslsoctl: {failure}");
-    }
+        writeln!(notes, "mslsoctl: {failure}")
+    };
     failure.exit_code().into()
 }

@@ -1,6 +1,7 @@
 //! The program; the crate's library says what it does.
 
 use std::env;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,11 +24,12 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(files) => {
-            println!("{}: {files} files", out.display());
+            // Nobody may be there to read it; the exit code says it too, here and below.
+            let _ = writeln!(io::stdout(), "{}: {files} files", out.display());
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("mslso-package: {failure}");
+            let _ = writeln!(io::stderr(), "mslso-package: {failure}");
             ExitCode::FAILURE
         }
     }

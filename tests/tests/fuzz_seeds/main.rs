@@ -42,7 +42,10 @@ fn replay(target: &str, run: impl Fn(&[u8])) {
     let mut count = 0;
     for entry in fs::read_dir(folder(target)).expect("seeds") {
         let path = entry.expect("a seed").path();
-        println!("{}", path.display());
+        #[expect(clippy::print_stdout, reason = "names the seed at which it fails")]
+        {
+            println!("{}", path.display());
+        }
         run(&fs::read(&path).expect("a seed"));
         count += 1;
     }

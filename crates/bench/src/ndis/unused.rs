@@ -1,6 +1,6 @@
 //! Routines that the benchmark never reaches. Each ends the process.
 
-use std::ffi::c_void;
+use std::{ffi::c_void, io::Write};
 
 use ::ndis::sys::{
     EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, IRP, KPROCESSOR_MODE, MDL,
@@ -48,6 +48,7 @@ unused! {
 }
 
 fn unreached(routine: &str) -> ! {
-    eprintln!("the benchmark does not reach {routine}, but the filter called it");
+    let line = format!("the benchmark does not reach {routine}, but the filter called it\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
     std::process::abort();
 }

@@ -24,7 +24,7 @@ pub mod shrink;
 pub mod step;
 pub mod worker;
 
-use std::io::{self, Write};
+use std::io::{self, BufReader, Write};
 use std::time::Instant;
 
 use crate::cli::ChaosArgs;
@@ -54,7 +54,7 @@ pub fn run(
 ) -> Result<bool, Failure> {
     let loaded = Driver::load(driver)?;
     if args.worker {
-        worker::work(&loaded, io::stdin().lock(), out);
+        worker::work(&loaded, BufReader::new(io::stdin()), out);
         return Ok(true);
     }
     let mut office = Office::new(driver);

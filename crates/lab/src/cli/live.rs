@@ -60,14 +60,20 @@ With --run a command of your own runs instead of the stream: in the guest, with 
   mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
   mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
 Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
-$PEER6. --run starts when --serve listens, and when it ends --serve is ended; the verdict includes \
-its exit code.
+$PEER6. --run starts when --serve listens on a port, and when it ends --serve is ended; the verdict \
+includes its exit code. --run has the terminal, so that
+  mslso-lab traffic --run bash
+is a shell in the guest.
+
+UDP that is sent in large sends (UDP_SEGMENT, as by QUIC) goes down as USO, and TCP in a VXLAN device \
+of the guest as LSO in a tunnel. What NDIS has no offload for, such as SCTP or GRE, the guest's device \
+does not offer, so that its kernel cuts it. What is lost in the lab is named, and is no PASS.
 
 --json prints one object, with
   transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
   told                      what the guest was told, in bytes of payload, for ipv4 and ipv6
   counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
-                            whole_between_guests, given_to_nic, largest_given_to_nic, frames and more
+                            uso, tunnelled, whole_between_guests, given_to_nic, frames, and what was lost
   filter                    what the filter counted: large_sends, split, children, largest_frame
   wrong_checksums           TCP packets with a wrong checksum, and checksums_verified
   compared_one_in           payload bytes were compared for one large send in so many
@@ -80,6 +86,7 @@ Exit codes:
   0    all arrived as it was sent, no rule was broken, no checksum was wrong
   1    it did not, or the driver or --run failed; slow is not wrong
   2    the command line, the image or this machine cannot be used; the line says why
+  3    nothing was wrong, but no large send was made, so that nothing was tried
   130  it was interrupted";
 
 /// What hosts, guests and the wire are like.

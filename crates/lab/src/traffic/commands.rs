@@ -1,14 +1,14 @@
 //! The user's own commands, run in a guest and in the peer's namespace.
 
-use std::io;
-use std::os::unix::process::CommandExt;
+use std::io::{self, IsTerminal};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 use super::error::{Doing, TrafficError};
 use super::namespace::Namespace;
@@ -17,8 +17,13 @@ use super::network::{Network, Station};
 /// A shell with a command of the user's, and whatever that starts. It ends with this.
 struct Running(Child);
 
+/// The terminal, while a command has it: it reads what is typed, and Ctrl-C ends it and not the lab.
+struct Terminal;
+
 /// How long a server may take to listen, or a command to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After how long a server without TCP is believed to be ready.
+const SETTLED: Duration = Duration::from_millis(500);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -53,16 +58,25 @@ pub fn run(
     } else {
         (guest, peer)
     };
-    let start = |station: &Station, command: &str| {
-        Running::start(&station.namespace, command, guest, peer, commands.quiet)
+    let start = |station: &Station, command: &str, input| {
+        let quiet = commands.quiet;
+        Running::start(&station.namespace, command, guest, peer, quiet, input)
     };
-    let serve = commands.serve.map(|command| start(server, command));
+    let serve = commands.serve;
+    let serve = serve.map(|command| start(server, command, Stdio::null()));
     let mut serving = serve.transpose()?;
     if let Some(running) = &mut serving {
         running.await_listening(&server.namespace, stop)?;
     }
     let command = commands.run;
-    let mut running = start(client, command)?;
+    let has_terminal = io::stdin().is_terminal() && tcgetpgrp(io::stdin()) == Ok(getpgrp());
+    let input = if has_terminal {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
+    };
+    let mut running = start(client, command, input)?;
+    let _terminal = has_terminal.then(|| Terminal::give(&running));
     loop {
         if stop.load(Relaxed) {
             return Err(TrafficError::Interrupted);
@@ -72,7 +86,12 @@ pub fn run(
             .try_wait()
             .doing(|| format!("waiting for '{command}'"))?;
         if let Some(status) = ended {
-            return Ok(status);
+            let by_ctrl_c = status.signal() == Some(Signal::SIGINT as i32);
+            return if has_terminal && by_ctrl_c {
+                Err(TrafficError::Interrupted)
+            } else {
+                Ok(status)
+            };
         }
         thread::sleep(LOOK);
     }
@@ -85,6 +104,7 @@ impl Running {
         guest: &Station,
         peer: &Station,
         quiet: bool,
+        input: Stdio,
     ) -> Result<Self, TrafficError> {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(command);
@@ -93,7 +113,7 @@ impl Running {
         shell.env("PEER", peer.ipv4.to_string());
         shell.env("PEER6", peer.ipv6.to_string());
         // A group of its own, so that all that it starts can be ended together.
-        shell.process_group(0).stdin(Stdio::null());
+        shell.process_group(0).stdin(input);
         if quiet {
             shell.stdout(io::stderr());
         }
@@ -102,25 +122,36 @@ impl Running {
         Ok(Self(child))
     }
 
-    /// Waits until somebody in `namespace` listens for TCP. A server of another kind is given the
-    /// same time to get ready.
+    /// Waits until somebody in `namespace` listens, by whatever protocol.
+    ///
+    /// # Errors
+    ///
+    /// It ends without that, or takes too long.
     fn await_listening(
         &mut self,
         namespace: &Namespace,
         stop: &AtomicBool,
     ) -> Result<(), TrafficError> {
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE && !stop.load(Relaxed) {
-            if let Ok(Some(status)) = self.0.try_wait()
-                && !status.success()
-            {
-                let line = format!("the command of --serve ended at once, with {status}");
-                return Err(TrafficError::Command(line));
-            }
-            if namespace.inside(|| Ok(somebody_listens()))? {
+        while !stop.load(Relaxed) {
+            // Looked at before: a server that goes to the background listens first.
+            let ended = self.0.try_wait().ok().flatten();
+            // A port of another kind may be a tunnel's, which a server opens before its own.
+            let any = ended.is_some() || begun.elapsed() > SETTLED;
+            if namespace.inside(|| Ok(somebody_listens(any)))? {
                 break;
             }
-            thread::sleep(LOOK);
+            let why = match ended {
+                Some(status) => format!("ended with {status} and does not listen"),
+                None if begun.elapsed() < PATIENCE => {
+                    thread::sleep(LOOK);
+                    continue;
+                }
+                None => format!("has opened no port after {} s", PATIENCE.as_secs()),
+            };
+            return Err(TrafficError::Command(format!(
+                "the command of --serve {why}; let it run a server that stays, such as 'iperf3 -s'"
+            )));
         }
         Ok(())
     }
@@ -143,14 +174,40 @@ impl Drop for Running {
     }
 }
 
-/// Whether there is a listening TCP socket in the calling thread's namespace (state 0A in
-/// `/proc/net/tcp`).
-fn somebody_listens() -> bool {
-    let files = ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"];
-    let texts = files
-        .iter()
-        .filter_map(|file| std::fs::read_to_string(file).ok());
-    texts.into_iter().any(|text| listens(&text))
+impl Terminal {
+    fn give(to: &Running) -> Self {
+        let group = Pid::from_raw(to.0.id().cast_signed());
+        // It may have ended already.
+        let _ = tcsetpgrp(io::stdin(), group);
+        // It may have been stopped for reading before it had the terminal.
+        to.signal(Signal::SIGCONT);
+        Self
+    }
+}
+
+impl Drop for Terminal {
+    /// Takes it back. A process that does not have the terminal is stopped for that, unless it
+    /// blocks the signal (`man 3 tcsetpgrp`).
+    fn drop(&mut self) {
+        let mut stopping = SigSet::empty();
+        stopping.add(Signal::SIGTTOU);
+        let _ = stopping.thread_block();
+        let _ = tcsetpgrp(io::stdin(), getpgrp());
+        let _ = stopping.thread_unblock();
+    }
+}
+
+/// Whether somebody waits for packets in the calling thread's namespace: on a listening TCP socket
+/// (state 0A in `/proc/net/tcp`), or with `any` on one of another kind.
+fn somebody_listens(any: bool) -> bool {
+    let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}"));
+    let tcp = ["tcp", "tcp6"]
+        .into_iter()
+        .filter_map(|name| read(name).ok());
+    let others = ["udp", "udp6", "udplite", "raw", "raw6", "packet"];
+    let mut others = others.into_iter().filter_map(|name| read(name).ok());
+    tcp.into_iter().any(|table| listens(&table))
+        || any && others.any(|table| table.lines().count() > 1)
 }
 
 fn listens(table: &str) -> bool {

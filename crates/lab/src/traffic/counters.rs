@@ -34,7 +34,11 @@ impl Counter {
 pub struct Counters {
     /// Large sends that guests made to the outside.
     pub large_sends: Counter,
-    /// The largest of them.
+    /// Those of UDP among them, by USO.
+    pub uso: Counter,
+    /// Those in tunnels among them.
+    pub tunnelled: Counter,
+    /// The largest of all.
     pub largest: Counter,
     /// The largest since somebody looked.
     pub largest_lately: Counter,
@@ -58,7 +62,11 @@ pub struct Counters {
     pub frames: Counter,
     /// Frames for which the kernel had no place.
     pub no_place: Counter,
-    /// Large sends of another kind than TCP, which the switch did not offer.
+    /// Frames that came faster than the lab read them.
+    pub overflown: Counter,
+    /// Large sends that neither the switch nor the second stage could cut.
+    pub uncut: Counter,
+    /// Large sends of a kind that the lab does not carry.
     pub odd: Counter,
     /// Larger large sends than anybody takes now, dropped while the filter was away.
     pub too_large: Counter,

@@ -2,26 +2,33 @@
 //! outside down through the filter; and what the switch learns of large sends, its guests learn.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use model::host::Host;
-use model::{Backing, Job, Lent, ModuleState, Packet, Pages, SendCall, World, segment};
-use ndis::{LargeSendInfo, sys};
+use model::{
+    Backing, ChecksumSlot, Lent, ModuleState, Packet, Pages, SendCall, SendKind, Slots, World,
+    one_stage,
+};
+use ndis::sys;
 
 use super::counters::Counters;
 use super::error::{Doing, TrafficError};
-use super::intake::{Kind, intake, may_go_down};
+use super::intake::{Kind, Large, intake, limit, may_go_down};
 use super::netlink::Mac;
 use super::packet::{BATCH, Message, PacketSocket};
 use super::virtual_nic::Port;
 use super::vnet::{self, VnetHeader, room_hint};
+use super::wire::is_for_many;
 use crate::ingest::BUFFER;
 
-/// Where a frame starts in its pages; its header is before.
+/// Where a frame starts in its pages, unless a tag makes it longer; its header is before.
 const START: usize = 64;
+/// Where that begins.
+const BEFORE: usize = START - vnet::LENGTH;
 /// Bytes for a packet of a guest: a Linux stack makes none beyond 512 KiB for a veth.
 pub(super) const ROOM: usize = START + (544 << 10);
 /// Most packets of guests at a time that are on their way through a host.
@@ -138,17 +145,23 @@ impl Datapath {
         }
         let mut buffers: Vec<_> = pages
             .iter_mut()
-            .map(|pages| &mut pages.bytes_mut()[START - vnet::LENGTH..])
+            .map(|pages| &mut pages.bytes_mut()[BEFORE..])
             .collect();
         let lengths = self.ports[port].socket.receive(&mut buffers)?;
         // Until all is sent, nobody takes the filter away.
         let gate = Arc::clone(&self.gate);
         let _open = gate.read();
         let mut down = Vec::with_capacity(lengths.len());
-        for length in &lengths {
-            let received = pages.remove(0);
-            let length = length.saturating_sub(vnet::LENGTH);
-            self.pass(received, length, &mut down)?;
+        for one in lengths {
+            let mut received = pages.remove(0);
+            let (header, start) = one.unpack(&mut received.bytes_mut()[BEFORE..]);
+            self.pass(
+                port,
+                received,
+                header,
+                BEFORE + start..BEFORE + one.length,
+                &mut down,
+            )?;
         }
         self.pages.append(&mut pages);
         if !down.is_empty() {
@@ -166,53 +179,51 @@ impl Datapath {
         }
     }
 
-    /// Passes on a frame: to another guest, or among those that go down.
-    fn pass(&mut self, mut pages: Pages, length: usize, down: &mut Vec<Lent>) -> io::Result<()> {
-        let memory = pages.bytes_mut();
-        let header = memory[START - vnet::LENGTH..].first_chunk();
-        let header = header.map(VnetHeader::decode).unwrap_or_default();
-        let frame = &mut memory[START..START + length];
-        if let Some(port) = self.port_of(frame) {
+    /// Passes on a frame of the guest `from`: to another guest, or among those that go down; what is
+    /// for many goes both ways.
+    fn pass(
+        &mut self,
+        from: usize,
+        mut pages: Pages,
+        header: VnetHeader,
+        at: Range<usize>,
+        down: &mut Vec<Lent>,
+    ) -> io::Result<()> {
+        let frame = &mut pages.bytes_mut()[at.clone()];
+        for port in self.ports_of(from, frame) {
             let lost = self.deliver_whole(port, frame, header)?;
             self.counters.no_place.add(lost);
+        }
+        if self.port_of(frame).is_some() {
             self.pages.push(pages);
             return Ok(());
         }
         let found = intake(frame, header);
         let frame = &frame[found.skipped..];
-        let (large_send, checksum) = match found.kind {
-            Kind::LargeSend(info, payload) => {
-                if !self.take_note(info, payload) {
-                    self.pages.push(pages);
-                    return Ok(());
-                }
-                if !may_go_down(info, payload, self.host.filter_advertises()) {
-                    self.cut(frame, info);
-                    self.pages.push(pages);
-                    return Ok(());
-                }
-                (info, 0)
-            }
+        let slots = match found.kind {
+            Kind::LargeSend(large) if self.goes_down(&large, frame) => large.slots,
             Kind::Packet(checksum) => {
                 self.counters.packets.add(1);
-                (LargeSendInfo::default(), checksum)
+                Slots {
+                    checksum: ChecksumSlot::from_raw(checksum),
+                    ..Slots::default()
+                }
             }
-            Kind::Odd => {
-                self.counters.odd.add(1);
+            other => {
+                self.counters.odd.add(u64::from(other == Kind::Odd));
                 self.pages.push(pages);
                 return Ok(());
             }
         };
-        let is_large = large_send.mss() != 0;
+        let is_large = slots.kind() != SendKind::Packet;
         self.seen += u64::from(is_large);
         let fully = !is_large || self.seen.is_multiple_of(self.sample.0);
         self.counters.compared.add(u64::from(is_large && fully));
-        let slot = (sys::TcpIpChecksumNetBufferListInfo, checksum);
         down.push(Lent {
-            start: START + found.skipped,
+            start: at.start + found.skipped,
             length: frame.len(),
-            large_send,
-            oob: Vec::from_iter((checksum != 0).then_some(slot)),
+            large_send: slots.large_send,
+            oob: oob(&slots),
             buffer: BUFFER,
             backing: self.backing,
             fully,
@@ -221,24 +232,48 @@ impl Datapath {
         Ok(())
     }
 
+    /// Counts a large send. Returns whether it goes down; if not, it is cut here, or lost while
+    /// nobody takes it.
+    fn goes_down(&self, large: &Large, frame: &[u8]) -> bool {
+        if !self.take_note(large) {
+            return false;
+        }
+        let (told, told_uso) = (self.host.filter_advertises(), self.world().advertised_uso());
+        let may = may_go_down(large, told, told_uso);
+        if !may {
+            self.cut(frame, &large.slots);
+        }
+        may
+    }
+
     /// Counts a large send. Returns whether anybody takes it: while no filter is attached, what
     /// goes down has to fit the NIC.
-    fn take_note(&self, info: LargeSendInfo, payload: u32) -> bool {
-        self.counters.large_sends.add(1);
-        self.counters.largest.at_least(payload.into());
-        self.counters.largest_lately.at_least(payload.into());
+    fn take_note(&self, large: &Large) -> bool {
+        let counters = &self.counters;
+        counters.large_sends.add(1);
+        counters.largest.at_least(large.payload.into());
+        counters.largest_lately.at_least(large.payload.into());
+        match large.slots.kind() {
+            SendKind::Uso => counters.uso.add(1),
+            SendKind::Tunnelled => counters.tunnelled.add(1),
+            _ => {}
+        }
         if self.world().module_state() != ModuleState::Detached {
             return true;
         }
-        let limits = self.host.nic_says();
-        let limit = if info.is_ipv6() {
-            limits.v2_ipv6
-        } else {
-            limits.v2_ipv4
-        };
-        let fits = payload <= limit.max_payload;
-        self.counters.too_large.add(u64::from(!fits));
+        let nic_uso = self.world().nic().current_uso();
+        let (most, _) = limit(large.slots, self.host.nic_says(), nic_uso);
+        let fits = large.payload <= most;
+        counters.too_large.add(u64::from(!fits));
         fits
+    }
+
+    /// The other guests of this host that a frame is for.
+    fn ports_of(&self, from: usize, frame: &[u8]) -> Vec<usize> {
+        if is_for_many(frame) {
+            return (0..self.ports.len()).filter(|port| *port != from).collect();
+        }
+        self.port_of(frame).into_iter().collect()
     }
 
     fn port_of(&self, frame: &[u8]) -> Option<usize> {
@@ -269,16 +304,13 @@ impl Datapath {
         }])
     }
 
-    /// Cuts a large send that would not make enough segments for the NIC, as a switch has to.
-    fn cut(&self, frame: &[u8], info: LargeSendInfo) {
-        self.counters.cut_by_switch.add(1);
-        let job = Job {
-            mss: info.mss() as usize,
-            tcp: info.tcp_header_offset() as usize,
-            ipv6: info.is_ipv6(),
-            id_bits: 16,
+    /// Cuts a large send that is not of what the NIC was said to take, as a switch has to.
+    fn cut(&self, frame: &[u8], slots: &Slots) {
+        let Ok(packets) = one_stage(frame, slots, 16) else {
+            self.counters.uncut.add(1);
+            return;
         };
-        let packets = segment(frame, job).unwrap_or_default();
+        self.counters.cut_by_switch.add(1);
         let packets = packets.into_iter().map(Packet::new).collect();
         self.world().send(packets, SendCall::default());
     }
@@ -308,4 +340,17 @@ impl Datapath {
         free.reverse();
         free
     }
+}
+
+/// The slots that say something, but for that of LSO.
+fn oob(slots: &Slots) -> Vec<(usize, usize)> {
+    let all = [
+        (sys::TcpIpChecksumNetBufferListInfo, slots.checksum.to_raw()),
+        (sys::UdpSegmentationOffloadInfo, slots.uso.to_raw()),
+        (
+            sys::TcpSendOffloadsSupplementalNetBufferListInfo,
+            slots.tunnel.to_raw(),
+        ),
+    ];
+    all.into_iter().filter(|(_, value)| *value != 0).collect()
 }

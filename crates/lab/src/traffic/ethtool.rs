@@ -13,13 +13,6 @@ use super::namespace::Namespace;
 /// the device goes with it.
 const SEND_OFFLOADS: [u32; 3] = [0x1F, 0x24, 0x17];
 
-/// `struct ethtool_value`.
-#[repr(C)]
-struct Value {
-    command: u32,
-    data: u32,
-}
-
 /// Turns off what the device `name` would do for its sender, so that the kernel segments, and
 /// finishes every checksum, before a packet enters it. Who receives it checks them all then.
 ///
@@ -30,19 +23,85 @@ pub fn no_send_offloads(namespace: &Namespace, name: &str) -> Result<(), Traffic
     namespace.inside(|| {
         SEND_OFFLOADS
             .into_iter()
-            .try_for_each(|command| set(name, command, 0))
+            .try_for_each(|command| ioctl(name, &mut [command, 0]))
             .doing(|| format!("turning the offloads of {name} off"))
     })
 }
 
-fn set(name: &str, command: u32, data: u32) -> io::Result<()> {
+/// Offloads by the kernel's names (`netdev_features_strings`) for large sends, and a checksum, that
+/// NDIS has no words for, so that a guest's device must not offer them. GRE is among them: of it
+/// only NVGRE has an offload.
+const NOT_CARRIED: [&str; 8] = [
+    "tx-gre-segmentation",
+    "tx-gre-csum-segmentation",
+    "tx-ipxip4-segmentation",
+    "tx-ipxip6-segmentation",
+    "tx-sctp-segmentation",
+    "tx-checksum-sctp",
+    "tx-gso-list",
+    "tx-esp-segmentation",
+];
+
+/// Turns off what the lab cannot carry of what the device `name` offers its stack, which then cuts
+/// and finishes such packets itself.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn only_what_is_carried(namespace: &Namespace, name: &str) -> Result<(), TrafficError> {
+    namespace.inside(|| {
+        turn_off(name, &NOT_CARRIED).doing(|| format!("turning the offloads of {name} off"))
+    })
+}
+
+/// `ETH_SS_FEATURES`, and the commands that count and name features and set them.
+const FEATURES: u32 = 4;
+const GET_SET_INFO: u32 = 0x37;
+const GET_STRINGS: u32 = 0x1B;
+const SET_FEATURES: u32 = 0x3B;
+/// Words in a name (`ETH_GSTRING_LEN` bytes).
+const NAME: usize = 8;
+
+fn turn_off(name: &str, features: &[&str]) -> io::Result<()> {
+    // `struct ethtool_sset_info`: command, reserved, a mask of 64 bits, a length for each bit in it.
+    let mut counted = [GET_SET_INFO, 0, 0, 0, 0];
+    counted[2..4].copy_from_slice(&words_of(1 << FEATURES));
+    ioctl(name, &mut counted)?;
+    let count = counted[4] as usize;
+    // `struct ethtool_gstrings`: command, set, how many, and each name.
+    let mut strings = vec![0; 3 + count * NAME];
+    strings[..3].copy_from_slice(&[GET_STRINGS, FEATURES, count as u32]);
+    ioctl(name, &mut strings)?;
+    // `struct ethtool_sfeatures`: command, blocks of 32, and for each which are set, and to what.
+    let blocks = count.div_ceil(32);
+    let mut set = vec![0; 2 + blocks * 2];
+    set[..2].copy_from_slice(&[SET_FEATURES, blocks as u32]);
+    for (number, words) in strings[3..].chunks_exact(NAME).enumerate() {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let known = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        if features.iter().any(|one| one.as_bytes() == known) {
+            set[2 + number / 32 * 2] |= 1 << (number % 32);
+        }
+    }
+    ioctl(name, &mut set)
+}
+
+/// A number of 64 bits as it lies in memory.
+fn words_of(number: u64) -> [u32; 2] {
+    let bytes = number.to_ne_bytes();
+    let word =
+        |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    [word(0), word(4)]
+}
+
+/// Hands the device `name` a command of ethtool and what belongs to it.
+fn ioctl(name: &str, words: &mut [u32]) -> io::Result<()> {
     let any = socket(
         AddressFamily::Inet,
         SockType::Datagram,
         SockFlag::SOCK_CLOEXEC,
         None,
     )?;
-    let mut value = Value { command, data };
     // SAFETY: all-zero bytes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // The last byte stays 0.
@@ -50,9 +109,9 @@ fn set(name: &str, command: u32, data: u32) -> io::Result<()> {
     for (to, from) in request.ifr_name[..room].iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
     }
-    request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: SIOCETHTOOL reads and writes the ifreq and, for these commands, an ethtool_value
-    // behind its pointer; both live until it returns.
+    request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
+    // SAFETY: SIOCETHTOOL reads and writes the ifreq and, behind its pointer, as many words as the
+    // command and the counts after it say, which callers have room for; both live until it returns.
     let done = unsafe { libc::ioctl(any.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     if done < 0 {
         return Err(io::Error::last_os_error());

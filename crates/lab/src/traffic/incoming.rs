@@ -9,7 +9,7 @@ use super::counters::Counters;
 use super::datapath::{CHAIN, PATIENCE_MS, ROOM};
 use super::error::{Doing, TrafficError};
 use super::packet::{Message, PacketSocket};
-use super::vnet::{self, VnetHeader, room_hint};
+use super::vnet::{self, room_hint};
 
 /// What comes in from the wire goes to the guest that it is for, on whatever host; the filter has
 /// no part in it. Works until `stop`.
@@ -19,7 +19,7 @@ use super::vnet::{self, VnetHeader, room_hint};
 /// What the system says.
 pub fn receive_side(
     peer: &PacketSocket,
-    guest: impl Fn(&[u8]) -> Option<Arc<PacketSocket>>,
+    guests: impl Fn(&[u8]) -> Vec<Arc<PacketSocket>>,
     stop: &AtomicBool,
     counters: &Counters,
 ) -> Result<(), TrafficError> {
@@ -34,26 +34,25 @@ pub fn receive_side(
         let lengths = peer
             .receive(&mut buffers)
             .doing(|| "receiving packets from the wire".to_owned())?;
-        for (pages, length) in memory.iter().zip(lengths) {
-            let Some((header, frame)) = pages.bytes()[..length].split_first_chunk() else {
+        for (pages, received) in memory.iter_mut().zip(lengths) {
+            let (mut header, start) = received.unpack(pages.bytes_mut());
+            let Some(frame) = pages.bytes().get(start..received.length) else {
                 continue;
             };
-            let Some(socket) = guest(frame) else {
-                continue;
-            };
-            let mut header = VnetHeader::decode(header);
             if header.segments != vnet::Segments::None {
                 header.headers = room_hint(frame.len(), usize::from(header.headers));
             }
-            let message = Message {
-                header,
-                front: Vec::new(),
-                rest: vec![frame],
-            };
-            let lost = socket
-                .send(&[message])
-                .doing(|| "handing a packet to a guest".to_owned())?;
-            counters.no_place.add(lost);
+            for socket in guests(frame) {
+                let message = Message {
+                    header,
+                    front: Vec::new(),
+                    rest: vec![frame],
+                };
+                let lost = socket
+                    .send(&[message])
+                    .doing(|| "handing a packet to a guest".to_owned())?;
+                counters.no_place.add(lost);
+            }
         }
     }
     Ok(())

@@ -3,12 +3,12 @@
 //! The two say the same in different words (see [`crate::ingest`]), so nothing but headers changes:
 //! the payload stays where it was received.
 
-use lso::Headers;
+use model::{ChecksumSlot, Layout, SendKind, Slots, UsoLimits, UsoSlot, layout, tunnel};
 use ndis::{LargeSendInfo, LargeSendLimits, sys};
 
+use super::second_stage::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum, fold};
 use super::vnet::{Segments, VnetHeader};
 use crate::capture::strip_jumbo_in_place;
-use crate::ingest::{LsoVersion, bring_to_shape};
 
 /// What a guest handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +22,21 @@ pub struct Intake {
 /// What a packet of a guest is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A large send, with its slot and bytes of payload.
-    LargeSend(LargeSendInfo, u32),
+    /// A large send.
+    LargeSend(Large),
     /// Any other packet, with what is in its checksum slot.
     Packet(usize),
-    /// A large send of a kind that the switch did not offer.
+    /// A large send of a kind that the lab does not carry.
     Odd,
+}
+
+/// A large send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Large {
+    /// What its slots say: LSOv2, LSOv2 in a tunnel, or USO.
+    pub slots: Slots,
+    /// Bytes of payload.
+    pub payload: u32,
 }
 
 /// Brings the packet in `frame` with its `header` into the shape in which it goes down.
@@ -38,73 +47,147 @@ pub fn intake(frame: &mut [u8], header: VnetHeader) -> Intake {
         return Intake { kind, skipped: 0 };
     }
     let skipped = strip_jumbo_in_place(frame);
-    let frame = &mut frame[skipped..];
-    let kind = match header.segments {
-        Segments::TcpV4 | Segments::TcpV6 => large_send(frame, header),
-        _ => Kind::Odd,
+    let header = VnetHeader {
+        checksum_from: header.checksum_from.map(|from| from - skipped as u16),
+        ..header
     };
+    let kind = large_send(&mut frame[skipped..], header).unwrap_or(Kind::Odd);
     Intake { kind, skipped }
 }
 
-fn large_send(frame: &mut [u8], header: VnetHeader) -> Kind {
-    let Ok(headers) = Headers::parse(frame) else {
-        return Kind::Odd;
+fn large_send(frame: &mut [u8], header: VnetHeader) -> Option<Kind> {
+    let from = usize::from(header.checksum_from?);
+    let outer = layout(frame).filter(|found| found.transport == from);
+    let (found, slots) = match outer {
+        Some(found) => (found, slots_of(found, header)?),
+        None => in_tunnel(frame, header)?,
     };
-    let payload = frame.len() as u32 - headers.length();
+    let payload = (frame.len() - found.payload) as u32;
     if payload <= u32::from(header.segment_size) {
-        return Kind::Packet(checksum_slot(frame, header));
+        return Some(Kind::Packet(checksum_slot(frame, header)));
     }
-    let ipv6 = header.segments == Segments::TcpV6;
-    bring_to_shape(frame, &headers, LsoVersion::V2);
-    let mss = u32::from(header.segment_size);
-    Kind::LargeSend(
-        LargeSendInfo::v2(mss, headers.transport_offset(), ipv6),
-        payload,
-    )
+    bring_to_shape(frame, found);
+    Some(Kind::LargeSend(Large { slots, payload }))
 }
 
-/// What the checksum slot says of a packet whose checksum is still to be made.
-fn checksum_slot(frame: &[u8], header: VnetHeader) -> usize {
-    /// Where the checksum is in a UDP header; in TCP's it is at 16.
-    const UDP: u16 = 6;
+/// The slots of what is in no tunnel.
+fn slots_of(found: Layout, header: VnetHeader) -> Option<Slots> {
+    let mss = u32::from(header.segment_size);
+    let transport = found.transport as u32;
+    let mut slots = Slots::default();
+    match (header.segments, found.udp) {
+        (Segments::TcpV4 | Segments::TcpV6, false) => {
+            slots.large_send = LargeSendInfo::v2(mss, transport, found.ipv6);
+        }
+        (Segments::Udp, true) => {
+            slots.uso = UsoSlot {
+                mss,
+                udp_header_offset: transport,
+                ipv6: found.ipv6,
+            };
+        }
+        _ => return None,
+    }
+    Some(slots)
+}
+
+/// What is cut in a tunnel that NDIS has offloads for, and its slots. The kernel says of a tunnel
+/// no more than where the inner checksum is.
+fn in_tunnel(frame: &[u8], header: VnetHeader) -> Option<(Layout, Slots)> {
+    let around = tunnel(frame)?;
+    let found = around.inner;
+    let tcp = matches!(header.segments, Segments::TcpV4 | Segments::TcpV6);
+    if !tcp || found.udp || Some(found.transport as u16) != header.checksum_from {
+        return None;
+    }
+    let slots = Slots {
+        large_send: LargeSendInfo::v2(header.segment_size.into(), 0, around.ipv6),
+        tunnel: around.slot(),
+        ..Slots::default()
+    };
+    Some((found, slots))
+}
+
+/// Writes lengths of 0, and takes the length out of the sum that the guest left in the checksum
+/// field. That sum stays the guest's own: where a source route has addresses still to visit, it is
+/// over the last of them, not over that in the header (RFC 8200, section 8.1).
+fn bring_to_shape(frame: &mut [u8], found: Layout) {
+    let covered = (frame.len() - found.transport) as u64;
+    let (ip, transport) = frame[found.ip..].split_at_mut(found.transport - found.ip);
+    let length = if found.ipv6 { 4..6 } else { 2..4 };
+    ip[length].fill(0);
+    let at = if found.udp {
+        transport[4..6].fill(0);
+        UDP_CHECKSUM
+    } else {
+        TCP_CHECKSUM
+    };
+    let field = &mut transport[at..at + 2];
+    let sum = u64::from(u16::from_be_bytes([field[0], field[1]]));
+    // One's complement: to take a number away is to add its complement.
+    let seed = fold(sum + (0xFFFF - covered % 0xFFFF));
+    field.copy_from_slice(&seed.to_be_bytes());
+}
+
+/// What the checksum slot says of a packet whose checksum is still to be made. A checksum that the
+/// slot has no words for, as in a tunnel, is made here.
+fn checksum_slot(frame: &mut [u8], header: VnetHeader) -> usize {
     let Some(from) = header.checksum_from else {
         return 0;
     };
-    let version = match frame.get(12..14) {
-        Some([0x86, 0xDD]) => sys::CHECKSUM_IS_IPV6,
-        _ => sys::CHECKSUM_IS_IPV4,
+    let (from, at) = (usize::from(from), usize::from(header.checksum_at));
+    let found = layout(frame).filter(|found| found.transport == from);
+    let version = |found: Layout| match found.ipv6 {
+        true => sys::CHECKSUM_IS_IPV6,
+        false => sys::CHECKSUM_IS_IPV4,
     };
-    let protocol = if header.checksum_at == UDP {
-        sys::CHECKSUM_UDP
-    } else {
-        sys::CHECKSUM_TCP
+    let word = match found {
+        Some(found) if found.udp && at == UDP_CHECKSUM => {
+            sys::CHECKSUM_UDP.with(version(found).with(0, 1), 1)
+        }
+        Some(found) if !found.udp && at == TCP_CHECKSUM => {
+            sys::CHECKSUM_TCP.with(version(found).with(0, 1), 1)
+        }
+        _ => {
+            finish_checksum(frame, from, at);
+            return 0;
+        }
     };
-    let word = version.with(protocol.with(0, 1), 1);
-    sys::CHECKSUM_TCP_HEADER_OFFSET.with(word, from.into()) as usize
+    sys::CHECKSUM_TCP_HEADER_OFFSET.with(word, from as u32) as usize
 }
 
 /// What a NIC reads in the checksum slot: where the checksum starts, and where behind that it is.
 #[must_use]
-pub fn read_checksum_slot(slot: usize) -> Option<(u16, u16)> {
-    let word = slot as u32;
-    let at = match (sys::CHECKSUM_TCP.get(word), sys::CHECKSUM_UDP.get(word)) {
-        (1, _) => 16,
-        (_, 1) => 6,
+pub fn read_checksum_slot(slot: ChecksumSlot) -> Option<(u16, u16)> {
+    let at = match (slot.tcp, slot.udp) {
+        (true, _) => TCP_CHECKSUM,
+        (_, true) => UDP_CHECKSUM,
         _ => return None,
     };
-    Some((sys::CHECKSUM_TCP_HEADER_OFFSET.get(word) as u16, at))
+    Some((slot.header_offset as u16, at as u16))
+}
+
+/// The most payload of such a large send and its least segments, of what was told.
+#[must_use]
+pub fn limit(slots: Slots, limits: LargeSendLimits, uso: UsoLimits) -> (u32, u32) {
+    let of = match (slots.kind(), slots.uso.ipv6) {
+        (SendKind::Uso, true) => return (uso.ipv6.max_payload, uso.ipv6.min_segments),
+        (SendKind::Uso, false) => return (uso.ipv4.max_payload, uso.ipv4.min_segments),
+        _ if slots.large_send.is_ipv6() => limits.v2_ipv6,
+        _ => limits.v2_ipv4,
+    };
+    (of.max_payload, of.min_segments)
 }
 
 /// Whether the layer above was told that it may make a large send of this kind in so many segments,
-/// so that the switch need not cut it itself.
+/// so that the switch need not cut it itself. TCP's may be larger than is told now, as a guest
+/// follows what it is told a moment later.
 #[must_use]
-pub fn may_go_down(info: LargeSendInfo, payload: u32, limits: LargeSendLimits) -> bool {
-    let limit = if info.is_ipv6() {
-        limits.v2_ipv6
-    } else {
-        limits.v2_ipv4
-    };
-    limit.max_payload > 0 && payload.div_ceil(info.mss().max(1)) >= limit.min_segments
+pub fn may_go_down(large: &Large, limits: LargeSendLimits, uso: UsoLimits) -> bool {
+    let (most, least) = limit(large.slots, limits, uso);
+    let fits = large.slots.kind() == SendKind::LargeSend || large.payload <= most;
+    let mss = large.slots.mss().max(1);
+    most > 0 && fits && large.payload.div_ceil(mss) >= least
 }
 
 #[cfg(test)]
@@ -126,10 +209,15 @@ mod tests {
             ..VnetHeader::default()
         };
         let found = intake(&mut frame, header);
+        let Kind::LargeSend(large) = found.kind else {
+            panic!("{found:?}");
+        };
         let info = LargeSendInfo::v2(1428, 54, true);
-        let kind = Kind::LargeSend(info, 70_000);
-        assert_eq!(found, Intake { kind, skipped: 8 });
-        assert!(frame[8..] == send.frame(false));
+        assert_eq!((large.slots.large_send, large.payload), (info, 70_000));
+        assert_eq!(found.skipped, 8);
+        // All but the checksum field, in which the synthesizer had no length to take out.
+        assert!(frame[8..78] == send.frame(false)[..70]);
+        assert!(frame[80..] == send.frame(false)[72..]);
     }
 
     #[test]
@@ -143,10 +231,42 @@ mod tests {
         let Kind::Packet(slot) = intake(&mut frame, header).kind else {
             panic!("no large send");
         };
-        assert_eq!(read_checksum_slot(slot), Some((34, 16)));
+        assert_eq!(
+            read_checksum_slot(ChecksumSlot::from_raw(slot)),
+            Some((34, 16))
+        );
         assert_eq!(slot & 0b1_1111, 0b0_0101);
         let plain = intake(&mut frame, VnetHeader::default());
         assert_eq!(plain.kind, Kind::Packet(0));
-        assert_eq!(read_checksum_slot(0), None);
+        assert_eq!(read_checksum_slot(ChecksumSlot::default()), None);
+    }
+
+    /// The sum over addresses that are not the header's, as with a source route, stays.
+    #[test]
+    fn the_guests_own_sum_stays_but_for_the_length() {
+        for (mut frame, at, mss) in [
+            (Synth::v4(9000, 1448).frame(true), 34, 1448),
+            (Synth::v6(9000, 1428).frame(true), 54, 1428),
+        ] {
+            let covered = (frame.len() - at) as u64;
+            frame[at + 16..at + 18].copy_from_slice(&fold(0x1234 + covered).to_be_bytes());
+            let segments = if at == 34 {
+                Segments::TcpV4
+            } else {
+                Segments::TcpV6
+            };
+            let header = VnetHeader {
+                segments,
+                segment_size: mss,
+                checksum_from: Some(at as u16),
+                checksum_at: 16,
+                ..VnetHeader::default()
+            };
+            assert!(matches!(
+                intake(&mut frame, header).kind,
+                Kind::LargeSend(_)
+            ));
+            assert_eq!(frame[at + 16..at + 18], [0x12, 0x34]);
+        }
     }
 }

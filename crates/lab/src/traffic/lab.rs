@@ -207,8 +207,8 @@ impl<'driver> Lab<'driver> {
         let (stop, counters) = (Arc::clone(&self.stop), Arc::clone(&self.counters));
         thread::spawn(move || {
             let peer = Arc::clone(&directory.peer);
-            let guest = |frame: &[u8]| directory.guest(frame).cloned();
-            receive_side(&peer, guest, &stop, &counters)
+            let guests = |frame: &[u8]| directory.guests_of(frame);
+            receive_side(&peer, guests, &stop, &counters)
         })
     }
 
@@ -246,6 +246,11 @@ impl<'driver> Lab<'driver> {
         };
         if let Some(incoming) = self.incoming.take() {
             joined(incoming)?;
+        }
+        let directory = &self.network.directory;
+        let sockets = directory.guests.iter().map(|(_, socket)| socket);
+        for socket in sockets.chain([&directory.peer]) {
+            self.counters.overflown.add(socket.overflown());
         }
         for host in self.hosts.drain(..) {
             joined(host.thread)?;

@@ -81,6 +81,9 @@ pub fn run(
     };
     // Who reads may have gone away, which is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if summary.is_good() && summary.is_empty() {
+        return Err(Failure::NothingTried);
+    }
     Ok(summary.is_good())
 }
 

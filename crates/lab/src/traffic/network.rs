@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::error::TrafficError;
-use super::ethtool::no_send_offloads;
+use super::ethtool::{no_send_offloads, only_what_is_carried};
 use super::namespace::Namespace;
 use super::netlink::{Device, End, Mac, Netlink};
 use super::packet::{Direction, PacketSocket};
@@ -209,6 +209,7 @@ fn station(
     let end = here.device(cable)?;
     here.set_large_sends(end, VETH_MOST, LEGACY_MOST)?;
     here.up(end)?;
+    only_what_is_carried(&namespace, DEVICE)?;
     let mut netlink = Netlink::open(&namespace)?;
     let loopback = netlink.device("lo")?;
     netlink.up(loopback)?;

@@ -8,20 +8,20 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, recvmmsg, sendmmsg,
-    setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType,
+    recvmmsg, sendmmsg, setsockopt, socket, sockopt,
 };
 
 use super::error::{Doing, TrafficError};
 use super::namespace::Namespace;
 use super::netlink::Device;
-use super::vnet::VnetHeader;
+use super::vnet::{self, VnetHeader};
 
 /// The socket options that nix does not know.
 mod option {
     use nix::libc;
     // These two are used by the third without their path.
-    use nix::{setsockopt_impl, sockopt_impl};
+    use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
 
     sockopt_impl!(
         /// Frames have a virtio-net header before them.
@@ -30,6 +30,14 @@ mod option {
     sockopt_impl!(
         /// Frames that the host itself sends are not received.
         IgnoreOutgoing, SetOnly, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, bool
+    );
+    sockopt_impl!(
+        /// A frame comes with a `tpacket_auxdata` beside it.
+        AuxiliaryData, SetOnly, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool
+    );
+    sockopt_impl!(
+        /// How many frames came, and how many of them found no place, since somebody asked.
+        Statistics, GetOnly, libc::SOL_PACKET, libc::PACKET_STATISTICS, libc::tpacket_stats
     );
 }
 
@@ -44,6 +52,49 @@ pub const BATCH: usize = 32;
 #[derive(Debug)]
 pub struct PacketSocket {
     socket: OwnedFd,
+}
+
+/// A frame that was received, with its header before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Bytes of both.
+    pub length: usize,
+    /// The outermost VLAN tag, which the kernel keeps beside the frame.
+    pub tag: Option<[u8; 4]>,
+}
+
+impl Received {
+    /// The header, and where the frame begins in `memory` once its tag is in it.
+    pub fn unpack(self, memory: &mut [u8]) -> (VnetHeader, usize) {
+        const ADDRESSES: usize = 12;
+        let header = memory.first_chunk();
+        let mut header = header.map(VnetHeader::decode).unwrap_or_default();
+        let (start, behind) = (vnet::LENGTH, vnet::LENGTH + ADDRESSES);
+        match self.tag {
+            Some(tag) if self.length >= behind => {
+                // Over the end of the header, which has been read.
+                memory.copy_within(start..behind, start - tag.len());
+                memory[behind - tag.len()..behind].copy_from_slice(&tag);
+                header.checksum_from = header.checksum_from.map(|at| at + tag.len() as u16);
+                (header, start - tag.len())
+            }
+            _ => (header, start),
+        }
+    }
+}
+
+/// The tag in a `tpacket_auxdata` (`linux/if_packet.h`), as it is in a frame.
+fn tag(data: &[u8]) -> Option<[u8; 4]> {
+    let status = u32::from_ne_bytes(*data.first_chunk()?);
+    let half = |at: usize| Some(u16::from_ne_bytes(*data.get(at..)?.first_chunk()?));
+    let (control, kind) = (half(16)?.to_be_bytes(), half(18)?.to_be_bytes());
+    let kind = if status & libc::TP_STATUS_VLAN_TPID_VALID == 0 {
+        [0x81, 0]
+    } else {
+        kind
+    };
+    let is_there = status & libc::TP_STATUS_VLAN_VALID != 0;
+    is_there.then_some([kind[0], kind[1], control[0], control[1]])
 }
 
 /// Whether a socket receives.
@@ -128,15 +179,15 @@ impl PacketSocket {
         Ok(all.iter().map(ready).collect())
     }
 
-    /// Receives frames into `buffers`, with their headers, as many as there are. Returns the length
-    /// of each.
+    /// Receives frames into `buffers`, with their headers, as many as there are.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn receive(&self, buffers: &mut [&mut [u8]]) -> io::Result<Vec<usize>> {
+    pub fn receive(&self, buffers: &mut [&mut [u8]]) -> io::Result<Vec<Received>> {
         let count = buffers.len().min(BATCH);
-        let mut headers = MultiHeaders::<()>::preallocate(count, None);
+        let room = nix::cmsg_space!(libc::tpacket_auxdata);
+        let mut headers = MultiHeaders::<()>::preallocate(count, Some(room));
         let mut slices: Vec<[IoSliceMut<'_>; 1]> = buffers
             .iter_mut()
             .take(count)
@@ -150,7 +201,17 @@ impl PacketSocket {
             None,
         );
         match received {
-            Ok(all) => Ok(all.map(|one| one.bytes).collect()),
+            Ok(all) => Ok(all
+                .map(|one| Received {
+                    length: one.bytes,
+                    tag: one.cmsgs().ok().and_then(|mut beside| {
+                        beside.find_map(|message| match message {
+                            ControlMessageOwned::Unknown(data) => tag(&data.data_bytes),
+                            _ => None,
+                        })
+                    }),
+                })
+                .collect()),
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(Vec::new()),
             // The device was turned off meanwhile: there is nothing more of it.
             Err(Errno::ENETDOWN) => Ok(Vec::new()),
@@ -204,6 +265,13 @@ impl PacketSocket {
         Ok(lost)
     }
 
+    /// How many frames came and found no place since the last call.
+    #[must_use]
+    pub fn overflown(&self) -> u64 {
+        let counted = nix::sys::socket::getsockopt(&self.socket, option::Statistics);
+        counted.map_or(0, |counted| counted.tp_drops.into())
+    }
+
     fn wait_for_room(&self) -> io::Result<()> {
         let mut one = [PollFd::new(self.as_fd(), PollFlags::POLLOUT)];
         match poll(&mut one, PollTimeout::from(100_u8)) {
@@ -228,6 +296,7 @@ fn open(device: Device, direction: Direction) -> io::Result<PacketSocket> {
     )?;
     setsockopt(&socket, option::VnetHeaders, &true)?;
     setsockopt(&socket, option::IgnoreOutgoing, &true)?;
+    setsockopt(&socket, option::AuxiliaryData, &true)?;
     // Without the right to it, as in a user namespace, as much as everybody may have; packets that
     // find no place then are lost, and TCP sends them again.
     setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)

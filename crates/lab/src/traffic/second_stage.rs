@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use model::{Job, Outgoing, Parts, parts, segment};
+use model::{Layout, Outgoing, SendKind, layout, one_stage};
 
 use super::intake::read_checksum_slot;
 use super::packet::Message;
@@ -13,25 +13,31 @@ use crate::cli::SecondStage;
 /// Bits in which the IPv4 identification counts.
 const ID_BITS: u32 = 16;
 
-/// Appends what leaves the NIC for `packet`.
+/// Appends what leaves the NIC for `packet`; `None` where it is a large send that cannot be cut.
+///
+/// A virtio-net header of a packet socket has no words for a tunnel, so that the model cuts what is
+/// in one.
+#[must_use]
 pub fn second_stage<'a>(
     stage: SecondStage,
     packet: &Outgoing<'a>,
     messages: &mut Vec<Message<'a>>,
-) {
-    let large = packet.large_send.mss() != 0;
-    match (stage, large) {
-        (SecondStage::Kernel, true) => messages.extend(for_kernel(packet)),
-        (SecondStage::Kernel, false) => messages.push(as_it_is(packet)),
-        (SecondStage::Model, true) => messages.extend(by_model(packet)),
-        (SecondStage::Model, false) => messages.push(finished(packet)),
+) -> Option<()> {
+    match (stage, packet.slots.kind()) {
+        (SecondStage::Kernel, SendKind::Packet) => messages.push(as_it_is(packet)),
+        (SecondStage::Model, SendKind::Packet) => messages.push(finished(packet)),
+        (SecondStage::Kernel, SendKind::LargeSend | SendKind::Uso) => {
+            messages.push(for_kernel(packet)?);
+        }
+        _ => messages.extend(by_model(packet)?),
     }
+    Some(())
 }
 
 /// A packet that is no large send, with its checksum to be made by the kernel.
 fn as_it_is<'a>(packet: &Outgoing<'a>) -> Message<'a> {
     let mut header = VnetHeader::default();
-    if let Some((from, at)) = read_checksum_slot(packet.checksum) {
+    if let Some((from, at)) = read_checksum_slot(packet.slots.checksum) {
         header.checksum_from = Some(from);
         header.checksum_at = at;
     }
@@ -45,7 +51,7 @@ fn as_it_is<'a>(packet: &Outgoing<'a>) -> Message<'a> {
 /// A packet that is no large send, with its checksum made.
 fn finished<'a>(packet: &Outgoing<'a>) -> Message<'a> {
     let mut frame = packet.bytes.concat();
-    if let Some((from, at)) = read_checksum_slot(packet.checksum) {
+    if let Some((from, at)) = read_checksum_slot(packet.slots.checksum) {
         finish_checksum(&mut frame, usize::from(from), usize::from(at));
     }
     Message {
@@ -56,7 +62,7 @@ fn finished<'a>(packet: &Outgoing<'a>) -> Message<'a> {
 }
 
 /// Makes the checksum over all from `from` on; its field holds the sum of the pseudo header.
-fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
+pub(super) fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
     let Some(covered) = frame.get_mut(from..) else {
         return;
     };
@@ -69,45 +75,42 @@ fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
 }
 
 /// A large send cut here. What cannot be cut does not leave, as in hardware.
-fn by_model<'a>(packet: &Outgoing<'a>) -> impl Iterator<Item = Message<'a>> + use<'a> {
+fn by_model<'a>(packet: &Outgoing<'a>) -> Option<impl Iterator<Item = Message<'a>> + use<'a>> {
     let frame = match packet.bytes[..] {
         [whole] => Cow::Borrowed(whole),
         _ => Cow::Owned(packet.bytes.concat()),
     };
-    let info = packet.large_send;
-    let job = Job {
-        mss: info.mss() as usize,
-        tcp: info.tcp_header_offset() as usize,
-        ipv6: info.is_ipv6(),
-        id_bits: ID_BITS,
-    };
-    let packets = segment(&frame, job).unwrap_or_default();
-    packets.into_iter().map(|front| Message {
+    let packets = one_stage(&frame, &packet.slots, ID_BITS).ok()?;
+    Some(packets.into_iter().map(|front| Message {
         header: VnetHeader::default(),
         front,
         rest: Vec::new(),
-    })
+    }))
 }
 
 /// A large send for the kernel, with the headers that Linux gives its own.
 fn for_kernel<'a>(packet: &Outgoing<'a>) -> Option<Message<'a>> {
     let (first, rest) = packet.bytes.split_first()?;
     let length = packet.bytes.iter().map(|part| part.len()).sum();
-    let parts = parts(first)?;
-    let (headers, behind) = first.split_at(parts.payload);
+    let found = layout(first)?;
+    let (headers, behind) = first.split_at(found.payload);
     let mut front = headers.to_vec();
-    let jumbo = to_linux(&mut front, parts, length);
-    let ecn = front[parts.tcp + jumbo + 13] & CWR != 0;
+    let jumbo = to_linux(&mut front, found, length);
+    let ecn = !found.udp && front[found.transport + jumbo + 13] & CWR != 0;
     let header = VnetHeader {
-        checksum_from: Some((parts.tcp + jumbo) as u16),
-        checksum_at: 16,
-        segments: if parts.ipv6 {
-            Segments::TcpV6
+        checksum_from: Some((found.transport + jumbo) as u16),
+        checksum_at: if found.udp {
+            UDP_CHECKSUM
         } else {
-            Segments::TcpV4
+            TCP_CHECKSUM
+        } as u16,
+        segments: match (found.udp, found.ipv6) {
+            (true, _) => Segments::Udp,
+            (false, true) => Segments::TcpV6,
+            (false, false) => Segments::TcpV4,
         },
         ecn,
-        segment_size: packet.large_send.mss() as u16,
+        segment_size: packet.slots.mss() as u16,
         headers: room_hint(length + jumbo, front.len()),
     };
     let rest = std::iter::once(behind)
@@ -121,27 +124,38 @@ fn for_kernel<'a>(packet: &Outgoing<'a>) -> Option<Message<'a>> {
 }
 
 const CWR: u8 = 0x80;
+/// Where the checksum is in either header.
+pub(super) const TCP_CHECKSUM: usize = 16;
+pub(super) const UDP_CHECKSUM: usize = 6;
 /// Bytes of the hop-by-hop header in which Linux keeps a length beyond 16 bits.
 const JUMBO: usize = 8;
 
 /// Writes into the headers of a frame of `length` bytes what Linux has there: true lengths, where
 /// 16 bits hold them, and a checksum field that counts the length. Returns how many bytes were put
 /// in before the TCP header.
-fn to_linux(headers: &mut Vec<u8>, parts: Parts, length: usize) -> usize {
-    let tcp_length = (length - parts.tcp) as u64;
-    let field = &mut headers[parts.tcp + 16..parts.tcp + 18];
+fn to_linux(headers: &mut Vec<u8>, found: Layout, length: usize) -> usize {
+    let covered = length - found.transport;
+    let transport = &mut headers[found.transport..];
+    let at = if found.udp {
+        // A datagram is never beyond 16 bits.
+        transport[4..6].copy_from_slice(&(covered as u16).to_be_bytes());
+        UDP_CHECKSUM
+    } else {
+        TCP_CHECKSUM
+    };
+    let field = &mut transport[at..at + 2];
     let seed = u64::from(u16::from_be_bytes([field[0], field[1]]));
-    field.copy_from_slice(&fold(seed + tcp_length).to_be_bytes());
-    let ip = &mut headers[parts.ip..parts.tcp];
-    if !parts.ipv6 {
-        let stated = u16::try_from(length - parts.ip).unwrap_or(0);
+    field.copy_from_slice(&fold(seed + covered as u64).to_be_bytes());
+    let ip = &mut headers[found.ip..found.transport];
+    if !found.ipv6 {
+        let stated = u16::try_from(length - found.ip).unwrap_or(0);
         ip[2..4].copy_from_slice(&stated.to_be_bytes());
         ip[10..12].fill(0);
         let sum = !fold(sum(ip));
         ip[10..12].copy_from_slice(&sum.to_be_bytes());
         return 0;
     }
-    let behind = length - parts.ip - 40;
+    let behind = length - found.ip - 40;
     if let Ok(stated) = u16::try_from(behind) {
         ip[4..6].copy_from_slice(&stated.to_be_bytes());
         return 0;
@@ -154,7 +168,7 @@ fn to_linux(headers: &mut Vec<u8>, parts: Parts, length: usize) -> usize {
     let mut option = [TCP, 0, 0xC2, 4, 0, 0, 0, 0];
     option[4..].copy_from_slice(&length.to_be_bytes());
     ip[6] = 0;
-    headers.splice(parts.tcp..parts.tcp, option);
+    headers.splice(found.transport..found.transport, option);
     JUMBO
 }
 
@@ -169,7 +183,7 @@ fn sum(bytes: &[u8]) -> u64 {
     words + rest.first().map_or(0, |byte| u64::from(*byte) << 8)
 }
 
-fn fold(mut sum: u64) -> u16 {
+pub(super) fn fold(mut sum: u64) -> u16 {
     while sum >> 16 != 0 {
         sum = (sum & 0xFFFF) + (sum >> 16);
     }
@@ -178,6 +192,7 @@ fn fold(mut sum: u64) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use model::{Job, Slots, segment};
     use ndis::LargeSendInfo;
 
     use super::*;
@@ -186,8 +201,10 @@ mod tests {
 
     fn outgoing<'a>(frame: &'a [u8], mss: u32, tcp: u32, ipv6: bool) -> Outgoing<'a> {
         Outgoing {
-            large_send: LargeSendInfo::v2(mss, tcp, ipv6),
-            checksum: 0,
+            slots: Slots {
+                large_send: LargeSendInfo::v2(mss, tcp, ipv6),
+                ..Slots::default()
+            },
             parent: None,
             bytes: vec![frame],
         }

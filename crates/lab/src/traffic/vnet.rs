@@ -28,6 +28,8 @@ pub enum Segments {
     TcpV4,
     /// TCP over IPv6.
     TcpV6,
+    /// UDP, each packet with a header of its own (`VIRTIO_NET_HDR_GSO_UDP_L4`).
+    Udp,
     /// Something else, by its number.
     Other(u8),
 }
@@ -51,6 +53,7 @@ impl VnetHeader {
                 0 => Segments::None,
                 1 => Segments::TcpV4,
                 4 => Segments::TcpV6,
+                5 => Segments::Udp,
                 other => Segments::Other(other),
             },
             ecn: kind & ECN != 0,
@@ -66,6 +69,7 @@ impl VnetHeader {
             Segments::None => 0,
             Segments::TcpV4 => 1,
             Segments::TcpV6 => 4,
+            Segments::Udp => 5,
             Segments::Other(other) => other,
         };
         let [h0, h1] = self.headers.to_ne_bytes();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use model::{Outgoing, Wire, parts};
+use model::{Outgoing, Wire, layout, tunnel};
 
 use super::counters::Counters;
 use super::netlink::Mac;
@@ -33,9 +33,24 @@ impl Directory {
         guests.find(|(mac, _)| mac == to).map(|(_, socket)| socket)
     }
 
+    /// The guests that `frame` from the wire is for: one, or all where it is for many.
+    #[must_use]
+    pub fn guests_of(&self, frame: &[u8]) -> Vec<Arc<PacketSocket>> {
+        if is_for_many(frame) {
+            return self.guests.iter().map(|(_, one)| Arc::clone(one)).collect();
+        }
+        self.guest(frame).cloned().into_iter().collect()
+    }
+
     fn socket(&self, frame: &[u8]) -> &Arc<PacketSocket> {
         self.guest(frame).unwrap_or(&self.peer)
     }
+}
+
+/// Whether a frame is for a group or for all (IEEE 802, 8.2.2: the first bit on the wire).
+#[must_use]
+pub fn is_for_many(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|first| first & 1 != 0)
 }
 
 /// A capture file that several NICs write to.
@@ -92,10 +107,16 @@ impl LabWire {
     }
 
     fn count(&self, packets: &[Outgoing<'_>]) {
-        for packet in packets.iter().filter(|one| one.large_send.mss() != 0) {
+        for packet in packets.iter().filter(|one| one.slots.mss() != 0) {
             let length: usize = packet.bytes.iter().map(|part| part.len()).sum();
-            let headers = packet.bytes.first().and_then(|first| parts(first));
-            let payload = length - headers.map_or(0, |parts| parts.payload);
+            let headers = packet.bytes.first().and_then(|first| {
+                if packet.slots.kind().is_tunnelled() {
+                    tunnel(first).map(|tunnel| tunnel.inner)
+                } else {
+                    layout(first)
+                }
+            });
+            let payload = length - headers.map_or(0, |found| found.payload);
             self.counters.nic_large_sends.add(1);
             self.counters.largest_given.at_least(payload as u64);
         }
@@ -152,7 +173,9 @@ impl Wire for LabWire {
         self.count(packets);
         let mut messages = Vec::with_capacity(packets.len());
         for packet in packets {
-            second_stage(self.stage, packet, &mut messages);
+            if second_stage(self.stage, packet, &mut messages).is_none() {
+                self.counters.uncut.add(1);
+            }
         }
         self.spoil(&mut messages);
         self.counters.frames.add(messages.len() as u64);

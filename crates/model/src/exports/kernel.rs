@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{CStr, c_char, c_void},
+    io::Write,
     ptr,
     time::Duration,
 };
@@ -227,10 +228,11 @@ pub unsafe extern "efiapi" fn KeBugCheckEx(
     third: usize,
     fourth: usize,
 ) -> ! {
-    eprintln!(
+    let line = format!(
         "the driver stopped the machine: bug check {code:#x} ({first:#x}, {second:#x}, {third:#x}, \
-         {fourth:#x})"
+         {fourth:#x})\n"
     );
+    let _ = std::io::stderr().write_all(line.as_bytes());
     std::process::abort();
 }
 
@@ -245,7 +247,8 @@ pub unsafe extern "efiapi" fn DbgPrint(format: *const c_char, first: *const c_ch
             format => format,
         }
     };
-    eprint!("DbgPrint: {}", text.to_string_lossy());
+    let line = format!("DbgPrint: {}", text.to_string_lossy());
+    let _ = std::io::stderr().write_all(line.as_bytes());
     0
 }
 

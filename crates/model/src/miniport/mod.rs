@@ -71,9 +71,8 @@ pub(crate) struct Held {
     frames: Vec<Seen>,
     /// Where the first frame is in memory, in order, for who takes it from here.
     pub(crate) pieces: Vec<Piece>,
-    /// The large-send slot and the checksum slot as they came.
-    pub(crate) large_send: LargeSendInfo,
-    pub(crate) checksum: usize,
+    /// The slots as they came.
+    pub(crate) slots: Slots,
     /// The window's MDLs.
     mdls: Vec<(usize, MdlLook)>,
     pub(crate) status: i32,
@@ -135,8 +134,7 @@ impl State {
             poisoned: Vec::new(),
             frames: Vec::new(),
             pieces: Vec::new(),
-            large_send: given.slots.large_send,
-            checksum: given.slots.checksum.to_raw(),
+            slots: given.slots,
             mdls: Vec::new(),
             status: nic
                 .failing

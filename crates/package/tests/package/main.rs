@@ -5,3 +5,5 @@ mod common;
 mod folder;
 mod image;
 mod signatures;
+#[cfg(target_os = "linux")]
+mod unheard;

@@ -76,7 +76,11 @@ pub struct Row {
 pub struct Counted {
     /// Large sends to the outside.
     pub large_sends: u64,
-    /// The largest of them.
+    /// Those of UDP among them, by USO.
+    pub uso: u64,
+    /// Those in tunnels among them.
+    pub tunnelled: u64,
+    /// The largest of all.
     pub largest_large_send: u64,
     /// Those of which every byte was compared.
     pub compared: u64,
@@ -96,13 +100,17 @@ pub struct Counted {
     pub cut_by_switch: u64,
     /// Frames for which the kernel had no place.
     pub no_place: u64,
+    /// Frames that came faster than the lab read them.
+    pub overflown: u64,
+    /// Large sends that neither the switch nor the second stage could cut.
+    pub uncut: u64,
     /// Sends that came back failed.
     pub failed: u64,
     /// Sends that came back since the filter was paused.
     pub paused: u64,
     /// Sends dropped since nobody took them while the filter was away.
     pub too_large: u64,
-    /// Large sends that were not TCP, dropped.
+    /// Large sends of a kind that the lab does not carry, dropped.
     pub odd: u64,
     /// Frames lost on the wire on purpose.
     pub lost: u64,
@@ -144,6 +152,8 @@ impl From<&Counters> for Counted {
     fn from(counters: &Counters) -> Self {
         Self {
             large_sends: counters.large_sends.get(),
+            uso: counters.uso.get(),
+            tunnelled: counters.tunnelled.get(),
             largest_large_send: counters.largest.get(),
             compared: counters.compared.get(),
             packets: counters.packets.get(),
@@ -154,6 +164,8 @@ impl From<&Counters> for Counted {
             frames: counters.frames.get(),
             cut_by_switch: counters.cut_by_switch.get(),
             no_place: counters.no_place.get(),
+            overflown: counters.overflown.get(),
+            uncut: counters.uncut.get(),
             failed: counters.failed.get(),
             paused: counters.paused.get(),
             too_large: counters.too_large.get(),
@@ -216,6 +228,41 @@ impl Summary {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.transfers.iter().map(|row| row.bytes).sum()
+    }
+
+    /// Names sends that were lost, where nothing was to go wrong: whoever sent them may not notice,
+    /// as TCP does not, which sends them again in small packets.
+    pub fn note_lost_sends(&mut self) {
+        let of = &self.counted;
+        let lost = [
+            (of.odd, "were of a kind that the lab does not carry"),
+            (of.uncut, "could not be cut into packets"),
+            (of.failed, "came back failed"),
+            (of.paused, "came while the filter was paused"),
+            (of.too_large, "came while the filter was away"),
+        ];
+        let on_purpose = self.faults.is_some();
+        let counted = if on_purpose { &lost[..2] } else { &lost };
+        let lost = counted.iter().filter(|(count, _)| *count > 0);
+        let lines = lost.map(|(count, why)| format!("{count} sends were lost: they {why}"));
+        self.violations.extend(lines.collect::<Vec<_>>());
+    }
+
+    /// Names frames that queues of the lab had no place for. In a command's traffic nobody else
+    /// notices them.
+    pub fn note_lost_frames(&mut self) {
+        let lost = self.counted.no_place + self.counted.overflown;
+        if lost > 0 {
+            self.violations.push(format!(
+                "{lost} frames were lost in the lab's queues, not in the filter: send more slowly"
+            ));
+        }
+    }
+
+    /// Whether no large send came to the filter or to a guest, so that nothing was tried.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.filter.large_sends == 0 && self.counted.whole_between_guests == 0
     }
 
     /// Whether nothing is wrong.

@@ -84,6 +84,13 @@ impl Summary {
                 count(counted.frames, "frame", "frames"),
             ),
         ]);
+        if counted.uso + counted.tunnelled > 0 {
+            lines.push(format!(
+                "Among the large sends were {} of UDP, by USO, and {} in tunnels.",
+                number(counted.uso),
+                number(counted.tunnelled),
+            ));
+        }
         if counted.whole_between_guests > 0 {
             lines.push(format!(
                 "From guest to guest, {} large sends went whole past the filter, up to {} bytes of frame.",
@@ -102,10 +109,15 @@ impl Summary {
             ),
             (
                 counted.cut_by_switch,
-                "large sends of too few segments, cut by the switch",
+                "large sends of too few segments or too long, cut by the switch",
             ),
             (counted.no_place, "frames without a place in the kernel"),
-            (counted.odd, "large sends that are not TCP, dropped"),
+            (
+                counted.overflown,
+                "frames that came faster than they were read",
+            ),
+            (counted.uncut, "large sends that could not be cut"),
+            (counted.odd, "large sends of a kind that is not carried"),
         ];
         let rare = rare.iter().filter(|(count, _)| *count > 0);
         let rare: Vec<_> = rare
@@ -155,6 +167,10 @@ impl Summary {
     }
 
     fn verdict(&self) -> String {
+        if self.is_good() && self.is_empty() {
+            return "NOTHING TRIED: no large send was made, so that the filter had nothing to do."
+                .to_owned();
+        }
         if self.is_good() && self.transfers.is_empty() {
             return "PASS: the command succeeded, and no rule was broken.".to_owned();
         }
