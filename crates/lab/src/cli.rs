@@ -5,7 +5,11 @@ mod live;
 mod size;
 
 use std::path::{Path, PathBuf};
-use std::{env, process};
+use std::{
+    env,
+    io::{self, Write},
+    process,
+};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -65,7 +69,8 @@ impl Cli {
             Err(wrong) => wrong,
         };
         if wrong.use_stderr() && env::args_os().any(|word| word == "--json") {
-            eprintln!("{}", Failure::from(wrong).to_json());
+            // Nobody may be there to read it; the exit code says it too.
+            let _ = writeln!(io::stderr(), "{}", Failure::from(wrong).to_json());
             process::exit(exit::UNUSABLE.into());
         }
         wrong.exit()

@@ -29,7 +29,7 @@ impl CaptureFile {
         let path = path.as_ref();
         let open = || -> io::Result<(File, bool)> {
             let mut file = if path == Path::new("-") {
-                on_disk(io::stdin().lock())?
+                on_disk(io::stdin())?
             } else {
                 let file = File::open(path)?;
                 match file.metadata()? {
