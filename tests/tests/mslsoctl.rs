@@ -127,6 +127,7 @@ fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
         "raised_size_in_use": null,
         "settings_out_of_range": 0,
         "malformed_offloads": 0,
+        "invalid_oid_headers": 0,
     });
     assert_eq!(run_json(&machine, "show"), expected);
     machine.send_one(large_v4(50_000));

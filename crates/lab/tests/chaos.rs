@@ -14,11 +14,10 @@ use mslso_lab::chaos::{
 };
 use mslso_lab::driver::{Build, Driver};
 
-/// Reasons that no send can have: an MSS of 0 makes it none, what says to be UDP and is not goes
-/// down as it is, and that children and their headers have room is seen to before.
-const NEVER: [Refusal; 4] = [
+/// Reasons that no send can have: a send with an MSS of 0 is no large send, and the room for
+/// children and their headers is checked earlier.
+const NEVER: [Refusal; 3] = [
     Refusal::MssZero,
-    Refusal::NotUdp,
     Refusal::Lsov1TooLong,
     Refusal::HeaderBufferTooShort,
 ];
