@@ -9,10 +9,9 @@ use ndis::{
 };
 
 use crate::{
+    advertiser::Advertiser,
     driver::Driver,
     events::is_due,
-    indicator::Indicator,
-    limits::Limits,
     settings::Settings,
     split::Unsent,
     statistics::{Counters, Statistics},
@@ -27,10 +26,8 @@ pub(crate) struct FilterModule {
     /// that completed it ends.
     pub(crate) gate: Gate,
     pub(crate) running: AtomicBool,
-    /// What the NIC takes.
-    pub(crate) limits: Limits,
-    /// What the layer above is told.
-    pub(crate) indicator: Indicator,
+    /// The NIC's capabilities and the ones that the overlying driver is told.
+    pub(crate) advertiser: Advertiser,
     pub(crate) settings: Settings,
     pub(crate) children: ChildPool,
     pub(crate) counters: Counters,

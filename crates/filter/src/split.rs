@@ -2,9 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use lso::{
-    Framing, Headers, IpVersion, LargeSend, Limit, MAX_HEADER, Offload, Plan, Refusal, Template,
-};
+use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
 use ndis::{
     AtDispatch, BufferError, Children, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue, NetBuffer,
     Status,
@@ -12,8 +10,8 @@ use ndis::{
 
 use crate::{
     announce::announced,
-    limits::{Snapshot, Takes},
     module::FilterModule,
+    nic_caps::{LargeSendSupport, NicCaps},
     parts::{PacketChecksum, Parts},
     statistics::Tally,
 };
@@ -81,7 +79,7 @@ pub(crate) enum Split {
 pub(crate) fn split(
     module: &FilterModule,
     parent: Nbl,
-    limits: &Snapshot,
+    limits: &NicCaps,
     front: &mut [u8; MAX_HEADER],
     tally: &mut Tally,
     at: &AtDispatch,
@@ -119,7 +117,7 @@ impl Family {
 fn try_split(
     module: &FilterModule,
     parent: &Nbl,
-    limits: &Snapshot,
+    limits: &NicCaps,
     front: &mut [u8; MAX_HEADER],
     at: &AtDispatch,
 ) -> Result<Option<Family>, Unsent> {
@@ -139,11 +137,11 @@ fn try_split(
     if segment > headers.most_payload() {
         return Err(Refusal::SegmentTooLong.into());
     }
-    let takes = takes(limits, &send, &headers);
-    if takes.fits(payload, send.mss) {
+    let support = limits.support(&send, &headers);
+    if support.fits_payload(payload, send.mss) {
         return Ok(None);
     }
-    let plan = plan(module, payload, &send, &takes)?;
+    let plan = plan(module, payload, &send, support)?;
     if plan.packets() > 0 {
         check_mtu(module, &headers, segment)?;
     }
@@ -240,9 +238,9 @@ fn gathered(
 
 /// Whether the frame of `parent`, with its headers, is no longer than what the NIC takes as payload.
 #[cold]
-fn is_within_nic(parent: &Nbl, limits: &Snapshot) -> bool {
-    let takes = limits.of_kind(parent);
-    takes.is_some_and(|(takes, _)| is_within(parent, takes.max_payload()))
+fn is_within_nic(parent: &Nbl, limits: &NicCaps) -> bool {
+    let support = limits.of_kind(parent);
+    support.is_some_and(|(support, _)| is_within(parent, support.max_payload))
 }
 
 /// Whether every frame in `parent` has at most so many bytes, and there is one.
@@ -266,27 +264,15 @@ fn payload_length(packet: &NetBuffer<'_>, headers: &Headers) -> Result<u32, Refu
         .ok_or(Refusal::HeaderNotContiguous)
 }
 
-/// What the NIC takes of large sends like this one: for LSOv1 no more than an IPv4 length can say.
-fn takes(limits: &Snapshot, send: &LargeSend, headers: &Headers) -> Takes {
-    let mut takes = limits.takes(send, headers);
-    if send.offload == Offload::LsoV1 {
-        takes.limit.max_payload = takes.limit.max_payload.min(headers.most_payload());
-    }
-    takes
-}
-
 /// Where to cut `payload` bytes.
 fn plan(
     module: &FilterModule,
     payload: u32,
     send: &LargeSend,
-    takes: &Takes,
+    support: LargeSendSupport,
 ) -> Result<Plan, Refusal> {
-    let limit = Limit {
-        max_payload: takes.limit.max_payload.min(module.children.capacity()),
-        ..takes.limit
-    };
-    let plan = if takes.short_final {
+    let limit = support.limit(module.children.capacity());
+    let plan = if support.short_final() {
         Plan::new(payload, send.mss, limit)?
     } else {
         Plan::of_whole_segments(payload, send.mss, limit)?
@@ -298,11 +284,11 @@ fn plan(
 }
 
 /// Who makes the checksums of what the filter segments itself.
-fn packet_checksum(limits: &Snapshot, template: &Template<'_>) -> PacketChecksum {
+fn packet_checksum(limits: &NicCaps, template: &Template<'_>) -> PacketChecksum {
     let headers = template.headers();
     if headers.tunnel().is_none() && !template.has_checksum() {
         PacketChecksum::None
-    } else if limits.makes_checksum(headers) {
+    } else if limits.computes_checksum(headers) {
         PacketChecksum::Left
     } else {
         PacketChecksum::Made

@@ -275,6 +275,25 @@ impl NblChain {
             Some(nbl)
         })
     }
+
+    /// Takes out the first NBLs, as long as `condition` is true of them.
+    #[inline]
+    pub fn pop_while(&mut self, mut condition: impl FnMut(&Nbl) -> bool) -> NblQueue {
+        let (mut last, mut next) = (None, NonNull::new(self.head));
+        while let Some(nbl) = next {
+            if !condition(&Nbl(nbl)) {
+                break;
+            }
+            last = next;
+            // SAFETY: the chain owns the NBL, which `condition` could only read.
+            next = NonNull::new(unsafe { (*nbl.as_ptr()).Next });
+        }
+        match last {
+            // SAFETY: the NBL is one of the chain.
+            Some(last) => unsafe { self.split_after(last) },
+            None => NblQueue::new(),
+        }
+    }
 }
 
 /// A chain of NBLs being put together at its end, in the order in which it will be handed on.

@@ -4,7 +4,8 @@
 //! the payload stays where it was received.
 
 use lso::Headers;
-use ndis::{LargeSendInfo, LargeSendLimits, sys};
+use model::LargeSendLimits;
+use ndis::{LargeSendInfo, sys};
 
 use super::vnet::{Segments, VnetHeader};
 use crate::capture::strip_jumbo_in_place;

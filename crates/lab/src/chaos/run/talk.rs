@@ -2,7 +2,8 @@
 
 use control::{IoControl, Parameters};
 use model::{Indication, OidCall, OidKind};
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
+use model::{LargeSendLimit, LargeSendLimits};
+use ndis::sys;
 
 use super::Run;
 use crate::chaos::{

@@ -266,7 +266,7 @@ impl<'a, 'driver> Director<'a, 'driver> {
         let change = self.lab.changes.recv_timeout(PATIENCE);
         let followed_after = (self.begun.elapsed() - at).as_secs_f64() * 1e3;
         let host = &self.lab.hosts[self.host];
-        let of = |limits: ndis::LargeSendLimits| match self.ip {
+        let of = |limits: model::LargeSendLimits| match self.ip {
             Ip::V4 => limits.v2_ipv4.max_payload,
             Ip::V6 => limits.v2_ipv6.max_payload,
         };
