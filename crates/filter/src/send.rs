@@ -16,40 +16,58 @@ use crate::{
 
 /// Sends `batch`. Returns how often the module's gate was entered and must be left: once if the module
 /// runs. Each child that is sent holds the gate on its own account.
-pub(crate) fn send(
-    module: &FilterModule,
-    mut batch: NblChain,
-    port: Port,
-    flags: SendFlags,
-) -> u32 {
+pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
     if !module.gate.enter(1) {
         refuse_all(module, batch, flags);
         return 0;
     }
-    let mut tally = Tally::default();
-    // Read with the first large send: most batches have none.
-    let mut nic = None;
-    let fitting = batch.pop_while(|nbl| fits(module, nbl, &mut nic, &mut tally));
-    if let Some(nic) = nic.filter(|_| !batch.is_empty()) {
-        send_split(module, fitting, batch, nic, port, flags, &mut tally);
+    // Most batches have no large send, which one look at each NBL shows.
+    let mut sends = 0_u32;
+    let has_large = batch.iter().any(|nbl| {
+        sends = sends.wrapping_add(1);
+        nbl.is_large_send()
+    });
+    if has_large {
+        send_large(module, batch, port, flags);
     } else {
-        module.counters.add(&tally);
-        module.handle.send(fitting.into_chain(), port, flags);
+        module.counters.add(&Tally::of_sends(sends));
+        module.handle.send(batch, port, flags);
     }
     1
 }
 
-/// Whether `nbl` surely fits the NIC and is forwarded. Its headers are not parsed: it fits if the NIC
-/// accepts any headers, the frame is not longer than the maximum payload, and it has segments enough.
-/// A large send in a tunnel, or with several NET_BUFFERs, which none may have, is looked at further.
+/// Sends a batch with a large send in it.
+#[inline(never)]
+fn send_large(module: &FilterModule, mut batch: NblChain, port: Port, flags: SendFlags) {
+    let mut tally = Tally::default();
+    let nic = module.advertiser.nic();
+    let mut fitting = 0_u32;
+    for nbl in batch.iter() {
+        if !fits(nbl, &nic, &mut tally) {
+            break;
+        }
+        fitting = fitting.wrapping_add(1);
+    }
+    // The one that may not fit is counted as well.
+    if tally.sends() == fitting {
+        module.counters.add(&tally);
+        module.handle.send(batch, port, flags);
+    } else {
+        let down = batch.pop_run(fitting);
+        send_split(module, down, batch, &nic, port, flags, &mut tally);
+    }
+}
+
+/// Counts `nbl`, and returns whether it surely fits the NIC and is forwarded. Its headers are not
+/// parsed: it fits if the NIC accepts any headers, the frame is not longer than the maximum payload,
+/// and it has segments enough. A large send in a tunnel, or with several NET_BUFFERs, which none may
+/// have, is looked at further.
 #[inline]
-fn fits(module: &FilterModule, nbl: &Nbl, nic: &mut Option<NicCaps>, tally: &mut Tally) -> bool {
+fn fits(nbl: &Nbl, nic: &NicCaps, tally: &mut Tally) -> bool {
     tally.seen();
-    // Most are no large sends, which one look shows.
     if !nbl.is_large_send() {
         return true;
     }
-    let nic = nic.get_or_insert_with(|| module.advertiser.nic());
     let Some((support, mss)) = nic.of_kind(nbl) else {
         return true;
     };
@@ -67,7 +85,7 @@ fn send_split(
     module: &FilterModule,
     down: NblQueue,
     batch: NblChain,
-    nic: NicCaps,
+    nic: &NicCaps,
     port: Port,
     flags: SendFlags,
     tally: &mut Tally,
@@ -86,16 +104,15 @@ fn split_batch(
     module: &FilterModule,
     mut down: NblQueue,
     mut batch: NblChain,
-    nic: NicCaps,
+    nic: &NicCaps,
     flags: SendFlags,
     tally: &mut Tally,
 ) -> (NblChain, NblQueue) {
     let at = AtDispatch::enter(flags.at_dispatch());
     let mut up = NblQueue::new();
     let mut front = [0; MAX_HEADER];
-    let mut caps = Some(nic);
     while let Some(nbl) = batch.pop() {
-        match split(module, nbl, &nic, &mut front, tally, &at) {
+        match split(module, nbl, nic, &mut front, tally, &at) {
             Split::Children(nbls) => down.append(nbls),
             Split::Fits(nbl) => down.push(nbl),
             Split::Unsent(nbl, why) => {
@@ -103,7 +120,7 @@ fn split_batch(
                 up.push(why.mark(nbl));
             }
         }
-        down.append(batch.pop_while(|nbl| fits(module, nbl, &mut caps, tally)));
+        down.append(batch.pop_while(|nbl| fits(nbl, nic, tally)));
     }
     (down.into_chain(), up)
 }

@@ -34,7 +34,22 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// The layer above sent an NBL.
+    /// The overlying driver sent `sends` NBLs that are no large sends.
+    #[inline]
+    pub(crate) fn of_sends(sends: u32) -> Self {
+        Self {
+            sends,
+            ..Self::default()
+        }
+    }
+
+    /// How many NBLs were counted.
+    #[inline]
+    pub(crate) fn sends(&self) -> u32 {
+        self.sends
+    }
+
+    /// The overlying driver sent an NBL.
     #[inline]
     pub(crate) fn seen(&mut self) {
         // Nobody has 2^32 NBLs.

@@ -245,9 +245,17 @@ impl NblChain {
         NblQueue { ends }
     }
 
+    /// Takes the first `count` NBLs out, or as many as there are.
+    pub fn pop_run(&mut self, count: u32) -> NblQueue {
+        match count {
+            0 => NblQueue::new(),
+            _ => self.pop_counted(count).map_or(NblQueue::new(), |run| run.0),
+        }
+    }
+
     /// Takes the first NBLs out, `most` of them (at least one) or as many as there are, and says
     /// how many these are. `None` where there is none.
-    pub(crate) fn pop_run(&mut self, most: u32) -> Option<(NblQueue, u32)> {
+    pub(crate) fn pop_counted(&mut self, most: u32) -> Option<(NblQueue, u32)> {
         let first = NonNull::new(self.head)?;
         let (mut last, mut count) = (first, 1_u32);
         // SAFETY: the chain owns its NBLs, each of whose `Next` is the rest of it.
