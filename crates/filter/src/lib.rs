@@ -33,18 +33,18 @@
 )]
 
 mod advertiser;
-mod announce;
 mod attach;
+mod build_children;
 mod callbacks;
 mod complete;
 mod control;
 mod driver;
 mod events;
+mod lso_info;
 mod module;
 pub mod nic_caps;
 pub mod offload;
 mod oid;
-mod parts;
 mod pause;
 mod pnp;
 mod send;

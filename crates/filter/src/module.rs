@@ -13,7 +13,7 @@ use crate::{
     driver::Driver,
     events::is_due,
     settings::Settings,
-    split::Unsent,
+    split::SendError,
     statistics::{Counters, Statistics},
 };
 
@@ -84,15 +84,15 @@ impl FilterModule {
     /// Counts one send that does not go down. Out of the way of those that do.
     #[cold]
     #[inline(never)]
-    pub(crate) fn unsent(&self, why: Unsent) {
+    pub(crate) fn unsent(&self, why: SendError) {
         let Some(count) = self.counters.unsent(why) else {
             return;
         };
         match why {
-            Unsent::Refused(reason) => self.event_refused(reason, count),
-            Unsent::LowMemory => self.event_low_memory(count),
+            SendError::Refused(reason) => self.event_refused(reason, count),
+            SendError::LowMemory => self.event_low_memory(count),
             // What the layer above sends to a paused module is its own business.
-            Unsent::Paused => {}
+            SendError::Paused => {}
         }
     }
 }

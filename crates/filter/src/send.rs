@@ -4,13 +4,12 @@
 //! chain. Otherwise each large send that does not fit is replaced, in its place, by its children, and
 //! the batch is still sent in one call.
 
-use lso::MAX_HEADER;
-use ndis::{AtDispatch, Nbl, NblChain, NblQueue, Port, SendFlags};
+use ndis::{Nbl, NblChain, NblQueue, Port, SendFlags};
 
 use crate::{
     module::FilterModule,
     nic_caps::NicCaps,
-    split::{Split, Unsent, split},
+    split::{SendError, Split, Splitter},
     statistics::Tally,
 };
 
@@ -108,16 +107,15 @@ fn split_batch(
     flags: SendFlags,
     tally: &mut Tally,
 ) -> (NblChain, NblQueue) {
-    let at = AtDispatch::enter(flags.at_dispatch());
+    let mut splitter = Splitter::new(module, nic, flags);
     let mut up = NblQueue::new();
-    let mut front = [0; MAX_HEADER];
     while let Some(nbl) = batch.pop() {
-        match split(module, nbl, nic, &mut front, tally, &at) {
+        match splitter.split(nbl, tally) {
             Split::Children(nbls) => down.append(nbls),
             Split::Fits(nbl) => down.push(nbl),
-            Split::Unsent(nbl, why) => {
-                module.unsent(why);
-                up.push(why.mark(nbl));
+            Split::Failed(nbl, error) => {
+                module.unsent(error);
+                up.push(error.fail(nbl));
             }
         }
         down.append(batch.pop_while(|nbl| fits(nbl, nic, tally)));
@@ -134,8 +132,8 @@ fn refuse_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
         if nbl.is_large_send() {
             tally.seen_large(&nbl);
         }
-        module.unsent(Unsent::Paused);
-        up.push(Unsent::Paused.mark(nbl));
+        module.unsent(SendError::Paused);
+        up.push(SendError::Paused.fail(nbl));
     }
     module.counters.add(&tally);
     module
