@@ -10,7 +10,7 @@ use ndis::{
 };
 
 /// The capabilities of a NIC that the filter needs. By default there are none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, Eq, Debug, Default)]
 #[repr(C, align(8))]
 pub struct NicCaps {
     /// LSOv1, which is IPv4 only.
@@ -36,6 +36,22 @@ pub struct NicCaps {
 // SAFETY: integers alone, 64 bytes without padding, as the assertion has it.
 unsafe impl Words for NicCaps {}
 const _: () = assert!(size_of::<NicCaps>() == 5 * 8 + 2 * 4 + 2 * 8);
+
+impl PartialEq for NicCaps {
+    /// Without branches: a chain of comparisons would be compiled to a call of `memcmp`, which the
+    /// image does not import.
+    fn eq(&self, other: &Self) -> bool {
+        (self.lso_v1 == other.lso_v1)
+            & (self.lso_v2_ipv4 == other.lso_v2_ipv4)
+            & (self.lso_v2_ipv6 == other.lso_v2_ipv6)
+            & (self.uso_ipv4 == other.uso_ipv4)
+            & (self.uso_ipv6 == other.uso_ipv6)
+            & (self.checksum_ipv4 == other.checksum_ipv4)
+            & (self.checksum_ipv6 == other.checksum_ipv6)
+            & (self.nvgre == other.nvgre)
+            & (self.vxlan == other.vxlan)
+    }
+}
 
 /// Support of one kind of large send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -176,7 +176,7 @@ impl<'a> Job<'a> {
             packet,
             plan: &plan,
             template: &template,
-            checksum: self.packet_checksum(&template),
+            checksum: self.packet_checksum(&plan, &template),
             is_unlocated: self.send.framing == Framing::Plain { transport: 0 },
         };
         Ok(Some(SplitSend {
@@ -293,9 +293,9 @@ impl<'a> Job<'a> {
     }
 
     /// Where the checksums of packets that the filter segments are computed.
-    fn packet_checksum(&self, template: &Template<'_>) -> PacketChecksum {
+    fn packet_checksum(&self, plan: &Plan, template: &Template<'_>) -> PacketChecksum {
         let headers = template.headers();
-        if headers.tunnel().is_none() && !template.has_checksum() {
+        if plan.packets() == 0 || headers.tunnel().is_none() && !template.has_checksum() {
             PacketChecksum::None
         } else if self.nic.computes_checksum(headers) {
             PacketChecksum::Left

@@ -75,6 +75,6 @@ pub use registry::{Borrowed, Listed, Registry};
 pub use restart::RestartParameters;
 pub use rundown::{Exit, Gate};
 pub use seq_lock::{SeqLock, Words};
-pub use siblings::Siblings;
+pub use siblings::{Siblings, WaitingParent};
 pub use spin_lock::{SpinGuard, SpinLock};
 pub use status::Status;
