@@ -5,8 +5,9 @@ use std::{mem::offset_of, sync::Arc};
 use ::control::{
     Cap, IoControl, Message, Multiple, Profile, Raise, ReadReply, Select, SetRequest, Tuning,
 };
+use model::{LargeSendLimit, LargeSendLimits};
 use model::{OidCall, SeenStatus, StatusSource, World};
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
+use ndis::sys;
 
 use crate::control::IF_INDEX;
 

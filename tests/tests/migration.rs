@@ -1,12 +1,12 @@
 //! Guests on hosts: what a guest is told, and that whatever it was once told passes wherever it is.
 
 use control::Profile;
+use model::LargeSendLimits;
 use model::{
     Completion, Config, Nic, Order, Packet,
     host::{Delivery, Guest, Host, Mac, migrate},
 };
 use mslso_lab::synth::Synth;
-use ndis::LargeSendLimits;
 use scenarios::{
     Machine,
     adapter::{assert_last_word, profile, raised, set, times},

@@ -1,8 +1,12 @@
 //! The one rewrite of an NDIS_OFFLOAD: what it changes, and all that it leaves alone.
 
 use control::{Cap, Multiple, Profile, Raise, Tuning};
-use filter::offload::{InSoftware, MAX_IN_SOFTWARE, Malformed, capabilities};
-use ndis::{Capabilities, LargeSendLimit, LargeSendLimits, LsoV2Ipv6Capability, UsoCapability};
+use filter::{
+    nic_caps::{LargeSendSupport, NicCaps, TunnelIp, Variations},
+    offload::{SOFTWARE_LSO_MAX, SoftwareLso},
+};
+use lso::IpVersion;
+use ndis::{Malformed, OffloadConfig};
 use proptest::prelude::*;
 
 /// Sizes of NDIS_OFFLOAD, revisions 1 to 7 (`ntddndis.h`).
@@ -42,29 +46,40 @@ fn configuration(revision: u8, ipv4: u32, ipv6: u32) -> Vec<u8> {
     offload
 }
 
-fn nic(ipv4: u32, ipv6: u32) -> Capabilities {
-    Capabilities {
-        v2_ipv4: LargeSendLimit {
-            max_payload: ipv4,
-            min_segments: 2,
-        },
-        v2_ipv6: LsoV2Ipv6Capability {
-            max_payload: ipv6,
-            min_segments: 2,
-            ..LsoV2Ipv6Capability::default()
-        },
-        ..Capabilities::default()
+fn nic(ipv4: u32, ipv6: u32) -> NicCaps {
+    let support = |max_payload| LargeSendSupport {
+        max_payload,
+        min_segments: 2,
+        ..LargeSendSupport::default()
+    };
+    NicCaps {
+        lso_v2_ipv4: support(ipv4),
+        lso_v2_ipv6: support(ipv6),
+        ..NicCaps::default()
     }
 }
 
-/// The rewrite without anything in software.
-fn rewrite(offload: &mut [u8], nic: &Capabilities, tuning: Tuning) -> Result<(), Malformed> {
-    filter::offload::rewrite(offload, nic, tuning, InSoftware::default())
+/// The rewrite, in place.
+fn rewrite_with(
+    offload: &mut [u8],
+    nic: &NicCaps,
+    tuning: Tuning,
+    software: SoftwareLso,
+) -> Result<(), Malformed> {
+    let mut config = OffloadConfig::copy_from(offload)?;
+    filter::offload::rewrite(&mut config, nic, tuning, software);
+    config.copy_to(offload);
+    Ok(())
 }
 
-/// TCP's large sends that `offload` allows.
-fn limits(offload: &[u8]) -> Result<LargeSendLimits, Malformed> {
-    capabilities(offload).map(|nic| nic.large_sends())
+/// The rewrite without anything in software.
+fn rewrite(offload: &mut [u8], nic: &NicCaps, tuning: Tuning) -> Result<(), Malformed> {
+    rewrite_with(offload, nic, tuning, SoftwareLso::default())
+}
+
+/// The capabilities in `offload`.
+fn capabilities(offload: &[u8]) -> Result<NicCaps, Malformed> {
+    OffloadConfig::copy_from(offload).map(|config| NicCaps::from(&config))
 }
 
 fn times(multiple: u32) -> Tuning {
@@ -113,11 +128,11 @@ fn uso_is_raised_where_the_revision_has_it() {
                 put(&mut before, at + 8, 2 | 1 << 6);
             }
         }
-        let uso = |max_payload| UsoCapability {
+        let uso = |max_payload| LargeSendSupport {
             max_payload,
-            ..UsoCapability::default()
+            ..LargeSendSupport::default()
         };
-        let nic = Capabilities {
+        let nic = NicCaps {
             uso_ipv4: uso(60_000),
             uso_ipv6: uso(61_000),
             ..nic(0, 0)
@@ -130,58 +145,57 @@ fn uso_is_raised_where_the_revision_has_it() {
             assert_eq!(get(&after, USO_IPV6 + 4), 244_000);
             let said = capabilities(&after).expect("well formed").uso_ipv4;
             assert_eq!((said.max_payload, said.min_segments), (240_000, 2));
-            assert!(said.sub_mss_final);
+            assert!(said.variations.contains(Variations::SHORT_FINAL));
         }
     }
 }
 
 #[test]
 fn lso_in_software_is_what_the_nic_lacks() {
-    let in_software = InSoftware {
+    let software = SoftwareLso {
         ipv4: true,
         ipv6: true,
     };
     let before = configuration(7, 0, 61_000);
     let mut after = before.clone();
     let nic = nic(0, 61_000);
-    filter::offload::rewrite(&mut after, &nic, times(8), in_software).expect("well formed");
+    rewrite_with(&mut after, &nic, times(8), software).expect("well formed");
     assert_same_but(&before, &after, &[IPV4, IPV4 + 4, IPV4 + 8, IPV6 + 4]);
-    let said = limits(&after).expect("well formed");
-    assert_eq!(said.v2_ipv4.max_payload, 8 * MAX_IN_SOFTWARE);
-    assert_eq!(said.v2_ipv4.min_segments, 2);
-    assert_eq!(said.v2_ipv6.max_payload, 488_000);
+    let said = capabilities(&after).expect("well formed");
+    assert_eq!(said.lso_v2_ipv4.max_payload, 8 * SOFTWARE_LSO_MAX);
+    assert_eq!(said.lso_v2_ipv4.min_segments, 2);
+    assert_eq!(said.lso_v2_ipv6.max_payload, 488_000);
     let once = after.clone();
-    filter::offload::rewrite(&mut after, &nic, times(8), in_software).expect("well formed");
+    rewrite_with(&mut after, &nic, times(8), software).expect("well formed");
     assert_eq!(after, once);
 }
 
 /// Found by chaos: an answer that says what the hardware can do, while the NIC is told not to.
 #[test]
 fn what_the_hardware_has_is_not_replaced_by_lso_in_software() {
-    let in_software = InSoftware {
+    let software = SoftwareLso {
         ipv4: true,
         ipv6: true,
     };
     let mut hardware = configuration(7, 1, 20_000);
     put(&mut hardware, IPV4 + 8, 0);
     let before = hardware.clone();
-    filter::offload::rewrite(&mut hardware, &nic(0, 0), times(8), in_software)
-        .expect("well formed");
+    rewrite_with(&mut hardware, &nic(0, 0), times(8), software).expect("well formed");
     assert_eq!(hardware, before);
 }
 
 #[test]
 fn in_software_every_option_may_be_sent() {
     let mut offload = configuration(5, 62_780, 0);
-    let in_software = InSoftware {
+    let software = SoftwareLso {
         ipv4: false,
         ipv6: true,
     };
     let nic = nic(62_780, 0);
-    filter::offload::rewrite(&mut offload, &nic, times(2), in_software).expect("well formed");
-    let said = capabilities(&offload).expect("well formed").v2_ipv6;
-    assert!(said.extension_headers && said.tcp_options);
-    assert_eq!(said.max_payload, 2 * MAX_IN_SOFTWARE);
+    rewrite_with(&mut offload, &nic, times(2), software).expect("well formed");
+    let said = capabilities(&offload).expect("well formed").lso_v2_ipv6;
+    assert_eq!(said.variations, Variations::ALL);
+    assert_eq!(said.max_payload, 2 * SOFTWARE_LSO_MAX);
 }
 
 #[test]
@@ -230,7 +244,11 @@ fn a_cap_bounds_the_raise_and_never_lowers() {
 fn malformed_buffers_are_told_from_others() {
     let whole = configuration(5, 62_780, 62_780);
     for length in 0..whole.len() {
-        assert_eq!(limits(&whole[..length]), Err(Malformed), "{length} bytes");
+        assert_eq!(
+            capabilities(&whole[..length]),
+            Err(Malformed),
+            "{length} bytes"
+        );
     }
     for (at, value) in [(0, 0x80), (1, 0), (2, 111), (2, 189), (3, 0xFF)] {
         let mut offload = whole.clone();
@@ -265,17 +283,37 @@ proptest! {
             offload[2..4].copy_from_slice(&size.to_le_bytes());
         }
         let nic = nic(nic_max.0, nic_max.1);
-        let before = limits(&offload);
+        let before = capabilities(&offload);
         let result = rewrite(&mut offload, &nic, times(multiple));
         prop_assert_eq!(result.is_ok(), before.is_ok());
-        if let (Ok(before), Ok(after)) = (before, limits(&offload)) {
-            prop_assert!(after.v2_ipv4.max_payload >= before.v2_ipv4.max_payload);
-            prop_assert!(after.v2_ipv6.max_payload >= before.v2_ipv6.max_payload);
-            prop_assert_eq!(after.v1, before.v1);
-            prop_assert_eq!(after.v2_ipv4.min_segments, before.v2_ipv4.min_segments);
+        if let (Ok(before), Ok(after)) = (before, capabilities(&offload)) {
+            prop_assert!(after.lso_v2_ipv4.max_payload >= before.lso_v2_ipv4.max_payload);
+            prop_assert!(after.lso_v2_ipv6.max_payload >= before.lso_v2_ipv6.max_payload);
+            prop_assert_eq!(after.lso_v1, before.lso_v1);
+            prop_assert_eq!(after.lso_v2_ipv4.min_segments, before.lso_v2_ipv4.min_segments);
         }
         let once = offload.clone();
         let _ = rewrite(&mut offload, &nic, times(multiple));
         prop_assert_eq!(offload, once);
+    }
+}
+
+#[test]
+fn a_tunnel_offload_needs_both_headers() {
+    let (inner_v4, outer_v4, inner_v6, outer_v6) = (1, 2, 4, 8);
+    for (bits, covered) in [
+        (0, [false; 4]),
+        (inner_v4, [false; 4]),
+        (inner_v4 | outer_v4, [true, false, false, false]),
+        (inner_v6 | outer_v4, [false, true, false, false]),
+        (inner_v4 | outer_v6, [false, false, true, false]),
+        (inner_v6 | outer_v6, [false, false, false, true]),
+        (0xf, [true; 4]),
+    ] {
+        let ip = TunnelIp::from_bits(bits);
+        let (v4, v6) = (IpVersion::V4, IpVersion::V6);
+        let found =
+            [(v4, v4), (v4, v6), (v6, v4), (v6, v6)].map(|(outer, inner)| ip.covers(outer, inner));
+        assert_eq!(found, covered, "{bits:#x}");
     }
 }

@@ -257,3 +257,32 @@ fn once_the_truth_is_told_no_retune_takes_it_back() {
     world.unload();
     assert_clean(&world.finish());
 }
+
+/// Threads that tune an adapter meet a detach that is not announced. FilterPause and FilterDetach wait
+/// for the indication in flight, and none begins after.
+#[test]
+fn no_status_is_indicated_once_a_detach_has_begun() {
+    let machine = Machine::start(config(Answering::default()));
+    let world = &machine.world;
+    for _ in 0..200 {
+        let ready = Barrier::new(3);
+        thread::scope(|scope| {
+            for seed in [1, 2] {
+                let ready = &ready;
+                scope.spawn(move || {
+                    let mut dice = Dice(seed);
+                    ready.wait();
+                    // Until there is no such adapter any more.
+                    while set(world, times(2 + dice.below(15))).is_ok() {}
+                });
+            }
+            ready.wait();
+            world.pause();
+            world.detach();
+        });
+        world.attach().expect("an attach");
+        world.restart().expect("a restart");
+    }
+    assert_clean(&world.violations());
+    machine.stop_clean();
+}

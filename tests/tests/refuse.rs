@@ -177,7 +177,7 @@ fn a_rest_too_short_for_the_nic_goes_as_packets() {
 #[test]
 fn a_family_without_large_sends_gets_packets_and_the_others_do_not() {
     let mut nic = Nic::new(9_000, 2);
-    nic.limits.v2_ipv6 = ndis::LargeSendLimit::default();
+    nic.limits.v2_ipv6 = model::LargeSendLimit::default();
     let machine = Machine::with_nic(nic);
     let segments = 50_000_u32.div_ceil(MSS_V6) as usize;
     assert_eq!(forms(&machine, large_v6(50_000)), (0, segments));

@@ -245,7 +245,7 @@ fn a_nic_without_large_sends_is_stood_in_for_as_the_administrator_wants() {
     let without_checksums = || bare().without_checksum_offload();
     let ipv6_only = || {
         let mut nic = Nic::default();
-        nic.limits.v2_ipv6 = ndis::LargeSendLimit::default();
+        nic.limits.v2_ipv6 = model::LargeSendLimit::default();
         nic
     };
     assert_eq!(offered(Some(0), bare()), (0, 0));

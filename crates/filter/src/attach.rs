@@ -7,17 +7,16 @@ use core::{
 };
 
 use ndis::{
-    AttachOffload, Capabilities, ChildPool, Gate, Lent, Listed, ModuleHandle, PoolBox, SpinLock,
+    AttachOffload, ChildPool, Gate, Lent, Listed, ModuleHandle, OffloadConfig, PoolBox, SpinLock,
     Status, Tag, oid::HardwareQuery, sys,
 };
 
 use crate::{
+    advertiser::Advertiser,
     driver::Driver,
     events::Source,
-    indicator::{Indicator, Stored},
-    limits::Limits,
     module::{FilterModule, Identity},
-    offload::{self, Malformed},
+    nic_caps::NicCaps,
     settings::Settings,
     statistics::Counters,
 };
@@ -39,15 +38,15 @@ const LEAST_CAPACITY: u32 = 256 << 10;
 pub(crate) struct Parameters<'call> {
     pub(crate) medium: i32,
     pub(crate) identity: Identity,
-    /// What the layer above will be told; `None` for a miniport without task offload.
+    /// The configuration that the overlying driver will read; `None` for a miniport without task offload.
     pub(crate) offload: Option<AttachOffload<'call>>,
 }
 
 /// A module as NDIS keeps it.
 pub(crate) type Context = Listed<FilterModule>;
 
-/// Makes the module, paused, tells the layer above the first-stage size through the configuration
-/// that it will read, and gives the module to NDIS as the last step, after which nothing can fail.
+/// Makes the module, paused, advertises the first-stage size through the configuration that the
+/// overlying driver will read, and gives the module to NDIS as the last step, after which nothing can fail.
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
@@ -77,10 +76,10 @@ fn try_attach(
     let before = parameters
         .offload
         .as_mut()
-        .and_then(|offload| announce(module, offload));
+        .and_then(|offload| advertise_default_config(module, offload));
     handle.set_context(context).inspect_err(|_| {
         if let (Some(offload), Some(before)) = (parameters.offload.as_mut(), before) {
-            before.restore(offload.bytes());
+            before.copy_to(offload.bytes());
         }
         // SAFETY: NDIS did not take the context, so the module is still ours.
         unsafe { free(context) };
@@ -90,19 +89,27 @@ fn try_attach(
     Ok(())
 }
 
-/// Rewrites the configuration that the layer above will read. Returns what was there before.
-fn announce(module: &FilterModule, offload: &mut AttachOffload<'_>) -> Option<Stored> {
-    let bytes = offload.bytes();
-    let before = Stored::of(bytes);
-    match module.indicator.learn(bytes, &module.limits) {
-        Ok(nic) if before.is_some() => {
-            let _ = module.indicator.rewrite(bytes, &nic);
-        }
-        // What could not be put back, being longer than any known, is not changed.
-        Ok(_) | Err(Malformed) => module.malformed_offload(),
+/// Rewrites the configuration that the overlying driver will read. Returns the one before.
+fn advertise_default_config(
+    module: &FilterModule,
+    offload: &mut AttachOffload<'_>,
+) -> Option<OffloadConfig> {
+    let buffer = offload.bytes();
+    let Ok(before) = OffloadConfig::copy_from(buffer) else {
+        module.malformed_offload();
+        return None;
+    };
+    let mut config = before;
+    let nic = module.advertiser.record_nic(&config);
+    if config.is_whole() {
+        module.advertiser.rewrite(&mut config, &nic);
+        config.copy_to(buffer);
+    } else {
+        // One that cannot be restored, being longer than any known, is not changed.
+        module.malformed_offload();
     }
-    module.indicator.bound_to(bytes);
-    before
+    module.advertiser.record_bind_config(Some(&config));
+    Some(before)
 }
 
 /// Frees the module.
@@ -113,6 +120,8 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
     // SAFETY: as the caller vouches.
     unsafe {
         let module = context.as_ref().get();
+        // From here on no thread that tunes the adapter may indicate a status.
+        module.advertiser.suspend();
         // Pre-detach, where this is done first, comes only where a stack is taken down in good order.
         module.hardware.wait();
         module.event_detach();
@@ -131,7 +140,7 @@ unsafe fn free(context: NonNull<Context>) {
     }
 }
 
-/// The module of the filter module `handle`: paused, and mute.
+/// The module of the filter module `handle`: paused, with its advertiser suspended.
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
@@ -150,16 +159,15 @@ fn build(
     let nic = parameters
         .offload
         .as_mut()
-        .and_then(|offload| offload::capabilities(offload.bytes()).ok())
-        .unwrap_or_default();
+        .and_then(|offload| OffloadConfig::copy_from(offload.bytes()).ok())
+        .map_or_else(NicCaps::default, |config| NicCaps::from(&config));
     let module = FilterModule {
         driver,
         handle,
         identity: parameters.identity,
         gate: Gate::try_new_closed(TAG_GATE)?,
         running: AtomicBool::new(false),
-        limits: Limits::new(&nic),
-        indicator: Indicator::new(settings.tuning, settings.software),
+        advertiser: Advertiser::new(nic, settings.tuning, settings.software),
         settings_out_of_range: AtomicU32::new(settings.out_of_range()),
         settings,
         children: ChildPool::try_new(handle, capacity(&nic), settings.chains, READY_CHILDREN)?,
@@ -171,17 +179,17 @@ fn build(
         mtu: AtomicU32::new(0),
     };
     let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;
-    module.get().indicator.initialize();
+    module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
     Ok(module)
 }
 
 /// Payload in bytes that one child must be able to carry.
-fn capacity(nic: &Capabilities) -> u32 {
+fn capacity(nic: &NicCaps) -> u32 {
     [
         nic.lso_v1.max_payload,
-        nic.v2_ipv4.max_payload,
-        nic.v2_ipv6.max_payload,
+        nic.lso_v2_ipv4.max_payload,
+        nic.lso_v2_ipv6.max_payload,
         nic.uso_ipv4.max_payload,
         nic.uso_ipv6.max_payload,
     ]

@@ -283,7 +283,7 @@ unsafe extern "efiapi" fn filter_oid_request_complete(
     unsafe {
         let module = module_of(context);
         if module.hardware.is(request) {
-            oid::hardware_answered(module, Status(status));
+            oid::on_hardware_answer(module, Status(status));
         } else {
             oid::complete(module, OidClone::from_raw(request), Status(status));
         }

@@ -1,10 +1,10 @@
 //! FilterSendNetBufferListsComplete: the way back up.
 //!
 //! NDIS completes chains in which our children and others' NBLs are mixed, in any order, on any
-//! processor, perhaps from within our own send. Children are settled and taken home; a parent whose
-//! last child this was joins the others' NBLs on their way up.
+//! processor, perhaps from within our own send. Children return to the pool; a parent whose last child
+//! this was joins the other NBLs on their way up.
 
-use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Siblings};
+use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Siblings, Status};
 
 use crate::{module::FilterModule, statistics::Tally};
 
@@ -36,8 +36,9 @@ fn settle_children(
         if let Some(siblings) = Siblings::pop(&mut chain, module.handle) {
             // Nobody has 2^32 NBLs.
             children = children.wrapping_add(siblings.count());
-            if let Some(parent) = siblings.settle(&module.children) {
-                finish(parent, tally, &mut up);
+            if let Some(parent) = complete_children(module, siblings) {
+                tally.completed(&parent);
+                up.push(parent);
             }
         } else if let Some(others) = chain.pop() {
             up.push(others);
@@ -46,7 +47,19 @@ fn settle_children(
     (up, children)
 }
 
-fn finish(parent: Nbl, tally: &mut Tally, up: &mut NblQueue) {
-    tally.completed(&parent);
-    up.push(parent);
+/// Returns the children to the processor that owns them. After the last one, returns the parent, as
+/// it is to be completed.
+#[inline]
+fn complete_children(module: &FilterModule, children: Siblings) -> Option<Nbl> {
+    let status = children.status();
+    let parent = children.return_to_owner_cpu(&module.children);
+    // The first failure among the children is the parent's status.
+    parent.record_first_failure(status);
+    let mut parent = parent.count_off()?;
+    // On failure report TcpPayload = 0 even if some children were sent: TCP retransmits everything.
+    // On success the slot has been ready since the split.
+    if parent.status() != Status::SUCCESS {
+        parent.set_large_send(parent.large_send().transmit_complete(0));
+    }
+    Some(parent)
 }

@@ -10,9 +10,11 @@ use control::{
     NicLimits, ReadReply, Select, SetRequest, VersionRequest,
 };
 use lso::IpIdWidth;
-use ndis::{Borrowed, Capabilities, Chains, DeviceCall, MOST_ELEMENTS, Status};
+use ndis::{Borrowed, Chains, DeviceCall, MOST_ELEMENTS, Status};
 
-use crate::{driver::Driver, events::Source, module::FilterModule, settings};
+use crate::{
+    driver::Driver, events::Source, module::FilterModule, nic_caps::LargeSendSupport, settings,
+};
 
 /// Bytes of a request that are looked at: more than any has, so that a longer one is seen to be.
 const LONGEST_REQUEST: usize = 64;
@@ -122,11 +124,11 @@ fn list(driver: &Driver, out: &mut [u8]) -> Result<usize, Status> {
 }
 
 fn read(module: &FilterModule) -> ReadReply {
-    let nic = module.limits.nic();
-    let told = module.indicator.told();
+    let nic = module.advertiser.nic();
+    let advertised = module.advertiser.last_advertised();
     let settings = &module.settings;
     ReadReply {
-        tuning: module.indicator.tuning(),
+        tuning: module.advertiser.tuning(),
         ip_id_bits: match settings.ip_id {
             IpIdWidth::Bits15 => 15,
             IpIdWidth::Bits16 => 16,
@@ -138,35 +140,34 @@ fn read(module: &FilterModule) -> ReadReply {
         },
         mtu: module.mtu.load(Ordering::Relaxed),
         running: module.running.load(Ordering::Relaxed),
-        nic: limits(&nic),
-        advertised_v2_ipv4: told.v2_ipv4.max_payload,
-        advertised_v2_ipv6: told.v2_ipv6.max_payload,
-        advertised_uso_ipv4: told.uso_ipv4.max_payload,
-        advertised_uso_ipv6: told.uso_ipv6.max_payload,
+        nic: NicLimits {
+            v1: limit(nic.lso_v1),
+            v2_ipv4: limit(nic.lso_v2_ipv4),
+            v2_ipv6: limit(nic.lso_v2_ipv6),
+            uso_ipv4: limit(nic.uso_ipv4),
+            uso_ipv6: limit(nic.uso_ipv6),
+            tcp_checksum_ipv4: nic.checksum_ipv4.has_tcp(),
+            tcp_checksum_ipv6: nic.checksum_ipv6.has_tcp(),
+        },
+        advertised_v2_ipv4: advertised.lso_v2_ipv4.max_payload,
+        advertised_v2_ipv6: advertised.lso_v2_ipv6.max_payload,
+        advertised_uso_ipv4: advertised.uso_ipv4.max_payload,
+        advertised_uso_ipv6: advertised.uso_ipv6.max_payload,
         settings_out_of_range: module.settings_out_of_range.load(Ordering::Relaxed),
         malformed_offloads: module.malformed_offloads.load(Ordering::Relaxed),
         invalid_oid_headers: module.invalid_oid_headers.load(Ordering::Relaxed),
     }
 }
 
-fn limits(nic: &Capabilities) -> NicLimits {
-    let limit = |max_payload, min_segments| Limit {
-        max_payload,
-        min_segments,
-    };
-    NicLimits {
-        v1: limit(nic.lso_v1.max_payload, nic.lso_v1.min_segments),
-        v2_ipv4: limit(nic.v2_ipv4.max_payload, nic.v2_ipv4.min_segments),
-        v2_ipv6: limit(nic.v2_ipv6.max_payload, nic.v2_ipv6.min_segments),
-        uso_ipv4: limit(nic.uso_ipv4.max_payload, nic.uso_ipv4.min_segments),
-        uso_ipv6: limit(nic.uso_ipv6.max_payload, nic.uso_ipv6.min_segments),
-        tcp_checksum_ipv4: nic.checksum_ipv4.tcp,
-        tcp_checksum_ipv6: nic.checksum_ipv6.tcp,
+fn limit(support: LargeSendSupport) -> Limit {
+    Limit {
+        max_payload: support.max_payload,
+        min_segments: support.min_segments.into(),
     }
 }
 
 /// Puts a tuning into effect: kept first, where it is to last, so that a registry that refuses
-/// leaves everything as it was; then told to the layer above.
+/// leaves everything as it was; then advertised.
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     let alone = module.driver.settings.lock();
     if request.persist {
@@ -175,7 +176,7 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
         let left = module.settings.others_out_of_range;
         module.settings_out_of_range.store(left, Ordering::Relaxed);
     }
-    module.indicator.tune(request.tuning);
+    module.advertiser.tune(request.tuning);
     let source = if request.persist {
         Source::ControlDevicePersistent
     } else {
@@ -183,6 +184,6 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     };
     module.event_tuning(request.tuning, source);
     drop(alone);
-    module.indicator.publish(module);
+    module.advertiser.publish(module);
     Ok(())
 }

@@ -13,9 +13,12 @@
 
 use control::{Raise, Tuning};
 use lso::Refusal;
-use ndis::{Capabilities, Event, Level, Provider, Status, driver::ndis_version, sys};
+use ndis::{Event, Level, Provider, Status, driver::ndis_version, sys};
 
-use crate::module::{FilterModule, Identity};
+use crate::{
+    module::{FilterModule, Identity},
+    nic_caps::NicCaps,
+};
 
 /// By what events are about, for sessions to choose from.
 mod keyword {
@@ -116,8 +119,8 @@ impl FilterModule {
     pub(crate) fn event_attach(&self) {
         let mut event = Event::new("Attach", Level::Information, keyword::LIFECYCLE);
         name(&mut event, &self.identity);
-        nic(&mut event, &self.limits.nic());
-        advertised(&mut event, &self.indicator.told());
+        nic(&mut event, &self.advertiser.nic());
+        advertised(&mut event, &self.advertiser.last_advertised());
         self.write(&event);
     }
 
@@ -153,18 +156,18 @@ impl FilterModule {
     #[cold]
     pub(crate) fn event_nic_limits(&self) {
         let mut event = self.event("NicLimits", Level::Information, keyword::CONFIGURATION);
-        nic(&mut event, &self.limits.nic());
+        nic(&mut event, &self.advertiser.nic());
         self.write(&event);
     }
 
     /// The layer above was told another size than before: raised, or the NIC's own.
     #[cold]
-    pub(crate) fn event_advertised(&self, told: &Capabilities) {
+    pub(crate) fn event_advertised(&self, told: &NicCaps) {
         let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
-        let nic = self.limits.nic();
+        let nic = self.advertiser.nic();
         advertised(&mut event, told)
-            .u32("NicV2IPv4Max", nic.v2_ipv4.max_payload)
-            .u32("NicV2IPv6Max", nic.v2_ipv6.max_payload);
+            .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
+            .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload);
         self.write(&event);
     }
 
@@ -243,23 +246,23 @@ fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Ev
 }
 
 /// What the NIC takes, in bytes of payload and in segments.
-fn nic(event: &mut Event, nic: &Capabilities) {
+fn nic(event: &mut Event, nic: &NicCaps) {
     event
         .u32("NicV1Max", nic.lso_v1.max_payload)
-        .u32("NicV1MinSegments", nic.lso_v1.min_segments)
-        .u32("NicV2IPv4Max", nic.v2_ipv4.max_payload)
-        .u32("NicV2IPv4MinSegments", nic.v2_ipv4.min_segments)
-        .u32("NicV2IPv6Max", nic.v2_ipv6.max_payload)
-        .u32("NicV2IPv6MinSegments", nic.v2_ipv6.min_segments)
+        .u32("NicV1MinSegments", nic.lso_v1.min_segments.into())
+        .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
+        .u32("NicV2IPv4MinSegments", nic.lso_v2_ipv4.min_segments.into())
+        .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload)
+        .u32("NicV2IPv6MinSegments", nic.lso_v2_ipv6.min_segments.into())
         .u32("NicUsoIPv4Max", nic.uso_ipv4.max_payload)
         .u32("NicUsoIPv6Max", nic.uso_ipv6.max_payload);
 }
 
 /// What the layer above was told, in bytes of payload.
-fn advertised<'event>(event: &'event mut Event, told: &Capabilities) -> &'event mut Event {
+fn advertised<'event>(event: &'event mut Event, told: &NicCaps) -> &'event mut Event {
     event
-        .u32("AdvertisedV2IPv4", told.v2_ipv4.max_payload)
-        .u32("AdvertisedV2IPv6", told.v2_ipv6.max_payload)
+        .u32("AdvertisedV2IPv4", told.lso_v2_ipv4.max_payload)
+        .u32("AdvertisedV2IPv6", told.lso_v2_ipv6.max_payload)
         .u32("AdvertisedUsoIPv4", told.uso_ipv4.max_payload)
         .u32("AdvertisedUsoIPv6", told.uso_ipv6.max_payload)
 }

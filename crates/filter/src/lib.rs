@@ -2,8 +2,8 @@
 //!
 //! Life of a filter module, one for each NIC that the driver is bound to:
 //!
-//! 1. [`attach`]: reads what the NIC takes, allocates everything, starts paused, and raises the
-//!    large-send size that the layer above will read: the [`indicator`];
+//! 1. [`attach`]: reads the NIC's capabilities, allocates everything, starts paused, and raises the
+//!    large-send size that the overlying driver will read: the [`advertiser`];
 //! 2. [`pause::restart`]: opens the gate;
 //! 3. [`send`]: replaces each large send above the NIC's maximum by children, [`split`] being the
 //!    step from one parent to its children;
@@ -32,19 +32,19 @@
     clippy::cast_possible_wrap
 )]
 
-mod announce;
+mod advertiser;
 mod attach;
+mod build_children;
 mod callbacks;
 mod complete;
 mod control;
 mod driver;
 mod events;
-mod indicator;
-mod limits;
+mod lso_info;
 mod module;
+pub mod nic_caps;
 pub mod offload;
 mod oid;
-mod parts;
 mod pause;
 mod pnp;
 mod send;

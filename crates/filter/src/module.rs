@@ -9,12 +9,11 @@ use ndis::{
 };
 
 use crate::{
+    advertiser::Advertiser,
     driver::Driver,
     events::is_due,
-    indicator::Indicator,
-    limits::Limits,
     settings::Settings,
-    split::Unsent,
+    split::SendError,
     statistics::{Counters, Statistics},
 };
 
@@ -27,10 +26,8 @@ pub(crate) struct FilterModule {
     /// that completed it ends.
     pub(crate) gate: Gate,
     pub(crate) running: AtomicBool,
-    /// What the NIC takes.
-    pub(crate) limits: Limits,
-    /// What the layer above is told.
-    pub(crate) indicator: Indicator,
+    /// The NIC's capabilities and the ones that the overlying driver is told.
+    pub(crate) advertiser: Advertiser,
     pub(crate) settings: Settings,
     pub(crate) children: ChildPool,
     pub(crate) counters: Counters,
@@ -98,15 +95,15 @@ impl FilterModule {
     /// Counts one send that does not go down. Out of the way of those that do.
     #[cold]
     #[inline(never)]
-    pub(crate) fn unsent(&self, why: Unsent) {
+    pub(crate) fn unsent(&self, why: SendError) {
         let Some(count) = self.counters.unsent(why) else {
             return;
         };
         match why {
-            Unsent::Refused(reason) => self.event_refused(reason, count),
-            Unsent::LowMemory => self.event_low_memory(count),
+            SendError::Refused(reason) => self.event_refused(reason, count),
+            SendError::LowMemory => self.event_low_memory(count),
             // What the layer above sends to a paused module is its own business.
-            Unsent::Paused => {}
+            SendError::Paused => {}
         }
     }
 }

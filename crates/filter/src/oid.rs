@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "the module's own query comes back once")]
 
 use ndis::{
-    Status,
+    Malformed, OffloadConfig, Status,
     oid::{self, OidClone, OidRequest, RequestId},
     sys,
 };
@@ -48,30 +48,31 @@ pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
 
 /// Asks what the NIC's hardware can do, where that is of account and not known.
 /// IRQL PASSIVE_LEVEL.
-pub(crate) fn ask_hardware(module: &FilterModule) {
-    if module.indicator.needs_no_hardware() {
+pub(crate) fn query_hardware_capabilities(module: &FilterModule) {
+    if !module.advertiser.needs_hardware() {
         return;
     }
     let status = module.hardware.ask(module.handle);
     if status != Status::PENDING {
         // SAFETY: the query has just been answered.
-        unsafe { hardware_answered(module, status) };
+        unsafe { on_hardware_answer(module, status) };
     }
 }
 
-/// The answer to [`ask_hardware`]. Where there is none, the NIC's hardware stays unknown.
+/// The answer to [`query_hardware_capabilities`]. Where there is none, the NIC's hardware stays unknown.
 /// IRQL ≤ DISPATCH_LEVEL.
 ///
 /// # Safety
 /// NDIS has just given the module's query back.
-pub(crate) unsafe fn hardware_answered(module: &FilterModule, status: Status) {
+pub(crate) unsafe fn on_hardware_answer(module: &FilterModule, status: Status) {
     // SAFETY: as the caller vouches.
     unsafe {
         module.hardware.completed(status, |answer| {
-            if module.indicator.learn_hardware(answer).is_err() {
-                module.malformed_offload();
+            match OffloadConfig::copy_from(answer) {
+                Ok(config) => module.advertiser.record_hardware(&config),
+                Err(Malformed) => module.malformed_offload(),
             }
-            module.indicator.publish(module);
+            module.advertiser.publish(module);
         });
     }
 }
@@ -89,8 +90,7 @@ fn rewrite_answer(module: &FilterModule, clone: &mut OidClone) {
     else {
         return;
     };
-    let nic = module.limits.nic();
-    if module.indicator.rewrite(answer, &nic).is_err() {
+    if module.advertiser.rewrite_in_place(answer).is_err() {
         module.malformed_offload();
     }
 }

@@ -6,7 +6,7 @@ use ndis::RestartParameters;
 
 use crate::{module::FilterModule, oid};
 
-/// Starts to take sends, and tells the layer above what changed meanwhile. IRQL PASSIVE_LEVEL.
+/// Starts to accept sends, and advertises what changed meanwhile. IRQL PASSIVE_LEVEL.
 pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParameters<'_>>) {
     // Where nothing is said, nothing has changed.
     if let Some(mtu) = parameters.and_then(RestartParameters::mtu) {
@@ -15,16 +15,16 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     module.gate.open();
     module.running.store(true, Ordering::Relaxed);
     module.event_restart();
-    module.indicator.restart();
-    module.indicator.publish(module);
-    oid::ask_hardware(module);
+    module.advertiser.resume(module);
+    oid::query_hardware_capabilities(module);
 }
 
 /// Takes no more sends and waits until every parent is completed. The wait is as long as the NIC
-/// holds our children; NDIS pauses the layer above first, so that no new ones come, and Driver
+/// holds our children; NDIS pauses the overlying driver first, so that no new ones come, and Driver
 /// Verifier allows ten seconds. IRQL PASSIVE_LEVEL.
 pub(crate) fn pause(module: &FilterModule) {
     module.running.store(false, Ordering::Relaxed);
+    module.advertiser.suspend();
     module.gate.close();
     module.event_pause();
 }

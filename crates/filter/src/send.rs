@@ -1,59 +1,95 @@
 //! FilterSendNetBufferLists: the way down.
 //!
-//! A batch without a large send that the NIC does not take goes on as the same chain. Otherwise each
-//! such send is replaced, in its place, by its children, and the batch still goes down in one call.
+//! Each NBL is classified once. A batch in which every NBL fits the NIC is forwarded as the same
+//! chain. Otherwise each large send that does not fit is replaced, in its place, by its children, and
+//! the batch is still sent in one call.
 
-use lso::MAX_HEADER;
-use ndis::{AtDispatch, Nbl, NblChain, NblQueue, Port, SendFlags};
+use ndis::{Nbl, NblChain, NblQueue, Port, SendFlags};
 
 use crate::{
-    limits::{Snapshot, Word},
     module::FilterModule,
-    split::{Split, Unsent, split},
+    nic_caps::NicCaps,
+    split::{SendError, Split, Splitter},
     statistics::Tally,
 };
 
-/// Sends `batch` on. Returns how often the module's gate was entered and must be left: once where
-/// the module runs. Each child that goes down holds the gate on its own account.
+/// Sends `batch`. Returns how often the module's gate was entered and must be left: once if the module
+/// runs. Each child that is sent holds the gate on its own account.
 pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
     if !module.gate.enter(1) {
         refuse_all(module, batch, flags);
         return 0;
     }
-    let limits = module.limits.snapshot();
-    let mut tally = Tally::default();
-    let mut unfit = false;
-    for nbl in batch.iter() {
-        tally.seen();
-        // Most are not, and are to be known by one look.
-        if nbl.is_large_send()
-            && let Some((takes, mss)) = limits.of_kind(nbl)
-        {
-            tally.seen_large(nbl);
-            unfit |= may_not_fit(nbl, takes, mss);
-        }
-    }
-    if unfit {
-        send_split(module, batch, &limits, port, flags, &mut tally);
+    // Most batches have no large send, which one look at each NBL shows.
+    let mut sends = 0_u32;
+    let has_large = batch.iter().any(|nbl| {
+        sends = sends.wrapping_add(1);
+        nbl.is_large_send()
+    });
+    if has_large {
+        send_large(module, batch, port, flags);
     } else {
-        module.counters.add(&tally);
+        module.counters.add(&Tally::of_sends(sends));
         module.handle.send(batch, port, flags);
     }
     1
 }
 
-/// Sends a batch on in which there are large sends that may not fit. Apart from all
-/// others, which are to cost as little as can be.
+/// Sends a batch with a large send in it.
+#[inline(never)]
+fn send_large(module: &FilterModule, mut batch: NblChain, port: Port, flags: SendFlags) {
+    let mut tally = Tally::default();
+    let nic = module.advertiser.nic();
+    let mut fitting = 0_u32;
+    for nbl in batch.iter() {
+        if !fits(nbl, &nic, &mut tally) {
+            break;
+        }
+        fitting = fitting.wrapping_add(1);
+    }
+    // The one that may not fit is counted as well.
+    if tally.sends() == fitting {
+        module.counters.add(&tally);
+        module.handle.send(batch, port, flags);
+    } else {
+        let down = batch.pop_run(fitting);
+        send_split(module, down, batch, &nic, port, flags, &mut tally);
+    }
+}
+
+/// Counts `nbl`, and returns whether it surely fits the NIC and is forwarded. Its headers are not
+/// parsed: it fits if the NIC accepts any headers, the frame is not longer than the maximum payload,
+/// and it has segments enough. A large send in a tunnel, or with several NET_BUFFERs, which none may
+/// have, is looked at further.
+#[inline]
+fn fits(nbl: &Nbl, nic: &NicCaps, tally: &mut Tally) -> bool {
+    tally.seen();
+    if !nbl.is_large_send() {
+        return true;
+    }
+    let Some((support, mss)) = nic.of_kind(nbl) else {
+        return true;
+    };
+    tally.seen_large(nbl);
+    !nbl.encapsulation().is_encapsulated()
+        && nbl.first_net_buffer().is_some_and(|packet| {
+            support.fits_any_headers(packet.data_length(), mss) && packet.is_only()
+        })
+}
+
+/// Sends `down`, and then `batch`, whose first NBL may not fit. Apart from batches that fit, which are
+/// to cost as little as possible.
 #[inline(never)]
 fn send_split(
     module: &FilterModule,
+    down: NblQueue,
     batch: NblChain,
-    limits: &Snapshot,
+    nic: &NicCaps,
     port: Port,
     flags: SendFlags,
     tally: &mut Tally,
 ) {
-    let (down, up) = split_batch(module, batch, limits, flags, tally);
+    let (down, up) = split_batch(module, down, batch, nic, flags, tally);
     module.counters.add(tally);
     module.handle.send(down, port, flags);
     module
@@ -61,43 +97,28 @@ fn send_split(
         .send_complete(up.into_chain(), flags.for_completion());
 }
 
-/// Whether the NIC, which takes `takes` of its kind, may not take the large send `nbl` as it is. What
-/// fits with its headers, and has segments enough without, needs no parse, unless it is in a tunnel,
-/// or the NIC does not take every header, or there is another NET_BUFFER, as in no large send.
-#[inline]
-fn may_not_fit(nbl: &Nbl, takes: Word, mss: u32) -> bool {
-    nbl.encapsulation().is_encapsulated()
-        || nbl.first_net_buffer().is_none_or(|packet| {
-            !takes.surely_takes(packet.data_length(), mss) || !packet.is_only()
-        })
-}
-
-/// The batch with each send that does not fit replaced by its children, and what cannot be sent.
+/// Appends `batch` to `down`, with each send that does not fit replaced by its children. Returns also
+/// the sends that fail.
 fn split_batch(
     module: &FilterModule,
+    mut down: NblQueue,
     mut batch: NblChain,
-    limits: &Snapshot,
+    nic: &NicCaps,
     flags: SendFlags,
     tally: &mut Tally,
 ) -> (NblChain, NblQueue) {
-    let at = AtDispatch::enter(flags.at_dispatch());
-    let mut down = NblQueue::new();
+    let mut splitter = Splitter::new(module, nic, flags);
     let mut up = NblQueue::new();
-    let mut front = [0; MAX_HEADER];
     while let Some(nbl) = batch.pop() {
-        let unfit = |(takes, mss)| may_not_fit(&nbl, takes, mss);
-        if !limits.of_kind(&nbl).is_some_and(unfit) {
-            down.push(nbl);
-            continue;
-        }
-        match split(module, nbl, limits, &mut front, tally, &at) {
+        match splitter.split(nbl, tally) {
             Split::Children(nbls) => down.append(nbls),
             Split::Fits(nbl) => down.push(nbl),
-            Split::Unsent(nbl, why) => {
-                module.unsent(why);
-                up.push(why.mark(nbl));
+            Split::Failed(nbl, error) => {
+                module.unsent(error);
+                up.push(error.fail(nbl));
             }
         }
+        down.append(batch.pop_while(|nbl| fits(nbl, nic, tally)));
     }
     (down.into_chain(), up)
 }
@@ -111,8 +132,8 @@ fn refuse_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
         if nbl.is_large_send() {
             tally.seen_large(&nbl);
         }
-        module.unsent(Unsent::Paused);
-        up.push(Unsent::Paused.mark(nbl));
+        module.unsent(SendError::Paused);
+        up.push(SendError::Paused.fail(nbl));
     }
     module.counters.add(&tally);
     module

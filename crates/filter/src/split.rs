@@ -2,25 +2,23 @@
 
 use core::sync::atomic::Ordering;
 
-use lso::{
-    Framing, Headers, IpVersion, LargeSend, Limit, MAX_HEADER, Offload, Plan, Refusal, Template,
-};
+use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
 use ndis::{
     AtDispatch, BufferError, Children, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue, NetBuffer,
-    Status,
+    SendFlags, Status,
 };
 
 use crate::{
-    announce::announced,
-    limits::{Snapshot, Takes},
+    build_children::{ChildBuilder, PacketChecksum},
+    lso_info::large_send_of,
     module::FilterModule,
-    parts::{PacketChecksum, Parts},
+    nic_caps::{LargeSendSupport, NicCaps},
     statistics::Tally,
 };
 
-/// Why a send does not go down.
+/// The reason for which a send fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unsent {
+pub(crate) enum SendError {
     /// The packet cannot be split, for a reason that lies in it.
     Refused(Refusal),
     /// Children, or a mapping, or a copy could not be had.
@@ -29,8 +27,8 @@ pub(crate) enum Unsent {
     Paused,
 }
 
-impl Unsent {
-    /// The status that tells the layer above.
+impl SendError {
+    /// The status for the overlying driver.
     fn status(self) -> Status {
         match self {
             Self::Refused(_) => Status::INVALID_PACKET,
@@ -39,9 +37,9 @@ impl Unsent {
         }
     }
 
-    /// Makes `nbl` ready for completion: its status, and, for a large send of TCP, that nothing was
-    /// sent.
-    pub(crate) fn mark(self, mut nbl: Nbl) -> Nbl {
+    /// Makes `nbl` ready for completion: with a status, and, for a large send of TCP, the report that
+    /// nothing was sent.
+    pub(crate) fn fail(self, mut nbl: Nbl) -> Nbl {
         let info = nbl.large_send();
         if info.mss() != 0 {
             nbl.set_large_send(info.transmit_complete(0));
@@ -51,13 +49,13 @@ impl Unsent {
     }
 }
 
-impl From<Refusal> for Unsent {
+impl From<Refusal> for SendError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<BufferError> for Unsent {
+impl From<BufferError> for SendError {
     fn from(error: BufferError) -> Self {
         match error {
             BufferError::Malformed => Self::Refused(Refusal::MalformedLargeSend),
@@ -66,257 +64,252 @@ impl From<BufferError> for Unsent {
     }
 }
 
-/// What became of a large send.
+/// The outcome for one large send.
 pub(crate) enum Split {
-    /// The children that go down in its place; the send itself waits for them.
+    /// The children to be sent in its place; the send itself waits for them.
     Children(NblQueue),
-    /// It goes down as it is.
+    /// It is forwarded.
     Fits(Nbl),
-    /// It goes back up; nothing of it was sent.
-    Unsent(Nbl, Unsent),
-}
-
-/// Splits the large send `parent` for a NIC with these `limits`. `front` is room for the front of
-/// its frame.
-pub(crate) fn split(
-    module: &FilterModule,
-    parent: Nbl,
-    limits: &Snapshot,
-    front: &mut [u8; MAX_HEADER],
-    tally: &mut Tally,
-    at: &AtDispatch,
-) -> Split {
-    match try_split(module, &parent, limits, front, at) {
-        Ok(None) => Split::Fits(parent),
-        Ok(Some(family)) => {
-            tally.split(&family);
-            Split::Children(family.children.adopted_by(parent, family.done))
-        }
-        Err(why) => Split::Unsent(parent, why),
-    }
+    /// It fails; nothing of it was sent.
+    Failed(Nbl, SendError),
 }
 
 /// The children of a parent.
-pub(crate) struct Family {
+pub(crate) struct SplitSend {
     children: Children,
     /// How many of them are packets.
     pub(crate) packets: u32,
     /// Bytes of payload that they carry.
     pub(crate) payload: u32,
-    /// What the parent's large-send slot says once all have gone out.
-    done: LargeSendInfo,
+    /// The parent's large-send slot once all children were sent.
+    completion_info: LargeSendInfo,
 }
 
-impl Family {
+impl SplitSend {
     /// How many children there are.
     pub(crate) fn count(&self) -> u32 {
         self.children.count()
     }
 }
 
-/// The children for `parent`, ready to be sent, with the gate entered for each; `None` where it
-/// needs none. On an error everything is as before.
-fn try_split(
-    module: &FilterModule,
-    parent: &Nbl,
-    limits: &Snapshot,
-    front: &mut [u8; MAX_HEADER],
-    at: &AtDispatch,
-) -> Result<Option<Family>, Unsent> {
-    let Some(send) = announced(parent) else {
-        return Ok(None);
-    };
-    let (packet, headers, payload) = match look(parent, &send, front) {
-        // A packet that was received and is forwarded may say there what its NIC put together.
-        Err(Unsent::Refused(reason)) if is_stale(module, parent, &send, reason) => {
+/// Splits the large sends of one batch.
+pub(crate) struct Splitter<'call> {
+    module: &'call FilterModule,
+    nic: &'call NicCaps,
+    /// The first bytes of the frame at hand.
+    front: [u8; MAX_HEADER],
+    at: AtDispatch,
+}
+
+impl<'call> Splitter<'call> {
+    /// A splitter for a NIC with the capabilities `nic`.
+    pub(crate) fn new(module: &'call FilterModule, nic: &'call NicCaps, flags: SendFlags) -> Self {
+        Self {
+            module,
+            nic,
+            front: [0; MAX_HEADER],
+            at: AtDispatch::enter(flags.at_dispatch()),
+        }
+    }
+
+    /// Splits the large send `parent`, if it does not fit the NIC.
+    pub(crate) fn split(&mut self, parent: Nbl, tally: &mut Tally) -> Split {
+        let Some(send) = large_send_of(&parent) else {
+            return Split::Fits(parent);
+        };
+        let job = Job {
+            module: self.module,
+            nic: self.nic,
+            parent: &parent,
+            send,
+        };
+        match job.run(&mut self.front, &self.at) {
+            Ok(None) => Split::Fits(parent),
+            Ok(Some(split)) => {
+                tally.split(&split);
+                Split::Children(split.children.adopted_by(parent, split.completion_info))
+            }
+            Err(error) => Split::Failed(parent, error),
+        }
+    }
+}
+
+/// One parent on its way to its children.
+struct Job<'a> {
+    module: &'a FilterModule,
+    nic: &'a NicCaps,
+    parent: &'a Nbl,
+    send: LargeSend,
+}
+
+impl<'a> Job<'a> {
+    /// The children, ready to be sent, with the gate entered for each; `None` if none are needed. On an
+    /// error everything is as before.
+    fn run(
+        &self,
+        front: &mut [u8; MAX_HEADER],
+        at: &AtDispatch,
+    ) -> Result<Option<SplitSend>, SendError> {
+        let (packet, headers, payload) = match self.parse_headers(front) {
+            Err(SendError::Refused(reason)) if self.is_forwarded_unparsed(reason) => {
+                return Ok(None);
+            }
+            found => found?,
+        };
+        let segment = self.send.mss.min(payload);
+        if segment > headers.most_payload() {
+            return Err(Refusal::SegmentTooLong.into());
+        }
+        let support = self.nic.support(&self.send, &headers);
+        if support.fits_payload(payload, self.send.mss) {
             return Ok(None);
         }
-        // What need not be cut for its size is the NIC's to judge.
-        Err(Unsent::Refused(_)) if is_within_nic(parent, limits) => return Ok(None),
-        found => found?,
-    };
-    let segment = send.mss.min(payload);
-    if segment > headers.most_payload() {
-        return Err(Refusal::SegmentTooLong.into());
-    }
-    let takes = takes(limits, &send, &headers);
-    if takes.fits(payload, send.mss) {
-        return Ok(None);
-    }
-    let plan = plan(module, payload, &send, &takes)?;
-    if plan.packets() > 0 {
-        check_mtu(module, &headers, segment)?;
-    }
-    let template = Template::new(front, headers, send.offload, module.settings.ip_id)?;
-    let parts = Parts {
-        module,
-        parent,
-        packet,
-        plan: &plan,
-        template: &template,
-        checksum: packet_checksum(limits, &template),
-        is_unlocated: send.framing == Framing::Plain { transport: 0 },
-    };
-    Ok(Some(Family {
-        children: parts.children(at)?,
-        packets: plan.packets(),
-        payload,
-        done: done(send.offload, parent.large_send(), payload),
-    }))
-}
-
-/// What the large-send slot says of `payload` bytes that have all gone out: nothing new for a UDP
-/// segmentation send, which has another slot.
-fn done(offload: Offload, info: LargeSendInfo, payload: u32) -> LargeSendInfo {
-    match offload {
-        Offload::LsoV1 | Offload::LsoV2 => info.transmit_complete(payload),
-        Offload::Uso => info,
-    }
-}
-
-/// Whether `parent`, which cannot be cut for this `reason`, may be what a NIC received, with what
-/// that NIC left in the slot of a USO send: it is no UDP, or the medium carries it as it is.
-#[cold]
-fn is_stale(module: &FilterModule, parent: &Nbl, send: &LargeSend, reason: Refusal) -> bool {
-    /// Bytes of Ethernet header with two VLAN tags.
-    const LINK: u32 = 22;
-    let mtu = match module.mtu.load(Ordering::Relaxed) {
-        // Unknown: what every Ethernet has.
-        0 => 1500,
-        mtu => mtu,
-    };
-    let not_udp = matches!(send.framing, Framing::Plain { .. })
-        && matches!(reason, Refusal::NotUdp | Refusal::NotIp);
-    send.offload == Offload::Uso && (not_udp || is_within(parent, mtu.saturating_add(LINK)))
-}
-
-/// The packet of the large send `parent`, its headers, and its payload in bytes. The front of its
-/// frame is left in `front`.
-fn look<'a>(
-    parent: &'a Nbl,
-    send: &LargeSend,
-    front: &mut [u8; MAX_HEADER],
-) -> Result<(NetBuffer<'a>, Headers, u32), Unsent> {
-    let packet = only_packet(parent)?;
-    let headers = match (send.offload, send.framing) {
-        (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => {
-            match Headers::of(packet.copy_front(front)?, send) {
-                // They ought to be in the first MDL.
-                Err(Refusal::HeaderNotContiguous) => gathered(&packet, send, front)?,
-                found => found?,
-            }
+        let plan = self.plan(payload, support)?;
+        if plan.packets() > 0 {
+            self.check_mtu(&headers, segment)?;
         }
-        // Only the outer headers are sure to be in one piece; and what says to be UDP may be
-        // something else.
-        _ => gathered(&packet, send, front)?,
-    };
-    if let Framing::Encapsulated(_) = send.framing {
-        check_inner_version(parent, headers.ip_version())?;
+        let ip_id = self.module.settings.ip_id;
+        let template = Template::new(front, headers, self.send.offload, ip_id)?;
+        let builder = ChildBuilder {
+            module: self.module,
+            parent: self.parent,
+            packet,
+            plan: &plan,
+            template: &template,
+            checksum: self.packet_checksum(&plan, &template),
+            is_unlocated: self.send.framing == Framing::Plain { transport: 0 },
+        };
+        Ok(Some(SplitSend {
+            children: builder.children(at)?,
+            packets: plan.packets(),
+            payload,
+            completion_info: self.completion_info(payload),
+        }))
     }
-    let payload = payload_length(&packet, &headers)?;
-    Ok((packet, headers, payload))
-}
 
-/// What is said of the packet in a tunnel goes down with every child.
-#[inline(always)]
-fn check_inner_version(parent: &Nbl, version: IpVersion) -> Result<(), Refusal> {
-    let is_ipv6 = version == IpVersion::V6;
-    if parent.encapsulation().is_inner_ipv6() == is_ipv6 {
-        Ok(())
-    } else {
-        Err(Refusal::IpVersionMismatch)
+    /// The packet, its headers, and its payload in bytes. The front of the frame is left in `front`.
+    fn parse_headers(
+        &self,
+        front: &mut [u8; MAX_HEADER],
+    ) -> Result<(NetBuffer<'a>, Headers, u32), SendError> {
+        let packet = self
+            .parent
+            .first_net_buffer()
+            .filter(NetBuffer::is_only)
+            .ok_or(Refusal::MalformedLargeSend)?;
+        let headers = match (self.send.offload, self.send.framing) {
+            (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => {
+                match Headers::of(packet.copy_front(front)?, &self.send) {
+                    // They ought to be in the first MDL.
+                    Err(Refusal::HeaderNotContiguous) => {
+                        self.parse_noncontiguous_headers(&packet, front)?
+                    }
+                    found => found?,
+                }
+            }
+            // Only the outer headers are sure to be contiguous; and a USO send may be something else.
+            _ => self.parse_noncontiguous_headers(&packet, front)?,
+        };
+        // The inner IP version of a tunnel goes down with every child.
+        let is_ipv6 = headers.ip_version() == IpVersion::V6;
+        if matches!(self.send.framing, Framing::Encapsulated(_))
+            && self.parent.encapsulation().is_inner_ipv6() != is_ipv6
+        {
+            return Err(Refusal::IpVersionMismatch.into());
+        }
+        let payload = packet
+            .data_length()
+            .checked_sub(headers.length())
+            .ok_or(Refusal::HeaderNotContiguous)?;
+        Ok((packet, headers, payload))
     }
-}
 
-/// The headers of a frame, in however many MDLs they are.
-#[inline(never)]
-fn gathered(
-    packet: &NetBuffer<'_>,
-    send: &LargeSend,
-    front: &mut [u8; MAX_HEADER],
-) -> Result<Headers, Unsent> {
-    Ok(Headers::of(packet.copy_front_gathered(front)?, send)?)
-}
-
-/// Whether the frame of `parent`, with its headers, is no longer than what the NIC takes as payload.
-#[cold]
-fn is_within_nic(parent: &Nbl, limits: &Snapshot) -> bool {
-    let takes = limits.of_kind(parent);
-    takes.is_some_and(|(takes, _)| is_within(parent, takes.max_payload()))
-}
-
-/// Whether every frame in `parent` has at most so many bytes, and there is one.
-fn is_within(parent: &Nbl, most: u32) -> bool {
-    let mut packets = parent.net_buffers().peekable();
-    packets.peek().is_some() && packets.all(|packet| packet.data_length() <= most)
-}
-
-/// The one packet of a large send.
-fn only_packet(parent: &Nbl) -> Result<NetBuffer<'_>, Refusal> {
-    parent
-        .first_net_buffer()
-        .filter(NetBuffer::is_only)
-        .ok_or(Refusal::MalformedLargeSend)
-}
-
-fn payload_length(packet: &NetBuffer<'_>, headers: &Headers) -> Result<u32, Refusal> {
-    packet
-        .data_length()
-        .checked_sub(headers.length())
-        .ok_or(Refusal::HeaderNotContiguous)
-}
-
-/// What the NIC takes of large sends like this one: for LSOv1 no more than an IPv4 length can say.
-fn takes(limits: &Snapshot, send: &LargeSend, headers: &Headers) -> Takes {
-    let mut takes = limits.takes(send, headers);
-    if send.offload == Offload::LsoV1 {
-        takes.limit.max_payload = takes.limit.max_payload.min(headers.most_payload());
+    /// The headers of a frame, in however many MDLs they are.
+    #[inline(never)]
+    fn parse_noncontiguous_headers(
+        &self,
+        packet: &NetBuffer<'_>,
+        front: &mut [u8; MAX_HEADER],
+    ) -> Result<Headers, SendError> {
+        Ok(Headers::of(packet.copy_front_gathered(front)?, &self.send)?)
     }
-    takes
-}
 
-/// Where to cut `payload` bytes.
-fn plan(
-    module: &FilterModule,
-    payload: u32,
-    send: &LargeSend,
-    takes: &Takes,
-) -> Result<Plan, Refusal> {
-    let limit = Limit {
-        max_payload: takes.limit.max_payload.min(module.children.capacity()),
-        ..takes.limit
-    };
-    let plan = if takes.short_final {
-        Plan::new(payload, send.mss, limit)?
-    } else {
-        Plan::of_whole_segments(payload, send.mss, limit)?
-    };
-    if plan.children() > MOST_CHILDREN {
-        return Err(Refusal::TooManyChildren);
+    /// Whether a send that cannot be split for this `reason` is forwarded nevertheless: it is no large
+    /// send, or it fits the NIC, which then validates it.
+    #[cold]
+    fn is_forwarded_unparsed(&self, reason: Refusal) -> bool {
+        self.is_leftover_receive_oob(reason)
+            || self
+                .nic
+                .of_kind(self.parent)
+                .is_some_and(|(support, _)| self.is_within(support.max_payload))
     }
-    Ok(plan)
-}
 
-/// Who makes the checksums of what the filter segments itself.
-fn packet_checksum(limits: &Snapshot, template: &Template<'_>) -> PacketChecksum {
-    let headers = template.headers();
-    if headers.tunnel().is_none() && !template.has_checksum() {
-        PacketChecksum::None
-    } else if limits.makes_checksum(headers) {
-        PacketChecksum::Left
-    } else {
-        PacketChecksum::Made
+    /// Whether the parent may be a received packet that is forwarded, with the NIC's count of coalesced
+    /// segments in the slot of a USO send: it is no UDP, or the medium carries it as it is.
+    fn is_leftover_receive_oob(&self, reason: Refusal) -> bool {
+        /// Bytes of Ethernet header with two VLAN tags.
+        const LINK: u32 = 22;
+        let mtu = match self.module.mtu.load(Ordering::Relaxed) {
+            // Unknown: the MTU of every Ethernet.
+            0 => 1500,
+            mtu => mtu,
+        };
+        let not_udp = matches!(self.send.framing, Framing::Plain { .. })
+            && matches!(reason, Refusal::NotUdp | Refusal::NotIp);
+        self.send.offload == Offload::Uso && (not_udp || self.is_within(mtu.saturating_add(LINK)))
     }
-}
 
-/// What the filter segments itself must be fit for the medium; no NIC looks at it again. In a tunnel
-/// that is asked of the inner packet, by whose headers the sender chose the MSS: what is around it
-/// may exceed the MTU by what the host's network was set up for (`*EncapOverhead`).
-fn check_mtu(module: &FilterModule, headers: &Headers, segment: u32) -> Result<(), Refusal> {
-    match module.mtu.load(Ordering::Relaxed) {
-        // It is not known.
-        0 => Ok(()),
-        mtu if headers.datagram(segment) <= mtu => Ok(()),
-        _ => Err(Refusal::SegmentAboveMtu),
+    /// Whether every frame of the parent has at most so many bytes, and there is one.
+    fn is_within(&self, most: u32) -> bool {
+        let mut packets = self.parent.net_buffers().peekable();
+        packets.peek().is_some() && packets.all(|packet| packet.data_length() <= most)
+    }
+
+    /// Cuts `payload` bytes.
+    fn plan(&self, payload: u32, support: LargeSendSupport) -> Result<Plan, Refusal> {
+        let limit = support.limit(self.module.children.capacity());
+        let plan = if support.short_final() {
+            Plan::new(payload, self.send.mss, limit)?
+        } else {
+            Plan::of_whole_segments(payload, self.send.mss, limit)?
+        };
+        if plan.children() > MOST_CHILDREN {
+            return Err(Refusal::TooManyChildren);
+        }
+        Ok(plan)
+    }
+
+    /// Packets that the filter segments must fit the medium; no NIC validates them. In a tunnel that
+    /// applies to the inner packet, by whose headers the sender chose the MSS: the outer headers may
+    /// exceed the MTU by as much as the network was set up for (`*EncapOverhead`).
+    fn check_mtu(&self, headers: &Headers, segment: u32) -> Result<(), Refusal> {
+        match self.module.mtu.load(Ordering::Relaxed) {
+            // It is not known.
+            0 => Ok(()),
+            mtu if headers.datagram(segment) <= mtu => Ok(()),
+            _ => Err(Refusal::SegmentAboveMtu),
+        }
+    }
+
+    /// Where the checksums of packets that the filter segments are computed.
+    fn packet_checksum(&self, plan: &Plan, template: &Template<'_>) -> PacketChecksum {
+        let headers = template.headers();
+        if plan.packets() == 0 || headers.tunnel().is_none() && !template.has_checksum() {
+            PacketChecksum::None
+        } else if self.nic.computes_checksum(headers) {
+            PacketChecksum::Left
+        } else {
+            PacketChecksum::Made
+        }
+    }
+
+    /// The large-send slot once all `payload` bytes were sent. A USO send has another slot.
+    fn completion_info(&self, payload: u32) -> LargeSendInfo {
+        let info = self.parent.large_send();
+        match self.send.offload {
+            Offload::LsoV1 | Offload::LsoV2 => info.transmit_complete(payload),
+            Offload::Uso => info,
+        }
     }
 }

@@ -9,7 +9,7 @@ use ndis::{Nbl, PassiveLock, PerProcessor, Status, Tag, current_processor};
 
 use crate::{
     events::is_due,
-    split::{Family, Unsent},
+    split::{SendError, SplitSend},
 };
 
 /// What a filter module has done since it was attached: what programs are told.
@@ -34,7 +34,22 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// The layer above sent an NBL.
+    /// The overlying driver sent `sends` NBLs that are no large sends.
+    #[inline]
+    pub(crate) fn of_sends(sends: u32) -> Self {
+        Self {
+            sends,
+            ..Self::default()
+        }
+    }
+
+    /// How many NBLs were counted.
+    #[inline]
+    pub(crate) fn sends(&self) -> u32 {
+        self.sends
+    }
+
+    /// The overlying driver sent an NBL.
     #[inline]
     pub(crate) fn seen(&mut self) {
         // Nobody has 2^32 NBLs.
@@ -50,14 +65,14 @@ impl Tally {
         }
     }
 
-    /// A parent went down as the children of `family`.
+    /// A parent went down as the children of `split`.
     #[inline]
-    pub(crate) fn split(&mut self, family: &Family) {
+    pub(crate) fn split(&mut self, split: &SplitSend) {
         // Nobody has 2^32 NBLs: see `seen`.
         self.split = self.split.wrapping_add(1);
-        self.children = self.children.wrapping_add(family.count());
-        self.packets = self.packets.wrapping_add(family.packets);
-        self.bytes = self.bytes.wrapping_add(u64::from(family.payload));
+        self.children = self.children.wrapping_add(split.count());
+        self.packets = self.packets.wrapping_add(split.packets);
+        self.bytes = self.bytes.wrapping_add(u64::from(split.payload));
     }
 
     /// `parent` is completed.
@@ -124,11 +139,11 @@ impl Figures {
     }
 
     /// The counter of sends that do not go down for that reason.
-    fn unsent(&self, why: Unsent) -> Option<&AtomicU64> {
+    fn unsent(&self, why: SendError) -> Option<&AtomicU64> {
         match why {
-            Unsent::Refused(reason) => self.refused.get(reason.index()),
-            Unsent::LowMemory => Some(&self.low_memory),
-            Unsent::Paused => Some(&self.paused),
+            SendError::Refused(reason) => self.refused.get(reason.index()),
+            SendError::LowMemory => Some(&self.low_memory),
+            SendError::Paused => Some(&self.paused),
         }
     }
 }
@@ -186,7 +201,7 @@ impl Counters {
 
     /// Counts one send that does not go down. Where an [event](is_due) is to be written of it,
     /// returns how many there were for this reason on all processors.
-    pub(crate) fn unsent(&self, why: Unsent) -> Option<u64> {
+    pub(crate) fn unsent(&self, why: SendError) -> Option<u64> {
         let block = self.processors.get(current_processor())?;
         let base = block.base.unsent(why)?.load(Ordering::Relaxed);
         let before = block
@@ -222,7 +237,7 @@ impl Counters {
         let _alone = self.administrators.lock();
         let mut refused = [0_u64; REFUSALS];
         for (sum, reason) in refused.iter_mut().zip(Refusal::ALL) {
-            *sum = self.since(|figures| figures.unsent(Unsent::Refused(reason)));
+            *sum = self.since(|figures| figures.unsent(SendError::Refused(reason)));
         }
         // Before those that are split, which are counted earlier: no more are completed than that.
         let completed = self.since(|figures| Some(&figures.completed));

@@ -7,7 +7,8 @@
 //! driver, which offer was settled by then, and what it sends from there may go by that or by any
 //! newer one. On one thread nothing comes between, and the newest offer holds exactly.
 
-use ndis::{LargeSendInfo, LargeSendLimit, LargeSendLimits};
+use crate::{LargeSendLimit, LargeSendLimits};
+use ndis::LargeSendInfo;
 
 use crate::offers::{Offers, UsoLimit, UsoLimits};
 

@@ -1,6 +1,6 @@
 //! The NIC as a test describes it: what it takes, when it completes, what it answers.
 
-use ndis::{LargeSendLimit, LargeSendLimits};
+use crate::{LargeSendLimit, LargeSendLimits};
 
 use crate::{
     offers::{

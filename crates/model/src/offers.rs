@@ -1,7 +1,7 @@
 //! What a NIC offers besides plain large sends: checksums, USO, large sends inside a tunnel, and
 //! which options in a packet's headers it copes with.
 
-use ndis::{LargeSendLimit, LargeSendLimits};
+use crate::{LargeSendLimit, LargeSendLimits};
 
 /// Checksums that a NIC computes on the way out, for one IP version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -3,7 +3,8 @@
 
 use std::mem::offset_of;
 
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
+use crate::{LargeSendLimit, LargeSendLimits};
+use ndis::sys;
 
 use crate::{
     memory::Block,

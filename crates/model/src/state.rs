@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use ndis::{LargeSendLimits, sys};
+use crate::LargeSendLimits;
+use ndis::sys;
 
 use crate::{
     above::Sent,

@@ -281,7 +281,7 @@ impl Local {
         }
         // SAFETY: the list owns its children.
         let mut chain = unsafe { NblChain::from_raw(self.idle) };
-        let run = chain.pop_run(most);
+        let run = chain.pop_counted(most);
         self.idle = chain.into_raw();
         run
     }

@@ -63,6 +63,7 @@ mod processor;
 mod registry;
 mod restart;
 mod rundown;
+mod seq_lock;
 mod siblings;
 mod spin_lock;
 mod status;
@@ -79,11 +80,7 @@ pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
 pub use indication::{Indication, indicate};
 pub use mdl::{BufferError, PayloadCursor};
 pub use nbl::{Nbl, NblChain, NblQueue, NetBuffer};
-pub use offload::{
-    AttachOffload, Capabilities, ChecksumIpv4Capability, ChecksumIpv6Capability, LargeSendLimit,
-    LargeSendLimits, LsoV1Capability, LsoV2Ipv6Capability, TunnelCapability, TunnelIp,
-    UsoCapability,
-};
+pub use offload::{AttachOffload, Malformed, OffloadConfig};
 pub use oob::{ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, UdpSendInfo};
 pub use passive_lock::{PassiveGuard, PassiveLock};
 pub use pnp::NetPnpEvent;
@@ -92,6 +89,7 @@ pub use processor::{AtDispatch, PerProcessor, current_processor, processor_count
 pub use registry::{Borrowed, Listed, Registry};
 pub use restart::RestartParameters;
 pub use rundown::{Exit, Gate};
-pub use siblings::Siblings;
+pub use seq_lock::{SeqLock, Words};
+pub use siblings::{Siblings, WaitingParent};
 pub use spin_lock::{SpinGuard, SpinLock};
 pub use status::Status;

@@ -245,9 +245,17 @@ impl NblChain {
         NblQueue { ends }
     }
 
+    /// Takes the first `count` NBLs out, or as many as there are.
+    pub fn pop_run(&mut self, count: u32) -> NblQueue {
+        match count {
+            0 => NblQueue::new(),
+            _ => self.pop_counted(count).map_or(NblQueue::new(), |run| run.0),
+        }
+    }
+
     /// Takes the first NBLs out, `most` of them (at least one) or as many as there are, and says
     /// how many these are. `None` where there is none.
-    pub(crate) fn pop_run(&mut self, most: u32) -> Option<(NblQueue, u32)> {
+    pub(crate) fn pop_counted(&mut self, most: u32) -> Option<(NblQueue, u32)> {
         let first = NonNull::new(self.head)?;
         let (mut last, mut count) = (first, 1_u32);
         // SAFETY: the chain owns its NBLs, each of whose `Next` is the rest of it.
@@ -274,6 +282,25 @@ impl NblChain {
             next = unsafe { &raw const (*nbl.as_ptr()).Next };
             Some(nbl)
         })
+    }
+
+    /// Takes out the first NBLs, as long as `condition` is true of them.
+    #[inline]
+    pub fn pop_while(&mut self, mut condition: impl FnMut(&Nbl) -> bool) -> NblQueue {
+        let (mut last, mut next) = (None, NonNull::new(self.head));
+        while let Some(nbl) = next {
+            if !condition(&Nbl(nbl)) {
+                break;
+            }
+            last = next;
+            // SAFETY: the chain owns the NBL, which `condition` could only read.
+            next = NonNull::new(unsafe { (*nbl.as_ptr()).Next });
+        }
+        match last {
+            // SAFETY: the NBL is one of the chain.
+            Some(last) => unsafe { self.split_after(last) },
+            None => NblQueue::new(),
+        }
     }
 }
 

@@ -1,180 +1,100 @@
-//! Offload configurations: what a NIC takes, and the copy that NDIS lends at attach.
+//! NDIS_OFFLOAD: a typed copy of an offload configuration, and the buffer that NDIS lends at attach.
 
 use core::{marker::PhantomData, ptr::NonNull};
 
 use crate::sys;
 
-/// What a NIC takes of one kind of large send.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LargeSendLimit {
-    /// Most bytes of TCP payload in one large send; 0 where the NIC takes none of this kind.
-    pub max_payload: u32,
-    /// Least wire segments that a large send must make.
-    pub min_segments: u32,
+/// The buffer is no NDIS_OFFLOAD of a revision and size that NDIS defines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Malformed;
+
+/// A copy of an NDIS_OFFLOAD of any revision. Fields that its revision lacks are zero, which means
+/// "not supported".
+#[derive(Clone, Copy)]
+pub struct OffloadConfig(Content);
+
+/// Every byte is initialised. Copies of a union keep all of its bytes, also where the structure has
+/// padding.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union Content {
+    bytes: [u8; OffloadConfig::CAPACITY],
+    fields: sys::NDIS_OFFLOAD,
 }
 
-/// The three kinds of large sends, each on its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LargeSendLimits {
-    /// LSOv1, which is IPv4 only.
-    pub v1: LargeSendLimit,
-    /// LSOv2 over IPv4.
-    pub v2_ipv4: LargeSendLimit,
-    /// LSOv2 over IPv6.
-    pub v2_ipv6: LargeSendLimit,
-}
+impl OffloadConfig {
+    /// Longest NDIS_OFFLOAD that is copied whole, in bytes. Revision 7, the newest, has 216.
+    pub const CAPACITY: usize = 320;
 
-/// All that a NIC says it does now of what the filter asks for. By default it does nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Capabilities {
-    /// LSOv1, which is IPv4 only.
-    pub lso_v1: LsoV1Capability,
-    /// LSOv2 over IPv4.
-    pub v2_ipv4: LargeSendLimit,
-    /// LSOv2 over IPv6.
-    pub v2_ipv6: LsoV2Ipv6Capability,
-    /// UDP segmentation over IPv4.
-    pub uso_ipv4: UsoCapability,
-    /// UDP segmentation over IPv6.
-    pub uso_ipv6: UsoCapability,
-    /// Checksums of IPv4 packets on the way out.
-    pub checksum_ipv4: ChecksumIpv4Capability,
-    /// Checksums of IPv6 packets on the way out.
-    pub checksum_ipv6: ChecksumIpv6Capability,
-    /// Offloads inside NVGRE.
-    pub nvgre: TunnelCapability,
-    /// Offloads inside VXLAN.
-    pub vxlan: TunnelCapability,
-}
-
-/// What a NIC takes of LSOv1.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LsoV1Capability {
-    /// Most bytes of TCP payload in one large send; 0 where it takes none.
-    pub max_payload: u32,
-    /// Least wire segments that a large send must make.
-    pub min_segments: u32,
-    /// The IP header may have options.
-    pub ip_options: bool,
-    /// The TCP header may have options.
-    pub tcp_options: bool,
-}
-
-/// What a NIC takes of LSOv2 over IPv6.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LsoV2Ipv6Capability {
-    /// Most bytes of TCP payload in one large send; 0 where it takes none.
-    pub max_payload: u32,
-    /// Least wire segments that a large send must make.
-    pub min_segments: u32,
-    /// There may be IPv6 extension headers.
-    pub extension_headers: bool,
-    /// The TCP header may have options.
-    pub tcp_options: bool,
-}
-
-/// What a NIC takes of UDP segmentation over one IP version.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct UsoCapability {
-    /// Most bytes of UDP payload in one send; 0 where it takes none.
-    pub max_payload: u32,
-    /// Least wire segments that a send must make.
-    pub min_segments: u32,
-    /// The last segment may be shorter than the others.
-    pub sub_mss_final: bool,
-    /// There may be IPv6 extension headers; without a meaning for IPv4.
-    pub extension_headers: bool,
-}
-
-/// Which checksums of IPv4 packets a NIC computes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ChecksumIpv4Capability {
-    /// TCP's.
-    pub tcp: bool,
-    /// UDP's.
-    pub udp: bool,
-    /// Also where the IP header has options.
-    pub ip_options: bool,
-    /// Also where the TCP header has options.
-    pub tcp_options: bool,
-}
-
-/// Which checksums of IPv6 packets a NIC computes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ChecksumIpv6Capability {
-    /// TCP's.
-    pub tcp: bool,
-    /// UDP's.
-    pub udp: bool,
-    /// Also where the TCP header has options.
-    pub tcp_options: bool,
-    /// Also where there are extension headers.
-    pub extension_headers: bool,
-}
-
-/// What a NIC does for frames in one kind of tunnel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct TunnelCapability {
-    /// LSOv2, for packets with these IP headers.
-    pub lso_v2: TunnelIp,
-    /// UDP segmentation, likewise; NDIS 6.85 has the bits.
-    pub uso: TunnelIp,
-    /// Most bytes of header, from the packet's first byte to its inner payload.
-    pub max_header: u32,
-    /// The UDP port by which it knows VXLAN; 0 for NVGRE.
-    pub port: u16,
-}
-
-/// For which IP headers, outer and inner, a NIC does an offload inside a tunnel: the bits
-/// NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_XXX. By default for none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct TunnelIp(u32);
-
-impl TunnelIp {
-    /// The four bits of one offload.
-    #[must_use]
-    pub const fn from_bits(bits: u32) -> Self {
-        Self(bits)
-    }
-
-    /// The bits.
-    #[must_use]
-    pub const fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// Whether the offload is done for packets with these IP versions.
-    #[must_use]
-    pub const fn covers(self, outer_ipv6: bool, inner_ipv6: bool) -> bool {
-        let outer = if outer_ipv6 {
-            sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV6
-        } else {
-            sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4
+    /// Copies the configuration in `bytes`, as many as its header says.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn copy_from(bytes: &[u8]) -> Result<Self, Malformed> {
+        let &[kind, revision, low, high, ..] = bytes else {
+            return Err(Malformed);
         };
-        let inner = if inner_ipv6 {
-            sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV6
-        } else {
-            sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV4
-        };
-        self.0 & outer != 0 && self.0 & inner != 0
-    }
-}
-
-impl Capabilities {
-    /// The limits of TCP's large sends alone.
-    #[must_use]
-    pub const fn large_sends(&self) -> LargeSendLimits {
-        LargeSendLimits {
-            v1: LargeSendLimit {
-                max_payload: self.lso_v1.max_payload,
-                min_segments: self.lso_v1.min_segments,
-            },
-            v2_ipv4: self.v2_ipv4,
-            v2_ipv6: LargeSendLimit {
-                max_payload: self.v2_ipv6.max_payload,
-                min_segments: self.v2_ipv6.min_segments,
-            },
+        let size = u16::from_le_bytes([low, high]);
+        if kind != sys::NDIS_OBJECT_TYPE_OFFLOAD
+            || revision < sys::NDIS_OFFLOAD_REVISION_1
+            || size < sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1
+        {
+            return Err(Malformed);
         }
+        let bytes = bytes.get(..usize::from(size)).ok_or(Malformed)?;
+        let mut copy = [0; Self::CAPACITY];
+        for (to, from) in copy.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Ok(Self(Content { bytes: copy }))
+    }
+
+    /// Copies the configuration back to `buffer`, from which it was copied.
+    pub fn copy_to(&self, buffer: &mut [u8]) {
+        // SAFETY: every byte of the union is initialised.
+        let copy = unsafe { &self.0.bytes };
+        for (to, from) in buffer.iter_mut().zip(copy.iter().take(self.size())) {
+            *to = *from;
+        }
+    }
+
+    /// Whether the copy holds all of the configuration. One that is longer than
+    /// [`CAPACITY`](Self::CAPACITY) is of a revision that is not known yet.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.size() <= Self::CAPACITY
+    }
+
+    /// Whether the revision has all fields of UDP segmentation, the last ones of the structure.
+    #[must_use]
+    pub fn has_uso(&self) -> bool {
+        self.size() >= size_of::<sys::NDIS_OFFLOAD>()
+    }
+
+    /// The fields.
+    #[must_use]
+    pub const fn fields(&self) -> &sys::NDIS_OFFLOAD {
+        // SAFETY: every byte of the union is initialised, and the fields are integers.
+        unsafe { &self.0.fields }
+    }
+
+    /// The fields, to be changed.
+    pub const fn fields_mut(&mut self) -> &mut sys::NDIS_OFFLOAD {
+        // SAFETY: as in `fields`.
+        unsafe { &mut self.0.fields }
+    }
+
+    /// The bytes, as many as the header says, to be indicated.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        let size = self.size();
+        // SAFETY: every byte of the union is initialised.
+        unsafe { &mut self.0.bytes }
+            .get_mut(..size)
+            .unwrap_or_default()
+    }
+
+    fn size(&self) -> usize {
+        self.fields().Header.Size.into()
     }
 }
 

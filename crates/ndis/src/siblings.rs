@@ -82,14 +82,19 @@ impl Siblings {
         self.count
     }
 
-    /// Brings them home to `pool` and counts them off. Their status counts for the parent, and the
-    /// last child yields the parent, with its status and large-send slot as a completer leaves
+    /// The first failure among them, or success.
+    #[must_use]
+    #[inline]
+    pub const fn status(&self) -> Status {
+        Status(self.status)
+    }
+
+    /// Returns them to the cache of `pool` that owns them. Yields the parent, which still waits for
     /// them. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
-    pub fn settle(self, pool: &ChildPool) -> Option<Nbl> {
-        let parent = self.parent.as_ptr();
+    pub fn return_to_owner_cpu(self, pool: &ChildPool) -> WaitingParent {
         // SAFETY: the parent is the filter's, which leaves its flags alone.
-        if unsafe { asks_for_timestamp(parent) } {
+        if unsafe { asks_for_timestamp(self.parent.as_ptr()) } {
             self.bring_timestamp();
         }
         if self.is_tagged {
@@ -97,24 +102,9 @@ impl Siblings {
         } else {
             pool.bring_home(self.home, self.nbls);
         }
-        // SAFETY: the parent is the filter's until its last child is counted off; the two fields
-        // that several processors touch at once are accessed atomically.
-        unsafe {
-            note_failure(parent, self.status);
-            let left = AtomicUsize::from_ptr(children_left(parent));
-            // Release, so that what happened to these children is seen by who completes the parent;
-            // acquire there, to see it.
-            let count = self.count as usize;
-            if left.fetch_sub(count, Ordering::Release) != count {
-                return None;
-            }
-            fence(Ordering::Acquire);
-            let mut parent = Nbl::from_raw(self.parent);
-            // What of an LSOv1 send went out before one failed is not told: all of it is sent again.
-            if parent.status() != Status::SUCCESS {
-                parent.set_large_send(parent.large_send().transmit_complete(0));
-            }
-            Some(parent)
+        WaitingParent {
+            parent: self.parent,
+            count: self.count,
         }
     }
 
@@ -135,22 +125,46 @@ impl Siblings {
     }
 }
 
-/// Keeps the first failure among the children as the parent's status.
-///
-/// # Safety
-/// `parent` is a parent that waits for its children, of which the caller settles some.
-#[inline]
-unsafe fn note_failure(parent: *mut sys::NET_BUFFER_LIST, status: sys::NDIS_STATUS) {
-    if status != sys::NDIS_STATUS_SUCCESS {
-        // SAFETY: the parent lives until the caller's children are settled, and while it waits its
-        // status is accessed only like this.
-        let first = unsafe { AtomicI32::from_ptr(&raw mut (*parent).Status) };
-        // Losing the race means that another child failed first.
-        let _ = first.compare_exchange(
-            sys::NDIS_STATUS_SUCCESS,
-            status,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+/// A parent that waits for children, of which some are completed and not counted off yet.
+#[must_use = "children that are not counted off are lost, and their parent with them"]
+pub struct WaitingParent {
+    parent: NonNull<sys::NET_BUFFER_LIST>,
+    count: u32,
+}
+
+impl WaitingParent {
+    /// Makes `status` the parent's status if it is a failure and no other child failed before.
+    #[inline]
+    pub fn record_first_failure(&self, status: Status) {
+        if status != Status::SUCCESS {
+            // SAFETY: the parent lives until all its children are counted off, of which this has
+            // some, and its status is accessed only like this until then.
+            let first = unsafe { AtomicI32::from_ptr(&raw mut (*self.parent.as_ptr()).Status) };
+            // Losing the race means that another child failed first.
+            let _ = first.compare_exchange(
+                sys::NDIS_STATUS_SUCCESS,
+                status.0,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+        }
+    }
+
+    /// Counts the children off. Returns the parent if these were its last.
+    #[inline]
+    pub fn count_off(self) -> Option<Nbl> {
+        // SAFETY: the parent is the filter's until its last child is counted off; several processors
+        // access the field at once, all of them atomically.
+        unsafe {
+            let left = AtomicUsize::from_ptr(children_left(self.parent.as_ptr()));
+            // Release, so that the thread that completes the parent sees everything that happened to
+            // these children; acquire there, to see it.
+            let count = self.count as usize;
+            if left.fetch_sub(count, Ordering::Release) != count {
+                return None;
+            }
+            fence(Ordering::Acquire);
+            Some(Nbl::from_raw(self.parent))
+        }
     }
 }

@@ -1,9 +1,6 @@
 //! The slots and capabilities as values, against words spelled out by hand.
 
-use ndis::{
-    Capabilities, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendLimit, TunnelIp,
-    UdpSendInfo,
-};
+use ndis::{ChecksumInfo, EncapsulationInfo, InnerOffsets, UdpSendInfo};
 
 #[test]
 fn a_udp_send_says_what_it_was_made_from() {
@@ -60,41 +57,4 @@ fn offsets_that_are_not_valid_are_not_read() {
         assert_eq!(info.offsets(), None, "{word:#x}");
         assert_eq!(info.is_encapsulated(), word & 1 != 0);
     }
-}
-
-#[test]
-fn a_tunnel_offload_needs_both_headers() {
-    let (inner_v4, outer_v4, inner_v6, outer_v6) = (1, 2, 4, 8);
-    for (bits, covered) in [
-        (0, [false; 4]),
-        (inner_v4, [false; 4]),
-        (inner_v4 | outer_v4, [true, false, false, false]),
-        (inner_v6 | outer_v4, [false, true, false, false]),
-        (inner_v4 | outer_v6, [false, false, true, false]),
-        (inner_v6 | outer_v6, [false, false, false, true]),
-        (0xf, [true; 4]),
-    ] {
-        let ip = TunnelIp::from_bits(bits);
-        let found = [(false, false), (false, true), (true, false), (true, true)]
-            .map(|(outer, inner)| ip.covers(outer, inner));
-        assert_eq!(found, covered, "{bits:#x}");
-        assert_eq!(ip.bits(), bits);
-    }
-}
-
-#[test]
-fn capabilities_contain_the_limits_of_large_sends() {
-    assert_eq!(Capabilities::default().large_sends(), Default::default());
-    let mut all = Capabilities::default();
-    (all.lso_v1.max_payload, all.lso_v1.min_segments) = (60_000, 1);
-    (all.v2_ipv4.max_payload, all.v2_ipv4.min_segments) = (62_780, 2);
-    (all.v2_ipv6.max_payload, all.v2_ipv6.min_segments) = (62_000, 3);
-    let limits = all.large_sends();
-    let of = |max_payload, min_segments| LargeSendLimit {
-        max_payload,
-        min_segments,
-    };
-    assert_eq!(limits.v1, of(60_000, 1));
-    assert_eq!(limits.v2_ipv4, of(62_780, 2));
-    assert_eq!(limits.v2_ipv6, of(62_000, 3));
 }

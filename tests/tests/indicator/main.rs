@@ -5,7 +5,8 @@ mod anew;
 mod settings;
 
 use model::{Config, Failing, Nic, OffloadShape, OidCall};
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
+use model::{LargeSendLimit, LargeSendLimits};
+use ndis::sys;
 use scenarios::{
     Machine,
     adapter::{assert_last_word, assert_reads_as_heard, originated, read, set, times},

@@ -4,7 +4,8 @@ use model::{
     ChecksumOffload, ChecksumOffloads, Completion, Enabled, LargeSendOptions, Nic, OffloadShape,
     Order, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,
 };
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
+use model::{LargeSendLimit, LargeSendLimits};
+use ndis::sys;
 use proptest::{array, collection::vec, prelude::*, sample::select};
 
 /// Where the filter is set to end its children's MDL chains.

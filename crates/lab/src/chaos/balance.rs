@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use control::{Cap, StatisticsReply};
 use lso::Refusal;
+use model::LargeSendLimit;
 use model::{Account, ModuleState, SendKind, World};
-use ndis::{LargeSendLimit, sys};
+use ndis::sys;
 
 use crate::device;
 

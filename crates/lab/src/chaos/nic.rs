@@ -6,7 +6,8 @@ use model::{
     ChecksumOffload, ChecksumOffloads, Enabled, LargeSendOptions, Nic, OffloadShape, TunnelOffload,
     TunnelOffloads, UsoLimit, UsoLimits,
 };
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
+use model::{LargeSendLimit, LargeSendLimits};
+use ndis::sys;
 use serde::{Deserialize, Serialize};
 
 use super::step::is_default;

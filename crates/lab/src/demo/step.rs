@@ -1,7 +1,7 @@
 //! What is recorded of a step, as `--json` prints it. Sizes are bytes of TCP payload.
 
 use lso::IpVersion;
-use ndis::LargeSendLimits;
+use model::LargeSendLimits;
 use serde::Serialize;
 
 /// One step of the story.

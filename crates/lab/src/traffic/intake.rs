@@ -3,8 +3,10 @@
 //! The two say the same in different words (see [`crate::ingest`]), so nothing but headers changes:
 //! the payload stays where it was received.
 
-use model::{ChecksumSlot, Layout, SendKind, Slots, UsoLimits, UsoSlot, layout, tunnel};
-use ndis::{LargeSendInfo, LargeSendLimits, sys};
+use model::{
+    ChecksumSlot, LargeSendLimits, Layout, SendKind, Slots, UsoLimits, UsoSlot, layout, tunnel,
+};
+use ndis::{LargeSendInfo, sys};
 
 use super::second_stage::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum, fold};
 use super::vnet::{Segments, VnetHeader};

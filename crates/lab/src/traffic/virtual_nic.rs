@@ -6,8 +6,8 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use model::LargeSendLimits;
 use model::host::Guest;
-use ndis::LargeSendLimits;
 
 use super::error::{Doing, TrafficError};
 use super::netlink::{Device, Netlink};

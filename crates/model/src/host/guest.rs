@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use ndis::LargeSendLimits;
+use crate::LargeSendLimits;
 
 use super::{Delivery, Host, lock};
 use crate::above::Packet;

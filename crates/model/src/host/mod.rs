@@ -23,7 +23,7 @@ mod switch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ndis::LargeSendLimits;
+use crate::LargeSendLimits;
 
 pub use guest::{Guest, Mac};
 use switch::Switch;

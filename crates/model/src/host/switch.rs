@@ -1,6 +1,6 @@
 //! The virtual switch: who is on it, and how large a large send may be.
 
-use ndis::LargeSendLimits;
+use crate::LargeSendLimits;
 
 use super::guest::{Guest, Mac};
 

@@ -25,7 +25,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use ndis::{LargeSendLimits, sys};
+use crate::LargeSendLimits;
+use ndis::sys;
 
 use crate::{
     above::{Completed, Packet},

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use ndis::{LargeSendLimits, sys};
+use crate::LargeSendLimits;
+use ndis::sys;
 
 use super::{World, lock};
 use crate::{

@@ -4,7 +4,8 @@ use model::{
     Backing, ChecksumOffload, ChecksumOffloads, Completion, Config, Enabled, LargeSendOptions, Nic,
     Order, Packet, SendCall, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,
 };
-use ndis::{LargeSendInfo, LargeSendLimit, LargeSendLimits, sys};
+use model::{LargeSendLimit, LargeSendLimits};
+use ndis::{LargeSendInfo, sys};
 
 use crate::fuzz::bytes::Bytes;
 

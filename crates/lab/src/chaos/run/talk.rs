@@ -1,8 +1,8 @@
 //! What is said, asked and set beside the data path.
 
 use control::{IoControl, Parameters};
-use model::{Indication, OidCall, OidHeader, OidKind};
-use ndis::{LargeSendLimit, LargeSendLimits, sys};
+use model::{Indication, LargeSendLimit, LargeSendLimits, OidCall, OidHeader, OidKind};
+use ndis::sys;
 
 use super::Run;
 use crate::chaos::{

@@ -267,7 +267,7 @@ impl<'a, 'driver> Director<'a, 'driver> {
             }
         };
         let host = &self.lab.hosts[self.host];
-        let of = |limits: ndis::LargeSendLimits| match self.ip {
+        let of = |limits: model::LargeSendLimits| match self.ip {
             Ip::V4 => limits.v2_ipv4.max_payload,
             Ip::V6 => limits.v2_ipv6.max_payload,
         };

@@ -5,10 +5,10 @@ use lso::{
 };
 use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCursor};
 
-use crate::{module::FilterModule, split::Unsent};
+use crate::{module::FilterModule, split::SendError};
 
 /// All that the children of one parent are made from.
-pub(crate) struct Parts<'a> {
+pub(crate) struct ChildBuilder<'a> {
     pub(crate) module: &'a FilterModule,
     pub(crate) parent: &'a Nbl,
     pub(crate) packet: NetBuffer<'a>,
@@ -30,19 +30,19 @@ pub(crate) enum PacketChecksum {
     Made,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> ChildBuilder<'a> {
     /// Every child, complete, and the gate entered for each; or none, and all as before.
-    pub(crate) fn children(&self, at: &AtDispatch) -> Result<Children, Unsent> {
+    pub(crate) fn children(&self, at: &AtDispatch) -> Result<Children, SendError> {
         let pool = &self.module.children;
         let mut children = pool
             .take(self.plan.children(), at)
-            .map_err(|_| Unsent::LowMemory)?;
+            .map_err(|_| SendError::LowMemory)?;
         let result = self.fill(&mut children).and_then(|()| {
             // The gate may have closed since the batch came in.
             if self.module.gate.enter(self.plan.children()) {
                 Ok(())
             } else {
-                Err(Unsent::Paused)
+                Err(SendError::Paused)
             }
         });
         match result {
@@ -56,7 +56,7 @@ impl<'a> Parts<'a> {
 
     /// Makes idle children into what the plan says, as many as it has.
     #[inline(never)]
-    fn fill(&self, children: &mut Children) -> Result<(), Unsent> {
+    fn fill(&self, children: &mut Children) -> Result<(), SendError> {
         children.inherit(self.parent, self.module.handle);
         if self.is_unlocated {
             children.locate(self.template.headers().transport_offset());
@@ -86,7 +86,7 @@ impl<'a> Parts<'a> {
         part: Part,
         child: &mut Child,
         payload: &PayloadCursor<'_>,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), SendError> {
         let (checksum, left) = match self.checksum {
             PacketChecksum::None => (Checksum::Offloaded, ChecksumInfo::default()),
             PacketChecksum::Left => (Checksum::Offloaded, self.checksum_to_make()),

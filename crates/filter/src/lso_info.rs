@@ -1,10 +1,10 @@
-//! What an NBL says of itself: which large send it is.
+//! The large send that an NBL's out-of-band data describes.
 
 use lso::{Framing, InnerOffsets, IpVersion, LargeSend, Offload};
 use ndis::{LargeSendInfo, Nbl, UdpSendInfo};
 
-/// The large send that `nbl` says it is, or `None`.
-pub(crate) fn announced(nbl: &Nbl) -> Option<LargeSend> {
+/// The large send that `nbl` is by its out-of-band data, or `None`.
+pub(crate) fn large_send_of(nbl: &Nbl) -> Option<LargeSend> {
     let (tcp, udp) = (nbl.large_send(), nbl.udp_send());
     if tcp.mss() != 0 {
         Some(tcp_send(nbl, tcp))

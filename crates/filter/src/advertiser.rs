@@ -1,0 +1,289 @@
+//! The advertiser: the offload configuration that the overlying driver has, and when it is indicated
+//! anew.
+//!
+//! The configuration that the miniport reported last is kept as it is. Everything that the overlying
+//! driver gets is that one, rewritten for the adapter's tuning. Whoever changes either of the two
+//! calls [`Advertiser::publish`].
+//!
+//! Indications are sent without the lock held, so two concurrent ones can arrive in either order.
+//! Only one thread indicates the filter's own configuration at a time, and only while no indication
+//! of the miniport is forwarded. Each thread that finishes an indication re-checks the state under
+//! the lock, and indicates again if the last indication is not the newest configuration.
+//!
+//! FilterPause and FilterDetach suspend the advertiser and wait for the indication in flight, so that
+//! none is sent once a detach has begun; FilterRestart resumes it.
+
+use control::{Profile, Raise, SoftwareSegmentation, Tuning};
+use ndis::{Malformed, OffloadConfig, SeqLock, SpinLock, indicate, sleep_briefly, sys};
+
+use crate::{
+    module::FilterModule,
+    nic_caps::NicCaps,
+    offload::{self, SoftwareLso},
+};
+
+/// See the module.
+pub(crate) struct Advertiser {
+    /// The capabilities that the miniport reported last. Written under the lock of `state`.
+    nic: SeqLock<NicCaps>,
+    state: SpinLock<State>,
+}
+
+struct State {
+    /// The configuration that the miniport reported last; `None` without offload configuration.
+    nic: Option<OffloadConfig>,
+    /// The capabilities of the NIC's hardware, turned on or not, once they are known.
+    hardware: Option<NicCaps>,
+    tuning: Tuning,
+    software: SoftwareSegmentation,
+    /// The module is about to be detached: the NIC's own configuration is advertised.
+    passthrough: bool,
+    /// The module is not restarted yet, paused, or being detached: no own indication may begin.
+    suspended: bool,
+    /// Own and forwarded indications that have begun and not ended.
+    indications_in_flight: u32,
+    /// The capabilities that the overlying driver was told last, as far as is known.
+    last_advertised: Option<NicCaps>,
+    /// Indications overlapped, so the overlying driver may have got another one last.
+    order_unknown: bool,
+}
+
+impl State {
+    /// The tuning in effect.
+    fn effective(&self) -> Tuning {
+        if self.passthrough { OFF } else { self.tuning }
+    }
+
+    /// Rewrites a configuration of a NIC with `nic` for the tuning in effect.
+    fn rewrite(&self, config: &mut OffloadConfig, nic: &NicCaps) {
+        offload::rewrite(config, nic, self.effective(), self.software_lso(nic));
+    }
+
+    /// The IP versions for which the filter segments because the NIC cannot. If the NIC could, but
+    /// its large sends are turned off, the administrator wants none.
+    fn software_lso(&self, nic: &NicCaps) -> SoftwareLso {
+        if self.effective().raise == OFF.raise {
+            return SoftwareLso::default();
+        }
+        let lacks = |max: fn(&NicCaps) -> u32| match &self.hardware {
+            Some(hardware) => max(hardware) == 0,
+            None => self.software == SoftwareSegmentation::Always,
+        };
+        let wanted = |has_checksums| match self.software {
+            SoftwareSegmentation::Never => false,
+            SoftwareSegmentation::WithChecksums => has_checksums,
+            SoftwareSegmentation::Always => true,
+        };
+        SoftwareLso {
+            ipv4: wanted(nic.checksum_ipv4.has_tcp()) && lacks(|caps| caps.lso_v2_ipv4.max_payload),
+            ipv6: wanted(nic.checksum_ipv6.has_tcp()) && lacks(|caps| caps.lso_v2_ipv6.max_payload),
+        }
+    }
+
+    /// Begins an indication.
+    fn begin_indication(&mut self) {
+        self.order_unknown |= self.indications_in_flight > 0;
+        self.indications_in_flight = self.indications_in_flight.saturating_add(1);
+    }
+
+    /// Ends an indication of `advertised`. Returns that if it differs from the one before.
+    fn end_indication(&mut self, advertised: Option<NicCaps>) -> Option<NicCaps> {
+        self.indications_in_flight = self.indications_in_flight.saturating_sub(1);
+        let news = advertised.filter(|_| self.last_advertised != advertised);
+        self.last_advertised = advertised;
+        news
+    }
+
+    /// Begins the next indication, if there is one: a newer configuration than the last one
+    /// advertised. If another indication is in flight, the thread that ends it calls this.
+    fn next_indication(&mut self) -> Option<OffloadConfig> {
+        if self.suspended || self.indications_in_flight > 0 {
+            return None;
+        }
+        let mut config = self.nic?;
+        let nic = NicCaps::from(&config);
+        self.rewrite(&mut config, &nic);
+        if !self.order_unknown && self.last_advertised == Some(NicCaps::from(&config)) {
+            return None;
+        }
+        self.order_unknown = false;
+        self.begin_indication();
+        Some(config)
+    }
+}
+
+/// Nothing is raised.
+const OFF: Tuning = Tuning {
+    raise: Raise::Profile(Profile::Off),
+    cap: None,
+};
+
+impl Advertiser {
+    /// A suspended advertiser for a NIC with the capabilities `nic`.
+    pub(crate) fn new(nic: NicCaps, tuning: Tuning, software: SoftwareSegmentation) -> Self {
+        Self {
+            nic: SeqLock::new(nic),
+            state: SpinLock::new(State {
+                nic: None,
+                hardware: None,
+                tuning,
+                software,
+                passthrough: false,
+                suspended: true,
+                indications_in_flight: 0,
+                last_advertised: None,
+                order_unknown: false,
+            }),
+        }
+    }
+
+    /// Makes the advertiser ready, at its final address.
+    pub(crate) fn initialize(&self) {
+        self.state.initialize();
+    }
+
+    /// The capabilities that the NIC reported last.
+    #[inline]
+    pub(crate) fn nic(&self) -> NicCaps {
+        self.nic.load()
+    }
+
+    /// Records the configuration that the miniport reports. One that is longer than any known takes
+    /// effect but is not kept, and nothing is raised until the miniport reports another one.
+    pub(crate) fn record_nic(&self, config: &OffloadConfig) -> NicCaps {
+        let nic = NicCaps::from(config);
+        let mut state = self.state.lock();
+        state.nic = config.is_whole().then_some(*config);
+        // Under the lock: one of two concurrent reports is the newer one for both fields.
+        self.nic.store(nic);
+        nic
+    }
+
+    /// Records the capabilities of the NIC's hardware. The caller publishes them.
+    pub(crate) fn record_hardware(&self, config: &OffloadConfig) {
+        self.state.lock().hardware = Some(NicCaps::from(config));
+    }
+
+    /// Whether the capabilities of the NIC's hardware are needed and not known.
+    pub(crate) fn needs_hardware(&self) -> bool {
+        let state = self.state.lock();
+        state.hardware.is_none() && state.software != SoftwareSegmentation::Never
+    }
+
+    /// Rewrites a configuration on its way to the overlying driver.
+    pub(crate) fn rewrite(&self, config: &mut OffloadConfig, nic: &NicCaps) {
+        self.state.lock().rewrite(config, nic);
+    }
+
+    /// Records the configuration that the overlying driver reads when it binds, before any
+    /// indication.
+    pub(crate) fn record_bind_config(&self, config: Option<&OffloadConfig>) {
+        self.state.lock().last_advertised = config.map(NicCaps::from);
+    }
+
+    /// The adapter's tuning.
+    pub(crate) fn tuning(&self) -> Tuning {
+        self.state.lock().tuning
+    }
+
+    /// The capabilities that the overlying driver was told last; zeros if there were none.
+    pub(crate) fn last_advertised(&self) -> NicCaps {
+        self.state.lock().last_advertised.unwrap_or_default()
+    }
+
+    /// Changes the tuning. The caller publishes it.
+    pub(crate) fn tune(&self, tuning: Tuning) {
+        self.state.lock().tuning = tuning;
+    }
+
+    /// Allows indications again, for a module that restarts, and publishes. A module that restarts is
+    /// not about to be detached, even if an announcement came: it may have been for another filter.
+    pub(crate) fn resume(&self, module: &FilterModule) {
+        {
+            let mut state = self.state.lock();
+            state.suspended = false;
+            state.passthrough = false;
+        }
+        self.publish(module);
+    }
+
+    /// Lets no own indication begin until [`resume`](Self::resume), and waits for those in flight.
+    /// IRQL PASSIVE_LEVEL.
+    pub(crate) fn suspend(&self) {
+        self.state.lock().suspended = true;
+        self.wait_for_indications();
+    }
+
+    /// Advertises the NIC's own configuration, and nothing else until the module restarts: it is about
+    /// to be detached. IRQL PASSIVE_LEVEL.
+    pub(crate) fn restore_nic_config(&self, module: &FilterModule) {
+        {
+            let mut state = self.state.lock();
+            state.suspended = false;
+            state.passthrough = true;
+        }
+        self.publish(module);
+        // If another indication is in flight, its thread advertises in place of this one.
+        self.wait_for_indications();
+        self.suspend();
+    }
+
+    fn wait_for_indications(&self) {
+        while self.state.lock().indications_in_flight > 0 {
+            sleep_briefly();
+        }
+    }
+
+    /// Indicates the newest configuration to the overlying driver of `module`, whose advertiser this
+    /// is, if it does not have it. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn publish(&self, module: &FilterModule) {
+        let next = self.state.lock().next_indication();
+        self.indicate(module, next);
+    }
+
+    /// Lets `forward` forward an indication of the miniport to the overlying driver of `module`, whose
+    /// advertiser this is, and return the capabilities in it; then publishes. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn forward_indication(
+        &self,
+        module: &FilterModule,
+        forward: impl FnOnce() -> Option<NicCaps>,
+    ) {
+        self.state.lock().begin_indication();
+        let advertised = forward();
+        let next = self.end_indication(module, advertised);
+        self.indicate(module, next);
+    }
+
+    /// Indicates `next`, and whatever is newer afterwards.
+    fn indicate(&self, module: &FilterModule, mut next: Option<OffloadConfig>) {
+        while let Some(mut config) = next {
+            let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
+            indicate(module.handle, code, config.bytes_mut());
+            next = self.end_indication(module, Some(NicCaps::from(&config)));
+        }
+    }
+
+    /// Ends an indication of `advertised`. Returns the next one to send.
+    fn end_indication(
+        &self,
+        module: &FilterModule,
+        advertised: Option<NicCaps>,
+    ) -> Option<OffloadConfig> {
+        let (news, next) = {
+            let mut state = self.state.lock();
+            (state.end_indication(advertised), state.next_indication())
+        };
+        if let Some(advertised) = news {
+            module.event_advertised(&advertised);
+        }
+        next
+    }
+
+    /// Rewrites the configuration in `buffer` in place; `Err` and unchanged if it is malformed.
+    pub(crate) fn rewrite_in_place(&self, buffer: &mut [u8]) -> Result<(), Malformed> {
+        let mut config = OffloadConfig::copy_from(buffer)?;
+        self.rewrite(&mut config, &self.nic());
+        config.copy_to(buffer);
+        Ok(())
+    }
+}
