@@ -137,7 +137,9 @@ open('all-tagged', 'w')
 ";
     let folder = env!("CARGO_TARGET_TMPDIR");
     let serve = format!("cd {folder}; rm -f all-tagged; exec python3 -c \"{RECEIVE}\"");
-    let run = format!("python3 -c \"{SEND}\" && timeout 10 sh -c 'until test -e {folder}/all-tagged; do sleep 0.1; done'");
+    let run = format!(
+        "python3 -c \"{SEND}\" && timeout 10 sh -c 'until test -e {folder}/all-tagged; do sleep 0.1; done'"
+    );
     let mut line = vec![
         "traffic",
         "--json",
