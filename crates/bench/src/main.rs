@@ -80,7 +80,7 @@ fn main() -> anyhow::Result<()> {
     // Nobody may be there to read it; a file and the exit code say it too, here and below.
     let _ = out.write_all(report.text(cli.functions).as_bytes());
     if let Some(path) = &cli.json {
-        let text = serde_json::to_string_pretty(&report)? + "\n";
+        let text = report.json()? + "\n";
         fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     if let Some(path) = &cli.write_baseline {

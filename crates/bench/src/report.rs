@@ -22,6 +22,25 @@ pub(crate) struct Report {
     pub(crate) allocations_after_warm_up: u64,
 }
 
+/// A report with the number of its form, which changes when a field is removed, renamed or gets
+/// another meaning.
+#[derive(Serialize)]
+struct Versioned<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+impl Report {
+    /// Returns the report as `--json` writes it.
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(&Versioned {
+            schema: 1,
+            report: self,
+        })
+    }
+}
+
 /// One case.
 #[derive(Serialize)]
 pub(crate) struct Row {

@@ -119,12 +119,12 @@ seed = folded(ip[12:] + struct.pack('>HH', 6, 30020))
 tcp = struct.pack('>HHIIBBHHH', 1, 2, 3, 4, 0x50, 0x18, 99, seed, 0)
 header = struct.pack('=BBHHHH', 1, 1, 58, 1448, 38, 16)
 for turn in range(5): out.send(header + ether + ip + tcp + bytes(30000))
-import time; time.sleep(1)
 ";
     const RECEIVE: &str = "
 import socket, struct
 here = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 here.setsockopt(263, 8, 1) # PACKET_AUXDATA
+here.setsockopt(socket.SOL_SOCKET, 33, 1 << 24) # SO_RCVBUFFORCE: room for all that is sent
 here.bind(('eth0', 3))
 here.settimeout(10)
 tagged = 0
@@ -137,7 +137,9 @@ open('all-tagged', 'w')
 ";
     let folder = env!("CARGO_TARGET_TMPDIR");
     let serve = format!("cd {folder}; rm -f all-tagged; exec python3 -c \"{RECEIVE}\"");
-    let run = format!("python3 -c \"{SEND}\" && test -e {folder}/all-tagged");
+    let run = format!(
+        "python3 -c \"{SEND}\" && timeout 10 sh -c 'until test -e {folder}/all-tagged; do sleep 0.1; done'"
+    );
     let mut line = vec![
         "traffic",
         "--json",

@@ -34,7 +34,9 @@ impl OnTerminal {
     fn start(line: &str, no_color: bool) -> Self {
         let (terminal, end) = open().unwrap();
         terminal.resize(Size::new(ROWS, COLUMNS)).unwrap();
-        let mut command = PtyCommand::new(PROGRAM)
+        // A script in the background ignores SIGINT, and so would what it starts.
+        let mut command = PtyCommand::new("env")
+            .args(["--default-signal=INT", PROGRAM])
             .args(line.split(' ').filter(|word| !word.is_empty()))
             .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .env("TERM", "xterm-256color")

@@ -11,7 +11,7 @@ use super::{
     outcome::Wrong,
     step::{Machine, Step},
 };
-use crate::{failure::Failure, random::Random};
+use crate::{failure::Failure, json::SCHEMA, random::Random};
 
 /// A machine, and what happens to it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,9 +38,16 @@ pub struct Origin {
 
 #[derive(Serialize, Deserialize)]
 struct Head {
+    /// The number of the script's form; scripts of before it was written have none.
+    #[serde(default = "schema")]
+    schema: u32,
     #[serde(flatten)]
     origin: Origin,
     machine: Machine,
+}
+
+fn schema() -> u32 {
+    SCHEMA
 }
 
 impl Script {
@@ -80,6 +87,10 @@ impl Script {
         let mut lines = text.lines().enumerate();
         let (_, head) = lines.next().unwrap_or((0, ""));
         let head: Head = serde_json::from_str(head).map_err(|why| none(0, why))?;
+        if head.schema != SCHEMA {
+            let why = format!("line 1: schema {}, not {SCHEMA}", head.schema);
+            return Err(Failure::Script(path.to_owned(), why));
+        }
         let steps = lines
             .filter(|(_, line)| !line.trim().is_empty())
             .map(|(number, line)| serde_json::from_str(line).map_err(|why| none(number, why)));
@@ -96,6 +107,7 @@ impl Script {
     /// It cannot be written.
     pub fn write(&self, path: &Path, origin: &Origin) -> Result<(), Failure> {
         let head = Head {
+            schema: SCHEMA,
             origin: origin.clone(),
             machine: self.machine.clone(),
         };
@@ -126,6 +138,8 @@ mod tests {
             ..Origin::default()
         };
         script.write(&path, &origin).unwrap();
+        let first = fs::read_to_string(&path).unwrap();
+        assert!(first.starts_with("{\"schema\":1,"), "{first:.40}");
         let read = Script::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
         assert_eq!(read, script);

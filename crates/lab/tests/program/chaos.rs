@@ -76,7 +76,11 @@ fn what_goes_wrong_is_told_with_its_step() {
 fn what_is_no_script_is_said_to_be_none() {
     let folder = folder("chaos-none");
     let path = folder.join("none.jsonl");
-    for (content, line) in [("", 1), ("{\"machine\":{}}\n\"dance\"\n", 2)] {
+    for (content, line) in [
+        ("", 1),
+        ("{\"schema\":99,\"machine\":{}}\n", 1),
+        ("{\"machine\":{}}\n\"dance\"\n", 2),
+    ] {
         fs::write(&path, content).unwrap();
         let output = chaos(&["--replay", path.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -23,7 +23,7 @@ fn measured(sweep: &Sweep) -> String {
     format!(
         "Measured {} on Linux {}: {} rounds of {} bytes by {}, a NIC of {} bytes. Ratios to multiple 1, \
          paired by round: geometric mean, and Student's t intervals that all hold at once in 95 of 100 \
-         sweeps; \"noise\" where one holds 1.",
+         sweeps; an interval that contains 1 is marked \"noise\".",
         sweep.date,
         sweep.kernel,
         sweep.rounds,
@@ -138,7 +138,7 @@ pub(super) fn chart(sweep: &Sweep) -> Chart<'static> {
     let top = ends.filter(|end| end.is_finite()).fold(1.2, f64::max) * 1.05;
     let right = sweep.multiples.last().map_or(1.0, place);
     Chart {
-        title: "Multiples of what the NIC takes, against multiple 1: means and intervals",
+        title: "Large sends of several times the NIC's maximum: ratios to multiple 1, with intervals",
         x: ("multiple", 0.5..right * 1.9 + 0.5),
         y: ("ratio to multiple 1", 0.0..top),
         y_text: &|ratio| format!("{ratio:.1}"),
