@@ -48,7 +48,7 @@ impl Pages {
     /// The memory.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the block was zeroed when it was allocated; nobody else has it meanwhile.
+        // SAFETY: the block was zeroed when it was allocated, and `self` is its only owner.
         unsafe { slice::from_raw_parts(self.block.start(), self.block.size()) }
     }
 
@@ -69,7 +69,7 @@ pub struct Lent {
     pub start: usize,
     /// Bytes in the frame.
     pub length: usize,
-    /// What the large-send slot says; the default for a packet that is none.
+    /// Contents of the large-send slot; the default for a packet that is not a large send.
     pub large_send: LargeSendInfo,
     /// Further out-of-band slots and their values.
     pub oob: Vec<(usize, usize)>,
@@ -86,7 +86,7 @@ pub struct Lent {
 pub struct Returned {
     /// The send's number.
     pub number: u64,
-    /// What became of it.
+    /// How it was completed.
     pub completed: Completed,
     /// Where it lay.
     pub pages: Pages,
@@ -96,7 +96,7 @@ pub struct Returned {
 pub struct Outgoing<'a> {
     /// Its slots.
     pub slots: Slots,
-    /// Number of the layer above's send that it is a part of, where the filter made it.
+    /// Number of the overlying driver's send that it is a part of, if the filter made it.
     pub parent: Option<u64>,
     /// Its bytes, in order. The first slice holds all headers of a large send.
     pub bytes: Vec<&'a [u8]>,
@@ -183,7 +183,7 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Makes an NBL of `lent` and enters it into the ledger as the layer above's.
+/// Makes an NBL of `lent` and enters it into the ledger as the overlying driver's.
 fn build(state: &mut State, mut lent: Lent) -> u64 {
     let range = lent.start..lent.start + lent.length;
     let frame = &mut lent.pages.bytes_mut()[range];

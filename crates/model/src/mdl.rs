@@ -1,4 +1,4 @@
-//! MDLs: the buffers of the layer above, the kernel's MDL routines, and reading a packet.
+//! MDLs: the overlying driver's buffers, the kernel's MDL routines, and reading a packet.
 #![expect(unsafe_code, reason = "MDLs are C structures with a trailing array")]
 
 use std::{ffi::c_void, ptr};
@@ -20,7 +20,7 @@ pub enum Backing {
     /// Non-paged pool: always mapped.
     #[default]
     NonPagedPool,
-    /// Locked pages without a mapping, as a guest's memory often is: who reads must map.
+    /// Locked pages without a mapping, as a guest's memory often is: a reader must map them.
     LockedPages,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Buffer {
 enum Memory {
     /// The buffer's own.
     Own(Block),
-    /// Somebody else's, who keeps them as long as this is here.
+    /// Memory of another owner, who keeps it for as long as this value exists.
     Lent { start: usize, size: usize },
     /// They were given back.
     Gone,
@@ -135,7 +135,7 @@ impl Buffer {
         unsafe { (*self.mdl()).Next = next.mdl() };
     }
 
-    /// What the MDL says now, apart from what a mapping changes.
+    /// The MDL's fields now, apart from those that a mapping changes.
     pub(crate) fn look(&self) -> MdlLook {
         // SAFETY: the MDL is this buffer's own.
         unsafe { MdlLook::of(self.mdl()) }
@@ -152,13 +152,13 @@ impl Buffer {
         };
         let offset = offset.min(size);
         let length = length.min(size - offset);
-        // SAFETY: within the pages, which live as long as `self`, or as `over` was promised. What
-        // is read of them is from the data on, which was written before.
+        // SAFETY: within the pages, which live as long as `self`, or as `over` was promised. Reads
+        // start at the data, which was written before.
         unsafe { std::slice::from_raw_parts(start.add(offset), length) }
     }
 }
 
-/// The fields of an MDL that nobody but its owner changes.
+/// The fields of an MDL that only its owner may change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct MdlLook {
     next: usize,
@@ -275,7 +275,7 @@ pub(crate) unsafe fn build_nonpaged(state: &mut State, mdl: *mut sys::MDL) {
         (*mdl).MappedSystemVa = virtual_address(mdl).cast();
         write_pfns(mdl);
     }
-    // Whatever it was before, it is no part of that any more.
+    // If it was a partial MDL before, it no longer is.
     state.partials.remove(&mdl.addr());
 }
 
@@ -332,7 +332,7 @@ pub(crate) struct Window {
     pub(crate) length: usize,
 }
 
-/// What the miniport makes of a NET_BUFFER: its bytes, and the MDLs that they came from.
+/// A NET_BUFFER as the miniport reads it: its bytes, and the MDLs that they came from.
 pub(crate) struct Read {
     /// The first of them, as many as were asked for.
     pub(crate) bytes: Vec<u8>,
@@ -345,7 +345,7 @@ pub(crate) struct Read {
 /// miniport would.
 ///
 /// # Errors
-/// What is wrong with the chain.
+/// A description of the fault in the chain.
 ///
 /// # Safety
 /// `net_buffer` points to a live NET_BUFFER with a live MDL chain.
@@ -415,8 +415,8 @@ unsafe fn system_address(state: &mut State, mdl: *mut sys::MDL) -> *mut u8 {
     }
 }
 
-/// Holds an MDL's page frame numbers against the pages that it says it describes: a NIC's DMA
-/// goes by the numbers alone.
+/// Checks an MDL's page frame numbers against the pages that its addresses describe: a NIC's DMA
+/// uses the numbers alone.
 ///
 /// # Safety
 /// `mdl` points to a live MDL.

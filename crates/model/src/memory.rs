@@ -13,11 +13,11 @@ use std::{
 pub(crate) struct Block {
     memory: NonNull<u8>,
     layout: Layout,
-    /// Bytes at its beginning that nobody is given.
+    /// Bytes at its beginning that are not handed out.
     skew: usize,
 }
 
-/// What makes an address a multiple of 16 and of nothing more.
+/// Offset that makes an address a multiple of 16 and of no higher power of two.
 const POOL_SKEW: usize = 16;
 
 // SAFETY: a block owns its memory and is not tied to a thread.
@@ -99,7 +99,7 @@ pub(crate) struct Memory {
     pub(crate) accounted: u64,
 }
 
-/// Which allocations fail.
+/// Selects the allocations that fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Failing {
     /// None.
@@ -117,7 +117,7 @@ impl Memory {
         self.failed - self.accounted
     }
 
-    /// Counts one request for memory, and says whether it is to be granted.
+    /// Counts one request for memory, and returns whether to grant it.
     pub(crate) fn grant(&mut self) -> bool {
         let number = self.asked;
         self.asked += 1;

@@ -15,13 +15,13 @@ use crate::{
 pub struct Nic {
     /// The large sends that it can take.
     pub limits: LargeSendLimits,
-    /// Which options those may have.
+    /// The header options that those may have.
     pub options: LargeSendOptions,
     /// The checksums that it can compute on the way out.
     pub checksum: ChecksumOffloads,
     /// The UDP large sends that it can take.
     pub uso: UsoLimits,
-    /// What it can do inside tunnels.
+    /// Its capabilities inside tunnels.
     pub tunnels: TunnelOffloads,
     /// When and in which order it completes.
     pub completion: Completion,
@@ -29,7 +29,7 @@ pub struct Nic {
     pub failing: Vec<(u64, i32)>,
     /// Bits of the IPv4 identification that it counts in: 16, or 15.
     pub id_bits: u32,
-    /// Which of all that is turned on.
+    /// The subset of these capabilities that is turned on.
     pub enabled: Enabled,
     /// How its NDIS_OFFLOAD looks.
     pub offload: OffloadShape,
@@ -51,7 +51,7 @@ pub enum Answering {
     Inline,
     /// It completes the request before the call returns NDIS_STATUS_PENDING.
     Early,
-    /// It returns NDIS_STATUS_PENDING, and completes when the model is told to.
+    /// It returns NDIS_STATUS_PENDING, and completes when the test asks the model to.
     Later,
 }
 
@@ -165,12 +165,12 @@ impl Nic {
         self.offers().uso
     }
 
-    /// What it does now.
+    /// The capabilities that are in effect now.
     pub(crate) fn offers(&self) -> Offers {
         self.enabled.applied_to(self.can())
     }
 
-    /// What it can do, as far as its revision of NDIS_OFFLOAD has words for it.
+    /// The hardware capabilities, as far as its revision of NDIS_OFFLOAD has fields for them.
     pub(crate) fn can(&self) -> Offers {
         offload::known_to(
             self.offload.revision,
@@ -184,8 +184,8 @@ impl Nic {
         )
     }
 
-    /// What a filter may add to its NDIS_OFFLOAD: LSOv2 of a family of which it can do nothing. What
-    /// is merely turned off stays off.
+    /// The capabilities that a filter may add to its NDIS_OFFLOAD: LSOv2 for an IP version for
+    /// which the NIC has no LSOv2 at all. A capability that is merely turned off stays off.
     pub(crate) fn may_add(&self) -> MayAdd {
         MayAdd {
             v2_ipv4: self.limits.v2_ipv4.max_payload == 0,
@@ -206,7 +206,7 @@ impl Nic {
 }
 
 impl Default for Nic {
-    /// What Hyper-V's virtual NIC says: 62,780 bytes and 2 segments.
+    /// The limits that Hyper-V's virtual NIC advertises: 62,780 bytes and 2 segments.
     fn default() -> Self {
         Self::new(62_780, 2)
     }
@@ -215,7 +215,7 @@ impl Default for Nic {
 /// How a miniport completes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Completion {
-    /// Later, when the model is told to deliver, rather than from within the send.
+    /// Later, when the test asks the model to deliver, rather than from within the send.
     pub deferred: bool,
     /// The order among what is completed together.
     pub order: Order,
@@ -223,7 +223,7 @@ pub struct Completion {
     pub merged: bool,
     /// From this processor, where it is not the sender's.
     pub on_processor: Option<u32>,
-    /// At DISPATCH_LEVEL, with the flag that says so.
+    /// At DISPATCH_LEVEL, with the flag set for it.
     pub at_dispatch: bool,
 }
 

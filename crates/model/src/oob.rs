@@ -1,6 +1,6 @@
 //! The packed words of out-of-band slots, as a NIC reads them.
 //!
-//! Layouts: `nbllso.h`, `nbluso.h`, `nblchecksum.h`, and `ndis.h` for the supplement that tells of
+//! Layouts: `nbllso.h`, `nbluso.h`, `nblchecksum.h`, and `ndis.h` for the supplement that describes
 //! tunnels. Large sends of TCP are [`ndis::LargeSendInfo`].
 
 use ndis::{LargeSendInfo, sys};
@@ -86,7 +86,7 @@ impl ChecksumSlot {
 /// `TcpSendOffloadsSupplementalNetBufferListInfo`: where the headers inside a tunnel are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TunnelSlot {
-    /// IsEncapsulatedPacket; the rest says nothing without it.
+    /// IsEncapsulatedPacket; the other fields are meaningless without it.
     pub encapsulated: bool,
     /// EncapsulatedPacketOffsetsValid, for the three offsets.
     pub offsets_valid: bool,
@@ -158,7 +158,7 @@ pub struct Slots {
     pub checksum: ChecksumSlot,
 }
 
-/// Which kind of send the slots make of a packet.
+/// The kind of send that the slots request for a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SendKind {
     /// One packet of the wire.
@@ -188,7 +188,7 @@ impl SendKind {
 }
 
 impl Slots {
-    /// What `slot` says of each slot's value.
+    /// Reads the slots, where `slot` returns the value of each.
     pub(crate) fn read(slot: impl Fn(usize) -> usize) -> Self {
         Self {
             large_send: LargeSendInfo::from_raw(slot(sys::TcpLargeSendNetBufferListInfo)),

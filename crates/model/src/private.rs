@@ -1,5 +1,5 @@
-//! What NDIS and WFP keep with an NBL, which drivers have no part in: NDIS's private information, and
-//! an object of WFP's whose address is in a slot.
+//! The parts of an NBL that belong to NDIS and WFP and are no business of a driver: NDIS's private
+//! information, and a WFP object whose address is in a slot.
 //!
 //! NdisCopySendNetBufferListInfo carries the information over and clones the object; an NBL that is
 //! freed takes its object with it. (Windows driver documentation, NdisCopySendNetBufferListInfo;
@@ -99,7 +99,7 @@ impl State {
         self.check_lost(nbl.addr());
     }
 
-    /// Nobody has the object any more that belongs to `nbl`, if there is one still.
+    /// Reports the WFP object that `nbl` still has, if any: with the NBL gone, the object is lost.
     fn check_lost(&mut self, nbl: usize) {
         let objects = &mut self.private.objects;
         let before = objects.len();

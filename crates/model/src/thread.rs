@@ -1,5 +1,5 @@
-//! Which model a thread is in, on which processor of it, and at which IRQL; and what the driver
-//! does with the thread: spin locks held, handlers nested, stack used.
+//! The model and processor that a thread is on, its IRQL, and the driver's use of the thread: spin
+//! locks held, handlers nested, stack used.
 //!
 //! The kernel's routines take no handle that would name a model, so each thread carries that: a
 //! thread is in a model from the moment it calls one of its methods until that returns.
@@ -67,7 +67,7 @@ pub(crate) fn enter(world: &Arc<World>, processor: u32, irql: u8) -> Inside {
     push(world, processor, irql, depth, stack)
 }
 
-/// The same for a caller who is no part of what the driver began: the layer above, which sends
+/// The same for a caller outside the driver's own call chain: the overlying driver, which sends
 /// again from within a completion.
 pub(crate) fn enter_anew(world: &Arc<World>, processor: u32, irql: u8) -> Inside {
     push(world, processor, irql, 0, 0)

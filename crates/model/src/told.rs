@@ -36,7 +36,7 @@ impl State {
         ))
     }
 
-    /// Most bytes of payload that the layer above was told of for sends like this one.
+    /// Most bytes of payload ever advertised to the overlying driver for sends like this one.
     fn told(&self, sent: &Sent) -> u32 {
         match sent.slots.kind() {
             SendKind::Packet => 0,
@@ -48,7 +48,7 @@ impl State {
     }
 
     /// Whether a large send is one that no filter may refuse: as plain as a stack sends it, not
-    /// above what the layer above was told, and of segments that the medium carries.
+    /// above the advertised size, and of segments that the medium carries.
     pub(crate) fn sound(&self, sent: &Sent) -> bool {
         let (Some(layout), packet) = (sent.layout, &sent.packet) else {
             return false;

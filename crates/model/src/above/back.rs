@@ -20,10 +20,12 @@ fn nbl_bytes(block: &Block) -> Vec<u8> {
 }
 
 impl State {
-    /// The layer above gets `nbl`, its send `number`, back: everything about it is checked.
+    /// Takes back `nbl`, completed to the overlying driver as its send `number`, and checks all of
+    /// it.
     pub(crate) fn came_back(&mut self, number: u64, nbl: *mut sys::NET_BUFFER_LIST) {
         let name = self.name(nbl.addr());
-        // SAFETY: the NBL is in the ledger, so its memory is live, and the layer above owns it now.
+        // SAFETY: the NBL is in the ledger, so its memory is live, and the overlying driver owns it
+        // now.
         let (status, slot, references, source) = unsafe {
             (
                 (*nbl).Status,
@@ -157,9 +159,9 @@ impl Sent {
         broken
     }
 
-    /// Whether the out-of-band information is as it was sent, but for the large-send slot, which a
-    /// completer writes, and a timestamp, which is what the miniport said. The slot of USO, for
-    /// which nothing is defined, stays too.
+    /// Whether the out-of-band information is as it was sent, except for the large-send slot, which
+    /// the completing driver writes, and the timestamp, which must be the miniport's. The slot of
+    /// USO, for which no completion value is defined, stays too.
     ///
     /// # Safety
     /// `nbl` is this send's NBL, and live.
@@ -206,7 +208,7 @@ impl Sent {
         })
     }
 
-    /// Whether a completed packet says what it has to say.
+    /// Checks the completion values of a completed packet.
     fn check_completion(
         &self,
         completed: Completed,
@@ -247,7 +249,8 @@ impl Sent {
             .map_or(0, |layout| (self.length - layout.payload) as u32)
     }
 
-    /// The memory of a lent packet, once it is completed. From then on nobody reads its bytes.
+    /// The memory of a lent packet, once it is completed. From then on its bytes are no longer
+    /// read.
     pub(crate) fn take_pages(&mut self) -> Option<Pages> {
         for buffer in &mut self.buffers {
             buffer.forget_bytes();

@@ -1,4 +1,4 @@
-//! The virtual switch: who is on it, and how large a large send may be.
+//! The virtual switch: its guests, and how large a large send may be.
 
 use crate::LargeSendLimits;
 
@@ -12,7 +12,7 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    /// Large sends may have these sizes from now on; every guest is told.
+    /// Sets the sizes that large sends may have from now on, and advertises them to every guest.
     pub(super) fn learn(&mut self, limits: LargeSendLimits) {
         self.advertised = limits;
         for guest in &self.guests {

@@ -12,7 +12,7 @@ use crate::{
     state::State,
 };
 
-/// What a NIC has to know of a large send, to take it or not.
+/// The properties of a large send that decide whether a NIC accepts it.
 struct Wanted {
     kind: SendKind,
     payload: usize,
@@ -24,8 +24,8 @@ struct Wanted {
 }
 
 impl State {
-    /// The headers of a large send are in the first MDL. Of a tunnelled one, the encapsulation's
-    /// are, and what follows up to the payload is in one piece.
+    /// The headers of a large send are in the first MDL. For a tunnelled one this holds for the
+    /// encapsulation's headers, and the rest up to the payload is in one piece.
     pub(super) fn check_contiguous(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
         let in_first = read.windows.first().map_or(0, |window| window.length);
         let headers = packet.layout.map(|layout| layout.payload);
@@ -93,7 +93,7 @@ impl State {
             return;
         };
         let (frame, parent) = (&packet.frame, &sent.packet.frame);
-        // 0 where the parent has 0, and else the true length, if 16 bits can tell it.
+        // 0 if the parent has 0, and otherwise the true length, if it fits in 16 bits.
         let like_parent = |field: usize, length: usize| {
             let has = be16(parent, field) != 0;
             let right = if has {

@@ -1,4 +1,4 @@
-//! What the miniport gives back, in which order, and whether anybody touched it meanwhile.
+//! The miniport's completions: their order, and whether an NBL was touched meanwhile.
 
 use std::{mem::offset_of, ptr};
 
@@ -13,7 +13,7 @@ use crate::{
     state::{Origin, Owner, State},
 };
 
-/// What a read through an NBL that is not one's own finds instead of a pointer.
+/// The value that a read through an NBL without ownership finds instead of a pointer.
 const POISON: usize = 0x0BAD_0BAD_0BAD_0BAD;
 
 impl State {
@@ -81,7 +81,7 @@ impl State {
         nbl
     }
 
-    /// The miniport says when the packet left, if it was asked to: 0 where it did not.
+    /// The miniport writes when the packet left, if it was asked to: 0 if it did not.
     ///
     /// # Safety
     /// `nbl` is a live NBL.
@@ -175,8 +175,8 @@ unsafe fn visible_bytes(nbl: *const sys::NET_BUFFER_LIST) -> Vec<u8> {
         .to_vec()
 }
 
-/// Puts the NBL aside, and in its place leaves pointers to nowhere, so that who reads an NBL that
-/// is not his finds nothing of use, and who writes to it is found out.
+/// Puts the NBL aside, and leaves invalid pointers in its place, so that a read of an NBL without
+/// ownership yields nothing usable, and a write to it is detected.
 ///
 /// # Safety
 /// `nbl` is a live NBL.

@@ -1,4 +1,5 @@
-//! What leaves on the wire: the second stage, finished checksums, or the packet as it is.
+//! The packets that leave on the wire: the second stage, finished checksums, or the packet
+//! unchanged.
 
 use super::{Given, GivenPacket};
 use crate::{

@@ -5,7 +5,7 @@ use super::{
     layout::layout,
 };
 
-/// What the NIC is told about a large send of UDP.
+/// The NIC's input for a large send of UDP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UsoJob {
     /// Bytes of payload in each wire packet but the last.
@@ -20,7 +20,8 @@ pub struct UsoJob {
 /// has none. The IPv4 identification counts in 16 bits.
 ///
 /// # Errors
-/// What is wrong with the frame, where it is not what the out-of-band information says.
+/// A description of the difference, if the frame is not as the out-of-band information describes
+/// it.
 pub fn segment_uso(frame: &[u8], job: UsoJob) -> Result<Vec<Vec<u8>>, String> {
     let found = layout(frame)
         .filter(|layout| layout.udp)

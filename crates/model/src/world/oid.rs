@@ -1,4 +1,5 @@
-//! OID requests on their way: from the layer above through the filter to the miniport, and back.
+//! The path of OID requests: from the overlying driver through the filter to the miniport, and
+//! back.
 #![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ impl World {
         number
     }
 
-    /// What became of request `number`.
+    /// The outcome of request `number`.
     ///
     /// # Panics
     /// Where there is no such request.
@@ -61,7 +62,7 @@ impl World {
         count
     }
 
-    /// The layer above gives up on request `number`.
+    /// Cancels request `number` as the overlying driver does.
     pub fn cancel_oid(self: &Arc<Self>, number: u64) {
         let waiting = {
             let mut state = self.state();
@@ -234,7 +235,7 @@ impl World {
         }
     }
 
-    /// What is wrong with a request that the filter sends down.
+    /// Describes the fault in a request that the filter sends down.
     ///
     /// # Safety
     /// `request` points to a request.
@@ -271,12 +272,12 @@ impl World {
         (id != expected).then(|| format!("a clone with RequestId {id:#x}, not {expected:#x}"))
     }
 
-    /// A request reaches the miniport, which answers as it is told to.
+    /// A request reaches the miniport, which answers as configured.
     fn oid_to_miniport(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST, direct: bool) -> i32 {
         {
             let mut state = self.state();
             if state.oids.below.is_some() {
-                // NDIS has the miniport see one at a time, whoever asks.
+                // NDIS gives the miniport one request at a time, whichever driver it is from.
                 state.oids.waiting.push_back(request.expose_provenance());
                 return sys::NDIS_STATUS_PENDING;
             }

@@ -74,7 +74,8 @@ impl World {
         (state.module == ModuleState::Paused).then_some(state.restarts)
     }
 
-    /// What is sent while the module is paused comes back at once, and says so.
+    /// Checks that sends made while the module is paused were completed at once, with the status
+    /// for it.
     fn check_refused(&self, numbers: &[u64]) {
         let mut state = self.state();
         for number in numbers {
@@ -248,7 +249,7 @@ impl World {
         }
     }
 
-    /// NdisFSendNetBufferListsComplete: the chain reaches the layer above.
+    /// NdisFSendNetBufferListsComplete: the chain reaches the overlying driver.
     pub(crate) fn complete_up(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, flags: u32) {
         let mut chain = chain;
         if let Some(tamper) = lock(&self.tamper).as_mut() {
@@ -294,7 +295,7 @@ impl World {
         }
     }
 
-    /// A flag that says DISPATCH_LEVEL must be true.
+    /// A flag that claims DISPATCH_LEVEL must be true.
     fn check_flag(&self, says_dispatch: bool, what: &str) {
         if says_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
             let found = format!("the {what} says DISPATCH_LEVEL at IRQL {}", thread::irql());
