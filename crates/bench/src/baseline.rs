@@ -41,7 +41,8 @@ impl Baseline {
         fs::write(path, text).with_context(|| path.display().to_string())
     }
 
-    /// Fails where `now` takes more than is [tolerated](TOLERATED); says what was found otherwise.
+    /// Fails if `now` takes more than is [tolerated](TOLERATED); returns a description of the
+    /// comparison otherwise.
     pub(crate) fn check(&self, now: &Self) -> anyhow::Result<String> {
         let mut said = String::new();
         if self.rustc != now.rustc {

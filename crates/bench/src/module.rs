@@ -81,10 +81,10 @@ impl Module {
         })
     }
 
-    /// FilterSendNetBufferLists, by a caller who does not say at which IRQL he is.
+    /// FilterSendNetBufferLists, from a caller that does not state its IRQL.
     ///
     /// # Safety
-    /// The chain's NBLs belong to the caller, who gives them away.
+    /// The chain's NBLs belong to the caller, which hands them over.
     #[inline]
     pub(crate) unsafe fn send(&self, chain: *mut sys::NET_BUFFER_LIST) {
         // SAFETY: as the caller vouches; the module runs.
@@ -112,7 +112,7 @@ impl Drop for Module {
     }
 }
 
-/// What the NIC says that it takes.
+/// The NIC's limits as NDIS_OFFLOAD.
 fn offload(nic: Nic) -> sys::NDIS_OFFLOAD {
     // SAFETY: numbers may all be zero.
     let mut offload: sys::NDIS_OFFLOAD = unsafe { zeroed() };

@@ -96,7 +96,7 @@ extern "C" fn __tsan_atomic_thread_fence(_order: c_int) {}
 #[unsafe(no_mangle)]
 extern "C" fn __tsan_atomic_signal_fence(_order: c_int) {}
 
-/// The pass tells of the functions in which there are atomic operations.
+/// The compiler pass reports the functions that contain atomic operations.
 #[unsafe(no_mangle)]
 extern "C" fn __tsan_func_entry(_caller: *const c_void) {}
 

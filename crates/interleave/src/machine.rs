@@ -15,7 +15,7 @@ use crate::{
     world,
 };
 
-/// What the driver registered.
+/// The characteristics that the driver registered.
 pub(crate) struct Registered {
     pub(crate) handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
     pub(crate) context: NDIS_HANDLE,
@@ -149,7 +149,7 @@ impl Machine {
             .expect("it is attached");
     }
 
-    /// NDIS announces that the module is about to be detached.
+    /// NDIS notifies the module that it is about to be detached.
     pub fn pre_detach(&self) {
         // SAFETY: numbers and raw pointers may all be zero.
         let mut event: sys::NET_PNP_EVENT_NOTIFICATION = unsafe { zeroed() };
@@ -189,7 +189,7 @@ impl Machine {
         self.control(IoControl::SET, &request, 0).is_some()
     }
 
-    /// What an administrator reads.
+    /// The reply to an administrator's READ.
     ///
     /// # Panics
     /// Where no module is attached.
@@ -200,7 +200,7 @@ impl Machine {
         ReadReply::decode(&answer.expect("a module is attached")).expect("the protocol")
     }
 
-    /// What the module has counted.
+    /// The module's counters.
     ///
     /// # Panics
     /// Where no module is attached.
@@ -269,7 +269,8 @@ impl Machine {
     }
 }
 
-/// Nothing has gone wrong yet. Else a list may be a ring, and freeing it without end.
+/// Checks that no fault was found so far. Otherwise a list may be a ring, and freeing it would not
+/// end.
 fn assert_right() {
     world::with(|world| assert!(world.wrong.is_empty(), "{}", world.wrong.join("; ")));
 }

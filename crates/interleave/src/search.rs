@@ -1,4 +1,4 @@
-//! Which order comes next.
+//! Chooses the order that comes next.
 
 use shuttle::{
     Config, Runner, UngracefulShutdownConfig,
@@ -78,13 +78,13 @@ struct Exhaustive {
 }
 
 struct Choice {
-    /// Who could go on.
+    /// The threads that could go on.
     among: Vec<TaskId>,
     chosen: usize,
 }
 
 impl Exhaustive {
-    /// Who may go on, with the one first who costs no preemption.
+    /// The threads that may go on, the one that costs no preemption first.
     fn among(&self, runnable: &[&Task], current: Option<TaskId>, yields: bool) -> Vec<TaskId> {
         let all: Vec<_> = runnable.iter().map(|task| task.id()).collect();
         let Some(current) = current.filter(|current| all.contains(current)) else {

@@ -47,7 +47,8 @@ impl Calls {
         });
     }
 
-    /// What the parent's status may be: the failure before whose beginning no other had ended.
+    /// The statuses that the parent may have: that of a failure that began before any other had
+    /// ended.
     fn allowed(&self) -> Vec<NDIS_STATUS> {
         let calls = &self.0.lock().expect("no panic").1;
         let failed = |call: &&Call| call.status != NDIS_STATUS_SUCCESS;

@@ -1,4 +1,4 @@
-//! Why an image does not load, in one line that says what to do.
+//! Reasons why an image does not load, each in one line with the remedy.
 
 use std::{
     error::Error,
@@ -13,7 +13,7 @@ pub struct LoadError {
     fault: Fault,
 }
 
-/// What is wrong.
+/// The kind of fault.
 #[derive(Debug)]
 pub enum Fault {
     /// The file cannot be read.
@@ -44,7 +44,7 @@ impl LoadError {
         }
     }
 
-    /// What is wrong.
+    /// The kind of fault.
     #[must_use]
     pub fn fault(&self) -> &Fault {
         &self.fault

@@ -1,4 +1,5 @@
-//! What the loader needs of an image's file, checked so that all of it lies where it says.
+//! The parts of an image's file that the loader needs, each checked to lie within the file or the
+//! image.
 
 use object::{
     LittleEndian as LE,

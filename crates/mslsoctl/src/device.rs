@@ -4,7 +4,7 @@ use std::fmt;
 
 use control::IoControl;
 
-/// Whatever answers the driver's control codes.
+/// A device that answers the driver's control codes.
 pub trait Device {
     /// Sends a request and returns the bytes of the reply, which are at the front of `output`.
     ///
@@ -31,7 +31,7 @@ pub enum DeviceError {
     NoSuchAdapter,
     /// The driver found a value out of range.
     InvalidParameter,
-    /// The driver speaks another version of the protocol.
+    /// The driver uses another version of the protocol.
     Version,
     /// The driver does not know the control code.
     UnknownCode,

@@ -23,7 +23,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// There is one of that name, whatever the case: Windows tells them not apart.
+    /// There is one of that name, whatever the case: Windows does not distinguish case.
     pub fn add(&mut self, name: &str, bytes: impl Into<Vec<u8>>) -> Result<(), Failure> {
         if self.get(name).is_some() || name.eq_ignore_ascii_case(CHECKSUMS) {
             return Err(Failure::SameName(name.into()));

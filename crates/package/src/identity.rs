@@ -56,7 +56,7 @@ impl Identity {
         Ok(Self { key, certificate })
     }
 
-    /// What [`to_pem`](Self::to_pem) gave; `path` is named where it is something else.
+    /// Reads the text that [`to_pem`](Self::to_pem) returned; errors name `path`.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ pub struct IndirectData {
 pub struct Subject {
     /// The kind of file, like [`oids::PE_IMAGE_DATA`].
     pub kind: ObjectIdentifier,
-    /// What goes with that kind.
+    /// The value that goes with that kind.
     pub value: Any,
 }
 
@@ -36,7 +36,7 @@ pub struct DigestInfo {
     pub digest: OctetString,
 }
 
-/// What is hashed, and where that is recorded.
+/// The hashed bytes, and the place where the hash is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An image, in its own signature.

@@ -37,7 +37,7 @@ pub fn stamp(date: &str, platform: Platform) -> [Call; 2] {
     [call("stampinf", &stamp), call("infverif", &["/v", INF])]
 }
 
-/// Makes a certificate with a key in the user's store, writes the certificate to a file, and says
+/// Makes a certificate with a key in the user's store, writes the certificate to a file, and prints
 /// its thumbprint.
 #[must_use]
 pub fn create_certificate(name: &str) -> Call {

@@ -6,7 +6,7 @@
 //! nothing between threads, so that what two processors cost each other is the filter's doing.
 //! Those of the life around it are simple, and what the benchmark never reaches ends the process.
 //!
-//! Nothing is checked here: that is the model's work.
+//! Nothing is checked here: the model does that.
 #![expect(unsafe_code, reason = "C entry points under fixed names")]
 
 mod data_path;
@@ -36,8 +36,8 @@ pub(crate) fn is_routine(symbol: &str) -> bool {
         .any(|routine| routine.0 == symbol)
 }
 
-/// Lists a module's routines. That their addresses are taken also keeps a compiler that sees the
-/// whole program from fitting their signatures to their only caller.
+/// Lists a module's routines. Taking their addresses also keeps a compiler that sees the whole
+/// program from fitting their signatures to their only caller.
 macro_rules! routines {
     ($($name:ident)*) => {
         pub(super) static ROUTINES: &[super::Routine] =

@@ -1,4 +1,4 @@
-//! What a processor has of its own: each thread is one.
+//! The state of one processor: each thread is one.
 
 use std::{cell::Cell, ptr};
 
@@ -8,7 +8,7 @@ use ::ndis::sys::{KIRQL, NET_BUFFER_LIST, PASSIVE_LEVEL};
 pub(super) struct Processor {
     pub(super) number: Cell<u32>,
     pub(super) irql: Cell<KIRQL>,
-    /// What the filter sent down last, and gave back up last.
+    /// The chain that the filter sent down last, and the one that it completed last.
     pub(super) sent: Cell<*mut NET_BUFFER_LIST>,
     pub(super) completed: Cell<*mut NET_BUFFER_LIST>,
     /// Rundown protection acquired less released, on this processor.

@@ -8,7 +8,7 @@ use crate::adapters::Adapter;
 use crate::failure::Failure;
 use crate::text::table;
 
-/// What `list` prints.
+/// The output of `list`.
 #[derive(Serialize)]
 struct List {
     /// None where the driver is too old to say it.
@@ -66,7 +66,7 @@ pub(super) fn version<S: Serializer>(
     version.map(|version| version.to_string()).serialize(to)
 }
 
-/// What the filter does on an adapter.
+/// The word for the filter's state on an adapter.
 pub(super) fn state(running: bool) -> &'static str {
     if running { "running" } else { "paused" }
 }

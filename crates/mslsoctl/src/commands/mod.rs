@@ -46,7 +46,7 @@ pub fn run(
     }
 }
 
-/// What every command works with.
+/// The context that every command works with.
 struct Session<'a> {
     driver: Driver<'a>,
     connections: &'a dyn Connections,
@@ -118,7 +118,7 @@ impl Session<'_> {
     }
 }
 
-/// What came of a command for one of all adapters: `None` for an adapter that went away since they
+/// The result of one adapter of a command for all: `None` for an adapter that went away since they
 /// were listed, which is no failure. Any other failure names its adapter.
 fn present<T>(done: Result<T, Failure>, adapter: &Adapter) -> Result<Option<T>, Failure> {
     match done {
@@ -137,7 +137,7 @@ struct Versioned<'a, T> {
     value: &'a T,
 }
 
-/// The line that says which adapter is meant.
+/// The line that names the adapter.
 fn title(adapter: &Adapter) -> String {
     format!(
         "{adapter} (interface {}, NIC {})\n",

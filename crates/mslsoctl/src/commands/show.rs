@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 pub(super) use words::text;
 
-/// What `show` prints. Sizes are bytes of TCP or UDP payload unless said otherwise.
+/// The output of `show`. Sizes are bytes of TCP or UDP payload unless noted otherwise.
 #[derive(Serialize)]
 pub(super) struct Show {
     /// None where the driver is too old to say it.
@@ -117,13 +117,13 @@ pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, 
     Ok(show)
 }
 
-/// A number of which the protocol's 0 says that there is none.
+/// The number, or `None` for 0, which the protocol uses for "none".
 fn known(number: u32) -> Option<u32> {
     (number != 0).then_some(number)
 }
 
 impl Show {
-    /// What the NIC takes of each kind that may be raised, and what is advertised of it.
+    /// The NIC's limits for each kind that may be raised, and the advertised size of each.
     fn kinds(&self) -> [(&'static str, &ShownLimit, u32); 4] {
         let (nic, advertised) = (&self.nic, &self.advertised);
         [
@@ -141,13 +141,13 @@ impl Show {
             .any(|(_, nic, advertised)| *advertised > nic.max_payload)
     }
 
-    /// Whether the raised size is in use, as far as can be told.
+    /// Whether the raised size is in use; `None` if that is not known.
     fn in_use(&self) -> Option<bool> {
         if !self.is_raised() || self.largest_large_send == 0 {
             return None;
         }
-        // Of which kind the largest was is not known. It is a frame, so what exceeds the maximum
-        // by no more than a header may not.
+        // The kind of the largest send is not known. Its length is a frame's, so a send that
+        // exceeds the maximum by no more than a header may be within it.
         let v1 = self.nic.v1.max_payload;
         let kinds = self.kinds();
         let nic = kinds

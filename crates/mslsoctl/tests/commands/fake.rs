@@ -32,7 +32,7 @@ pub struct Fake {
     pub fails_at: Option<(u32, DeviceError)>,
     /// An adapter that is listed, and has gone away since.
     pub gone: Option<u32>,
-    /// What the replies' first byte is changed to, if set.
+    /// The value that replaces the replies' first byte, if set.
     pub version: Option<u8>,
     /// Codes that were called.
     pub calls: Vec<IoControl>,

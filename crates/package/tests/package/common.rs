@@ -1,4 +1,4 @@
-//! What the tests share: an image, an INF, an empty folder, and the program.
+//! Shared parts of the tests: an image, an INF, an empty folder, and the program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
