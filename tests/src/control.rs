@@ -32,7 +32,7 @@ impl Device for ModelDevice<'_> {
     }
 }
 
-/// What a filter module counted.
+/// The counters of a filter module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Statistics(pub StatisticsReply);
 

@@ -1,5 +1,5 @@
-//! Which build of the driver the scenarios run: the filter linked into this process, or the image
-//! that `MSLSO_DRIVER` names.
+//! The build of the driver that the scenarios run: the filter linked into this process, or the
+//! image that `MSLSO_DRIVER` names.
 
 use std::{env, path::PathBuf};
 

@@ -21,9 +21,9 @@ pub struct Section {
 /// A line: `key = field, field` or `field, field`. Tokens are not replaced.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
-    /// What is before the equals sign.
+    /// The text before the equals sign.
     pub key: Option<String>,
-    /// What is between commas, without quotation marks.
+    /// The texts between commas, without quotation marks.
     pub fields: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct Line {
 pub struct SyntaxError {
     /// Line, counted from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The error on this line.
     pub what: &'static str,
 }
 

@@ -80,7 +80,7 @@ impl Machine {
     /// Loads the driver.
     ///
     /// # Errors
-    /// What DriverEntry answers, where it fails.
+    /// The status that DriverEntry returned, if it fails.
     pub fn load(&self) -> Result<(), i32> {
         // SAFETY: the entry point of a build of the driver that the machine keeps.
         unsafe { self.world.load(self.entry) }
@@ -141,7 +141,7 @@ impl Machine {
         self.world.completed(number).expect("completed").status
     }
 
-    /// What the attached filter module counted, as the control device tells it.
+    /// The counters of the attached filter module, as the control device returns them.
     ///
     /// # Panics
     /// Where no module is attached.

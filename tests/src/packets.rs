@@ -1,4 +1,4 @@
-//! Packets for the layer above to send.
+//! Packets for the overlying driver to send.
 
 use model::{Packet, SendKind, parts};
 use mslso_lab::{

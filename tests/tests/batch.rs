@@ -189,7 +189,7 @@ fn slots_and_flags_of_forwarded_packets_stay() {
     machine.stop_clean();
 }
 
-/// What a forwarded NBL says on its way down.
+/// The fields of a forwarded NBL on its way down.
 #[derive(PartialEq, Eq, Debug)]
 struct Look {
     vlan: usize,

@@ -12,7 +12,7 @@ use scenarios::{
 };
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
-/// What the NIC takes in most tests: three segments, so that short sends have several children.
+/// The NIC's limit in most tests: three segments, so that short sends have several children.
 const NIC_MAX: u32 = 3 * MSS;
 
 /// Where chains end.
@@ -239,7 +239,7 @@ fn sweep(mode: Mode, failing: fn(u64) -> Failing, completion: Completion) -> u64
                 .iter()
                 .all(|status| [0, RESOURCES].contains(status))
         );
-        // Nothing is lost by a failure: what follows is sent as ever.
+        // A failure loses nothing: later sends pass as ever.
         for packet in sends() {
             machine.assert_split(packet);
         }
@@ -317,7 +317,7 @@ fn the_model_sees_chains_that_go_on_and_elements_that_are_too_many() {
         assert!(!broken.is_empty());
         assert!(broken.iter().all(|violation| violation.rule == Rule::Chain));
     }
-    // What is not the filter's is as the layer above has it.
+    // NBLs that are not the filter's are as the overlying driver has them.
     let machine = start(Mode::AtMost(4));
     machine.assert_sent(large_v4(NIC_MAX).in_buffers(100));
     machine.stop_clean();

@@ -106,8 +106,8 @@ fn a_parent_waits_for_its_last_child() {
 }
 
 /// A virtual switch that floods sends an NBL to one port and clones of it to others, which its
-/// ChildRefCount counts. The model's layer above has up to two of each send elsewhere, and holds it to
-/// that: rule 16.
+/// ChildRefCount counts. The model's overlying driver has up to two of each send elsewhere, and
+/// checks that the count is left alone: rule 16.
 #[test]
 fn what_the_layer_above_counts_its_clones_in_is_left_to_it() {
     let machine = Machine::with_nic(nic(deferred()));

@@ -36,7 +36,7 @@ fn line_ends_and_case_do_not_matter() {
     );
 }
 
-/// What is put in place of what, and the requirement that breaks.
+/// A text, its replacement, and the requirement that the replacement breaks.
 const BREAKAGES: &[(&str, &str, &str)] = &[
     (
         "[Filter]",

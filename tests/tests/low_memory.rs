@@ -129,7 +129,7 @@ fn sweep_sends(failing: fn(u64) -> Failing, completion: Completion) -> u64 {
         config.nic.completion = completion;
         let machine = Machine::start(config);
         let through = send_hungry(&machine, failing, n);
-        // Nothing is lost by a failure: what follows is sent as ever.
+        // A failure loses nothing: later sends pass as ever.
         machine.assert_split(large_v4(20_000));
         machine.stop_clean();
         if through {

@@ -1,4 +1,5 @@
-//! What cannot be split is refused: with a status that says why, whole, and at nobody else's cost.
+//! Sends that cannot be split are refused: with a status that gives the reason, whole, and without
+//! harm to other sends.
 
 use lso::Refusal;
 use model::{Child, Config, Nic, Packet};
@@ -123,7 +124,8 @@ fn refusals_do_not_use_up_children() {
     machine.stop_clean();
 }
 
-/// What the NIC got of `packet`: how many large sends, and how many packets after them.
+/// The forms in which the NIC received `packet`: the number of large sends, and of packets after
+/// them.
 fn forms(machine: &Machine, packet: Packet) -> (usize, usize) {
     let children = machine.assert_split(packet);
     let large_sends = children
@@ -284,7 +286,8 @@ const ELSEWHERE: [(Refusal, &str); 4] = [
         Refusal::HeaderNotContiguous,
         "a_frame_that_ends_before_its_headers_is_refused",
     ),
-    // What is not UDP has a USO slot by chance, and passes, unless it is said to be in a tunnel.
+    // A packet that is not UDP has a USO slot by chance, and is forwarded, unless its slots mark it
+    // as tunnelled.
     (
         Refusal::NotUdp,
         "what_is_no_large_send_in_a_tunnel_is_refused",

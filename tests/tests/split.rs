@@ -8,7 +8,7 @@ use scenarios::{
     packets::{MSS, large, large_v1, large_v4, large_v6},
 };
 
-/// What Hyper-V's virtual NIC takes, in bytes of payload.
+/// The maximum of Hyper-V's virtual NIC, in bytes of payload.
 const NIC_MAX: u32 = 62_780;
 
 /// A NIC that takes three segments, so that short sends have several children.
@@ -196,7 +196,7 @@ fn identifications_count_in_the_bits_that_the_administrator_set() {
     }
 }
 
-/// FreeBSD's `hn` says nowhere where its TCP headers are, and its sends grow with what is offered.
+/// FreeBSD's `hn` passes no offset of its TCP headers, and its sends grow with the advertised size.
 #[test]
 fn a_sender_need_not_say_where_the_tcp_header_is() {
     for nic in [Nic::new(3 * MSS, 2), Nic::default().without_lso()] {

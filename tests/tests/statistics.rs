@@ -1,4 +1,4 @@
-//! What the filter counts is what happened.
+//! The filter's counters match the events.
 
 use lso::Refusal;
 use model::{Completion, Config, Failing, Nic, Packet};
@@ -131,7 +131,7 @@ fn parents_count_as_completed_when_they_are() {
     machine.stop_clean();
 }
 
-/// What is in flight at a reset is completed after it: that must not look like parents that were
+/// Sends in flight at a reset are completed after it: these must not look like parents that were
 /// never split, or hide parents that are lost.
 #[test]
 fn parents_in_flight_at_a_reset_are_in_flight_after_it() {

@@ -17,7 +17,7 @@ use std::{cell::RefCell, mem::size_of_val, slice};
 use ::ndis::{Event, Level as OurLevel, Status, sys};
 pub use microsoft::{Channel, Guid, InType, Level, Opcode, OutType};
 
-/// What the macros find under the crate's name.
+/// The names that the macros look up under the crate's name.
 #[doc(hidden)]
 pub mod _internal {
     pub use super::{provider_new, provider_write_transfer};
@@ -105,7 +105,7 @@ pub fn provider_write_transfer(
 
 microsoft::define_provider!(PROVIDER, "mslso");
 
-/// What `ndis` makes of an event.
+/// The event that `ndis` writes for this one.
 fn ours(event: &Event) -> Option<Written> {
     let descriptor = event.descriptor();
     Some(Written {

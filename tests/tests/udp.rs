@@ -55,7 +55,7 @@ fn a_send_above_the_nics_maximum_is_split() {
     machine.stop_clean();
 }
 
-/// Only of IPv6's extension headers NDIS_OFFLOAD says whether the NIC takes them.
+/// NDIS_OFFLOAD states only for IPv6's extension headers whether the NIC supports them.
 #[test]
 fn every_nic_with_uso_takes_the_options_of_ipv4() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2).without_options());
@@ -158,7 +158,7 @@ fn a_checksum_that_comes_to_zero_is_sent_as_ffff() {
     let last = packet.frame.len() - 2;
     packet.frame[last..].fill(0);
     machine.assert_sent(packet.clone());
-    // What makes the sum all ones, of which the checksum is the complement.
+    // The two bytes that make the sum all ones, so that the checksum, its complement, is 0.
     machine.send_one(packet.clone());
     let wire = machine.world.take_wire();
     let missing = be16(&wire[0], 40);
@@ -196,7 +196,7 @@ fn what_a_receive_left_in_the_slot_of_another_packet_is_nobodys_business() {
     }
 }
 
-/// What the medium carries as it is need not be cut, whatever a receive left there.
+/// A packet that the medium carries as it is need not be cut, whatever a receive left in its slots.
 #[test]
 fn a_datagram_that_was_received_and_is_forwarded_goes_down_as_it_is() {
     let stale = UsoSlot {

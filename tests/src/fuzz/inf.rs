@@ -7,7 +7,7 @@ use crate::{
     inf_requirements,
 };
 
-/// What the readers made of it.
+/// The readers' results.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Read {
     /// So many sections, where the strict one reads it.

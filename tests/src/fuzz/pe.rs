@@ -15,7 +15,7 @@ const SIGNATURE: [u8; 13] = [0xAB; 13];
 const CHECKSUM: usize = 24 + 64;
 const SECURITY: usize = 24 + 112 + 8 * 4;
 
-/// What became of it.
+/// The outcome of reading it.
 pub struct Read {
     /// Whether it is loaded.
     pub loaded: Result<(), Fault>,

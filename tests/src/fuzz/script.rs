@@ -1,5 +1,5 @@
-//! Any bytes as decisions of `mslso-lab chaos`: a machine, and what happens to it. Nothing may go
-//! wrong that would be wrong there.
+//! Any bytes as decisions of `mslso-lab chaos`: a machine, and the events on it. No failure that
+//! chaos would report may occur.
 
 use std::path::PathBuf;
 

@@ -118,7 +118,7 @@ pub(super) struct Added {
     pub(super) data: String,
 }
 
-/// What the sections that `section` names with AddReg add.
+/// The entries that the sections add that `section` names with AddReg.
 pub(super) fn added(inf: &Inf, section: &str) -> Vec<Added> {
     let sections = inf.fields(section, "AddReg").unwrap_or_default();
     let lines = sections.iter().flat_map(|section| inf.lines(section));

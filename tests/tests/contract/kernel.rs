@@ -149,7 +149,7 @@ fn calls_out_of_place_are_noticed() {
         (Rule::ControlDevice, "does not exist", &|| unsafe {
             sys::IofCompleteRequest(any.cast(), sys::IO_NO_INCREMENT);
         }),
-        // SAFETY: the handle is nobody's.
+        // SAFETY: the handle belongs to no object.
         (Rule::Once, "it is not registered", &|| unsafe {
             sys::NdisDeregisterDeviceEx(null);
         }),

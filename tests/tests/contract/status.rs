@@ -1,4 +1,4 @@
-//! Rules 31, 8 and 32: status indications, and what the layer above learns from them.
+//! Rules 31, 8 and 32: status indications, and the overlying driver's use of them.
 
 use std::{
     sync::Arc,

@@ -100,8 +100,9 @@ fn right_requests_are_answered() {
     machine.stop_clean();
 }
 
-/// Whoever suspends a program that makes a request must not stop attach and detach, which wait for
-/// what the request holds: rule 36 is broken by each that can be suspended while it does.
+/// A user who suspends a program that makes a request must not stop attach and detach, which wait
+/// for the resources that the request holds: rule 36 is broken by each request that can be
+/// suspended while it holds one.
 #[test]
 fn a_program_that_is_suspended_keeps_nobody_waiting() {
     let machine = started();
@@ -134,7 +135,7 @@ fn inputs_of_any_other_size_are_refused() {
             let invalid = sys::STATUS_INVALID_PARAMETER;
             assert_refused(&machine, code.code(), &wrong, output, invalid);
             if size >= 8 {
-                // Nor does it help to own up to the size.
+                // A Size field that matches the wrong length does not help either.
                 wrong[4..8].copy_from_slice(&(size as u32).to_le_bytes());
                 assert_refused(&machine, code.code(), &wrong, output, invalid);
             }

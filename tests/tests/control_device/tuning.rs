@@ -1,4 +1,4 @@
-//! SET and RESET: what they put into effect, in the registry, and in the layer above.
+//! SET and RESET: their effect in the registry and on the overlying driver.
 
 use std::thread;
 
@@ -46,7 +46,7 @@ fn a_new_tuning_is_told_at_once_and_the_next_send_is_split_by_it() {
             let children = machine.assert_sent(packet).len() as u32;
             assert!((1..=whole).contains(&children));
         }
-        // And so is the largest that was ever told.
+        // So is the largest size ever advertised.
         machine.assert_split(large_v4(16 * 62_780));
     }
     assert_eq!(machine.world.registry().len(), 0, "nothing was to last");
@@ -78,7 +78,8 @@ fn a_tuning_that_is_to_last_is_in_the_registry_and_in_effect() {
     machine.stop_clean();
 }
 
-/// Of two who set a tuning to last at once, one is the last, in the registry as in effect.
+/// If two administrators persist a tuning at once, the same one is the last in the registry and in
+/// effect.
 #[test]
 fn what_is_kept_is_what_is_in_effect_whoever_was_last() {
     let machine = Machine::start(Config::default());

@@ -22,7 +22,7 @@ fn folder(target: &str) -> PathBuf {
         .join(target)
 }
 
-/// The files are what `seeds` says.
+/// Checks that the files match `seeds`.
 fn assert_are_files(target: &str, seeds: &Seeds) {
     let folder = folder(target);
     if std::env::var_os(WRITE).is_some() {

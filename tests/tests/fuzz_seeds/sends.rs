@@ -18,7 +18,7 @@ const TARGET: &str = "sends";
 /// A machine's bytes: see `scenarios::fuzz::sends`.
 #[derive(Clone, Copy)]
 struct Machinery {
-    /// Of all kinds of large sends.
+    /// The maximum of all kinds of large sends.
     max_payload: u16,
     min_segments: u8,
     /// Options, and large sends of UDP with a short last segment.

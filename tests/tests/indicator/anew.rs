@@ -1,4 +1,4 @@
-//! What is told anew: at a restart, in the next binding, before a detach.
+//! Repeated advertisements: at a restart, in the next binding, before a detach.
 
 use scenarios::{
     Machine,

@@ -1,5 +1,5 @@
-//! The indicator: which large-send size the layer above finds in its binding, and when it is told
-//! anew.
+//! The advertised size: the large-send size that the overlying driver finds in its binding, and
+//! when it is advertised again.
 
 mod anew;
 mod settings;
@@ -59,7 +59,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// What the NIC itself says, without any filter.
+/// The NIC's own configuration, without any filter.
 fn own(config: &Config) -> Vec<u8> {
     let bare = Machine::without_driver(config.clone());
     let answer = bare
@@ -117,7 +117,7 @@ fn a_size_without_an_encapsulation_or_an_encapsulation_without_a_size_is_none() 
         let says = read(&machine.world);
         let ipv4 = (says.advertised_v2_ipv4, says.nic.v2_ipv4.max_payload);
         assert_eq!(ipv4, (0, 0));
-        // The NIC takes it all the same, once it says so.
+        // The NIC accepts it all the same, once it indicates it.
         machine.world.nic_changes(|nic| nic.offload.words.clear());
         assert_last_word(&machine.world);
         machine.stop_clean();

@@ -12,10 +12,10 @@ use scenarios::{
     packets::{MSS, MSS_V6, large_v1, large_v4, large_v6, small},
 };
 
-/// What the NIC takes at first.
+/// The NIC's limit at first.
 const BEFORE: u32 = 40 * MSS;
 
-/// A NIC that keeps what it is given until it is told to complete.
+/// A NIC that holds its NBLs until the test asks it to complete them.
 fn slow() -> Nic {
     let mut nic = Nic::new(BEFORE, 2);
     nic.completion = Completion {
@@ -120,7 +120,7 @@ fn large_sends_are_cut_into_packets_while_lso_is_disabled() {
         assert!(packets.iter().all(|packet| packet.large_send.mss() == 0));
     }
     assert_eq!(machine.statistics().refused_in_all(), 0);
-    // The other family, and all that is no large send, go on as ever.
+    // The other IP version, and all NBLs that are not large sends, pass as ever.
     machine.assert_split(large_v6(8 * BEFORE));
     machine.assert_sent(small());
     enable_lso(&machine.world, true, false);

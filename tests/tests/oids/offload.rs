@@ -1,4 +1,4 @@
-//! The two answers that tell the large-send sizes.
+//! The two answers that contain the large-send sizes.
 
 use control::Profile;
 use model::{Answering, OidCall, OidKind};

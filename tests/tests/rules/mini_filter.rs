@@ -1,8 +1,8 @@
 //! A filter driver that sends a copy of each packet and does one thing wrong.
 //!
 //! In place of each packet it sends one child, an NBL of its own over the same buffers, and
-//! completes the packet when the child is back. Its pause waits for nothing: its tests have to.
-//! What it does wrong is part of its type, so that every fault is a driver of its own.
+//! completes the packet when the child is completed. Its pause waits for nothing: its tests have
+//! to. Its fault is part of its type, so that every fault is a driver of its own.
 
 use std::{ptr, sync::Arc};
 
@@ -11,9 +11,9 @@ use ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::Nbl;
 
-/// What the driver does wrong.
+/// The faults that the driver can have.
 pub(crate) mod fault {
-    /// Nothing.
+    /// No fault.
     pub(crate) const NONE: u8 = 0;
     /// A child names its parent where only a clone does.
     pub(crate) const AS_A_CLONE: u8 = 1;
@@ -33,7 +33,7 @@ pub(crate) mod fault {
     pub(crate) const STAYS: u8 = 8;
     /// DriverEntry fails after it registered.
     pub(crate) const FAILS_REGISTERED: u8 = 9;
-    /// Pause answers pending, and says no more.
+    /// Pause returns pending, and never completes.
     pub(crate) const PAUSES_LATER: u8 = 10;
     /// The byte behind what drivers see of a child's NBL is written.
     pub(crate) const WRITES_BEHIND: u8 = 11;
@@ -109,7 +109,7 @@ unsafe extern "efiapi" fn unload<const FAULT: u8>(driver: *mut sys::DRIVER_OBJEC
     }
 }
 
-/// What the driver keeps for an attached module.
+/// The driver's state for an attached module.
 pub(crate) struct Module {
     pub(crate) handle: NDIS_HANDLE,
     pub(crate) pool: NDIS_HANDLE,

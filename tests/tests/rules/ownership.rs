@@ -1,4 +1,4 @@
-//! Rules 1 to 3: who owns an NBL, and that it goes each way once.
+//! Rules 1 to 3: the owner of an NBL, and that it goes each way once.
 
 use std::ptr;
 

@@ -42,7 +42,7 @@ unsafe extern "efiapi" fn entry<const CUT: u8>(
     }
 }
 
-/// What a child is made of.
+/// The parts of a child.
 struct Part {
     frame: Vec<u8>,
     large_send: usize,
@@ -142,7 +142,8 @@ fn parts<const CUT: u8>(frame: &[u8], slot: &dyn Fn(usize) -> usize) -> Vec<Part
         .collect()
 }
 
-/// Puts the pseudo-header's sum with the length into the checksum field, and says so.
+/// Puts the pseudo-header's sum with the length into the checksum field, and returns the slot for
+/// it.
 fn leave_to_nic(packet: &mut [u8], parent: &[u8]) -> usize {
     let found = layout(packet).expect("TCP or UDP");
     let field = found.transport + if found.udp { 6 } else { 16 };

@@ -1,4 +1,4 @@
-//! What the scripts are held to.
+//! The checks that the scripts must pass.
 
 use std::collections::BTreeSet;
 

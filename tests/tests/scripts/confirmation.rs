@@ -8,10 +8,10 @@ use crate::syntax::{Call, Script, ancestors, children};
 /// Cmdlets with -WhatIf whose use here changes nothing that outlasts the script.
 const HARMLESS: [&str; 3] = ["ForEach-Object", "Remove-Job", "Stop-Job"];
 
-/// What runs programs, elsewhere or unseen.
+/// Commands that run programs, on another machine or unseen.
 const RUNNERS: [&str; 3] = ["Invoke-Native", "Invoke-Command", "Start-Job"];
 
-/// Functions that run programs which change nothing. Of `Invoke-Ctl`, its callers count.
+/// Functions that run programs which change nothing. For `Invoke-Ctl`, its callers count.
 const READERS: [&str; 2] = ["Invoke-Ctl", "Get-VerifierSetting"];
 
 /// Calls that change something and are not confirmed.
@@ -42,8 +42,8 @@ fn changes(script: &Script, call: &Call<'_>) -> bool {
     !HARMLESS.contains(&name) && cmdlets::has(name, "WhatIf")
 }
 
-/// Whether a call is reached only once `ShouldProcess` has said yes: where it stands, or wherever
-/// the function is called that it is in.
+/// Whether a call is reached only once `ShouldProcess` has returned true: where it stands, or
+/// wherever the function is called that it is in.
 fn is_confirmed(script: &Script, calls: &[Call<'_>], call: &Call<'_>, depth: usize) -> bool {
     if is_guarded(script, call.node) {
         return true;

@@ -1,4 +1,4 @@
-//! What must hold of any plan.
+//! Properties that must hold for any plan.
 
 use lso::{Child, Form, Plan};
 

@@ -1,5 +1,5 @@
-//! Any bytes as the front of a large send, with anything announced of it, cut for any NIC: what is
-//! cut is cut as promised, and each child's header is that of its part of the parent.
+//! Any bytes as the front of a large send, with any out-of-band description of it, cut for any NIC:
+//! the cuts are as promised, and each child's header is that of its part of the parent.
 
 mod cut;
 mod wire;
@@ -10,7 +10,7 @@ use lso::{
 
 use super::bytes::Bytes;
 
-/// What a run is about.
+/// The input of a run.
 pub(super) struct Input<'a> {
     send: LargeSend,
     limit: Limit,
@@ -25,7 +25,7 @@ pub(super) struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// Reads what is said of the large send, and takes the rest for its first bytes.
+    /// Reads the description of the large send, and takes the rest for its first bytes.
     fn read(bytes: &'a [u8]) -> Self {
         let mut bytes = Bytes(bytes);
         let [v1, uso, v6, whole, offloaded, short_ids, inside, silent] = bytes.bits();

@@ -1,7 +1,8 @@
-//! Any bytes as sends of the layer above to any NIC: what a run is, and what must hold of it.
+//! Any bytes as sends of the overlying driver to any NIC: the steps of a run, and the properties
+//! that must hold for it.
 //!
-//! Rules may be broken by the layer above alone, and where it says wrong things of its packets:
-//! the filter passes on what it need not touch, for a NIC to make of it what it can.
+//! Only the overlying driver may break rules, and only where it describes its packets wrongly: the
+//! filter forwards packets that it need not change, and the NIC decides about them.
 
 mod input;
 

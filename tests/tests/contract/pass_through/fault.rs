@@ -1,6 +1,6 @@
-//! What the driver does wrong.
+//! The faults that the driver can have.
 
-/// Nothing.
+/// No fault.
 pub(crate) const NONE: u8 = 0;
 /// A clone is never freed.
 pub(crate) const CLONE_LEFT: u8 = 1;
@@ -44,7 +44,7 @@ pub(crate) const STATUS_CHANGED: u8 = 19;
 pub(crate) const STATUS_IN_PLACE: u8 = 20;
 /// An advertised maximum is below the NIC's.
 pub(crate) const STATUS_LOWERED: u8 = 21;
-/// An indication of the filter's says that it is somebody else's.
+/// An indication of the filter's names another driver as its source.
 pub(crate) const STATUS_OTHER_SOURCE: u8 = 22;
 /// StatusBufferSize is not the NDIS_OFFLOAD's.
 pub(crate) const STATUS_WRONG_SIZE: u8 = 23;
@@ -68,7 +68,7 @@ pub(crate) const EVENT_TWICE: u8 = 31;
 pub(crate) const EVENT_STATUS: u8 = 32;
 /// A network event is changed.
 pub(crate) const EVENT_CHANGED: u8 = 33;
-/// Pre-detach tells nobody the true configuration.
+/// Pre-detach does not indicate the true configuration.
 pub(crate) const STAYS_RAISED: u8 = 34;
 /// Sends pass while paused.
 pub(crate) const SENDS_PAUSED: u8 = 35;
@@ -132,7 +132,7 @@ pub(crate) const OWN_OID_FROM_STATUS: u8 = 63;
 pub(crate) const OWN_OID_FREED: u8 = 64;
 /// Such a request is made twice.
 pub(crate) const OWN_OID_TWICE: u8 = 65;
-/// What the miniport says of revisions is not copied.
+/// The revision that the miniport reports is not copied.
 pub(crate) const NO_REVISION: u8 = 66;
 /// A request is answered by a thread that can be suspended.
 pub(crate) const REGION_NONE: u8 = 67;
