@@ -14,7 +14,7 @@ use crate::control::IF_INDEX;
 /// A message's bytes.
 ///
 /// # Panics
-/// Where the message cannot be encoded.
+/// If the message cannot be encoded.
 #[must_use]
 pub fn encoded<M: Message>(message: &M) -> Vec<u8> {
     let mut bytes = vec![0; M::SIZE];
@@ -25,7 +25,7 @@ pub fn encoded<M: Message>(message: &M) -> Vec<u8> {
 /// READ's reply for the model's adapter.
 ///
 /// # Panics
-/// Where no module is attached, or the answer breaks the protocol.
+/// If no module is attached, or the answer breaks the protocol.
 #[must_use]
 #[track_caller]
 pub fn read(world: &Arc<World>) -> ReadReply {
@@ -65,7 +65,7 @@ fn request(world: &Arc<World>, tuning: Tuning, persist: bool) -> Result<(), i32>
 /// the miniport indicates its new configuration.
 ///
 /// # Panics
-/// Where the miniport refuses.
+/// If the miniport refuses.
 pub fn enable_lso(world: &Arc<World>, ipv4: bool, ipv6: bool) {
     let size = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_5;
     let mut parameters = vec![0; size.into()];
@@ -109,7 +109,7 @@ pub fn profile(profile: Profile) -> Tuning {
 /// The same tuning, capped.
 ///
 /// # Panics
-/// Where the cap is out of range.
+/// If the cap is out of range.
 #[must_use]
 pub fn capped(tuning: Tuning, bytes: u32) -> Tuning {
     Tuning {
@@ -141,7 +141,7 @@ pub fn raised(nic: LargeSendLimits, multiple: u32, cap: Option<u32>) -> LargeSen
 /// advertised, and those that the tuning in effect makes of the NIC as it is.
 ///
 /// # Panics
-/// Where it is not.
+/// If it is not.
 #[track_caller]
 pub fn assert_last_word(world: &Arc<World>) {
     let says = read(world);
@@ -159,7 +159,7 @@ pub fn assert_last_word(world: &Arc<World>) {
 /// Checks that READ reports the limits that the overlying driver received last as advertised.
 ///
 /// # Panics
-/// Where it does not.
+/// If it does not.
 #[track_caller]
 pub fn assert_reads_as_heard(world: &Arc<World>) {
     let (says, heard) = (read(world), world.advertised());

@@ -1,9 +1,9 @@
 //! Scenarios over the model: what they all start from.
 //!
 //! The scenarios themselves are in `tests/`, one file for each concern. They reach the driver
-//! through a [`Machine`] alone, so that they run as well against another build of it. Here is what
-//! several of them share: [`packets`] and [`frames`] to send, and those of which it is known that the filter
-//! [refuses](refused) them.
+//! through a [`Machine`] alone, so that they run as well against another build of it. This crate
+//! has the parts that several of them share: [`packets`] and [`frames`] to send, and those that the
+//! filter must [refuse](refused).
 #![expect(
     unsafe_code,
     reason = "names the driver's entry point, and looks at NBLs on their way"
@@ -41,7 +41,7 @@ impl Machine {
     /// A machine with the driver running.
     ///
     /// # Panics
-    /// Where the driver does not start.
+    /// If the driver does not start.
     #[must_use]
     pub fn start(config: Config) -> Self {
         let machine = Self::without_driver(config);
@@ -52,7 +52,7 @@ impl Machine {
     /// The same on a default machine with this NIC.
     ///
     /// # Panics
-    /// Where the driver does not start.
+    /// If the driver does not start.
     #[must_use]
     pub fn with_nic(nic: Nic) -> Self {
         Self::start(Config::with_nic(nic))
@@ -105,7 +105,7 @@ impl Machine {
     /// independent reference makes of the packet in one stage.
     ///
     /// # Panics
-    /// Where the send fails, is not split, or reaches the wire otherwise.
+    /// If the send fails, is not split, or reaches the wire otherwise.
     #[track_caller]
     pub fn assert_split(&self, packet: Packet) -> Vec<Child> {
         let children = self.assert_sent(packet);
@@ -118,7 +118,7 @@ impl Machine {
     /// independent reference makes of the packet in one stage.
     ///
     /// # Panics
-    /// Where the send fails or reaches the wire otherwise.
+    /// If the send fails or reaches the wire otherwise.
     #[track_caller]
     pub fn assert_sent(&self, packet: Packet) -> Vec<Child> {
         let expected = one_stage(&packet, self.world.nic().id_bits);
@@ -134,7 +134,7 @@ impl Machine {
     /// Status of send `number`.
     ///
     /// # Panics
-    /// Where it is not completed.
+    /// If it is not completed.
     #[must_use]
     #[track_caller]
     pub fn status(&self, number: u64) -> i32 {
@@ -144,16 +144,16 @@ impl Machine {
     /// The counters of the attached filter module, as the control device returns them.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         Statistics::of(&self.world)
     }
 
-    /// Has its counters begin anew.
+    /// Resets its counters.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     pub fn reset_statistics(&self) {
         Statistics::reset(&self.world);
     }
@@ -167,7 +167,7 @@ impl Machine {
     /// Stops the driver; no rule may have been broken.
     ///
     /// # Panics
-    /// Where one was.
+    /// If one was.
     #[track_caller]
     pub fn stop_clean(self) {
         assert_clean(&self.stop());
@@ -177,7 +177,7 @@ impl Machine {
 /// No rule may have been broken.
 ///
 /// # Panics
-/// Where one was.
+/// If one was.
 #[track_caller]
 pub fn assert_clean(broken: &[Violation]) {
     let first: Vec<_> = broken.iter().take(10).map(ToString::to_string).collect();

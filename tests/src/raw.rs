@@ -41,7 +41,7 @@ impl RawPacket {
     /// them. Each buffer starts at the offset in a page that its number gives.
     ///
     /// # Panics
-    /// Where `buffers` are shorter than `skip`.
+    /// If `buffers` are shorter than `skip`.
     #[must_use]
     pub fn new(buffers: &[(usize, &[u8])], skip: u32, backing: Backing) -> Self {
         let whole: usize = buffers.iter().map(|(_, bytes)| bytes.len()).sum();

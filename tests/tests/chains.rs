@@ -282,8 +282,8 @@ fn a_chain_that_is_too_short_is_refused() {
     }
 }
 
-/// Found by chaos: the model took the MDL of a copy for the partial one that had stood in its place,
-/// in a split that failed and whose parent was not back yet.
+/// Found by chaos: the model took the MDL of a copy for the partial one that had stood in its
+/// place, in a split that failed and whose parent was not completed yet.
 #[test]
 fn a_copy_may_stand_where_a_split_that_failed_had_lent() {
     let mut config = config(Mode::AtMost(4), NIC_MAX);

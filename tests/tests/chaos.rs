@@ -63,8 +63,8 @@ fn slots_that_say_nothing_of_a_send_may_be_dropped() {
     }
 }
 
-/// A NIC whose hardware grows and that does not say so is one that has no large sends, for all that
-/// the filter knows.
+/// A NIC whose hardware grows without an indication is, for the filter, still one without large
+/// sends.
 #[test]
 fn hardware_is_what_was_told_of_it_last() {
     let mut nic = slow();
@@ -137,7 +137,7 @@ fn what_the_layer_above_breaks_is_told_from_what_the_filter_does() {
     assert!(all.iter().any(|one| one.rule == Rule::Headers), "{all:?}");
     assert_eq!(world.take_violations(), []);
     assert_eq!(world.violations(), [], "they were taken");
-    // A packet's checksum is not required of a child either, whatever its parent was: the NIC
+    // A child's violation is never the overlying driver's, whatever its parent was: here the NIC
     // shrinks, and does not indicate it.
     world.set_nic(|nic| nic.limits = Nic::new(2 * MSS, 2).limits);
     machine.send_one(large_v4(20_000));

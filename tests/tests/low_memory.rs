@@ -1,5 +1,5 @@
-//! Any allocation may fail: the driver starts whole or not at all, and a send goes whole or comes
-//! back with RESOURCES. Once warm, it allocates nothing.
+//! Any allocation may fail: the driver starts whole or not at all, and a send goes whole or is
+//! completed with RESOURCES. Once warm, it allocates nothing.
 
 use model::{Backing, Completion, Config, Failing, Nic, Packet, SendCall};
 use ndis::sys;

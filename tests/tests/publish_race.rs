@@ -21,8 +21,8 @@ use scenarios::{
     packets::{large_v4, large_v6, on_port},
 };
 
-/// The least that the NIC ever takes. No raise falls short of the most, so that whatever is
-/// published late is still above what the NIC has by then.
+/// The NIC's least maximum. No raise falls short of the most, so that a size that is indicated late
+/// is still above the NIC's maximum by then.
 const NIC_MIN: u32 = 12_000;
 const NIC_MAX: u32 = 23_000;
 
@@ -62,7 +62,7 @@ fn change_nic(world: &Arc<World>, dice: &mut Dice) {
     });
 }
 
-/// Asks what the sizes are; the answer is some multiple of some size.
+/// Queries the sizes; the answer is some multiple of some size.
 fn ask(world: &Arc<World>, dice: &mut Dice) {
     let oid = [
         sys::OID_TCP_OFFLOAD_CURRENT_CONFIG,
@@ -225,8 +225,8 @@ fn a_tuning_that_comes_while_the_module_attaches_is_told_by_the_end_of_the_resta
     let parts: [Part; 2] = [
         |world, _| world.attach().expect("an attach"),
         |world, dice| {
-            // There is no adapter to tune before the module is listed; soon after that, the tuning
-            // is advertised.
+            // The adapter cannot be tuned before the module is listed; soon after that, the size is
+            // advertised.
             while set(world, times(2 + dice.below(15))) == Err(sys::STATUS_NOT_FOUND) {}
         },
     ];

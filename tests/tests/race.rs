@@ -1,4 +1,4 @@
-//! Sends race with a pause: each goes through or comes back with PAUSED, and nothing is lost.
+//! Sends race with a pause: each goes through or is completed with PAUSED, and nothing is lost.
 
 use std::{
     sync::{

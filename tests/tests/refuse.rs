@@ -11,7 +11,8 @@ use scenarios::{
     refused,
 };
 
-/// `bad` comes back with `status`, nothing of it reaches the NIC, and its neighbours do.
+/// Checks that `bad` is completed with `status`, that nothing of it reaches the NIC, and that its
+/// neighbours do.
 #[track_caller]
 fn assert_refused(machine: &Machine, bad: Packet, status: i32, what: &str) {
     let neighbour = || on_port(large_v4(9_000), 7);
@@ -30,7 +31,7 @@ fn assert_refused(machine: &Machine, bad: Packet, status: i32, what: &str) {
     }
 }
 
-/// `bad` comes back with `status`, nothing of it reaches the NIC.
+/// Checks that `bad` is completed with `status`, and that nothing of it reaches the NIC.
 #[track_caller]
 fn assert_refused_alone(machine: &Machine, bad: Packet, status: i32) {
     let number = machine.send_one(bad);

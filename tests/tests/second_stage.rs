@@ -126,7 +126,7 @@ fn a_tunnelled_send_is_cut_inside_and_outside() {
     }
 }
 
-/// Holds what the NIC makes of a tunnelled send against what it makes of what is inside.
+/// Compares the NIC's result for a tunnelled send with its result for the inner send.
 fn assert_cut(send: &Synth, outer: &Outer) {
     let packet = tunnelled(send, outer);
     let start = packet.slots().tunnel.inner_frame as usize;

@@ -315,7 +315,7 @@ fn the_question_is_given_up_before_the_detach() {
     machine.world.pre_detach();
     assert_eq!(machine.world.complete_oids(), 0, "nothing is left below");
     machine.stop_clean();
-    // Also where it waits behind somebody else's.
+    // The same for a request that waits behind another driver's.
     let machine = Machine::without_driver(Config::with_nic(silent()));
     machine.load().expect("loaded");
     machine.world.attach().expect("attached");

@@ -231,7 +231,7 @@ fn out_of_band_information_is_carried() {
         sys::VirtualSubnetInfo,
         sys::TcpSendOffloadsSupplementalNetBufferListInfo,
     ];
-    // Even, or the supplement would say that there is a tunnel.
+    // Even, or the supplement would mark the packet as tunnelled.
     let one_each = slots.iter().map(|slot| vec![(*slot, 0x1000 + 2 * slot)]);
     let all = slots
         .iter()

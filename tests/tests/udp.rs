@@ -141,7 +141,7 @@ fn a_datagram_without_a_checksum_is_not_given_one() {
             let packet = uso(&send);
             let field = packet.slots().uso.udp_header_offset as usize + 6;
             for part in machine.assert_split(packet) {
-                // The NIC would make one, were it asked.
+                // The NIC would compute one if it were requested.
                 assert_eq!(part.slots.checksum.to_raw(), 0);
                 assert_eq!(be16(&part.frame, field), 0);
             }

@@ -81,7 +81,7 @@ const LARGE_BUFFERS: &[u32] = &[64 * KIB];
 const PAGES: &[u32] = &[4 * KIB];
 /// Buffers as a proxy may gather them: a header of its own, bits of a cache, whole pages.
 const MIXED: &[u32] = &[64 * KIB, 300, 4 * KIB, 16 * KIB, 1448, 9000];
-/// Payload of 45 segments of 1,448 bytes, the most that one IP packet could say.
+/// Payload of 45 segments of 1,448 bytes, the most that the length field of one IP packet allows.
 const TO_SEGMENT: u32 = 45 * 1448;
 
 /// A split of 256 KiB in buffers of 64 KiB, one in a call. Others differ from it.

@@ -50,7 +50,7 @@ pub(crate) struct Batch {
     slots: Slots,
 }
 
-/// The out-of-band slots that say what is sent. Completion changes the first.
+/// The out-of-band slots that describe the send. Completion changes the first.
 #[derive(Clone, Copy)]
 struct Slots {
     large_send: usize,
@@ -92,7 +92,7 @@ impl Slots {
     }
 }
 
-/// The header bytes of what is sent.
+/// The header bytes of a send.
 pub(crate) fn header(traffic: Traffic) -> Vec<u8> {
     match traffic {
         Traffic::Tcp(_) | Traffic::Plain => frame::TCP.to_vec(),

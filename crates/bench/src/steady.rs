@@ -1,4 +1,4 @@
-//! The loop that is measured: a batch goes down, what the filter made of it comes back.
+//! The measured loop: a batch goes down, and the filter's children are completed.
 #![expect(
     unsafe_code,
     reason = "chains are raw pointers, and a profile finds the loop by its name"

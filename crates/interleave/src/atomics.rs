@@ -3,8 +3,8 @@
 //! another point: what follows may be what should have come before, or be done too late.
 //!
 //! Names and signatures are those of LLVM's ThreadSanitizer.cpp and compiler-rt's
-//! tsan_interface_atomic.h. Every operation is sequentially consistent, whatever was asked for: in
-//! one thread of the system there is nothing else.
+//! tsan_interface_atomic.h. Every operation is sequentially consistent, whatever ordering was
+//! requested: in one thread of the system there is nothing else.
 
 use std::{
     ffi::{c_int, c_void},

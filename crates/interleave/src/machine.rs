@@ -50,7 +50,7 @@ pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()
 /// Waits for threads of the case.
 ///
 /// # Panics
-/// Where one of them has panicked.
+/// If one of them has panicked.
 pub fn wait(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     // All of them are started before the first is waited for.
     let threads: Vec<_> = threads.into_iter().collect();
@@ -96,7 +96,7 @@ impl Machine {
     /// Loads the driver, attaches it to `nic` and restarts it.
     ///
     /// # Panics
-    /// Where the driver fails.
+    /// If the driver fails.
     #[must_use]
     pub fn start(nic: Nic) -> Self {
         // SAFETY: numbers, raw pointers and optional functions may all be zero.
@@ -192,7 +192,7 @@ impl Machine {
     /// The reply to an administrator's READ.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     #[must_use]
     pub fn read(&self) -> ReadReply {
         let select = Select { if_index: IF_INDEX };
@@ -203,7 +203,7 @@ impl Machine {
     /// The module's counters.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     #[must_use]
     pub fn statistics(&self) -> StatisticsReply {
         let select = Select { if_index: IF_INDEX };
@@ -211,10 +211,10 @@ impl Machine {
         StatisticsReply::decode(&answer.expect("a module is attached")).expect("the protocol")
     }
 
-    /// Has the module's counters begin anew.
+    /// Resets the module's counters.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     pub fn reset_statistics(&self) {
         let select = Select { if_index: IF_INDEX };
         let answer = self.control(IoControl::RESET_STATISTICS, &select, 0);
@@ -247,7 +247,7 @@ impl Machine {
     /// Pauses and detaches the module, and unloads the driver.
     ///
     /// # Panics
-    /// Where anything is left behind, or went wrong before.
+    /// If anything is left behind, or went wrong before.
     pub fn stop(self) {
         assert_right();
         self.pause();
@@ -278,7 +278,7 @@ fn assert_right() {
 /// Ends a case.
 ///
 /// # Panics
-/// Where anything is left behind, or went wrong.
+/// If anything is left behind, or went wrong.
 pub fn finish() {
     let mut wrong = world::with(|world| {
         let mut wrong = std::mem::take(&mut world.wrong);

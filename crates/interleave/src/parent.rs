@@ -115,7 +115,7 @@ impl Parents {
         unsafe { (*parent).completed }
     }
 
-    /// Ends the case: whether all have come back, and were left alone from then on.
+    /// Ends the case: checks that all sends were completed, and not touched from then on.
     pub(crate) fn finish(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         for (id, parent) in self.0.drain(..).enumerate() {

@@ -19,7 +19,7 @@ pub enum Preemptions {
 /// Runs `case` in every order with up to so many preemptions. Returns how many orders there are.
 ///
 /// # Panics
-/// Where `case` does, printing a schedule for `shuttle::replay`.
+/// If `case` does, printing a schedule for `shuttle::replay`.
 pub fn explore(preemptions: Preemptions, case: impl Fn() + Send + Sync + 'static) -> usize {
     let most = match preemptions {
         Preemptions::Most(most) => most,

@@ -60,7 +60,7 @@ impl Machine {
         }
         let complete = handler!(self, SendNetBufferListsCompleteHandler);
         if !chain.is_null() {
-            // SAFETY: the module sent them down, and they are given back.
+            // SAFETY: the module sent them down, and ownership returns to it.
             call(|| unsafe { complete(self.module, chain, 0) });
         }
         payloads

@@ -1,5 +1,5 @@
-//! Children of one parent complete on several processors: it comes back once, with the status of
-//! the first that failed.
+//! Children of one parent complete on several processors: the parent is completed once, with the
+//! status of the first that failed.
 
 use std::sync::{Arc, Mutex};
 
@@ -115,7 +115,7 @@ fn two_of_three_fail() {
     sample(2000, children(&THREE));
 }
 
-/// The first child comes back from within the send.
+/// The first child is completed from within the send.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn one_completes_before_the_send_has_returned() {
@@ -135,7 +135,7 @@ fn one_completes_before_the_send_has_returned() {
     });
 }
 
-/// Two parents, whose children come back in chains in which they are mixed.
+/// Two parents, whose children are completed in chains in which they are mixed.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn parents_come_back_from_mixed_chains() {

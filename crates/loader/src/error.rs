@@ -26,7 +26,7 @@ pub enum Fault {
     NotADriver(&'static str),
     /// The image can only run at its preferred address.
     NoRelocations,
-    /// A relocation that this loader does not know, or that lies outside of the image; its RVA.
+    /// A relocation of an unsupported type, or one that lies outside of the image; its RVA.
     Relocation(usize),
     /// The import table lies outside of the image, or imports by ordinal.
     Imports,

@@ -155,7 +155,7 @@ impl Request {
         self.irp.start().cast()
     }
 
-    /// Ends the request. From now on its memory is somebody else's.
+    /// Ends the request. From now on its memory belongs to its next owner.
     fn complete(&mut self) {
         // SAFETY: the IRP is live until the handler has returned.
         let status = unsafe { (*self.raw()).IoStatus };

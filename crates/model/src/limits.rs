@@ -13,7 +13,7 @@ use ndis::LargeSendInfo;
 
 use crate::offers::{Offers, UsoLimit, UsoLimits};
 
-/// The NIC's offers since the model began.
+/// The NIC's capabilities since the model began.
 #[derive(Default)]
 pub(crate) struct Limits {
     /// All of them, the newest last.

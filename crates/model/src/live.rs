@@ -1,4 +1,4 @@
-//! Live traffic: packets that stay where they were received, and a wire that somebody takes from.
+//! Live traffic: packets that stay where they were received, and a wire that a consumer reads.
 //!
 //! Tests give the model a copy of each packet, and look at copies of what left. At the rate of a
 //! network that is too much copying, so here a [`Lent`] packet brings its own [`Pages`], over which
@@ -37,7 +37,7 @@ impl Pages {
     /// `size` bytes of zeroes.
     ///
     /// # Panics
-    /// Where this machine has no memory left.
+    /// If this machine has no memory left.
     #[must_use]
     pub fn new(size: usize) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Pages {
 /// A packet that is sent from the pages in which it lies.
 #[derive(Debug)]
 pub struct Lent {
-    /// The pages; they come back with [`World::take_returned`].
+    /// The pages; they are returned by [`World::take_returned`].
     pub pages: Pages,
     /// Where in them its frame starts, which has the shape that LSO asks for.
     pub start: usize,
@@ -105,7 +105,7 @@ pub struct Outgoing<'a> {
 /// Where packets leave.
 pub trait Wire: Send {
     /// Takes packets that the miniport is about to complete, in the order in which they were sent.
-    /// It is called on whatever thread that happens, and must not call the model.
+    /// It is called on the thread that completes them, and must not call the model.
     fn transmit(&mut self, packets: &[Outgoing<'_>]);
 }
 

@@ -24,7 +24,7 @@ pub enum Backing {
     LockedPages,
 }
 
-/// An MDL with its buffer, owned by the layer above.
+/// An MDL with its buffer, owned by the overlying driver.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     mdl: Block,
@@ -38,7 +38,7 @@ enum Memory {
     Own(Block),
     /// Memory of another owner, who keeps it for as long as this value exists.
     Lent { start: usize, size: usize },
-    /// They were given back.
+    /// The pages were returned to their owner.
     Gone,
 }
 
@@ -120,7 +120,7 @@ impl Buffer {
         }
     }
 
-    /// The pages are given back; the MDL stays.
+    /// Returns the pages to their owner; the MDL stays.
     pub(crate) fn forget_bytes(&mut self) {
         self.pages = Memory::Gone;
     }
@@ -334,7 +334,7 @@ pub(crate) struct Window {
 
 /// A NET_BUFFER as the miniport reads it: its bytes, and the MDLs that they came from.
 pub(crate) struct Read {
-    /// The first of them, as many as were asked for.
+    /// The first of them, as many as were requested.
     pub(crate) bytes: Vec<u8>,
     pub(crate) windows: Vec<Window>,
     /// Bytes in the packet.

@@ -27,7 +27,7 @@ impl Block {
     /// `size` zeroed bytes at an address that is a multiple of `align`.
     ///
     /// # Panics
-    /// Where this machine has no memory left, or `align` is no power of two.
+    /// If this machine has no memory left, or `align` is no power of two.
     pub(crate) fn new(size: usize, align: usize) -> Self {
         let layout = Layout::from_size_align(size.max(1), align).expect("a sensible layout");
         // SAFETY: the layout's size is not zero.
@@ -66,7 +66,7 @@ impl Block {
         self.memory.as_ptr().wrapping_add(self.skew)
     }
 
-    /// The block's address, by which the model knows it.
+    /// The block's address, which is the model's key for it.
     pub(crate) fn address(&self) -> usize {
         self.start().addr()
     }
@@ -89,9 +89,9 @@ impl Drop for Block {
 pub(crate) struct Memory {
     /// Allocations in use, by address, with their tag.
     pub(crate) pool: BTreeMap<usize, (Block, u32)>,
-    /// Allocations asked for so far, of whatever kind may fail.
+    /// Allocations requested so far, of every kind that may fail.
     pub(crate) asked: u64,
-    /// The numbers (counted as `asked`) of those that shall fail.
+    /// The numbers (counted as `asked`) of those that must fail.
     pub(crate) failing: Failing,
     /// How many were made to fail.
     pub(crate) failed: u64,

@@ -1,4 +1,4 @@
-//! The NIC as a test describes it: what it takes, when it completes, what it answers.
+//! The NIC as a test describes it: its capabilities, its completions, its answers.
 
 use crate::{LargeSendLimit, LargeSendLimits};
 
@@ -39,7 +39,7 @@ pub struct Nic {
     pub max_elements: Option<usize>,
     /// When it answers OID requests.
     pub oids: Answering,
-    /// OIDs that it knows besides those of task offload, with their values.
+    /// OIDs that it supports besides those of task offload, with their values.
     pub answers: Vec<(u32, Vec<u8>)>,
 }
 
@@ -130,7 +130,7 @@ impl Nic {
         }
     }
 
-    /// The same NIC, which knows nothing of tunnels.
+    /// The same NIC, without tunnel offloads.
     #[must_use]
     pub fn without_tunnels(self) -> Self {
         Self {

@@ -72,7 +72,7 @@ impl LargeSendOptions {
 /// A NIC's limits for UDP large sends over one IP version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsoLimit {
-    /// Most bytes of UDP payload; 0 where it takes none.
+    /// Most bytes of UDP payload; 0 if it takes none.
     pub max_payload: u32,
     /// Least wire packets that a send must make; the field has 6 bits.
     pub min_segments: u32,
@@ -150,14 +150,14 @@ fn has_both(flags: u32, outer_ipv6: bool, inner_ipv6: bool) -> bool {
     flags & outer != 0 && flags & inner != 0
 }
 
-/// Tunnels that a NIC knows.
+/// Tunnels that a NIC supports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TunnelOffloads {
     /// NVGRE.
     pub nvgre: TunnelOffload,
     /// VXLAN.
     pub vxlan: TunnelOffload,
-    /// The UDP port by which it knows VXLAN.
+    /// The UDP port by which it recognizes VXLAN.
     pub vxlan_port: u16,
 }
 
@@ -188,7 +188,7 @@ impl TunnelOffloads {
     };
 }
 
-/// All that a NIC offers on the way out: what it can do, or what it does now.
+/// All of a NIC's send capabilities: its hardware's, or those in effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Offers {
     pub(crate) large_sends: LargeSendLimits,

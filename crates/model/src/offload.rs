@@ -51,7 +51,7 @@ pub(crate) fn known_to(revision: u8, mut offers: Offers) -> Offers {
     offers
 }
 
-/// The bytes of an NDIS_OFFLOAD with these offers.
+/// The bytes of an NDIS_OFFLOAD with these capabilities.
 pub(crate) fn write(offers: &Offers, shape: &OffloadShape) -> Vec<u8> {
     let mut bytes = vec![0; usize::from(shape.size).max(4)];
     bytes[0] = sys::NDIS_OBJECT_TYPE_OFFLOAD;

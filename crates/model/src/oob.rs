@@ -10,7 +10,7 @@ use crate::segment::layout;
 /// `UdpSegmentationOffloadInfo` on the way down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsoSlot {
-    /// Bytes of payload in each wire packet; 0 where this is no USO send.
+    /// Bytes of payload in each wire packet; 0 if this is no USO send.
     pub mss: u32,
     /// Bytes of frame before the UDP header.
     pub udp_header_offset: u32,
@@ -221,7 +221,7 @@ impl Slots {
         }
     }
 
-    /// Bytes of payload in each wire packet; 0 where it is no large send.
+    /// Bytes of payload in each wire packet; 0 if it is no large send.
     #[must_use]
     pub fn mss(&self) -> u32 {
         if self.kind().is_uso() {

@@ -14,7 +14,8 @@ use crate::{rules::Rule, state::State};
 
 #[derive(Default)]
 pub(crate) struct Private {
-    /// The NBL whose information each of the filter's has, until it comes back.
+    /// The NBL from which information was copied to each of the filter's NBLs, until that is
+    /// completed.
     copied: BTreeMap<usize, usize>,
     /// Objects of WFP's, each with the filter's NBL that it belongs to.
     objects: BTreeMap<usize, usize>,
@@ -22,12 +23,12 @@ pub(crate) struct Private {
 }
 
 impl Private {
-    /// The NBL of whose information the filter's `nbl` has a copy.
+    /// The NBL from which information was copied to the filter's `nbl`.
     pub(crate) fn copied_from(&self, nbl: usize) -> Option<usize> {
         self.copied.get(&nbl).copied()
     }
 
-    /// The filter's NBL comes back.
+    /// The filter's NBL is completed.
     pub(crate) fn forget(&mut self, nbl: usize) {
         self.copied.remove(&nbl);
     }
@@ -76,7 +77,7 @@ impl State {
         // SAFETY: as the caller vouches.
         let object = unsafe { object(nbl) };
         if object != 0 {
-            // One that is not known was made by a callout further down.
+            // An unknown object was made by a callout further down.
             let of = self.private.objects.entry(object).or_insert(nbl.addr());
             if *of != nbl.addr() {
                 let found = "has an object of WFP's that is another NBL's";

@@ -67,8 +67,8 @@ pub enum Rule {
     SteadyState = 28,
     /// Pool memory has a tag, is freed under it, and pools outlive their contents.
     PoolTags = 29,
-    /// OID requests go down and come back one at a time, once, unchanged but for their answers;
-    /// a clone is freed before its original completes.
+    /// OID requests go down and complete one at a time, once, unchanged except for their answers; a
+    /// clone is freed before its original completes.
     Oid = 30,
     /// Status indications are sent while attached, well formed; those of other drivers are
     /// forwarded unchanged, and an offload configuration is the NIC's with only larger maxima of
@@ -84,7 +84,7 @@ pub enum Rule {
     /// and hold nothing while their program can be suspended; only the system and administrators
     /// may open it.
     ControlDevice = 36,
-    /// Network events are passed on once, and their status is returned.
+    /// Network events are forwarded once, and their status is returned.
     NetEvent = 37,
     /// An event provider is registered once and named, its events are TraceLogging that can be
     /// decoded, and nothing is written before it is registered or after.

@@ -13,7 +13,7 @@ use crate::{
     world::{MODULE, handle},
 };
 
-/// The miniport's handle, which is the SourceHandle of what it indicates.
+/// The miniport's handle, which is the SourceHandle of its indications.
 pub(crate) const MINIPORT: usize = 0x3141_9027;
 
 /// A status indication, as the miniport makes it.
@@ -111,7 +111,7 @@ impl InMemory {
         Self { block, buffer }
     }
 
-    /// All its bytes, to see whether anybody writes to them.
+    /// All its bytes, to detect writes.
     pub(crate) fn look(&self) -> (Vec<u8>, Option<Vec<u8>>) {
         (self.block.bytes(), self.buffer.as_ref().map(Block::bytes))
     }
@@ -190,7 +190,7 @@ impl State {
         });
     }
 
-    /// FilterStatus has returned: how often the indication was passed on.
+    /// FilterStatus has returned: the number of times the indication was forwarded.
     pub(crate) fn status_leaves(&mut self) -> u32 {
         let thread = std::thread::current().id();
         let own = self.incoming.iter().rposition(|one| one.thread == thread);

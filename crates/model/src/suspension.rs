@@ -1,4 +1,4 @@
-//! Whose thread the driver runs on, and whether anybody can suspend it.
+//! The thread that the driver runs on, and whether it can be suspended.
 //!
 //! A program's thread is suspended by a normal kernel APC, which PASSIVE_LEVEL does not hold off
 //! and a critical region does. If a driver holds a resource on such a thread, outside of a critical

@@ -119,7 +119,7 @@ fn stack_now() -> usize {
 /// The model that this thread is in.
 ///
 /// # Panics
-/// Where the thread is in none: driver code was called by something else than a model.
+/// If the thread is in none: driver code was called by something else than a model.
 pub(crate) fn world() -> Arc<World> {
     PLACES.with_borrow(|places| {
         let place = places.last().expect("driver code runs outside of a model");

@@ -17,12 +17,12 @@ const ALWAYS: u32 = 0xFFFF;
 const MOST_PACKETS: u32 = 4096;
 
 impl State {
-    /// Why a large send should not have come back as it did; `None` where all is well, or where it
-    /// is one that may be refused.
+    /// Describes why a large send was wrongly refused; `None` if all is well, or if it is one that
+    /// may be refused.
     pub(crate) fn refused_wrongly(&self, sent: &Sent, completed: Completed) -> Option<String> {
         let excused = completed.status == sys::NDIS_STATUS_SUCCESS
             || completed.status == sys::NDIS_STATUS_RESOURCES && self.memory.failed > 0
-            // The module was paused when it came, whatever it is now.
+            // The module was paused when the send arrived, whatever its state is now.
             || completed.status == sys::NDIS_STATUS_PAUSED
             || self.module != ModuleState::Running;
         if excused || !self.sound(sent) {
@@ -97,7 +97,7 @@ fn contiguous(sent: &Sent, layout: Layout) -> bool {
     true
 }
 
-/// Whether the slots say of the frame what it is.
+/// Whether the slots match the frame.
 fn says_the_same(sent: &Sent, layout: Layout) -> bool {
     let (slots, frame) = (&sent.slots, &sent.packet.frame);
     match slots.kind() {

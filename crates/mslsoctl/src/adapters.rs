@@ -70,8 +70,8 @@ fn visible(name: &str) -> String {
     name.chars().map(visible).collect()
 }
 
-/// The adapter that `asked` names whole: by either interface index, by its connection's name, or by
-/// its description, whatever the case, in this order.
+/// The adapter that `asked` names in full: by either interface index, by its connection's name, or
+/// by its description, ignoring case, in this order.
 ///
 /// A connection is that connection: where it has an adapter without the filter, no description is
 /// tried in its place.

@@ -29,7 +29,7 @@ pub mod exit {
 pub enum Failure {
     /// The command line is wrong: clap's error.
     Usage(clap::Error),
-    /// The device cannot be opened or does not do as asked.
+    /// The device cannot be opened or a request to it failed.
     Device(DeviceError),
     /// The driver's answer breaks the protocol.
     Reply(Invalid),
@@ -39,7 +39,7 @@ pub enum Failure {
     NoSuchAdapter(String),
     /// The filter is attached to no adapter.
     NoAdapters,
-    /// Several adapters may be meant: what was asked for, if anything, and the adapters.
+    /// Several adapters match: the adapter that was requested, if any, and the adapters.
     Ambiguous(Option<String>, Vec<Adapter>),
     /// A command for all adapters ends at this one.
     At(Box<Adapter>, Box<Self>),

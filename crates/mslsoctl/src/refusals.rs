@@ -15,7 +15,8 @@ pub(crate) struct Reason {
     pub(crate) count: u64,
 }
 
-/// All reasons that the driver knows. Those that this tool does not have their number for a name.
+/// All reasons that the driver reports. Reasons without a name in this tool have their number for a
+/// name.
 pub(crate) fn reasons(refused: &Refused) -> impl Iterator<Item = Reason> {
     refused
         .counters()

@@ -7,7 +7,7 @@ use time::{Date, Month, OffsetDateTime};
 
 use crate::failure::Failure;
 
-/// The package's date: the one asked for, else that of `epoch`, the value of SOURCE_DATE_EPOCH,
+/// The package's date: the requested one, else that of `epoch`, the value of SOURCE_DATE_EPOCH,
 /// else now.
 ///
 /// # Errors

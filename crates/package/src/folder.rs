@@ -96,7 +96,7 @@ impl Folder {
     }
 }
 
-/// Makes `path` an empty folder; of what is there, only a former package is removed.
+/// Makes `path` an empty folder; of its contents, only a former package is removed.
 ///
 /// # Errors
 ///

@@ -33,7 +33,7 @@ pub const OPUS_INFO: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.12");
 pub const PE_IMAGE_DATA: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.15");
 /// SPC_INDIVIDUAL_SP_KEY_PURPOSE_OBJID: an individual publisher.
 pub const INDIVIDUAL: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.21");
-/// SPC_LINK_OBJID, also called SPC_CAB_DATA_OBJID: what was hashed is a file of no known kind.
+/// SPC_LINK_OBJID, also called SPC_CAB_DATA_OBJID: the hashed bytes are a file of no known kind.
 pub const LINK: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.25");
 
 /// szOID_CTL: a list of trusted hashes.

@@ -85,7 +85,7 @@ pub fn indirect_data(kind: Kind, sha256: &[u8]) -> der::Result<IndirectData> {
     })
 }
 
-/// An algorithm whose parameters are NULL, which Windows wants written down.
+/// An algorithm whose parameters are NULL, which Windows requires to be encoded.
 #[must_use]
 pub fn algorithm(oid: ObjectIdentifier) -> AlgorithmIdentifierOwned {
     AlgorithmIdentifierOwned {

@@ -21,7 +21,7 @@ pub struct Read {
 /// Reads `bytes` with both.
 ///
 /// # Panics
-/// Where something is lost between reading and writing.
+/// If something is lost between reading and writing.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Read {
     let packaged = Packaged::new(bytes, "amd64").map(check_stamp).is_ok();

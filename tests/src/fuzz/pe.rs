@@ -26,7 +26,7 @@ pub struct Read {
 /// Loads `bytes`, without running anything of them, and signs them.
 ///
 /// # Panics
-/// Where the signature is wrong.
+/// If the signature is wrong.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Read {
     let loaded = Loaded::from_bytes(bytes).map(drop);

@@ -18,7 +18,7 @@ const MOST_STEPS: usize = 100;
 /// Runs what `bytes` decide on, and returns what was done.
 ///
 /// # Panics
-/// Where something went wrong. The script is in a file then that `mslso-lab chaos --replay` takes.
+/// If something went wrong. The script is in a file then that `mslso-lab chaos --replay` takes.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Summary {
     let script = Script::of_bytes(bytes, MOST_STEPS);

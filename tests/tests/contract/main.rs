@@ -1,9 +1,9 @@
 //! The model's contract around the packets: OID requests, status indications, network events, the
 //! control device, locks and levels, hosts.
 //!
-//! A small [driver](pass_through) that passes everything on keeps the contract; each test runs one
-//! scenario with it, when no rule may be broken, and with the same driver and one misdeed, when
-//! the model must name the rule and say what it found.
+//! A small [driver](pass_through) that forwards everything keeps the contract; each test runs one
+//! scenario with it, when no rule may be broken, and with the same driver and one fault, when the
+//! model must name the rule and describe the finding.
 #![expect(unsafe_code, reason = "drivers that misbehave")]
 
 mod control_device;

@@ -44,14 +44,14 @@ fn set_request(if_index: u32, tuning: Tuning) -> SetRequest {
     }
 }
 
-/// A machine that notices whatever a wrong request changes.
+/// A machine that detects any change that a wrong request makes.
 fn started() -> Machine {
     let machine = Machine::start(Config::default());
     machine.assert_split(large_v4(100_000));
     machine
 }
 
-/// Makes a request that must come back with `status`, and change nothing.
+/// Makes a request that must be completed with `status`, and change nothing.
 #[track_caller]
 fn assert_refused(machine: &Machine, code: u32, input: &[u8], output: usize, status: i32) {
     let before = (read(&machine.world), machine.statistics());

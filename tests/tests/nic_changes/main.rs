@@ -26,14 +26,14 @@ fn slow() -> Nic {
     nic
 }
 
-/// Has the NIC take `max` bytes from now on, and say so.
+/// Changes the NIC's maximum to `max` bytes, and makes it indicate that.
 fn resize(machine: &Machine, max: u32) {
     machine
         .world
         .nic_changes(|nic| nic.limits = Nic::new(max, 2).limits);
 }
 
-/// The longest child of what went down since the last call, in bytes of payload.
+/// The longest child sent since the last call, in bytes of payload.
 fn longest(machine: &Machine) -> usize {
     let below = machine.world.take_children();
     below.iter().map(|child| child.payload).max().unwrap_or(0)
@@ -82,7 +82,7 @@ fn a_nic_may_grow_beyond_what_children_were_made_for() {
         for packet in [large_v4(2 * max), large_v6(max + MSS)] {
             let payload = packet.frame.len() as u32;
             let children = machine.assert_split(packet).len() as u32;
-            // Children carry 256 KiB, whatever the NIC took at attach.
+            // Children carry 256 KiB, whatever the NIC's limit at attach was.
             let most = max.min(256 << 10) / MSS * MSS;
             assert!(
                 children <= payload.div_ceil(most),

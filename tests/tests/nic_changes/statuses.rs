@@ -99,7 +99,8 @@ fn a_configuration_longer_than_any_known_is_obeyed_and_never_contradicted() {
     machine.world.nic_changes(|nic| nic.offload.size = 600);
     assert_reads_as_heard(&machine.world);
     machine.assert_split(large_v4(8 * BEFORE));
-    // The NIC shrinks, in many indications: the newest limit holds all the same.
+    // The NIC shrinks, in an indication longer than the structure: the newest limit holds all the
+    // same.
     machine
         .world
         .nic_changes(|nic| nic.limits = Nic::new(5 * MSS, 2).limits);

@@ -23,7 +23,7 @@ const SIZE: u32 = 216;
 
 const WAYS: [Answering; 3] = [Answering::Inline, Answering::Early, Answering::Later];
 
-/// A NIC that knows an OID of its own, and answers in that way.
+/// A NIC with an OID of its own, which answers in that way.
 fn nic(oids: Answering) -> Nic {
     Nic {
         oids,
@@ -46,7 +46,7 @@ fn plain_nic() -> Nic {
     Nic::default().without_uso()
 }
 
-/// That NIC's answer to an offload query, without any filter.
+/// The NIC's answer to an offload query, without any filter.
 fn own(oid: u32) -> Vec<u8> {
     let bare = Machine::without_driver(Config::with_nic(plain_nic()));
     bare.world.oid(OidCall::query(oid, 1024)).bytes
@@ -69,7 +69,7 @@ fn with_maxima(mut bytes: Vec<u8>, max: u32) -> Vec<u8> {
     bytes
 }
 
-/// One request of every type, for OIDs that the NIC knows and one that it does not.
+/// One request of every type, for OIDs that the NIC supports and one that it does not.
 fn every_type() -> Vec<OidCall> {
     let statistics = |oid, room| OidCall {
         kind: OidKind::Statistics,

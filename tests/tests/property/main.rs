@@ -1,7 +1,7 @@
 //! The master property: two stages put on the wire what one stage would have.
 //!
 //! Random large sends of every kind, in random buffers and among other packets, to a random NIC
-//! that completes and fails at random. Whatever the NIC's limits, a send arrives complete, and its
+//! that completes and fails at random. With any limits of the NIC, a send arrives complete, and its
 //! wire packets are those of the independent reference; the number of children, and whether the
 //! send is refused for the MTU, are computed here independently; no rule is ever broken.
 

@@ -37,7 +37,7 @@ use scenarios::{
 
 type Nbl = *mut sys::NET_BUFFER_LIST;
 
-/// A machine with the filter, whose NIC takes three segments.
+/// A machine with the filter and a NIC with a maximum of three segments.
 fn machine() -> Machine {
     Machine::with_nic(Nic::new(3 * MSS, 2))
 }

@@ -23,7 +23,7 @@ pub(crate) mod fault {
     pub(crate) const KEEPS_IRQL: u8 = 3;
     /// Two children are sent one by one; if the second cannot be had, the first is out already.
     pub(crate) const HALF_SENT: u8 = 4;
-    /// An allocation that fails makes the packet come back with another status than RESOURCES.
+    /// An allocation that fails makes the packet complete with another status than RESOURCES.
     pub(crate) const OTHER_STATUS: u8 = 5;
     /// FilterAttach fails after NdisFSetAttributes.
     pub(crate) const FAILS_LATE: u8 = 6;
@@ -39,7 +39,7 @@ pub(crate) mod fault {
     pub(crate) const WRITES_BEHIND: u8 = 11;
     /// FilterAttach opens the module's configuration and does not close it.
     pub(crate) const CONFIGURATION_OPEN: u8 = 12;
-    /// NDIS is not asked to copy what it keeps with the parent.
+    /// NDIS is not asked to copy the information that it keeps with the parent.
     pub(crate) const NOT_COPIED: u8 = 13;
     /// A child is freed after its slots were cleared.
     pub(crate) const CLEARS_SLOTS: u8 = 14;

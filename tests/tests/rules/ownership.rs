@@ -26,7 +26,7 @@ fn an_nbl_touched_while_the_miniport_has_it_is_noticed() {
     });
 }
 
-/// The second child of what is sent next.
+/// The second child of the next send.
 fn found_on_send(machine: &scenarios::Machine) -> Found {
     let found = Found::default();
     let child = found.clone();
@@ -160,7 +160,8 @@ fn a_child_completed_upward_is_noticed() {
             false
         }
         Tamper::Complete(chain) => {
-            // SAFETY: the parent is on its way up; the child is home and stays as it is.
+            // SAFETY: the parent is on its way up; the child is returned to its pool and stays as
+            // it is.
             unsafe { (**chain).Next = child.get() };
             true
         }

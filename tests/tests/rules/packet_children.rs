@@ -223,7 +223,7 @@ fn a_packet_is_within_the_mtu() {
         }
     };
     assert_whole_breaks(Rule::Mtu, &large_v4(PAYLOAD), longer);
-    // Whatever the overlying driver requested.
+    // The MSS that the overlying driver requested makes no difference.
     let world = start::<WHOLE>(config(plain_nic()));
     pass(&world, vec![large(&Synth::v4(PAYLOAD, 2000))]);
     let broken = world.stop();

@@ -111,7 +111,7 @@ fn ascii(scripts: &[Script]) -> Vec<String> {
     })
 }
 
-/// The grammar knows no `?:` and no `??`; chains it takes.
+/// The grammar supports neither `?:` nor `??`; it does support chains.
 fn old_enough(scripts: &[Script]) -> Vec<String> {
     each(scripts, |script| {
         let chains = script.all("pipeline_chain_tail").into_iter();

@@ -65,7 +65,8 @@ fn is_confirmed(script: &Script, calls: &[Call<'_>], call: &Call<'_>, depth: usi
         && callers.all(|caller| is_confirmed(script, calls, caller, depth + 1))
 }
 
-/// Whether a node is in an `if` that asks, or after one that leaves when the answer is no.
+/// Whether a node is in an `if` that asks for confirmation, or after one that leaves when the
+/// answer is no.
 fn is_guarded(script: &Script, node: Node<'_>) -> bool {
     let mut inner = node;
     for outer in ancestors(node) {

@@ -29,7 +29,7 @@ struct Registered {
     context: NDIS_HANDLE,
 }
 
-// SAFETY: names and functions that do not change, and a context that any thread may pass on.
+// SAFETY: names and functions that do not change, and a context that is valid on any thread.
 unsafe impl Send for Registered {}
 
 /// The characteristics that the driver registered, and the context for FilterAttach.
@@ -153,7 +153,7 @@ unsafe extern "efiapi" fn NdisFIndicateStatus(
 ) {
 }
 
-/// The NIC does not say what its hardware could do.
+/// The NIC does not report its hardware capabilities.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFOidRequest(
     _module: NDIS_HANDLE,

@@ -6,7 +6,7 @@
 //! nothing between threads, so that what two processors cost each other is the filter's doing.
 //! Those of the life around it are simple, and what the benchmark never reaches ends the process.
 //!
-//! Nothing is checked here: the model does that.
+//! The routines check nothing: the model does that.
 #![expect(unsafe_code, reason = "C entry points under fixed names")]
 
 mod data_path;

@@ -37,7 +37,7 @@ pub(crate) fn take_sent() -> *mut NET_BUFFER_LIST {
     PROCESSOR.with(|processor| processor.sent.replace(ptr::null_mut()))
 }
 
-/// The chain that the filter gave back up since the last call.
+/// The chain that the filter completed since the last call.
 pub(crate) fn take_completed() -> *mut NET_BUFFER_LIST {
     PROCESSOR.with(|processor| processor.completed.replace(ptr::null_mut()))
 }

@@ -1,7 +1,7 @@
 //! DPDK's generic segmentation offload, through a few lines of C. It lends the payload, and leaves
 //! checksums to the NIC; where there must be some, DPDK's own functions make them.
 //!
-//! It knows no multiple of the MSS: each child is cut at the same number of bytes.
+//! It does not cut at multiples of the MSS: each child has the same number of bytes.
 #![expect(unsafe_code, reason = "C functions")]
 
 use std::{

@@ -160,7 +160,7 @@ unsafe extern "efiapi" fn NdisReadConfiguration(
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisCloseConfiguration(_configuration: NDIS_HANDLE) {}
 
-/// The NIC does not say what its hardware could do.
+/// The NIC does not report its hardware capabilities.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFOidRequest(
     _module: NDIS_HANDLE,

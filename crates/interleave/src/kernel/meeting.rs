@@ -69,7 +69,7 @@ unsafe extern "efiapi" fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, irql: KIRQL) 
     }
 }
 
-/// Until another has left the driver, if anybody is in there: no time passes here.
+/// Waits until another thread has left the driver, if one is in it: no time passes here.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisMSleep(_microseconds: u32) {
     let others = || world::with(|world| world.calls);

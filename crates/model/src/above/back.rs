@@ -1,4 +1,4 @@
-//! How a packet comes back.
+//! The checks of a completed packet.
 
 use ndis::{LargeSendInfo, sys};
 
@@ -110,8 +110,8 @@ impl State {
         }
     }
 
-    /// Forgets completed sends, after a last look at whether anybody touched them since. Those whose
-    /// pages were not yet given back stay.
+    /// Forgets completed sends, after a last check whether they were touched since. Those with
+    /// pages that were not yet returned stay.
     pub(crate) fn forget_completed(&mut self) {
         let done: Vec<_> = self
             .sent
@@ -243,7 +243,7 @@ impl Sent {
         }
     }
 
-    /// Bytes of payload; none where it is neither TCP nor UDP.
+    /// Bytes of payload; none if it is neither TCP nor UDP.
     pub(crate) fn payload_length(&self) -> u32 {
         self.layout
             .map_or(0, |layout| (self.length - layout.payload) as u32)

@@ -31,7 +31,7 @@ pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     }
 }
 
-/// The first NDIS that knows the third revision of a filter driver's characteristics.
+/// The first NDIS version that supports the third revision of a filter driver's characteristics.
 const CHARACTERISTICS_3: u32 = 6 << 16 | 80;
 
 #[unsafe(no_mangle)]

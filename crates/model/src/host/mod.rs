@@ -125,7 +125,7 @@ impl Host {
 /// sends at a size advertised before must pass there too.
 ///
 /// # Panics
-/// Where the guest is not on `from`.
+/// If the guest is not on `from`.
 pub fn migrate(guest: &Guest, from: &Host, to: &Host) {
     assert!(
         lock(&from.switch).disconnect(guest),

@@ -68,7 +68,8 @@ impl State {
         }
     }
 
-    /// A large send is within an offer that the filter may go by: see [`crate::limits`].
+    /// Checks that a large send is within capabilities that the filter may use: see
+    /// [`crate::limits`].
     pub(super) fn check_limit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
         let wanted = Wanted::of(given, packet);
         let fits = |offers: &Offers| wanted.refused_by(offers, given).is_none();
@@ -174,7 +175,7 @@ impl Wanted {
         }
     }
 
-    /// Why a NIC with these offers does not take it; `None` where it does.
+    /// Describes why a NIC with these capabilities does not accept it; `None` if it does.
     fn refused_by(&self, offers: &Offers, given: &Given) -> Option<String> {
         match self.kind {
             SendKind::Packet => None,

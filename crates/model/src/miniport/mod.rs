@@ -37,7 +37,7 @@ pub struct Child {
     pub slots: Slots,
     /// Number of the overlying driver's send that it is, or is a part of.
     pub send: u64,
-    /// Bytes of TCP or UDP payload, of the inner packet inside a tunnel; 0 where it is neither.
+    /// Bytes of TCP or UDP payload, of the inner packet inside a tunnel; 0 if it is neither.
     pub payload: usize,
     /// Whether the filter made it, rather than passing it on.
     pub is_child: bool,
@@ -353,7 +353,8 @@ impl State {
         }
     }
 
-    /// By which offers of the NIC the filter may go on this thread: see [`crate::limits`].
+    /// The index of the oldest capabilities that the filter may use on this thread: see
+    /// [`crate::limits`].
     fn settled(&self) -> usize {
         thread::settled().unwrap_or_else(|| self.limits.settled())
     }

@@ -80,13 +80,13 @@ impl State {
     }
 }
 
-/// Whether a checksum is asked for.
+/// Whether a checksum is requested.
 fn asks(given: &Given) -> bool {
     let slot = given.slots.checksum;
     slot.tcp || slot.udp || slot.ip_header
 }
 
-/// Whether a NIC offers what is asked, for such a packet.
+/// Whether a NIC computes the requested checksums, for such a packet.
 fn offers_checksum(offers: &Offers, given: &Given, packet: &GivenPacket) -> bool {
     let Some(found) = packet.layout else {
         return false;

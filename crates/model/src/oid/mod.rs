@@ -101,7 +101,7 @@ pub struct OidCall {
 }
 
 impl OidCall {
-    /// A question whose answer may have `room` bytes.
+    /// A query whose answer may have `room` bytes.
     #[must_use]
     pub fn query(oid: u32, room: u32) -> Self {
         Self {
@@ -158,7 +158,7 @@ pub(crate) struct Asked {
     pub(crate) buffer: Block,
     /// The request's bytes as it went down, without its byte counts.
     before: Vec<u8>,
-    /// The request's and the buffer's bytes when it came back.
+    /// The request's and the buffer's bytes when it was completed.
     after: Option<(Vec<u8>, Vec<u8>)>,
     /// The miniport's answer to it, or to a clone of it.
     pub(crate) answer: Option<OidResult>,
@@ -179,7 +179,7 @@ pub(crate) struct Below {
     /// Number of the overlying driver's request that it is or was cloned from; none for the
     /// filter's own.
     pub(crate) of: Option<u64>,
-    /// Its bytes, to see whether anybody touches it meanwhile; none of the filter's own.
+    /// Its bytes, to detect writes while it is in progress; none for the filter's own.
     pub(crate) look: Vec<u8>,
     /// Whether it is the original, which the filter never saw.
     pub(crate) direct: bool,
@@ -236,7 +236,7 @@ impl Asked {
         unsafe { (*self.raw()).RequestId.addr() }
     }
 
-    /// Whether anybody wrote to a request that came back.
+    /// Whether a completed request was written to.
     fn touched(&self) -> bool {
         let now = || (self.request.bytes(), self.buffer.bytes());
         self.after.as_ref().is_some_and(|after| *after != now())
@@ -257,7 +257,7 @@ impl Asked {
         }
     }
 
-    /// Looks at a request that came back, and remembers how it was.
+    /// Checks a completed request, and remembers its bytes.
     pub(crate) fn came_back(&mut self, status: i32, may: MayAdd, broken: &mut Vec<String>) {
         if without_counts(&self.request, self.call.kind) != self.before {
             broken.push("came back with more than its byte counts changed".into());
@@ -356,7 +356,7 @@ impl State {
         }
     }
 
-    /// Forgets requests that came back, after a last look.
+    /// Forgets completed requests, after a last check.
     pub(crate) fn forget_answered(&mut self) {
         let mut gone = Vec::new();
         self.oids.asked.retain(|number, asked| {

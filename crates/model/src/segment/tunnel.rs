@@ -153,7 +153,7 @@ pub fn segment_tunnelled(
 }
 
 /// Length and checksum of the outer UDP header: the checksum from nothing, as no seed is defined
-/// for it, and none where there is 0.
+/// for it, and none if there is 0.
 fn finish_outer_udp(packet: &mut [u8], found: &Tunnel) {
     let pseudo = pseudo_sum(&packet[found.ip..], found.ipv6, UDP);
     let udp = &mut packet[found.transport..];

@@ -16,8 +16,8 @@ pub struct UsoJob {
     pub ipv6: bool,
 }
 
-/// The wire packets of a USO send, with true lengths and full checksums, or none where the send
-/// has none. The IPv4 identification counts in 16 bits.
+/// The wire packets of a USO send, with true lengths and full checksums, or none if the send has
+/// none. The IPv4 identification counts in 16 bits.
 ///
 /// # Errors
 /// A description of the difference, if the frame is not as the out-of-band information describes

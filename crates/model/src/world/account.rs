@@ -15,7 +15,7 @@ use crate::{
 /// The outcome of one send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Account {
-    /// The status with which it came back.
+    /// The status with which it was completed.
     pub status: i32,
     /// The kind of send that its slots request.
     pub kind: SendKind,
@@ -45,8 +45,8 @@ impl World {
         self.state().live = true;
     }
 
-    /// Forgets what is over, after a last look whether anybody touched it since: completed sends,
-    /// whose accounts it returns, what was indicated, and what was asked.
+    /// Forgets what is over, after a last check whether it was touched since: completed sends,
+    /// whose accounts it returns, indications, and OID requests.
     #[must_use]
     pub fn settle(&self) -> Vec<Account> {
         let mut state = self.state();
@@ -79,7 +79,7 @@ impl World {
         self.state().left
     }
 
-    /// How many allocations were asked for so far.
+    /// The number of allocations requested so far.
     #[must_use]
     pub fn asked_allocations(&self) -> u64 {
         self.state().memory.asked

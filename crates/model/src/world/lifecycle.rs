@@ -19,7 +19,7 @@ use crate::{
 /// How often a pause that is pending is looked at, with all that the miniport holds delivered.
 const PATIENCE: u32 = 100;
 
-/// Whether the administrator wants large sends to be offered on any NIC: SoftwareSegmentation.
+/// Whether the administrator wants large sends to be advertised on any NIC: SoftwareSegmentation.
 fn offers_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
     const ALWAYS: u32 = 2;
     let set = registry::find(registry, "SoftwareSegmentation");
@@ -323,7 +323,7 @@ impl World {
 }
 
 impl crate::state::State {
-    /// When a pause completes, every parent is back up and every child back home.
+    /// When a pause completes, every parent must be completed and every child returned.
     fn check_outstanding(&mut self) {
         for name in self.outstanding() {
             self.violation(Rule::Pause, name, "outstanding when the pause completed");

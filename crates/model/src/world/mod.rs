@@ -298,7 +298,7 @@ impl World {
         self.state().registry.insert(keyword.into(), value);
     }
 
-    /// Says which allocations fail from now on. Returns how many were asked for so far.
+    /// Selects the allocations that fail from now on. Returns the number requested so far.
     pub fn fail_allocations(&self, failing: Failing) -> u64 {
         let mut state = self.state();
         state.memory.failing = failing;

@@ -41,7 +41,7 @@ impl World {
     /// The outcome of request `number`.
     ///
     /// # Panics
-    /// Where there is no such request.
+    /// If there is no such request.
     #[must_use]
     pub fn oid_result(&self, number: u64) -> OidResult {
         let state = self.state();
@@ -213,7 +213,7 @@ impl World {
         self.oid_to_miniport(request, false)
     }
 
-    /// Has the miniport answer what waited for it to be free.
+    /// Makes the miniport answer the requests that waited for it to be free.
     fn start_waiting(self: &Arc<Self>) {
         loop {
             {
@@ -299,7 +299,7 @@ impl World {
         }
     }
 
-    /// The miniport completes what it holds: as it answers, or with `abort`.
+    /// The miniport completes the requests that it holds: with its answers, or with `abort`.
     fn complete_below(self: &Arc<Self>, abort: Option<i32>) {
         let (request, direct) = {
             let mut state = self.state();

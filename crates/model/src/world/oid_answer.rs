@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl World {
-    /// Has the miniport answer `request`: its status, its answer in the buffer, its counts.
+    /// Makes the miniport answer `request`: its status, its answer in the buffer, its counts.
     pub(super) fn miniport_answers(
         self: &Arc<Self>,
         request: *mut sys::NDIS_OID_REQUEST,

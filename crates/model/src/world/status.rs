@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl World {
-    /// Changes the NIC and has its miniport say so, with
+    /// Changes the NIC and makes its miniport indicate it, with
     /// NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG.
     ///
     /// The new limits hold from that moment; a send that another thread began before FilterStatus

@@ -1,4 +1,4 @@
-//! The way down and the way up: sends, what the miniport completes, what comes back.
+//! The send path and the completion path: sends, the miniport's completions, completed sends.
 #![expect(
     unsafe_code,
     reason = "walks chains, calls the driver's handlers as NDIS does"
@@ -19,7 +19,7 @@ use crate::{
     thread,
 };
 
-/// Completed sends that are kept, to see whether anybody touches them, before a new one is sent.
+/// Completed sends that are kept, to detect later writes, before a new one is sent.
 const KEPT: usize = 64;
 
 impl World {

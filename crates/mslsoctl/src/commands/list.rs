@@ -11,7 +11,7 @@ use crate::text::table;
 /// The output of `list`.
 #[derive(Serialize)]
 struct List {
-    /// None where the driver is too old to say it.
+    /// None if the driver is too old to report it.
     #[serde(serialize_with = "version")]
     driver_version: Option<DriverVersion>,
     adapters: Vec<Adapter>,

@@ -63,12 +63,12 @@ impl Session<'_> {
             .collect())
     }
 
-    /// The adapter that `asked` means, of which a part of a name may be enough.
+    /// The adapter that `asked` selects, where a part of a name may be enough.
     fn adapter(&mut self, asked: Option<&str>) -> Result<Adapter, Failure> {
         adapters::meant(self.adapters()?, asked, self.connections)
     }
 
-    /// The adapter that `asked` names whole: what is changed is not guessed.
+    /// The adapter that `asked` names in full: a change is never applied to a guess.
     fn named(&mut self, asked: &str) -> Result<Adapter, Failure> {
         adapters::named(&self.adapters()?, asked, self.connections)
     }
@@ -105,7 +105,7 @@ impl Session<'_> {
         Ok(adapters)
     }
 
-    /// Prints `value` as JSON if that was asked for, or else what `text` makes of it.
+    /// Prints `value` as JSON if that was requested, or else as the text that `text` returns.
     fn print<T: Serialize>(&mut self, value: &T, text: impl Fn(&T) -> String) -> io::Result<()> {
         if self.json {
             let schema = SCHEMA;

@@ -15,7 +15,7 @@ pub(super) use words::text;
 /// The output of `show`. Sizes are bytes of TCP or UDP payload unless noted otherwise.
 #[derive(Serialize)]
 pub(super) struct Show {
-    /// None where the driver is too old to say it.
+    /// None if the driver is too old to report it.
     #[serde(serialize_with = "version")]
     driver_version: Option<DriverVersion>,
     adapter: Adapter,
@@ -24,16 +24,16 @@ pub(super) struct Show {
     software_segmentation: SoftwareSegmentation,
     ip_id_bits: u32,
     ended_chains: bool,
-    /// None where chains do not end.
+    /// None if chains do not end.
     max_elements: Option<u32>,
-    /// In bytes of IP packet; None where it is not known.
+    /// In bytes of IP packet; None if it is not known.
     mtu: Option<u32>,
     nic: ShownNic,
     advertised: Advertised,
     /// In bytes of frame; 0 for none.
     largest_large_send: u64,
-    /// Whether a large send was seen that the NIC alone would not have taken. None where nothing
-    /// is raised or no large send was seen.
+    /// Whether a large send was seen that the NIC alone would not have taken. None if nothing is
+    /// raised or no large send was seen.
     raised_size_in_use: Option<bool>,
     settings_out_of_range: u32,
     malformed_offloads: u64,
@@ -42,7 +42,7 @@ pub(super) struct Show {
 
 #[derive(Serialize)]
 struct ShownTuning {
-    /// None where the administrator chose the multiple.
+    /// None if the administrator chose the multiple.
     profile: Option<&'static str>,
     multiple: u32,
     cap_bytes: Option<u32>,

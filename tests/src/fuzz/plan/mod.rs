@@ -70,13 +70,14 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Cuts what `bytes` say. Returns how many packets on the wire were compared with the reference's.
+/// Cuts the large send that `bytes` describe. Returns how many packets on the wire were compared
+/// with the reference's.
 ///
 /// # Errors
 /// The large send is refused.
 ///
 /// # Panics
-/// Where it is cut otherwise than promised.
+/// If it is cut otherwise than promised.
 pub fn run(bytes: &[u8]) -> Result<usize, Refusal> {
     let mut input = Input::read(bytes);
     if let Ok(plan) = input.plan() {

@@ -13,7 +13,7 @@ use super::Input;
 const MOST_PAYLOAD: u32 = 70_000;
 const MOST_SEGMENTS: u32 = 200;
 
-/// The most headers that are written of what is not cut.
+/// The most headers that are written for a send that is not cut.
 const MOST_HEADERS: usize = 100;
 
 const TCP: u8 = 6;

@@ -14,10 +14,11 @@ use crate::Machine;
 /// Most steps of a run; the model keeps that many sends.
 const MOST_STEPS: usize = 8;
 
-/// Runs what `bytes` say on a machine with the driver. Returns how many packets the NIC got.
+/// Runs the steps that `bytes` describe on a machine with the driver. Returns how many packets the
+/// NIC got.
 ///
 /// # Panics
-/// Where the filter did wrong.
+/// If the filter did wrong.
 pub fn run(bytes: &[u8]) -> usize {
     let mut bytes = Bytes(bytes);
     let config = bytes.config();

@@ -20,7 +20,7 @@ pub(crate) const OID_ORIGINAL_DOWN: u8 = 7;
 pub(crate) const OID_TWO: u8 = 8;
 /// The original's SourceReserved is written.
 pub(crate) const OID_WRITES: u8 = 9;
-/// A request comes back with another status.
+/// A request is completed with another status.
 pub(crate) const OID_STATUS: u8 = 10;
 /// The answer is changed.
 pub(crate) const OID_ANSWER: u8 = 11;
@@ -34,11 +34,11 @@ pub(crate) const OID_TOUCHES_AFTER: u8 = 14;
 pub(crate) const OID_FREES_BELOW: u8 = 15;
 /// A request is made from FilterDetach.
 pub(crate) const OID_WHILE_DETACHING: u8 = 16;
-/// An indication is not passed on.
+/// An indication is not forwarded.
 pub(crate) const STATUS_SWALLOWED: u8 = 17;
-/// An indication is passed on twice.
+/// An indication is forwarded twice.
 pub(crate) const STATUS_TWICE: u8 = 18;
-/// An indication is passed on for another port.
+/// An indication is forwarded for another port.
 pub(crate) const STATUS_CHANGED: u8 = 19;
 /// The miniport's own memory is rewritten.
 pub(crate) const STATUS_IN_PLACE: u8 = 20;
@@ -60,9 +60,9 @@ pub(crate) const STATUS_WHILE_DETACHING: u8 = 27;
 pub(crate) const RESURRECTED: u8 = 28;
 /// FilterAttach fails and leaves the configuration changed.
 pub(crate) const ATTACH_CHANGES: u8 = 29;
-/// A network event is not passed on.
+/// A network event is not forwarded.
 pub(crate) const EVENT_SWALLOWED: u8 = 30;
-/// A network event is passed on twice.
+/// A network event is forwarded twice.
 pub(crate) const EVENT_TWICE: u8 = 31;
 /// A network event's status is not returned.
 pub(crate) const EVENT_STATUS: u8 = 32;
@@ -124,7 +124,8 @@ pub(crate) const IRP_READ_BACK: u8 = 59;
 pub(crate) const STATUS_KEEPS_IRQL: u8 = 60;
 /// A running module refuses sends as if it were paused.
 pub(crate) const REFUSES_RUNNING: u8 = 61;
-/// None: restart asks the miniport what it can do, and the answer is indicated as a link state.
+/// None: restart queries the miniport's hardware capabilities, and the answer is indicated as a
+/// link state.
 pub(crate) const OWN_OID: u8 = 62;
 /// None: the same, whenever FilterStatus is called.
 pub(crate) const OWN_OID_FROM_STATUS: u8 = 63;
