@@ -1,4 +1,4 @@
-//! Tuning an adapter and asking about it, through the control device; and what must come of it.
+//! Tuning an adapter and querying it, through the control device; and the expected results.
 
 use std::{mem::offset_of, sync::Arc};
 

@@ -47,7 +47,7 @@ enum Check {
 }
 
 impl Requirement {
-    /// Holds `inf` against it. A value like `UNIQUE_NAME` is the driver's of that name.
+    /// Checks `inf` against it. A value like `UNIQUE_NAME` is the driver's of that name.
     ///
     /// # Errors
     /// The difference from the requirement.

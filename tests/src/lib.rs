@@ -1,4 +1,4 @@
-//! Scenarios over the model: what they all start from.
+//! Scenarios over the model: their common starting points.
 //!
 //! The scenarios themselves are in `tests/`, one file for each concern. They reach the driver
 //! through a [`Machine`] alone, so that they run as well against another build of it. This crate
@@ -96,13 +96,13 @@ impl Machine {
         self.send(vec![packet])[0]
     }
 
-    /// Has the NIC complete all it holds, and what is sent meanwhile.
+    /// Makes the NIC complete all NBLs that it holds, and those sent meanwhile.
     pub fn deliver_all(&self) {
         while self.world.deliver() > 0 {}
     }
 
-    /// Sends a large send that must be split, and returns its children. The wire must be what the
-    /// independent reference makes of the packet in one stage.
+    /// Sends a large send that must be split, and returns its children. The wire must match the
+    /// independent reference's result for the packet in one stage.
     ///
     /// # Panics
     /// If the send fails, is not split, or reaches the wire otherwise.
@@ -114,8 +114,8 @@ impl Machine {
         children
     }
 
-    /// Sends a large send, and returns what the NIC got of it. The wire must be what the
-    /// independent reference makes of the packet in one stage.
+    /// Sends a large send, and returns the NBLs that the NIC received for it. The wire must match
+    /// the independent reference's result for the packet in one stage.
     ///
     /// # Panics
     /// If the send fails or reaches the wire otherwise.

@@ -1,4 +1,4 @@
-//! Large sends that the filter must refuse, on a NIC that takes 62,780 bytes and 2 segments.
+//! Large sends that the filter must refuse, on a NIC with limits of 62,780 bytes and 2 segments.
 
 use lso::Refusal;
 use model::{Packet, TunnelSlot};

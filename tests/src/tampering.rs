@@ -1,4 +1,4 @@
-//! Looking at, and changing, what the filter hands to NDIS.
+//! Reading and changing the chains that the filter hands to NDIS.
 
 use std::{iter, ptr};
 

@@ -1,4 +1,4 @@
-//! Images that are not what they should be: one clear error each, and nothing is run.
+//! Images with faults: one clear error each, and no code of them is run.
 
 use loader::{Fault, Image};
 use scenarios::driver::image_under_test;

@@ -1,6 +1,5 @@
-//! Where the MDL chain of a child ends: wherever its parent's does, or with the child's window and
-//! after no more elements than the NIC takes. Either way nothing of the parent is changed, and the
-//! wire is the same.
+//! The end of a child's MDL chain: the same as its parent's, or with the child's window and within
+//! the NIC's limit of elements. Either way the parent is not changed, and the wire is the same.
 
 use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule};
 use mslso_lab::synth::{IpVersion, Synth};
@@ -161,7 +160,7 @@ fn buffers_may_start_and_end_anywhere_in_a_page() {
 
 #[test]
 fn elements_are_as_many_as_allowed_before_anything_is_copied() {
-    // A child's window of 4,344 bytes: in three buffers, or in more than the NIC takes.
+    // A child's window of 4,344 bytes: in three buffers, or in more than the NIC's limit.
     let header = header_length(IpVersion::V4);
     for (buffers, copies) in [
         (vec![header, 1448, 1448, 1448, 1448, 1448, 1448], false),

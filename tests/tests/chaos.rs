@@ -11,7 +11,7 @@ use scenarios::{
     packets::{MSS, large_v4, large_v6, small},
 };
 
-/// A NIC that takes three packets at a time.
+/// A NIC with a maximum of three segments.
 fn slow() -> Nic {
     Nic::new(3 * MSS, 2)
 }

@@ -317,7 +317,7 @@ fn a_key_to_keep_reaches_the_package_of_every_system() {
     }
 }
 
-/// A text without line breaks and indents, so that what is broken over two lines is found.
+/// A text without line breaks and indents, so that a phrase that is broken over two lines is found.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,5 @@
-//! `mslso.inf` is what Windows and the driver require, and what breaks a requirement is noticed.
+//! `mslso.inf` meets the requirements of Windows and of the driver, and a change that breaks a
+//! requirement is detected.
 
 use scenarios::{
     inf::{Inf, Line, SyntaxError},

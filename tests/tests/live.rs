@@ -1,4 +1,4 @@
-//! Live traffic: packets that are sent from where they lie, and a wire that takes them as they
+//! Live traffic: packets that are sent from where they lie, and a wire that reads them as they
 //! leave.
 #![expect(
     unsafe_code,

@@ -1,4 +1,5 @@
-//! The one rewrite of an NDIS_OFFLOAD: what it changes, and all that it leaves alone.
+//! The one rewrite of an NDIS_OFFLOAD: the fields that it changes, and all those that it leaves
+//! alone.
 
 use control::{Cap, Multiple, Profile, Raise, Tuning};
 use filter::{

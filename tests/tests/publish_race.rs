@@ -77,7 +77,7 @@ fn ask(world: &Arc<World>, dice: &mut Dice) {
     }
 }
 
-/// Sends what may have been advertised some time or other.
+/// Sends a packet of a size that may have been advertised at some time.
 fn send(world: &Arc<World>, processor: u32, dice: &mut Dice) {
     let size = 5_000 + dice.below(2 * NIC_MIN);
     let port = 10 * (processor + 1) as u16;
@@ -95,9 +95,9 @@ fn send(world: &Arc<World>, processor: u32, dice: &mut Dice) {
 /// The work of one thread in a round.
 type Part = fn(&Arc<World>, &mut Dice);
 
-/// Has every one of `parts`, on a thread of its own, do its work at the same time, over and over
-/// until the patience ends or one panics. `before` and `after` run between the rounds, when all
-/// threads are idle.
+/// Runs every one of `parts`, on a thread of its own, at the same time, over and over until the
+/// time is up or one panics. `before` and `after` run between the rounds, when all threads are
+/// idle.
 fn race(world: &Arc<World>, parts: &[Part], before: impl Fn(), after: impl Fn()) {
     let gate = Barrier::new(parts.len() + 1);
     // The one is set before a round, by this thread; the other in a round.

@@ -72,7 +72,7 @@ fn mtu_with(
     };
     parameters.RestartAttributes = next.cast();
     change(&mut parameters);
-    // SAFETY: the parameters and their list live as long as what is made here.
+    // SAFETY: the parameters and their list live as long as the value made here.
     unsafe { RestartParameters::from_raw(NonNull::from(&mut parameters)) }.mtu()
 }
 

@@ -1,5 +1,5 @@
-//! The model NIC's second stage, held against a packet library and against what must be: it is the
-//! judge of every large send of UDP and inside a tunnel.
+//! The model NIC's second stage, compared with a packet library and with the expected values: it is
+//! the judge of every large send of UDP and inside a tunnel.
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use model::{Packet, TunnelKind, one_stage};

@@ -11,7 +11,7 @@ use scenarios::{
 /// The maximum of Hyper-V's virtual NIC, in bytes of payload.
 const NIC_MAX: u32 = 62_780;
 
-/// A NIC that takes three segments, so that short sends have several children.
+/// A NIC with a maximum of three segments, so that short sends have several children.
 fn short_machine() -> Machine {
     Machine::with_nic(Nic::new(3 * MSS, 2))
 }
@@ -237,7 +237,7 @@ fn out_of_band_information_is_carried() {
         .iter()
         .map(|slot| (*slot, 0x2000 + 2 * slot))
         .collect();
-    // The model holds each child's slots against its parent's; none of an earlier send may stay.
+    // The model compares each child's slots with its parent's; none of an earlier send may stay.
     for oob in one_each.chain([all, Vec::new()]) {
         let packet = large_v4(20_000);
         machine.assert_split(Packet { oob, ..packet });

@@ -88,7 +88,7 @@ fn a_large_send_without_payload_is_counted_as_refused() {
     assert_eq!(empty, Some(Refusal::NoPayload));
 }
 
-/// For what reason `packet`, sent alone, is refused.
+/// The reason for which `packet`, sent alone, is refused.
 fn reason_of(nic: Nic, packet: Packet) -> Option<Refusal> {
     let machine = Machine::with_nic(nic);
     machine.send_one(packet);

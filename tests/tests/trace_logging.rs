@@ -1,10 +1,10 @@
-//! The driver's events against Microsoft's own encoder, the crate `tracelogging`: what its macros
-//! hand to ETW and what `ndis::Event` makes are the same bytes.
+//! The driver's events against Microsoft's own encoder, the crate `tracelogging`: its macros hand
+//! the same bytes to ETW as `ndis::Event` makes.
 //!
-//! The driver cannot use that crate itself. In kernel mode it wants rpcrt4.lib, its `register` can
-//! panic, and its providers are globals, of which two models in one process would have one together;
-//! and elsewhere than on Windows it writes nothing. But its macros expand to paths by the crate's
-//! name, so that this crate can take that name, and note what would go to ETW.
+//! The driver cannot use that crate itself. In kernel mode it needs rpcrt4.lib, its `register` can
+//! panic, and its providers are globals, of which two models in one process would share one; and
+//! except on Windows it writes nothing. But its macros expand to paths by the crate's name, so that
+//! this crate can take that name, and record the bytes that would go to ETW.
 #![expect(
     unsafe_code,
     reason = "looks into the descriptors that are meant for ETW"
@@ -47,7 +47,7 @@ pub const unsafe fn provider_new(traits: &'static [u8], id: &Guid) -> Provider {
     Provider { traits, id: *id }
 }
 
-/// An event's parts as ETW gets them: what it is filtered by, and its bytes.
+/// An event's parts as ETW gets them: the fields that it is filtered by, and its bytes.
 #[derive(PartialEq, Eq, Debug)]
 struct Written {
     channel: u8,

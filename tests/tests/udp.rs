@@ -106,7 +106,7 @@ fn a_short_last_datagram_is_a_packet_where_the_nic_takes_none() {
         let parts = machine.assert_sent(uso(&Synth::udp_v4(payload, MSS)));
         assert_eq!(forms(&parts), expected, "{payload} bytes");
     }
-    // Over IPv6 this NIC takes them.
+    // Over IPv6 this NIC accepts them.
     let parts = machine.assert_sent(uso(&Synth::udp_v6(20 * MSS + 7, MSS)));
     assert_eq!(forms(&parts).1, 0);
     machine.stop_clean();
@@ -188,7 +188,7 @@ fn what_a_receive_left_in_the_slot_of_another_packet_is_nobodys_business() {
             assert_eq!(below[0].slots.uso, ipv6_udp_like);
         }
         assert_eq!(machine.statistics().refused_in_all(), 0);
-        // The model's NIC goes by the slot, and finds no datagram to cut.
+        // The model's NIC follows the slot, and finds no datagram to cut.
         let mut broken = machine.stop();
         let nics = [Rule::Limit, Rule::Headers, Rule::Wire];
         broken.retain(|violation| !nics.contains(&violation.rule));
@@ -219,7 +219,7 @@ fn a_datagram_that_was_received_and_is_forwarded_goes_down_as_it_is() {
         machine.statistics().refused_for(Refusal::IpVersionMismatch),
         2
     );
-    // The model's NIC goes by the slot, as above.
+    // The model's NIC follows the slot, as above.
     let mut broken = machine.stop();
     let nics = [Rule::Limit, Rule::Headers, Rule::Wire];
     broken.retain(|violation| !nics.contains(&violation.rule));
@@ -235,7 +235,7 @@ fn the_slot_comes_back_as_it_was_sent() {
         let seen = Arc::clone(&slots);
         machine.world.tamper(move |tamper| {
             if let Tamper::Complete(chain) = tamper {
-                // SAFETY: a tamper function may look at the chain; the first NBL is live.
+                // SAFETY: a tamper function may read the chain; the first NBL is live.
                 let all = unsafe { &(**chain).NetBufferListInfo };
                 let both = [USO, sys::TcpLargeSendNetBufferListInfo].map(|slot| all[slot].addr());
                 seen.lock().expect("not poisoned").push(both);

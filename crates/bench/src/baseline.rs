@@ -1,4 +1,4 @@
-//! Instructions as they were, to hold those that are against.
+//! Earlier instruction counts, to compare the present ones with.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -42,7 +42,7 @@ pub(crate) fn require() -> anyhow::Result<()> {
     }
 }
 
-/// Counts what one unit of `case` costs.
+/// Counts the cost of one unit of `case`.
 pub(crate) fn count(case: &Case, units: u64) -> anyhow::Result<Instructions> {
     let program = env::current_exe().context("this program's own path")?;
     let out = env::temp_dir().join(format!("mslso-bench-{}.callgrind", std::process::id()));
@@ -124,7 +124,7 @@ fn parse(text: &str) -> BTreeMap<String, Function> {
         if let Some(name) = line.strip_prefix("fn=") {
             name.clone_into(&mut current);
         } else if line.starts_with("calls=") {
-            // The next line is what these calls cost.
+            // The next line has the cost of these calls.
             is_call = true;
         } else if let Some(cost) = cost(line) {
             let function = functions.entry(current.clone()).or_default();

@@ -28,7 +28,7 @@ pub(crate) enum Nic {
 /// advertises.
 pub(crate) const MAX_PAYLOAD: u32 = 62_780;
 
-/// By what costs are divided.
+/// The unit by which costs are divided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unit {
     /// A large send that the NIC gets.

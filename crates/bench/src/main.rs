@@ -41,10 +41,10 @@ const BASELINE: &str = "crates/bench/baseline.json";
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// Write what was measured to this file
+    /// Write the results to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only hold the instructions against this baseline; fail where they are above it by over 5 %
+    /// Only compare the instructions with this baseline; fail where they are above it by over 5 %
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = BASELINE)]
     check: Option<PathBuf>,
     /// Only count instructions, and write them to this baseline
@@ -143,7 +143,7 @@ fn peers(report: &Report) -> anyhow::Result<Vec<PeerRow>> {
             let Some(first) = work(case)? else {
                 continue;
             };
-            // In turns, so that what else the machine does disturbs both alike.
+            // In turns, so that other load on the machine disturbs both alike.
             let (_, again) = time::measure(case)?;
             let second = work(case)?.unwrap_or(first);
             rows.push(PeerRow {

@@ -35,8 +35,8 @@ pub(crate) fn run(module: &Module, batch: &mut Batch, times: u32) {
 /// How often the batch is sent before anything counts.
 const WARM_UP: u32 = 3;
 
-/// Sends the batch until everything is allocated, and sees to it that the filter does with it what
-/// the case is about. Returns how many units one batch makes.
+/// Sends the batch until everything is allocated, and checks that the filter handles it as the case
+/// intends. Returns how many units one batch makes.
 pub(crate) fn warm_up(case: &Case, module: &Module, batch: &mut Batch) -> anyhow::Result<u64> {
     let mut units = 0;
     for _ in 0..WARM_UP {

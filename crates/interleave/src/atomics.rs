@@ -1,6 +1,7 @@
-//! The routines that atomic operations of the driver become when it is compiled for this: a
-//! scheduling point, the operation, and for one that changes something and orders what is around it
-//! another point: what follows may be what should have come before, or be done too late.
+//! The routines that replace the driver's atomic operations when it is compiled for this: a
+//! scheduling point, the operation, and, for an operation that changes a value and orders the
+//! accesses around it, another point: a later access may have been needed before it, or come too
+//! late.
 //!
 //! Names and signatures are those of LLVM's ThreadSanitizer.cpp and compiler-rt's
 //! tsan_interface_atomic.h. Every operation is sequentially consistent, whatever ordering was

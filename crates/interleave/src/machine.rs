@@ -1,4 +1,4 @@
-//! A machine on which the driver runs: what NDIS and an administrator do to it.
+//! A machine on which the driver runs: the actions of NDIS and of an administrator on it.
 
 use std::{ffi::c_void, mem::zeroed, ptr};
 
@@ -139,10 +139,11 @@ impl Machine {
         parameters.DefaultOffloadConfiguration = &raw mut offload;
         let handle = ptr::without_provenance_mut(MODULE);
         let attach = handler!(self, AttachHandler);
-        // SAFETY: what the driver registered, and parameters that live during the call.
+        // SAFETY: the handler is the one that the driver registered, and the parameters live during
+        // the call.
         let status = call(|| unsafe { attach(handle, context, &raw mut parameters) });
         assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "FilterAttach");
-        // SAFETY: the NDIS_OFFLOAD is what FilterAttach left.
+        // SAFETY: FilterAttach left the NDIS_OFFLOAD valid.
         let told = unsafe { maxima(&raw const offload) };
         world::with(|world| world.heard.push(told));
         self.module = world::with(|world| world.driver.as_ref().map(|driver| driver.module))

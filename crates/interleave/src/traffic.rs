@@ -111,7 +111,7 @@ impl Machine {
     }
 }
 
-/// The NIC has got something: what it completes at once.
+/// The NIC received NBLs: completes those that it completes at once.
 pub(crate) fn complete_inline() {
     let inline = world::with(|world| world.inline.filter(|(_, count)| world.nic.len() >= *count));
     if let Some((machine, count)) = inline {

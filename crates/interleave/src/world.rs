@@ -52,7 +52,7 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
 }
 
-/// Looks at the world, or changes it. There is no scheduling point in `look`.
+/// Reads or changes the world. There is no scheduling point in `look`.
 pub(crate) fn with<R>(look: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(look)
 }

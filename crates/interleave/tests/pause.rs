@@ -1,4 +1,5 @@
-//! The gate: a pause waits for what is inside, and nothing gets in after it.
+//! Rundown protection: a pause waits for the handlers that hold it, and none acquires it
+//! afterwards.
 
 use interleave::{Machine, Nic, Preemptions, explore, on, sample, wait};
 use ndis::sys::{NDIS_STATUS_PAUSED, NDIS_STATUS_SUCCESS};
@@ -8,7 +9,7 @@ const NIC: Nic = Nic {
     min_segments: 1,
 };
 const TWO: u32 = 6000;
-/// The NIC takes it as it is.
+/// The NIC accepts it unchanged.
 const SMALL: u32 = 2000;
 
 /// A send meets a pause: it is sent and completed before the pause has ended, or refused.

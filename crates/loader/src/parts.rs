@@ -21,7 +21,7 @@ pub(crate) struct Parts<'file> {
     pub(crate) entry: usize,
 }
 
-/// One section: where it goes, what is in it, and how it is protected.
+/// One section: its address, its contents, and its protection.
 pub(crate) struct Section<'file> {
     pub(crate) start: usize,
     /// Bytes in memory.

@@ -220,8 +220,8 @@ fn is_error(status: i32) -> bool {
     status.cast_unsigned() >> 30 == 3
 }
 
-/// Where the output holds what was in the buffer before, behind the input's end. Three bytes in a
-/// row are no accident.
+/// Finds where the output, behind the input's end, still holds the buffer's earlier contents. Three
+/// bytes in a row are no accident.
 fn disclosed(output: &[u8], input: usize) -> Option<usize> {
     (input..output.len().saturating_sub(2))
         .find(|at| (*at..at + 3).all(|index| output[index] == stale(index)))

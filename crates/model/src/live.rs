@@ -1,14 +1,14 @@
 //! Live traffic: packets that stay where they were received, and a wire that a consumer reads.
 //!
-//! Tests give the model a copy of each packet, and look at copies of what left. At the rate of a
-//! network that is too much copying, so here a [`Lent`] packet brings its own [`Pages`], over which
-//! its MDLs are built, and gets them back when it is completed; and a [`Wire`] is shown each packet
-//! at the moment when the miniport would have read it by DMA: after the filter sent it and before
-//! it is completed.
+//! Tests give the model a copy of each packet, and compare copies of the packets that left. At the
+//! rate of a network that is too much copying, so here a [`Lent`] packet brings its own [`Pages`],
+//! over which its MDLs are built, and gets them back when it is completed; and a [`Wire`] is shown
+//! each packet at the moment when the miniport would have read it by DMA: after the filter sent it
+//! and before it is completed.
 //!
-//! Every rule is checked for every packet but for two things: that no byte of payload changes under
-//! way, and that the wire carries what a single stage would have made (rules 4 and 10) is looked at
-//! where the packet asks for it, since either costs more than all else together.
+//! Every rule is checked for every packet with two exceptions: the checks that no byte of payload
+//! changes in flight, and that the wire carries the result of a single stage (rules 4 and 10), are
+//! made only if the packet requests them, since either costs more than all others together.
 #![expect(unsafe_code, reason = "MDLs are built over memory that is lent")]
 
 use std::{slice, sync::Arc};
@@ -148,8 +148,8 @@ impl World {
         self.state().accepted
     }
 
-    /// Takes what the miniport holds in the order of its completion; it leaves through the wire,
-    /// where there is one.
+    /// Takes the NBLs that the miniport holds in the order of their completion; they leave through
+    /// the wire, if there is one.
     pub(crate) fn take_held(&self, order: Order) -> Vec<Held> {
         // Taken before the packets are: else another thread's could overtake them.
         let mut wire = lock(&self.wire);

@@ -72,7 +72,7 @@ fn mdl_over(data: *mut u8, length: usize, backing: Backing) -> Block {
     let spanned = pages_of(offset, length);
     let mdl = Block::new(HEADER + spanned * 8, 16);
     let raw = mdl.start().cast::<sys::MDL>();
-    // SAFETY: the block is new and large enough for what is written.
+    // SAFETY: the block is new and large enough for the MDL and its page frame numbers.
     unsafe {
         (*raw).Size = (HEADER + spanned * 8) as i16;
         (*raw).StartVa = data.wrapping_sub(offset).cast();
@@ -95,7 +95,7 @@ impl Buffer {
     pub(crate) fn new(bytes: &[u8], offset: usize, backing: Backing) -> Self {
         let offset = offset % PAGE;
         let pages = Block::new((offset + bytes.len()).max(1).next_multiple_of(PAGE), PAGE);
-        // SAFETY: the block is new and large enough for what is written.
+        // SAFETY: the block is new and large enough for the bytes.
         let data = unsafe {
             let data = pages.start().add(offset);
             ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
@@ -341,7 +341,7 @@ pub(crate) struct Read {
     pub(crate) length: usize,
 }
 
-/// Reads the packet of `net_buffer`, at most `most` bytes of it, and maps what is not mapped as a
+/// Reads the packet of `net_buffer`, at most `most` bytes of it, and maps unmapped MDLs as a
 /// miniport would.
 ///
 /// # Errors

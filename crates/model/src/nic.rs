@@ -33,9 +33,9 @@ pub struct Nic {
     pub enabled: Enabled,
     /// How its NDIS_OFFLOAD looks.
     pub offload: OffloadShape,
-    /// Whether it, or what stands before it, walks MDL chains to their end.
+    /// Whether it, or a driver before it, walks MDL chains to their end.
     pub walks_to_end: bool,
-    /// Most MDLs that it takes of one packet.
+    /// Most MDLs of one packet that it accepts.
     pub max_elements: Option<usize>,
     /// When it answers OID requests.
     pub oids: Answering,
@@ -56,9 +56,9 @@ pub enum Answering {
 }
 
 impl Nic {
-    /// A NIC that takes LSOv2 of `max_payload` bytes and `min_segments` segments for both IP
-    /// versions, LSOv1 likewise up to 64 KiB, USO likewise, and all of that with any options and
-    /// inside tunnels; that computes every checksum; and that completes before the send returns.
+    /// A NIC with LSOv2 of `max_payload` bytes and `min_segments` segments for both IP versions,
+    /// LSOv1 likewise up to 64 KiB, USO likewise, and all of that with any options and inside
+    /// tunnels; that computes every checksum; and that completes before the send returns.
     #[must_use]
     pub fn new(max_payload: u32, min_segments: u32) -> Self {
         let limit = |max: u32| LargeSendLimit {
@@ -139,8 +139,8 @@ impl Nic {
         }
     }
 
-    /// The same NIC, which takes only packets without options and extension headers as large
-    /// sends, where NDIS_OFFLOAD has words for that.
+    /// The same NIC, which accepts only packets without options and extension headers as large
+    /// sends, as far as NDIS_OFFLOAD has fields for that.
     #[must_use]
     pub fn without_options(mut self) -> Self {
         self.options = LargeSendOptions {
@@ -153,13 +153,14 @@ impl Nic {
         self
     }
 
-    /// The large sends that it takes now: those that it can do and that are turned on.
+    /// The large sends that it accepts now: those that its hardware supports and that are turned
+    /// on.
     #[must_use]
     pub fn current(&self) -> LargeSendLimits {
         self.offers().large_sends
     }
 
-    /// The UDP large sends that it takes now.
+    /// The UDP large sends that it accepts now.
     #[must_use]
     pub fn current_uso(&self) -> UsoLimits {
         self.offers().uso
@@ -194,12 +195,12 @@ impl Nic {
         }
     }
 
-    /// Its NDIS_OFFLOAD: what it does now.
+    /// Its NDIS_OFFLOAD: the current configuration.
     pub(crate) fn offload_config(&self) -> Vec<u8> {
         offload::write(&self.offers(), &self.offload)
     }
 
-    /// Its NDIS_OFFLOAD: what it can do.
+    /// Its NDIS_OFFLOAD: the hardware capabilities.
     pub(crate) fn offload_hardware(&self) -> Vec<u8> {
         offload::write(&self.can(), &self.offload)
     }
@@ -217,7 +218,7 @@ impl Default for Nic {
 pub struct Completion {
     /// Later, when the test asks the model to deliver, rather than from within the send.
     pub deferred: bool,
-    /// The order among what is completed together.
+    /// The order among NBLs that are completed together.
     pub order: Order,
     /// All in one chain, rather than one call for each NBL.
     pub merged: bool,

@@ -72,7 +72,7 @@ impl LargeSendOptions {
 /// A NIC's limits for UDP large sends over one IP version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsoLimit {
-    /// Most bytes of UDP payload; 0 if it takes none.
+    /// Most bytes of UDP payload; 0 if the kind is not supported.
     pub max_payload: u32,
     /// Least wire packets that a send must make; the field has 6 bits.
     pub min_segments: u32,

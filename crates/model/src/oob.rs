@@ -145,7 +145,7 @@ impl TunnelSlot {
     }
 }
 
-/// The slots by which a NIC decides what to do with a packet.
+/// The slots that a NIC acts on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Slots {
     /// Large sends of TCP.

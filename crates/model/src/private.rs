@@ -47,7 +47,7 @@ unsafe fn object(nbl: *const NET_BUFFER_LIST) -> usize {
 }
 
 impl State {
-    /// NDIS copies what `from` has to the filter's `to`.
+    /// NDIS copies the information of `from` to the filter's `to`.
     ///
     /// # Safety
     /// Both are live NBLs.

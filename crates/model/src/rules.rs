@@ -22,12 +22,12 @@ pub enum Rule {
     TransmitComplete = 6,
     /// A large send has one NET_BUFFER.
     OneNetBuffer = 7,
-    /// A large send, in a tunnel or not, is one that the NIC takes: within its maximum, of its least
-    /// number of segments, with no options and headers but those that it copes with.
+    /// A large send, in a tunnel or not, is one that the NIC accepts: within its maximum, of its
+    /// least number of segments, with only those options and headers that it supports.
     Limit = 8,
     /// Every child but the last carries a multiple of the MSS.
     MssMultiple = 9,
-    /// The wire carries what one stage of segmentation would have made.
+    /// The wire carries the same packets as after one stage of segmentation.
     Wire = 10,
     /// Headers are contiguous in the first MDL, and the NET_BUFFER's fields agree.
     Headers = 11,
@@ -63,7 +63,7 @@ pub enum Rule {
     Recursion = 26,
     /// A failed allocation costs its own parent, whole, with RESOURCES, and nothing else.
     FailedAllocation = 27,
-    /// Steady state takes nothing from the pool.
+    /// In steady state nothing is allocated from the pool.
     SteadyState = 28,
     /// Pool memory has a tag, is freed under it, and pools outlive their contents.
     PoolTags = 29,

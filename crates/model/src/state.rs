@@ -75,7 +75,7 @@ pub(crate) struct NblPool {
     pub(crate) memory: Block,
 }
 
-/// A partial MDL and what it was built from.
+/// A partial MDL and the MDL that it was built from.
 pub(crate) struct Partial {
     pub(crate) source: usize,
 }

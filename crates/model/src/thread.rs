@@ -22,7 +22,7 @@ struct Place {
     stack: usize,
     /// Bytes of stack that the driver's handlers used before this place was entered.
     stack_before: usize,
-    /// The same, with what its handler in this place used when it last called NDIS.
+    /// The same, with the stack that its handler in this place used when it last called NDIS.
     driver_stack: usize,
     /// The oldest of the NIC's limits by which a send from here may go: see
     /// [`Limits`](crate::limits::Limits).
@@ -164,7 +164,7 @@ pub(crate) fn require_irql_at_most(most: u8, routine: &str) {
     }
 }
 
-/// Checks what holds for every routine of NDIS: its IRQL, no spin lock held, enough stack left.
+/// Checks the requirements of every NDIS routine: its IRQL, no spin lock held, enough stack left.
 pub(crate) fn ndis_call(most: u8, routine: &str) {
     require_irql_at_most(most, routine);
     if locks_held() > 0 {

@@ -1,6 +1,7 @@
 //! Rule 32: a large send of any size that was ever advertised is accepted, even stale.
 //!
-//! The filter has no excuse: what the NIC does not take as a large send goes down as packets.
+//! The filter has no excuse: a send that the NIC does not accept as a large send can go down as
+//! packets.
 
 use ndis::sys;
 

@@ -19,7 +19,7 @@ pub struct Adapter {
     pub connection: Option<String>,
     /// Its description, Get-NetAdapter's InterfaceDescription.
     pub name: String,
-    /// Whether the filter takes sends; else it is paused.
+    /// Whether the filter is running; otherwise it is paused.
     pub running: bool,
 }
 

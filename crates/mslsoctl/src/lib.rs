@@ -1,9 +1,9 @@
 //! The administrator's tool: lists the adapters that mslso filters, shows and sets how far their
-//! large sends are raised, and reads what became of them.
+//! large sends are raised, and reads the counters of their outcomes.
 //!
 //! # The way of a command
 //!
-//! 1. [`cli`] reads the command line; what is out of range ends there.
+//! 1. [`cli`] reads the command line; values out of range end there.
 //! 2. [`device::Device`] carries messages of the crate `control` to the driver: `windows` by
 //!    DeviceIoControl, a test by calling the filter it has loaded.
 //! 3. [`connections::Connections`] carries names of the host's connections: [`Host`] asks Windows.

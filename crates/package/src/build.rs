@@ -109,7 +109,7 @@ pub fn run(args: &BuildArgs, date: OffsetDateTime) -> Result<usize, Failure> {
     folder.write(&args.out)
 }
 
-/// Whether what the INF names is in the package.
+/// Checks that the files named by the INF are in the package.
 fn check(inf: &Inf, folder: &Folder) -> Result<(), Failure> {
     if inf.catalog() != Some(CAT) {
         return Err(Failure::Inf(format!("does not say CatalogFile = {CAT}")));

@@ -1,6 +1,6 @@
 //! The key and the certificate that sign a package for machines with test signing on.
 //!
-//! The key is RSA, the usual kind for drivers. The certificate has what PowerShell's
+//! The key is RSA, the usual kind for drivers. The certificate has the fields that PowerShell's
 //! `New-SelfSignedCertificate -Type CodeSigningCert` gives one.
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use crate::oids;
 /// SpcIndirectDataContent.
 #[derive(Clone, Debug, PartialEq, Eq, Sequence)]
 pub struct IndirectData {
-    /// SpcAttributeTypeAndOptionalValue: what was hashed.
+    /// SpcAttributeTypeAndOptionalValue: the kind of hashed data.
     pub data: Subject,
     /// The hash.
     pub message_digest: DigestInfo,

@@ -1,4 +1,4 @@
-//! Any bytes as a capture file: it is read or refused, and what is a large send in it is brought to a
+//! Any bytes as a capture file: it is read or refused, and each large send in it is brought to a
 //! shape in which it can be sent.
 
 use mslso_lab::{

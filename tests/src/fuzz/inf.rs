@@ -1,4 +1,4 @@
-//! Any bytes as an INF: both readers of it read or refuse it, and what they read they can write.
+//! Any bytes as an INF: both readers of it read or refuse it, and can write whatever they read.
 
 use mslso_package::inf::Inf as Packaged;
 

@@ -15,10 +15,10 @@ use mslso_lab::{
 /// Most steps of a run.
 const MOST_STEPS: usize = 100;
 
-/// Runs what `bytes` decide on, and returns what was done.
+/// Runs the steps that `bytes` select, and returns them.
 ///
 /// # Panics
-/// If something went wrong. The script is in a file then that `mslso-lab chaos --replay` takes.
+/// If something went wrong. The script is then in a file for `mslso-lab chaos --replay`.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Summary {
     let script = Script::of_bytes(bytes, MOST_STEPS);

@@ -1,11 +1,11 @@
-//! The systems that an INF installs on, and what it adds to their registries.
+//! The systems that an INF installs on, and its additions to their registries.
 
 use std::collections::BTreeSet;
 
 use super::Outcome;
 use crate::inf::Inf;
 
-/// The first build with the oldest NDIS that the driver takes, 6.84.
+/// The first build with the oldest NDIS that the driver supports, 6.84.
 const OLDEST_BUILD: u32 = 19041;
 /// The first build at which a network component runs from the driver store.
 const FIRST_STORE_BUILD: u32 = 25319;
@@ -68,7 +68,7 @@ pub(super) fn targets(inf: &Inf) -> Vec<Target> {
     targets
 }
 
-/// Holds every target against `check`.
+/// Checks every target with `check`.
 pub(super) fn each(inf: &Inf, check: impl Fn(&Target) -> Outcome) -> Outcome {
     let targets = targets(inf);
     if targets.is_empty() {

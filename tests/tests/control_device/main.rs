@@ -69,7 +69,7 @@ fn it_has_its_names_and_its_protection() {
     let names = machine.world.control_device_names().expect("a device");
     assert_eq!(names, [DEVICE_NAME, SYMBOLIC_NAME]);
     assert_eq!(names, ["\\Device\\mslso", "\\DosDevices\\mslso"]);
-    // Rule 36 compares what the driver registers with this.
+    // Rule 36 compares the string that the driver registers with this one.
     assert_eq!(SDDL, PROTECTION);
     machine.world.unload();
     assert!(!machine.world.has_control_device());

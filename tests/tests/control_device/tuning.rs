@@ -32,7 +32,7 @@ fn a_new_tuning_is_told_at_once_and_the_next_send_is_split_by_it() {
         assert_last_word(&machine.world);
         let says = read(&machine.world);
         assert_eq!(says.tuning, tuning);
-        // The model's NIC takes as much of UDP's large sends as of TCP's.
+        // The model's NIC has the same limit for UDP's large sends as for TCP's.
         let [lso, uso] = [
             [says.advertised_v2_ipv4, says.advertised_v2_ipv6],
             [says.advertised_uso_ipv4, says.advertised_uso_ipv6],
@@ -154,7 +154,7 @@ fn persisting_a_tuning_leaves_the_count_of_what_else_is_out_of_range() {
         assert_eq!(count(), 3 + left, "the registry is as it was");
         persist(&machine.world, times(2)).expect("a tuning");
         assert_eq!(count(), left);
-        // And what was counted is what the next attach finds.
+        // The next attach counts the same.
         machine.world.pause();
         machine.world.detach();
         machine.world.attach().expect("an attach");

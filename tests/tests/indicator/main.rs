@@ -13,7 +13,7 @@ use scenarios::{
     packets::{large_v4, large_v6},
 };
 
-/// Where an NDIS_OFFLOAD has what the filter may change (`ntddndis.h`).
+/// Offsets in an NDIS_OFFLOAD of the fields that the filter may change (`ntddndis.h`).
 const IPV4_MAX: usize = 84;
 const IPV6_MAX: usize = 96;
 const ENCAPSULATED: [usize; 2] = [148, 156];

@@ -1,5 +1,5 @@
-//! The NIC takes other large sends than before, while sends are on their way: the newest limit
-//! holds, and no size that was ever advertised is lost.
+//! The NIC's limits change while sends are in flight: the newest limit holds, and no size that was
+//! ever advertised is lost.
 
 mod property;
 mod statuses;

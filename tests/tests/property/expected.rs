@@ -15,7 +15,7 @@ use crate::{
 /// The expected outcome of a send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expected {
-    /// It goes down as it is.
+    /// It is forwarded.
     AsItIs,
     /// So many large sends and so many packets go down in its place.
     Parts((usize, usize)),
@@ -71,7 +71,7 @@ fn parts(payload: u32, mss: u32, takes: Takes) -> (u32, u32) {
     if cut == 0 || full == 0 {
         return (0, all);
     }
-    // Full ones, until what is left fits.
+    // Full ones, until the rest fits.
     let (mut left, mut full_ones) = (cut, 0);
     while left > takes.max {
         left -= full * mss;

@@ -1,4 +1,4 @@
-//! The master property: two stages put on the wire what one stage would have.
+//! The master property: two stages put on the wire the same packets as one stage would have.
 //!
 //! Random large sends of every kind, in random buffers and among other packets, to a random NIC
 //! that completes and fails at random. With any limits of the NIC, a send arrives complete, and its

@@ -44,7 +44,7 @@ struct Memory {
     buffer: Option<u32>,
     /// Whether the headers have MDLs of their own.
     own_header: bool,
-    /// Whether what is in a tunnel begins in another MDL than the outer headers.
+    /// Whether the contents of a tunnel begin in another MDL than the outer headers.
     own_inner: bool,
     data_offset: u32,
     tail: u32,
@@ -250,7 +250,7 @@ prop_compose! {
     }
 }
 
-/// A header of no more than 256 bytes: what is longer need not be taken.
+/// A header of no more than 256 bytes: the filter need not accept longer ones.
 fn is_short(synth: &Synth) -> bool {
     let frame = Synth {
         payload: 1,

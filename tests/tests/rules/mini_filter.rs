@@ -35,7 +35,7 @@ pub(crate) mod fault {
     pub(crate) const FAILS_REGISTERED: u8 = 9;
     /// Pause returns pending, and never completes.
     pub(crate) const PAUSES_LATER: u8 = 10;
-    /// The byte behind what drivers see of a child's NBL is written.
+    /// The byte behind the part of a child's NBL that drivers see is written.
     pub(crate) const WRITES_BEHIND: u8 = 11;
     /// FilterAttach opens the module's configuration and does not close it.
     pub(crate) const CONFIGURATION_OPEN: u8 = 12;
@@ -118,7 +118,7 @@ pub(crate) struct Module {
 /// The module of a context.
 ///
 /// # Safety
-/// The context is what this driver set, and the module is attached.
+/// The context is the one that this driver set, and the module is attached.
 pub(crate) unsafe fn module<'a>(context: NDIS_HANDLE) -> &'a Module {
     // SAFETY: as the caller vouches.
     unsafe { &*context.cast::<Module>() }
@@ -224,7 +224,7 @@ unsafe extern "efiapi" fn send<const FAULT: u8>(
     _port: u32,
     _flags: u32,
 ) {
-    // SAFETY: the context is what `attach` set; the chain is the filter's now.
+    // SAFETY: the context is the one that `attach` set; the chain is the filter's now.
     unsafe {
         let module = context.cast::<Module>();
         for parent in scenarios::tampering::nbls(chain) {
@@ -323,7 +323,8 @@ unsafe fn up(module: *mut Module, parent: Nbl, status: NDIS_STATUS) {
 }
 
 unsafe extern "efiapi" fn complete<const FAULT: u8>(context: NDIS_HANDLE, chain: Nbl, _flags: u32) {
-    // SAFETY: the context is what `attach` set; all that goes down are children, the filter's now.
+    // SAFETY: the context is the one that `attach` set; all that goes down are children, the
+    // filter's now.
     unsafe {
         for child in scenarios::tampering::nbls(chain) {
             let (parent, status) = ((*child).Scratch.cast(), (*child).Status);

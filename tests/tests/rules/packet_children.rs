@@ -23,7 +23,7 @@ use crate::{
 
 const PAYLOAD: u32 = 5 * MSS + 100;
 
-/// A NIC that takes no large sends at all.
+/// A NIC without large sends.
 fn plain_nic() -> Nic {
     Nic::default().without_lso().without_uso()
 }
@@ -172,7 +172,7 @@ fn a_wrong_seed_of_the_layer_above_is_not_the_filters_fault() {
     }
 }
 
-/// Rule 41 for `sent`, on a NIC without what `lacks` takes away.
+/// Rule 41 for `sent`, on a NIC without the capabilities that `lacks` removes.
 #[track_caller]
 fn assert_not_offered(sent: &Packet, lacks: fn(&mut Nic)) {
     assert_breaks(Rule::ChecksumOffload, "child NBL", |run| {

@@ -1,8 +1,8 @@
-//! A filter driver that cuts every large send itself, rightly: tests change what it made on its
+//! A filter driver that cuts every large send itself, correctly: tests change its children on their
 //! way down.
 //!
-//! How it cuts is part of its type. The bytes come from the model's own second stage: what matters
-//! here is that a good filter breaks no rule, and that each misdeed does.
+//! How it cuts is part of its type. The bytes come from the model's own second stage: here it
+//! matters that a correct filter breaks no rule, and that each fault does.
 
 use std::{mem, ptr, sync::Arc};
 
@@ -65,7 +65,7 @@ unsafe extern "efiapi" fn send<const CUT: u8>(
     _port: u32,
     _flags: u32,
 ) {
-    // SAFETY: the context is what `attach` set; the chain is the filter's now.
+    // SAFETY: the context is the one that `attach` set; the chain is the filter's now.
     unsafe {
         let module = mini_filter::module(context);
         for parent in scenarios::tampering::nbls(chain) {
@@ -286,7 +286,8 @@ unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> N
 }
 
 unsafe extern "efiapi" fn complete(context: NDIS_HANDLE, chain: Nbl, _flags: u32) {
-    // SAFETY: the context is what `attach` set; all that goes down are children, the filter's now.
+    // SAFETY: the context is the one that `attach` set; all that goes down are children, the
+    // filter's now.
     unsafe {
         let module = mini_filter::module(context);
         for child in scenarios::tampering::nbls(chain) {

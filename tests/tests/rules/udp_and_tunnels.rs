@@ -91,8 +91,8 @@ fn vxlan() -> Packet {
     tunnelled(&Synth::v4(PAYLOAD, MSS), &Outer::vxlan(IpVersion::V4))
 }
 
-/// Rule 8: `sent` goes down whole children of four segments, which a NIC without what `lacks` takes
-/// away does not take.
+/// Rule 8: `sent` goes down as whole children of four segments, which a NIC without the
+/// capabilities that `lacks` removes does not accept.
 #[track_caller]
 fn assert_not_taken(sent: &Packet, lacks: fn(&mut Nic)) {
     assert_breaks(Rule::Limit, "child NBL", |run| {

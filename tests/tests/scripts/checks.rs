@@ -75,7 +75,7 @@ pub const ALL: &[Check] = &[
     },
 ];
 
-/// Complaints of a check that looks at one script after the other.
+/// Complaints of a check that reads one script after the other.
 fn each(scripts: &[Script], check: impl Fn(&Script) -> Vec<String>) -> Vec<String> {
     scripts.iter().flat_map(check).collect()
 }
@@ -187,7 +187,7 @@ fn help(scripts: &[Script]) -> Vec<String> {
     })
 }
 
-/// Where `&` may stand: the function, and what is run.
+/// Where `&` may stand: the function, and the command that is run.
 const INVOKED: [(&str, &str); 3] = [
     ("Invoke-Native", "$FilePath"),
     ("Test-Step", "$Body"),

@@ -1,4 +1,5 @@
-//! Whether what changes the system asks `ShouldProcess` first, so that -WhatIf and -Confirm work.
+//! Whether commands that change the system ask `ShouldProcess` first, so that -WhatIf and -Confirm
+//! work.
 
 use tree_sitter::Node;
 
@@ -48,7 +49,7 @@ fn is_confirmed(script: &Script, calls: &[Call<'_>], call: &Call<'_>, depth: usi
     if is_guarded(script, call.node) {
         return true;
     }
-    // Undoing what was confirmed is confirmed.
+    // Undoing a confirmed change is confirmed.
     if call.name().contains("Remove-VmLab.ps1") && script.text(call.node).contains("$StateFile") {
         return ancestors(call.node).any(|node| node.kind() == "catch_clause");
     }

@@ -109,7 +109,7 @@ impl<'a> Function<'a> {
     }
 }
 
-/// A command: a cmdlet, a function, or what `&` runs.
+/// A command: a cmdlet, a function, or the operand of `&`.
 pub struct Call<'a> {
     script: &'a Script,
     pub node: Node<'a>,

@@ -192,8 +192,8 @@ unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
     unsafe { *lock = 0 };
 }
 
-/// No two threads are ever here at once: the data path takes no lock, which the count of them
-/// shows, and all else is done by the main thread.
+/// Two threads are never here at once: the data path takes no lock, which the count of them shows,
+/// and all else is done by the main thread.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KeAcquireSpinLockRaiseToDpc(_lock: *mut KSPIN_LOCK) -> KIRQL {
     LOCKS_TAKEN.fetch_add(1, Ordering::Relaxed);

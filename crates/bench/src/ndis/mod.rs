@@ -1,10 +1,11 @@
 //! An NDIS and a kernel that do nothing: the routines that the filter imports, under their own
 //! names, so that linking puts them in the place of `ndis.sys` and `ntoskrnl.exe`.
 //!
-//! The routines of the data path do what a caller can see and no more: chains are kept for the
-//! benchmark to take, slots are copied, partial MDLs get their pages. They take no lock and share
-//! nothing between threads, so that what two processors cost each other is the filter's doing.
-//! Those of the life around it are simple, and what the benchmark never reaches ends the process.
+//! The routines of the data path have the effects that a caller can see and no more: chains are
+//! kept for the benchmark to take, slots are copied, partial MDLs get their pages. They take no
+//! lock and share nothing between threads, so that any cost of two processors to each other is the
+//! filter's. The routines around the data path are simple, and those that the benchmark never
+//! reaches end the process.
 //!
 //! The routines check nothing: the model does that.
 #![expect(unsafe_code, reason = "C entry points under fixed names")]

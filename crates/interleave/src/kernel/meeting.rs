@@ -1,4 +1,4 @@
-//! By what processors meet: IRQL, spin locks, rundown protection, sleep.
+//! The means by which processors synchronize: IRQL, spin locks, rundown protection, sleep.
 
 use ndis::sys::{
     BOOLEAN, DISPATCH_LEVEL, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KSPIN_LOCK, PROCESSOR_NUMBER,

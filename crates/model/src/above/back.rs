@@ -76,7 +76,7 @@ impl State {
             .collect();
         self.check_partials(&mdls, &mut broken);
         for mdl in &mdls {
-            // The owner unmaps what others mapped, when it unlocks the pages.
+            // The owner removes mappings that others made, when it unlocks the pages.
             self.mapped.remove(mdl);
         }
         for (rule, found) in broken {
@@ -258,7 +258,7 @@ impl Sent {
         self.pages.take()
     }
 
-    /// Two stages must put on the wire what one stage would have.
+    /// Checks that two stages put the same packets on the wire as one stage would have.
     fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<(Rule, String)>) {
         if completed.status != 0 || !self.fully {
             return;

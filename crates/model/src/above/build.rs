@@ -14,7 +14,7 @@ use crate::{
     state::{Known, Origin, Owner, State},
 };
 
-/// An NBL's memory is longer than what drivers see of it; ndis.sys keeps things there.
+/// An NBL's memory is longer than the part that drivers see; ndis.sys keeps data there.
 const NBL_SIZE: usize = size_of::<sys::NET_BUFFER_LIST>() + HIDDEN;
 /// Bytes behind the visible part.
 const HIDDEN: usize = 128;

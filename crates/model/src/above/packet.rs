@@ -16,7 +16,7 @@ pub struct Packet {
     pub frame: Vec<u8>,
     /// Contents of the large-send slot; the default for a packet that is not a large send.
     pub large_send: LargeSendInfo,
-    /// Lengths of the MDLs that the frame lies in, in order; what they leave over is in a last one.
+    /// Lengths of the MDLs that the frame lies in, in order; the remaining bytes are in a last one.
     pub buffers: Vec<u32>,
     /// Bytes of unused space before the frame in the first MDL.
     pub data_offset: u32,
@@ -110,7 +110,7 @@ impl Packet {
         }
     }
 
-    /// A USO send of `mss` inside a tunnel likewise. The slot's offset is what it was before the
+    /// A USO send of `mss` inside a tunnel likewise. The slot's offset is the one from before the
     /// tunnel was put around the frame.
     #[must_use]
     pub fn encapsulated_uso(frame: Vec<u8>, mss: u32) -> Self {

@@ -50,7 +50,7 @@ pub struct Host {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic of one thread must not hide what the others find.
+    // A panic of one thread must not hide the findings of the others.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -81,7 +81,7 @@ impl Host {
         &self.world
     }
 
-    /// The large sends that the NIC takes.
+    /// The large sends that the NIC accepts.
     #[must_use]
     pub fn nic_says(&self) -> LargeSendLimits {
         self.world.nic().current()
@@ -107,7 +107,7 @@ impl Host {
         lock(&self.switch).guests().to_vec()
     }
 
-    /// Passes on what a guest sends: whole to a guest on this host, down otherwise.
+    /// Forwards a guest's packet: whole to a guest on this host, down otherwise.
     fn pass(&self, packet: Packet) -> Delivery {
         let receiver = lock(&self.switch).receiver(&packet.frame);
         match receiver {

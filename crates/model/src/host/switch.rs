@@ -36,7 +36,7 @@ impl Switch {
         &self.guests
     }
 
-    /// The guest to whom a frame goes by its destination address.
+    /// The guest with the frame's destination address.
     pub(super) fn receiver(&self, frame: &[u8]) -> Option<Guest> {
         let destination: &Mac = frame.first_chunk()?;
         let mut guests = self.guests.iter();

@@ -1,4 +1,4 @@
-//! Rules 8, 9 and 11: a large send is one that this NIC takes, and a child is cut where it may be.
+//! Rules 8, 9 and 11: the NIC accepts a large send, and a child is cut at an allowed place.
 
 use super::{Given, GivenPacket, place::Place};
 use crate::{

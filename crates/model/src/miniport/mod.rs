@@ -117,7 +117,7 @@ struct GivenPacket {
 }
 
 impl State {
-    /// The miniport takes one NBL that the filter sent.
+    /// The miniport accepts one NBL that the filter sent.
     ///
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
@@ -286,7 +286,7 @@ impl State {
         });
     }
 
-    /// How many bytes of each packet of `send` the miniport looks at.
+    /// The number of bytes of each packet of `send` that the miniport reads.
     fn looked_at(&self, send: Option<u64>) -> usize {
         let sent = send.and_then(|send| self.sent.get(&send));
         sent.filter(|sent| !sent.fully)

@@ -36,7 +36,7 @@ impl State {
     }
 
     /// Finds the packet's place: with TCP by its sequence number, with UDP, which has none, right
-    /// behind what went down of the send before.
+    /// behind the part of the send that went down before.
     pub(super) fn place_of(&mut self, given: &Given, packet: &GivenPacket) -> Option<Place> {
         let send = given.send?;
         let found = packet.layout?;

@@ -17,7 +17,7 @@ use crate::{
 const POISON: usize = 0x0BAD_0BAD_0BAD_0BAD;
 
 impl State {
-    /// Takes what is held out, in the order in which it was sent.
+    /// Takes all held NBLs, in the order in which they were sent.
     pub(crate) fn take_held(&mut self) -> Vec<Held> {
         self.held.drain(..).collect()
     }
@@ -26,7 +26,7 @@ impl State {
     pub(crate) fn release(&mut self, held: &Held) -> *mut sys::NET_BUFFER_LIST {
         let name = self.name(held.nbl);
         let nbl = self.nbls[&held.nbl].start().cast::<sys::NET_BUFFER_LIST>();
-        // SAFETY: the NBL's memory is in `nbls`, and the saved part is what was there.
+        // SAFETY: the NBL's memory is in `nbls`, and the saved part holds its original contents.
         unsafe {
             if visible_bytes(nbl) != held.poisoned {
                 self.violation(
@@ -111,10 +111,10 @@ impl State {
         }
     }
 
-    /// The packet is still what was sent: its MDLs and its bytes.
+    /// Checks that the packet is still as it was sent: its MDLs and its bytes.
     ///
     /// # Safety
-    /// `nbl` is a live NBL, restored to what it was.
+    /// `nbl` is a live NBL, restored to its original contents.
     unsafe fn check_unchanged(&mut self, nbl: *mut sys::NET_BUFFER_LIST, held: &Held, name: &str) {
         // SAFETY: as the caller vouches.
         let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
@@ -145,7 +145,7 @@ impl Seen {
     }
 }
 
-/// Brings what is held into the order of completion.
+/// Brings the held NBLs into the order of completion.
 pub(crate) fn reorder(held: &mut [Held], order: Order) {
     match order {
         Order::Sent => {}

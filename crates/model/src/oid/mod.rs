@@ -371,7 +371,7 @@ impl State {
         }
     }
 
-    /// The last look at all requests.
+    /// The last check of all requests.
     pub(crate) fn check_oids_at_end(&mut self) {
         self.forget_answered();
         let mut broken = Vec::new();

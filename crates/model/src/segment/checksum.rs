@@ -97,8 +97,8 @@ pub(crate) fn tunnel_header_wrong(frame: &[u8]) -> Option<String> {
     .or_else(|| wrong_checksum(&frame[found.inner_frame..]))
 }
 
-/// Whether the checksum field of a large send holds what its sender has to leave there: the folded
-/// sum over addresses and protocol, or, with UDP, 0 for none.
+/// Whether the checksum field of a large send holds the value that its sender has to leave there:
+/// the folded sum over addresses and protocol, or, with UDP, 0 for none.
 pub(crate) fn has_right_seed(frame: &[u8], slots: &Slots) -> bool {
     let seed = |frame: &[u8]| {
         let found = layout(frame)?;

@@ -52,8 +52,9 @@ pub fn segment_uso(frame: &[u8], job: UsoJob) -> Result<Vec<Vec<u8>>, String> {
     Ok((0..count).map(packet).collect())
 }
 
-/// Finishes the checksum of a whole datagram, in which the field holds the folded sum over what is
-/// not in it but for `more`; 0 stays 0, and a sum of 0 is sent as 0xFFFF (RFC 768).
+/// Computes the checksum of a whole datagram, in which the field holds the folded sum over the
+/// bytes that are not in it except for `more`; 0 stays 0, and a sum of 0 is sent as 0xFFFF (RFC
+/// 768).
 pub(super) fn finish_udp_checksum(udp: &mut [u8], more: u64) {
     if udp[6..8] == [0, 0] {
         return;

@@ -1,5 +1,5 @@
-//! A long run is looked at piece by piece: what was broken, what became of each send, and then all
-//! of it is forgotten, so that the model's work does not grow with what was.
+//! A long run is checked piece by piece: broken rules and the outcome of each send are returned,
+//! and then all of it is forgotten, so that the model's work does not grow with the run.
 
 use ndis::sys;
 

@@ -47,7 +47,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether the filter module takes part in what passes between the layers.
+    /// Whether the filter module is attached, so that it is on the path between the layers.
     pub(super) fn is_attached(&self) -> bool {
         let state = self.module_state();
         matches!(
@@ -105,7 +105,7 @@ impl World {
         Ok(())
     }
 
-    /// Looks at what FilterAttach did.
+    /// Checks the results of FilterAttach.
     fn check_attached(&self, status: i32, own: &[u8], told: Option<&[u8]>) {
         let mut state = self.state();
         let may = state.may_add;

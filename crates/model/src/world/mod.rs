@@ -62,7 +62,7 @@ pub struct Config {
     /// The miniport's medium; Ethernet unless a test wants another.
     pub medium: i32,
     /// Most bytes of an IP datagram on the wire, as NDIS reports at each restart; `None` if it has
-    /// no restart attributes, and the wire takes anything.
+    /// no restart attributes, and the wire has no limit.
     pub mtu: Option<u32>,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
@@ -153,7 +153,7 @@ pub struct World {
 unsafe impl Sync for World {}
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic of one thread must not hide what the others find.
+    // A panic of one thread must not hide the findings of the others.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

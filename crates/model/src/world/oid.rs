@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl World {
-    /// Makes a request, has the miniport complete what it holds, and returns what became of it.
+    /// Makes a request, makes the miniport complete all that it holds, and returns the outcome.
     pub fn oid(self: &Arc<Self>, call: OidCall) -> OidResult {
         let number = self.start_oid(call);
         if self.oid_result(number).status == sys::NDIS_STATUS_PENDING {
@@ -50,8 +50,8 @@ impl World {
         asked.result.clone().unwrap_or_else(pending)
     }
 
-    /// The miniport completes what it holds, and all that waits for that. Returns how many
-    /// requests it completed.
+    /// The miniport completes the requests that it holds, and all that wait for those. Returns how
+    /// many requests it completed.
     pub fn complete_oids(self: &Arc<Self>) -> usize {
         let mut count = 0;
         while self.state().oids.below.is_some() {

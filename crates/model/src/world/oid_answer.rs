@@ -86,7 +86,8 @@ impl World {
     }
 }
 
-/// Turns on or off what the parameters name; what they leave out, or their revision has not, stays.
+/// Turns on or off the offloads that the parameters name; those that they leave out, or that their
+/// revision lacks, stay.
 fn turn(on: &mut Enabled, parameters: &[u8]) {
     let at = |field: usize| parameters.get(field).copied().unwrap_or_default();
     let switched = |on: &mut bool, field: usize| match at(field) {

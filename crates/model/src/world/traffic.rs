@@ -30,7 +30,7 @@ impl World {
         numbers
     }
 
-    /// Sends what [`build_chain`](Self::build_chain) made.
+    /// Sends the chain that [`build_chain`](Self::build_chain) made.
     pub(crate) fn send_chain(
         self: &Arc<Self>,
         numbers: &[u64],

@@ -18,8 +18,8 @@ use crate::device::{Device, DeviceError};
 use crate::driver::Driver;
 use crate::failure::Failure;
 
-/// Does what the command line asks, with the driver behind `device` on a host with these
-/// connections, and prints it to `out`.
+/// Runs the command line, with the driver behind `device` on a host with these connections, and
+/// prints the result to `out`.
 ///
 /// # Errors
 /// Why it cannot be done; see [`Failure::exit_code`].

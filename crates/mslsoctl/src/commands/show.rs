@@ -1,4 +1,4 @@
-//! `show`: an adapter's settings and limits, and what is in effect.
+//! `show`: an adapter's settings and limits, and the tuning in effect.
 
 mod words;
 
@@ -84,7 +84,7 @@ pub(super) fn run(session: &mut Session<'_>, choice: &Choice) -> Result<(), Fail
     })
 }
 
-/// Reads what is in effect on an adapter.
+/// Reads the tuning in effect on an adapter.
 pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, Failure> {
     let reply = session.driver.read(&adapter)?;
     let statistics = session.driver.statistics(&adapter)?;
@@ -134,7 +134,7 @@ impl Show {
         ]
     }
 
-    /// Whether more is advertised of any kind than the NIC takes.
+    /// Whether the advertised size of any kind exceeds the NIC's maximum.
     fn is_raised(&self) -> bool {
         self.kinds()
             .iter()

@@ -1,4 +1,4 @@
-//! `stats`: what became of an adapter's large sends.
+//! `stats`: the outcomes of an adapter's large sends.
 
 use std::collections::BTreeMap;
 

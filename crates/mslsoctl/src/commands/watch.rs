@@ -29,8 +29,8 @@ const HEADS: [&str; 9] = [
     "largest",
 ];
 
-/// One line of JSON: how long the interval was, and what was counted in it. `largest_large_send`
-/// and `children_allocated` are as they stand.
+/// One line of JSON: the interval's length, and the counts in it. `largest_large_send` and
+/// `children_allocated` are absolute.
 #[derive(Serialize)]
 struct Sample {
     if_index: u32,
@@ -38,7 +38,7 @@ struct Sample {
     interval: Counters,
 }
 
-/// An adapter and what it had counted at the last reading.
+/// An adapter and its counters at the last reading.
 struct Watched {
     adapter: Adapter,
     before: StatisticsReply,

@@ -232,7 +232,7 @@ fn refused() -> [u64; UNKNOWN_REASON + 1] {
     refused
 }
 
-/// Runs a command line, without the program's name, and returns what it printed.
+/// Runs a command line, without the program's name, and returns its output.
 pub fn run(fake: &mut Fake, line: &[&str]) -> Result<String, Failure> {
     let line = ["mslsoctl"].iter().chain(line);
     let cli = Cli::try_parse_from(line).expect("the command line is right");

@@ -14,7 +14,7 @@ use super::bytes::Bytes;
 pub(super) struct Input<'a> {
     send: LargeSend,
     limit: Limit,
-    /// The NIC takes whole segments only.
+    /// The NIC accepts whole segments only.
     whole: bool,
     /// The NIC makes the checksums of packets.
     offloaded: bool,

@@ -117,7 +117,7 @@ impl Parent<'_> {
         self.input.offloaded && self.headers.tunnel().is_none()
     }
 
-    /// The header of a child, which is what the parent's is.
+    /// The header of a child, which must be the parent's.
     fn header_of(&self, child: &Child) -> Vec<u8> {
         let length = self.header().len();
         let mut out = [0xA5; MAX_HEADER];

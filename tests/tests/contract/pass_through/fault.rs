@@ -78,7 +78,7 @@ pub(crate) const PAUSE_TWICE: u8 = 36;
 pub(crate) const REFUSES_LARGE: u8 = 37;
 /// A completed send is sent again from its completion, 40 times.
 pub(crate) const RESENDS: u8 = 38;
-/// The send handler takes much stack.
+/// The send handler uses much stack.
 pub(crate) const BIG_FRAME: u8 = 39;
 /// A spin lock is held across a send.
 pub(crate) const LOCK_ACROSS: u8 = 40;
@@ -143,7 +143,7 @@ pub(crate) const REGION_KEPT: u8 = 68;
 pub(crate) const REGION_LEFT_TWICE: u8 = 69;
 /// The handler enters the critical region at DISPATCH_LEVEL.
 pub(crate) const REGION_HIGH: u8 = 70;
-/// A request is cloned without a look at its header.
+/// A request is cloned without a check of its header.
 pub(crate) const CLONED_UNSEEN: u8 = 71;
 /// A request's header stays as it was written for the time of cloning.
 pub(crate) const HEADER_KEPT: u8 = 72;

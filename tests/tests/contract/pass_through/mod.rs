@@ -1,4 +1,4 @@
-//! A filter driver that passes everything on, and advertises [`MULTIPLE`] times what the NIC takes.
+//! A filter driver that forwards everything, and advertises [`MULTIPLE`] times the NIC's maximum.
 //!
 //! It splits nothing, so its tests send nothing above the NIC's limits. Its fault is part of its
 //! type, so that every [fault](fault) is a driver of its own.
@@ -39,7 +39,7 @@ struct Module {
 /// The module behind NDIS's context.
 ///
 /// # Safety
-/// `context` is what attach gave to NDIS, and the module is attached.
+/// `context` is the one that attach gave to NDIS, and the module is attached.
 unsafe fn module<'a>(context: NDIS_HANDLE) -> &'a Module {
     // SAFETY: as the caller vouches.
     unsafe { &*context.cast::<Module>() }

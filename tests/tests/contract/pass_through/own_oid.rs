@@ -19,7 +19,7 @@ struct Question {
     answer: [u8; ROOM],
 }
 
-/// Asks the miniport what it can do.
+/// Queries the miniport's hardware capabilities.
 pub(super) fn ask<const FAULT: u8>(module: &Module) {
     // SAFETY: the pool's memory is zeroed, and freed by `answered`.
     unsafe {
