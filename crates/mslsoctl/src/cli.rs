@@ -60,7 +60,7 @@ pub enum Command {
     /// Set how far an adapter's large sends are raised, at once
     #[command(after_help = SET, override_usage = SET_USAGE)]
     Set(SetArgs),
-    /// Show what became of an adapter's large sends
+    /// Show the outcomes of an adapter's large sends
     #[command(after_help = STATS)]
     Stats(StatsArgs),
 }
