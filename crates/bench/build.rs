@@ -1,4 +1,4 @@
-//! Tells the program which compiler built it, and builds what peers in C need.
+//! Passes the compiler's version to the program, and builds the parts that peers in C need.
 
 use std::{env, process::Command};
 

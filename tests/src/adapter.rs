@@ -1,4 +1,4 @@
-//! Tuning an adapter and asking about it, through the control device; and what must come of it.
+//! Tuning an adapter and querying it, through the control device; and the expected results.
 
 use std::{mem::offset_of, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::control::IF_INDEX;
 /// A message's bytes.
 ///
 /// # Panics
-/// Where the message cannot be encoded.
+/// If the message cannot be encoded.
 #[must_use]
 pub fn encoded<M: Message>(message: &M) -> Vec<u8> {
     let mut bytes = vec![0; M::SIZE];
@@ -22,10 +22,10 @@ pub fn encoded<M: Message>(message: &M) -> Vec<u8> {
     bytes
 }
 
-/// What READ says of the model's adapter.
+/// READ's reply for the model's adapter.
 ///
 /// # Panics
-/// Where no module is attached, or the answer breaks the protocol.
+/// If no module is attached, or the answer breaks the protocol.
 #[must_use]
 #[track_caller]
 pub fn read(world: &Arc<World>) -> ReadReply {
@@ -37,7 +37,7 @@ pub fn read(world: &Arc<World>) -> ReadReply {
 /// Sets the adapter's tuning until it is detached.
 ///
 /// # Errors
-/// What the driver answers.
+/// The driver's status.
 pub fn set(world: &Arc<World>, tuning: Tuning) -> Result<(), i32> {
     request(world, tuning, false)
 }
@@ -45,7 +45,7 @@ pub fn set(world: &Arc<World>, tuning: Tuning) -> Result<(), i32> {
 /// The same, to last.
 ///
 /// # Errors
-/// What the driver answers.
+/// The driver's status.
 pub fn persist(world: &Arc<World>, tuning: Tuning) -> Result<(), i32> {
     request(world, tuning, true)
 }
@@ -61,11 +61,11 @@ fn request(world: &Arc<World>, tuning: Tuning, persist: bool) -> Result<(), i32>
     Ok(())
 }
 
-/// Turns LSOv2 on or off as the layer above does: by OID_TCP_OFFLOAD_PARAMETERS, upon which the
-/// miniport says what holds then.
+/// Turns LSOv2 on or off as the overlying driver does: by OID_TCP_OFFLOAD_PARAMETERS, upon which
+/// the miniport indicates its new configuration.
 ///
 /// # Panics
-/// Where the miniport refuses.
+/// If the miniport refuses.
 pub fn enable_lso(world: &Arc<World>, ipv4: bool, ipv6: bool) {
     let size = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_5;
     let mut parameters = vec![0; size.into()];
@@ -97,7 +97,7 @@ pub fn times(multiple: u32) -> Tuning {
     }
 }
 
-/// As far as a profile says, without a cap.
+/// By the profile alone, without a cap.
 #[must_use]
 pub fn profile(profile: Profile) -> Tuning {
     Tuning {
@@ -109,7 +109,7 @@ pub fn profile(profile: Profile) -> Tuning {
 /// The same tuning, capped.
 ///
 /// # Panics
-/// Where the cap is out of range.
+/// If the cap is out of range.
 #[must_use]
 pub fn capped(tuning: Tuning, bytes: u32) -> Tuning {
     Tuning {
@@ -118,8 +118,8 @@ pub fn capped(tuning: Tuning, bytes: u32) -> Tuning {
     }
 }
 
-/// What the layer above must be told of a NIC with `nic` that is tuned to `multiple` and `cap`,
-/// worked out anew.
+/// The limits that must be advertised to the overlying driver for a NIC with `nic` and a tuning to
+/// `multiple` and `cap`, computed independently.
 #[must_use]
 pub fn raised(nic: LargeSendLimits, multiple: u32, cap: Option<u32>) -> LargeSendLimits {
     let raise = |limit: LargeSendLimit| {
@@ -137,11 +137,11 @@ pub fn raised(nic: LargeSendLimits, multiple: u32, cap: Option<u32>) -> LargeSen
     }
 }
 
-/// What the layer above heard last is what READ says it was told, and what the tuning in effect
-/// makes of the NIC as it is.
+/// Checks that the limits that the overlying driver received last are those that READ reports as
+/// advertised, and those that the tuning in effect makes of the NIC as it is.
 ///
 /// # Panics
-/// Where it is not.
+/// If it is not.
 #[track_caller]
 pub fn assert_last_word(world: &Arc<World>) {
     let says = read(world);
@@ -156,10 +156,10 @@ pub fn assert_last_word(world: &Arc<World>) {
     assert_eq!(read, has, "the NIC's maxima");
 }
 
-/// READ says that the layer above was told what it heard last.
+/// Checks that READ reports the limits that the overlying driver received last as advertised.
 ///
 /// # Panics
-/// Where it does not.
+/// If it does not.
 #[track_caller]
 pub fn assert_reads_as_heard(world: &Arc<World>) {
     let (says, heard) = (read(world), world.advertised());
@@ -168,7 +168,7 @@ pub fn assert_reads_as_heard(world: &Arc<World>) {
     assert_eq!(read, heard, "READ, and the layer above");
 }
 
-/// Status indications of the filter's own that the layer above has heard.
+/// The filter's own status indications that the overlying driver received.
 #[must_use]
 pub fn originated(world: &Arc<World>) -> Vec<SeenStatus> {
     let mut seen = world.seen_statuses();

@@ -7,7 +7,7 @@ use lso::Refusal;
 use model::World;
 use mslsoctl::device::{Device, DeviceError};
 
-/// The interface index by which the model knows its filter module.
+/// The interface index of the filter module in the model.
 pub const IF_INDEX: u32 = 7;
 
 /// The device of `world`, as mslsoctl talks to it.
@@ -32,7 +32,7 @@ impl Device for ModelDevice<'_> {
     }
 }
 
-/// What a filter module counted.
+/// The counters of a filter module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Statistics(pub StatisticsReply);
 
@@ -56,7 +56,7 @@ impl Statistics {
     /// Asks the driver on `world`.
     ///
     /// # Panics
-    /// Where it does not answer.
+    /// If it does not answer.
     #[must_use]
     pub fn of(world: &Arc<World>) -> Self {
         let code = IoControl::STATISTICS.code();
@@ -65,10 +65,10 @@ impl Statistics {
         Self(StatisticsReply::decode(&answer).expect("the protocol"))
     }
 
-    /// Has the driver on `world` begin anew.
+    /// Resets the counters of the driver on `world`.
     ///
     /// # Panics
-    /// Where it does not.
+    /// If it does not.
     pub fn reset(world: &Arc<World>) {
         let code = IoControl::RESET_STATISTICS.code();
         let answer = world.ioctl(code, &the_module(), 0);

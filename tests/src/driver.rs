@@ -1,5 +1,5 @@
-//! Which build of the driver the scenarios run: the filter linked into this process, or the image
-//! that `MSLSO_DRIVER` names.
+//! The build of the driver that the scenarios run: the filter linked into this process, or the
+//! image that `MSLSO_DRIVER` names.
 
 use std::{env, path::PathBuf};
 
@@ -16,7 +16,7 @@ impl Driver {
     /// The build that this run of the tests is about.
     ///
     /// # Panics
-    /// Where the image does not load.
+    /// If the image does not load.
     #[must_use]
     pub fn under_test() -> Self {
         let build = image_path().map_or(Build::Native, Build::Image);
@@ -43,7 +43,7 @@ fn image_path() -> Option<PathBuf> {
 /// The image under test as bytes; `None`, with a word on how to get one, in a native run.
 ///
 /// # Panics
-/// Where the image cannot be read.
+/// If the image cannot be read.
 #[must_use]
 pub fn image_under_test() -> Option<Vec<u8>> {
     let Some(path) = image_path() else {

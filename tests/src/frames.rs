@@ -1,6 +1,6 @@
-//! Large sends of UDP, and large sends inside tunnels, as the layer above hands them down.
+//! Large sends of UDP, and large sends inside tunnels, as the overlying driver sends them.
 //!
-//! What carries TCP comes from [`Synth`]; here is what goes around it, or in its place.
+//! The TCP parts come from [`Synth`]; this module has the parts around them, or in their place.
 
 use model::{Packet, TunnelKind, TunnelOffloads};
 use mslso_lab::synth::{IpVersion, Synth};

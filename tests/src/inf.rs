@@ -21,9 +21,9 @@ pub struct Section {
 /// A line: `key = field, field` or `field, field`. Tokens are not replaced.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
-    /// What is before the equals sign.
+    /// The text before the equals sign.
     pub key: Option<String>,
-    /// What is between commas, without quotation marks.
+    /// The texts between commas, without quotation marks.
     pub fields: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct Line {
 pub struct SyntaxError {
     /// Line, counted from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The error on this line.
     pub what: &'static str,
 }
 
@@ -87,7 +87,7 @@ impl Inf {
         sections.find(|section| section.name.eq_ignore_ascii_case(name))
     }
 
-    /// Lines of a section; none where it is missing.
+    /// Lines of a section; none if it is missing.
     #[must_use]
     pub fn lines(&self, section: &str) -> &[Line] {
         self.section(section).map_or(&[], |section| &section.lines)
@@ -103,14 +103,14 @@ impl Inf {
         only.then(|| line.fields.iter().map(|field| self.expand(field)).collect())
     }
 
-    /// The first field of the only line with this key, tokens replaced; empty where there is none.
+    /// The first field of the only line with this key, tokens replaced; empty if there is none.
     #[must_use]
     pub fn value(&self, section: &str, key: &str) -> String {
         let fields = self.fields(section, key).unwrap_or_default();
         fields.into_iter().next().unwrap_or_default()
     }
 
-    /// Key of a line, tokens replaced; empty where it has none.
+    /// Key of a line, tokens replaced; empty if it has none.
     #[must_use]
     pub fn key(&self, line: &Line) -> String {
         self.expand(line.key.as_deref().unwrap_or_default())

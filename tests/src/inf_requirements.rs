@@ -1,4 +1,4 @@
-//! What Windows and the driver require of `mslso.inf`.
+//! The requirements of Windows and of the driver on `mslso.inf`.
 //!
 //! Windows' part is on these pages of its driver documentation: "Installation Requirements for
 //! Network Filter Drivers", "Configuring an INF File for a Modifying Filter Driver", "Specifying
@@ -15,7 +15,7 @@ mod target;
 use Check::{Install, Ndi, Other, Service, Version};
 use target::{added, each, equal, one_value};
 
-/// Source of what the driver tells NDIS about itself.
+/// Source of the names that the driver registers with NDIS.
 const DRIVER: &str = include_str!("../../crates/filter/src/driver.rs");
 const SERVICE: &str = "mslso";
 const IMAGE: &str = "mslso.sys";
@@ -29,7 +29,7 @@ type Outcome = Result<(), String>;
 
 /// A requirement.
 pub struct Requirement {
-    /// What is required.
+    /// The requirement.
     pub name: &'static str,
     check: Check,
 }
@@ -47,10 +47,10 @@ enum Check {
 }
 
 impl Requirement {
-    /// Holds `inf` against it. A value like `UNIQUE_NAME` is the driver's of that name.
+    /// Checks `inf` against it. A value like `UNIQUE_NAME` is the driver's of that name.
     ///
     /// # Errors
-    /// What is otherwise.
+    /// The difference from the requirement.
     pub fn check(&self, inf: &Inf) -> Outcome {
         match self.check {
             Version(key, value) => equal(key, &inf.value("Version", key), value),
@@ -233,8 +233,8 @@ pub static ALL: &[Requirement] = &[
     ),
 ];
 
-/// A text that the driver tells NDIS, for its name: the string in `static NAME: … = utf16("…");`.
-/// Any other text is itself.
+/// A text that the driver registers with NDIS, for its name: the string in `static NAME: … =
+/// utf16("…");`. Any other text is itself.
 fn driver_text(text: &'static str) -> &'static str {
     let rest = DRIVER.split_once(&format!("static {text}:"));
     rest.map_or(text, |(_, rest)| {

@@ -1,9 +1,9 @@
-//! Scenarios over the model: what they all start from.
+//! Scenarios over the model: their common starting points.
 //!
 //! The scenarios themselves are in `tests/`, one file for each concern. They reach the driver
-//! through a [`Machine`] alone, so that they run as well against another build of it. Here is what
-//! several of them share: [`packets`] and [`frames`] to send, and those of which it is known that the filter
-//! [refuses](refused) them.
+//! through a [`Machine`] alone, so that they run as well against another build of it. This crate
+//! has the parts that several of them share: [`packets`] and [`frames`] to send, and those that the
+//! filter must [refuse](refused).
 #![expect(
     unsafe_code,
     reason = "names the driver's entry point, and looks at NBLs on their way"
@@ -41,7 +41,7 @@ impl Machine {
     /// A machine with the driver running.
     ///
     /// # Panics
-    /// Where the driver does not start.
+    /// If the driver does not start.
     #[must_use]
     pub fn start(config: Config) -> Self {
         let machine = Self::without_driver(config);
@@ -52,7 +52,7 @@ impl Machine {
     /// The same on a default machine with this NIC.
     ///
     /// # Panics
-    /// Where the driver does not start.
+    /// If the driver does not start.
     #[must_use]
     pub fn with_nic(nic: Nic) -> Self {
         Self::start(Config::with_nic(nic))
@@ -80,7 +80,7 @@ impl Machine {
     /// Loads the driver.
     ///
     /// # Errors
-    /// What DriverEntry answers, where it fails.
+    /// The status that DriverEntry returned, if it fails.
     pub fn load(&self) -> Result<(), i32> {
         // SAFETY: the entry point of a build of the driver that the machine keeps.
         unsafe { self.world.load(self.entry) }
@@ -96,16 +96,16 @@ impl Machine {
         self.send(vec![packet])[0]
     }
 
-    /// Has the NIC complete all it holds, and what is sent meanwhile.
+    /// Makes the NIC complete all NBLs that it holds, and those sent meanwhile.
     pub fn deliver_all(&self) {
         while self.world.deliver() > 0 {}
     }
 
-    /// Sends a large send that must be split, and returns its children. The wire must be what the
-    /// independent reference makes of the packet in one stage.
+    /// Sends a large send that must be split, and returns its children. The wire must match the
+    /// independent reference's result for the packet in one stage.
     ///
     /// # Panics
-    /// Where the send fails, is not split, or reaches the wire otherwise.
+    /// If the send fails, is not split, or reaches the wire otherwise.
     #[track_caller]
     pub fn assert_split(&self, packet: Packet) -> Vec<Child> {
         let children = self.assert_sent(packet);
@@ -114,11 +114,11 @@ impl Machine {
         children
     }
 
-    /// Sends a large send, and returns what the NIC got of it. The wire must be what the
-    /// independent reference makes of the packet in one stage.
+    /// Sends a large send, and returns the NBLs that the NIC received for it. The wire must match
+    /// the independent reference's result for the packet in one stage.
     ///
     /// # Panics
-    /// Where the send fails or reaches the wire otherwise.
+    /// If the send fails or reaches the wire otherwise.
     #[track_caller]
     pub fn assert_sent(&self, packet: Packet) -> Vec<Child> {
         let expected = one_stage(&packet, self.world.nic().id_bits);
@@ -134,26 +134,26 @@ impl Machine {
     /// Status of send `number`.
     ///
     /// # Panics
-    /// Where it is not completed.
+    /// If it is not completed.
     #[must_use]
     #[track_caller]
     pub fn status(&self, number: u64) -> i32 {
         self.world.completed(number).expect("completed").status
     }
 
-    /// What the attached filter module counted, as the control device tells it.
+    /// The counters of the attached filter module, as the control device returns them.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         Statistics::of(&self.world)
     }
 
-    /// Has its counters begin anew.
+    /// Resets its counters.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     pub fn reset_statistics(&self) {
         Statistics::reset(&self.world);
     }
@@ -167,7 +167,7 @@ impl Machine {
     /// Stops the driver; no rule may have been broken.
     ///
     /// # Panics
-    /// Where one was.
+    /// If one was.
     #[track_caller]
     pub fn stop_clean(self) {
         assert_clean(&self.stop());
@@ -177,7 +177,7 @@ impl Machine {
 /// No rule may have been broken.
 ///
 /// # Panics
-/// Where one was.
+/// If one was.
 #[track_caller]
 pub fn assert_clean(broken: &[Violation]) {
     let first: Vec<_> = broken.iter().take(10).map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Packets for the layer above to send.
+//! Packets for the overlying driver to send.
 
 use model::{Packet, SendKind, parts};
 use mslso_lab::{
@@ -54,7 +54,7 @@ pub fn arp() -> Packet {
 /// The same TCP packet with another source port: another flow.
 ///
 /// # Panics
-/// Where the packet is not TCP.
+/// If the packet is not TCP.
 #[must_use]
 pub fn on_port(mut packet: Packet, port: u16) -> Packet {
     let tcp = parts(&packet.frame).expect("a TCP packet").tcp;
@@ -66,7 +66,7 @@ pub fn on_port(mut packet: Packet, port: u16) -> Packet {
 /// identification in `id_bits` bits.
 ///
 /// # Panics
-/// Where it is a large send that no stage can cut.
+/// If it is a large send that no stage can cut.
 #[must_use]
 #[track_caller]
 pub fn one_stage(packet: &Packet, id_bits: u32) -> Vec<Vec<u8>> {

@@ -37,11 +37,11 @@ pub struct RawPacket {
 }
 
 impl RawPacket {
-    /// A packet of what is in `buffers` behind the first `skip` bytes, which are in the first of
-    /// them. Each buffer starts where its number says in a page.
+    /// A packet of the bytes in `buffers` behind the first `skip` bytes, which are in the first of
+    /// them. Each buffer starts at the offset in a page that its number gives.
     ///
     /// # Panics
-    /// Where `buffers` are shorter than `skip`.
+    /// If `buffers` are shorter than `skip`.
     #[must_use]
     pub fn new(buffers: &[(usize, &[u8])], skip: u32, backing: Backing) -> Self {
         let whole: usize = buffers.iter().map(|(_, bytes)| bytes.len()).sum();
@@ -76,7 +76,7 @@ impl RawPacket {
 
     /// The NBL, to be given up before this is dropped.
     pub fn nbl(&mut self) -> Nbl {
-        // SAFETY: a live NBL; that nobody else uses it is the test's business.
+        // SAFETY: a live NBL; the test ensures that nothing else uses it.
         unsafe { Nbl::from_raw(self.nbl.0) }
     }
 
@@ -94,8 +94,8 @@ impl RawPacket {
         unsafe { (*self.packet.0.as_ptr()).DataLength += more };
     }
 
-    /// Unmaps what was mapped, as who locked the pages does in the end. To be called inside of a
-    /// model.
+    /// Unmaps the mapped pages, as the owner who locked them does in the end. To be called inside
+    /// of a model.
     pub fn unmap(&mut self) {
         for mdl in self.buffers.iter().map(Buffer::mdl) {
             // SAFETY: the MDL is this packet's own.
@@ -123,7 +123,7 @@ impl Buffer {
         };
         let mdl = made.mdl();
         // SAFETY: the memory is new, aligned, and long enough: an MDL with its page frame numbers,
-        // which nobody reads, and a page more than the bytes at their offset need.
+        // which are not read, and a page more than the bytes at their offset need.
         unsafe {
             ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
             let size = size_of::<sys::MDL>() + 8 * pages;

@@ -1,4 +1,4 @@
-//! Large sends that the filter must refuse, on a NIC that takes 62,780 bytes and 2 segments.
+//! Large sends that the filter must refuse, on a NIC with limits of 62,780 bytes and 2 segments.
 
 use lso::Refusal;
 use model::{Packet, TunnelSlot};
@@ -15,7 +15,7 @@ const TCP_V6: u32 = 54;
 
 /// A large send with the reason for which it is refused.
 pub struct Refused {
-    /// What is wrong with it.
+    /// The fault in it.
     pub what: &'static str,
     /// The large send.
     pub packet: Packet,
@@ -196,7 +196,7 @@ fn tunnels() -> Vec<Kind> {
     ]
 }
 
-/// Packets whose bytes are well, but not what is said of them.
+/// Packets with valid bytes and a wrong description of them.
 fn descriptors() -> Vec<Kind> {
     let v4 = || large_v4(PAYLOAD);
     let announced = |large_send| Packet { large_send, ..v4() };

@@ -1,4 +1,4 @@
-//! Batches: everything goes down in its place, and what need not be touched is not.
+//! Batches: everything goes down in its place, and packets that need no change are not touched.
 #![expect(unsafe_code, reason = "looks at NBLs on their way")]
 
 use std::sync::{Arc, Mutex};
@@ -189,7 +189,7 @@ fn slots_and_flags_of_forwarded_packets_stay() {
     machine.stop_clean();
 }
 
-/// What a forwarded NBL says on its way down.
+/// The fields of a forwarded NBL on its way down.
 #[derive(PartialEq, Eq, Debug)]
 struct Look {
     vlan: usize,
@@ -199,7 +199,7 @@ struct Look {
 
 impl Look {
     fn of(nbl: *mut sys::NET_BUFFER_LIST) -> Self {
-        // SAFETY: a tamper function may look at the chain; the first NBL is live.
+        // SAFETY: a tamper function may read the chain; the first NBL is live.
         unsafe {
             let slots = &(*nbl).NetBufferListInfo;
             Self {

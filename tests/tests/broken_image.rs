@@ -1,4 +1,4 @@
-//! Images that are not what they should be: one clear error each, and nothing is run.
+//! Images with faults: one clear error each, and no code of them is run.
 
 use loader::{Fault, Image};
 use scenarios::driver::image_under_test;
@@ -95,7 +95,7 @@ fn damaged_headers_never_crash_the_loader() {
         for value in [0x00, 0x01, 0x7F, 0xFF] {
             let mut bytes = whole.clone();
             bytes[at] = value;
-            // Whatever it says, it says it without a crash; nothing of the image is run.
+            // Any result will do, as long as there is no crash; nothing of the image is run.
             drop(Image::from_bytes(&bytes));
         }
     }

@@ -7,7 +7,7 @@ use scenarios::{
     packets::{MSS, header_length, large_v4, large_v6},
 };
 
-/// A NIC that takes three segments, so that short sends have several children.
+/// A NIC with a maximum of three segments, so that short sends have several children.
 fn short_machine() -> Machine {
     Machine::with_nic(Nic::new(3 * MSS, 2))
 }

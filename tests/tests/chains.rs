@@ -1,6 +1,5 @@
-//! Where the MDL chain of a child ends: wherever its parent's does, or with the child's window and
-//! after no more elements than the NIC takes. Either way nothing of the parent is changed, and the
-//! wire is the same.
+//! The end of a child's MDL chain: the same as its parent's, or with the child's window and within
+//! the NIC's limit of elements. Either way the parent is not changed, and the wire is the same.
 
 use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule};
 use mslso_lab::synth::{IpVersion, Synth};
@@ -12,7 +11,7 @@ use scenarios::{
 };
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
-/// What the NIC takes in most tests: three segments, so that short sends have several children.
+/// The NIC's limit in most tests: three segments, so that short sends have several children.
 const NIC_MAX: u32 = 3 * MSS;
 
 /// Where chains end.
@@ -161,7 +160,7 @@ fn buffers_may_start_and_end_anywhere_in_a_page() {
 
 #[test]
 fn elements_are_as_many_as_allowed_before_anything_is_copied() {
-    // A child's window of 4,344 bytes: in three buffers, or in more than the NIC takes.
+    // A child's window of 4,344 bytes: in three buffers, or in more than the NIC's limit.
     let header = header_length(IpVersion::V4);
     for (buffers, copies) in [
         (vec![header, 1448, 1448, 1448, 1448, 1448, 1448], false),
@@ -239,7 +238,7 @@ fn sweep(mode: Mode, failing: fn(u64) -> Failing, completion: Completion) -> u64
                 .iter()
                 .all(|status| [0, RESOURCES].contains(status))
         );
-        // Nothing is lost by a failure: what follows is sent as ever.
+        // A failure loses nothing: later sends pass as ever.
         for packet in sends() {
             machine.assert_split(packet);
         }
@@ -282,8 +281,8 @@ fn a_chain_that_is_too_short_is_refused() {
     }
 }
 
-/// Found by chaos: the model took the MDL of a copy for the partial one that had stood in its place,
-/// in a split that failed and whose parent was not back yet.
+/// Found by chaos: the model took the MDL of a copy for the partial one that had stood in its
+/// place, in a split that failed and whose parent was not completed yet.
 #[test]
 fn a_copy_may_stand_where_a_split_that_failed_had_lent() {
     let mut config = config(Mode::AtMost(4), NIC_MAX);
@@ -317,7 +316,7 @@ fn the_model_sees_chains_that_go_on_and_elements_that_are_too_many() {
         assert!(!broken.is_empty());
         assert!(broken.iter().all(|violation| violation.rule == Rule::Chain));
     }
-    // What is not the filter's is as the layer above has it.
+    // NBLs that are not the filter's are as the overlying driver has them.
     let machine = start(Mode::AtMost(4));
     machine.assert_sent(large_v4(NIC_MAX).in_buffers(100));
     machine.stop_clean();

@@ -1,5 +1,5 @@
-//! What `mslso-lab chaos` found to be no fault of the filter's, although the model said so, and what
-//! else it needs of the model.
+//! Findings of `mslso-lab chaos` that were no fault of the filter's, although the model reported
+//! them, and other properties of the model that it depends on.
 
 use model::{
     Backing, Config, Failing, Nic, Packet, RegistryValue, Rule, SendCall, TunnelSlot, Violation,
@@ -11,7 +11,7 @@ use scenarios::{
     packets::{MSS, large_v4, large_v6, small},
 };
 
-/// A NIC that takes three packets at a time.
+/// A NIC with a maximum of three segments.
 fn slow() -> Nic {
     Nic::new(3 * MSS, 2)
 }
@@ -39,7 +39,8 @@ fn a_send_from_within_a_completion_pays_for_its_own_failed_allocation() {
     machine.stop_clean();
 }
 
-/// What a slot says of no tunnel, and USO's of a large send of TCP, need not go down with children.
+/// A tunnel slot without a tunnel, and the USO slot of a large send of TCP, need not go down with
+/// children.
 #[test]
 fn slots_that_say_nothing_of_a_send_may_be_dropped() {
     let says_nothing = TunnelSlot {
@@ -62,8 +63,8 @@ fn slots_that_say_nothing_of_a_send_may_be_dropped() {
     }
 }
 
-/// A NIC whose hardware grows and that does not say so is one that has no large sends, for all that
-/// the filter knows.
+/// A NIC whose hardware grows without an indication is, for the filter, still one without large
+/// sends.
 #[test]
 fn hardware_is_what_was_told_of_it_last() {
     let mut nic = slow();
@@ -123,7 +124,7 @@ fn another_mtu_is_told_at_the_next_restart() {
     machine.stop_clean();
 }
 
-/// The layer above sends what no NIC takes, which the filter leaves alone.
+/// The overlying driver sends packets that no NIC accepts, and the filter forwards them.
 #[test]
 fn what_the_layer_above_breaks_is_told_from_what_the_filter_does() {
     let machine = Machine::start(Config::with_nic(slow()));
@@ -136,7 +137,8 @@ fn what_the_layer_above_breaks_is_told_from_what_the_filter_does() {
     assert!(all.iter().any(|one| one.rule == Rule::Headers), "{all:?}");
     assert_eq!(world.take_violations(), []);
     assert_eq!(world.violations(), [], "they were taken");
-    // Nor is one of a child, whatever its parent was: the NIC shrinks, and does not say so.
+    // A child's violation is never the overlying driver's, whatever its parent was: here the NIC
+    // shrinks, and does not indicate it.
     world.set_nic(|nic| nic.limits = Nic::new(2 * MSS, 2).limits);
     machine.send_one(large_v4(20_000));
     let broken = world.take_violations();

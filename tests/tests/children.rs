@@ -1,5 +1,5 @@
-//! What a child says in its out-of-band slots, as a large send and as a packet, and what its parent
-//! says when it is settled.
+//! The out-of-band slots of a child, as a large send and as a packet, and those of its parent when
+//! it is completed.
 #![expect(unsafe_code, reason = "NBLs are made and read as the kernel has them")]
 
 use std::sync::Arc;
@@ -32,9 +32,9 @@ const CARRIED: [usize; 9] = [
 /// Children of one parent.
 const COUNT: usize = 3;
 
-/// Makes children of a parent with these slots, each made something of by `make`, settles them with
-/// the last one's `status`, and returns what each child said and what the parent says then. `done`
-/// is what the parent is to say if all went well.
+/// Makes children of a parent with these slots, each prepared by `make`, completes them with the
+/// last one's `status`, and returns each child's slots and the parent's slots then. `done` is the
+/// parent's completion value if all went well.
 fn with_children(
     slots: &[(usize, usize)],
     make: impl Fn(&mut Child),
@@ -57,7 +57,7 @@ fn with_children(
         let mut children = pool
             .take(COUNT as u32, &AtDispatch::enter(false))
             .expect("children");
-        // What they were in another life is not carried on.
+        // Slots of an earlier use are not carried over.
         for what in [ChecksumInfo::udp(true, 54), ChecksumInfo::tcp(false, 99)] {
             children.inherit(&nbl, module);
             let made = children.try_for_each(|child| {
@@ -232,7 +232,7 @@ fn a_window_above_a_childs_capacity_is_refused_where_chains_end() {
             child.set_payload(54, &mut payload, 5_000)
         });
         assert!(made.is_ok());
-        // It comes home with its copy, which is freed on the way.
+        // It is returned with its copy, which is freed on the way.
         pool.recycle(children);
     });
     assert_clean(&world.finish());

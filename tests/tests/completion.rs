@@ -1,4 +1,4 @@
-//! However the NIC completes, every parent comes back once, with what became of its children.
+//! However the NIC completes, every parent is completed once, with the status of its children.
 
 use model::{Completion, Config, Nic, Order, Packet};
 use ndis::sys;
@@ -24,7 +24,7 @@ fn deferred() -> Completion {
     }
 }
 
-/// Every way to complete that the model knows.
+/// Every way to complete that the model supports.
 fn every_way() -> Vec<Completion> {
     let mut ways = Vec::new();
     for deferred in [false, true] {
@@ -106,8 +106,8 @@ fn a_parent_waits_for_its_last_child() {
 }
 
 /// A virtual switch that floods sends an NBL to one port and clones of it to others, which its
-/// ChildRefCount counts. The model's layer above has up to two of each send elsewhere, and holds it to
-/// that: rule 16.
+/// ChildRefCount counts. The model's overlying driver has up to two of each send elsewhere, and
+/// checks that the count is left alone: rule 16.
 #[test]
 fn what_the_layer_above_counts_its_clones_in_is_left_to_it() {
     let machine = Machine::with_nic(nic(deferred()));
@@ -222,7 +222,7 @@ fn sends_from_within_completions_may_nest_deep() {
 fn a_send_from_within_a_completion_takes_the_very_children_that_just_came_home() {
     let machine = Machine::with_nic(nic(Completion::default()));
     machine.world.warmed_up();
-    // 60 of the 64 children each time: were they not home yet, some would have to be allocated.
+    // 60 of the 64 children each time: were they not returned yet, some would have to be allocated.
     let most = || large_v4(60 * 3 * MSS);
     machine.world.send_on_completion(vec![most()]);
     machine.world.send_on_completion(vec![most()]);
@@ -245,7 +245,7 @@ fn completions_at_dispatch_level_are_passed_on_as_such() {
     machine.stop_clean();
 }
 
-/// The model's NIC stamps what asks for it, and looks for the stamp of what went out first.
+/// The model's NIC stamps the NBLs that request it, and checks for the stamp of the first one sent.
 #[test]
 fn a_timestamp_that_is_asked_for_is_that_of_the_first_child() {
     for completion in every_way() {

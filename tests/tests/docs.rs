@@ -1,5 +1,5 @@
-//! The documents against what they describe: names that the code has and a document lacks, commands
-//! that do not parse, links that lead nowhere. What the documents say of a name is not judged.
+//! The documents compared with the code: names that the code has and a document lacks, commands
+//! that do not parse, links that lead nowhere. The documents' description of a name is not judged.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ use mslsoctl::{
 use scenarios::{Machine, control::ModelDevice};
 use serde_json::Value;
 
-/// Of the repository.
+/// The root of the repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn read(path: &str) -> String {
@@ -73,7 +73,7 @@ fn assert_names<'a>(document: &str, names: impl IntoIterator<Item = &'a str>) {
     assert!(known > 0, "there are names");
 }
 
-/// What a command prints as JSON, over the model.
+/// The JSON output of a command, over the model.
 fn answer(machine: &Machine, line: &str) -> Value {
     let cli = Cli::parse_from(format!("mslsoctl {line} --json").split(' '));
     let world = &machine.world;
@@ -224,7 +224,7 @@ fn profiles_and_settings_are_as_they_are() {
     for setting in settings {
         assert!(tune.contains(&format!("\n| `{setting}` | ")), "{setting}");
     }
-    // Whoever adds a setting to the INF adds it here too.
+    // A setting that is added to the INF has to be added here too.
     let inf = read("inf/mslso.inf");
     assert_eq!(inf.matches(", ParamDesc,, ").count(), settings.len());
 }
@@ -317,7 +317,7 @@ fn a_key_to_keep_reaches_the_package_of_every_system() {
     }
 }
 
-/// A text without line breaks and indents, so that what is broken over two lines is found.
+/// A text without line breaks and indents, so that a phrase that is broken over two lines is found.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,5 +1,6 @@
-//! What the driver tells Event Tracing for Windows, as a session decodes it: its life, changes of
-//! its configuration, refusals and want of memory; ever more seldom, and nothing for each packet.
+//! The driver's Event Tracing for Windows events, as a session decodes them: its life, changes of
+//! its configuration, refusals and want of memory, logged with exponential back-off, and none for
+//! each packet.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +52,7 @@ fn all(events: &[TracedEvent], name: &str) -> Vec<TracedEvent> {
     named.cloned().collect()
 }
 
-/// What the events of that name say in `field`.
+/// The values of `field` in the events of that name.
 fn said(events: &[TracedEvent], name: &str, field: &str) -> Vec<TracedValue> {
     let named = all(events, name);
     let values = named.iter().map(|event| event.field(field).cloned());

@@ -1,5 +1,5 @@
-//! The built image, judged as a file by the crate `object`: what Windows' loader, code integrity
-//! and control-flow guard will look at.
+//! The built image, judged as a file by the crate `object`: the parts that Windows' loader, code
+//! integrity and control-flow guard read.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! `mslso.inf` is what Windows and the driver require, and what breaks a requirement is noticed.
+//! `mslso.inf` meets the requirements of Windows and of the driver, and a change that breaks a
+//! requirement is detected.
 
 use scenarios::{
     inf::{Inf, Line, SyntaxError},
@@ -36,7 +37,7 @@ fn line_ends_and_case_do_not_matter() {
     );
 }
 
-/// What is put in place of what, and the requirement that breaks.
+/// A text, its replacement, and the requirement that the replacement breaks.
 const BREAKAGES: &[(&str, &str, &str)] = &[
     (
         "[Filter]",

@@ -1,4 +1,4 @@
-//! Live traffic: packets that are sent from where they lie, and a wire that takes them as they
+//! Live traffic: packets that are sent from where they lie, and a wire that reads them as they
 //! leave.
 #![expect(
     unsafe_code,
@@ -18,7 +18,8 @@ use scenarios::{Machine, packets::MSS, tampering::nbls};
 /// Five children of three segments each.
 const PAYLOAD: u32 = 5 * 3 * MSS;
 
-/// What left: the payload's place and length of each slice behind the headers, and the sequence.
+/// The packets that left: the payload's place and length of each slice behind the headers, and the
+/// sequence.
 #[derive(Clone, Default)]
 struct Left(Arc<Mutex<Vec<Packet>>>);
 
@@ -102,7 +103,7 @@ fn payload_leaves_from_where_it_was_received() {
         assert_eq!(returned.len(), 1);
         assert_eq!(returned[0].completed.status, sys::NDIS_STATUS_SUCCESS);
         assert!(returned[0].pages.bytes()[70..].starts_with(&frame));
-        // Nothing is kept of what somebody took.
+        // Packets that a consumer took are not kept.
         assert!(machine.world.take_children().is_empty() && machine.world.take_wire().is_empty());
         machine.stop_clean();
     }

@@ -1,5 +1,5 @@
-//! Any allocation may fail: the driver starts whole or not at all, and a send goes whole or comes
-//! back with RESOURCES. Once warm, it allocates nothing.
+//! Any allocation may fail: the driver starts whole or not at all, and a send goes whole or is
+//! completed with RESOURCES. Once warm, it allocates nothing.
 
 use model::{Backing, Completion, Config, Failing, Nic, Packet, SendCall};
 use ndis::sys;
@@ -129,7 +129,7 @@ fn sweep_sends(failing: fn(u64) -> Failing, completion: Completion) -> u64 {
         config.nic.completion = completion;
         let machine = Machine::start(config);
         let through = send_hungry(&machine, failing, n);
-        // Nothing is lost by a failure: what follows is sent as ever.
+        // A failure loses nothing: later sends pass as ever.
         machine.assert_split(large_v4(20_000));
         machine.stop_clean();
         if through {

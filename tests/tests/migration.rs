@@ -1,4 +1,5 @@
-//! Guests on hosts: what a guest is told, and that whatever it was once told passes wherever it is.
+//! Guests on hosts: the sizes advertised to a guest, and the requirement that a send of any size
+//! ever advertised to it passes wherever it is.
 
 use control::Profile;
 use model::LargeSendLimits;
@@ -69,8 +70,8 @@ impl Transfer {
         packet
     }
 
-    /// Sends the next packet through `host`, as large as `size` says of the guest's indicator. The
-    /// wire must be what one stage makes of it. Returns its payload.
+    /// Sends the next packet through `host`, as large as `size` computes from the guest's
+    /// indicator. The wire must match one stage's result. Returns its payload.
     #[track_caller]
     fn send(
         &mut self,
@@ -181,7 +182,7 @@ fn a_guest_with_a_transfer_under_way_migrates_to_a_host_with_another_nic() {
     assert_eq!(from.guests().len(), 1);
     for transfer in &mut transfers {
         let v6 = transfer.v6;
-        // What was queued before the move, and what is made after it.
+        // Sends queued before the move, and one made after it.
         transfer.send(&guest, &to, |_| 1_004_480);
         transfer.send(&guest, &to, |now| most(now, v6));
         transfer.send(&guest, &to, |_| 62_780);

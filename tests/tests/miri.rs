@@ -142,7 +142,7 @@ fn settings_requests_and_statuses_go_their_way() {
 
 #[test]
 fn a_start_that_fails_for_want_of_memory_leaves_nothing() {
-    // Of the driver, of the module, and among its children.
+    // An allocation of the driver, one of the module, and one among its children.
     for nth in [2, 7, 60] {
         let machine = Machine::without_driver(Config {
             processors: 1,

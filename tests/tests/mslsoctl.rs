@@ -18,7 +18,7 @@ use scenarios::{
 };
 use serde_json::{Value, json};
 
-/// Runs a command, given without the program's name, and returns what it printed.
+/// Runs a command, given without the program's name, and returns its output.
 fn run(machine: &Machine, line: &str) -> Result<String, Failure> {
     let mut device = ModelDevice {
         world: &machine.world,

@@ -1,4 +1,5 @@
-//! The one rewrite of an NDIS_OFFLOAD: what it changes, and all that it leaves alone.
+//! The one rewrite of an NDIS_OFFLOAD: the fields that it changes, and all those that it leaves
+//! alone.
 
 use control::{Cap, Multiple, Profile, Raise, Tuning};
 use filter::{
@@ -27,7 +28,7 @@ fn get(offload: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(offload[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// A configuration of `revision` that allows LSOv2 of these maxima; 0 disables a family.
+/// A configuration of `revision` that allows LSOv2 of these maxima; 0 disables an IP version.
 fn configuration(revision: u8, ipv4: u32, ipv6: u32) -> Vec<u8> {
     let size = SIZES[usize::from(revision) - 1];
     let mut offload = vec![0; size.into()];
@@ -100,7 +101,7 @@ fn both_families_are_raised_each_on_its_own() {
     }
 }
 
-/// What of `before` and `after` differs lies in one of the words at `places`.
+/// Checks that `before` and `after` differ only in the words at `places`.
 #[track_caller]
 fn assert_same_but(before: &[u8], after: &[u8], places: &[usize]) {
     for (at, (was, is)) in before.iter().zip(after).enumerate() {
@@ -170,7 +171,8 @@ fn lso_in_software_is_what_the_nic_lacks() {
     assert_eq!(after, once);
 }
 
-/// Found by chaos: an answer that says what the hardware can do, while the NIC is told not to.
+/// Found by chaos: an answer that reports the hardware capabilities, while the NIC has them turned
+/// off.
 #[test]
 fn what_the_hardware_has_is_not_replaced_by_lso_in_software() {
     let software = SoftwareLso {

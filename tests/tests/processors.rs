@@ -126,7 +126,7 @@ fn children_come_home_from_another_processor() {
         ..Completion::default()
     }));
     machine.world.warmed_up();
-    // More in all than one processor has ready: they must come home to be used again.
+    // More in all than one processor has ready: they must be returned to be used again.
     for _ in 0..100 {
         machine.assert_split(large_v4(20 * 3 * MSS));
     }

@@ -1,4 +1,5 @@
-//! Retunes, NIC changes, OID queries and sends at once: whoever speaks last, the last word is true.
+//! Retunes, NIC changes, OID queries and sends at once: whichever thread indicates last, the last
+//! indication carries the configuration in effect.
 
 use std::{
     hint,
@@ -20,8 +21,8 @@ use scenarios::{
     packets::{large_v4, large_v6, on_port},
 };
 
-/// The least that the NIC ever takes. No raise falls short of the most, so that whatever is
-/// published late is still above what the NIC has by then.
+/// The NIC's least maximum. No raise falls short of the most, so that a size that is indicated late
+/// is still above the NIC's maximum by then.
 const NIC_MIN: u32 = 12_000;
 const NIC_MAX: u32 = 23_000;
 
@@ -61,7 +62,7 @@ fn change_nic(world: &Arc<World>, dice: &mut Dice) {
     });
 }
 
-/// Asks what the sizes are; the answer is some multiple of some size.
+/// Queries the sizes; the answer is some multiple of some size.
 fn ask(world: &Arc<World>, dice: &mut Dice) {
     let oid = [
         sys::OID_TCP_OFFLOAD_CURRENT_CONFIG,
@@ -76,7 +77,7 @@ fn ask(world: &Arc<World>, dice: &mut Dice) {
     }
 }
 
-/// Sends what may have been advertised some time or other.
+/// Sends a packet of a size that may have been advertised at some time.
 fn send(world: &Arc<World>, processor: u32, dice: &mut Dice) {
     let size = 5_000 + dice.below(2 * NIC_MIN);
     let port = 10 * (processor + 1) as u16;
@@ -91,12 +92,12 @@ fn send(world: &Arc<World>, processor: u32, dice: &mut Dice) {
     }
 }
 
-/// What one thread does in a round.
+/// The work of one thread in a round.
 type Part = fn(&Arc<World>, &mut Dice);
 
-/// Has every one of `parts`, on a thread of its own, do its work at the same time, over and over
-/// until the patience ends or one panics. `before` and `after` come between the rounds, when nobody
-/// does anything.
+/// Runs every one of `parts`, on a thread of its own, at the same time, over and over until the
+/// time is up or one panics. `before` and `after` run between the rounds, when all threads are
+/// idle.
 fn race(world: &Arc<World>, parts: &[Part], before: impl Fn(), after: impl Fn()) {
     let gate = Barrier::new(parts.len() + 1);
     // The one is set before a round, by this thread; the other in a round.
@@ -224,7 +225,8 @@ fn a_tuning_that_comes_while_the_module_attaches_is_told_by_the_end_of_the_resta
     let parts: [Part; 2] = [
         |world, _| world.attach().expect("an attach"),
         |world, dice| {
-            // There is nobody to be tuned before the module is listed, and soon after it is told.
+            // The adapter cannot be tuned before the module is listed; soon after that, the size is
+            // advertised.
             while set(world, times(2 + dice.below(15))) == Err(sys::STATUS_NOT_FOUND) {}
         },
     ];
@@ -258,8 +260,8 @@ fn once_the_truth_is_told_no_retune_takes_it_back() {
     assert_clean(&world.finish());
 }
 
-/// Threads that tune an adapter meet a detach that is not announced. FilterPause and FilterDetach wait
-/// for the indication in flight, and none begins after.
+/// Threads that tune an adapter meet a detach without a pre-detach notification. FilterPause and
+/// FilterDetach wait for the indication in flight, and none begins after.
 #[test]
 fn no_status_is_indicated_once_a_detach_has_begun() {
     let machine = Machine::start(config(Answering::default()));

@@ -1,4 +1,4 @@
-//! Sends race with a pause: each goes through or comes back with PAUSED, and nothing is lost.
+//! Sends race with a pause: each goes through or is completed with PAUSED, and nothing is lost.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use scenarios::{
     packets::{MSS, large_v4, on_port, small},
 };
 
-/// What became of the sends of a race.
+/// The outcome of the sends of a race.
 #[derive(Default)]
 struct Counts {
     through: AtomicU32,
@@ -29,7 +29,7 @@ impl Counts {
     }
 }
 
-/// Sends on `processor` until told to stop.
+/// Sends on `processor` until asked to stop.
 fn send_until_stopped(world: &Arc<World>, processor: u32, counts: &Counts) {
     let call = SendCall {
         processor,

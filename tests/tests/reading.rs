@@ -73,7 +73,7 @@ fn the_front_begins_where_the_packet_does_and_ends_with_it() {
         let mut into = [0; 256];
         let front = first.copy_front_gathered(&mut into).expect("a front");
         assert_eq!(front, &all[99..]);
-        // What is in the first MDL alone.
+        // The bytes in the first MDL alone.
         assert_eq!(first.copy_front(&mut into), Ok(&all[99..100]));
     });
 }
@@ -148,7 +148,7 @@ fn a_mapping_that_fails_is_told() {
             world.fail_allocations(Failing::Nth(asked + n));
             let cursor = first.payload(0).expect("a packet");
             assert_eq!(cursor.sum(1_000), Err(BufferError::NotMapped));
-            // What is mapped stays so, until its owner unmaps it.
+            // A mapping stays until its owner unmaps it.
             assert_eq!(cursor.sum(1_000).map(|_| ()), Ok(()));
             packet.unmap();
         }

@@ -1,4 +1,5 @@
-//! What cannot be split is refused: with a status that says why, whole, and at nobody else's cost.
+//! Sends that cannot be split are refused: with a status that gives the reason, whole, and without
+//! harm to other sends.
 
 use lso::Refusal;
 use model::{Child, Config, Nic, Packet};
@@ -10,7 +11,8 @@ use scenarios::{
     refused,
 };
 
-/// `bad` comes back with `status`, nothing of it reaches the NIC, and its neighbours do.
+/// Checks that `bad` is completed with `status`, that nothing of it reaches the NIC, and that its
+/// neighbours do.
 #[track_caller]
 fn assert_refused(machine: &Machine, bad: Packet, status: i32, what: &str) {
     let neighbour = || on_port(large_v4(9_000), 7);
@@ -29,7 +31,7 @@ fn assert_refused(machine: &Machine, bad: Packet, status: i32, what: &str) {
     }
 }
 
-/// `bad` comes back with `status`, nothing of it reaches the NIC.
+/// Checks that `bad` is completed with `status`, and that nothing of it reaches the NIC.
 #[track_caller]
 fn assert_refused_alone(machine: &Machine, bad: Packet, status: i32) {
     let number = machine.send_one(bad);
@@ -123,7 +125,8 @@ fn refusals_do_not_use_up_children() {
     machine.stop_clean();
 }
 
-/// What the NIC got of `packet`: how many large sends, and how many packets after them.
+/// The forms in which the NIC received `packet`: the number of large sends, and of packets after
+/// them.
 fn forms(machine: &Machine, packet: Packet) -> (usize, usize) {
     let children = machine.assert_split(packet);
     let large_sends = children
@@ -284,7 +287,8 @@ const ELSEWHERE: [(Refusal, &str); 4] = [
         Refusal::HeaderNotContiguous,
         "a_frame_that_ends_before_its_headers_is_refused",
     ),
-    // What is not UDP has a USO slot by chance, and passes, unless it is said to be in a tunnel.
+    // A packet that is not UDP has a USO slot by chance, and is forwarded, unless its slots mark it
+    // as tunnelled.
     (
         Refusal::NotUdp,
         "what_is_no_large_send_in_a_tunnel_is_refused",

@@ -1,4 +1,4 @@
-//! The MTU that NDIS tells at a restart.
+//! The MTU that NDIS reports at a restart.
 #![expect(unsafe_code, reason = "restart parameters are C structures")]
 
 use std::{mem::offset_of, ptr, ptr::NonNull};
@@ -49,7 +49,7 @@ fn general(mtu: u32) -> Attribute {
     attribute(sys::OID_GEN_MINIPORT_RESTART_ATTRIBUTES, mtu)
 }
 
-/// What is read of these attributes, in a list in their order.
+/// The MTU read from these attributes, in a list in their order.
 fn mtu_of(attributes: &mut [Attribute]) -> Option<u32> {
     mtu_with(attributes, |_| ())
 }
@@ -72,7 +72,7 @@ fn mtu_with(
     };
     parameters.RestartAttributes = next.cast();
     change(&mut parameters);
-    // SAFETY: the parameters and their list live as long as what is made here.
+    // SAFETY: the parameters and their list live as long as the value made here.
     unsafe { RestartParameters::from_raw(NonNull::from(&mut parameters)) }.mtu()
 }
 
@@ -136,7 +136,7 @@ fn the_module_restarts_with_or_without_an_mtu() {
     }
 }
 
-/// What of a large send with this MSS is refused for the MTU, on a NIC that cuts none.
+/// Whether a large send with this MSS is refused for the MTU, on a NIC that cuts none.
 fn refused_for_mtu(machine: &Machine, mss: u32) -> bool {
     let before = machine.statistics().refused_for(Refusal::SegmentAboveMtu);
     machine.send_one(large(&Synth::v4(20_000, mss)));
@@ -157,13 +157,13 @@ fn an_mtu_that_the_miniport_changes_holds_at_once() {
     assert!(refused_for_mtu(&machine, 8949));
     assert_eq!(changes(&1500_u32.to_le_bytes()), 1500);
     assert!(refused_for_mtu(&machine, 1449));
-    // What is not understood is not known.
+    // Attributes that cannot be parsed leave the MTU unknown.
     assert_eq!(changes(&[1, 2, 3]), 0);
     assert!(!refused_for_mtu(&machine, 8949));
     machine.stop_clean();
 }
 
-/// NDIS says it at the first restart, and then where it has changed.
+/// NDIS reports it at the first restart, and then if it has changed.
 #[test]
 fn an_mtu_is_known_after_a_restart_that_says_nothing_of_it() {
     let machine = Machine::with_nic(Nic::default().without_lso());

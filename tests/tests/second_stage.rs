@@ -1,5 +1,5 @@
-//! The model NIC's second stage, held against a packet library and against what must be: it is the
-//! judge of every large send of UDP and inside a tunnel.
+//! The model NIC's second stage, compared with a packet library and with the expected values: it is
+//! the judge of every large send of UDP and inside a tunnel.
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use model::{Packet, TunnelKind, one_stage};
@@ -126,7 +126,7 @@ fn a_tunnelled_send_is_cut_inside_and_outside() {
     }
 }
 
-/// Holds what the NIC makes of a tunnelled send against what it makes of what is inside.
+/// Compares the NIC's result for a tunnelled send with its result for the inner send.
 fn assert_cut(send: &Synth, outer: &Outer) {
     let packet = tunnelled(send, outer);
     let start = packet.slots().tunnel.inner_frame as usize;

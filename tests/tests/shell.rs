@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use mslso_package::{folder::Folder, shell};
 
-/// What stands in a file that the package task makes.
+/// The contents of a file that the package task makes.
 fn file(name: &str) -> String {
     let mut folder = Folder::default();
     shell::add(&mut folder).expect("the files");

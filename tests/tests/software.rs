@@ -1,4 +1,5 @@
-//! What the NIC does not cut is cut by the filter: which sends, into what, and to whom it is offered.
+//! The filter cuts the sends that the NIC does not cut: which sends, into which children, and when
+//! the size is advertised.
 
 use lso::Refusal;
 use model::{Answering, Child, Config, Enabled, Nic, OidCall, Packet};
@@ -10,8 +11,7 @@ use scenarios::{
     packets::{MSS, large, large_v1, large_v4, large_v6, on_port},
 };
 
-/// What is offered in the place of a NIC that has nothing: eight times what Hyper-V's virtual NIC
-/// takes.
+/// The size advertised for a NIC without LSO: eight times the maximum of Hyper-V's virtual NIC.
 const IN_SOFTWARE: u32 = 502_240;
 
 fn bare() -> Nic {
@@ -231,7 +231,7 @@ fn set_to(choice: Option<u32>, nic: Nic) -> Machine {
     Machine::start(config)
 }
 
-/// What the layer above is offered of LSOv2 then, over IPv4 and IPv6.
+/// The LSOv2 sizes then advertised to the overlying driver, over IPv4 and IPv6.
 fn offered(choice: Option<u32>, nic: Nic) -> (u32, u32) {
     let machine = set_to(choice, nic);
     let told = machine.world.advertised();
@@ -315,7 +315,7 @@ fn the_question_is_given_up_before_the_detach() {
     machine.world.pre_detach();
     assert_eq!(machine.world.complete_oids(), 0, "nothing is left below");
     machine.stop_clean();
-    // Also where it waits behind somebody else's.
+    // The same for a request that waits behind another driver's.
     let machine = Machine::without_driver(Config::with_nic(silent()));
     machine.load().expect("loaded");
     machine.world.attach().expect("attached");

@@ -8,10 +8,10 @@ use scenarios::{
     packets::{MSS, large, large_v1, large_v4, large_v6},
 };
 
-/// What Hyper-V's virtual NIC takes, in bytes of payload.
+/// The maximum of Hyper-V's virtual NIC, in bytes of payload.
 const NIC_MAX: u32 = 62_780;
 
-/// A NIC that takes three segments, so that short sends have several children.
+/// A NIC with a maximum of three segments, so that short sends have several children.
 fn short_machine() -> Machine {
     Machine::with_nic(Nic::new(3 * MSS, 2))
 }
@@ -196,7 +196,7 @@ fn identifications_count_in_the_bits_that_the_administrator_set() {
     }
 }
 
-/// FreeBSD's `hn` says nowhere where its TCP headers are, and its sends grow with what is offered.
+/// FreeBSD's `hn` passes no offset of its TCP headers, and its sends grow with the advertised size.
 #[test]
 fn a_sender_need_not_say_where_the_tcp_header_is() {
     for nic in [Nic::new(3 * MSS, 2), Nic::default().without_lso()] {
@@ -231,13 +231,13 @@ fn out_of_band_information_is_carried() {
         sys::VirtualSubnetInfo,
         sys::TcpSendOffloadsSupplementalNetBufferListInfo,
     ];
-    // Even, or the supplement would say that there is a tunnel.
+    // Even, or the supplement would mark the packet as tunnelled.
     let one_each = slots.iter().map(|slot| vec![(*slot, 0x1000 + 2 * slot)]);
     let all = slots
         .iter()
         .map(|slot| (*slot, 0x2000 + 2 * slot))
         .collect();
-    // The model holds each child's slots against its parent's; none of an earlier send may stay.
+    // The model compares each child's slots with its parent's; none of an earlier send may stay.
     for oob in one_each.chain([all, Vec::new()]) {
         let packet = large_v4(20_000);
         machine.assert_split(Packet { oob, ..packet });

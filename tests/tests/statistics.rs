@@ -1,4 +1,4 @@
-//! What the filter counts is what happened.
+//! The filter's counters match the events.
 
 use lso::Refusal;
 use model::{Completion, Config, Failing, Nic, Packet};
@@ -88,7 +88,7 @@ fn a_large_send_without_payload_is_counted_as_refused() {
     assert_eq!(empty, Some(Refusal::NoPayload));
 }
 
-/// For what reason `packet`, sent alone, is refused.
+/// The reason for which `packet`, sent alone, is refused.
 fn reason_of(nic: Nic, packet: Packet) -> Option<Refusal> {
     let machine = Machine::with_nic(nic);
     machine.send_one(packet);
@@ -131,7 +131,7 @@ fn parents_count_as_completed_when_they_are() {
     machine.stop_clean();
 }
 
-/// What is in flight at a reset is completed after it: that must not look like parents that were
+/// Sends in flight at a reset are completed after it: these must not look like parents that were
 /// never split, or hide parents that are lost.
 #[test]
 fn parents_in_flight_at_a_reset_are_in_flight_after_it() {

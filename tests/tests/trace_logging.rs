@@ -1,10 +1,10 @@
-//! The driver's events against Microsoft's own encoder, the crate `tracelogging`: what its macros
-//! hand to ETW and what `ndis::Event` makes are the same bytes.
+//! The driver's events against Microsoft's own encoder, the crate `tracelogging`: its macros hand
+//! the same bytes to ETW as `ndis::Event` makes.
 //!
-//! The driver cannot use that crate itself. In kernel mode it wants rpcrt4.lib, its `register` can
-//! panic, and its providers are globals, of which two models in one process would have one together;
-//! and elsewhere than on Windows it writes nothing. But its macros expand to paths by the crate's
-//! name, so that this crate can take that name, and note what would go to ETW.
+//! The driver cannot use that crate itself. In kernel mode it needs rpcrt4.lib, its `register` can
+//! panic, and its providers are globals, of which two models in one process would share one; and
+//! except on Windows it writes nothing. But its macros expand to paths by the crate's name, so that
+//! this crate can take that name, and record the bytes that would go to ETW.
 #![expect(
     unsafe_code,
     reason = "looks into the descriptors that are meant for ETW"
@@ -17,7 +17,7 @@ use std::{cell::RefCell, mem::size_of_val, slice};
 use ::ndis::{Event, Level as OurLevel, Status, sys};
 pub use microsoft::{Channel, Guid, InType, Level, Opcode, OutType};
 
-/// What the macros find under the crate's name.
+/// The names that the macros look up under the crate's name.
 #[doc(hidden)]
 pub mod _internal {
     pub use super::{provider_new, provider_write_transfer};
@@ -47,7 +47,7 @@ pub const unsafe fn provider_new(traits: &'static [u8], id: &Guid) -> Provider {
     Provider { traits, id: *id }
 }
 
-/// An event's parts as ETW gets them: what it is filtered by, and its bytes.
+/// An event's parts as ETW gets them: the fields that it is filtered by, and its bytes.
 #[derive(PartialEq, Eq, Debug)]
 struct Written {
     channel: u8,
@@ -105,7 +105,7 @@ pub fn provider_write_transfer(
 
 microsoft::define_provider!(PROVIDER, "mslso");
 
-/// What `ndis` makes of an event.
+/// The event that `ndis` writes for this one.
 fn ours(event: &Event) -> Option<Written> {
     let descriptor = event.descriptor();
     Some(Written {

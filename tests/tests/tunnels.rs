@@ -44,7 +44,7 @@ fn forms(parts: &[Child]) -> (usize, usize) {
     (parts.len() - packets, packets)
 }
 
-/// `packet` goes down as three large sends that say of themselves what it says.
+/// `packet` goes down as three large sends with the same tunnel slot.
 #[track_caller]
 fn assert_three_large_sends(machine: &Machine, packet: Packet) {
     let parts = machine.assert_split(packet.clone());
@@ -54,7 +54,7 @@ fn assert_three_large_sends(machine: &Machine, packet: Packet) {
     }
 }
 
-/// What a NIC gets of `packet`.
+/// The children that a NIC receives for `packet`.
 #[track_caller]
 fn forms_for(nic: Nic, packet: Packet) -> (usize, usize) {
     let machine = Machine::with_nic(nic);
@@ -63,7 +63,7 @@ fn forms_for(nic: Nic, packet: Packet) -> (usize, usize) {
     forms(&parts)
 }
 
-/// Inside of it nobody understands what is there; it need not be cut.
+/// The inner packet is of an unknown kind; it need not be cut.
 #[test]
 fn what_is_no_large_send_in_a_tunnel_and_fits_is_the_nics_to_judge() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
@@ -88,7 +88,7 @@ fn every_tunnel_is_split_with_either_version_inside() {
     machine.stop_clean();
 }
 
-/// In VXLAN over IPv4 the outer UDP header is where the inner one was, which the slot still says.
+/// In VXLAN over IPv4 the outer UDP header is where the inner one was, which the slot still gives.
 #[test]
 fn uso_in_every_tunnel_is_cut_at_the_inner_header() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
@@ -142,7 +142,7 @@ fn both_identifications_advance_and_lengths_are_the_parents() {
         tunnel.ip_id = 0xFFFA;
         let send = Synth::v4(20 * MSS, MSS).ip_id(0x1234);
         let parts = machine.assert_split(inside(send, tunnel));
-        // Of outer and inner IPv4.
+        // The identifications of outer and inner IPv4.
         let ids: Vec<_> = parts
             .iter()
             .map(|part| (be16(&part.frame, 18), be16(&part.frame, 68)))
@@ -150,7 +150,8 @@ fn both_identifications_advance_and_lengths_are_the_parents() {
         assert_eq!(ids, [(0xFFFA, 0x1234), (0x0004, 0x123E)]);
         for part in &parts {
             let lengths = [16, 38, 66].map(|at| be16(&part.frame, at));
-            // Of outer IPv4, outer UDP and inner IPv4. The parent's 27,000 bytes fit too.
+            // The lengths of outer IPv4, outer UDP and inner IPv4. The parent's 27,000 bytes fit
+            // too.
             let outer = [20 + 8 + 8 + 66 + 13_500, 8 + 8 + 66 + 13_500, 0];
             assert_eq!(lengths, if stated { outer } else { [0; 3] });
         }
@@ -262,7 +263,7 @@ fn an_outer_checksum_is_made_where_there_is_one() {
     machine.stop_clean();
 }
 
-/// What `packet` is refused for, on a NIC that knows no tunnels.
+/// The reason for which `packet` is refused, on a NIC without tunnel offloads.
 fn refused(packet: Packet) -> Option<Refusal> {
     let machine = Machine::with_nic(Nic::default().without_tunnels());
     let number = machine.send_one(packet);

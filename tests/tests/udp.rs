@@ -55,7 +55,7 @@ fn a_send_above_the_nics_maximum_is_split() {
     machine.stop_clean();
 }
 
-/// Only of IPv6's extension headers NDIS_OFFLOAD says whether the NIC takes them.
+/// NDIS_OFFLOAD states only for IPv6's extension headers whether the NIC supports them.
 #[test]
 fn every_nic_with_uso_takes_the_options_of_ipv4() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2).without_options());
@@ -106,7 +106,7 @@ fn a_short_last_datagram_is_a_packet_where_the_nic_takes_none() {
         let parts = machine.assert_sent(uso(&Synth::udp_v4(payload, MSS)));
         assert_eq!(forms(&parts), expected, "{payload} bytes");
     }
-    // Over IPv6 this NIC takes them.
+    // Over IPv6 this NIC accepts them.
     let parts = machine.assert_sent(uso(&Synth::udp_v6(20 * MSS + 7, MSS)));
     assert_eq!(forms(&parts).1, 0);
     machine.stop_clean();
@@ -141,7 +141,7 @@ fn a_datagram_without_a_checksum_is_not_given_one() {
             let packet = uso(&send);
             let field = packet.slots().uso.udp_header_offset as usize + 6;
             for part in machine.assert_split(packet) {
-                // The NIC would make one, were it asked.
+                // The NIC would compute one if it were requested.
                 assert_eq!(part.slots.checksum.to_raw(), 0);
                 assert_eq!(be16(&part.frame, field), 0);
             }
@@ -158,7 +158,7 @@ fn a_checksum_that_comes_to_zero_is_sent_as_ffff() {
     let last = packet.frame.len() - 2;
     packet.frame[last..].fill(0);
     machine.assert_sent(packet.clone());
-    // What makes the sum all ones, of which the checksum is the complement.
+    // The two bytes that make the sum all ones, so that the checksum, its complement, is 0.
     machine.send_one(packet.clone());
     let wire = machine.world.take_wire();
     let missing = be16(&wire[0], 40);
@@ -188,7 +188,7 @@ fn what_a_receive_left_in_the_slot_of_another_packet_is_nobodys_business() {
             assert_eq!(below[0].slots.uso, ipv6_udp_like);
         }
         assert_eq!(machine.statistics().refused_in_all(), 0);
-        // The model's NIC goes by the slot, and finds no datagram to cut.
+        // The model's NIC follows the slot, and finds no datagram to cut.
         let mut broken = machine.stop();
         let nics = [Rule::Limit, Rule::Headers, Rule::Wire];
         broken.retain(|violation| !nics.contains(&violation.rule));
@@ -196,7 +196,7 @@ fn what_a_receive_left_in_the_slot_of_another_packet_is_nobodys_business() {
     }
 }
 
-/// What the medium carries as it is need not be cut, whatever a receive left there.
+/// A packet that the medium carries as it is need not be cut, whatever a receive left in its slots.
 #[test]
 fn a_datagram_that_was_received_and_is_forwarded_goes_down_as_it_is() {
     let stale = UsoSlot {
@@ -219,7 +219,7 @@ fn a_datagram_that_was_received_and_is_forwarded_goes_down_as_it_is() {
         machine.statistics().refused_for(Refusal::IpVersionMismatch),
         2
     );
-    // The model's NIC goes by the slot, as above.
+    // The model's NIC follows the slot, as above.
     let mut broken = machine.stop();
     let nics = [Rule::Limit, Rule::Headers, Rule::Wire];
     broken.retain(|violation| !nics.contains(&violation.rule));
@@ -235,7 +235,7 @@ fn the_slot_comes_back_as_it_was_sent() {
         let seen = Arc::clone(&slots);
         machine.world.tamper(move |tamper| {
             if let Tamper::Complete(chain) = tamper {
-                // SAFETY: a tamper function may look at the chain; the first NBL is live.
+                // SAFETY: a tamper function may read the chain; the first NBL is live.
                 let all = unsafe { &(**chain).NetBufferListInfo };
                 let both = [USO, sys::TcpLargeSendNetBufferListInfo].map(|slot| all[slot].addr());
                 seen.lock().expect("not poisoned").push(both);

@@ -1,4 +1,4 @@
-//! Instructions as they were, to hold those that are against.
+//! Earlier instruction counts, to compare the present ones with.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -41,7 +41,8 @@ impl Baseline {
         fs::write(path, text).with_context(|| path.display().to_string())
     }
 
-    /// Fails where `now` takes more than is [tolerated](TOLERATED); says what was found otherwise.
+    /// Fails if `now` takes more than is [tolerated](TOLERATED); returns a description of the
+    /// comparison otherwise.
     pub(crate) fn check(&self, now: &Self) -> anyhow::Result<String> {
         let mut said = String::new();
         if self.rustc != now.rustc {

@@ -1,9 +1,9 @@
 //! Instructions, counted by valgrind: exact, the same on every run, and no matter how busy the
 //! machine is.
 //!
-//! This program runs itself under callgrind, once for each case. Only what goes on inside the
-//! [loop](steady::LOOP) is counted, and of that only what its two calls of the filter cost. The
-//! null NDIS's routines are told apart by their names.
+//! This program runs itself under callgrind, once for each case. Only instructions inside the
+//! [loop](steady::LOOP) are counted, and of those only the cost of its two calls of the filter. The
+//! null NDIS's routines are recognized by their names.
 
 use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
 
@@ -14,7 +14,7 @@ use crate::{cases::Case, module, module::Module, ndis, packets::Batch, steady};
 /// How often the batch is sent under callgrind.
 const TIMES: u32 = 20;
 
-/// What one unit costs, in instructions.
+/// The cost of one unit, in instructions.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Instructions {
     /// The filter's own.
@@ -42,7 +42,7 @@ pub(crate) fn require() -> anyhow::Result<()> {
     }
 }
 
-/// Counts what one unit of `case` costs.
+/// Counts the cost of one unit of `case`.
 pub(crate) fn count(case: &Case, units: u64) -> anyhow::Result<Instructions> {
     let program = env::current_exe().context("this program's own path")?;
     let out = env::temp_dir().join(format!("mslso-bench-{}.callgrind", std::process::id()));
@@ -90,7 +90,7 @@ pub(crate) fn count(case: &Case, units: u64) -> anyhow::Result<Instructions> {
     })
 }
 
-/// What runs under callgrind.
+/// The part that runs under callgrind.
 pub(crate) fn run(case: &Case) -> anyhow::Result<()> {
     module::load()?;
     let module = Module::start(case)?;
@@ -100,7 +100,7 @@ pub(crate) fn run(case: &Case) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a profile says of one function, in instructions.
+/// A profile's figures for one function, in instructions.
 #[derive(Clone, Copy, Default)]
 struct Function {
     own: u64,
@@ -124,7 +124,7 @@ fn parse(text: &str) -> BTreeMap<String, Function> {
         if let Some(name) = line.strip_prefix("fn=") {
             name.clone_into(&mut current);
         } else if line.starts_with("calls=") {
-            // The next line is what these calls cost.
+            // The next line has the cost of these calls.
             is_call = true;
         } else if let Some(cost) = cost(line) {
             let function = functions.entry(current.clone()).or_default();

@@ -1,6 +1,6 @@
-//! What is measured.
+//! The measured cases.
 
-/// What the layer above sends.
+/// The kind of send that the overlying driver makes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Traffic {
     /// LSOv2 over IPv4, with this MSS.
@@ -13,7 +13,7 @@ pub(crate) enum Traffic {
     Plain,
 }
 
-/// What the NIC takes.
+/// The NIC's limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Nic {
     /// Large sends of every kind, up to [`MAX_PAYLOAD`] bytes.
@@ -24,10 +24,11 @@ pub(crate) enum Nic {
     Nothing,
 }
 
-/// Bytes of payload that the NIC takes as one large send: what Hyper-V's virtual NIC says.
+/// Bytes of payload that the NIC accepts as one large send: the maximum that Hyper-V's virtual NIC
+/// advertises.
 pub(crate) const MAX_PAYLOAD: u32 = 62_780;
 
-/// By what costs are divided.
+/// The unit by which costs are divided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unit {
     /// A large send that the NIC gets.
@@ -48,7 +49,7 @@ impl Unit {
     }
 }
 
-/// What the design allows for one unit.
+/// The design's budget for one unit.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Budget {
     /// Instructions of filter and null NDIS.
@@ -78,9 +79,9 @@ pub(crate) struct Case {
 const KIB: u32 = 1024;
 const LARGE_BUFFERS: &[u32] = &[64 * KIB];
 const PAGES: &[u32] = &[4 * KIB];
-/// What a proxy may gather: a header of its own, bits of a cache, whole pages.
+/// Buffers as a proxy may gather them: a header of its own, bits of a cache, whole pages.
 const MIXED: &[u32] = &[64 * KIB, 300, 4 * KIB, 16 * KIB, 1448, 9000];
-/// Payload of 45 segments of 1,448 bytes, the most that one IP packet could say.
+/// Payload of 45 segments of 1,448 bytes, the most that the length field of one IP packet allows.
 const TO_SEGMENT: u32 = 45 * 1448;
 
 /// A split of 256 KiB in buffers of 64 KiB, one in a call. Others differ from it.

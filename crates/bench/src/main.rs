@@ -37,14 +37,14 @@ use crate::{
 const RUSTC: &str = env!("MSLSO_RUSTC");
 const BASELINE: &str = "crates/bench/baseline.json";
 
-/// What the filter costs over an NDIS that does nothing.
+/// Measures the cost of the filter over an NDIS that does nothing.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// Write what was measured to this file
+    /// Write the results to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only hold the instructions against this baseline; fail where they are above it by over 5 %
+    /// Only compare the instructions with this baseline; fail where they are above it by over 5 %
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = BASELINE)]
     check: Option<PathBuf>,
     /// Only count instructions, and write them to this baseline
@@ -63,7 +63,7 @@ struct Cli {
     /// Do not measure time
     #[arg(long)]
     no_time: bool,
-    /// What this program runs under valgrind: sends one case's batches
+    /// Send one case's batches: the part that runs under valgrind
     #[arg(long, hide = true, value_name = "NAME")]
     run_case: Option<String>,
 }
@@ -77,7 +77,7 @@ fn main() -> anyhow::Result<()> {
     let only_instructions = cli.check.is_some() || cli.write_baseline.is_some();
     let report = measure(&cli, !cli.no_time && !only_instructions)?;
     let mut out = io::stdout();
-    // Nobody may be there to read it; a file and the exit code say it too, here and below.
+    // Standard output may be closed; a file and the exit code carry the result too, here and below.
     let _ = out.write_all(report.text(cli.functions).as_bytes());
     if let Some(path) = &cli.json {
         let text = report.json()? + "\n";
@@ -132,7 +132,7 @@ fn row(cli: &Cli, case: &Case, with_time: bool) -> anyhow::Result<Row> {
     Ok(Row::new(case, units, instructions, nanoseconds))
 }
 
-/// What peers take for the same work as some of the cases.
+/// The cost of the same work in peers, for some of the cases.
 fn peers(report: &Report) -> anyhow::Result<Vec<PeerRow>> {
     let mut rows = Vec::new();
     for (peer, work) in peers::ALL {
@@ -143,7 +143,7 @@ fn peers(report: &Report) -> anyhow::Result<Vec<PeerRow>> {
             let Some(first) = work(case)? else {
                 continue;
             };
-            // In turns, so that what else the machine does disturbs both alike.
+            // In turns, so that other load on the machine disturbs both alike.
             let (_, again) = time::measure(case)?;
             let second = work(case)?.unwrap_or(first);
             rows.push(PeerRow {

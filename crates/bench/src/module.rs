@@ -57,7 +57,8 @@ impl Module {
         parameters.MiniportMediaType = sys::NdisMedium802_3;
         parameters.DefaultOffloadConfiguration = &raw mut offload;
         let handle = ptr::without_provenance_mut(0x10);
-        // SAFETY: what the driver registered, and parameters that live during the call.
+        // SAFETY: the handler is the one that the driver registered, and the parameters live during
+        // the call.
         let status = unsafe { attach(handle, driver, &raw mut parameters) };
         ensure!(
             status == sys::NDIS_STATUS_SUCCESS,
@@ -81,10 +82,10 @@ impl Module {
         })
     }
 
-    /// FilterSendNetBufferLists, by a caller who does not say at which IRQL he is.
+    /// FilterSendNetBufferLists, from a caller that does not state its IRQL.
     ///
     /// # Safety
-    /// The chain's NBLs belong to the caller, who gives them away.
+    /// The chain's NBLs belong to the caller, which hands them over.
     #[inline]
     pub(crate) unsafe fn send(&self, chain: *mut sys::NET_BUFFER_LIST) {
         // SAFETY: as the caller vouches; the module runs.
@@ -94,7 +95,7 @@ impl Module {
     /// FilterSendNetBufferListsComplete.
     ///
     /// # Safety
-    /// The chain is what the module sent down, all of it.
+    /// The chain is exactly the NBLs that the module sent down.
     #[inline]
     pub(crate) unsafe fn complete(&self, chain: *mut sys::NET_BUFFER_LIST) {
         // SAFETY: as the caller vouches; the module runs.
@@ -112,7 +113,7 @@ impl Drop for Module {
     }
 }
 
-/// What the NIC says that it takes.
+/// The NIC's limits as NDIS_OFFLOAD.
 fn offload(nic: Nic) -> sys::NDIS_OFFLOAD {
     // SAFETY: numbers may all be zero.
     let mut offload: sys::NDIS_OFFLOAD = unsafe { zeroed() };

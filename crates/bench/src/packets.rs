@@ -1,4 +1,4 @@
-//! NBLs as the layer above owns them.
+//! NBLs as the overlying driver owns them.
 #![expect(unsafe_code, reason = "NBLs and MDLs are C structures with pointers")]
 
 use std::{mem::zeroed, ptr};
@@ -43,14 +43,14 @@ struct Packet {
 /// as a filter can see.
 pub(crate) struct Batch {
     nbls: Vec<Packet>,
-    /// What NBLs point to.
+    /// The buffers that the NBLs point to.
     _buffers: Vec<Buffer>,
     _payload: Pages,
     _headers: Pages,
     slots: Slots,
 }
 
-/// The out-of-band slots that say what is sent. Completion changes the first.
+/// The out-of-band slots that describe the send. Completion changes the first.
 #[derive(Clone, Copy)]
 struct Slots {
     large_send: usize,
@@ -92,7 +92,7 @@ impl Slots {
     }
 }
 
-/// The header bytes of what is sent.
+/// The header bytes of a send.
 pub(crate) fn header(traffic: Traffic) -> Vec<u8> {
     match traffic {
         Traffic::Tcp(_) | Traffic::Plain => frame::TCP.to_vec(),
@@ -121,7 +121,7 @@ impl Batch {
                 buffers.push(Buffer::new(buffer));
                 rest = others;
             }
-            // Nothing is moved any more: there is capacity for all buffers.
+            // The buffers do not move any more: there is capacity for all of them.
             for index in first + 1..buffers.len() {
                 buffers[index - 1].mdl.Next = &raw mut buffers[index].mdl;
             }

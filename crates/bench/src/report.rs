@@ -1,4 +1,4 @@
-//! What was measured, as a table and as JSON.
+//! The results, as a table and as JSON.
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -52,14 +52,14 @@ pub(crate) struct Row {
     pub(crate) filter: Option<f64>,
     pub(crate) ndis: Option<f64>,
     pub(crate) nanoseconds: Option<f64>,
-    /// What the design allows, and whether that is kept.
+    /// The design's budget, and whether it is kept.
     pub(crate) budget: Option<String>,
     pub(crate) is_met: Option<bool>,
     #[serde(skip)]
     pub(crate) functions: Vec<(String, f64)>,
 }
 
-/// What a second processor brings.
+/// The gain from a second processor.
 #[derive(Serialize)]
 pub(crate) struct TwoProcessors {
     pub(crate) name: &'static str,

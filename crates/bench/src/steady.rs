@@ -1,4 +1,4 @@
-//! The loop that is measured: a batch goes down, what the filter made of it comes back.
+//! The measured loop: a batch goes down, and the filter's children are completed.
 #![expect(
     unsafe_code,
     reason = "chains are raw pointers, and a profile finds the loop by its name"
@@ -22,8 +22,8 @@ pub(crate) const LOOP: &str = "mslso_bench_steady_state";
 #[inline(never)]
 pub(crate) fn run(module: &Module, batch: &mut Batch, times: u32) {
     for _ in 0..times {
-        // SAFETY: the batch is complete, and its NBLs nobody's but ours; whatever was sent is
-        // completed.
+        // SAFETY: the batch is complete, its NBLs belong to this function alone, and every earlier
+        // send is completed.
         unsafe {
             module.send(batch.chain());
             module.complete(take_sent());
@@ -35,8 +35,8 @@ pub(crate) fn run(module: &Module, batch: &mut Batch, times: u32) {
 /// How often the batch is sent before anything counts.
 const WARM_UP: u32 = 3;
 
-/// Sends the batch until everything is allocated, and sees to it that the filter does with it what
-/// the case is about. Returns how many units one batch makes.
+/// Sends the batch until everything is allocated, and checks that the filter handles it as the case
+/// intends. Returns how many units one batch makes.
 pub(crate) fn warm_up(case: &Case, module: &Module, batch: &mut Batch) -> anyhow::Result<u64> {
     let mut units = 0;
     for _ in 0..WARM_UP {
@@ -73,7 +73,7 @@ unsafe fn length(chain: *const sys::NET_BUFFER_LIST) -> u64 {
     count
 }
 
-/// What must not happen in steady state, as counts since this was made.
+/// Events that must not happen in steady state, counted since this value was made.
 pub(crate) struct Still {
     pool_calls: u64,
     locks: u64,
@@ -87,7 +87,7 @@ impl Still {
         }
     }
 
-    /// That no memory was allocated or freed, and no lock was taken.
+    /// Checks that no memory was allocated or freed, and that no lock was taken.
     pub(crate) fn check(&self, case: &Case) -> anyhow::Result<()> {
         let pool_calls = pool_calls() - self.pool_calls;
         let locks = locks_taken() - self.locks;

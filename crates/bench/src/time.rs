@@ -15,7 +15,7 @@ use crate::{cases::Case, module::Module, ndis::become_processor, packets::Batch,
 
 /// Rounds, of which the best counts.
 pub(crate) const ROUNDS: u32 = 9;
-/// How long a round takes about.
+/// The approximate duration of a round.
 const ROUND: Duration = Duration::from_millis(20);
 
 /// The nanoseconds that one of `work`'s units takes, `units` of which one call makes.
@@ -45,7 +45,7 @@ fn calibrate(work: &mut impl FnMut(u32)) -> u32 {
     }
 }
 
-/// The nanoseconds that one unit of `case` takes. Says how many units a batch makes, too.
+/// The nanoseconds that one unit of `case` takes, and how many units a batch makes.
 pub(crate) fn measure(case: &Case) -> anyhow::Result<(u64, f64)> {
     let module = Module::start(case)?;
     let mut batch = Batch::new(case);

@@ -1,10 +1,11 @@
-//! The routines that atomic operations of the driver become when it is compiled for this: a
-//! scheduling point, the operation, and for one that changes something and orders what is around it
-//! another point: what follows may be what should have come before, or be done too late.
+//! The routines that replace the driver's atomic operations when it is compiled for this: a
+//! scheduling point, the operation, and, for an operation that changes a value and orders the
+//! accesses around it, another point: a later access may have been needed before it, or come too
+//! late.
 //!
 //! Names and signatures are those of LLVM's ThreadSanitizer.cpp and compiler-rt's
-//! tsan_interface_atomic.h. Every operation is sequentially consistent, whatever was asked for: in
-//! one thread of the system there is nothing else.
+//! tsan_interface_atomic.h. Every operation is sequentially consistent, whatever ordering was
+//! requested: in one thread of the system there is nothing else.
 
 use std::{
     ffi::{c_int, c_void},
@@ -96,7 +97,7 @@ extern "C" fn __tsan_atomic_thread_fence(_order: c_int) {}
 #[unsafe(no_mangle)]
 extern "C" fn __tsan_atomic_signal_fence(_order: c_int) {}
 
-/// The pass tells of the functions in which there are atomic operations.
+/// The compiler pass reports the functions that contain atomic operations.
 #[unsafe(no_mangle)]
 extern "C" fn __tsan_func_entry(_caller: *const c_void) {}
 

@@ -17,9 +17,9 @@
 //! named by all of the driver, and could not stand for a field of NDIS's.
 //!
 //! [`explore`] runs a case in every order with so many preemptions, or in every order there is;
-//! [`sample`] in many that are drawn. Both do the same each time, so that a case that fails fails
-//! again. What neither sees is memory that processors see in another order than it was written,
-//! which Miri's runs do.
+//! [`sample`] in many random ones. Both do the same each time, so that a case that fails fails
+//! again. Neither of them covers memory that processors see in another order than it was written;
+//! Miri's runs do.
 //!
 //! A case has a [`Machine`], on which the driver was loaded, attached and restarted, and which in
 //! the end is stopped: then everything must be freed and every parent completed.

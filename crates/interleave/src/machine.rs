@@ -1,4 +1,4 @@
-//! A machine on which the driver runs: what NDIS and an administrator do to it.
+//! A machine on which the driver runs: the actions of NDIS and of an administrator on it.
 
 use std::{ffi::c_void, mem::zeroed, ptr};
 
@@ -15,7 +15,7 @@ use crate::{
     world,
 };
 
-/// What the driver registered.
+/// The characteristics that the driver registered.
 pub(crate) struct Registered {
     pub(crate) handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
     pub(crate) context: NDIS_HANDLE,
@@ -50,7 +50,7 @@ pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()
 /// Waits for threads of the case.
 ///
 /// # Panics
-/// Where one of them has panicked.
+/// If one of them has panicked.
 pub fn wait(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     // All of them are started before the first is waited for.
     let threads: Vec<_> = threads.into_iter().collect();
@@ -96,7 +96,7 @@ impl Machine {
     /// Loads the driver, attaches it to `nic` and restarts it.
     ///
     /// # Panics
-    /// Where the driver fails.
+    /// If the driver fails.
     #[must_use]
     pub fn start(nic: Nic) -> Self {
         // SAFETY: numbers, raw pointers and optional functions may all be zero.
@@ -139,17 +139,18 @@ impl Machine {
         parameters.DefaultOffloadConfiguration = &raw mut offload;
         let handle = ptr::without_provenance_mut(MODULE);
         let attach = handler!(self, AttachHandler);
-        // SAFETY: what the driver registered, and parameters that live during the call.
+        // SAFETY: the handler is the one that the driver registered, and the parameters live during
+        // the call.
         let status = call(|| unsafe { attach(handle, context, &raw mut parameters) });
         assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "FilterAttach");
-        // SAFETY: the NDIS_OFFLOAD is what FilterAttach left.
+        // SAFETY: FilterAttach left the NDIS_OFFLOAD valid.
         let told = unsafe { maxima(&raw const offload) };
         world::with(|world| world.heard.push(told));
         self.module = world::with(|world| world.driver.as_ref().map(|driver| driver.module))
             .expect("it is attached");
     }
 
-    /// NDIS announces that the module is about to be detached.
+    /// NDIS notifies the module that it is about to be detached.
     pub fn pre_detach(&self) {
         // SAFETY: numbers and raw pointers may all be zero.
         let mut event: sys::NET_PNP_EVENT_NOTIFICATION = unsafe { zeroed() };
@@ -189,10 +190,10 @@ impl Machine {
         self.control(IoControl::SET, &request, 0).is_some()
     }
 
-    /// What an administrator reads.
+    /// The reply to an administrator's READ.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     #[must_use]
     pub fn read(&self) -> ReadReply {
         let select = Select { if_index: IF_INDEX };
@@ -200,10 +201,10 @@ impl Machine {
         ReadReply::decode(&answer.expect("a module is attached")).expect("the protocol")
     }
 
-    /// What the module has counted.
+    /// The module's counters.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     #[must_use]
     pub fn statistics(&self) -> StatisticsReply {
         let select = Select { if_index: IF_INDEX };
@@ -211,10 +212,10 @@ impl Machine {
         StatisticsReply::decode(&answer.expect("a module is attached")).expect("the protocol")
     }
 
-    /// Has the module's counters begin anew.
+    /// Resets the module's counters.
     ///
     /// # Panics
-    /// Where no module is attached.
+    /// If no module is attached.
     pub fn reset_statistics(&self) {
         let select = Select { if_index: IF_INDEX };
         let answer = self.control(IoControl::RESET_STATISTICS, &select, 0);
@@ -247,7 +248,7 @@ impl Machine {
     /// Pauses and detaches the module, and unloads the driver.
     ///
     /// # Panics
-    /// Where anything is left behind, or went wrong before.
+    /// If anything is left behind, or went wrong before.
     pub fn stop(self) {
         assert_right();
         self.pause();
@@ -269,7 +270,8 @@ impl Machine {
     }
 }
 
-/// Nothing has gone wrong yet. Else a list may be a ring, and freeing it without end.
+/// Checks that no fault was found so far. Otherwise a list may be a ring, and freeing it would not
+/// end.
 fn assert_right() {
     world::with(|world| assert!(world.wrong.is_empty(), "{}", world.wrong.join("; ")));
 }
@@ -277,7 +279,7 @@ fn assert_right() {
 /// Ends a case.
 ///
 /// # Panics
-/// Where anything is left behind, or went wrong.
+/// If anything is left behind, or went wrong.
 pub fn finish() {
     let mut wrong = world::with(|world| {
         let mut wrong = std::mem::take(&mut world.wrong);

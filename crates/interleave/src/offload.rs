@@ -1,10 +1,10 @@
-//! What the NIC says that it takes, as NDIS_OFFLOAD.
+//! The NIC's limits as NDIS_OFFLOAD.
 
 use std::mem::zeroed;
 
 use ndis::sys;
 
-/// What the NIC takes of LSOv2 over IPv4, and with as little over IPv6.
+/// The NIC's limits for LSOv2 over IPv4, and the same over IPv6.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Nic {
     /// Most bytes of payload.
@@ -33,7 +33,7 @@ impl Nic {
     }
 }
 
-/// The LSOv2 maxima that an NDIS_OFFLOAD says, of IPv4 and IPv6.
+/// The LSOv2 maxima in an NDIS_OFFLOAD, of IPv4 and IPv6.
 ///
 /// # Safety
 /// `offload` is an NDIS_OFFLOAD of a revision that has LSOv2.

@@ -1,4 +1,4 @@
-//! Large sends of the layer above, and how they come back.
+//! Large sends of the overlying driver, and their completions.
 
 use std::{ffi::c_void, mem::zeroed, ptr};
 
@@ -24,7 +24,7 @@ const TRANSPORT: u32 = 34;
 /// Bytes of payload in each segment.
 pub(crate) const MSS: u32 = 1000;
 
-/// Which large send of a case.
+/// Identifies a large send of a case.
 pub type ParentId = usize;
 
 /// Pinned: the NBL points to the rest.
@@ -41,7 +41,7 @@ struct Parent {
 #[derive(Default)]
 pub(crate) struct Parents(Vec<*mut Parent>);
 
-/// What the layer above writes to an NBL that has come back: it is its own again.
+/// The value that the overlying driver writes to a completed NBL, which it owns again.
 const TAKEN_BACK: i32 = 0x7AB7;
 
 /// The same, in the place where the filter counts children.
@@ -81,20 +81,20 @@ impl Parents {
         }
     }
 
-    /// The layer above gets `nbl` back.
+    /// Completes `nbl` to the overlying driver.
     ///
     /// # Errors
-    /// What is wrong with that.
+    /// A description of the fault in the completion.
     ///
     /// # Safety
-    /// `nbl` is alive and belongs to the layer above from now on.
+    /// `nbl` is alive and belongs to the overlying driver from now on.
     pub(crate) unsafe fn complete(&mut self, nbl: *mut NET_BUFFER_LIST) -> Result<(), String> {
         // SAFETY: parents live until the case ends.
         let found = |parent: &&*mut Parent| unsafe { ptr::eq(&raw const (***parent).nbl, nbl) };
         let Some(parent) = self.0.iter().find(found).copied() else {
             return Err("the layer above gets what it did not send".into());
         };
-        // SAFETY: as above, and it is the layer above's.
+        // SAFETY: as above, and the overlying driver owns it.
         unsafe {
             let status = (*nbl).Status;
             if let Some(before) = (*parent).completed.replace(status) {
@@ -115,7 +115,7 @@ impl Parents {
         unsafe { (*parent).completed }
     }
 
-    /// Ends the case: whether all have come back, and were left alone from then on.
+    /// Ends the case: checks that all sends were completed, and not touched from then on.
     pub(crate) fn finish(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         for (id, parent) in self.0.drain(..).enumerate() {

@@ -28,7 +28,7 @@ pub(crate) fn outside<R>(code: impl FnOnce() -> R) -> R {
     set(false, code)
 }
 
-/// Whoever loses his processor in `code` finds the flag as he left it.
+/// A thread that is preempted in `code` finds the flag as it left it.
 fn set<R>(flag: bool, code: impl FnOnce() -> R) -> R {
     let before = IN_DRIVER.replace(flag);
     let result = code();
@@ -36,8 +36,8 @@ fn set<R>(flag: bool, code: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Lets the scheduler choose who goes on, where the driver's code runs. The case's first thread
-/// goes on: when it is in the driver, nobody else is.
+/// Lets the scheduler choose the next thread, if the driver's code runs. The case's first thread
+/// goes on: when it is in the driver, no other thread is.
 pub(crate) fn point() {
     if IN_DRIVER.get() {
         POINTS.set(POINTS.get() + 1);
@@ -54,7 +54,8 @@ pub fn at_points(code: impl FnOnce()) -> u64 {
     POINTS.get() - before
 }
 
-/// Waits until `ready`. Whoever changes what it looks at [wakes](wake) who waits.
+/// Waits until `ready`. Code that changes the state behind `ready` [wakes](wake) the waiting
+/// threads.
 pub(crate) fn wait_until(ready: impl Fn() -> bool) {
     while !ready() {
         world::with(|world| world.waiting.push(thread::current()));
@@ -62,7 +63,7 @@ pub(crate) fn wait_until(ready: impl Fn() -> bool) {
     }
 }
 
-/// Has all who wait look again.
+/// Makes all waiting threads check again.
 pub(crate) fn wake() {
     for thread in world::with(|world| std::mem::take(&mut world.waiting)) {
         outside(|| thread.unpark());

@@ -1,4 +1,4 @@
-//! Which order comes next.
+//! Chooses the order that comes next.
 
 use shuttle::{
     Config, Runner, UngracefulShutdownConfig,
@@ -19,7 +19,7 @@ pub enum Preemptions {
 /// Runs `case` in every order with up to so many preemptions. Returns how many orders there are.
 ///
 /// # Panics
-/// Where `case` does, printing a schedule for `shuttle::replay`.
+/// If `case` does, printing a schedule for `shuttle::replay`.
 pub fn explore(preemptions: Preemptions, case: impl Fn() + Send + Sync + 'static) -> usize {
     let most = match preemptions {
         Preemptions::Most(most) => most,
@@ -78,13 +78,13 @@ struct Exhaustive {
 }
 
 struct Choice {
-    /// Who could go on.
+    /// The threads that could go on.
     among: Vec<TaskId>,
     chosen: usize,
 }
 
 impl Exhaustive {
-    /// Who may go on, with the one first who costs no preemption.
+    /// The threads that may go on, the one that costs no preemption first.
     fn among(&self, runnable: &[&Task], current: Option<TaskId>, yields: bool) -> Vec<TaskId> {
         let all: Vec<_> = runnable.iter().map(|task| task.id()).collect();
         let Some(current) = current.filter(|current| all.contains(current)) else {

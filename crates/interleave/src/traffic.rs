@@ -1,4 +1,4 @@
-//! What the layer above and the NIC do on a machine: sends, completions, statuses.
+//! The overlying driver and the NIC on a machine: sends, completions, status indications.
 
 use std::{mem::zeroed, ptr};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Machine {
-    /// The layer above sends a large send with so many bytes of payload.
+    /// The overlying driver sends a large send with so many bytes of payload.
     pub fn send(&self, payload: u32) -> ParentId {
         let (id, nbl) = world::with(|world| world.parents.add(payload));
         let send = handler!(self, SendNetBufferListsHandler);
@@ -60,20 +60,20 @@ impl Machine {
         }
         let complete = handler!(self, SendNetBufferListsCompleteHandler);
         if !chain.is_null() {
-            // SAFETY: the module sent them down, and they are given back.
+            // SAFETY: the module sent them down, and ownership returns to it.
             call(|| unsafe { complete(self.module, chain, 0) });
         }
         payloads
     }
 
-    /// How the layer above got a send back, if it did.
+    /// The status with which a send was completed to the overlying driver, if it was.
     #[must_use]
     pub fn completed(&self, id: ParentId) -> Option<sys::NDIS_STATUS> {
         world::with(|world| world.parents.completed(id))
     }
 
-    /// Waits until the layer above has got back a send, as it does before NDIS pauses a filter
-    /// beneath it.
+    /// Waits until a send is completed to the overlying driver, as the overlying driver does before
+    /// NDIS pauses a filter beneath it.
     pub fn wait_for(&self, id: ParentId) {
         wait_until(|| self.completed(id).is_some());
     }
@@ -84,7 +84,7 @@ impl Machine {
         world::with(|world| world.nic.len())
     }
 
-    /// The NIC says that it takes something else.
+    /// The NIC indicates other limits.
     pub fn nic_says(&self, nic: Nic) {
         let mut offload = nic.offload();
         let mut indication = sys::NDIS_STATUS_INDICATION {
@@ -104,14 +104,14 @@ impl Machine {
         call(|| unsafe { status(self.module, &raw mut indication) });
     }
 
-    /// The LSOv2 maxima of IPv4 that the layer above was told, in order.
+    /// The LSOv2 maxima of IPv4 that were advertised to the overlying driver, in order.
     #[must_use]
     pub fn heard(&self) -> Vec<u32> {
         world::with(|world| world.heard.iter().map(|maxima| maxima[0]).collect())
     }
 }
 
-/// The NIC has got something: what it completes at once.
+/// The NIC received NBLs: completes those that it completes at once.
 pub(crate) fn complete_inline() {
     let inline = world::with(|world| world.inline.filter(|(_, count)| world.nic.len() >= *count));
     if let Some((machine, count)) = inline {

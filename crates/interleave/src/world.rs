@@ -1,4 +1,4 @@
-//! What there is in one run of a case: processors, the NIC, the layer above.
+//! The state of one run of a case: processors, the NIC, the overlying driver.
 
 use std::{cell::RefCell, collections::VecDeque};
 
@@ -20,7 +20,7 @@ pub(crate) const ACTIVE: u32 = 1;
 pub(crate) struct World {
     /// The threads of the case by their numbers.
     threads: Vec<Running>,
-    /// Who is at DISPATCH_LEVEL on each processor.
+    /// The thread at DISPATCH_LEVEL on each processor.
     at_dispatch: [Option<usize>; PROCESSORS as usize],
     /// Threads that wait for something.
     pub(crate) waiting: Vec<Thread>,
@@ -31,14 +31,14 @@ pub(crate) struct World {
     pub(crate) nbls_left: Option<usize>,
     /// The module is paused.
     pub(crate) paused: bool,
-    /// What the NIC has, the oldest first.
+    /// The NBLs that the NIC holds, the oldest first.
     pub(crate) nic: VecDeque<*mut NET_BUFFER_LIST>,
     /// How many of each send the NIC completes at once, and through whom.
     pub(crate) inline: Option<(Machine, usize)>,
     pub(crate) parents: Parents,
-    /// The LSOv2 maxima that the layer above was told.
+    /// The LSOv2 maxima that were advertised to the overlying driver.
     pub(crate) heard: Vec<[u32; 2]>,
-    /// What went wrong where a panic would have to unwind through the driver.
+    /// Faults found where a panic would have to unwind through the driver.
     pub(crate) wrong: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
 }
 
-/// Looks at the world, or changes it. There is no scheduling point in `look`.
+/// Reads or changes the world. There is no scheduling point in `look`.
 pub(crate) fn with<R>(look: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(look)
 }
@@ -89,7 +89,7 @@ impl World {
         self.me().1.irql
     }
 
-    /// Raises this thread to DISPATCH_LEVEL, if nobody else is there on its processor.
+    /// Raises this thread to DISPATCH_LEVEL, if no other thread is there on its processor.
     pub(crate) fn try_raise(&mut self) -> bool {
         let (me, running) = self.me();
         let processor = running.processor as usize;

@@ -10,8 +10,8 @@ fn atomic_operations_are_scheduling_points() {
             max: 3000,
             min_segments: 1,
         });
-        // A look at the counters: 10 and the refusals, of three processors, as they are and as they
-        // were at the last reset; and no spin lock but the list's.
+        // One read of the counters: 10 and the refusals, of three processors, at present and at the
+        // last reset; and no spin lock but the list's.
         let points = at_points(|| {
             let _ = machine.statistics();
         });

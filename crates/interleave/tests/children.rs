@@ -20,7 +20,7 @@ fn take(pool: &ChildPool, count: u32) -> Result<Children, Status> {
     driver(|| pool.take(count, &AtDispatch::enter(false)))
 }
 
-/// Writes `mark` to each, and finds it there again. Whoever has one of them too writes another.
+/// Writes `mark` to each, and reads it back. Another owner of one of them would write another mark.
 fn mark(children: &mut Children, mark: u8) {
     let each = |children: &mut Children, look: fn(&mut u8, u8)| {
         let marked = children.try_for_each(|child| {
@@ -60,7 +60,7 @@ fn end(pool: Arc<ChildPool>) {
     finish();
 }
 
-/// Children of processor 0 come home from processors 1 and 2 while processor 0 takes more.
+/// Children of processor 0 are returned from processors 1 and 2 while processor 0 takes more.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn children_come_home_from_other_processors() {
@@ -106,7 +106,7 @@ fn two_threads_share_a_processor() {
     });
 }
 
-/// The same where children have come home, so that each takes a list of them and keeps the rest.
+/// The same after children were returned, so that each takes a list of them and keeps the rest.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn two_threads_of_a_processor_take_lists() {
@@ -126,8 +126,8 @@ fn two_threads_of_a_processor_take_lists() {
     assert!(orders > 100, "{orders}");
 }
 
-/// There is no memory for a third: whoever asks for three takes none, and the two are still there
-/// for others, one of which comes home meanwhile.
+/// There is no memory for a third: a caller that asks for three takes none, and the two remain for
+/// others, one of them returned meanwhile.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn who_cannot_have_all_takes_none() {

@@ -1,5 +1,5 @@
-//! Children of one parent complete on several processors: it comes back once, with the status of
-//! the first that failed.
+//! Children of one parent complete on several processors: the parent is completed once, with the
+//! status of the first that failed.
 
 use std::sync::{Arc, Mutex};
 
@@ -47,7 +47,8 @@ impl Calls {
         });
     }
 
-    /// What the parent's status may be: the failure before whose beginning no other had ended.
+    /// The statuses that the parent may have: that of a failure that began before any other had
+    /// ended.
     fn allowed(&self) -> Vec<NDIS_STATUS> {
         let calls = &self.0.lock().expect("no panic").1;
         let failed = |call: &&Call| call.status != NDIS_STATUS_SUCCESS;
@@ -114,7 +115,7 @@ fn two_of_three_fail() {
     sample(2000, children(&THREE));
 }
 
-/// The first child comes back from within the send.
+/// The first child is completed from within the send.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn one_completes_before_the_send_has_returned() {
@@ -134,7 +135,7 @@ fn one_completes_before_the_send_has_returned() {
     });
 }
 
-/// Two parents, whose children come back in chains in which they are mixed.
+/// Two parents, whose children are completed in chains in which they are mixed.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn parents_come_back_from_mixed_chains() {

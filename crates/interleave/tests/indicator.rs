@@ -1,4 +1,4 @@
-//! What the layer above is told, when several who would tell it meet.
+//! The size advertised to the overlying driver, when several threads that would advertise it meet.
 
 use interleave::{Machine, Nic, Preemptions, explore, on, sample, wait};
 
@@ -16,7 +16,8 @@ fn start() -> Machine {
     Machine::start(nic(BEFORE))
 }
 
-/// What the layer above heard last is what is so, and what READ says it was told.
+/// The size that the overlying driver received last matches the NIC and the tuning, and READ
+/// reports it as advertised.
 fn assert_last_word(machine: &Machine, max: u32) {
     let says = machine.read();
     let heard = machine.heard();
@@ -26,9 +27,9 @@ fn assert_last_word(machine: &Machine, max: u32) {
     assert_eq!(says.nic.v2_ipv4.max_payload, max);
 }
 
-/// Seen once with real threads, the layer above having heard last of a tuning that was none any
-/// more: one retune was heard between a status and the note of what it had said, and a second one,
-/// back to that, then had nothing to say.
+/// Seen once with real threads, when the overlying driver was left with the size of an outdated
+/// tuning: one retune was indicated between a status indication and the record of the size it had
+/// advertised, and a second retune, back to that size, then found nothing to indicate.
 fn a_status_and_two_retunes() {
     let machine = start();
     wait([
@@ -69,7 +70,7 @@ fn a_status_meets_two_administrators() {
     });
 }
 
-/// Without anybody else, the layer above hears of a change once.
+/// Without concurrent threads, each change is advertised to the overlying driver once.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_change_is_told_once() {
@@ -82,7 +83,8 @@ fn a_change_is_told_once() {
     });
 }
 
-/// Once the truth was told nothing else is, whoever was about to say it.
+/// After the true configuration was indicated, no other indication follows, whichever thread was
+/// about to send one.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_retune_meets_the_announcement_of_the_detach() {

@@ -1,4 +1,4 @@
-//! What the NIC takes changes while sends are split: each goes by the one or by the other.
+//! The NIC's limits change while sends are split: each send follows the old limits or the new ones.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,13 +16,13 @@ const AFTER: Nic = Nic {
 };
 const PAYLOAD: u32 = 13_000;
 
-/// What the NIC gets of one send.
+/// The children that the NIC receives for one send.
 fn sent(machine: &Machine) -> Vec<u32> {
     machine.send(PAYLOAD);
     machine.complete_all(NDIS_STATUS_SUCCESS)
 }
 
-/// What either NIC gets where nothing changes.
+/// The children that either NIC receives if nothing changes.
 fn expected() -> [Vec<u32>; 2] {
     let found = Arc::new(Mutex::new(Vec::new()));
     let finds = found.clone();
@@ -58,8 +58,8 @@ fn a_send_goes_by_one_configuration() {
     assert!(orders > 1000, "{orders}");
 }
 
-/// Two statuses at once: whichever counts as the newer, the limits are its own, and it is what the
-/// layer above is told.
+/// Two status indications at once: whichever counts as the newer, the limits are its own, and the
+/// size advertised to the overlying driver follows from them.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn of_two_configurations_one_is_the_newer() {

@@ -1,4 +1,5 @@
-//! The gate: a pause waits for what is inside, and nothing gets in after it.
+//! Rundown protection: a pause waits for the handlers that hold it, and none acquires it
+//! afterwards.
 
 use interleave::{Machine, Nic, Preemptions, explore, on, sample, wait};
 use ndis::sys::{NDIS_STATUS_PAUSED, NDIS_STATUS_SUCCESS};
@@ -8,7 +9,7 @@ const NIC: Nic = Nic {
     min_segments: 1,
 };
 const TWO: u32 = 6000;
-/// The NIC takes it as it is.
+/// The NIC accepts it unchanged.
 const SMALL: u32 = 2000;
 
 /// A send meets a pause: it is sent and completed before the pause has ended, or refused.
@@ -24,7 +25,7 @@ fn a_send_meets_a_pause(payload: u32) {
         let pauser = on(1, move || {
             machine.pause();
             if payload > NIC.max {
-                // What passes untouched is its sender's, and NDIS's, to wait for.
+                // Forwarded NBLs are for their sender, and for NDIS, to wait for.
                 assert_eq!(machine.at_nic(), 0, "children after the pause");
             }
         });
@@ -46,8 +47,8 @@ fn an_untouched_send_meets_a_pause() {
     a_send_meets_a_pause(SMALL);
 }
 
-/// The layer above has got its send back, so NDIS pauses and detaches the module, and it is gone,
-/// while the handlers that sent and completed are on their way out.
+/// The send is completed to the overlying driver, so NDIS pauses and detaches the module, and it is
+/// gone, while the handlers that sent and completed are on their way out.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
 fn a_module_is_gone_before_its_handlers_have_returned() {

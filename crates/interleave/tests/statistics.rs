@@ -1,5 +1,5 @@
-//! An administrator resets the counters while others count and read: nobody sees half of a reset, and
-//! what is split and what is completed stay together.
+//! An administrator resets the counters while others count and read: no reader sees half of a
+//! reset, and the counts of split and of completed parents stay together.
 
 use interleave::{Machine, Nic, Preemptions, explore, on, wait};
 use ndis::sys::NDIS_STATUS_SUCCESS;

@@ -1,4 +1,4 @@
-//! Why an image does not load, in one line that says what to do.
+//! Reasons why an image does not load, each in one line with the remedy.
 
 use std::{
     error::Error,
@@ -13,7 +13,7 @@ pub struct LoadError {
     fault: Fault,
 }
 
-/// What is wrong.
+/// The kind of fault.
 #[derive(Debug)]
 pub enum Fault {
     /// The file cannot be read.
@@ -26,7 +26,7 @@ pub enum Fault {
     NotADriver(&'static str),
     /// The image can only run at its preferred address.
     NoRelocations,
-    /// A relocation that this loader does not know, or that lies outside of the image; its RVA.
+    /// A relocation of an unsupported type, or one that lies outside of the image; its RVA.
     Relocation(usize),
     /// The import table lies outside of the image, or imports by ordinal.
     Imports,
@@ -44,7 +44,7 @@ impl LoadError {
         }
     }
 
-    /// What is wrong.
+    /// The kind of fault.
     #[must_use]
     pub fn fault(&self) -> &Fault {
         &self.fault

@@ -1,9 +1,9 @@
 //! Loads the finished `mslso.sys` into this process, as the Windows loader does into the kernel.
 //!
 //! [`Image::load`] reads the file with the crate `object`, maps it with its sections' protections,
-//! applies its relocations, and binds its imports to the model's routines of the same names. What
-//! comes out is the entry point, to be given to a model like that of the filter linked natively:
-//! the very file that is installed runs in the tests.
+//! applies its relocations, and binds its imports to the model's routines of the same names. The
+//! result is the entry point, to be given to a model like that of the filter linked natively: the
+//! very file that is installed runs in the tests.
 //!
 //! The driver's code is for x86-64 and is run as it is, so the host must be x86-64.
 #![expect(unsafe_code, reason = "maps an image and calls into it")]
@@ -35,7 +35,7 @@ impl Image {
     /// Loads the image in the file at `path`.
     ///
     /// # Errors
-    /// What is wrong with the file, the image, or this machine.
+    /// The fault in the file, the image, or this machine.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
         fs::read(path)
@@ -47,7 +47,7 @@ impl Image {
     /// Loads the image in `file`.
     ///
     /// # Errors
-    /// What is wrong with the image or this machine.
+    /// The fault in the image or this machine.
     pub fn from_bytes(file: &[u8]) -> Result<Self, Fault> {
         if !cfg!(target_arch = "x86_64") {
             return Err(Fault::Host);

@@ -1,4 +1,5 @@
-//! What the loader needs of an image's file, checked so that all of it lies where it says.
+//! The parts of an image's file that the loader needs, each checked to lie within the file or the
+//! image.
 
 use object::{
     LittleEndian as LE,
@@ -20,7 +21,7 @@ pub(crate) struct Parts<'file> {
     pub(crate) entry: usize,
 }
 
-/// One section: where it goes, what is in it, and how it is protected.
+/// One section: its address, its contents, and its protection.
 pub(crate) struct Section<'file> {
     pub(crate) start: usize,
     /// Bytes in memory.

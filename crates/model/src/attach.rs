@@ -1,4 +1,4 @@
-//! What NDIS passes to FilterAttach.
+//! The parameters that NDIS passes to FilterAttach.
 #![expect(unsafe_code, reason = "fills a C structure")]
 
 use ndis::sys;

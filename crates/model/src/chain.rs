@@ -1,5 +1,5 @@
-//! Consumers that walk an MDL chain to its end, and NICs that take only so many elements: what they
-//! ask of a child's chain.
+//! Requirements on a child's chain by consumers that walk an MDL chain to its end, and by NICs with
+//! a limit on the number of elements.
 #![expect(unsafe_code, reason = "MDLs are C structures")]
 
 use ndis::sys;
@@ -7,7 +7,7 @@ use ndis::sys;
 use crate::{nic::Nic, rules::Rule, state::State};
 
 impl State {
-    /// Holds the chain of a child against what the NIC takes.
+    /// Checks the chain of a child against the NIC's limits.
     ///
     /// # Safety
     /// `net_buffer` points to a live NET_BUFFER with a live MDL chain, which is as long as its

@@ -7,7 +7,7 @@ use ndis::sys;
 
 use crate::{memory::Block, rules::Rule, state::State};
 
-/// The protection that the control device must have: the system and administrators, nobody else.
+/// The protection that the control device must have: access for the system and administrators only.
 pub const PROTECTION: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
 
 /// The handlers of a device, by major function.
@@ -17,7 +17,7 @@ pub(crate) type MajorFunctions = [Option<sys::DRIVER_DISPATCH>; sys::IRP_MJ_MAXI
 pub(crate) struct Device {
     /// DEVICE_OBJECT.
     pub(crate) object: Block,
-    /// What NdisGetDeviceReservedExtension answers.
+    /// The block that NdisGetDeviceReservedExtension returns.
     pub(crate) extension: Block,
     pub(crate) names: [String; 2],
     pub(crate) major: MajorFunctions,
@@ -51,7 +51,7 @@ impl Device {
     }
 }
 
-/// What the control device answered to a request.
+/// The control device's reply to a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answered {
     /// Its status.
@@ -73,16 +73,16 @@ pub(crate) struct Request {
     completed: Option<(i32, usize)>,
     /// Its and its buffer's bytes after that.
     after: Option<[Vec<u8>; 2]>,
-    /// What the buffer held when it was completed.
+    /// The buffer's contents when the request was completed.
     result: Vec<u8>,
 }
 
-/// Bytes after the buffer that nobody may write to.
+/// Bytes after the buffer that must not be written to.
 const GUARD: usize = 64;
-/// What an IRP is overwritten with once it is completed.
+/// The byte that fills an IRP once it is completed.
 const GONE: u8 = 0xDE;
 
-/// What byte `index` of a buffer held before: other people's data.
+/// The stale contents of byte `index` of a buffer, which stand for other users' data.
 fn stale(index: usize) -> u8 {
     (index.wrapping_mul(0x9E37_79B9) >> 13) as u8 ^ 0xA5
 }
@@ -155,7 +155,7 @@ impl Request {
         self.irp.start().cast()
     }
 
-    /// Ends the request. From now on its memory is somebody else's.
+    /// Ends the request. From now on its memory belongs to its next owner.
     fn complete(&mut self) {
         // SAFETY: the IRP is live until the handler has returned.
         let status = unsafe { (*self.raw()).IoStatus };
@@ -220,8 +220,8 @@ fn is_error(status: i32) -> bool {
     status.cast_unsigned() >> 30 == 3
 }
 
-/// Where the output holds what was in the buffer before, behind the input's end. Three bytes in a
-/// row are no accident.
+/// Finds where the output, behind the input's end, still holds the buffer's earlier contents. Three
+/// bytes in a row are no accident.
 fn disclosed(output: &[u8], input: usize) -> Option<usize> {
     (input..output.len().saturating_sub(2))
         .find(|at| (*at..at + 3).all(|index| output[index] == stale(index)))

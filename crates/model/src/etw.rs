@@ -2,7 +2,7 @@
 //! decoding of TraceLogging, as a trace viewer does it from the event alone.
 //!
 //! Format: the Windows SDK's TraceLoggingProvider.h, "How to encode metadata" and "Encoding data".
-//! Of the types of fields, those are decoded that the driver uses; another is an error.
+//! Only the field types that the driver uses are decoded; any other is an error.
 
 use ndis::sys;
 
@@ -13,7 +13,7 @@ pub struct TracedEvent {
     pub name: String,
     /// Its level: 2 is an error, 3 a warning, 4 information.
     pub level: u8,
-    /// What it is about.
+    /// The event's subject, as keyword bits.
     pub keyword: u64,
     /// Its fields by name, in order.
     pub fields: Vec<(String, TracedValue)>,
@@ -53,7 +53,7 @@ impl Session {
         keyword: u64::MAX,
     };
 
-    /// As evntprov.h says of EVENT_DESCRIPTOR.
+    /// Compares as the comment on EVENT_DESCRIPTOR in evntprov.h defines it.
     fn wants(self, descriptor: &sys::EVENT_DESCRIPTOR) -> bool {
         let level = self.level == 0 || descriptor.Level <= self.level;
         level && (descriptor.Keyword == 0 || descriptor.Keyword & self.keyword != 0)
@@ -110,7 +110,7 @@ impl Tracing {
     /// EtwWriteTransfer with these parts, by their types.
     ///
     /// # Errors
-    /// What is wrong with the event.
+    /// A description of the fault in the event.
     pub(crate) fn write(
         &mut self,
         descriptor: &sys::EVENT_DESCRIPTOR,
@@ -172,7 +172,7 @@ fn decode(metadata: &[u8], data: &[u8]) -> Result<(String, Fields), String> {
     Ok((name, fields))
 }
 
-/// What is left of some bytes.
+/// The bytes that are not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

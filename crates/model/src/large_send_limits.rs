@@ -3,7 +3,7 @@
 /// The limits of one kind of large send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LargeSendLimit {
-    /// Most bytes of TCP payload in one large send; 0 where the kind is not supported.
+    /// Most bytes of TCP payload in one large send; 0 if the kind is not supported.
     pub max_payload: u32,
     /// Least wire segments that a large send must make.
     pub min_segments: u32,

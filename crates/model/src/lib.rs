@@ -1,10 +1,10 @@
-//! The model NDIS: the other side of everything that the filter says to Windows.
+//! The model of NDIS: the kernel side of every interface between the filter and Windows.
 //!
 //! It defines the routines of `ndis.sys` and `ntoskrnl.exe` that the driver imports, under their
-//! own names, so that the very source of the filter runs on Linux, linked or loaded. Around them
-//! it plays a layer above, which sends packets and looks at how they come back, and a NIC below,
-//! which takes large sends of a settable size, cuts them into wire packets and completes them in
-//! any order. Everything that passes is held against the [`Rule`]s; a broken one is a
+//! own names, so that the unchanged source of the filter runs on Linux, linked or loaded. Around
+//! them it plays an overlying driver, which sends packets and checks how they are completed, and a
+//! NIC, which accepts large sends of a settable size, cuts them into wire packets and completes
+//! them in any order. Everything that passes is checked against the [`Rule`]s; a broken one is a
 //! [`Violation`] that names the rule and the NBL.
 //!
 //! A [`World`] is one machine. Its life is that of a driver: [`load`](World::load),
@@ -13,12 +13,11 @@
 //! from [`finish`](World::finish). Several worlds can live in one process; a thread is in one of
 //! them while it runs driver code.
 //!
-//! Besides packets, the layer above makes [`oid`](World::oid) requests and [`ioctl`](World::ioctl)s
-//! and learns from status indications how large its large sends may be; [`host`] builds virtual
-//! switches with guests on top of that. What the driver tells Event Tracing for Windows is in
-//! [`events`](World::events).
-//! switches with guests on top of that. At the rate of a network, the layer above sends packets
-//! [`Lent`] from where they lie, and a [`Wire`] takes what the NIC sends.
+//! Besides packets, the overlying driver makes [`oid`](World::oid) requests and
+//! [`ioctl`](World::ioctl)s and learns from status indications how large its large sends may be;
+//! [`host`] builds virtual switches with guests on top of it. The driver's Event Tracing for
+//! Windows events are in [`events`](World::events). At the rate of a network, the overlying driver
+//! sends packets [`Lent`] from where they lie, and a [`Wire`] takes the packets that the NIC sends.
 //!
 //! The model is for tests and the lab; it panics where a test is wrong, and it trusts no driver.
 

@@ -1,39 +1,41 @@
-//! What the NIC offers, over time, and what the layer above was ever told.
+//! The NIC's capabilities over time, and the limits ever advertised to the overlying driver.
 //!
-//! The newest offer holds from the moment the miniport has indicated it. A send that the filter
-//! began before FilterStatus returned may have read the older one, and may use it until that send
-//! call returns: NDIS does not hold sends and indications apart, and a filter that loads the
-//! limits once for each send call cannot do better. So a thread remembers, whenever it enters the
-//! driver, which offer was settled by then, and what it sends from there may go by that or by any
-//! newer one. On one thread nothing comes between, and the newest offer holds exactly.
+//! The newest capabilities hold from the moment the miniport has indicated them. A send that the
+//! filter began before FilterStatus returned may have read the older ones, and may use them until
+//! that send call returns: NDIS does not serialize sends and indications, and a filter that loads
+//! the limits once for each send call cannot do better. So each thread records, whenever it enters
+//! the driver, which capabilities the filter had received by then; the filter's sends from there
+//! may follow those or any newer ones. On a single thread nothing intervenes, and the newest
+//! capabilities hold exactly.
 
 use crate::{LargeSendLimit, LargeSendLimits};
 use ndis::LargeSendInfo;
 
 use crate::offers::{Offers, UsoLimit, UsoLimits};
 
-/// The NIC's offers since the model began.
+/// The NIC's capabilities since the model began.
 #[derive(Default)]
 pub(crate) struct Limits {
     /// All of them, the newest last.
     history: Vec<Offers>,
-    /// The index of those that every handler knows which is called now.
+    /// The index of the capabilities that the filter has received, so that every handler called
+    /// from now on uses them or newer ones.
     settled: usize,
-    /// The largest large sends that the layer above was ever told of, by kind.
+    /// The largest large sends ever advertised to the overlying driver, by kind.
     told: LargeSendLimits,
     /// The same of UDP.
     told_uso: UsoLimits,
 }
 
 impl Limits {
-    /// The NIC has another offer, of which the filter may not know yet.
+    /// The NIC has other capabilities, which the filter may not have received yet.
     pub(crate) fn change(&mut self, offers: Offers) {
         if self.history.last() != Some(&offers) {
             self.history.push(offers);
         }
     }
 
-    /// The filter has been told of the newest offer.
+    /// The filter has received the newest capabilities.
     pub(crate) fn settle(&mut self) {
         self.settled = self.history.len().saturating_sub(1);
     }
@@ -42,13 +44,14 @@ impl Limits {
         self.settled
     }
 
-    /// Whether a packet may be sent by any offer that holds or held since `settled`.
+    /// Whether a packet may be sent under any capabilities that hold or have held since `settled`.
     pub(crate) fn any_since(&self, settled: usize, fits: impl Fn(&Offers) -> bool) -> bool {
         let since = self.history.get(settled..).unwrap_or_default();
         since.iter().any(fits)
     }
 
-    /// The layer above is told `limits`, and may use them for ever.
+    /// Records that `limits` were advertised to the overlying driver, which may use them from then
+    /// on.
     pub(crate) fn tell(&mut self, limits: LargeSendLimits) {
         let larger = |was: &mut LargeSendLimit, now: LargeSendLimit| {
             if now.max_payload > was.max_payload {
@@ -71,7 +74,7 @@ impl Limits {
         larger(&mut self.told_uso.ipv6, limits.ipv6);
     }
 
-    /// The largest that the layer above was ever told for large sends like this one.
+    /// The largest size ever advertised to the overlying driver for large sends like this one.
     pub(crate) fn told_for(&self, info: LargeSendInfo) -> LargeSendLimit {
         limit_for(self.told, info)
     }

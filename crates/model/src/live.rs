@@ -1,14 +1,14 @@
-//! Live traffic: packets that stay where they were received, and a wire that somebody takes from.
+//! Live traffic: packets that stay where they were received, and a wire that a consumer reads.
 //!
-//! Tests give the model a copy of each packet, and look at copies of what left. At the rate of a
-//! network that is too much copying, so here a [`Lent`] packet brings its own [`Pages`], over which
-//! its MDLs are built, and gets them back when it is completed; and a [`Wire`] is shown each packet
-//! at the moment when the miniport would have read it by DMA: after the filter sent it and before
-//! it is completed.
+//! Tests give the model a copy of each packet, and compare copies of the packets that left. At the
+//! rate of a network that is too much copying, so here a [`Lent`] packet brings its own [`Pages`],
+//! over which its MDLs are built, and gets them back when it is completed; and a [`Wire`] is shown
+//! each packet at the moment when the miniport would have read it by DMA: after the filter sent it
+//! and before it is completed.
 //!
-//! Every rule is checked for every packet but for two things: that no byte of payload changes under
-//! way, and that the wire carries what a single stage would have made (rules 4 and 10) is looked at
-//! where the packet asks for it, since either costs more than all else together.
+//! Every rule is checked for every packet with two exceptions: the checks that no byte of payload
+//! changes in flight, and that the wire carries the result of a single stage (rules 4 and 10), are
+//! made only if the packet requests them, since either costs more than all others together.
 #![expect(unsafe_code, reason = "MDLs are built over memory that is lent")]
 
 use std::{slice, sync::Arc};
@@ -37,7 +37,7 @@ impl Pages {
     /// `size` bytes of zeroes.
     ///
     /// # Panics
-    /// Where this machine has no memory left.
+    /// If this machine has no memory left.
     #[must_use]
     pub fn new(size: usize) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Pages {
     /// The memory.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the block was zeroed when it was allocated; nobody else has it meanwhile.
+        // SAFETY: the block was zeroed when it was allocated, and `self` is its only owner.
         unsafe { slice::from_raw_parts(self.block.start(), self.block.size()) }
     }
 
@@ -63,13 +63,13 @@ impl Pages {
 /// A packet that is sent from the pages in which it lies.
 #[derive(Debug)]
 pub struct Lent {
-    /// The pages; they come back with [`World::take_returned`].
+    /// The pages; they are returned by [`World::take_returned`].
     pub pages: Pages,
     /// Where in them its frame starts, which has the shape that LSO asks for.
     pub start: usize,
     /// Bytes in the frame.
     pub length: usize,
-    /// What the large-send slot says; the default for a packet that is none.
+    /// Contents of the large-send slot; the default for a packet that is not a large send.
     pub large_send: LargeSendInfo,
     /// Further out-of-band slots and their values.
     pub oob: Vec<(usize, usize)>,
@@ -86,7 +86,7 @@ pub struct Lent {
 pub struct Returned {
     /// The send's number.
     pub number: u64,
-    /// What became of it.
+    /// How it was completed.
     pub completed: Completed,
     /// Where it lay.
     pub pages: Pages,
@@ -96,7 +96,7 @@ pub struct Returned {
 pub struct Outgoing<'a> {
     /// Its slots.
     pub slots: Slots,
-    /// Number of the layer above's send that it is a part of, where the filter made it.
+    /// Number of the overlying driver's send that it is a part of, if the filter made it.
     pub parent: Option<u64>,
     /// Its bytes, in order. The first slice holds all headers of a large send.
     pub bytes: Vec<&'a [u8]>,
@@ -105,7 +105,7 @@ pub struct Outgoing<'a> {
 /// Where packets leave.
 pub trait Wire: Send {
     /// Takes packets that the miniport is about to complete, in the order in which they were sent.
-    /// It is called on whatever thread that happens, and must not call the model.
+    /// It is called on the thread that completes them, and must not call the model.
     fn transmit(&mut self, packets: &[Outgoing<'_>]);
 }
 
@@ -148,8 +148,8 @@ impl World {
         self.state().accepted
     }
 
-    /// Takes what the miniport holds in the order of its completion; it leaves through the wire,
-    /// where there is one.
+    /// Takes the NBLs that the miniport holds in the order of their completion; they leave through
+    /// the wire, if there is one.
     pub(crate) fn take_held(&self, order: Order) -> Vec<Held> {
         // Taken before the packets are: else another thread's could overtake them.
         let mut wire = lock(&self.wire);
@@ -183,7 +183,7 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Makes an NBL of `lent` and enters it into the ledger as the layer above's.
+/// Makes an NBL of `lent` and enters it into the ledger as the overlying driver's.
 fn build(state: &mut State, mut lent: Lent) -> u64 {
     let range = lent.start..lent.start + lent.length;
     let frame = &mut lent.pages.bytes_mut()[range];

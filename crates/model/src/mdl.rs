@@ -1,4 +1,4 @@
-//! MDLs: the buffers of the layer above, the kernel's MDL routines, and reading a packet.
+//! MDLs: the overlying driver's buffers, the kernel's MDL routines, and reading a packet.
 #![expect(unsafe_code, reason = "MDLs are C structures with a trailing array")]
 
 use std::{ffi::c_void, ptr};
@@ -20,11 +20,11 @@ pub enum Backing {
     /// Non-paged pool: always mapped.
     #[default]
     NonPagedPool,
-    /// Locked pages without a mapping, as a guest's memory often is: who reads must map.
+    /// Locked pages without a mapping, as a guest's memory often is: a reader must map them.
     LockedPages,
 }
 
-/// An MDL with its buffer, owned by the layer above.
+/// An MDL with its buffer, owned by the overlying driver.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     mdl: Block,
@@ -36,9 +36,9 @@ pub(crate) struct Buffer {
 enum Memory {
     /// The buffer's own.
     Own(Block),
-    /// Somebody else's, who keeps them as long as this is here.
+    /// Memory of another owner, who keeps it for as long as this value exists.
     Lent { start: usize, size: usize },
-    /// They were given back.
+    /// The pages were returned to their owner.
     Gone,
 }
 
@@ -72,7 +72,7 @@ fn mdl_over(data: *mut u8, length: usize, backing: Backing) -> Block {
     let spanned = pages_of(offset, length);
     let mdl = Block::new(HEADER + spanned * 8, 16);
     let raw = mdl.start().cast::<sys::MDL>();
-    // SAFETY: the block is new and large enough for what is written.
+    // SAFETY: the block is new and large enough for the MDL and its page frame numbers.
     unsafe {
         (*raw).Size = (HEADER + spanned * 8) as i16;
         (*raw).StartVa = data.wrapping_sub(offset).cast();
@@ -95,7 +95,7 @@ impl Buffer {
     pub(crate) fn new(bytes: &[u8], offset: usize, backing: Backing) -> Self {
         let offset = offset % PAGE;
         let pages = Block::new((offset + bytes.len()).max(1).next_multiple_of(PAGE), PAGE);
-        // SAFETY: the block is new and large enough for what is written.
+        // SAFETY: the block is new and large enough for the bytes.
         let data = unsafe {
             let data = pages.start().add(offset);
             ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
@@ -120,7 +120,7 @@ impl Buffer {
         }
     }
 
-    /// The pages are given back; the MDL stays.
+    /// Returns the pages to their owner; the MDL stays.
     pub(crate) fn forget_bytes(&mut self) {
         self.pages = Memory::Gone;
     }
@@ -135,7 +135,7 @@ impl Buffer {
         unsafe { (*self.mdl()).Next = next.mdl() };
     }
 
-    /// What the MDL says now, apart from what a mapping changes.
+    /// The MDL's fields now, apart from those that a mapping changes.
     pub(crate) fn look(&self) -> MdlLook {
         // SAFETY: the MDL is this buffer's own.
         unsafe { MdlLook::of(self.mdl()) }
@@ -152,13 +152,13 @@ impl Buffer {
         };
         let offset = offset.min(size);
         let length = length.min(size - offset);
-        // SAFETY: within the pages, which live as long as `self`, or as `over` was promised. What
-        // is read of them is from the data on, which was written before.
+        // SAFETY: within the pages, which live as long as `self`, or as `over` was promised. Reads
+        // start at the data, which was written before.
         unsafe { std::slice::from_raw_parts(start.add(offset), length) }
     }
 }
 
-/// The fields of an MDL that nobody but its owner changes.
+/// The fields of an MDL that only its owner may change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct MdlLook {
     next: usize,
@@ -275,7 +275,7 @@ pub(crate) unsafe fn build_nonpaged(state: &mut State, mdl: *mut sys::MDL) {
         (*mdl).MappedSystemVa = virtual_address(mdl).cast();
         write_pfns(mdl);
     }
-    // Whatever it was before, it is no part of that any more.
+    // If it was a partial MDL before, it no longer is.
     state.partials.remove(&mdl.addr());
 }
 
@@ -332,20 +332,20 @@ pub(crate) struct Window {
     pub(crate) length: usize,
 }
 
-/// What the miniport makes of a NET_BUFFER: its bytes, and the MDLs that they came from.
+/// A NET_BUFFER as the miniport reads it: its bytes, and the MDLs that they came from.
 pub(crate) struct Read {
-    /// The first of them, as many as were asked for.
+    /// The first of them, as many as were requested.
     pub(crate) bytes: Vec<u8>,
     pub(crate) windows: Vec<Window>,
     /// Bytes in the packet.
     pub(crate) length: usize,
 }
 
-/// Reads the packet of `net_buffer`, at most `most` bytes of it, and maps what is not mapped as a
+/// Reads the packet of `net_buffer`, at most `most` bytes of it, and maps unmapped MDLs as a
 /// miniport would.
 ///
 /// # Errors
-/// What is wrong with the chain.
+/// A description of the fault in the chain.
 ///
 /// # Safety
 /// `net_buffer` points to a live NET_BUFFER with a live MDL chain.
@@ -415,8 +415,8 @@ unsafe fn system_address(state: &mut State, mdl: *mut sys::MDL) -> *mut u8 {
     }
 }
 
-/// Holds an MDL's page frame numbers against the pages that it says it describes: a NIC's DMA
-/// goes by the numbers alone.
+/// Checks an MDL's page frame numbers against the pages that its addresses describe: a NIC's DMA
+/// uses the numbers alone.
 ///
 /// # Safety
 /// `mdl` points to a live MDL.

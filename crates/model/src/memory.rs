@@ -13,11 +13,11 @@ use std::{
 pub(crate) struct Block {
     memory: NonNull<u8>,
     layout: Layout,
-    /// Bytes at its beginning that nobody is given.
+    /// Bytes at its beginning that are not handed out.
     skew: usize,
 }
 
-/// What makes an address a multiple of 16 and of nothing more.
+/// Offset that makes an address a multiple of 16 and of no higher power of two.
 const POOL_SKEW: usize = 16;
 
 // SAFETY: a block owns its memory and is not tied to a thread.
@@ -27,7 +27,7 @@ impl Block {
     /// `size` zeroed bytes at an address that is a multiple of `align`.
     ///
     /// # Panics
-    /// Where this machine has no memory left, or `align` is no power of two.
+    /// If this machine has no memory left, or `align` is no power of two.
     pub(crate) fn new(size: usize, align: usize) -> Self {
         let layout = Layout::from_size_align(size.max(1), align).expect("a sensible layout");
         // SAFETY: the layout's size is not zero.
@@ -66,7 +66,7 @@ impl Block {
         self.memory.as_ptr().wrapping_add(self.skew)
     }
 
-    /// The block's address, by which the model knows it.
+    /// The block's address, which is the model's key for it.
     pub(crate) fn address(&self) -> usize {
         self.start().addr()
     }
@@ -89,9 +89,9 @@ impl Drop for Block {
 pub(crate) struct Memory {
     /// Allocations in use, by address, with their tag.
     pub(crate) pool: BTreeMap<usize, (Block, u32)>,
-    /// Allocations asked for so far, of whatever kind may fail.
+    /// Allocations requested so far, of every kind that may fail.
     pub(crate) asked: u64,
-    /// The numbers (counted as `asked`) of those that shall fail.
+    /// The numbers (counted as `asked`) of those that must fail.
     pub(crate) failing: Failing,
     /// How many were made to fail.
     pub(crate) failed: u64,
@@ -99,7 +99,7 @@ pub(crate) struct Memory {
     pub(crate) accounted: u64,
 }
 
-/// Which allocations fail.
+/// Selects the allocations that fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Failing {
     /// None.
@@ -117,7 +117,7 @@ impl Memory {
         self.failed - self.accounted
     }
 
-    /// Counts one request for memory, and says whether it is to be granted.
+    /// Counts one request for memory, and returns whether to grant it.
     pub(crate) fn grant(&mut self) -> bool {
         let number = self.asked;
         self.asked += 1;

@@ -1,4 +1,4 @@
-//! The NIC as a test describes it: what it takes, when it completes, what it answers.
+//! The NIC as a test describes it: its capabilities, its completions, its answers.
 
 use crate::{LargeSendLimit, LargeSendLimits};
 
@@ -15,13 +15,13 @@ use crate::{
 pub struct Nic {
     /// The large sends that it can take.
     pub limits: LargeSendLimits,
-    /// Which options those may have.
+    /// The header options that those may have.
     pub options: LargeSendOptions,
     /// The checksums that it can compute on the way out.
     pub checksum: ChecksumOffloads,
     /// The UDP large sends that it can take.
     pub uso: UsoLimits,
-    /// What it can do inside tunnels.
+    /// Its capabilities inside tunnels.
     pub tunnels: TunnelOffloads,
     /// When and in which order it completes.
     pub completion: Completion,
@@ -29,17 +29,17 @@ pub struct Nic {
     pub failing: Vec<(u64, i32)>,
     /// Bits of the IPv4 identification that it counts in: 16, or 15.
     pub id_bits: u32,
-    /// Which of all that is turned on.
+    /// The subset of these capabilities that is turned on.
     pub enabled: Enabled,
     /// How its NDIS_OFFLOAD looks.
     pub offload: OffloadShape,
-    /// Whether it, or what stands before it, walks MDL chains to their end.
+    /// Whether it, or a driver before it, walks MDL chains to their end.
     pub walks_to_end: bool,
-    /// Most MDLs that it takes of one packet.
+    /// Most MDLs of one packet that it accepts.
     pub max_elements: Option<usize>,
     /// When it answers OID requests.
     pub oids: Answering,
-    /// OIDs that it knows besides those of task offload, with their values.
+    /// OIDs that it supports besides those of task offload, with their values.
     pub answers: Vec<(u32, Vec<u8>)>,
 }
 
@@ -51,14 +51,14 @@ pub enum Answering {
     Inline,
     /// It completes the request before the call returns NDIS_STATUS_PENDING.
     Early,
-    /// It returns NDIS_STATUS_PENDING, and completes when the model is told to.
+    /// It returns NDIS_STATUS_PENDING, and completes when the test asks the model to.
     Later,
 }
 
 impl Nic {
-    /// A NIC that takes LSOv2 of `max_payload` bytes and `min_segments` segments for both IP
-    /// versions, LSOv1 likewise up to 64 KiB, USO likewise, and all of that with any options and
-    /// inside tunnels; that computes every checksum; and that completes before the send returns.
+    /// A NIC with LSOv2 of `max_payload` bytes and `min_segments` segments for both IP versions,
+    /// LSOv1 likewise up to 64 KiB, USO likewise, and all of that with any options and inside
+    /// tunnels; that computes every checksum; and that completes before the send returns.
     #[must_use]
     pub fn new(max_payload: u32, min_segments: u32) -> Self {
         let limit = |max: u32| LargeSendLimit {
@@ -130,7 +130,7 @@ impl Nic {
         }
     }
 
-    /// The same NIC, which knows nothing of tunnels.
+    /// The same NIC, without tunnel offloads.
     #[must_use]
     pub fn without_tunnels(self) -> Self {
         Self {
@@ -139,8 +139,8 @@ impl Nic {
         }
     }
 
-    /// The same NIC, which takes only packets without options and extension headers as large
-    /// sends, where NDIS_OFFLOAD has words for that.
+    /// The same NIC, which accepts only packets without options and extension headers as large
+    /// sends, as far as NDIS_OFFLOAD has fields for that.
     #[must_use]
     pub fn without_options(mut self) -> Self {
         self.options = LargeSendOptions {
@@ -153,24 +153,25 @@ impl Nic {
         self
     }
 
-    /// The large sends that it takes now: those that it can do and that are turned on.
+    /// The large sends that it accepts now: those that its hardware supports and that are turned
+    /// on.
     #[must_use]
     pub fn current(&self) -> LargeSendLimits {
         self.offers().large_sends
     }
 
-    /// The UDP large sends that it takes now.
+    /// The UDP large sends that it accepts now.
     #[must_use]
     pub fn current_uso(&self) -> UsoLimits {
         self.offers().uso
     }
 
-    /// What it does now.
+    /// The capabilities that are in effect now.
     pub(crate) fn offers(&self) -> Offers {
         self.enabled.applied_to(self.can())
     }
 
-    /// What it can do, as far as its revision of NDIS_OFFLOAD has words for it.
+    /// The hardware capabilities, as far as its revision of NDIS_OFFLOAD has fields for them.
     pub(crate) fn can(&self) -> Offers {
         offload::known_to(
             self.offload.revision,
@@ -184,8 +185,8 @@ impl Nic {
         )
     }
 
-    /// What a filter may add to its NDIS_OFFLOAD: LSOv2 of a family of which it can do nothing. What
-    /// is merely turned off stays off.
+    /// The capabilities that a filter may add to its NDIS_OFFLOAD: LSOv2 for an IP version for
+    /// which the NIC has no LSOv2 at all. A capability that is merely turned off stays off.
     pub(crate) fn may_add(&self) -> MayAdd {
         MayAdd {
             v2_ipv4: self.limits.v2_ipv4.max_payload == 0,
@@ -194,19 +195,19 @@ impl Nic {
         }
     }
 
-    /// Its NDIS_OFFLOAD: what it does now.
+    /// Its NDIS_OFFLOAD: the current configuration.
     pub(crate) fn offload_config(&self) -> Vec<u8> {
         offload::write(&self.offers(), &self.offload)
     }
 
-    /// Its NDIS_OFFLOAD: what it can do.
+    /// Its NDIS_OFFLOAD: the hardware capabilities.
     pub(crate) fn offload_hardware(&self) -> Vec<u8> {
         offload::write(&self.can(), &self.offload)
     }
 }
 
 impl Default for Nic {
-    /// What Hyper-V's virtual NIC says: 62,780 bytes and 2 segments.
+    /// The limits that Hyper-V's virtual NIC advertises: 62,780 bytes and 2 segments.
     fn default() -> Self {
         Self::new(62_780, 2)
     }
@@ -215,15 +216,15 @@ impl Default for Nic {
 /// How a miniport completes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Completion {
-    /// Later, when the model is told to deliver, rather than from within the send.
+    /// Later, when the test asks the model to deliver, rather than from within the send.
     pub deferred: bool,
-    /// The order among what is completed together.
+    /// The order among NBLs that are completed together.
     pub order: Order,
     /// All in one chain, rather than one call for each NBL.
     pub merged: bool,
     /// From this processor, where it is not the sender's.
     pub on_processor: Option<u32>,
-    /// At DISPATCH_LEVEL, with the flag that says so.
+    /// At DISPATCH_LEVEL, with the flag set for it.
     pub at_dispatch: bool,
 }
 

@@ -1,5 +1,5 @@
-//! What a NIC offers besides plain large sends: checksums, USO, large sends inside a tunnel, and
-//! which options in a packet's headers it copes with.
+//! A NIC's capabilities besides plain large sends: checksums, USO, large sends inside a tunnel, and
+//! the options in a packet's headers that it supports.
 
 use crate::{LargeSendLimit, LargeSendLimits};
 
@@ -46,7 +46,7 @@ impl ChecksumOffloads {
     }
 }
 
-/// Which options a large send may have. LSOv2 over IPv4 has no such limits.
+/// The options that a large send may have. LSOv2 over IPv4 has no such limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LargeSendOptions {
     /// LSOv1: IPv4 options.
@@ -69,10 +69,10 @@ impl LargeSendOptions {
     };
 }
 
-/// What a NIC takes of UDP large sends over one IP version.
+/// A NIC's limits for UDP large sends over one IP version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsoLimit {
-    /// Most bytes of UDP payload; 0 where it takes none.
+    /// Most bytes of UDP payload; 0 if the kind is not supported.
     pub max_payload: u32,
     /// Least wire packets that a send must make; the field has 6 bits.
     pub min_segments: u32,
@@ -92,7 +92,7 @@ pub struct UsoLimits {
 }
 
 impl UsoLimits {
-    /// That of one IP version.
+    /// The limit for one IP version.
     #[must_use]
     pub fn of(&self, ipv6: bool) -> UsoLimit {
         if ipv6 { self.ipv6 } else { self.ipv4 }
@@ -108,7 +108,7 @@ pub const INNER_IPV6: u32 = 4;
 /// A tunnel over IPv6.
 pub const OUTER_IPV6: u32 = 8;
 
-/// What a NIC does for packets inside one kind of tunnel.
+/// A NIC's offloads for packets inside one kind of tunnel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TunnelOffload {
     /// LsoV2Supported: for which IP versions, [`INNER_IPV4`] and its like, which must hold inside
@@ -150,14 +150,14 @@ fn has_both(flags: u32, outer_ipv6: bool, inner_ipv6: bool) -> bool {
     flags & outer != 0 && flags & inner != 0
 }
 
-/// Tunnels that a NIC knows.
+/// Tunnels that a NIC supports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TunnelOffloads {
     /// NVGRE.
     pub nvgre: TunnelOffload,
     /// VXLAN.
     pub vxlan: TunnelOffload,
-    /// The UDP port by which it knows VXLAN.
+    /// The UDP port by which it recognizes VXLAN.
     pub vxlan_port: u16,
 }
 
@@ -188,7 +188,7 @@ impl TunnelOffloads {
     };
 }
 
-/// All that a NIC offers on the way out: what it can do, or what it does now.
+/// All of a NIC's send capabilities: its hardware's, or those in effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Offers {
     pub(crate) large_sends: LargeSendLimits,
@@ -198,7 +198,7 @@ pub(crate) struct Offers {
     pub(crate) tunnels: TunnelOffloads,
 }
 
-/// Which offloads are turned on, as OID_TCP_OFFLOAD_PARAMETERS says.
+/// The offloads that are turned on, as set by OID_TCP_OFFLOAD_PARAMETERS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Enabled {
     /// LSOv1.
@@ -245,7 +245,7 @@ impl Default for Enabled {
 }
 
 impl Enabled {
-    /// Of what a NIC `can` do, what it does.
+    /// Returns the part of the capabilities `can` that is in effect.
     pub(crate) fn applied_to(&self, can: Offers) -> Offers {
         let limit = |on: bool, limit: LargeSendLimit| {
             if on && limit.max_payload > 0 {

@@ -1,4 +1,4 @@
-//! NDIS_OFFLOAD as bytes: what a miniport says, and what a filter may make of it.
+//! NDIS_OFFLOAD as bytes: the miniport's own, and the changes that a filter may make to it.
 #![expect(unsafe_code, reason = "a C structure is written and read as bytes")]
 
 use std::mem::offset_of;
@@ -11,7 +11,7 @@ use crate::{
     offers::{ChecksumOffload, Offers, TunnelOffload, UsoLimit, UsoLimits},
 };
 
-/// Which revision of NDIS_OFFLOAD the miniport writes.
+/// The revision of NDIS_OFFLOAD that the miniport writes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OffloadShape {
     /// Header.Revision.
@@ -33,7 +33,7 @@ impl Default for OffloadShape {
     }
 }
 
-/// Of `offers`, what an NDIS_OFFLOAD of `revision` can tell.
+/// Returns the part of `offers` that an NDIS_OFFLOAD of `revision` can express.
 pub(crate) fn known_to(revision: u8, mut offers: Offers) -> Offers {
     if revision < sys::NDIS_OFFLOAD_REVISION_3 {
         offers.tunnels.nvgre = TunnelOffload::default();
@@ -51,7 +51,7 @@ pub(crate) fn known_to(revision: u8, mut offers: Offers) -> Offers {
     offers
 }
 
-/// The bytes of an NDIS_OFFLOAD with these offers.
+/// The bytes of an NDIS_OFFLOAD with these capabilities.
 pub(crate) fn write(offers: &Offers, shape: &OffloadShape) -> Vec<u8> {
     let mut bytes = vec![0; usize::from(shape.size).max(4)];
     bytes[0] = sys::NDIS_OBJECT_TYPE_OFFLOAD;
@@ -180,7 +180,7 @@ fn write_uso(bytes: &mut [u8], offset: usize, limit: UsoLimit) {
     );
 }
 
-/// The UDP large sends that `bytes` speak of; none where they are no NDIS_OFFLOAD.
+/// The UDP large sends that `bytes` allow; none if they are no NDIS_OFFLOAD.
 pub(crate) fn uso(bytes: &[u8]) -> UsoLimits {
     let told = valid_size(bytes).map_or(&[][..], |size| &bytes[..size]);
     let limit = |offset: usize| {
@@ -249,7 +249,7 @@ pub(crate) fn valid_size(bytes: &[u8]) -> Option<usize> {
     valid.then_some(usize::from(size))
 }
 
-/// The large sends that `bytes` speak of; none where they are no NDIS_OFFLOAD.
+/// The large sends that `bytes` allow; none if they are no NDIS_OFFLOAD.
 pub(crate) fn limits(bytes: &[u8]) -> LargeSendLimits {
     if valid_size(bytes).is_none() {
         return LargeSendLimits::default();
@@ -279,7 +279,7 @@ pub(crate) fn limits(bytes: &[u8]) -> LargeSendLimits {
     }
 }
 
-/// Without an encapsulation the NIC does not do the kind, whatever else it says.
+/// Without an encapsulation the NIC does not support the kind, whatever the other fields hold.
 fn limit(encapsulation: u32, max_payload: u32, min_segments: u32) -> LargeSendLimit {
     if encapsulation == 0 {
         return LargeSendLimit::default();
@@ -290,7 +290,7 @@ fn limit(encapsulation: u32, max_payload: u32, min_segments: u32) -> LargeSendLi
     }
 }
 
-/// What a filter may make of a configuration, beside larger maxima of what is in it.
+/// The changes that a filter may make to a configuration, besides raising maxima that are in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct MayAdd {
     /// LSOv2 over IPv4, which the NIC cannot do at all.
@@ -301,9 +301,10 @@ pub(crate) struct MayAdd {
     pub(crate) anyhow: bool,
 }
 
-/// What a filter changed of the miniport's configuration that it may not; `None` where `told` is
-/// `own` with larger maxima of LSOv2 and USO, with encapsulated LSO taken out or as it was, and
-/// with LSOv2 for a family that `may` be added because the NIC computes its TCP checksums.
+/// Describes a change to the miniport's configuration that the filter may not make. Returns `None`
+/// if `told` is `own` with larger maxima of LSOv2 and USO, with encapsulated LSO removed or
+/// unchanged, and with LSOv2 for an IP version that `may` be added because the NIC computes its TCP
+/// checksums.
 pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8], may: MayAdd) -> Option<String> {
     let Some(size) = valid_size(own) else {
         return (own != told).then(|| "malformed, and changed".into());
@@ -345,7 +346,7 @@ pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8], may: MayAdd) -> Option<Stri
     Some(format!("byte {at:#x} was {was:#x} and became {is:#x}"))
 }
 
-/// Whether `told` has LSOv2 of a family that `own` has not, and may.
+/// Whether `told` has LSOv2 of an IP version that `own` lacks, and may add it.
 fn adds(own: &[u8], told: &[u8], family: usize, may: MayAdd) -> bool {
     let (allowed, checksum) = match family {
         V2_IPV4 => (may.v2_ipv4, CHECKSUM_IPV4),

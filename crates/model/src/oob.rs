@@ -1,6 +1,6 @@
 //! The packed words of out-of-band slots, as a NIC reads them.
 //!
-//! Layouts: `nbllso.h`, `nbluso.h`, `nblchecksum.h`, and `ndis.h` for the supplement that tells of
+//! Layouts: `nbllso.h`, `nbluso.h`, `nblchecksum.h`, and `ndis.h` for the supplement that describes
 //! tunnels. Large sends of TCP are [`ndis::LargeSendInfo`].
 
 use ndis::{LargeSendInfo, sys};
@@ -10,7 +10,7 @@ use crate::segment::layout;
 /// `UdpSegmentationOffloadInfo` on the way down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsoSlot {
-    /// Bytes of payload in each wire packet; 0 where this is no USO send.
+    /// Bytes of payload in each wire packet; 0 if this is no USO send.
     pub mss: u32,
     /// Bytes of frame before the UDP header.
     pub udp_header_offset: u32,
@@ -86,7 +86,7 @@ impl ChecksumSlot {
 /// `TcpSendOffloadsSupplementalNetBufferListInfo`: where the headers inside a tunnel are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TunnelSlot {
-    /// IsEncapsulatedPacket; the rest says nothing without it.
+    /// IsEncapsulatedPacket; the other fields are meaningless without it.
     pub encapsulated: bool,
     /// EncapsulatedPacketOffsetsValid, for the three offsets.
     pub offsets_valid: bool,
@@ -145,7 +145,7 @@ impl TunnelSlot {
     }
 }
 
-/// The slots by which a NIC decides what to do with a packet.
+/// The slots that a NIC acts on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Slots {
     /// Large sends of TCP.
@@ -158,7 +158,7 @@ pub struct Slots {
     pub checksum: ChecksumSlot,
 }
 
-/// Which kind of send the slots make of a packet.
+/// The kind of send that the slots request for a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SendKind {
     /// One packet of the wire.
@@ -188,7 +188,7 @@ impl SendKind {
 }
 
 impl Slots {
-    /// What `slot` says of each slot's value.
+    /// Reads the slots, where `slot` returns the value of each.
     pub(crate) fn read(slot: impl Fn(usize) -> usize) -> Self {
         Self {
             large_send: LargeSendInfo::from_raw(slot(sys::TcpLargeSendNetBufferListInfo)),
@@ -221,7 +221,7 @@ impl Slots {
         }
     }
 
-    /// Bytes of payload in each wire packet; 0 where it is no large send.
+    /// Bytes of payload in each wire packet; 0 if it is no large send.
     #[must_use]
     pub fn mss(&self) -> u32 {
         if self.kind().is_uso() {

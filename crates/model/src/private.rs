@@ -1,5 +1,5 @@
-//! What NDIS and WFP keep with an NBL, which drivers have no part in: NDIS's private information, and
-//! an object of WFP's whose address is in a slot.
+//! The parts of an NBL that belong to NDIS and WFP and are no business of a driver: NDIS's private
+//! information, and a WFP object whose address is in a slot.
 //!
 //! NdisCopySendNetBufferListInfo carries the information over and clones the object; an NBL that is
 //! freed takes its object with it. (Windows driver documentation, NdisCopySendNetBufferListInfo;
@@ -14,7 +14,8 @@ use crate::{rules::Rule, state::State};
 
 #[derive(Default)]
 pub(crate) struct Private {
-    /// The NBL whose information each of the filter's has, until it comes back.
+    /// The NBL from which information was copied to each of the filter's NBLs, until that is
+    /// completed.
     copied: BTreeMap<usize, usize>,
     /// Objects of WFP's, each with the filter's NBL that it belongs to.
     objects: BTreeMap<usize, usize>,
@@ -22,12 +23,12 @@ pub(crate) struct Private {
 }
 
 impl Private {
-    /// The NBL of whose information the filter's `nbl` has a copy.
+    /// The NBL from which information was copied to the filter's `nbl`.
     pub(crate) fn copied_from(&self, nbl: usize) -> Option<usize> {
         self.copied.get(&nbl).copied()
     }
 
-    /// The filter's NBL comes back.
+    /// The filter's NBL is completed.
     pub(crate) fn forget(&mut self, nbl: usize) {
         self.copied.remove(&nbl);
     }
@@ -46,7 +47,7 @@ unsafe fn object(nbl: *const NET_BUFFER_LIST) -> usize {
 }
 
 impl State {
-    /// NDIS copies what `from` has to the filter's `to`.
+    /// NDIS copies the information of `from` to the filter's `to`.
     ///
     /// # Safety
     /// Both are live NBLs.
@@ -76,7 +77,7 @@ impl State {
         // SAFETY: as the caller vouches.
         let object = unsafe { object(nbl) };
         if object != 0 {
-            // One that is not known was made by a callout further down.
+            // An unknown object was made by a callout further down.
             let of = self.private.objects.entry(object).or_insert(nbl.addr());
             if *of != nbl.addr() {
                 let found = "has an object of WFP's that is another NBL's";
@@ -99,7 +100,7 @@ impl State {
         self.check_lost(nbl.addr());
     }
 
-    /// Nobody has the object any more that belongs to `nbl`, if there is one still.
+    /// Reports the WFP object that `nbl` still has, if any: with the NBL gone, the object is lost.
     fn check_lost(&mut self, nbl: usize) {
         let objects = &mut self.private.objects;
         let before = objects.len();

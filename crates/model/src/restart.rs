@@ -1,4 +1,4 @@
-//! What NDIS passes to FilterRestart.
+//! The parameters that NDIS passes to FilterRestart.
 #![expect(unsafe_code, reason = "fills C structures")]
 
 use std::mem::offset_of;
@@ -14,7 +14,7 @@ pub(crate) struct RestartParameters {
 }
 
 impl RestartParameters {
-    /// The parameters for a module over a miniport with this MTU, where it tells one.
+    /// The parameters for a module over a miniport with this MTU, if the miniport reports one.
     pub(crate) fn new(config: &Config, mtu: Option<u32>) -> Self {
         let parameters = Block::new(size_of::<sys::NDIS_FILTER_RESTART_PARAMETERS>(), 8);
         let attributes: Vec<_> = mtu.map_or_else(Vec::new, |mtu| {

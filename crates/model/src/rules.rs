@@ -1,4 +1,4 @@
-//! The rules that the model enforces, by number and name, and what it says when one is broken.
+//! The rules that the model enforces, by number and name, and the reports of broken ones.
 //!
 //! Up to 35 the numbers are the design's; those from 36 on are the model's own.
 
@@ -10,24 +10,24 @@ use std::fmt;
 pub enum Rule {
     /// Every NBL has one owner, and only the owner touches it.
     OneOwner = 1,
-    /// Nothing is sent or completed twice, and nothing is completed that was not received.
+    /// Everything is sent and completed at most once, and only received NBLs are completed.
     Once = 2,
-    /// Each NBL of the layer above is completed.
+    /// Each NBL of the overlying driver is completed.
     EachCompletes = 3,
     /// A parent's NET_BUFFERs, MDLs and bytes are at completion as they were when it was sent.
     ParentIntact = 4,
     /// The first child that fails gives the parent its status.
     FirstFailure = 5,
-    /// The large-send slot of a completed parent says what a completer says.
+    /// The large-send slot of a completed parent holds the values that a completing driver writes.
     TransmitComplete = 6,
     /// A large send has one NET_BUFFER.
     OneNetBuffer = 7,
-    /// A large send, in a tunnel or not, is one that the NIC takes: within its maximum, of its least
-    /// number of segments, with no options and headers but those that it copes with.
+    /// A large send, in a tunnel or not, is one that the NIC accepts: within its maximum, of its
+    /// least number of segments, with only those options and headers that it supports.
     Limit = 8,
     /// Every child but the last carries a multiple of the MSS.
     MssMultiple = 9,
-    /// The wire carries what one stage of segmentation would have made.
+    /// The wire carries the same packets as after one stage of segmentation.
     Wire = 10,
     /// Headers are contiguous in the first MDL, and the NET_BUFFER's fields agree.
     Headers = 11,
@@ -40,7 +40,7 @@ pub enum Rule {
     /// SourceHandle is the originator's.
     SourceHandle = 15,
     /// ParentNetBufferList and ChildRefCount are for clones that NDIS makes: a child has no parent
-    /// there, and the count of those of the layer above is left to it.
+    /// there, and the ChildRefCount of the overlying driver's NBLs is left to it.
     Clones = 16,
     /// Out-of-band information reaches the children.
     OutOfBand = 17,
@@ -52,7 +52,7 @@ pub enum Rule {
     Pause = 20,
     /// Detach and unload leave nothing behind.
     NothingLeft = 21,
-    /// Routines are called at an IRQL they allow, flags tell the truth, IRQL is restored, and a
+    /// Routines are called at an IRQL they allow, flags are correct, IRQL is restored, and a
     /// critical region that a handler enters is left by it.
     Irql = 22,
     /// Routines for PASSIVE_LEVEL are called there.
@@ -63,20 +63,20 @@ pub enum Rule {
     Recursion = 26,
     /// A failed allocation costs its own parent, whole, with RESOURCES, and nothing else.
     FailedAllocation = 27,
-    /// Steady state takes nothing from the pool.
+    /// In steady state nothing is allocated from the pool.
     SteadyState = 28,
     /// Pool memory has a tag, is freed under it, and pools outlive their contents.
     PoolTags = 29,
-    /// OID requests go down and come back one at a time, once, unchanged but for their answers;
-    /// a clone is freed before its original completes.
+    /// OID requests go down and complete one at a time, once, unchanged except for their answers; a
+    /// clone is freed before its original completes.
     Oid = 30,
-    /// Status indications are sent while attached, well formed; those of others go up unchanged,
-    /// and what is told of offloads is the NIC's with nothing but larger maxima of LSOv2 and USO,
-    /// and LSOv2 where the NIC has none at all but computes TCP checksums.
+    /// Status indications are sent while attached, well formed; those of other drivers are
+    /// forwarded unchanged, and an offload configuration is the NIC's with only larger maxima of
+    /// LSOv2 and USO, and LSOv2 added if the NIC has none at all but computes TCP checksums.
     Status = 31,
     /// A large send of any size ever advertised is accepted.
     StaleSize = 32,
-    /// After pre-detach the layer above knows the NIC's true configuration.
+    /// After pre-detach the overlying driver has the NIC's true configuration.
     PreDetach = 33,
     /// FilterAttach changes nothing where it fails, and cannot fail once it has set its attributes.
     Attach = 34,
@@ -84,7 +84,7 @@ pub enum Rule {
     /// and hold nothing while their program can be suspended; only the system and administrators
     /// may open it.
     ControlDevice = 36,
-    /// Network events are passed on once, and their status is returned.
+    /// Network events are forwarded once, and their status is returned.
     NetEvent = 37,
     /// An event provider is registered once and named, its events are TraceLogging that can be
     /// decoded, and nothing is written before it is registered or after.
@@ -158,11 +158,11 @@ impl Rule {
 /// One rule broken once.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Violation {
-    /// Which rule.
+    /// The rule that is broken.
     pub rule: Rule,
-    /// Which NBL, or which other object.
+    /// The NBL, or other object, that it was broken for.
     pub subject: String,
-    /// What was found.
+    /// Description of the finding.
     pub found: String,
 }
 

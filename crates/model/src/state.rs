@@ -40,10 +40,10 @@ pub enum ModuleState {
     Detaching,
 }
 
-/// Who owns an NBL.
+/// The owner of an NBL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Owner {
-    /// The layer above, before it sends it or after it got it back.
+    /// The overlying driver, before it sends the NBL or after the NBL was completed.
     Above,
     /// The filter: sent to it, or allocated by it.
     Filter,
@@ -51,7 +51,7 @@ pub(crate) enum Owner {
     Miniport,
 }
 
-/// What the model knows of an NBL that exists.
+/// The model's record of an NBL that exists.
 pub(crate) struct Known {
     pub(crate) owner: Owner,
     pub(crate) origin: Origin,
@@ -62,7 +62,7 @@ pub(crate) struct Known {
 /// Where an NBL comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Origin {
-    /// The layer above, as its send of this number.
+    /// The overlying driver, as its send of this number.
     Above(u64),
     /// The filter's pool with this handle.
     Pool(usize),
@@ -75,7 +75,7 @@ pub(crate) struct NblPool {
     pub(crate) memory: Block,
 }
 
-/// A partial MDL and what it was built from.
+/// A partial MDL and the MDL that it was built from.
 pub(crate) struct Partial {
     pub(crate) source: usize,
 }
@@ -83,7 +83,7 @@ pub(crate) struct Partial {
 /// The filter driver's registration.
 #[derive(Clone, Copy)]
 pub(crate) struct Driver {
-    /// What the driver wants to get back at attach.
+    /// The context that the driver expects back at attach.
     pub(crate) context: sys::NDIS_HANDLE,
     pub(crate) characteristics: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
 }
@@ -97,11 +97,11 @@ unsafe impl Send for Driver {}
 pub(crate) struct State {
     /// Bits in which the NIC counts the IPv4 identification.
     pub(crate) id_bits: u32,
-    /// What the filter may add to the NIC's NDIS_OFFLOAD.
+    /// The capabilities that the filter may add to the NIC's NDIS_OFFLOAD.
     pub(crate) may_add: MayAdd,
     /// Most bytes of an IP datagram on the wire, where there is a bound.
     pub(crate) mtu: Option<u32>,
-    /// The MTU that the module was told at a restart.
+    /// The MTU that NDIS passed to the module at a restart.
     pub(crate) mtu_told: Option<u32>,
     pub(crate) violations: Vec<Violation>,
     /// Open registry handles, with the parameters that were read through each.
@@ -123,10 +123,10 @@ pub(crate) struct State {
     pub(crate) partials: BTreeMap<usize, Partial>,
     /// MDLs that are mapped now.
     pub(crate) mapped: BTreeMap<usize, usize>,
-    /// What the layer above has sent and not yet forgotten, by number.
+    /// The overlying driver's sends that are not forgotten yet, by number.
     pub(crate) sent: BTreeMap<u64, Sent>,
     pub(crate) next_send: u64,
-    /// What the miniport has, in the order in which it will complete it.
+    /// The NBLs that the miniport holds, in the order in which it will complete them.
     pub(crate) held: VecDeque<Held>,
     /// MDLs inside the windows of packets in flight, with the NBL that has them.
     pub(crate) windows: BTreeMap<usize, usize>,
@@ -135,21 +135,20 @@ pub(crate) struct State {
     pub(crate) accepted: u64,
     /// How many packets have left on the wire.
     pub(crate) left: u64,
-    /// What the miniport's clock said last.
+    /// The latest reading of the miniport's clock.
     pub(crate) clock: usize,
     /// For each flow, the send and sequence offset that went down last.
     pub(crate) flows: BTreeMap<Vec<u8>, (u64, u32)>,
     pub(crate) warm: bool,
-    /// Whether somebody takes the wire's packets as they leave, or nobody does, so that none is
-    /// kept.
+    /// Whether a consumer takes the wire's packets as they leave. Without one, none is kept.
     pub(crate) live: bool,
     pub(crate) extensions: BTreeMap<(usize, usize), Block>,
     pub(crate) rundowns: BTreeMap<usize, Rundown>,
-    /// What the NIC takes, and what the layer above was told of it.
+    /// The NIC's capabilities, and the limits advertised to the overlying driver.
     pub(crate) limits: Limits,
-    /// The NDIS_OFFLOAD that the layer above found when it bound.
+    /// The NDIS_OFFLOAD that the overlying driver found when it bound.
     pub(crate) binding: Option<Vec<u8>>,
-    /// What the layer above was told last.
+    /// The limits advertised to the overlying driver last.
     pub(crate) advertised: LargeSendLimits,
     /// The same of UDP.
     pub(crate) advertised_uso: UsoLimits,
@@ -157,7 +156,7 @@ pub(crate) struct State {
     /// Indications that FilterStatus has now, each on its thread.
     pub(crate) incoming: Vec<Incoming>,
     pub(crate) event: Option<EventUnderWay>,
-    /// Whether the coming detach was announced.
+    /// Whether the filter was notified of the coming detach (pre-detach).
     pub(crate) pre_detached: bool,
     /// How often the module was restarted.
     pub(crate) restarts: u64,
@@ -252,7 +251,7 @@ impl State {
         });
     }
 
-    /// Counts an allocation by `routine`, and says whether it is to succeed.
+    /// Counts an allocation by `routine`, and returns whether it is to succeed.
     pub(crate) fn may_allocate(&mut self, routine: &str) -> bool {
         if self.warm {
             self.violation(Rule::SteadyState, routine, "an allocation after warm-up");
@@ -273,8 +272,8 @@ impl State {
         }
     }
 
-    /// What a pause has to wait for: children that are out, and parents that wait for children. A
-    /// send that has just been handed over is neither: the filter may still refuse it.
+    /// The NBLs that a pause has to wait for: outstanding children, and parents that wait for
+    /// children. A send that has just been handed over is neither: the filter may still refuse it.
     pub(crate) fn outstanding(&self) -> Vec<String> {
         let is_out = |known: &&Known| match (known.origin, known.owner) {
             (Origin::Pool(_), owner) => owner == Owner::Miniport,

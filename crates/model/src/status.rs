@@ -1,4 +1,4 @@
-//! Status indications: news from the miniport and the filter for the layer above.
+//! Status indications from the miniport and the filter to the overlying driver.
 #![expect(unsafe_code, reason = "indications are C structures")]
 
 use std::{ptr, thread::ThreadId};
@@ -13,7 +13,7 @@ use crate::{
     world::{MODULE, handle},
 };
 
-/// The miniport's handle, which is the SourceHandle of what it indicates.
+/// The miniport's handle, which is the SourceHandle of its indications.
 pub(crate) const MINIPORT: usize = 0x3141_9027;
 
 /// A status indication, as the miniport makes it.
@@ -49,7 +49,7 @@ impl Indication {
     }
 }
 
-/// Who a status indication says it is from.
+/// The source named in a status indication.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StatusSource {
     /// The miniport.
@@ -60,7 +60,7 @@ pub enum StatusSource {
     Other(usize),
 }
 
-/// A status indication, as the layer above got it.
+/// A status indication, as the overlying driver received it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeenStatus {
     /// SourceHandle.
@@ -111,7 +111,7 @@ impl InMemory {
         Self { block, buffer }
     }
 
-    /// All its bytes, to see whether anybody writes to them.
+    /// All its bytes, to detect writes.
     pub(crate) fn look(&self) -> (Vec<u8>, Option<Vec<u8>>) {
         (self.block.bytes(), self.buffer.as_ref().map(Block::bytes))
     }
@@ -123,10 +123,10 @@ const MOST: u32 = 1 << 16;
 /// Reads an indication of the filter's.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the fault in it.
 ///
 /// # Safety
-/// `raw` points to an indication whose buffer is as long as it says.
+/// `raw` points to an indication with a buffer of StatusBufferSize bytes.
 pub(crate) unsafe fn read(raw: *const sys::NDIS_STATUS_INDICATION) -> Result<SeenStatus, String> {
     // SAFETY: as the caller vouches.
     unsafe {
@@ -175,7 +175,7 @@ pub(crate) fn is_offload(code: i32) -> bool {
     )
 }
 
-/// What all indications of `code` are called.
+/// The name for all indications of `code` in messages.
 pub(crate) fn subject(code: i32) -> String {
     format!("status {code:#x}")
 }
@@ -190,7 +190,7 @@ impl State {
         });
     }
 
-    /// FilterStatus has returned: how often the indication was passed on.
+    /// FilterStatus has returned: the number of times the indication was forwarded.
     pub(crate) fn status_leaves(&mut self) -> u32 {
         let thread = std::thread::current().id();
         let own = self.incoming.iter().rposition(|one| one.thread == thread);
@@ -220,7 +220,7 @@ impl State {
     }
 }
 
-/// What is wrong with `seen` as the miniport's `incoming` passed on.
+/// Describes the difference if `seen` is not the miniport's `incoming` forwarded unchanged.
 fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Option<String> {
     let rewritten = is_offload(incoming.code);
     let own_source = rewritten && seen.source == StatusSource::Filter;
@@ -235,7 +235,7 @@ fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Optio
         if let Some(found) = offload::wrong_rewrite(&incoming.bytes, &seen.indication.bytes, may) {
             return Some(found);
         }
-        // What lies behind the NDIS_OFFLOAD may go with it or not.
+        // The bytes after the NDIS_OFFLOAD may be forwarded with it or left out.
         let now = &seen.indication.bytes;
         if now.len() == size || now.get(size..) == incoming.bytes.get(size..) {
             expected.bytes.clone_from(now);
@@ -247,7 +247,7 @@ fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Optio
     })
 }
 
-/// What is wrong with `seen` as the filter's own.
+/// Describes the fault if `seen` is not a valid indication of the filter's own.
 fn wrong_origin(seen: &SeenStatus, own: &[u8], may: MayAdd) -> Option<String> {
     if seen.source != StatusSource::Filter {
         return Some(format!("originated with SourceHandle {:?}", seen.source));

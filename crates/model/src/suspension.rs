@@ -1,9 +1,9 @@
-//! Whose thread the driver runs on, and whether anybody can suspend it.
+//! The thread that the driver runs on, and whether it can be suspended.
 //!
-//! A program's thread is suspended by a normal kernel APC, which PASSIVE_LEVEL does not hold off and
-//! a critical region does. A driver that holds something on such a thread, outside of a region, has
-//! whoever wants it too wait until the program is resumed. What the model sees of that are the
-//! routines with which drivers take hold of things and wait.
+//! A program's thread is suspended by a normal kernel APC, which PASSIVE_LEVEL does not hold off
+//! and a critical region does. If a driver holds a resource on such a thread, outside of a critical
+//! region, every other thread that wants the resource waits until the program is resumed. The model
+//! checks this at the routines with which drivers acquire resources and wait.
 
 use std::cell::Cell;
 
@@ -34,8 +34,8 @@ pub(crate) fn requesting<T>(body: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Checks that `routine`, which waits, or has others wait for this thread, is called where nobody
-/// can suspend it.
+/// Checks that `routine`, which waits, or makes others wait for this thread, is called where the
+/// thread cannot be suspended.
 pub(crate) fn require_none(routine: &str) {
     if REQUESTS.get() > 0 && regions() == 0 {
         let found = "called outside of a critical region by a thread that can be suspended";

@@ -1,5 +1,5 @@
-//! Which model a thread is in, on which processor of it, and at which IRQL; and what the driver
-//! does with the thread: spin locks held, handlers nested, stack used.
+//! The model and processor that a thread is on, its IRQL, and the driver's use of the thread: spin
+//! locks held, handlers nested, stack used.
 //!
 //! The kernel's routines take no handle that would name a model, so each thread carries that: a
 //! thread is in a model from the moment it calls one of its methods until that returns.
@@ -22,7 +22,7 @@ struct Place {
     stack: usize,
     /// Bytes of stack that the driver's handlers used before this place was entered.
     stack_before: usize,
-    /// The same, with what its handler in this place used when it last called NDIS.
+    /// The same, with the stack that its handler in this place used when it last called NDIS.
     driver_stack: usize,
     /// The oldest of the NIC's limits by which a send from here may go: see
     /// [`Limits`](crate::limits::Limits).
@@ -67,7 +67,7 @@ pub(crate) fn enter(world: &Arc<World>, processor: u32, irql: u8) -> Inside {
     push(world, processor, irql, depth, stack)
 }
 
-/// The same for a caller who is no part of what the driver began: the layer above, which sends
+/// The same for a caller outside the driver's own call chain: the overlying driver, which sends
 /// again from within a completion.
 pub(crate) fn enter_anew(world: &Arc<World>, processor: u32, irql: u8) -> Inside {
     push(world, processor, irql, 0, 0)
@@ -119,7 +119,7 @@ fn stack_now() -> usize {
 /// The model that this thread is in.
 ///
 /// # Panics
-/// Where the thread is in none: driver code was called by something else than a model.
+/// If the thread is in none: driver code was called by something else than a model.
 pub(crate) fn world() -> Arc<World> {
     PLACES.with_borrow(|places| {
         let place = places.last().expect("driver code runs outside of a model");
@@ -164,7 +164,7 @@ pub(crate) fn require_irql_at_most(most: u8, routine: &str) {
     }
 }
 
-/// Checks what holds for every routine of NDIS: its IRQL, no spin lock held, enough stack left.
+/// Checks the requirements of every NDIS routine: its IRQL, no spin lock held, enough stack left.
 pub(crate) fn ndis_call(most: u8, routine: &str) {
     require_irql_at_most(most, routine);
     if locks_held() > 0 {

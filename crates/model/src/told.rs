@@ -1,6 +1,7 @@
 //! Rule 32: a large send of any size that was ever advertised is accepted, even stale.
 //!
-//! The filter has no excuse: what the NIC does not take as a large send goes down as packets.
+//! The filter has no excuse: a send that the NIC does not accept as a large send can go down as
+//! packets.
 
 use ndis::sys;
 
@@ -17,12 +18,12 @@ const ALWAYS: u32 = 0xFFFF;
 const MOST_PACKETS: u32 = 4096;
 
 impl State {
-    /// Why a large send should not have come back as it did; `None` where all is well, or where it
-    /// is one that may be refused.
+    /// Describes why a large send was wrongly refused; `None` if all is well, or if it is one that
+    /// may be refused.
     pub(crate) fn refused_wrongly(&self, sent: &Sent, completed: Completed) -> Option<String> {
         let excused = completed.status == sys::NDIS_STATUS_SUCCESS
             || completed.status == sys::NDIS_STATUS_RESOURCES && self.memory.failed > 0
-            // The module was paused when it came, whatever it is now.
+            // The module was paused when the send arrived, whatever its state is now.
             || completed.status == sys::NDIS_STATUS_PAUSED
             || self.module != ModuleState::Running;
         if excused || !self.sound(sent) {
@@ -36,7 +37,7 @@ impl State {
         ))
     }
 
-    /// Most bytes of payload that the layer above was told of for sends like this one.
+    /// Most bytes of payload ever advertised to the overlying driver for sends like this one.
     fn told(&self, sent: &Sent) -> u32 {
         match sent.slots.kind() {
             SendKind::Packet => 0,
@@ -48,7 +49,7 @@ impl State {
     }
 
     /// Whether a large send is one that no filter may refuse: as plain as a stack sends it, not
-    /// above what the layer above was told, and of segments that the medium carries.
+    /// above the advertised size, and of segments that the medium carries.
     pub(crate) fn sound(&self, sent: &Sent) -> bool {
         let (Some(layout), packet) = (sent.layout, &sent.packet) else {
             return false;
@@ -97,7 +98,7 @@ fn contiguous(sent: &Sent, layout: Layout) -> bool {
     true
 }
 
-/// Whether the slots say of the frame what it is.
+/// Whether the slots match the frame.
 fn says_the_same(sent: &Sent, layout: Layout) -> bool {
     let (slots, frame) = (&sent.slots, &sent.packet.frame);
     match slots.kind() {

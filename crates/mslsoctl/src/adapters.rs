@@ -15,11 +15,11 @@ pub struct Adapter {
     pub if_index: u32,
     /// The interface index of the adapter beneath all filters, which Get-NetAdapter shows.
     pub base_if_index: u32,
-    /// What its connection is called, Get-NetAdapter's Name; None where the host does not say.
+    /// The name of its connection, Get-NetAdapter's Name; None if the host does not provide one.
     pub connection: Option<String>,
     /// Its description, Get-NetAdapter's InterfaceDescription.
     pub name: String,
-    /// Whether the filter takes sends; else it is paused.
+    /// Whether the filter is running; otherwise it is paused.
     pub running: bool,
 }
 
@@ -57,8 +57,8 @@ impl fmt::Display for Adapter {
     }
 }
 
-/// A name without control characters. It comes from whoever made the NIC's driver, or named the
-/// connection; a terminal would obey its escapes.
+/// A name without control characters. It comes from the author of the NIC's driver, or from the
+/// person who named the connection; a terminal would obey its escapes.
 fn visible(name: &str) -> String {
     let visible = |c: char| {
         if c.is_control() {
@@ -70,8 +70,8 @@ fn visible(name: &str) -> String {
     name.chars().map(visible).collect()
 }
 
-/// The adapter that `asked` names whole: by either interface index, by its connection's name, or by
-/// its description, whatever the case, in this order.
+/// The adapter that `asked` names in full: by either interface index, by its connection's name, or
+/// by its description, ignoring case, in this order.
 ///
 /// A connection is that connection: where it has an adapter without the filter, no description is
 /// tried in its place.
@@ -106,9 +106,9 @@ pub fn named(
     }
 }
 
-/// The adapter that `asked` means: what it names whole, or else the only one with such a part in
-/// its connection's name or its description. A number is an index, never a part. Nothing asked for
-/// means the only adapter.
+/// The adapter that `asked` selects: the one with exactly this name or description, or else the
+/// only one with such a part in its connection's name or its description. A number is an index,
+/// never a part. Without `asked`, the only adapter is selected.
 ///
 /// # Errors
 /// As [`named`].

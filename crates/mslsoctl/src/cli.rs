@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use control::{Cap, Multiple, Profile};
 
-/// What the program is asked to do.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "mslsoctl",
@@ -60,7 +60,7 @@ pub enum Command {
     /// Set how far an adapter's large sends are raised, at once
     #[command(after_help = SET, override_usage = SET_USAGE)]
     Set(SetArgs),
-    /// Show what became of an adapter's large sends
+    /// Show the outcomes of an adapter's large sends
     #[command(after_help = STATS)]
     Stats(StatsArgs),
 }
@@ -127,7 +127,7 @@ pub struct SetArgs {
     /// Every adapter that the driver filters
     #[arg(long)]
     pub all: bool,
-    /// What to change.
+    /// The change to make.
     #[command(flatten)]
     pub change: Change,
     /// Write the change to the registry too, so that it outlasts a restart
@@ -135,11 +135,11 @@ pub struct SetArgs {
     pub persist: bool,
 }
 
-/// What `set` changes: at least one of these.
+/// The change that `set` makes: at least one of these.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = true)]
 pub struct Change {
-    /// Tell the layer above N times the NIC's maximum, 1 to 16
+    /// Advertise N times the NIC's maximum, 1 to 16
     #[arg(long, value_name = "N", value_parser = multiple, conflicts_with_all = ["profile", "off"])]
     pub multiple: Option<Multiple>,
     /// Leave the multiple to a profile
@@ -148,7 +148,8 @@ pub struct Change {
     /// Raise nothing: the same as --profile off
     #[arg(long)]
     pub off: bool,
-    /// Never tell more than SIZE, 4K to 16M, unless the NIC itself takes more; 0 for no cap
+    /// Never advertise more than SIZE, 4K to 16M, unless the NIC's own maximum is larger; 0 for no
+    /// cap
     #[arg(long, value_name = "SIZE", value_parser = cap)]
     pub cap: Option<CapChange>,
 }
@@ -175,7 +176,7 @@ pub struct StatsArgs {
 /// The profiles by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProfileName {
-    /// Nothing is raised
+    /// No size is raised
     Off,
     /// 2 times: small packets wait least behind large sends
     Latency,

@@ -1,15 +1,15 @@
 //! Network connections as the host's engineers call them.
 //!
-//! The driver knows an adapter by the description that its NIC's driver gives it ("Intel(R) Ethernet
-//! Controller E810-C for QSFP"). Whoever works on the host knows the connection ("Ethernet 2"): the
-//! Name of Get-NetAdapter, which anybody can change. Interface indices lead from one to the other.
+//! The driver identifies an adapter by the description that its NIC's driver gives it ("Intel(R)
+//! Ethernet Controller E810-C for QSFP"). An administrator uses the connection ("Ethernet 2"): the
+//! Name of Get-NetAdapter, which can be changed. Interface indices lead from one to the other.
 
-/// Whoever knows the host's connections.
+/// Source of the names of the host's connections.
 pub trait Connections {
     /// The index of the interface whose connection is called `name`.
     fn index_of(&self, name: &str) -> Option<u32>;
 
-    /// What the connection of an interface is called.
+    /// The name of an interface's connection.
     fn name_of(&self, if_index: u32) -> Option<String>;
 }
 

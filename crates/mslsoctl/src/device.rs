@@ -4,12 +4,12 @@ use std::fmt;
 
 use control::IoControl;
 
-/// Whatever answers the driver's control codes.
+/// A device that answers the driver's control codes.
 pub trait Device {
     /// Sends a request and returns the bytes of the reply, which are at the front of `output`.
     ///
     /// # Errors
-    /// Why the driver did not answer, or what it answered instead.
+    /// The reason why the driver did not answer, or its error status.
     fn control(
         &mut self,
         code: IoControl,
@@ -18,7 +18,7 @@ pub trait Device {
     ) -> Result<usize, DeviceError>;
 }
 
-/// Why the device cannot be opened or does not do as asked.
+/// The reason why the device cannot be opened or a request to it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceError {
     /// This is not Windows.
@@ -31,9 +31,9 @@ pub enum DeviceError {
     NoSuchAdapter,
     /// The driver found a value out of range.
     InvalidParameter,
-    /// The driver speaks another version of the protocol.
+    /// The driver uses another version of the protocol.
     Version,
-    /// The driver does not know the control code.
+    /// The driver does not support the control code.
     UnknownCode,
     /// The reply does not fit.
     BufferTooSmall,

@@ -120,7 +120,7 @@ fn encoded<M: Message>(message: &M) -> Result<Vec<u8>, Invalid> {
     Ok(bytes)
 }
 
-/// The reply's bytes, where the device says that there are `length`.
+/// The reply's bytes, if the device returned `length` of them.
 fn reply(output: &[u8], length: usize) -> Result<&[u8], Invalid> {
     output.get(..length).ok_or(Invalid::Size)
 }

@@ -23,12 +23,13 @@ pub mod exit {
     pub const NO_SUCH_ADAPTER: u8 = 5;
 }
 
-/// Why a command ends without its result. Its text is one line and says what to do next.
+/// The reason why a command ends without its result. Its text is one line and states what to do
+/// next.
 #[derive(Debug)]
 pub enum Failure {
-    /// The command line is wrong: what clap says of it.
+    /// The command line is wrong: clap's error.
     Usage(clap::Error),
-    /// The device cannot be opened or does not do as asked.
+    /// The device cannot be opened or a request to it failed.
     Device(DeviceError),
     /// The driver's answer breaks the protocol.
     Reply(Invalid),
@@ -38,7 +39,7 @@ pub enum Failure {
     NoSuchAdapter(String),
     /// The filter is attached to no adapter.
     NoAdapters,
-    /// Several adapters may be meant: what was asked for, if anything, and the adapters.
+    /// Several adapters match: the adapter that was requested, if any, and the adapters.
     Ambiguous(Option<String>, Vec<Adapter>),
     /// A command for all adapters ends at this one.
     At(Box<Adapter>, Box<Self>),
@@ -47,7 +48,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code that says so.
+    /// The exit code for it.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -141,7 +142,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What clap says, without its advice.
+/// The message of clap, without its advice.
 fn in_one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let said = text.split("\n\n").next().unwrap_or_default();

@@ -1,15 +1,15 @@
 //! The administrator's tool: lists the adapters that mslso filters, shows and sets how far their
-//! large sends are raised, and reads what became of them.
+//! large sends are raised, and reads the counters of their outcomes.
 //!
 //! # The way of a command
 //!
-//! 1. [`cli`] reads the command line; what is out of range ends there.
+//! 1. [`cli`] reads the command line; values out of range end there.
 //! 2. [`device::Device`] carries messages of the crate `control` to the driver: `windows` by
 //!    DeviceIoControl, a test by calling the filter it has loaded.
 //! 3. [`connections::Connections`] carries names of the host's connections: [`Host`] asks Windows.
-//! 4. [`run`] does the command: [`driver`] speaks the protocol, [`adapters`] finds the adapter
-//!    meant, and a file of `commands` for each command prints what came back.
-//! 5. What goes wrong is a [`failure::Failure`], which has a sentence and an exit code.
+//! 4. [`run`] runs the command: [`driver`] implements the protocol, [`adapters`] finds the selected
+//!    adapter, and a file of `commands` for each command prints the reply.
+//! 5. An error is a [`failure::Failure`], which has a sentence and an exit code.
 
 pub mod adapters;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The tool's program; the crate's library says what it does.
+//! The tool's program; the crate's library describes its behaviour.
 
 use std::env;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         .and_then(|mut device| mslsoctl::run(&cli, &mut device, &mslsoctl::Host, &mut out));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has had enough of it.
+        // The reader closed the pipe: it has had enough of the output.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 fn failed(failure: &Failure, json: bool) -> ExitCode {
     let mut notes = io::stderr();
-    // Nobody may be there to read it; the exit code says it too.
+    // Standard error may be closed; the exit code carries the result too.
     let _ = if json {
         writeln!(notes, "{}", failure.to_json())
     } else {

@@ -1,4 +1,4 @@
-//! What to do about large sends that the driver refuses.
+//! Advice on large sends that the driver refuses.
 
 use control::Refused;
 use lso::Refusal;
@@ -7,15 +7,16 @@ use lso::Refusal;
 pub(crate) struct Reason {
     /// The reason's identifier.
     pub(crate) name: String,
-    /// What it means.
+    /// The meaning of the refusal.
     pub(crate) meaning: String,
-    /// What an administrator can do about it.
+    /// The remedy for an administrator.
     pub(crate) advice: &'static str,
     /// Large sends refused for it.
     pub(crate) count: u64,
 }
 
-/// All reasons that the driver knows. Those that this tool does not have their number for a name.
+/// All reasons that the driver reports. Reasons without a name in this tool have their number for a
+/// name.
 pub(crate) fn reasons(refused: &Refused) -> impl Iterator<Item = Reason> {
     refused
         .counters()

@@ -18,8 +18,8 @@ pub use connections::Host;
 /// Opens the driver's device.
 ///
 /// # Errors
-/// [`DeviceError::NotInstalled`] where there is none, [`DeviceError::AccessDenied`] for whoever is
-/// no administrator.
+/// [`DeviceError::NotInstalled`] if there is none, [`DeviceError::AccessDenied`] if the user is no
+/// administrator.
 pub fn open() -> Result<impl Device, DeviceError> {
     let opened = OpenOptions::new().read(true).write(true).open(WIN32_NAME);
     opened.map(Driver).map_err(|error| error_of(&error))

@@ -1,4 +1,4 @@
-//! Nobody has to listen: the exit code is the same where what is said cannot be written.
+//! The exit code is the same if the output cannot be written.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;

@@ -31,7 +31,7 @@ pub const CTL: &str = "mslsoctl.exe";
 /// The certificate's name in the package.
 pub const CERTIFICATE: &str = "mslso-test.cer";
 
-/// What every package says of itself, and the licences.
+/// The texts in every package: its readme and the licences.
 const TEXTS: [(&str, &str); 3] = [
     ("README.txt", include_str!("readme.txt")),
     ("LICENSE-MIT", include_str!("../../../LICENSE-MIT")),
@@ -109,7 +109,7 @@ pub fn run(args: &BuildArgs, date: OffsetDateTime) -> Result<usize, Failure> {
     folder.write(&args.out)
 }
 
-/// Whether what the INF names is in the package.
+/// Checks that the files named by the INF are in the package.
 fn check(inf: &Inf, folder: &Folder) -> Result<(), Failure> {
     if inf.catalog() != Some(CAT) {
         return Err(Failure::Inf(format!("does not say CatalogFile = {CAT}")));
@@ -176,7 +176,7 @@ fn identity(args: &BuildArgs, date: OffsetDateTime) -> Result<Identity, Failure>
     Ok(identity)
 }
 
-/// Writes a file that nobody else may read, where the system has a word for that.
+/// Writes a file that no other user may read, if the system supports that.
 fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
 

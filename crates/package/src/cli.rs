@@ -7,7 +7,7 @@ use time::Date;
 
 use crate::date;
 
-/// What the program is asked to do.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "mslso-package",
@@ -77,12 +77,12 @@ pub struct BuildArgs {
     /// The package's date, as 2026-01-31
     #[arg(long, value_name = "DATE", value_parser = date::parse)]
     pub date: Option<Date>,
-    /// Who stamps, catalogs and signs
+    /// The tools that stamp, catalog and sign
     #[arg(long, value_name = "WHOSE", default_value = "own")]
     pub tools: Tools,
 }
 
-/// Who stamps, catalogs and signs.
+/// The tools that stamp, catalog and sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Tools {
     /// This program, on any system

@@ -7,7 +7,7 @@ use time::{Date, Month, OffsetDateTime};
 
 use crate::failure::Failure;
 
-/// The package's date: the one asked for, else that of `epoch`, the value of SOURCE_DATE_EPOCH,
+/// The package's date: the requested one, else that of `epoch`, the value of SOURCE_DATE_EPOCH,
 /// else now.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub fn of_package(asked: Option<Date>, epoch: Option<&str>) -> Result<OffsetDate
 ///
 /// # Errors
 ///
-/// It is not such a date; the text says so.
+/// It is not such a date; the text states the reason.
 pub fn parse(text: &str) -> Result<Date, String> {
     let mut parts = text.splitn(3, '-');
     let mut next = || parts.next().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// Why no package is made. Its text is one line and says what to do.
+/// The reason why no package is made. Its text is one line and states what to do.
 #[derive(Debug)]
 pub enum Failure {
     /// A file or folder cannot be read.
@@ -32,7 +32,7 @@ pub enum Failure {
     KeyInStore,
     /// A program of the WDK is not found: its name.
     NoTool(&'static str),
-    /// A program of the WDK fails: its name and what it said.
+    /// A program of the WDK fails: its name and its output.
     Tool(&'static str, String),
 }
 

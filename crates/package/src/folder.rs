@@ -19,11 +19,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Takes a file.
+    /// Adds a file.
     ///
     /// # Errors
     ///
-    /// There is one of that name, whatever the case: Windows tells them not apart.
+    /// There is one of that name, whatever the case: Windows does not distinguish case.
     pub fn add(&mut self, name: &str, bytes: impl Into<Vec<u8>>) -> Result<(), Failure> {
         if self.get(name).is_some() || name.eq_ignore_ascii_case(CHECKSUMS) {
             return Err(Failure::SameName(name.into()));
@@ -32,7 +32,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Takes a file that is at `path`, under its own name.
+    /// Adds the file at `path`, under its own name.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Folder {
         self.add(&name, read(path)?)
     }
 
-    /// Takes the PowerShell scripts and modules and the recording profiles in a folder, but of no
+    /// Adds the PowerShell scripts and modules and the recording profiles in a folder, but of no
     /// folder in it.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Folder {
             .map(|(_, bytes)| bytes.as_slice())
     }
 
-    /// Replaces what is at `path` by this package, and gives the number of files.
+    /// Replaces the contents of `path` by this package, and returns the number of files.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Folder {
     }
 }
 
-/// Makes `path` an empty folder; of what is there, only a former package is removed.
+/// Makes `path` an empty folder; of its contents, only a former package is removed.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! The key and the certificate that sign a package for machines with test signing on.
 //!
-//! The key is RSA, the usual kind for drivers. The certificate has what PowerShell's
+//! The key is RSA, the usual kind for drivers. The certificate has the fields that PowerShell's
 //! `New-SelfSignedCertificate -Type CodeSigningCert` gives one.
 
 use std::path::Path;
@@ -56,7 +56,7 @@ impl Identity {
         Ok(Self { key, certificate })
     }
 
-    /// What [`to_pem`](Self::to_pem) gave; `path` is named where it is something else.
+    /// Reads the text that [`to_pem`](Self::to_pem) returned; errors name `path`.
     ///
     /// # Errors
     ///

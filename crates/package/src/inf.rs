@@ -1,4 +1,4 @@
-//! The INF: what the catalog needs of it, and its version stamp.
+//! The INF: the parts that the catalog needs, and its version stamp.
 
 use std::collections::BTreeSet;
 

@@ -9,10 +9,10 @@
 //!    unless it is to be kept.
 //! 4. [`image`] hashes `mslso.sys` as Authenticode does and takes the signature in; [`catalog`]
 //!    writes `mslso.cat` over the driver and the INF; both are signed by [`signed_data`].
-//! 5. [`folder`] writes what describes the folder, and the checksums last.
+//! 5. [`folder`] writes the files that describe the folder, and the checksums last.
 //!
-//! Steps 3 and 4 need no Windows. With `--tools wdk`, on Windows, [`wdk`] has Microsoft's programs
-//! do them and step 2's stamp instead.
+//! Steps 3 and 4 need no Windows. With `--tools wdk`, on Windows, [`wdk`] runs Microsoft's programs
+//! for them and for step 2's stamp instead.
 //!
 //! With the same inputs, the same date and a kept key the folder is the same, byte for byte.
 

@@ -1,4 +1,4 @@
-//! The program; the crate's library says what it does.
+//! The program; the crate's library describes its behaviour.
 
 use std::env;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(files) => {
-            // Nobody may be there to read it; the exit code says it too, here and below.
+            // Standard output may be closed; the exit code carries the result too, here and below.
             let _ = writeln!(io::stdout(), "{}: {files} files", out.display());
             ExitCode::SUCCESS
         }

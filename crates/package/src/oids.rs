@@ -25,15 +25,15 @@ pub const CODE_SIGNING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.3");
 
 /// SPC_INDIRECT_DATA_OBJID: a hash of something outside of the signature.
 pub const INDIRECT_DATA: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.4");
-/// SPC_STATEMENT_TYPE_OBJID: what kind of publisher signs.
+/// SPC_STATEMENT_TYPE_OBJID: the kind of publisher that signs.
 pub const STATEMENT_TYPE: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.11");
 /// SPC_SP_OPUS_INFO_OBJID: the program's name and address.
 pub const OPUS_INFO: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.12");
-/// SPC_PE_IMAGE_DATA_OBJID: what was hashed is an image.
+/// SPC_PE_IMAGE_DATA_OBJID: the hashed bytes are an image.
 pub const PE_IMAGE_DATA: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.15");
 /// SPC_INDIVIDUAL_SP_KEY_PURPOSE_OBJID: an individual publisher.
 pub const INDIVIDUAL: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.21");
-/// SPC_LINK_OBJID, also called SPC_CAB_DATA_OBJID: what was hashed is a file of no known kind.
+/// SPC_LINK_OBJID, also called SPC_CAB_DATA_OBJID: the hashed bytes are a file of no known kind.
 pub const LINK: ObjectIdentifier = oid("1.3.6.1.4.1.311.2.1.25");
 
 /// szOID_CTL: a list of trusted hashes.

@@ -1,7 +1,7 @@
 //! PKCS #7 SignedData as Windows reads it: in an image, and around a catalog.
 //!
-//! It is version 1 (RFC 2315), so the content is no OCTET STRING, and what is hashed of it leaves
-//! out its outermost tag and length. The attributes are those that Microsoft's signtool writes.
+//! It is version 1 (RFC 2315), so the content is no OCTET STRING, and its hash leaves out its
+//! outermost tag and length. The attributes are those that Microsoft's signtool writes.
 
 use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
 use cms::content_info::{CmsVersion, ContentInfo};

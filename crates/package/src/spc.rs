@@ -12,7 +12,7 @@ use crate::oids;
 /// SpcIndirectDataContent.
 #[derive(Clone, Debug, PartialEq, Eq, Sequence)]
 pub struct IndirectData {
-    /// SpcAttributeTypeAndOptionalValue: what was hashed.
+    /// SpcAttributeTypeAndOptionalValue: the kind of hashed data.
     pub data: Subject,
     /// The hash.
     pub message_digest: DigestInfo,
@@ -23,7 +23,7 @@ pub struct IndirectData {
 pub struct Subject {
     /// The kind of file, like [`oids::PE_IMAGE_DATA`].
     pub kind: ObjectIdentifier,
-    /// What goes with that kind.
+    /// The value that goes with that kind.
     pub value: Any,
 }
 
@@ -36,7 +36,7 @@ pub struct DigestInfo {
     pub digest: OctetString,
 }
 
-/// What is hashed, and where that is recorded.
+/// The hashed bytes, and the place where the hash is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An image, in its own signature.
@@ -85,7 +85,7 @@ pub fn indirect_data(kind: Kind, sha256: &[u8]) -> der::Result<IndirectData> {
     })
 }
 
-/// An algorithm whose parameters are NULL, which Windows wants written down.
+/// An algorithm whose parameters are NULL, which Windows requires to be encoded.
 #[must_use]
 pub fn algorithm(oid: ObjectIdentifier) -> AlgorithmIdentifierOwned {
     AlgorithmIdentifierOwned {

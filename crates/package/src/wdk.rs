@@ -1,8 +1,8 @@
 //! The WDK's programs, which stamp, catalog and sign on Windows.
 //!
-//! They are looked for in the folders of the installed WDK or of the EWDK, which wdk-build finds, and
-//! then on the PATH. None of this has run on Windows yet; the tests hold the
-//! command lines against the programs' documentation.
+//! They are looked for in the folders of the installed WDK or of the EWDK, which wdk-build finds,
+//! and then on the PATH. None of this has run on Windows yet; the tests compare the command lines
+//! with the programs' documentation.
 
 use std::process::Command;
 use std::{env, fs, io, path::Path, process};
@@ -37,7 +37,7 @@ pub fn stamp(date: &str, platform: Platform) -> [Call; 2] {
     [call("stampinf", &stamp), call("infverif", &["/v", INF])]
 }
 
-/// Makes a certificate with a key in the user's store, writes the certificate to a file, and says
+/// Makes a certificate with a key in the user's store, writes the certificate to a file, and prints
 /// its thumbprint.
 #[must_use]
 pub fn create_certificate(name: &str) -> Call {
@@ -83,7 +83,7 @@ pub fn sign_and_catalog(thumbprint: &str, platform: Platform) -> [Call; 3] {
     ]
 }
 
-/// Has the WDK's programs make the driver, INF, catalog and certificate of the package.
+/// Runs the WDK's programs to make the driver, INF, catalog and certificate of the package.
 ///
 /// # Errors
 ///
@@ -140,7 +140,7 @@ fn sign_in(
     Ok(())
 }
 
-/// Runs a program in a folder, and gives what it printed.
+/// Runs a program in a folder, and returns its output.
 fn run(call: &Call, place: &Path) -> Result<String, Failure> {
     let output = Command::new(call.program)
         .args(&call.arguments)

@@ -1,4 +1,4 @@
-//! Any bytes as a capture file: it is read or refused, and what is a large send in it is brought to a
+//! Any bytes as a capture file: it is read or refused, and each large send in it is brought to a
 //! shape in which it can be sent.
 
 use mslso_lab::{
@@ -11,16 +11,17 @@ use mslso_lab::{
 /// So many packets of a file are made large sends.
 const MOST: usize = 16;
 
-/// The MSS where the file says none.
+/// The MSS if the file has none.
 const MSS: u32 = 1000;
 
 /// Reads `bytes`. Returns how many packets there are, and how many large sends were made of them.
 ///
 /// # Errors
-/// What is wrong with the file.
+/// The fault in the file.
 ///
 /// # Panics
-/// Where something is found that is not in the file, or no large send is what it is said to be.
+/// If the reader finds something that is not in the file, or a large send differs from its
+/// description.
 pub fn run(bytes: &[u8]) -> Result<(usize, usize), Fault> {
     let read = match parse(bytes) {
         Ok(read) => read,

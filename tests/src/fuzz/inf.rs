@@ -1,4 +1,4 @@
-//! Any bytes as an INF: both readers of it read or refuse it, and what they read they can write.
+//! Any bytes as an INF: both readers of it read or refuse it, and can write whatever they read.
 
 use mslso_package::inf::Inf as Packaged;
 
@@ -7,7 +7,7 @@ use crate::{
     inf_requirements,
 };
 
-/// What the readers made of it.
+/// The readers' results.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Read {
     /// So many sections, where the strict one reads it.
@@ -21,7 +21,7 @@ pub struct Read {
 /// Reads `bytes` with both.
 ///
 /// # Panics
-/// Where something is lost between reading and writing.
+/// If something is lost between reading and writing.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Read {
     let packaged = Packaged::new(bytes, "amd64").map(check_stamp).is_ok();

@@ -1,6 +1,7 @@
-//! What the fuzz targets of the folder `fuzz` run, and what must hold of any input.
+//! The bodies of the fuzz targets in the folder `fuzz`, and the properties that must hold for any
+//! input.
 //!
-//! It is here so that the tests can run it as well, on the seeds and on what was found.
+//! It is here so that the tests can run it as well, on the seeds and on earlier findings.
 
 mod bytes;
 pub mod capture;

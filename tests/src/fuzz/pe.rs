@@ -15,7 +15,7 @@ const SIGNATURE: [u8; 13] = [0xAB; 13];
 const CHECKSUM: usize = 24 + 64;
 const SECURITY: usize = 24 + 112 + 8 * 4;
 
-/// What became of it.
+/// The outcome of reading it.
 pub struct Read {
     /// Whether it is loaded.
     pub loaded: Result<(), Fault>,
@@ -26,7 +26,7 @@ pub struct Read {
 /// Loads `bytes`, without running anything of them, and signs them.
 ///
 /// # Panics
-/// Where the signature is wrong.
+/// If the signature is wrong.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Read {
     let loaded = Loaded::from_bytes(bytes).map(drop);
@@ -45,7 +45,7 @@ pub fn run(bytes: &[u8]) -> Read {
     Read { loaded, signed }
 }
 
-/// Holds a signed image against what it was before, and its hash.
+/// Checks a signed image against the unsigned one, and its hash.
 fn check(before: &[u8], signed: &[u8], hash: &[u8]) {
     let file = PeFile64::parse(signed).expect("an image as before");
     let entry = file.data_directories().get(IMAGE_DIRECTORY_ENTRY_SECURITY);
@@ -89,7 +89,7 @@ fn file_checksum(file: &[u8]) -> u32 {
         .map(u16::from_le_bytes)
         .map(u64::from)
         .sum();
-    // The carry goes around: what is no 0 does not become one.
+    // The carry goes around: a sum that is not 0 does not become 0.
     let folded = if sum == 0 { 0 } else { (sum - 1) % 0xFFFF + 1 };
     folded as u32 + file.len() as u32
 }

@@ -1,5 +1,5 @@
-//! Any bytes as decisions of `mslso-lab chaos`: a machine, and what happens to it. Nothing may go
-//! wrong that would be wrong there.
+//! Any bytes as decisions of `mslso-lab chaos`: a machine, and the events on it. No failure that
+//! chaos would report may occur.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,10 @@ use mslso_lab::{
 /// Most steps of a run.
 const MOST_STEPS: usize = 100;
 
-/// Runs what `bytes` decide on, and returns what was done.
+/// Runs the steps that `bytes` select, and returns them.
 ///
 /// # Panics
-/// Where something went wrong. The script is in a file then that `mslso-lab chaos --replay` takes.
+/// If something went wrong. The script is then in a file for `mslso-lab chaos --replay`.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Summary {
     let script = Script::of_bytes(bytes, MOST_STEPS);

@@ -1,4 +1,4 @@
-//! What is installed: the package's version, its image and its service.
+//! The installed files: the package's version, its image and its service.
 
 use super::{
     IMAGE, Outcome, SERVICE,

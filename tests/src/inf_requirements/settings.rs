@@ -85,7 +85,7 @@ fn choices(keyword: &str) -> String {
     format!("{}\\enum", setting(keyword))
 }
 
-/// Holds what each target adds below the service's key against `check`.
+/// Checks the entries that each target adds below the service's key with `check`.
 fn settings(inf: &Inf, check: impl Fn(&[Added]) -> Outcome) -> Outcome {
     each(inf, |at| check(&added(inf, &at.service(inf))))
 }

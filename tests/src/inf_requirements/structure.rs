@@ -8,7 +8,7 @@ use super::{
 };
 use crate::inf::Inf;
 
-/// Every section that others name, with those whose names Windows knows.
+/// Every section that others name, with those whose names Windows defines.
 fn named_sections(inf: &Inf) -> BTreeSet<String> {
     let known = [
         "Version",

@@ -1,11 +1,11 @@
-//! The systems that an INF installs on, and what it adds to their registries.
+//! The systems that an INF installs on, and its additions to their registries.
 
 use std::collections::BTreeSet;
 
 use super::Outcome;
 use crate::inf::Inf;
 
-/// The first build with the oldest NDIS that the driver takes, 6.84.
+/// The first build with the oldest NDIS that the driver supports, 6.84.
 const OLDEST_BUILD: u32 = 19041;
 /// The first build at which a network component runs from the driver store.
 const FIRST_STORE_BUILD: u32 = 25319;
@@ -68,7 +68,7 @@ pub(super) fn targets(inf: &Inf) -> Vec<Target> {
     targets
 }
 
-/// Holds every target against `check`.
+/// Checks every target with `check`.
 pub(super) fn each(inf: &Inf, check: impl Fn(&Target) -> Outcome) -> Outcome {
     let targets = targets(inf);
     if targets.is_empty() {
@@ -118,7 +118,7 @@ pub(super) struct Added {
     pub(super) data: String,
 }
 
-/// What the sections that `section` names with AddReg add.
+/// The entries that the sections add that `section` names with AddReg.
 pub(super) fn added(inf: &Inf, section: &str) -> Vec<Added> {
     let sections = inf.fields(section, "AddReg").unwrap_or_default();
     let lines = sections.iter().flat_map(|section| inf.lines(section));

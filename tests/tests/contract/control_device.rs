@@ -16,7 +16,7 @@ use crate::{
 };
 
 fn add(world: &Arc<World>) {
-    // What comes of it is the model's to judge.
+    // The model judges the outcome.
     let _ = world.ioctl(ADD_ONE, &[1, 2, 3], 32);
 }
 
@@ -113,7 +113,7 @@ fn a_program_gets_what_the_device_answers() {
     let unknown = world.ioctl(0x0012_3000, &[], 8);
     assert_eq!(unknown, Err(sys::STATUS_INVALID_DEVICE_REQUEST));
 
-    // A warning comes with its output, for who asks for it.
+    // A warning is returned with its output, if the caller asks for it.
     let overflow = world.device_control(OVERFLOW, &[1, 2, 3], 2);
     assert_eq!(overflow.status, sys::STATUS_BUFFER_OVERFLOW);
     assert_eq!(overflow.bytes, [2, 3]);

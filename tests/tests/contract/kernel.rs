@@ -133,7 +133,7 @@ fn calls_out_of_place_are_noticed() {
     let any = memory.as_mut_ptr();
     let null = std::ptr::null_mut();
     let calls: [(Rule, &str, &dyn Fn()); 6] = [
-        // SAFETY: the model looks at none of the memory before it knows the object.
+        // SAFETY: the model reads none of the memory before it recognizes the object.
         (Rule::Oid, "it is no clone", &|| unsafe {
             sys::NdisFreeCloneOidRequest(null, any.cast());
         }),
@@ -149,7 +149,7 @@ fn calls_out_of_place_are_noticed() {
         (Rule::ControlDevice, "does not exist", &|| unsafe {
             sys::IofCompleteRequest(any.cast(), sys::IO_NO_INCREMENT);
         }),
-        // SAFETY: the handle is nobody's.
+        // SAFETY: the handle belongs to no object.
         (Rule::Once, "it is not registered", &|| unsafe {
             sys::NdisDeregisterDeviceEx(null);
         }),

@@ -1,9 +1,9 @@
 //! The model's contract around the packets: OID requests, status indications, network events, the
 //! control device, locks and levels, hosts.
 //!
-//! A small [driver](pass_through) that passes everything on keeps the contract; each test runs one
-//! scenario with it, when no rule may be broken, and with the same driver and one misdeed, when
-//! the model must name the rule and say what it found.
+//! A small [driver](pass_through) that forwards everything keeps the contract; each test runs one
+//! scenario with it, when no rule may be broken, and with the same driver and one fault, when the
+//! model must name the rule and describe the finding.
 #![expect(unsafe_code, reason = "drivers that misbehave")]
 
 mod control_device;
@@ -27,15 +27,15 @@ fn start<const FAULT: u8>(config: Config) -> Arc<World> {
     world
 }
 
-/// What `scenario` breaks with the driver with `FAULT`.
+/// The violations of `scenario` with the driver with `FAULT`.
 fn run<const FAULT: u8>(nic: &Nic, scenario: impl Fn(&Arc<World>)) -> Vec<Violation> {
     let world = start::<FAULT>(Config::with_nic(nic.clone()));
     scenario(&world);
     world.stop()
 }
 
-/// `scenario` breaks no rule with the driver as it should be, and with `FAULT` it breaks `rule`, of
-/// which the model says `found`.
+/// Checks that `scenario` breaks no rule with the correct driver, and that with `FAULT` it breaks
+/// `rule`, with `found` in the model's report.
 #[track_caller]
 fn assert_breaks_with<const FAULT: u8>(
     nic: &Nic,
@@ -53,7 +53,7 @@ fn assert_breaks<const FAULT: u8>(rule: Rule, found: &str, scenario: impl Fn(&Ar
     assert_breaks_with::<FAULT>(&Nic::default(), rule, found, scenario);
 }
 
-/// `rule` is among `broken`, and of it the model says `found`.
+/// Checks that `rule` is among `broken`, with `found` in the model's report.
 #[track_caller]
 fn assert_found(broken: &[Violation], rule: Rule, found: &str) {
     let reported = |one: &Violation| one.rule == rule && one.found.contains(found);

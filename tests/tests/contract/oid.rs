@@ -12,7 +12,7 @@ use crate::{
     start,
 };
 
-/// An OID of the NIC's that nobody rewrites.
+/// An OID of the NIC's whose answer no filter rewrites.
 const OTHER: u32 = sys::OID_GEN_STATISTICS;
 
 fn nic(oids: Answering) -> Nic {
@@ -287,14 +287,14 @@ fn current_configuration_and_hardware_capabilities_differ_by_what_is_off() {
     assert_clean(&world.stop());
 }
 
-/// The answers that the driver got to what it asked on its own account, as it told them.
+/// The answers to the driver's own requests, as the driver reported them.
 fn own_answers(world: &Arc<World>) -> Vec<Vec<u8>> {
     let seen = world.seen_statuses().into_iter();
     let told = seen.filter(|one| one.indication.code == sys::NDIS_STATUS_LINK_STATE);
     told.map(|one| one.indication.bytes).collect()
 }
 
-/// What the NIC can do.
+/// The NIC's hardware capabilities.
 fn hardware(answering: Answering) -> Vec<u8> {
     let bare = World::new(model::Config::with_nic(nic(answering)));
     let asked = OidCall::query(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, 300);

@@ -12,7 +12,7 @@ use crate::{
     start,
 };
 
-/// A device that must not go: somebody above says so.
+/// A device that must not be removed: a driver above refuses it.
 fn refused_removal(world: &Arc<World>) {
     let busy = sys::NDIS_STATUS_FAILURE;
     world.net_event(sys::NetEventQueryRemoveDevice, &[1, 2, 3], busy);

@@ -1,4 +1,4 @@
-//! Rules 31, 8 and 32: status indications, and what the layer above learns from them.
+//! Rules 31, 8 and 32: status indications, and the overlying driver's use of them.
 
 use std::{
     sync::Arc,
@@ -183,7 +183,8 @@ fn send(world: &Arc<World>, packet: Packet) -> i32 {
 
 #[test]
 fn the_newest_limit_holds_once_it_is_indicated() {
-    // The driver does not split: what it passes on breaks rule 8 as soon as the NIC takes less.
+    // The driver does not split: a forwarded send breaks rule 8 as soon as the NIC's limit is
+    // lower.
     let broken = run::<{ fault::NONE }>(&Nic::new(60_000, 2), |world| {
         send(world, large_v4(50_000));
         assert_clean(&world.violations());

@@ -1,4 +1,4 @@
-//! Hosts: what the NIC takes, what the filter advertises, what each guest uses.
+//! Hosts: the NIC's limits, the filter's advertised sizes, and the sizes that each guest uses.
 
 use std::sync::Arc;
 

@@ -44,14 +44,14 @@ fn set_request(if_index: u32, tuning: Tuning) -> SetRequest {
     }
 }
 
-/// A machine that notices whatever a wrong request changes.
+/// A machine that detects any change that a wrong request makes.
 fn started() -> Machine {
     let machine = Machine::start(Config::default());
     machine.assert_split(large_v4(100_000));
     machine
 }
 
-/// Makes a request that must come back with `status`, and change nothing.
+/// Makes a request that must be completed with `status`, and change nothing.
 #[track_caller]
 fn assert_refused(machine: &Machine, code: u32, input: &[u8], output: usize, status: i32) {
     let before = (read(&machine.world), machine.statistics());
@@ -69,7 +69,7 @@ fn it_has_its_names_and_its_protection() {
     let names = machine.world.control_device_names().expect("a device");
     assert_eq!(names, [DEVICE_NAME, SYMBOLIC_NAME]);
     assert_eq!(names, ["\\Device\\mslso", "\\DosDevices\\mslso"]);
-    // Rule 36 compares what the driver registers with this.
+    // Rule 36 compares the string that the driver registers with this one.
     assert_eq!(SDDL, PROTECTION);
     machine.world.unload();
     assert!(!machine.world.has_control_device());
@@ -100,8 +100,9 @@ fn right_requests_are_answered() {
     machine.stop_clean();
 }
 
-/// Whoever suspends a program that makes a request must not stop attach and detach, which wait for
-/// what the request holds: rule 36 is broken by each that can be suspended while it does.
+/// A user who suspends a program that makes a request must not stop attach and detach, which wait
+/// for the resources that the request holds: rule 36 is broken by each request that can be
+/// suspended while it holds one.
 #[test]
 fn a_program_that_is_suspended_keeps_nobody_waiting() {
     let machine = started();
@@ -134,7 +135,7 @@ fn inputs_of_any_other_size_are_refused() {
             let invalid = sys::STATUS_INVALID_PARAMETER;
             assert_refused(&machine, code.code(), &wrong, output, invalid);
             if size >= 8 {
-                // Nor does it help to own up to the size.
+                // A Size field that matches the wrong length does not help either.
                 wrong[4..8].copy_from_slice(&(size as u32).to_le_bytes());
                 assert_refused(&machine, code.code(), &wrong, output, invalid);
             }

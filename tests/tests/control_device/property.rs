@@ -53,7 +53,7 @@ fn any_code() -> impl Strategy<Value = u32> {
     prop_oneof![8 => known, 1 => any::<u32>()]
 }
 
-/// What a SET that is right puts into effect.
+/// The parameters that a valid SET puts into effect.
 fn effect(code: u32, input: &[u8]) -> Option<Parameters> {
     let request = SetRequest::decode(input).ok()?;
     let known = [FILTER_IF_INDEX, MINIPORT_IF_INDEX].contains(&request.if_index);

@@ -1,4 +1,4 @@
-//! SET and RESET: what they put into effect, in the registry, and in the layer above.
+//! SET and RESET: their effect in the registry and on the overlying driver.
 
 use std::thread;
 
@@ -32,7 +32,7 @@ fn a_new_tuning_is_told_at_once_and_the_next_send_is_split_by_it() {
         assert_last_word(&machine.world);
         let says = read(&machine.world);
         assert_eq!(says.tuning, tuning);
-        // The model's NIC takes as much of UDP's large sends as of TCP's.
+        // The model's NIC has the same limit for UDP's large sends as for TCP's.
         let [lso, uso] = [
             [says.advertised_v2_ipv4, says.advertised_v2_ipv6],
             [says.advertised_uso_ipv4, says.advertised_uso_ipv6],
@@ -46,7 +46,7 @@ fn a_new_tuning_is_told_at_once_and_the_next_send_is_split_by_it() {
             let children = machine.assert_sent(packet).len() as u32;
             assert!((1..=whole).contains(&children));
         }
-        // And so is the largest that was ever told.
+        // So is the largest size ever advertised.
         machine.assert_split(large_v4(16 * 62_780));
     }
     assert_eq!(machine.world.registry().len(), 0, "nothing was to last");
@@ -78,7 +78,8 @@ fn a_tuning_that_is_to_last_is_in_the_registry_and_in_effect() {
     machine.stop_clean();
 }
 
-/// Of two who set a tuning to last at once, one is the last, in the registry as in effect.
+/// If two administrators persist a tuning at once, the same one is the last in the registry and in
+/// effect.
 #[test]
 fn what_is_kept_is_what_is_in_effect_whoever_was_last() {
     let machine = Machine::start(Config::default());
@@ -153,7 +154,7 @@ fn persisting_a_tuning_leaves_the_count_of_what_else_is_out_of_range() {
         assert_eq!(count(), 3 + left, "the registry is as it was");
         persist(&machine.world, times(2)).expect("a tuning");
         assert_eq!(count(), left);
-        // And what was counted is what the next attach finds.
+        // The next attach counts the same.
         machine.world.pause();
         machine.world.detach();
         machine.world.attach().expect("an attach");

@@ -26,7 +26,7 @@ fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     [&kind.to_le_bytes(), &length, body, &length].concat()
 }
 
-/// What follows fills up its 4 bytes.
+/// Pads the bytes to a multiple of 4.
 fn padded(bytes: &[u8]) -> Vec<u8> {
     let mut padded = bytes.to_vec();
     padded.resize(bytes.len().next_multiple_of(4), 0);
@@ -86,7 +86,7 @@ fn frames() -> Vec<Vec<u8>> {
     ]
     .map(|synth| synth.frame(true))
     .into();
-    // As Linux hands down what is past 64 KiB: its option says a length of 8 + 32 + 90 bytes.
+    // As Linux sends packets longer than 64 KiB: its option gives a length of 8 + 32 + 90 bytes.
     let jumbo = Synth::v6(90, 40).extension(0, &[0, 0, 0xC2, 4, 0, 0, 0, 130]);
     frames.push(jumbo.frame(false));
     frames
@@ -139,7 +139,7 @@ fn the_seeds_are_read_as_what_they_are() {
             "cut-short" => assert!(matches!(read, Err(Fault::Truncated { .. }))),
             "no-mss" => assert!(matches!(read, Err(Fault::BadMss { .. }))),
             "no-ethernet" => assert!(matches!(read, Err(Fault::NotEthernet { .. }))),
-            // With no MSS said, none is longer than it.
+            // Without an MSS, none is longer than it.
             _ => assert!(matches!(read, Ok((6, 0))), "{name}"),
         }
     }

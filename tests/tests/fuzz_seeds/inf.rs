@@ -1,4 +1,4 @@
-//! The seeds of `inf`: the driver's own, and what is odd in INF files.
+//! The seeds of `inf`: the driver's own, and odd features of INF files.
 
 use scenarios::{
     fuzz::inf::{Read, run},

@@ -1,5 +1,5 @@
-//! The seeds of the fuzz targets, from which they go on. They are checked in, and made here; what the
-//! targets do with them, and with what was found, is run here as well.
+//! The seeds of the fuzz targets, from which they go on. They are checked in, and made here; the
+//! targets' code is run here as well, on the seeds and on earlier findings.
 
 mod capture;
 mod inf;
@@ -22,7 +22,7 @@ fn folder(target: &str) -> PathBuf {
         .join(target)
 }
 
-/// The files are what `seeds` says.
+/// Checks that the files match `seeds`.
 fn assert_are_files(target: &str, seeds: &Seeds) {
     let folder = folder(target);
     if std::env::var_os(WRITE).is_some() {
@@ -37,7 +37,7 @@ fn assert_are_files(target: &str, seeds: &Seeds) {
     }
 }
 
-/// Runs every file, seeds and what was found.
+/// Runs every file, seeds and findings.
 fn replay(target: &str, run: impl Fn(&[u8])) {
     let mut count = 0;
     for entry in fs::read_dir(folder(target)).expect("seeds") {

@@ -11,7 +11,7 @@ use crate::Seeds;
 
 const TARGET: &str = "plan";
 
-/// What is beside the front: see `scenarios::fuzz::plan`.
+/// The input besides the front: see `scenarios::fuzz::plan`.
 #[derive(Clone, Copy, Default)]
 struct Nic {
     max_payload: u32,

@@ -18,7 +18,7 @@ const TARGET: &str = "sends";
 /// A machine's bytes: see `scenarios::fuzz::sends`.
 #[derive(Clone, Copy)]
 struct Machinery {
-    /// Of all kinds of large sends.
+    /// The maximum of all kinds of large sends.
     max_payload: u16,
     min_segments: u8,
     /// Options, and large sends of UDP with a short last segment.
@@ -113,7 +113,7 @@ fn packet(packet: &Packet, header: usize, buffers: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// Large sends of every kind, and what is none.
+/// Large sends of every kind, and packets that are none.
 fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     let (tcp, udp) = (Synth::v4(40_000, 1448), Synth::udp_v4(40_000, 1472));
     let v6 = Synth::v6(40_000, 1428);

@@ -1,4 +1,4 @@
-//! What is told anew: at a restart, in the next binding, before a detach.
+//! Repeated advertisements: at a restart, in the next binding, before a detach.
 
 use scenarios::{
     Machine,
@@ -78,7 +78,7 @@ fn the_detach_is_preceded_by_the_truth_and_nothing_is_raised_after_it() {
     machine.stop_clean();
 }
 
-/// The announcement may be meant for a filter below, which passes it on.
+/// The pre-detach notification may be meant for a filter below, to which it is forwarded.
 #[test]
 fn a_module_that_restarts_after_all_raises_again() {
     let machine = Machine::start(with(&[("Multiple", 16)]));

@@ -1,5 +1,5 @@
-//! The indicator: which large-send size the layer above finds in its binding, and when it is told
-//! anew.
+//! The advertised size: the large-send size that the overlying driver finds in its binding, and
+//! when it is advertised again.
 
 mod anew;
 mod settings;
@@ -13,7 +13,7 @@ use scenarios::{
     packets::{large_v4, large_v6},
 };
 
-/// Where an NDIS_OFFLOAD has what the filter may change (`ntddndis.h`).
+/// Offsets in an NDIS_OFFLOAD of the fields that the filter may change (`ntddndis.h`).
 const IPV4_MAX: usize = 84;
 const IPV6_MAX: usize = 96;
 const ENCAPSULATED: [usize; 2] = [148, 156];
@@ -59,7 +59,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// What the NIC itself says, without any filter.
+/// The NIC's own configuration, without any filter.
 fn own(config: &Config) -> Vec<u8> {
     let bare = Machine::without_driver(config.clone());
     let answer = bare
@@ -117,7 +117,7 @@ fn a_size_without_an_encapsulation_or_an_encapsulation_without_a_size_is_none() 
         let says = read(&machine.world);
         let ipv4 = (says.advertised_v2_ipv4, says.nic.v2_ipv4.max_payload);
         assert_eq!(ipv4, (0, 0));
-        // The NIC takes it all the same, once it says so.
+        // The NIC supports it all the same, and its next indication reports that.
         machine.world.nic_changes(|nic| nic.offload.words.clear());
         assert_last_word(&machine.world);
         machine.stop_clean();
@@ -143,7 +143,7 @@ fn a_nic_without_an_offload_configuration_is_told_of_as_it_is() {
     machine.stop_clean();
 }
 
-/// All that a NIC may say besides large sends, each word another one.
+/// All that a NIC may report besides large sends, with a different value in each word.
 fn chatty(revision: u8) -> OffloadShape {
     let size = SIZES[usize::from(revision) - 1];
     let large_sends =
@@ -204,7 +204,7 @@ fn a_malformed_configuration_passes_untouched_and_is_counted() {
         machine.world.nic_changes(|nic| nic.offload.words.clear());
         assert_last_word(&machine.world);
         machine.assert_split(large_v4(500_000));
-        // At attach, and when the filter asked for the hardware's.
+        // At attach, and when the filter queried the hardware capabilities.
         assert_eq!(read(&machine.world).malformed_offloads, 2);
         machine.stop_clean();
     }

@@ -1,4 +1,4 @@
-//! What the registry says of the size, right and wrong.
+//! The registry's settings for the size, valid and invalid.
 
 use control::{Cap, Profile};
 use model::RegistryValue;

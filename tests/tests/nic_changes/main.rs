@@ -1,5 +1,5 @@
-//! The NIC takes other large sends than before, while sends are on their way: the newest limit
-//! holds, and no size that was ever advertised is lost.
+//! The NIC's limits change while sends are in flight: the newest limit holds, and no size that was
+//! ever advertised is lost.
 
 mod property;
 mod statuses;
@@ -12,10 +12,10 @@ use scenarios::{
     packets::{MSS, MSS_V6, large_v1, large_v4, large_v6, small},
 };
 
-/// What the NIC takes at first.
+/// The NIC's limit at first.
 const BEFORE: u32 = 40 * MSS;
 
-/// A NIC that keeps what it is given until it is told to complete.
+/// A NIC that holds its NBLs until the test asks it to complete them.
 fn slow() -> Nic {
     let mut nic = Nic::new(BEFORE, 2);
     nic.completion = Completion {
@@ -26,14 +26,14 @@ fn slow() -> Nic {
     nic
 }
 
-/// Has the NIC take `max` bytes from now on, and say so.
+/// Changes the NIC's maximum to `max` bytes, and makes it indicate that.
 fn resize(machine: &Machine, max: u32) {
     machine
         .world
         .nic_changes(|nic| nic.limits = Nic::new(max, 2).limits);
 }
 
-/// The longest child of what went down since the last call, in bytes of payload.
+/// The longest child sent since the last call, in bytes of payload.
 fn longest(machine: &Machine) -> usize {
     let below = machine.world.take_children();
     below.iter().map(|child| child.payload).max().unwrap_or(0)
@@ -82,7 +82,7 @@ fn a_nic_may_grow_beyond_what_children_were_made_for() {
         for packet in [large_v4(2 * max), large_v6(max + MSS)] {
             let payload = packet.frame.len() as u32;
             let children = machine.assert_split(packet).len() as u32;
-            // Children carry 256 KiB, whatever the NIC took at attach.
+            // Children carry 256 KiB, whatever the NIC's limit at attach was.
             let most = max.min(256 << 10) / MSS * MSS;
             assert!(
                 children <= payload.div_ceil(most),
@@ -120,7 +120,7 @@ fn large_sends_are_cut_into_packets_while_lso_is_disabled() {
         assert!(packets.iter().all(|packet| packet.large_send.mss() == 0));
     }
     assert_eq!(machine.statistics().refused_in_all(), 0);
-    // The other family, and all that is no large send, go on as ever.
+    // The other IP version, and all NBLs that are not large sends, pass as ever.
     machine.assert_split(large_v6(8 * BEFORE));
     machine.assert_sent(small());
     enable_lso(&machine.world, true, false);

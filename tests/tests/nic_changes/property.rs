@@ -11,7 +11,7 @@ use scenarios::{
 
 use crate::slow;
 
-/// What happens next.
+/// The next event.
 #[derive(Clone, Debug)]
 enum Step {
     Resize(u32, u32),
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A run, and the most that each family was ever told.
+/// A run, and the largest size ever advertised for each IP version.
 struct Run {
     machine: Machine,
     told: [u32; 2],

@@ -1,4 +1,5 @@
-//! Status indications: those that speak of offloads, well formed or not, and all others.
+//! Status indications: those that carry an offload configuration, well formed or not, and all
+//! others.
 
 use model::{Indication, Nic, StatusSource};
 use ndis::sys;
@@ -98,7 +99,8 @@ fn a_configuration_longer_than_any_known_is_obeyed_and_never_contradicted() {
     machine.world.nic_changes(|nic| nic.offload.size = 600);
     assert_reads_as_heard(&machine.world);
     machine.assert_split(large_v4(8 * BEFORE));
-    // The NIC shrinks, and says so at length: the newest limit holds all the same.
+    // The NIC shrinks, in an indication longer than the structure: the newest limit holds all the
+    // same.
     machine
         .world
         .nic_changes(|nic| nic.limits = Nic::new(5 * MSS, 2).limits);
@@ -123,7 +125,7 @@ fn a_buffer_much_longer_than_its_configuration_leaves_the_last_word_true() {
         machine.world.indicate_offload(CURRENT);
         let seen = machine.world.seen_statuses();
         let mut bytes = seen.last().expect("a status").indication.bytes.clone();
-        // As the NIC says it.
+        // As the NIC indicates it.
         for at in [84, 96, 192, 204] {
             bytes[at..at + 4].copy_from_slice(&BEFORE.to_le_bytes());
         }
@@ -168,7 +170,7 @@ fn every_other_status_passes_as_it_is() {
     }
 }
 
-/// An indication in which everything says something.
+/// An indication in which every field is set.
 fn full(code: i32, bytes: Vec<u8>, at_dispatch: bool) -> Indication {
     Indication {
         code,

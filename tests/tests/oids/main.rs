@@ -1,4 +1,4 @@
-//! OID requests: all pass as they are, but for the two answers that tell the large-send sizes.
+//! OID requests: all pass unchanged, except for the two answers that contain the large-send sizes.
 
 mod offload;
 mod property;
@@ -23,7 +23,7 @@ const SIZE: u32 = 216;
 
 const WAYS: [Answering; 3] = [Answering::Inline, Answering::Early, Answering::Later];
 
-/// A NIC that knows an OID of its own, and answers in that way.
+/// A NIC with an OID of its own, which answers in that way.
 fn nic(oids: Answering) -> Nic {
     Nic {
         oids,
@@ -34,7 +34,7 @@ fn nic(oids: Answering) -> Nic {
             ),
             (sys::OID_GEN_STATISTICS, (0..152).collect()),
             (0xFF01_0203, vec![0x5A; 3000]),
-            // What an offload query answers, under another name.
+            // The answer to an offload query, under another name.
             (sys::OID_TCP_TASK_OFFLOAD, own(CURRENT)),
         ],
         ..plain_nic()
@@ -46,7 +46,7 @@ fn plain_nic() -> Nic {
     Nic::default().without_uso()
 }
 
-/// What that NIC answers to an offload query, without any filter.
+/// The NIC's answer to an offload query, without any filter.
 fn own(oid: u32) -> Vec<u8> {
     let bare = Machine::without_driver(Config::with_nic(plain_nic()));
     bare.world.oid(OidCall::query(oid, 1024)).bytes
@@ -61,7 +61,7 @@ fn maxima(answer: &OidResult) -> (u32, u32) {
     (word(&answer.bytes, IPV4_MAX), word(&answer.bytes, IPV6_MAX))
 }
 
-/// The answer with the maxima of both families replaced.
+/// The answer with the maxima of both IP versions replaced.
 fn with_maxima(mut bytes: Vec<u8>, max: u32) -> Vec<u8> {
     for at in [IPV4_MAX, IPV6_MAX] {
         bytes[at..at + 4].copy_from_slice(&max.to_le_bytes());
@@ -69,7 +69,7 @@ fn with_maxima(mut bytes: Vec<u8>, max: u32) -> Vec<u8> {
     bytes
 }
 
-/// One request of every type, for OIDs that the NIC knows and one that it does not.
+/// One request of every type, for OIDs that the NIC supports and one that it does not.
 fn every_type() -> Vec<OidCall> {
     let statistics = |oid, room| OidCall {
         kind: OidKind::Statistics,
@@ -98,7 +98,7 @@ fn every_type() -> Vec<OidCall> {
     calls
 }
 
-/// What the same NIC answers to each call where there is no filter.
+/// The same NIC's answers to each call without a filter.
 fn unfiltered(nic: &Nic, calls: &[OidCall]) -> Vec<OidResult> {
     let bare = Machine::without_driver(Config::with_nic(nic.clone()));
     let answers = calls.iter().map(|call| bare.world.oid(call.clone()));
@@ -215,7 +215,7 @@ fn a_pended_request_is_answered_when_the_nic_answers_and_not_before() {
     for number in &numbers {
         assert_eq!(world.oid_result(*number).status, sys::NDIS_STATUS_PENDING);
     }
-    // What is tuned meanwhile is in the answer.
+    // A tuning set meanwhile is in the answer.
     set(world, times(2)).expect("a tuning");
     machine.assert_split(large_v4(200_000));
     assert_eq!(world.complete_oids(), 3);

@@ -1,4 +1,4 @@
-//! The two answers that tell the large-send sizes.
+//! The two answers that contain the large-send sizes.
 
 use control::Profile;
 use model::{Answering, OidCall, OidKind};
@@ -75,7 +75,7 @@ fn a_buffer_too_short_for_the_answer_says_what_it_needs() {
 
 #[test]
 fn an_answer_that_is_raised_already_is_not_raised_again() {
-    // NDIS may answer for the NIC, with what it heard from this very filter.
+    // NDIS may answer for the NIC, with the configuration that this very filter indicated.
     for told in [502_240, 400_000, 900_000] {
         let machine = Machine::with_nic(nic(Answering::Inline));
         machine

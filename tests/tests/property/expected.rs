@@ -1,4 +1,4 @@
-//! What has to become of a send, worked out without the filter's arithmetic.
+//! The expected outcome of a send, computed without the filter's arithmetic.
 
 use model::{Packet, TunnelOffload};
 use mslso_lab::{
@@ -12,10 +12,10 @@ use crate::{
     sends::{LargeSend, Send},
 };
 
-/// What has to become of a send.
+/// The expected outcome of a send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expected {
-    /// It goes down as it is.
+    /// It is forwarded.
     AsItIs,
     /// So many large sends and so many packets go down in its place.
     Parts((usize, usize)),
@@ -23,7 +23,7 @@ pub enum Expected {
     AboveMtu,
 }
 
-/// What the NIC takes of large sends like one.
+/// The NIC's limits for large sends like this one.
 #[derive(Clone, Copy)]
 struct Takes {
     max: u32,
@@ -71,7 +71,7 @@ fn parts(payload: u32, mss: u32, takes: Takes) -> (u32, u32) {
     if cut == 0 || full == 0 {
         return (0, all);
     }
-    // Full ones, until what is left fits.
+    // Full ones, until the rest fits.
     let (mut left, mut full_ones) = (cut, 0);
     while left > takes.max {
         left -= full * mss;
@@ -127,7 +127,7 @@ fn takes(large: &LargeSend, packet: &Packet, found: &Layers, case: &Case) -> Tak
     }
 }
 
-/// What the NIC takes of USO sends that say this IP version, with options or extension headers.
+/// The NIC's limits for USO sends of this IP version, with options or extension headers.
 fn uso(case: &Case, ipv6: bool, has_ip: bool) -> Takes {
     let limit = case.nic.current_uso().of(ipv6);
     Takes {

@@ -1,9 +1,9 @@
-//! The master property: two stages put on the wire what one stage would have.
+//! The master property: two stages put on the wire the same packets as one stage would have.
 //!
 //! Random large sends of every kind, in random buffers and among other packets, to a random NIC
-//! that completes and fails at random. Whatever the NIC takes, a send arrives complete, and its
-//! wire packets are those of the independent reference; into how many parts it falls, and whether
-//! it is refused for the MTU, is worked out here anew; no rule is ever broken.
+//! that completes and fails at random. With any limits of the NIC, a send arrives complete, and its
+//! wire packets are those of the independent reference; the number of children, and whether the
+//! send is refused for the MTU, are computed here independently; no rule is ever broken.
 
 mod expected;
 mod nics;
@@ -17,7 +17,7 @@ use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence}
 use scenarios::{Machine, assert_clean, packets::one_stage};
 use sends::Send;
 
-/// One run. What proptest prints of it is enough to repeat it.
+/// One run. Proptest's output for it is enough to repeat it.
 #[derive(Clone, Debug)]
 struct Case {
     nic: Nic,
@@ -58,7 +58,7 @@ impl Case {
     }
 }
 
-/// Of each packet that the NIC got, the number of its NBL: an NBL that is no large send may have
+/// The number of the NBL for each packet that the NIC got: an NBL that is no large send may have
 /// several packets.
 fn nbl_numbers(below: &[Child]) -> Vec<u64> {
     let mut number = 0;

@@ -34,7 +34,7 @@ fn chains() -> impl Strategy<Value = Chains> {
     ]
 }
 
-/// Bytes of payload that the NIC takes; often none.
+/// The NIC's maximum of payload bytes; often none.
 fn max_payload() -> impl Strategy<Value = u32> {
     prop_oneof![
         2 => Just(0),

@@ -9,7 +9,7 @@ use ndis::{LargeSendInfo, sys};
 use proptest::{collection::vec, prelude::*, sample::select};
 use scenarios::packets::{arp, large, large_v1, on_port, small};
 
-/// What the layer above sends in one NBL.
+/// The contents of one NBL that the overlying driver sends.
 #[derive(Clone, Debug)]
 pub enum Send {
     Large(Box<LargeSend>),
@@ -27,7 +27,7 @@ pub struct LargeSend {
     pub v1: bool,
     /// Whether a USO send states its lengths.
     stated: bool,
-    /// What is said of a tunnel: where the inner headers are, and the inner IP version in the
+    /// The description of a tunnel: where the inner headers are, and the inner IP version in the
     /// large send's slot, which may as well be the outer one.
     says_where: bool,
     says_inner: bool,
@@ -44,7 +44,7 @@ struct Memory {
     buffer: Option<u32>,
     /// Whether the headers have MDLs of their own.
     own_header: bool,
-    /// Whether what is in a tunnel begins in another MDL than the outer headers.
+    /// Whether the contents of a tunnel begin in another MDL than the outer headers.
     own_inner: bool,
     data_offset: u32,
     tail: u32,
@@ -250,7 +250,7 @@ prop_compose! {
     }
 }
 
-/// A header of no more than 256 bytes: what is longer need not be taken.
+/// A header of no more than 256 bytes: the filter need not accept longer ones.
 fn is_short(synth: &Synth) -> bool {
     let frame = Synth {
         payload: 1,

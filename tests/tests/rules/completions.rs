@@ -1,4 +1,4 @@
-//! Rules 4 to 6 and 14 to 16: what a parent is like when it comes back.
+//! Rules 4 to 6 and 14 to 16: the state of a parent when it is completed.
 
 use std::ptr;
 

@@ -67,7 +67,8 @@ impl Buffer {
 fn build_partial(offset: usize, length: u32, room: i16) {
     let (mut source, mut target) = (Buffer::new(8_000, 4), Buffer::new(0, room));
     let start = source.at(offset);
-    // SAFETY: two MDLs that live during the call; the model writes no more numbers than Size says.
+    // SAFETY: two MDLs that live during the call; the model writes no more page frame numbers than
+    // Size has room for.
     unsafe { sys::IoBuildPartialMdl(source.mdl(), target.mdl(), start, length) };
 }
 

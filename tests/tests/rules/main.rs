@@ -1,10 +1,10 @@
 //! Every rule of the model, broken on purpose and seen reported.
 //!
-//! A judge that never speaks proves nothing. Each test runs one scenario twice: untouched, when no
-//! rule may be broken, and with one thing done wrong, when the model must name that rule and its
-//! subject. A broken rule may break others with it. What goes wrong is either a change to a chain
-//! on its way between the filter and NDIS, or a call of a routine, or a small
-//! [driver](mini_filter) that misbehaves, or a [driver](software) that cuts large sends in every way.
+//! A judge that never reports a fault proves nothing. Each test runs one scenario twice: untouched,
+//! when no rule may be broken, and with one fault, when the model must name that rule and its
+//! subject. A broken rule may break others with it. The fault is either a change to a chain on its
+//! way between the filter and NDIS, or a call of a routine, or a small [driver](mini_filter) that
+//! misbehaves, or a [driver](software) that cuts large sends in every way.
 #![expect(
     unsafe_code,
     reason = "does to NBLs and MDLs what a broken driver might do"
@@ -37,7 +37,7 @@ use scenarios::{
 
 type Nbl = *mut sys::NET_BUFFER_LIST;
 
-/// A machine with the filter, whose NIC takes three segments.
+/// A machine with the filter and a NIC with a maximum of three segments.
 fn machine() -> Machine {
     Machine::with_nic(Nic::new(3 * MSS, 2))
 }

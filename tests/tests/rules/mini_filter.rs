@@ -1,8 +1,8 @@
 //! A filter driver that sends a copy of each packet and does one thing wrong.
 //!
 //! In place of each packet it sends one child, an NBL of its own over the same buffers, and
-//! completes the packet when the child is back. Its pause waits for nothing: its tests have to.
-//! What it does wrong is part of its type, so that every fault is a driver of its own.
+//! completes the packet when the child is completed. Its pause waits for nothing: its tests have
+//! to. Its fault is part of its type, so that every fault is a driver of its own.
 
 use std::{ptr, sync::Arc};
 
@@ -11,9 +11,9 @@ use ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::Nbl;
 
-/// What the driver does wrong.
+/// The faults that the driver can have.
 pub(crate) mod fault {
-    /// Nothing.
+    /// No fault.
     pub(crate) const NONE: u8 = 0;
     /// A child names its parent where only a clone does.
     pub(crate) const AS_A_CLONE: u8 = 1;
@@ -23,7 +23,7 @@ pub(crate) mod fault {
     pub(crate) const KEEPS_IRQL: u8 = 3;
     /// Two children are sent one by one; if the second cannot be had, the first is out already.
     pub(crate) const HALF_SENT: u8 = 4;
-    /// An allocation that fails makes the packet come back with another status than RESOURCES.
+    /// An allocation that fails makes the packet complete with another status than RESOURCES.
     pub(crate) const OTHER_STATUS: u8 = 5;
     /// FilterAttach fails after NdisFSetAttributes.
     pub(crate) const FAILS_LATE: u8 = 6;
@@ -33,13 +33,13 @@ pub(crate) mod fault {
     pub(crate) const STAYS: u8 = 8;
     /// DriverEntry fails after it registered.
     pub(crate) const FAILS_REGISTERED: u8 = 9;
-    /// Pause answers pending, and says no more.
+    /// Pause returns pending, and never completes.
     pub(crate) const PAUSES_LATER: u8 = 10;
-    /// The byte behind what drivers see of a child's NBL is written.
+    /// The byte behind the part of a child's NBL that drivers see is written.
     pub(crate) const WRITES_BEHIND: u8 = 11;
     /// FilterAttach opens the module's configuration and does not close it.
     pub(crate) const CONFIGURATION_OPEN: u8 = 12;
-    /// NDIS is not asked to copy what it keeps with the parent.
+    /// NDIS is not asked to copy the information that it keeps with the parent.
     pub(crate) const NOT_COPIED: u8 = 13;
     /// A child is freed after its slots were cleared.
     pub(crate) const CLEARS_SLOTS: u8 = 14;
@@ -109,7 +109,7 @@ unsafe extern "efiapi" fn unload<const FAULT: u8>(driver: *mut sys::DRIVER_OBJEC
     }
 }
 
-/// What the driver keeps for an attached module.
+/// The driver's state for an attached module.
 pub(crate) struct Module {
     pub(crate) handle: NDIS_HANDLE,
     pub(crate) pool: NDIS_HANDLE,
@@ -118,7 +118,7 @@ pub(crate) struct Module {
 /// The module of a context.
 ///
 /// # Safety
-/// The context is what this driver set, and the module is attached.
+/// The context is the one that this driver set, and the module is attached.
 pub(crate) unsafe fn module<'a>(context: NDIS_HANDLE) -> &'a Module {
     // SAFETY: as the caller vouches.
     unsafe { &*context.cast::<Module>() }
@@ -224,7 +224,7 @@ unsafe extern "efiapi" fn send<const FAULT: u8>(
     _port: u32,
     _flags: u32,
 ) {
-    // SAFETY: the context is what `attach` set; the chain is the filter's now.
+    // SAFETY: the context is the one that `attach` set; the chain is the filter's now.
     unsafe {
         let module = context.cast::<Module>();
         for parent in scenarios::tampering::nbls(chain) {
@@ -323,7 +323,8 @@ unsafe fn up(module: *mut Module, parent: Nbl, status: NDIS_STATUS) {
 }
 
 unsafe extern "efiapi" fn complete<const FAULT: u8>(context: NDIS_HANDLE, chain: Nbl, _flags: u32) {
-    // SAFETY: the context is what `attach` set; all that goes down are children, the filter's now.
+    // SAFETY: the context is the one that `attach` set; all that goes down are children, the
+    // filter's now.
     unsafe {
         for child in scenarios::tampering::nbls(chain) {
             let (parent, status) = ((*child).Scratch.cast(), (*child).Status);

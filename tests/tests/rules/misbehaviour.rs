@@ -84,7 +84,7 @@ fn a_pause_that_never_ends_is_noticed() {
     assert_sending_breaks::<{ fault::PAUSES_LATER }>(Rule::Pause, "module");
 }
 
-/// What becomes of a packet when the `n`-th allocation from then on fails.
+/// The violations for a packet when the `n`-th allocation from then on fails.
 fn send_without_memory(world: &Arc<World>, n: u64) -> Vec<Violation> {
     let asked = world.fail_allocations(Failing::None);
     world.fail_allocations(Failing::Nth(asked + n));
@@ -96,7 +96,8 @@ fn send_without_memory(world: &Arc<World>, n: u64) -> Vec<Violation> {
 fn a_send_that_goes_down_in_part_for_want_of_memory_is_noticed() {
     assert_breaks(Rule::FailedAllocation, "packet 0", |run| {
         let world = start::<{ fault::HALF_SENT }>(Config::default());
-        // The second child is the one that cannot be had, or there is one that nobody asks for.
+        // The second child cannot be allocated, or the failure is set for one that is never
+        // requested.
         send_without_memory(&world, if run == Run::Wrong { 1 } else { 2 })
     });
 }

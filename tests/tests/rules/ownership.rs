@@ -1,4 +1,4 @@
-//! Rules 1 to 3: who owns an NBL, and that it goes each way once.
+//! Rules 1 to 3: the owner of an NBL, and that it goes each way once.
 
 use std::ptr;
 
@@ -26,7 +26,7 @@ fn an_nbl_touched_while_the_miniport_has_it_is_noticed() {
     });
 }
 
-/// The second child of what is sent next.
+/// The second child of the next send.
 fn found_on_send(machine: &scenarios::Machine) -> Found {
     let found = Found::default();
     let child = found.clone();
@@ -82,7 +82,7 @@ fn memory_behind_what_drivers_see_of_an_nbl_is_not_theirs() {
         Rule::OneOwner,
         "large send 0",
         on_complete(|nbl| {
-            // SAFETY: the model's NBLs are longer than what drivers see.
+            // SAFETY: the model's NBLs are longer than the part that drivers see.
             unsafe { nbl.add(1).cast::<u8>().write(0) };
         }),
     );
@@ -112,7 +112,7 @@ fn a_child_sent_twice_is_noticed() {
         "child NBL",
         on_send(|nbls| {
             let last = nbls.last().copied().expect("children");
-            // SAFETY: the chain is on its way; the model looks at owners before all else.
+            // SAFETY: the chain is on its way; the model checks owners before all else.
             unsafe { (*last).Next = nbls[0] };
         }),
     );
@@ -125,7 +125,7 @@ fn an_nbl_that_does_not_exist_is_noticed_on_its_way_down() {
         "NBL at 0x1000",
         on_send(|nbls| {
             let last = nbls.last().copied().expect("children");
-            // SAFETY: the chain is on its way; the model looks at its ledger before all else.
+            // SAFETY: the chain is on its way; the model checks its ledger before all else.
             unsafe { (*last).Next = ptr::without_provenance_mut(0x1000) };
         }),
     );
@@ -160,7 +160,8 @@ fn a_child_completed_upward_is_noticed() {
             false
         }
         Tamper::Complete(chain) => {
-            // SAFETY: the parent is on its way up; the child is home and stays as it is.
+            // SAFETY: the parent is on its way up; the child is returned to its pool and stays as
+            // it is.
             unsafe { (**chain).Next = child.get() };
             true
         }

@@ -23,7 +23,7 @@ use crate::{
 
 const PAYLOAD: u32 = 5 * MSS + 100;
 
-/// A NIC that takes no large sends at all.
+/// A NIC without large sends.
 fn plain_nic() -> Nic {
     Nic::default().without_lso().without_uso()
 }
@@ -117,7 +117,8 @@ fn lengths_are_the_true_ones() {
 
 #[test]
 fn a_packet_carries_no_more_than_a_segment() {
-    // The NIC's MSS is what the layer above asked for, so the second child has too much.
+    // The NIC's MSS is the one that the overlying driver requested, so the second child has too
+    // much.
     let sent = large_v4(PAYLOAD);
     assert_whole_breaks(Rule::PacketLength, &sent, |nbls| {
         // SAFETY: the children are on their way down, each with one MDL.
@@ -171,7 +172,7 @@ fn a_wrong_seed_of_the_layer_above_is_not_the_filters_fault() {
     }
 }
 
-/// Rule 41 for `sent`, on a NIC without what `lacks` takes away.
+/// Rule 41 for `sent`, on a NIC without the capabilities that `lacks` removes.
 #[track_caller]
 fn assert_not_offered(sent: &Packet, lacks: fn(&mut Nic)) {
     assert_breaks(Rule::ChecksumOffload, "child NBL", |run| {
@@ -222,7 +223,7 @@ fn a_packet_is_within_the_mtu() {
         }
     };
     assert_whole_breaks(Rule::Mtu, &large_v4(PAYLOAD), longer);
-    // Whatever the layer above asked for.
+    // The MSS that the overlying driver requested makes no difference.
     let world = start::<WHOLE>(config(plain_nic()));
     pass(&world, vec![large(&Synth::v4(PAYLOAD, 2000))]);
     let broken = world.stop();
@@ -250,7 +251,7 @@ fn slots_of_a_packet_are_those_of_a_packet() {
     const TUNNEL: usize = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
     const CHECKSUM: usize = sys::TcpIpChecksumNetBufferListInfo;
     let slot = |slot: usize, value: usize| move |nbls: &[Nbl]| set_slot(nbls[1], slot, |_| value);
-    // What is no large send, and not 0 either.
+    // A value that is no large send, and not 0 either.
     assert_whole_breaks(Rule::OutOfBand, &large_v4(PAYLOAD), slot(LSO, 1 << 30));
     assert_whole_breaks(Rule::OutOfBand, &udp(5000), slot(USO, 1 << 31));
     assert_whole_breaks(Rule::OutOfBand, &in_vxlan(), slot(TUNNEL, 1));
@@ -315,7 +316,7 @@ fn packets_keep_their_order() {
     }
 }
 
-/// What a driver breaks that passes everything on, and gives it back refused.
+/// The violations of a driver that forwards everything, and completes it as refused.
 fn refused(refuses: bool, sent: &Packet) -> Vec<Violation> {
     let world = start::<WHOLE>(config(plain_nic()));
     world.tamper(move |tamper| {

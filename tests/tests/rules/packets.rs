@@ -32,7 +32,7 @@ fn a_child_above_the_nics_maximum_is_noticed() {
     assert_breaks(Rule::Limit, "child NBL", |run| {
         let machine = machine();
         if run == Run::Wrong {
-            // The filter does not hear of it.
+            // The NIC does not indicate it to the filter.
             machine
                 .world
                 .set_nic(|nic| nic.limits = Nic::new(3 * MSS - 1, 2).limits);
@@ -136,7 +136,7 @@ fn a_packet_longer_than_its_chain_is_noticed() {
 #[test]
 fn an_mdl_in_two_packets_is_noticed() {
     assert_breaks_with(Rule::Chain, |nbls| {
-        // SAFETY: the children are on their way down; each set-up writes these fields anew.
+        // SAFETY: the children are on their way down; each set-up rewrites these fields.
         unsafe {
             let (of, to) = (packet(nbls[0]), packet(nbls[1]));
             (*to).MdlChain = (*of).MdlChain;

@@ -51,7 +51,7 @@ fn a_rundown_reference_is_released_as_often_as_it_was_acquired() {
 fn a_rundown_reference_is_reinitialised_only_when_it_is_down() {
     assert_calls_break(Rule::Pause, REFERENCE, |run, _| {
         let reference = new_reference();
-        // SAFETY: the reference lives, and nobody holds it.
+        // SAFETY: the reference lives, and no protection is acquired.
         unsafe {
             if run == Run::Right {
                 sys::ExWaitForRundownProtectionReleaseCacheAware(reference);

@@ -1,8 +1,8 @@
-//! A filter driver that cuts every large send itself, rightly: tests change what it made on its
+//! A filter driver that cuts every large send itself, correctly: tests change its children on their
 //! way down.
 //!
-//! How it cuts is part of its type. The bytes come from the model's own second stage: what matters
-//! here is that a good filter breaks no rule, and that each misdeed does.
+//! How it cuts is part of its type. The bytes come from the model's own second stage: here it
+//! matters that a correct filter breaks no rule, and that each fault does.
 
 use std::{mem, ptr, sync::Arc};
 
@@ -42,7 +42,7 @@ unsafe extern "efiapi" fn entry<const CUT: u8>(
     }
 }
 
-/// What a child is made of.
+/// The parts of a child.
 struct Part {
     frame: Vec<u8>,
     large_send: usize,
@@ -65,7 +65,7 @@ unsafe extern "efiapi" fn send<const CUT: u8>(
     _port: u32,
     _flags: u32,
 ) {
-    // SAFETY: the context is what `attach` set; the chain is the filter's now.
+    // SAFETY: the context is the one that `attach` set; the chain is the filter's now.
     unsafe {
         let module = mini_filter::module(context);
         for parent in scenarios::tampering::nbls(chain) {
@@ -142,7 +142,8 @@ fn parts<const CUT: u8>(frame: &[u8], slot: &dyn Fn(usize) -> usize) -> Vec<Part
         .collect()
 }
 
-/// Puts the pseudo-header's sum with the length into the checksum field, and says so.
+/// Puts the pseudo-header's sum with the length into the checksum field, and returns the slot for
+/// it.
 fn leave_to_nic(packet: &mut [u8], parent: &[u8]) -> usize {
     let found = layout(packet).expect("TCP or UDP");
     let field = found.transport + if found.udp { 6 } else { 16 };
@@ -285,7 +286,8 @@ unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> N
 }
 
 unsafe extern "efiapi" fn complete(context: NDIS_HANDLE, chain: Nbl, _flags: u32) {
-    // SAFETY: the context is what `attach` set; all that goes down are children, the filter's now.
+    // SAFETY: the context is the one that `attach` set; all that goes down are children, the
+    // filter's now.
     unsafe {
         let module = mini_filter::module(context);
         for child in scenarios::tampering::nbls(chain) {

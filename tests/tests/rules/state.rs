@@ -1,4 +1,4 @@
-//! Rules 19 and 22: what may be called when.
+//! Rules 19 and 22: the states and IRQLs at which routines may be called.
 
 use std::ptr;
 

@@ -76,7 +76,7 @@ fn write(handle: REGHANDLE, traits: &[u8], metadata: &[u8], data: &[u8], channel
     };
     let parts = [part(traits, 2), part(metadata, 1), part(data, 0)];
     let none = ptr::null();
-    // SAFETY: three parts of the lengths that they say.
+    // SAFETY: three parts of the lengths that their descriptors give.
     unsafe { sys::EtwWriteTransfer(handle, &raw const descriptor, none, none, 3, parts.as_ptr()) };
 }
 

@@ -91,8 +91,8 @@ fn vxlan() -> Packet {
     tunnelled(&Synth::v4(PAYLOAD, MSS), &Outer::vxlan(IpVersion::V4))
 }
 
-/// Rule 8: `sent` goes down whole children of four segments, which a NIC without what `lacks` takes
-/// away does not take.
+/// Rule 8: `sent` goes down as whole children of four segments, which a NIC without the
+/// capabilities that `lacks` removes does not accept.
 #[track_caller]
 fn assert_not_taken(sent: &Packet, lacks: fn(&mut Nic)) {
     assert_breaks(Rule::Limit, "child NBL", |run| {
@@ -189,7 +189,8 @@ fn every_slot_of_a_large_child_is_its_parents() {
 
 #[test]
 fn headers_of_udp_and_of_the_encapsulation_are_in_the_first_mdl() {
-    // Of 42 and of 50 bytes; the third MDL of a tunnelled packet may begin the inner frame.
+    // Header lengths are 42 and 50 bytes; the third MDL of a tunnelled packet may begin the inner
+    // frame.
     for (sent, length) in [(udp(), 41), (vxlan(), 49)] {
         assert_breaks(Rule::Headers, "large send 0", |run| {
             let world = model::World::new(config(Nic::new(PAYLOAD, 2)));

@@ -13,7 +13,7 @@ const LAB: &str = "New-VmLab.ps1";
 const NO_LAB: &str = "Remove-VmLab.ps1";
 const MODULE: &str = "Mslso.Common.psm1";
 
-/// In which file what is put in place of what, and the check that complains.
+/// A file, a text in it, its replacement, and the check that must complain.
 const BREAKAGES: &[(&str, &str, &str, &str)] = &[
     (
         INSTALL,

@@ -1,4 +1,4 @@
-//! What the scripts are held to.
+//! The checks that the scripts must pass.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ pub const ALL: &[Check] = &[
     },
 ];
 
-/// Complaints of a check that looks at one script after the other.
+/// Complaints of a check that reads one script after the other.
 fn each(scripts: &[Script], check: impl Fn(&Script) -> Vec<String>) -> Vec<String> {
     scripts.iter().flat_map(check).collect()
 }
@@ -111,7 +111,7 @@ fn ascii(scripts: &[Script]) -> Vec<String> {
     })
 }
 
-/// The grammar knows no `?:` and no `??`; chains it takes.
+/// The grammar supports neither `?:` nor `??`; it does support chains.
 fn old_enough(scripts: &[Script]) -> Vec<String> {
     each(scripts, |script| {
         let chains = script.all("pipeline_chain_tail").into_iter();
@@ -187,7 +187,7 @@ fn help(scripts: &[Script]) -> Vec<String> {
     })
 }
 
-/// Where `&` may stand: the function, and what is run.
+/// Where `&` may stand: the function, and the command that is run.
 const INVOKED: [(&str, &str); 3] = [
     ("Invoke-Native", "$FilePath"),
     ("Test-Step", "$Body"),

@@ -1,4 +1,5 @@
-//! Whether what changes the system asks `ShouldProcess` first, so that -WhatIf and -Confirm work.
+//! Whether commands that change the system ask `ShouldProcess` first, so that -WhatIf and -Confirm
+//! work.
 
 use tree_sitter::Node;
 
@@ -8,10 +9,10 @@ use crate::syntax::{Call, Script, ancestors, children};
 /// Cmdlets with -WhatIf whose use here changes nothing that outlasts the script.
 const HARMLESS: [&str; 3] = ["ForEach-Object", "Remove-Job", "Stop-Job"];
 
-/// What runs programs, elsewhere or unseen.
+/// Commands that run programs, on another machine or unseen.
 const RUNNERS: [&str; 3] = ["Invoke-Native", "Invoke-Command", "Start-Job"];
 
-/// Functions that run programs which change nothing. Of `Invoke-Ctl`, its callers count.
+/// Functions that run programs which change nothing. For `Invoke-Ctl`, its callers count.
 const READERS: [&str; 2] = ["Invoke-Ctl", "Get-VerifierSetting"];
 
 /// Calls that change something and are not confirmed.
@@ -42,13 +43,13 @@ fn changes(script: &Script, call: &Call<'_>) -> bool {
     !HARMLESS.contains(&name) && cmdlets::has(name, "WhatIf")
 }
 
-/// Whether a call is reached only once `ShouldProcess` has said yes: where it stands, or wherever
-/// the function is called that it is in.
+/// Whether a call is reached only once `ShouldProcess` has returned true: where it stands, or
+/// wherever the function is called that it is in.
 fn is_confirmed(script: &Script, calls: &[Call<'_>], call: &Call<'_>, depth: usize) -> bool {
     if is_guarded(script, call.node) {
         return true;
     }
-    // Undoing what was confirmed is confirmed.
+    // Undoing a confirmed change is confirmed.
     if call.name().contains("Remove-VmLab.ps1") && script.text(call.node).contains("$StateFile") {
         return ancestors(call.node).any(|node| node.kind() == "catch_clause");
     }
@@ -65,7 +66,8 @@ fn is_confirmed(script: &Script, calls: &[Call<'_>], call: &Call<'_>, depth: usi
         && callers.all(|caller| is_confirmed(script, calls, caller, depth + 1))
 }
 
-/// Whether a node is in an `if` that asks, or after one that leaves when the answer is no.
+/// Whether a node is in an `if` that asks for confirmation, or after one that leaves when the
+/// answer is no.
 fn is_guarded(script: &Script, node: Node<'_>) -> bool {
     let mut inner = node;
     for outer in ancestors(node) {

@@ -1,4 +1,4 @@
-//! What the verification run asks mslsoctl, asked of the tool itself.
+//! The verification run's questions to mslsoctl, put to the tool itself.
 
 use clap::Parser;
 use model::Config;
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::read;
 
-/// What is asked, as it is written there and as a command line; and what is read of the answer, as it
-/// is written there and as a JSON pointer.
+/// A question, as it is written there and as a command line; and the field read from the answer, as
+/// it is written there and as a JSON pointer.
 type Question = (
     &'static str,
     &'static str,

@@ -1,12 +1,13 @@
 //! The PowerShell scripts, as syntax trees.
 //!
-//! What this proves: that they parse by a grammar of PowerShell which is not PowerShell's own; that
-//! the checks below find none of the mistakes that they look for, and each finds one that is made on
-//! purpose; that mslsoctl's answers have the fields that the verification run reads.
+//! These tests prove that the scripts parse by a grammar of PowerShell which is not PowerShell's
+//! own; that the checks below find none of the mistakes that they look for, and each finds one that
+//! is made on purpose; that mslsoctl's answers have the fields that the verification run reads.
 //!
-//! What it does not prove: that a script does what it says. No PowerShell has read them, none has
-//! run on Windows, and no argument has been bound: that parameters go together, what types they
-//! convert to and what a program's exit code means are read from references alone.
+//! They do not prove that a script does what its text promises. The scripts were not read by
+//! PowerShell, none has run on Windows, and no argument has been bound: whether parameters go
+//! together, the types they convert to and the meaning of a program's exit code are read from
+//! references alone.
 
 mod breakages;
 mod checks;

@@ -6,7 +6,7 @@ use tree_sitter::{Node, Parser, Tree};
 pub struct Script {
     /// The file's name.
     pub name: &'static str,
-    /// What is in it.
+    /// Its text.
     pub text: String,
     tree: Tree,
 }
@@ -109,14 +109,14 @@ impl<'a> Function<'a> {
     }
 }
 
-/// A command: a cmdlet, a function, or what `&` runs.
+/// A command: a cmdlet, a function, or the operand of `&`.
 pub struct Call<'a> {
     script: &'a Script,
     pub node: Node<'a>,
 }
 
 impl<'a> Call<'a> {
-    /// What is called; with `&`, the expression.
+    /// The called command; with `&`, the expression.
     pub fn name(&self) -> &'a str {
         let names = ["command_name", "command_name_expr"];
         let parts = children(self.node).into_iter();

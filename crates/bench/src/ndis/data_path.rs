@@ -58,7 +58,7 @@ unsafe extern "efiapi" fn NdisCopySendNetBufferListInfo(
     }
 }
 
-/// What the target inherits of the source's flags.
+/// The flags that the target inherits from the source.
 const INHERITED: u16 = sys::MDL_SOURCE_IS_NONPAGED_POOL | sys::MDL_MAPPED_TO_SYSTEM_VA;
 
 /// Header and page frame numbers, as the kernel writes them.
@@ -144,7 +144,7 @@ unsafe extern "efiapi" fn KeLowerIrql(irql: KIRQL) {
     PROCESSOR.with(|processor| processor.irql.set(irql));
 }
 
-/// Nobody here asks for the group and the number in it.
+/// The group and the number in it are not filled in: the benchmark's driver does not ask for them.
 #[unsafe(no_mangle)]
 #[inline(never)]
 unsafe extern "efiapi" fn KeGetCurrentProcessorNumberEx(_number: *mut PROCESSOR_NUMBER) -> u32 {

@@ -1,4 +1,4 @@
-//! What goes on around the data path: load, attach, settings, pause.
+//! The routines around the data path: load, attach, settings, pause.
 
 use std::{
     ffi::c_void,
@@ -16,7 +16,7 @@ use ::ndis::sys::{
 
 use super::thread::PROCESSOR;
 
-/// What the driver registered, and the context that it registered with.
+/// The characteristics that the driver registered, and the context that it registered with.
 static REGISTERED: Mutex<Option<Registered>> = Mutex::new(None);
 /// The context that the last module was attached with.
 static MODULE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
@@ -29,10 +29,10 @@ struct Registered {
     context: NDIS_HANDLE,
 }
 
-// SAFETY: names and functions that do not change, and a context that any thread may pass on.
+// SAFETY: names and functions that do not change, and a context that is valid on any thread.
 unsafe impl Send for Registered {}
 
-/// What the driver registered, and the context for FilterAttach.
+/// The characteristics that the driver registered, and the context for FilterAttach.
 pub(crate) fn characteristics() -> Option<(NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE)> {
     let registered = REGISTERED.lock().expect("no panic");
     let registered = registered.as_ref()?;
@@ -44,7 +44,7 @@ pub(crate) fn take_context() -> NDIS_HANDLE {
     MODULE.swap(ptr::null_mut(), Ordering::Relaxed)
 }
 
-/// What modules find in the registry from now on.
+/// Sets the values that modules find in the registry from now on.
 pub(crate) fn set_parameters(parameters: Vec<(&'static str, u32)>) {
     *PARAMETERS.lock().expect("no panic") = parameters;
 }
@@ -125,8 +125,8 @@ unsafe extern "efiapi" fn NdisReadConfiguration(
     };
     let parameters = PARAMETERS.lock().expect("no panic");
     let found = parameters.iter().find(|(name, _)| *name == keyword);
-    // SAFETY: the caller passes places for status and value. What is found is never freed, as a
-    // few numbers in the life of the process need not be.
+    // SAFETY: the caller passes places for status and value. The value is never freed, which is
+    // acceptable for a few numbers in the life of the process.
     unsafe {
         *status = match found {
             None => sys::NDIS_STATUS_FAILURE,
@@ -153,7 +153,7 @@ unsafe extern "efiapi" fn NdisFIndicateStatus(
 ) {
 }
 
-/// The NIC does not say what its hardware could do.
+/// The NIC does not report its hardware capabilities.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFOidRequest(
     _module: NDIS_HANDLE,
@@ -162,7 +162,7 @@ unsafe extern "efiapi" fn NdisFOidRequest(
     sys::NDIS_STATUS_NOT_SUPPORTED
 }
 
-/// Nobody wants events.
+/// No event session is enabled.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn EtwRegister(
     _id: *const sys::GUID,
@@ -192,8 +192,8 @@ unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
     unsafe { *lock = 0 };
 }
 
-/// No two threads are ever here at once: the data path takes no lock, which the count of them
-/// shows, and all else is done by the main thread.
+/// Two threads are never here at once: the data path takes no lock, which the count of them shows,
+/// and all else is done by the main thread.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KeAcquireSpinLockRaiseToDpc(_lock: *mut KSPIN_LOCK) -> KIRQL {
     LOCKS_TAKEN.fetch_add(1, Ordering::Relaxed);
@@ -212,7 +212,7 @@ pub(crate) fn locks_taken() -> u64 {
     LOCKS_TAKEN.load(Ordering::Relaxed)
 }
 
-/// Whoever entered has left, for the benchmark completes what it sends.
+/// All protection is released already, for the benchmark completes its sends.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(
     _reference: *mut EX_RUNDOWN_REF_CACHE_AWARE,

@@ -1,4 +1,4 @@
-//! Memory: pools that count who asks.
+//! Memory: pools that count requests.
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
@@ -40,7 +40,7 @@ fn allocate(size: usize) -> *mut c_void {
 }
 
 /// # Safety
-/// `memory` is of [`allocate`], and nobody uses it any more.
+/// `memory` is of [`allocate`], and is not in use any more.
 unsafe fn free(memory: *mut c_void) {
     POOL_CALLS.fetch_add(1, Ordering::Relaxed);
     // SAFETY: as the caller vouches.

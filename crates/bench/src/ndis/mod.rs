@@ -1,12 +1,13 @@
 //! An NDIS and a kernel that do nothing: the routines that the filter imports, under their own
 //! names, so that linking puts them in the place of `ndis.sys` and `ntoskrnl.exe`.
 //!
-//! The routines of the data path do what a caller can see and no more: chains are kept for the
-//! benchmark to take, slots are copied, partial MDLs get their pages. They take no lock and share
-//! nothing between threads, so that what two processors cost each other is the filter's doing.
-//! Those of the life around it are simple, and what the benchmark never reaches ends the process.
+//! The routines of the data path have the effects that a caller can see and no more: chains are
+//! kept for the benchmark to take, slots are copied, partial MDLs get their pages. They take no
+//! lock and share nothing between threads, so that any cost of two processors to each other is the
+//! filter's. The routines around the data path are simple, and those that the benchmark never
+//! reaches end the process.
 //!
-//! Nothing is checked here: that is the model's work.
+//! The routines check nothing: the model does that.
 #![expect(unsafe_code, reason = "C entry points under fixed names")]
 
 mod data_path;
@@ -36,8 +37,8 @@ pub(crate) fn is_routine(symbol: &str) -> bool {
         .any(|routine| routine.0 == symbol)
 }
 
-/// Lists a module's routines. That their addresses are taken also keeps a compiler that sees the
-/// whole program from fitting their signatures to their only caller.
+/// Lists a module's routines. Taking their addresses also keeps a compiler that sees the whole
+/// program from fitting their signatures to their only caller.
 macro_rules! routines {
     ($($name:ident)*) => {
         pub(super) static ROUTINES: &[super::Routine] =

@@ -1,4 +1,4 @@
-//! What a processor has of its own: each thread is one.
+//! The state of one processor: each thread is one.
 
 use std::{cell::Cell, ptr};
 
@@ -8,7 +8,7 @@ use ::ndis::sys::{KIRQL, NET_BUFFER_LIST, PASSIVE_LEVEL};
 pub(super) struct Processor {
     pub(super) number: Cell<u32>,
     pub(super) irql: Cell<KIRQL>,
-    /// What the filter sent down last, and gave back up last.
+    /// The chain that the filter sent down last, and the one that it completed last.
     pub(super) sent: Cell<*mut NET_BUFFER_LIST>,
     pub(super) completed: Cell<*mut NET_BUFFER_LIST>,
     /// Rundown protection acquired less released, on this processor.
@@ -37,7 +37,7 @@ pub(crate) fn take_sent() -> *mut NET_BUFFER_LIST {
     PROCESSOR.with(|processor| processor.sent.replace(ptr::null_mut()))
 }
 
-/// The chain that the filter gave back up since the last call.
+/// The chain that the filter completed since the last call.
 pub(crate) fn take_completed() -> *mut NET_BUFFER_LIST {
     PROCESSOR.with(|processor| processor.completed.replace(ptr::null_mut()))
 }

@@ -1,7 +1,7 @@
 //! DPDK's generic segmentation offload, through a few lines of C. It lends the payload, and leaves
 //! checksums to the NIC; where there must be some, DPDK's own functions make them.
 //!
-//! It knows no multiple of the MSS: each child is cut at the same number of bytes.
+//! It does not cut at multiples of the MSS: each child has the same number of bytes.
 #![expect(unsafe_code, reason = "C functions")]
 
 use std::{
@@ -29,10 +29,10 @@ unsafe extern "C" {
     fn mslso_dpdk_run(times: u32, checksums: c_int) -> c_int;
 }
 
-/// What it answered when it was started, once.
+/// Its result when it was started, once.
 static STARTED: OnceLock<c_int> = OnceLock::new();
 
-/// Most bytes that one of its buffers says.
+/// Most bytes that one of its buffers describes.
 const MOST_IN_BUFFER: u32 = 32 << 10;
 
 pub(crate) fn measure(case: &Case) -> anyhow::Result<Option<f64>> {

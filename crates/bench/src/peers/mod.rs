@@ -1,4 +1,5 @@
-//! Others that do the same work, measured in the same run. Each is a feature, for what it needs.
+//! Other implementations of the same work, measured in the same run. Each is a feature, because of
+//! its dependencies.
 
 use crate::cases::Case;
 

@@ -1,5 +1,6 @@
-//! tun-rs, whose offload for TUN devices cuts a packet in memory: it copies the payload and makes
-//! all checksums. It knows no chains of buffers, no Ethernet, and no packet above 64 KiB.
+//! tun-rs, whose offload for TUN devices cuts a packet in memory: it copies the payload and
+//! computes all checksums. It supports neither chains of buffers, nor Ethernet, nor packets above
+//! 64 KiB.
 
 use anyhow::ensure;
 use tun_rs::{VIRTIO_NET_HDR_GSO_TCPV4, VirtioNetHdr, gso_split};

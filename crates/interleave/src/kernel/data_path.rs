@@ -13,7 +13,7 @@ use crate::{
     traffic, world,
 };
 
-/// Whoever calls without the module's handle has it from memory that is not the module's any more.
+/// A caller without the module's handle read it from memory that no longer belongs to the module.
 fn check(module: NDIS_HANDLE) {
     if module.addr() != MODULE {
         world::wrong(format!("a call with the handle {module:p}"));
@@ -45,7 +45,7 @@ unsafe extern "efiapi" fn NdisFSendNetBufferLists(
     point();
 }
 
-/// The layer above gets the chain, and may do with it what it likes.
+/// The overlying driver receives the chain, and may do anything with it.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
     module: NDIS_HANDLE,
@@ -68,7 +68,7 @@ unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
     point();
 }
 
-/// The layer above hears it at some time in the call.
+/// The overlying driver receives it at some time during the call.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFIndicateStatus(
     module: NDIS_HANDLE,
@@ -76,7 +76,7 @@ unsafe extern "efiapi" fn NdisFIndicateStatus(
 ) {
     check(module);
     point();
-    // SAFETY: the caller passes an indication whose buffer is as long as it says.
+    // SAFETY: the caller passes an indication with a buffer of StatusBufferSize bytes.
     unsafe {
         if (*indication).StatusCode == sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG {
             let maxima = offload::maxima((*indication).StatusBuffer.cast());
@@ -96,7 +96,7 @@ unsafe extern "efiapi" fn NdisCopySendNetBufferListInfo(
     unsafe { (&mut (*to).NetBufferListInfo)[slot] = (&(*from).NetBufferListInfo)[slot] };
 }
 
-/// Without the page frame numbers, which nobody here reads.
+/// Without the page frame numbers, which are not read here.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn IoBuildPartialMdl(
     source: *mut MDL,

@@ -1,4 +1,4 @@
-//! What goes on around the data path: load, attach, the control device.
+//! The routines around the data path: load, attach, the control device.
 
 use std::{ffi::c_void, ptr};
 
@@ -98,7 +98,7 @@ unsafe extern "efiapi" fn NdisGetDeviceReservedExtension(
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn IofCompleteRequest(_irp: *mut sys::IRP, _boost: i8) {}
 
-/// Nobody suspends a thread.
+/// Threads are not suspended here.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KeEnterCriticalRegion() {}
 
@@ -160,7 +160,7 @@ unsafe extern "efiapi" fn NdisReadConfiguration(
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisCloseConfiguration(_configuration: NDIS_HANDLE) {}
 
-/// The NIC does not say what its hardware could do.
+/// The NIC does not report its hardware capabilities.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFOidRequest(
     _module: NDIS_HANDLE,
@@ -177,7 +177,7 @@ unsafe extern "efiapi" fn NdisFNetPnPEvent(
     sys::NDIS_STATUS_SUCCESS
 }
 
-/// Nobody wants events.
+/// No event session is enabled.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn EtwRegister(
     _id: *const sys::GUID,

@@ -1,4 +1,4 @@
-//! By what processors meet: IRQL, spin locks, rundown protection, sleep.
+//! The means by which processors synchronize: IRQL, spin locks, rundown protection, sleep.
 
 use ndis::sys::{
     BOOLEAN, DISPATCH_LEVEL, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KSPIN_LOCK, PROCESSOR_NUMBER,
@@ -25,7 +25,7 @@ unsafe extern "efiapi" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
     ACTIVE
 }
 
-/// Of two threads on one processor, one is at DISPATCH_LEVEL.
+/// Only one of two threads on a processor can be at DISPATCH_LEVEL.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KfRaiseIrql(irql: KIRQL) -> KIRQL {
     point();
@@ -69,7 +69,7 @@ unsafe extern "efiapi" fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, irql: KIRQL) 
     }
 }
 
-/// Until another has left the driver, if anybody is in there: no time passes here.
+/// Waits until another thread has left the driver, if one is in it: no time passes here.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisMSleep(_microseconds: u32) {
     let others = || world::with(|world| world.calls);
@@ -86,7 +86,7 @@ struct Rundown {
 type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
 
 /// # Safety
-/// `reference` is of ExAllocateCacheAwareRundownProtection. Nobody else has what is returned.
+/// `reference` is of ExAllocateCacheAwareRundownProtection. The returned reference is the only one.
 unsafe fn rundown<'a>(reference: Reference) -> &'a mut Rundown {
     // SAFETY: as the caller vouches.
     unsafe { memory::check(reference.cast()) };
@@ -99,7 +99,7 @@ unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
     _pool: i32,
     _tag: u32,
 ) -> *mut EX_RUNDOWN_REF_CACHE_AWARE {
-    // Zeros are an open gate with nobody inside.
+    // Zeros are run-down protection that is active and not acquired.
     memory::allocate(size_of::<Rundown>()).cast()
 }
 

@@ -1,5 +1,5 @@
-//! Memory, of which is known at the end of a case whether all was freed. What is freed stays out of
-//! use, overwritten, until then.
+//! Memory, which is checked for leaks at the end of a case. Freed memory stays out of use,
+//! overwritten, until then.
 
 use std::{
     alloc::{Layout, alloc},
@@ -27,7 +27,7 @@ struct Head {
 struct Ledger {
     /// Everything that was allocated in this run of the case.
     used: Vec<*mut Head>,
-    /// What earlier runs used, by its size. It is kept: thousands of runs follow.
+    /// Memory of earlier runs, by its size. It is kept: thousands of runs follow.
     spare: HashMap<usize, Vec<*mut Head>>,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn allocate(size: usize) -> *mut c_void {
     })
 }
 
-/// What the first bytes of freed memory are, and how many these are.
+/// The first bytes of freed memory, and their number.
 const GONE: u8 = 0xDE;
 const MOST_GONE: usize = 2048;
 
@@ -91,7 +91,7 @@ pub fn limit_nbls(count: usize) {
     world::with(|world| world.nbls_left = Some(count));
 }
 
-/// Ends the case's use of memory. Returns how many allocations nobody freed.
+/// Ends the case's use of memory. Returns the number of allocations that were not freed.
 #[must_use]
 pub(crate) fn leaked() -> usize {
     LEDGER.with_borrow_mut(|ledger| {
@@ -177,7 +177,7 @@ unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
 
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn MmBuildMdlForNonPagedPool(mdl: *mut MDL) {
-    // SAFETY: the caller passes an MDL; nobody here reads page frame numbers.
+    // SAFETY: the caller passes an MDL; page frame numbers are not read here.
     unsafe {
         (*mdl).MdlFlags |= sys::MDL_SOURCE_IS_NONPAGED_POOL;
         (*mdl).MappedSystemVa = (*mdl).StartVa.wrapping_byte_add((*mdl).ByteOffset as usize);

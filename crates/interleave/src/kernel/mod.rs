@@ -1,7 +1,7 @@
 //! The routines of `ndis.sys` and `ntoskrnl.exe` under their own names.
 //!
-//! Those by which processors meet let the scheduler choose who goes on; the others are as simple as
-//! they can be.
+//! Routines by which processors synchronize let the scheduler choose the next thread; the others
+//! are as simple as they can be.
 
 mod data_path;
 mod life;

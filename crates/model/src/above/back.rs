@@ -1,4 +1,4 @@
-//! How a packet comes back.
+//! The checks of a completed packet.
 
 use ndis::{LargeSendInfo, sys};
 
@@ -20,10 +20,12 @@ fn nbl_bytes(block: &Block) -> Vec<u8> {
 }
 
 impl State {
-    /// The layer above gets `nbl`, its send `number`, back: everything about it is checked.
+    /// Takes back `nbl`, completed to the overlying driver as its send `number`, and checks all of
+    /// it.
     pub(crate) fn came_back(&mut self, number: u64, nbl: *mut sys::NET_BUFFER_LIST) {
         let name = self.name(nbl.addr());
-        // SAFETY: the NBL is in the ledger, so its memory is live, and the layer above owns it now.
+        // SAFETY: the NBL is in the ledger, so its memory is live, and the overlying driver owns it
+        // now.
         let (status, slot, references, source) = unsafe {
             (
                 (*nbl).Status,
@@ -74,7 +76,7 @@ impl State {
             .collect();
         self.check_partials(&mdls, &mut broken);
         for mdl in &mdls {
-            // The owner unmaps what others mapped, when it unlocks the pages.
+            // The owner removes mappings that others made, when it unlocks the pages.
             self.mapped.remove(mdl);
         }
         for (rule, found) in broken {
@@ -108,8 +110,8 @@ impl State {
         }
     }
 
-    /// Forgets completed sends, after a last look at whether anybody touched them since. Those whose
-    /// pages were not yet given back stay.
+    /// Forgets completed sends, after a last check whether they were touched since. Those with
+    /// pages that were not yet returned stay.
     pub(crate) fn forget_completed(&mut self) {
         let done: Vec<_> = self
             .sent
@@ -157,9 +159,9 @@ impl Sent {
         broken
     }
 
-    /// Whether the out-of-band information is as it was sent, but for the large-send slot, which a
-    /// completer writes, and a timestamp, which is what the miniport said. The slot of USO, for
-    /// which nothing is defined, stays too.
+    /// Whether the out-of-band information is as it was sent, except for the large-send slot, which
+    /// the completing driver writes, and the timestamp, which must be the miniport's. The slot of
+    /// USO, for which no completion value is defined, stays too.
     ///
     /// # Safety
     /// `nbl` is this send's NBL, and live.
@@ -206,7 +208,7 @@ impl Sent {
         })
     }
 
-    /// Whether a completed packet says what it has to say.
+    /// Checks the completion values of a completed packet.
     fn check_completion(
         &self,
         completed: Completed,
@@ -241,13 +243,14 @@ impl Sent {
         }
     }
 
-    /// Bytes of payload; none where it is neither TCP nor UDP.
+    /// Bytes of payload; none if it is neither TCP nor UDP.
     pub(crate) fn payload_length(&self) -> u32 {
         self.layout
             .map_or(0, |layout| (self.length - layout.payload) as u32)
     }
 
-    /// The memory of a lent packet, once it is completed. From then on nobody reads its bytes.
+    /// The memory of a lent packet, once it is completed. From then on its bytes are no longer
+    /// read.
     pub(crate) fn take_pages(&mut self) -> Option<Pages> {
         for buffer in &mut self.buffers {
             buffer.forget_bytes();
@@ -255,7 +258,7 @@ impl Sent {
         self.pages.take()
     }
 
-    /// Two stages must put on the wire what one stage would have.
+    /// Checks that two stages put the same packets on the wire as one stage would have.
     fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<(Rule, String)>) {
         if completed.status != 0 || !self.fully {
             return;

@@ -14,11 +14,11 @@ use crate::{
     state::{Known, Origin, Owner, State},
 };
 
-/// An NBL's memory is longer than what drivers see of it; ndis.sys keeps things there.
+/// An NBL's memory is longer than the part that drivers see; ndis.sys keeps data there.
 const NBL_SIZE: usize = size_of::<sys::NET_BUFFER_LIST>() + HIDDEN;
 /// Bytes behind the visible part.
 const HIDDEN: usize = 128;
-/// What the model writes there, to find who overwrites it.
+/// The pattern that the model writes there, to detect overwrites.
 const HIDDEN_BYTE: u8 = 0xC5;
 
 /// Memory for an NBL, with the hidden part marked.
@@ -29,7 +29,7 @@ pub(crate) fn new_nbl() -> Block {
     block
 }
 
-/// Whether nobody wrote behind the visible part of the NBL in `block`.
+/// Whether the bytes behind the visible part of the NBL in `block` are untouched.
 pub(crate) fn hidden_part_intact(block: &Block) -> bool {
     // SAFETY: the block came from `new_nbl`.
     let hidden =
@@ -37,19 +37,19 @@ pub(crate) fn hidden_part_intact(block: &Block) -> bool {
     hidden.iter().all(|byte| *byte == HIDDEN_BYTE)
 }
 
-/// What is in a packet's buffers before and behind it.
+/// The fill byte in a packet's buffers before and behind the packet.
 pub(super) const UNUSED: u8 = 0xEE;
 
-/// The layer above's handle of its binding, which is the SourceHandle of what it sends.
+/// The overlying driver's handle of its binding, which is the SourceHandle of its sends.
 pub(crate) const BINDING: usize = 0xB1D1;
 
-/// How many clones of its send of this number the layer above has elsewhere: its ChildRefCount, with
-/// which nobody below has anything to do.
+/// How many clones of its send of this number the overlying driver has elsewhere: its
+/// ChildRefCount, which the drivers below must leave alone.
 pub(super) fn clones(number: u64) -> i32 {
     (number % 3) as i32
 }
 
-/// Makes an NBL of `packet` and enters it into the ledger as the layer above's.
+/// Makes an NBL of `packet` and enters it into the ledger as the overlying driver's.
 pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
     let mut parts = Parts {
         length: packet.frame.len(),
@@ -66,7 +66,7 @@ pub(crate) fn build(state: &mut State, packet: Packet) -> u64 {
     enter(state, packet, parts)
 }
 
-/// What an NBL is made of, before there is one.
+/// The components of an NBL, before it is built.
 pub(crate) struct Parts {
     pub(crate) length: usize,
     pub(crate) fully: bool,
@@ -76,7 +76,7 @@ pub(crate) struct Parts {
     pub(crate) buffers: Vec<Buffer>,
 }
 
-/// Makes an NBL of `parts`, and enters it into the ledger as the layer above's.
+/// Makes an NBL of `parts`, and enters it into the ledger as the overlying driver's.
 pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
     let Parts {
         length,

@@ -1,4 +1,4 @@
-//! The layer above: a protocol or switch that sends packets and checks how they come back.
+//! The overlying driver: a protocol or switch that sends packets and checks how they are completed.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
 mod back;
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) use build::{BINDING, Parts, build, enter, hidden_part_intact, net_buffer, new_nbl};
 pub use packet::Packet;
 
-/// What became of a packet that the layer above sent.
+/// The outcome of a packet that the overlying driver sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Completed {
     /// Its status.
@@ -57,7 +57,8 @@ impl NbLook {
 
 /// A packet that was sent, until the model forgets it.
 pub(crate) struct Sent {
-    /// What was sent. Of a lent packet that is not checked in full, the frame is its headers alone.
+    /// The packet that was sent. For a lent packet that is not checked in full, the frame is its
+    /// headers alone.
     pub(crate) packet: Packet,
     /// Bytes in the frame.
     pub(crate) length: usize,
@@ -65,7 +66,7 @@ pub(crate) struct Sent {
     pub(crate) fully: bool,
     /// Where the frame of a lent packet lies, until it is completed and taken back.
     pub(crate) pages: Option<Pages>,
-    /// What its slots say.
+    /// The values of its slots.
     pub(crate) slots: Slots,
     /// Where its headers and its payload are, of the inner packet inside a tunnel.
     pub(crate) layout: Option<Layout>,
@@ -79,7 +80,7 @@ pub(crate) struct Sent {
     /// Statuses of its children that failed, in the order in which the miniport completed them.
     pub(crate) child_failures: Vec<i32>,
     pub(crate) children: u32,
-    /// What the miniport left in the timestamp slot of what went down first.
+    /// The value that the miniport left in the timestamp slot of the first NBL sent for it.
     pub(crate) timestamp: Option<usize>,
     /// The restart since which the module ran when it was sent.
     running_since: Option<u64>,
@@ -88,6 +89,6 @@ pub(crate) struct Sent {
     /// Digests of the wire packets that came of it.
     pub(crate) wire: Vec<u64>,
     pub(crate) completed: Option<Completed>,
-    /// The NBL's bytes when it came back, to find who touches it afterwards.
+    /// The NBL's bytes when it was completed, to detect later writes.
     after: Vec<u8>,
 }

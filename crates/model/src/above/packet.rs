@@ -9,14 +9,14 @@ use crate::{
     segment::{layout, parts, tunnel},
 };
 
-/// A packet that the layer above is to send.
+/// A packet for the overlying driver to send.
 #[derive(Clone, Debug)]
 pub struct Packet {
     /// The frame from its Ethernet header on. A large send has the shape that LSO asks for.
     pub frame: Vec<u8>,
-    /// What the large-send slot says; the default for a packet that is none.
+    /// Contents of the large-send slot; the default for a packet that is not a large send.
     pub large_send: LargeSendInfo,
-    /// Lengths of the MDLs that the frame lies in, in order; what they leave over is in a last one.
+    /// Lengths of the MDLs that the frame lies in, in order; the remaining bytes are in a last one.
     pub buffers: Vec<u32>,
     /// Bytes of unused space before the frame in the first MDL.
     pub data_offset: u32,
@@ -110,7 +110,7 @@ impl Packet {
         }
     }
 
-    /// A USO send of `mss` inside a tunnel likewise. The slot's offset is what it was before the
+    /// A USO send of `mss` inside a tunnel likewise. The slot's offset is the one from before the
     /// tunnel was put around the frame.
     #[must_use]
     pub fn encapsulated_uso(frame: Vec<u8>, mss: u32) -> Self {
@@ -149,7 +149,7 @@ impl Packet {
         given.map_or(0, |(_, value)| *value)
     }
 
-    /// What the slots say by which a NIC decides what to do.
+    /// The values of the slots that a NIC acts on.
     #[must_use]
     pub fn slots(&self) -> Slots {
         Slots::read(|slot| self.slot(slot))

@@ -23,7 +23,7 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     suspension::require_none(routine);
     let world = thread::world();
     let mut state = world.state();
-    // SAFETY: the caller passes an object of the size that its header says.
+    // SAFETY: the caller passes an object of the size in its header.
     let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
     if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || of != MODULE {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
@@ -129,7 +129,7 @@ pub unsafe extern "efiapi" fn NdisWriteConfiguration(
     value: *mut sys::NDIS_CONFIGURATION_PARAMETER,
 ) {
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisWriteConfiguration");
-    // The registry takes its time, so that writers who are not kept apart meet.
+    // The registry is slow, so that writers that are not serialized overlap.
     std::thread::sleep(Duration::from_micros(200));
     let world = thread::world();
     let mut state = world.state();
@@ -159,7 +159,7 @@ pub unsafe extern "efiapi" fn NdisWriteConfiguration(
 /// # Safety
 /// `parameter` points to a parameter.
 unsafe fn read_value(parameter: *const sys::NDIS_CONFIGURATION_PARAMETER) -> Option<RegistryValue> {
-    // SAFETY: as the caller vouches; the type says which member of the union holds.
+    // SAFETY: as the caller vouches; ParameterType selects the member of the union that holds.
     unsafe {
         let data = (*parameter).ParameterData;
         match (*parameter).ParameterType {

@@ -23,7 +23,7 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
     thread::ndis_call(sys::PASSIVE_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
-    // SAFETY: the caller passes attributes of the size that their header says, with all that they
+    // SAFETY: the caller passes attributes of the size in their header, with everything that they
     // point to.
     let (attributes, name, symbolic, protection) = unsafe {
         let all = *attributes;

@@ -31,7 +31,7 @@ pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     }
 }
 
-/// The first NDIS that knows the third revision of a filter driver's characteristics.
+/// The first NDIS version that supports the third revision of a filter driver's characteristics.
 const CHARACTERISTICS_3: u32 = 6 << 16 | 80;
 
 #[unsafe(no_mangle)]
@@ -44,7 +44,7 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFRegisterFilterDriver");
     let world = thread::world();
     let mut state = world.state();
-    // SAFETY: the caller passes characteristics of the size that their header says.
+    // SAFETY: the caller passes characteristics of the size in their header.
     let characteristics = unsafe { *characteristics };
     let header = characteristics.Header;
     let version = 6 << 16 | u32::from(characteristics.MinorNdisVersion);
@@ -110,7 +110,7 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
 ) -> NDIS_STATUS {
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFSetAttributes");
     let world = thread::world();
-    // SAFETY: the caller passes attributes of the size that their header says.
+    // SAFETY: the caller passes attributes of the size in their header.
     let header = unsafe { (*attributes).Header };
     if module.addr() != MODULE
         || header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES
@@ -170,7 +170,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisAllocateNetBufferListPool");
     let world = thread::world();
     let mut state = world.state();
-    // SAFETY: the caller passes parameters of the size that their header says.
+    // SAFETY: the caller passes parameters of the size in their header.
     let parameters = unsafe { *parameters };
     let subject = "NdisAllocateNetBufferListPool";
     if parameters.PoolTag == 0 {

@@ -30,7 +30,8 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
         || header.Revision < sys::NDIS_OID_REQUEST_REVISION_1
         || header.Size < sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1
     {
-        // What NDIS would do from 6.50 on; the request is failed here, so that the run goes on.
+        // NDIS raises a bug check from 6.50 on; the model fails the request instead, so that the
+        // run goes on.
         let found = "of a request without a valid header: bug check 0x7C, 0x21";
         state.violation(Rule::Oid, routine, found);
         return sys::NDIS_STATUS_INVALID_PARAMETER;
@@ -46,7 +47,8 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
         // As bytes, padding and all: the model compares requests byte by byte.
         let length = size_of::<NDIS_OID_REQUEST>();
         ptr::copy_nonoverlapping(original.cast::<u8>(), raw.cast::<u8>(), length);
-        // What belongs to the original's way only; the RequestId is for the caller to carry over.
+        // These fields belong to the original request's path only; the caller has to copy the
+        // RequestId.
         (*raw).RequestId = ptr::null_mut();
         (*raw).RequestHandle = ptr::null_mut();
         (*raw).NdisReserved = [0; 128];

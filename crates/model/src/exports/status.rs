@@ -12,7 +12,7 @@ pub unsafe extern "efiapi" fn NdisFIndicateStatus(
     indication: *mut NDIS_STATUS_INDICATION,
 ) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
-    // SAFETY: the caller passes an indication whose buffer is as long as it says.
+    // SAFETY: the caller passes an indication with a buffer of StatusBufferSize bytes.
     unsafe { thread::world().status_up(indication) };
 }
 

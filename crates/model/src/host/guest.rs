@@ -1,4 +1,4 @@
-//! A guest: what it was told, what it sends, what it got.
+//! A guest: the limits advertised to it, and the packets that it sends and receives.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,10 +18,10 @@ pub struct Guest {
     memory: Arc<Mutex<Memory>>,
 }
 
-/// What a guest takes along when it migrates.
+/// The state that a guest takes along when it migrates.
 #[derive(Default)]
 struct Memory {
-    /// Every indicator that it was told, the newest last.
+    /// Every limit advertised to it, the newest last.
     told: Vec<LargeSendLimits>,
     received: Vec<Packet>,
 }
@@ -53,19 +53,20 @@ impl Guest {
         self.told().last().copied().unwrap_or_default()
     }
 
-    /// Every indicator that it was ever told, one after the other.
+    /// Every limit ever advertised to it, oldest first.
     #[must_use]
     pub fn told(&self) -> Vec<LargeSendLimits> {
         lock(&self.memory).told.clone()
     }
 
-    /// Sends the packet that `make` makes for its indicator; `make` may make a smaller one, or one
-    /// of a size that it was told earlier.
+    /// Sends the packet that `make` makes for the limits advertised last; `make` may make a smaller
+    /// one, or one of a size that was advertised earlier.
     pub fn send(&self, host: &Host, make: impl FnOnce(LargeSendLimits) -> Packet) -> Delivery {
         host.pass(make(self.indicator()))
     }
 
-    /// What other guests of its host sent to it since the last call, each as it was sent.
+    /// The packets that other guests of its host sent to it since the last call, each as it was
+    /// sent.
     #[must_use]
     pub fn take_received(&self) -> Vec<Packet> {
         std::mem::take(&mut lock(&self.memory).received)

@@ -1,11 +1,11 @@
 //! Hosts: a virtual switch above the filter, and guests on it.
 //!
-//! A [`Host`] is a [`World`] whose layer above is a virtual switch. The switch learns from its
-//! binding, and from every status since, how large a large send the filter takes; it hands that on
-//! to its guests as their *indicator*. A [`Guest`] asks for its indicator, makes a packet by it,
-//! and sends: to another guest of the same host the packet goes whole, and the filter never sees
-//! it; every other packet goes down, where the filter splits what the NIC does not take.
-//! [`migrate`] moves a guest to another host, with another filter and another NIC.
+//! A [`Host`] is a [`World`] whose overlying driver is a virtual switch. The switch learns from its
+//! binding, and from every status indication since, the advertised large-send size; it passes that
+//! on to its guests as their *indicator*. A [`Guest`] reads its indicator, makes a packet by it,
+//! and sends: a packet to another guest of the same host is delivered whole, and the filter never
+//! sees it; every other packet goes down, where the filter splits it if it exceeds the NIC's
+//! limits. [`migrate`] moves a guest to another host, with another filter and another NIC.
 //!
 //! A story reads like this, `driver` being a driver's entry point:
 //!
@@ -33,7 +33,7 @@ use crate::{
     world::{SendCall, World},
 };
 
-/// What became of a packet that a guest sent.
+/// The outcome of a packet that a guest sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Delivery {
     /// It went whole to the guest of this name.
@@ -50,7 +50,7 @@ pub struct Host {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic of one thread must not hide what the others find.
+    // A panic of one thread must not hide the findings of the others.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -81,19 +81,19 @@ impl Host {
         &self.world
     }
 
-    /// The large sends that the NIC takes.
+    /// The large sends that the NIC accepts.
     #[must_use]
     pub fn nic_says(&self) -> LargeSendLimits {
         self.world.nic().current()
     }
 
-    /// The large sends that the switch was told of: the filter's where there is one.
+    /// The large-send limits advertised to the switch: the filter's if there is one.
     #[must_use]
     pub fn filter_advertises(&self) -> LargeSendLimits {
         self.world.advertised()
     }
 
-    /// Starts a guest, which is told its indicator.
+    /// Starts a guest, which receives the current limits.
     #[must_use]
     pub fn add_guest(&self, name: &str, mac: Mac) -> Guest {
         let guest = Guest::new(name, mac);
@@ -107,7 +107,7 @@ impl Host {
         lock(&self.switch).guests().to_vec()
     }
 
-    /// Passes on what a guest sends: whole to a guest on this host, down otherwise.
+    /// Forwards a guest's packet: whole to a guest on this host, down otherwise.
     fn pass(&self, packet: Packet) -> Delivery {
         let receiver = lock(&self.switch).receiver(&packet.frame);
         match receiver {
@@ -121,11 +121,11 @@ impl Host {
     }
 }
 
-/// Moves `guest` from one host to another, where it is told a new indicator. What it still sends
-/// at a size that it was told before has to pass there too.
+/// Moves `guest` from one host to another, which advertises new limits to it. Packets that it still
+/// sends at a size advertised before must pass there too.
 ///
 /// # Panics
-/// Where the guest is not on `from`.
+/// If the guest is not on `from`.
 pub fn migrate(guest: &Guest, from: &Host, to: &Host) {
     assert!(
         lock(&from.switch).disconnect(guest),

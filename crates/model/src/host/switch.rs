@@ -1,4 +1,4 @@
-//! The virtual switch: who is on it, and how large a large send may be.
+//! The virtual switch: its guests, and how large a large send may be.
 
 use crate::LargeSendLimits;
 
@@ -12,7 +12,7 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    /// Large sends may have these sizes from now on; every guest is told.
+    /// Sets the sizes that large sends may have from now on, and advertises them to every guest.
     pub(super) fn learn(&mut self, limits: LargeSendLimits) {
         self.advertised = limits;
         for guest in &self.guests {
@@ -36,7 +36,7 @@ impl Switch {
         &self.guests
     }
 
-    /// The guest to whom a frame goes by its destination address.
+    /// The guest with the frame's destination address.
     pub(super) fn receiver(&self, frame: &[u8]) -> Option<Guest> {
         let destination: &Mac = frame.first_chunk()?;
         let mut guests = self.guests.iter();

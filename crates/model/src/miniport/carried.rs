@@ -59,11 +59,11 @@ impl State {
                 _ => sent.packet.slot(slot),
             };
             let right = match slot {
-                // TCP's large send it is; what this slot says is of no account.
+                // It is a large send of TCP; this slot's value does not matter.
                 sys::UdpSegmentationOffloadInfo if !kind.is_uso() => now == 0 || now == has,
                 _ if !is_packet => now == has,
                 sys::TcpLargeSendNetBufferListInfo | sys::UdpSegmentationOffloadInfo => now == 0,
-                // Outside of a tunnel it says nothing.
+                // Outside of a tunnel its value is meaningless.
                 sys::TcpSendOffloadsSupplementalNetBufferListInfo => {
                     now == 0 || !kind.is_tunnelled() && now == has
                 }
@@ -90,8 +90,8 @@ impl State {
     }
 }
 
-/// What the checksum slot says of a packet cut from `frame`, where the NIC is to compute the
-/// checksum: never of one in a tunnel, nor of one that has none.
+/// The expected checksum slot of a packet cut from `frame`, if the NIC is to compute the checksum:
+/// never for a packet in a tunnel, nor for one without a checksum.
 fn checksum_of(frame: &[u8], kind: SendKind) -> Option<usize> {
     let found = layout(frame).filter(|_| !kind.is_tunnelled())?;
     let none = found.udp && frame[found.transport + 6..found.transport + 8] == [0, 0];

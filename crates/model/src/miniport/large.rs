@@ -1,4 +1,4 @@
-//! Rules 8, 9 and 11: a large send is one that this NIC takes, and a child is cut where it may be.
+//! Rules 8, 9 and 11: the NIC accepts a large send, and a child is cut at an allowed place.
 
 use super::{Given, GivenPacket, place::Place};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     state::State,
 };
 
-/// What a NIC has to know of a large send, to take it or not.
+/// The properties of a large send that decide whether a NIC accepts it.
 struct Wanted {
     kind: SendKind,
     payload: usize,
@@ -24,8 +24,8 @@ struct Wanted {
 }
 
 impl State {
-    /// The headers of a large send are in the first MDL. Of a tunnelled one, the encapsulation's
-    /// are, and what follows up to the payload is in one piece.
+    /// The headers of a large send are in the first MDL. For a tunnelled one this holds for the
+    /// encapsulation's headers, and the rest up to the payload is in one piece.
     pub(super) fn check_contiguous(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
         let in_first = read.windows.first().map_or(0, |window| window.length);
         let headers = packet.layout.map(|layout| layout.payload);
@@ -68,7 +68,8 @@ impl State {
         }
     }
 
-    /// A large send is within an offer that the filter may go by: see [`crate::limits`].
+    /// Checks that a large send is within capabilities that the filter may use: see
+    /// [`crate::limits`].
     pub(super) fn check_limit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
         let wanted = Wanted::of(given, packet);
         let fits = |offers: &Offers| wanted.refused_by(offers, given).is_none();
@@ -93,7 +94,7 @@ impl State {
             return;
         };
         let (frame, parent) = (&packet.frame, &sent.packet.frame);
-        // 0 where the parent has 0, and else the true length, if 16 bits can tell it.
+        // 0 if the parent has 0, and otherwise the true length, if it fits in 16 bits.
         let like_parent = |field: usize, length: usize| {
             let has = be16(parent, field) != 0;
             let right = if has {
@@ -174,7 +175,7 @@ impl Wanted {
         }
     }
 
-    /// Why a NIC with these offers does not take it; `None` where it does.
+    /// Describes why a NIC with these capabilities does not accept it; `None` if it does.
     fn refused_by(&self, offers: &Offers, given: &Given) -> Option<String> {
         match self.kind {
             SendKind::Packet => None,

@@ -1,5 +1,5 @@
-//! The miniport below: takes what the filter sends, checks it, puts it on the wire, and completes
-//! it as it is told to.
+//! The miniport: accepts the filter's sends, checks them, puts them on the wire, and completes them
+//! as configured.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
 mod carried;
@@ -33,11 +33,11 @@ pub struct Child {
     pub frame: Vec<u8>,
     /// The large-send slot.
     pub large_send: LargeSendInfo,
-    /// That and the other slots by which the NIC decides what to do.
+    /// The large-send slot and the other slots that the NIC acts on.
     pub slots: Slots,
-    /// Number of the layer above's send that it is, or is a part of.
+    /// Number of the overlying driver's send that it is, or is a part of.
     pub send: u64,
-    /// Bytes of TCP or UDP payload, of the inner packet inside a tunnel; 0 where it is neither.
+    /// Bytes of TCP or UDP payload, of the inner packet inside a tunnel; 0 if it is neither.
     pub payload: usize,
     /// Whether the filter made it, rather than passing it on.
     pub is_child: bool,
@@ -67,9 +67,9 @@ pub(crate) struct Held {
     saved: Block,
     /// The NBL's bytes while the miniport owns it.
     poisoned: Vec<u8>,
-    /// Each NET_BUFFER's frame, to see that nobody changes it under way.
+    /// Each NET_BUFFER's frame, to detect changes while it is in flight.
     frames: Vec<Seen>,
-    /// Where the first frame is in memory, in order, for who takes it from here.
+    /// Where the first frame is in memory, in order, for a consumer that takes it from here.
     pub(crate) pieces: Vec<Piece>,
     /// The slots as they came.
     pub(crate) slots: Slots,
@@ -94,11 +94,11 @@ pub(crate) struct Piece {
     pub(crate) length: usize,
 }
 
-/// What is known of an NBL that the miniport is given.
+/// The model's record of an NBL that the miniport is given.
 struct Given {
     name: String,
     slots: Slots,
-    /// The layer above's send that it is, or is a part of.
+    /// The overlying driver's send that it is, or is a part of.
     send: Option<u64>,
     is_child: bool,
 }
@@ -117,7 +117,7 @@ struct GivenPacket {
 }
 
 impl State {
-    /// The miniport takes one NBL that the filter sent.
+    /// The miniport accepts one NBL that the filter sent.
     ///
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
@@ -172,7 +172,7 @@ impl State {
         self.held.push_back(held);
     }
 
-    /// Reads what an NBL says of itself, and looks at whose it is.
+    /// Reads an NBL's fields and slots, and determines its owner.
     ///
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
@@ -201,7 +201,8 @@ impl State {
         })
     }
 
-    /// The send of the layer above that a child belongs to: the NBL whose information it was given.
+    /// The overlying driver's send that a child belongs to: the NBL whose information was copied to
+    /// it.
     ///
     /// # Safety
     /// `nbl` is a live NBL.
@@ -285,14 +286,14 @@ impl State {
         });
     }
 
-    /// How many bytes of each packet of `send` the miniport looks at.
+    /// The number of bytes of each packet of `send` that the miniport reads.
     fn looked_at(&self, send: Option<u64>) -> usize {
         let sent = send.and_then(|send| self.sent.get(&send));
         sent.filter(|sent| !sent.fully)
             .map_or(usize::MAX, |sent| sent.packet.frame.len())
     }
 
-    /// All that is to be said of a packet before it is transmitted.
+    /// All checks of a packet before it is transmitted.
     fn check_packet(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket, read: &Read) {
         let place = self.place_of(given, packet);
         if given.slots.mss() != 0 {
@@ -352,7 +353,8 @@ impl State {
         }
     }
 
-    /// By which offers of the NIC the filter may go on this thread: see [`crate::limits`].
+    /// The index of the oldest capabilities that the filter may use on this thread: see
+    /// [`crate::limits`].
     fn settled(&self) -> usize {
         thread::settled().unwrap_or_else(|| self.limits.settled())
     }

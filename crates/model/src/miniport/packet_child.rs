@@ -20,7 +20,7 @@ impl State {
         (cut && given.slots.kind() == SendKind::Packet).then_some(send)
     }
 
-    /// What such a child is before the NIC has it.
+    /// Checks such a child before the NIC has it.
     pub(super) fn check_packet_child(&mut self, given: &Given, packet: &GivenPacket, parent: u64) {
         let Some(sent) = self.sent.get(&parent) else {
             return;
@@ -47,7 +47,8 @@ impl State {
         }
     }
 
-    /// A datagram, in a tunnel the inner one, is within the MTU, whatever the layer above asked for.
+    /// Checks that a datagram, in a tunnel the inner one, is within the MTU, whatever MSS the
+    /// overlying driver requested.
     fn above_mtu(&self, packet: &GivenPacket) -> Option<(Rule, String)> {
         let mtu = self.mtu? as usize;
         let length = packet.length - packet.layout?.ip;
@@ -59,8 +60,8 @@ impl State {
         })
     }
 
-    /// What such a child is on the wire, as the NIC sent it: where its parent's sender left the
-    /// right seed, every checksum is right.
+    /// Checks such a child on the wire, as the NIC sent it: if its parent's sender left the right
+    /// seed, every checksum is right.
     pub(super) fn check_on_wire(&mut self, given: &Given, wire: &[u8]) {
         let parent = self.is_packet_child(given);
         let Some(sent) = parent.and_then(|parent| self.sent.get(&parent)) else {
@@ -79,13 +80,13 @@ impl State {
     }
 }
 
-/// Whether a checksum is asked for.
+/// Whether a checksum is requested.
 fn asks(given: &Given) -> bool {
     let slot = given.slots.checksum;
     slot.tcp || slot.udp || slot.ip_header
 }
 
-/// Whether a NIC offers what is asked, for such a packet.
+/// Whether a NIC computes the requested checksums, for such a packet.
 fn offers_checksum(offers: &Offers, given: &Given, packet: &GivenPacket) -> bool {
     let Some(found) = packet.layout else {
         return false;

@@ -1,4 +1,4 @@
-//! Where a packet belongs: in which send of the layer above, and how far into its payload.
+//! Where a packet belongs: the overlying driver's send, and the offset in its payload.
 
 use super::{Given, GivenPacket};
 use crate::{
@@ -27,8 +27,8 @@ pub(crate) fn cut_layout(frame: &[u8], tunnelled: bool) -> Option<Layout> {
 }
 
 impl State {
-    /// The layout of a packet of `given`. What is a part of a tunnelled send is tunnelled, even
-    /// where its slots do not say so.
+    /// The layout of a packet of `given`. A part of a tunnelled send is tunnelled, even if its
+    /// slots do not mark it so.
     pub(super) fn layout_of(&self, frame: &[u8], given: &Given) -> Option<Layout> {
         let parent = given.send.and_then(|send| self.sent.get(&send));
         let kind = parent.map_or(given.slots.kind(), |sent| sent.slots.kind());
@@ -36,7 +36,7 @@ impl State {
     }
 
     /// Finds the packet's place: with TCP by its sequence number, with UDP, which has none, right
-    /// behind what went down of the send before.
+    /// behind the part of the send that went down before.
     pub(super) fn place_of(&mut self, given: &Given, packet: &GivenPacket) -> Option<Place> {
         let send = given.send?;
         let found = packet.layout?;

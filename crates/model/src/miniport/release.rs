@@ -1,4 +1,4 @@
-//! What the miniport gives back, in which order, and whether anybody touched it meanwhile.
+//! The miniport's completions: their order, and whether an NBL was touched meanwhile.
 
 use std::{mem::offset_of, ptr};
 
@@ -13,11 +13,11 @@ use crate::{
     state::{Origin, Owner, State},
 };
 
-/// What a read through an NBL that is not one's own finds instead of a pointer.
+/// The value that a read through an NBL without ownership finds instead of a pointer.
 const POISON: usize = 0x0BAD_0BAD_0BAD_0BAD;
 
 impl State {
-    /// Takes what is held out, in the order in which it was sent.
+    /// Takes all held NBLs, in the order in which they were sent.
     pub(crate) fn take_held(&mut self) -> Vec<Held> {
         self.held.drain(..).collect()
     }
@@ -26,7 +26,7 @@ impl State {
     pub(crate) fn release(&mut self, held: &Held) -> *mut sys::NET_BUFFER_LIST {
         let name = self.name(held.nbl);
         let nbl = self.nbls[&held.nbl].start().cast::<sys::NET_BUFFER_LIST>();
-        // SAFETY: the NBL's memory is in `nbls`, and the saved part is what was there.
+        // SAFETY: the NBL's memory is in `nbls`, and the saved part holds its original contents.
         unsafe {
             if visible_bytes(nbl) != held.poisoned {
                 self.violation(
@@ -81,7 +81,7 @@ impl State {
         nbl
     }
 
-    /// The miniport says when the packet left, if it was asked to: 0 where it did not.
+    /// The miniport writes when the packet left, if it was asked to: 0 if it did not.
     ///
     /// # Safety
     /// `nbl` is a live NBL.
@@ -111,10 +111,10 @@ impl State {
         }
     }
 
-    /// The packet is still what was sent: its MDLs and its bytes.
+    /// Checks that the packet is still as it was sent: its MDLs and its bytes.
     ///
     /// # Safety
-    /// `nbl` is a live NBL, restored to what it was.
+    /// `nbl` is a live NBL, restored to its original contents.
     unsafe fn check_unchanged(&mut self, nbl: *mut sys::NET_BUFFER_LIST, held: &Held, name: &str) {
         // SAFETY: as the caller vouches.
         let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
@@ -145,7 +145,7 @@ impl Seen {
     }
 }
 
-/// Brings what is held into the order of completion.
+/// Brings the held NBLs into the order of completion.
 pub(crate) fn reorder(held: &mut [Held], order: Order) {
     match order {
         Order::Sent => {}
@@ -175,8 +175,8 @@ unsafe fn visible_bytes(nbl: *const sys::NET_BUFFER_LIST) -> Vec<u8> {
         .to_vec()
 }
 
-/// Puts the NBL aside, and in its place leaves pointers to nowhere, so that who reads an NBL that
-/// is not his finds nothing of use, and who writes to it is found out.
+/// Puts the NBL aside, and leaves invalid pointers in its place, so that a read of an NBL without
+/// ownership yields nothing usable, and a write to it is detected.
 ///
 /// # Safety
 /// `nbl` is a live NBL.

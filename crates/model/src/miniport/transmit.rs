@@ -1,4 +1,5 @@
-//! What leaves on the wire: the second stage, finished checksums, or the packet as it is.
+//! The packets that leave on the wire: the second stage, finished checksums, or the packet
+//! unchanged.
 
 use super::{Given, GivenPacket};
 use crate::{
@@ -39,8 +40,8 @@ impl State {
     }
 }
 
-/// Whether the NIC computes checksums of such a packet at all, as it can; what is turned off while
-/// a packet is on its way is still done.
+/// Whether the NIC's hardware can compute checksums of such a packet; an offload that is turned off
+/// while a packet is in flight is still done.
 fn computes(nic: &Nic, given: &Given, packet: &GivenPacket) -> bool {
     let Some(layout) = packet.layout else {
         return false;

@@ -130,14 +130,14 @@ fn large_sends_may_be_added_to_a_nic_that_has_none_and_computes_checksums_or_any
         };
         assert_eq!(wrong_rewrite(&own, &told, anyhow), None);
     }
-    // What is turned off stays off.
+    // A capability that is turned off stays off.
     let mut off = Nic::default();
     (off.enabled.v2_ipv4, off.enabled.v2_ipv6) = (false, false);
     let own = off.offload_config();
     for words in [&IPV4[..], &IPV6[..]] {
         assert!(wrong_rewrite(&own, &changed(&own, words), off.may_add()).is_some());
     }
-    // Nor is USO ever added.
+    // USO is never added either.
     let own = Nic::default().without_uso().offload_config();
     let told = changed(
         &own,

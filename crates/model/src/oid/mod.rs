@@ -1,4 +1,4 @@
-//! OID requests: those of the layer above, the filter's clones of them, and what the model keeps
+//! OID requests: those of the overlying driver, the filter's clones of them, and the model's record
 //! of each.
 #![expect(unsafe_code, reason = "requests are C structures")]
 
@@ -16,7 +16,7 @@ use crate::{
 };
 use raw::{counts, fill, without_counts};
 
-/// What kind of request.
+/// The type of request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OidKind {
     /// NdisRequestQueryInformation.
@@ -81,14 +81,14 @@ impl OidHeader {
     }
 }
 
-/// A request, as the layer above makes it.
+/// A request, as the overlying driver makes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OidCall {
-    /// What kind.
+    /// The type of request.
     pub kind: OidKind,
-    /// Which object.
+    /// The object identifier.
     pub oid: u32,
-    /// What goes down in the information buffer.
+    /// The contents of the information buffer on the way down.
     pub input: Vec<u8>,
     /// Bytes of the information buffer that an answer may fill.
     pub room: u32,
@@ -101,7 +101,7 @@ pub struct OidCall {
 }
 
 impl OidCall {
-    /// A question whose answer may have `room` bytes.
+    /// A query whose answer may have `room` bytes.
     #[must_use]
     pub fn query(oid: u32, room: u32) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl OidCall {
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OidResult {
     /// Its status; NDIS_STATUS_PENDING while it is under way.
@@ -151,16 +151,16 @@ pub struct OidResult {
     pub needed: u32,
 }
 
-/// A request of the layer above.
+/// A request of the overlying driver.
 pub(crate) struct Asked {
     pub(crate) call: OidCall,
     pub(crate) request: Block,
     pub(crate) buffer: Block,
     /// The request's bytes as it went down, without its byte counts.
     before: Vec<u8>,
-    /// The request's and the buffer's bytes when it came back.
+    /// The request's and the buffer's bytes when it was completed.
     after: Option<(Vec<u8>, Vec<u8>)>,
-    /// What the miniport said to it, or to a clone of it.
+    /// The miniport's answer to it, or to a clone of it.
     pub(crate) answer: Option<OidResult>,
     pub(crate) result: Option<OidResult>,
 }
@@ -176,10 +176,10 @@ pub(crate) struct CloneOf {
 pub(crate) struct Below {
     pub(crate) address: usize,
     pub(crate) request_id: usize,
-    /// Number of the layer above's request that it is or was cloned from; none for the filter's
-    /// own.
+    /// Number of the overlying driver's request that it is or was cloned from; none for the
+    /// filter's own.
     pub(crate) of: Option<u64>,
-    /// Its bytes, to see whether anybody touches it meanwhile; none of the filter's own.
+    /// Its bytes, to detect writes while it is in progress; none for the filter's own.
     pub(crate) look: Vec<u8>,
     /// Whether it is the original, which the filter never saw.
     pub(crate) direct: bool,
@@ -190,9 +190,9 @@ pub(crate) struct Below {
 pub(crate) struct Oids {
     pub(crate) asked: BTreeMap<u64, Asked>,
     pub(crate) clones: BTreeMap<usize, CloneOf>,
-    /// What waits for its turn.
+    /// The requests that wait for their turn.
     pub(crate) queue: VecDeque<u64>,
-    /// What is under way.
+    /// The request that is in progress.
     pub(crate) current: Option<u64>,
     pub(crate) below: Option<Below>,
     /// Addresses of the filter's own requests that wait for the miniport to be free.
@@ -200,13 +200,13 @@ pub(crate) struct Oids {
     pub(crate) next: u64,
 }
 
-/// The RequestId of the layer above's request `number`.
+/// The RequestId of the overlying driver's request `number`.
 pub(crate) fn request_id(number: u64) -> usize {
     0x01D0_0000 + number as usize
 }
 
 impl Asked {
-    /// The request of `call`, as the layer above and NDIS make it.
+    /// The request of `call`, as the overlying driver and NDIS make it.
     pub(crate) fn new(call: OidCall, number: u64) -> Self {
         let mut bytes = call.input.clone();
         bytes.resize(bytes.len().max(call.room as usize), 0xA7);
@@ -236,7 +236,7 @@ impl Asked {
         unsafe { (*self.raw()).RequestId.addr() }
     }
 
-    /// Whether anybody wrote to a request that came back.
+    /// Whether a completed request was written to.
     fn touched(&self) -> bool {
         let now = || (self.request.bytes(), self.buffer.bytes());
         self.after.as_ref().is_some_and(|after| *after != now())
@@ -257,7 +257,7 @@ impl Asked {
         }
     }
 
-    /// Looks at a request that came back, and remembers how it was.
+    /// Checks a completed request, and remembers its bytes.
     pub(crate) fn came_back(&mut self, status: i32, may: MayAdd, broken: &mut Vec<String>) {
         if without_counts(&self.request, self.call.kind) != self.before {
             broken.push("came back with more than its byte counts changed".into());
@@ -296,7 +296,7 @@ impl Asked {
         self.result = Some(result);
     }
 
-    /// What the filter made of the answer that it may not.
+    /// Describes a change to the answer that the filter may not make.
     fn wrong_answer(&self, answer: &OidResult, result: &OidResult, may: MayAdd) -> Option<String> {
         let offload = matches!(
             self.call.oid,
@@ -310,20 +310,20 @@ impl Asked {
 }
 
 impl State {
-    /// What requests a request of the layer above is called in messages.
+    /// The name of a request of the overlying driver in messages.
     pub(crate) fn oid_name(&self, number: u64) -> String {
         let oid = self.oids.asked.get(&number).map_or(0, |one| one.call.oid);
         format!("OID request {number} ({oid:#x})")
     }
 
-    /// The number of the layer above's request that is under way at `address`.
+    /// The number of the overlying driver's request that is in progress at `address`.
     pub(crate) fn asked_at(&self, address: usize) -> Option<u64> {
         let number = self.oids.current?;
         let asked = self.oids.asked.get(&number)?;
         (asked.request.address() == address).then_some(number)
     }
 
-    /// The layer above gets the request that is under way back.
+    /// Takes back the request that is in progress for the overlying driver.
     pub(crate) fn oid_came_back(&mut self, number: u64, status: i32) {
         let (mut broken, may) = (Vec::new(), self.may_add);
         if self.oids.clones.values().any(|clone| clone.of == number) {
@@ -356,7 +356,7 @@ impl State {
         }
     }
 
-    /// Forgets requests that came back, after a last look.
+    /// Forgets completed requests, after a last check.
     pub(crate) fn forget_answered(&mut self) {
         let mut gone = Vec::new();
         self.oids.asked.retain(|number, asked| {
@@ -371,7 +371,7 @@ impl State {
         }
     }
 
-    /// The last look at all requests.
+    /// The last check of all requests.
     pub(crate) fn check_oids_at_end(&mut self) {
         self.forget_answered();
         let mut broken = Vec::new();

@@ -21,7 +21,7 @@ const METHOD_COUNTS: Range<usize> = {
         ..data + size_of::<sys::NDIS_OID_REQUEST_METHOD>()
 };
 
-/// The request's bytes but for its byte counts and what the miniport says of revisions.
+/// The request's bytes except for its byte counts and the revision that the miniport reports.
 pub(super) fn without_counts(request: &Block, kind: OidKind) -> Vec<u8> {
     let mut bytes = request.bytes();
     let counts = match kind {
@@ -33,10 +33,10 @@ pub(super) fn without_counts(request: &Block, kind: OidKind) -> Vec<u8> {
     bytes
 }
 
-/// What byte counts hold before anybody has set them.
+/// The byte counts' value before they are set.
 const STALE: u32 = 0x0BAD;
 
-/// What the miniport says in SupportedRevision.
+/// The miniport's SupportedRevision.
 const SUPPORTED: u8 = 5;
 
 /// Whether that has reached the request.

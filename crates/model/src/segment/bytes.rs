@@ -34,8 +34,8 @@ pub(super) fn pseudo_sum(ip: &[u8], ipv6: bool, protocol: u8) -> u64 {
     sum(&ip[addresses]) + u64::from(protocol)
 }
 
-/// Makes what begins at `ip`, and goes on for `rest` bytes more, the wire packet `index` of a send:
-/// length, identification and header checksum of its IP header.
+/// Makes the datagram that begins with `ip`, and has `rest` bytes more, wire packet `index` of a
+/// send: length, identification and header checksum of its IP header.
 pub(super) fn patch_ip(ip: &mut [u8], rest: usize, index: usize, id_bits: u32, ipv6: bool) {
     let length = ip.len() + rest;
     if ipv6 {

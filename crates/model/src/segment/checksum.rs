@@ -15,8 +15,8 @@ fn field(udp: bool) -> usize {
     if udp { 6 } else { 16 }
 }
 
-/// Finishes what the slot asks for, where the frame is what the slot says: the checksum field of
-/// TCP or UDP holds the sum of the pseudo-header with the length.
+/// Computes the checksum that the slot requests, if the frame matches the slot: the checksum field
+/// of TCP or UDP holds the sum of the pseudo-header with the length.
 pub(crate) fn finish(frame: &[u8], slot: ChecksumSlot) -> Option<Vec<u8>> {
     let found = layout(frame)?;
     let right_version = (slot.ipv4, slot.ipv6) == (!found.ipv6, found.ipv6);
@@ -60,7 +60,7 @@ pub(crate) fn ip_header_right(frame: &[u8], ip: usize) -> bool {
     fold(sum(&frame[ip..ip + header])) == 0xFFFF
 }
 
-/// What is wrong with the checksums of a wire packet of TCP or UDP; `None` where all are right.
+/// Describes a wrong checksum of a wire packet of TCP or UDP; `None` if all are right.
 pub(crate) fn wrong_checksum(frame: &[u8]) -> Option<String> {
     let Some(found) = layout(frame) else {
         return Some("neither TCP nor UDP".into());
@@ -84,7 +84,7 @@ pub(crate) fn wrong_checksum(frame: &[u8]) -> Option<String> {
     })
 }
 
-/// What is wrong with the outer headers' checksums of a tunnelled wire packet.
+/// Describes a wrong checksum in the outer headers of a tunnelled wire packet.
 pub(crate) fn tunnel_header_wrong(frame: &[u8]) -> Option<String> {
     let Some(found) = tunnel(frame) else {
         return Some("no tunnelled packet".into());
@@ -97,8 +97,8 @@ pub(crate) fn tunnel_header_wrong(frame: &[u8]) -> Option<String> {
     .or_else(|| wrong_checksum(&frame[found.inner_frame..]))
 }
 
-/// Whether the checksum field of a large send holds what its sender has to leave there: the folded
-/// sum over addresses and protocol, or, with UDP, 0 for none.
+/// Whether the checksum field of a large send holds the value that its sender has to leave there:
+/// the folded sum over addresses and protocol, or, with UDP, 0 for none.
 pub(crate) fn has_right_seed(frame: &[u8], slots: &Slots) -> bool {
     let seed = |frame: &[u8]| {
         let found = layout(frame)?;

@@ -63,7 +63,7 @@ pub fn layout(frame: &[u8]) -> Option<Layout> {
     })
 }
 
-/// Where the IP header is, whether it is IPv6, where what it carries begins, and what that is.
+/// The IP header's offset, whether it is IPv6, and the payload's offset and protocol.
 pub(super) fn network(frame: &[u8]) -> Option<(usize, bool, usize, u8)> {
     let mut ip = 14;
     let mut kind = be16(frame, 12)?;

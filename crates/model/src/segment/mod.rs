@@ -65,9 +65,10 @@ fn job(slots: &Slots, id_bits: u32) -> Job {
 /// TCP in `id_bits` bits. A packet that is no large send is its only one, as it is.
 ///
 /// # Errors
-/// What is wrong with the frame, where it is not what the out-of-band information says.
+/// A description of the difference, if the frame is not as the out-of-band information describes
+/// it.
 pub fn one_stage(frame: &[u8], slots: &Slots, id_bits: u32) -> Result<Vec<Vec<u8>>, String> {
-    // A NIC that looks for itself: of a child, rule 17 asks that it says where.
+    // As a NIC that parses the headers itself; for a child, rule 17 demands the offsets.
     let slots = slots.located(frame);
     match slots.kind() {
         SendKind::Packet => Ok(vec![frame.to_vec()]),

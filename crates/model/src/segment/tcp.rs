@@ -5,7 +5,7 @@ use super::{
     layout::parts,
 };
 
-/// What the NIC is told about a large send.
+/// The NIC's input for a large send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
     /// Bytes of payload in each wire packet but the last.
@@ -21,7 +21,8 @@ pub struct Job {
 /// The wire packets of a large send, with true lengths and full checksums.
 ///
 /// # Errors
-/// What is wrong with the frame, where it is not what the out-of-band information says.
+/// A description of the difference, if the frame is not as the out-of-band information describes
+/// it.
 pub fn segment(frame: &[u8], job: Job) -> Result<Vec<Vec<u8>>, String> {
     segments(frame, job).map(Iterator::collect)
 }

@@ -12,10 +12,10 @@ use crate::oob::TunnelSlot;
 const GRE: u8 = 47;
 /// GRE's first four bytes: a key, no checksum, no sequence number, an Ethernet frame inside.
 const NVGRE: [u8; 4] = [0x20, 0x00, 0x65, 0x58];
-/// VXLAN's flag that says that the network identifier is valid.
+/// VXLAN's flag for a valid network identifier.
 const VXLAN_VALID: u8 = 0x08;
 
-/// Which tunnel.
+/// The kind of tunnel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TunnelKind {
     /// NVGRE.
@@ -27,7 +27,7 @@ pub enum TunnelKind {
 /// Where the parts of a packet inside a tunnel are, in bytes from the outer frame's start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tunnel {
-    /// Which tunnel it is.
+    /// The kind of tunnel.
     pub kind: TunnelKind,
     /// First byte of the outer IP header.
     pub ip: usize,
@@ -74,7 +74,7 @@ pub fn tunnel(frame: &[u8]) -> Option<Tunnel> {
 }
 
 impl Tunnel {
-    /// What the slot says of a packet whose parts are these.
+    /// The slot's value for a packet with this layout.
     #[must_use]
     pub fn slot(&self) -> TunnelSlot {
         TunnelSlot {
@@ -93,7 +93,8 @@ impl Tunnel {
 /// but for an outer UDP checksum of 0, which stays.
 ///
 /// # Errors
-/// What is wrong with the frame, where it is not what the out-of-band information says.
+/// A description of the difference, if the frame is not as the out-of-band information describes
+/// it.
 pub fn segment_tunnelled(
     frame: &[u8],
     mss: usize,
@@ -152,7 +153,7 @@ pub fn segment_tunnelled(
 }
 
 /// Length and checksum of the outer UDP header: the checksum from nothing, as no seed is defined
-/// for it, and none where there is 0.
+/// for it, and none if there is 0.
 fn finish_outer_udp(packet: &mut [u8], found: &Tunnel) {
     let pseudo = pseudo_sum(&packet[found.ip..], found.ipv6, UDP);
     let udp = &mut packet[found.transport..];

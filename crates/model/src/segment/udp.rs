@@ -5,7 +5,7 @@ use super::{
     layout::layout,
 };
 
-/// What the NIC is told about a large send of UDP.
+/// The NIC's input for a large send of UDP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UsoJob {
     /// Bytes of payload in each wire packet but the last.
@@ -16,11 +16,12 @@ pub struct UsoJob {
     pub ipv6: bool,
 }
 
-/// The wire packets of a USO send, with true lengths and full checksums, or none where the send
-/// has none. The IPv4 identification counts in 16 bits.
+/// The wire packets of a USO send, with true lengths and full checksums, or none if the send has
+/// none. The IPv4 identification counts in 16 bits.
 ///
 /// # Errors
-/// What is wrong with the frame, where it is not what the out-of-band information says.
+/// A description of the difference, if the frame is not as the out-of-band information describes
+/// it.
 pub fn segment_uso(frame: &[u8], job: UsoJob) -> Result<Vec<Vec<u8>>, String> {
     let found = layout(frame)
         .filter(|layout| layout.udp)
@@ -51,8 +52,9 @@ pub fn segment_uso(frame: &[u8], job: UsoJob) -> Result<Vec<Vec<u8>>, String> {
     Ok((0..count).map(packet).collect())
 }
 
-/// Finishes the checksum of a whole datagram, in which the field holds the folded sum over what is
-/// not in it but for `more`; 0 stays 0, and a sum of 0 is sent as 0xFFFF (RFC 768).
+/// Computes the checksum of a whole datagram, in which the field holds the folded sum over the
+/// bytes that are not in it except for `more`; 0 stays 0, and a sum of 0 is sent as 0xFFFF (RFC
+/// 768).
 pub(super) fn finish_udp_checksum(udp: &mut [u8], more: u64) {
     if udp[6..8] == [0, 0] {
         return;

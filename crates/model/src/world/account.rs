@@ -1,5 +1,5 @@
-//! A long run is looked at piece by piece: what was broken, what became of each send, and then all
-//! of it is forgotten, so that the model's work does not grow with what was.
+//! A long run is checked piece by piece: broken rules and the outcome of each send are returned,
+//! and then all of it is forgotten, so that the model's work does not grow with the run.
 
 use ndis::sys;
 
@@ -12,12 +12,12 @@ use crate::{
     state::State,
 };
 
-/// What became of one send.
+/// The outcome of one send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Account {
-    /// The status with which it came back.
+    /// The status with which it was completed.
     pub status: i32,
-    /// Which kind of send its slots make of it.
+    /// The kind of send that its slots request.
     pub kind: SendKind,
     /// NET_BUFFERs in it.
     pub net_buffers: usize,
@@ -28,9 +28,9 @@ pub struct Account {
 }
 
 impl World {
-    /// The rules that were broken since the last call, but for those that are broken by what the
-    /// layer above sent, rather than by the filter, which passes on what it need not touch, for a
-    /// NIC to make of it what it can. To be called while the sends are remembered.
+    /// The rules broken since the last call, without those that the overlying driver's sends broke
+    /// rather than the filter: the filter forwards packets that it need not change, and the NIC
+    /// decides about them. To be called while the sends are remembered.
     #[must_use]
     pub fn take_violations(&self) -> Vec<Violation> {
         let mut state = self.state();
@@ -39,14 +39,14 @@ impl World {
         broken
     }
 
-    /// Keeps nothing of what the NIC is given and of what leaves on the wire, for who does not take
-    /// it. It is judged all the same.
+    /// Stops keeping the packets that the NIC is given and that leave on the wire, for tests that
+    /// do not take them. They are checked all the same.
     pub fn keep_no_packets(&self) {
         self.state().live = true;
     }
 
-    /// Forgets what is over, after a last look whether anybody touched it since: completed sends,
-    /// whose accounts it returns, what was indicated, and what was asked.
+    /// Forgets what is over, after a last check whether it was touched since: completed sends,
+    /// whose accounts it returns, indications, and OID requests.
     #[must_use]
     pub fn settle(&self) -> Vec<Account> {
         let mut state = self.state();
@@ -59,7 +59,7 @@ impl World {
         accounts
     }
 
-    /// How many sends of the layer above have not come back yet.
+    /// How many of the overlying driver's sends are not completed yet.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         let state = self.state();
@@ -79,7 +79,7 @@ impl World {
         self.state().left
     }
 
-    /// How many allocations were asked for so far.
+    /// The number of allocations requested so far.
     #[must_use]
     pub fn asked_allocations(&self) -> u64 {
         self.state().memory.asked
@@ -103,11 +103,11 @@ impl State {
         })
     }
 
-    /// Whether the layer above is to blame.
+    /// Whether the overlying driver is to blame.
     fn is_by_the_layer_above(&self, violation: &Violation) -> bool {
         let number = number(&violation.subject);
         let Some(sent) = number.and_then(|number| self.sent.get(&number)) else {
-            // A child, or something that is no packet: nobody's but the filter's.
+            // The subject is a child, or not a packet: the filter alone is to blame.
             return false;
         };
         let packet = &sent.packet;
@@ -131,7 +131,7 @@ impl State {
     }
 }
 
-/// The number of the layer above's send that a violation is about.
+/// The number of the overlying driver's send that a violation is about.
 fn number(subject: &str) -> Option<u64> {
     let number = subject
         .strip_prefix("large send ")

@@ -1,4 +1,4 @@
-//! Calling the driver, and looking at what its handlers leave behind.
+//! Calling the driver, and checking the state that its handlers leave behind.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use super::World;
 use crate::{rules::Rule, suspension, thread};
 
 impl World {
-    /// Calls the driver through `handler`, which does what it does within `body`, at `irql` on the
-    /// processor where this thread is.
+    /// Calls the driver through `handler`, which runs within `body`, at `irql` on the processor
+    /// where this thread is.
     pub(super) fn call<T>(
         self: &Arc<Self>,
         handler: &str,

@@ -60,7 +60,7 @@ impl World {
         answered
     }
 
-    /// Opens the control device, or what is called `below` below it, and returns the status.
+    /// Opens the control device, or the name `below` below it, and returns the status.
     pub fn open_device(self: &Arc<Self>, below: &str) -> i32 {
         self.request_of(sys::IRP_MJ_CREATE, 0, &[], 0, below).status
     }

@@ -19,7 +19,7 @@ use crate::{
 /// How often a pause that is pending is looked at, with all that the miniport holds delivered.
 const PATIENCE: u32 = 100;
 
-/// Whether the administrator wants large sends to be offered on any NIC: SoftwareSegmentation.
+/// Whether the administrator wants large sends to be advertised on any NIC: SoftwareSegmentation.
 fn offers_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
     const ALWAYS: u32 = 2;
     let set = registry::find(registry, "SoftwareSegmentation");
@@ -30,7 +30,7 @@ impl World {
     /// Loads the driver whose entry point is `entry`.
     ///
     /// # Errors
-    /// What DriverEntry answers, where it fails.
+    /// The status that DriverEntry returned, if it fails.
     ///
     /// # Safety
     /// `entry` is the entry point of a driver.
@@ -47,7 +47,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether the filter module takes part in what passes between the layers.
+    /// Whether the filter module is attached, so that it is on the path between the layers.
     pub(super) fn is_attached(&self) -> bool {
         let state = self.module_state();
         matches!(
@@ -67,10 +67,11 @@ impl World {
         self.handlers().filter(|_| self.is_attached())
     }
 
-    /// Attaches the filter to the NIC. The layer above then binds, and reads what it is told.
+    /// Attaches the filter to the NIC. The overlying driver then binds, and reads the advertised
+    /// configuration.
     ///
     /// # Errors
-    /// What FilterAttach answers, where it fails.
+    /// The status that FilterAttach returned, if it fails.
     pub fn attach(self: &Arc<Self>) -> Result<(), i32> {
         let Some(driver) = self.state().driver else {
             return Err(sys::NDIS_STATUS_FAILURE);
@@ -104,7 +105,7 @@ impl World {
         Ok(())
     }
 
-    /// Looks at what FilterAttach did.
+    /// Checks the results of FilterAttach.
     fn check_attached(&self, status: i32, own: &[u8], told: Option<&[u8]>) {
         let mut state = self.state();
         let may = state.may_add;
@@ -137,15 +138,15 @@ impl World {
     /// Restarts the module.
     ///
     /// # Errors
-    /// What FilterRestart answers, where it fails.
+    /// The status that FilterRestart returned, if it fails.
     pub fn restart(self: &Arc<Self>) -> Result<(), i32> {
         {
-            // The layer above may send from the moment that the filter takes sends, which is
+            // The overlying driver may send from the moment that the filter takes sends, which is
             // before FilterRestart has returned.
             let mut state = self.state();
             state.module = ModuleState::Running;
             state.restarts += 1;
-            // Whatever was announced, the module goes on.
+            // A restart ends an earlier pre-detach: the module goes on.
             state.pre_detached = false;
         }
         if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
@@ -164,8 +165,8 @@ impl World {
         Ok(())
     }
 
-    /// The MTU, where a restart is to tell it: NDIS passes no attributes where they are as they were
-    /// at the restart before (Windows driver documentation, FILTER_RESTART; NET_PNP_EVENT on
+    /// The MTU, if a restart is to report it: NDIS passes no attributes if they are the same as at
+    /// the restart before (Windows driver documentation, FILTER_RESTART; NET_PNP_EVENT on
     /// NetEventRestart).
     fn news_of_mtu(&self) -> Option<u32> {
         let mut state = self.state();
@@ -228,7 +229,7 @@ impl World {
         }
     }
 
-    /// Detaches the paused module. The layer above binds anew, to the NIC alone.
+    /// Detaches the paused module. The overlying driver binds again, to the NIC alone.
     pub fn detach(self: &Arc<Self>) {
         self.complete_oids();
         self.check_true_configuration();
@@ -261,7 +262,7 @@ impl World {
         self.driver_gone("after unload");
     }
 
-    /// Nothing of the driver may be left: what it registered, what points into it.
+    /// Checks that the driver left nothing behind: no registration, and no pointer into it.
     fn driver_gone(&self, when: &str) {
         let mut state = self.state();
         state.extensions.clear();
@@ -322,14 +323,14 @@ impl World {
 }
 
 impl crate::state::State {
-    /// When a pause completes, every parent is back up and every child back home.
+    /// When a pause completes, every parent must be completed and every child returned.
     fn check_outstanding(&mut self) {
         for name in self.outstanding() {
             self.violation(Rule::Pause, name, "outstanding when the pause completed");
         }
     }
 
-    /// What the driver took, it has given back.
+    /// Checks that the driver freed all memory that it allocated.
     fn check_memory_at_end(&mut self) {
         for (mdl, _) in std::mem::take(&mut self.mapped) {
             let subject = format!("MDL at {mdl:#x}");

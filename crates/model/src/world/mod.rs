@@ -1,4 +1,5 @@
-//! One model: a machine with NDIS, a layer above, one filter driver with one module, and a NIC.
+//! One model: a machine with NDIS, an overlying driver, one filter driver with one module, and a
+//! NIC.
 #![expect(
     unsafe_code,
     reason = "keeps pointers for the driver, calls its handlers as NDIS does"
@@ -49,10 +50,10 @@ pub(crate) const DRIVER: usize = 0xD41FE4;
 /// NDIS's handle of the control device.
 pub(crate) const DEVICE: usize = 0xDE71CE;
 
-/// What a model is made of.
+/// The configuration of a model.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What NdisGetVersion answers.
+    /// The version that NdisGetVersion returns.
     pub ndis_version: u32,
     /// Active processors.
     pub processors: u32,
@@ -60,8 +61,8 @@ pub struct Config {
     pub nic: Nic,
     /// The miniport's medium; Ethernet unless a test wants another.
     pub medium: i32,
-    /// Most bytes of an IP datagram on the wire, as NDIS tells at each restart; `None` where it has
-    /// no restart attributes, and the wire takes anything.
+    /// Most bytes of an IP datagram on the wire, as NDIS reports at each restart; `None` if it has
+    /// no restart attributes, and the wire has no limit.
     pub mtu: Option<u32>,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
@@ -103,10 +104,10 @@ impl Config {
     }
 }
 
-/// How the layer above makes one send call.
+/// How the overlying driver makes one send call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SendCall {
-    /// At DISPATCH_LEVEL, with the flag that says so.
+    /// At DISPATCH_LEVEL, with the flag set for it.
     pub at_dispatch: bool,
     /// On this processor.
     pub processor: u32,
@@ -121,7 +122,7 @@ pub enum Tamper<'a> {
     Complete(&'a mut *mut sys::NET_BUFFER_LIST),
 }
 
-/// Who is told of every change of the advertised configuration.
+/// Callback for every change of the advertised configuration.
 type Listener = Box<dyn FnMut(LargeSendLimits) + Send>;
 
 type TamperFn = Box<dyn FnMut(Tamper<'_>) + Send>;
@@ -140,7 +141,7 @@ pub struct World {
     driver_object: Block,
     context: Mutex<Kept>,
     tamper: Mutex<Option<TamperFn>>,
-    /// What has to live as long as this machine, for example a driver's mapped image.
+    /// Values that must live as long as this machine, for example a driver's mapped image.
     kept: Mutex<Vec<Box<dyn Send>>>,
     resend: Mutex<VecDeque<Vec<Packet>>>,
     pub(crate) wire: Mutex<Option<Box<dyn Wire>>>,
@@ -152,7 +153,7 @@ pub struct World {
 unsafe impl Sync for World {}
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic of one thread must not hide what the others find.
+    // A panic of one thread must not hide the findings of the others.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -229,13 +230,13 @@ impl World {
         body()
     }
 
-    /// What became of a send; `None` while it is outstanding, or when the model has forgotten it.
+    /// The outcome of a send; `None` while it is outstanding, or when the model has forgotten it.
     #[must_use]
     pub fn completed(&self, number: u64) -> Option<Completed> {
         self.state().sent.get(&number)?.completed
     }
 
-    /// Sends `packets` from within the next completion that reaches the layer above.
+    /// Sends `packets` from within the next completion that reaches the overlying driver.
     pub fn send_on_completion(&self, packets: Vec<Packet>) {
         lock(&self.resend).push_back(packets);
     }
@@ -256,8 +257,8 @@ impl World {
         lock(&self.nic).clone()
     }
 
-    /// Changes how the NIC behaves, without telling anybody: see
-    /// [`nic_changes`](Self::nic_changes) for a NIC that does.
+    /// Changes how the NIC behaves, without a status indication: see
+    /// [`nic_changes`](Self::nic_changes) for a NIC that indicates it.
     pub fn set_nic(&self, change: impl FnOnce(&mut Nic)) {
         self.change_nic(change);
         self.state().limits.settle();
@@ -269,7 +270,7 @@ impl World {
         change(&mut nic);
         let mut state = self.state();
         state.id_bits = nic.id_bits;
-        // Until its hardware is told anew, what was told before may hold.
+        // Until the hardware capabilities are indicated again, those indicated before may hold.
         let (before, now) = (state.may_add, nic.may_add());
         state.may_add = MayAdd {
             anyhow: before.anyhow,
@@ -279,8 +280,8 @@ impl World {
         state.limits.change(nic.offers());
     }
 
-    /// Gives the miniport another MTU, which NDIS tells at the next restart, or none, of which it says
-    /// nothing; to be changed while nothing is under way.
+    /// Gives the miniport another MTU, which NDIS reports at the next restart, or none, which it
+    /// does not report; to be changed while nothing is in flight.
     pub fn set_mtu(&self, mtu: Option<u32>) {
         let mut state = self.state();
         state.mtu = mtu.or(state.mtu);
@@ -297,7 +298,7 @@ impl World {
         self.state().registry.insert(keyword.into(), value);
     }
 
-    /// Says which allocations fail from now on. Returns how many were asked for so far.
+    /// Selects the allocations that fail from now on. Returns the number requested so far.
     pub fn fail_allocations(&self, failing: Failing) -> u64 {
         let mut state = self.state();
         state.memory.failing = failing;
@@ -315,13 +316,13 @@ impl World {
         self.state().warm = true;
     }
 
-    /// What the filter gave to the NIC since the last call, in order.
+    /// The NBLs that the filter gave to the NIC since the last call, in order.
     #[must_use]
     pub fn take_children(&self) -> Vec<Child> {
         std::mem::take(&mut self.state().children)
     }
 
-    /// What left on the wire since the last call, in order.
+    /// The packets that left on the wire since the last call, in order.
     #[must_use]
     pub fn take_wire(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.state().wire)

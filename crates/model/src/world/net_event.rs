@@ -17,8 +17,9 @@ pub(crate) struct EventUnderWay {
 }
 
 impl World {
-    /// Announces that the module is about to be detached: its last chance to tell the layer above
-    /// anything, which must then know the NIC as it is. Once announced, it stays so.
+    /// Notifies the filter that the module is about to be detached: its last chance to indicate a
+    /// status to the overlying driver, which must then have the NIC's true configuration. A second
+    /// call has no effect.
     pub fn pre_detach(self: &Arc<Self>) {
         if !self.is_attached() || self.state().pre_detached {
             return;
@@ -30,8 +31,8 @@ impl World {
         self.check_true_configuration();
     }
 
-    /// Sends network event `event` with `bytes` through the filter to those who are to answer it,
-    /// and who answer `answer`. Returns what the filter answers.
+    /// Sends network event `event` with `bytes` through the filter to the protocols that answer it,
+    /// here with `answer`. Returns the filter's result.
     pub fn net_event(self: &Arc<Self>, event: i32, bytes: &[u8], answer: i32) -> i32 {
         let Some(handler) = self
             .module_handlers()

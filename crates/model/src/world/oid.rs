@@ -1,4 +1,5 @@
-//! OID requests on their way: from the layer above through the filter to the miniport, and back.
+//! The path of OID requests: from the overlying driver through the filter to the miniport, and
+//! back.
 #![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::{
 };
 
 impl World {
-    /// Makes a request, has the miniport complete what it holds, and returns what became of it.
+    /// Makes a request, makes the miniport complete all that it holds, and returns the outcome.
     pub fn oid(self: &Arc<Self>, call: OidCall) -> OidResult {
         let number = self.start_oid(call);
         if self.oid_result(number).status == sys::NDIS_STATUS_PENDING {
@@ -37,10 +38,10 @@ impl World {
         number
     }
 
-    /// What became of request `number`.
+    /// The outcome of request `number`.
     ///
     /// # Panics
-    /// Where there is no such request.
+    /// If there is no such request.
     #[must_use]
     pub fn oid_result(&self, number: u64) -> OidResult {
         let state = self.state();
@@ -49,8 +50,8 @@ impl World {
         asked.result.clone().unwrap_or_else(pending)
     }
 
-    /// The miniport completes what it holds, and all that waits for that. Returns how many
-    /// requests it completed.
+    /// The miniport completes the requests that it holds, and all that wait for those. Returns how
+    /// many requests it completed.
     pub fn complete_oids(self: &Arc<Self>) -> usize {
         let mut count = 0;
         while self.state().oids.below.is_some() {
@@ -61,7 +62,7 @@ impl World {
         count
     }
 
-    /// The layer above gives up on request `number`.
+    /// Cancels request `number` as the overlying driver does.
     pub fn cancel_oid(self: &Arc<Self>, number: u64) {
         let waiting = {
             let mut state = self.state();
@@ -212,7 +213,7 @@ impl World {
         self.oid_to_miniport(request, false)
     }
 
-    /// Has the miniport answer what waited for it to be free.
+    /// Makes the miniport answer the requests that waited for it to be free.
     fn start_waiting(self: &Arc<Self>) {
         loop {
             {
@@ -234,7 +235,7 @@ impl World {
         }
     }
 
-    /// What is wrong with a request that the filter sends down.
+    /// Describes the fault in a request that the filter sends down.
     ///
     /// # Safety
     /// `request` points to a request.
@@ -271,12 +272,12 @@ impl World {
         (id != expected).then(|| format!("a clone with RequestId {id:#x}, not {expected:#x}"))
     }
 
-    /// A request reaches the miniport, which answers as it is told to.
+    /// A request reaches the miniport, which answers as configured.
     fn oid_to_miniport(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST, direct: bool) -> i32 {
         {
             let mut state = self.state();
             if state.oids.below.is_some() {
-                // NDIS has the miniport see one at a time, whoever asks.
+                // NDIS gives the miniport one request at a time, whichever driver it is from.
                 state.oids.waiting.push_back(request.expose_provenance());
                 return sys::NDIS_STATUS_PENDING;
             }
@@ -298,7 +299,7 @@ impl World {
         }
     }
 
-    /// The miniport completes what it holds: as it answers, or with `abort`.
+    /// The miniport completes the requests that it holds: with its answers, or with `abort`.
     fn complete_below(self: &Arc<Self>, abort: Option<i32>) {
         let (request, direct) = {
             let mut state = self.state();

@@ -1,4 +1,4 @@
-//! What the miniport says to OID requests.
+//! The miniport's answers to OID requests.
 #![expect(unsafe_code, reason = "requests are C structures")]
 
 use std::{mem::offset_of, sync::Arc};
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl World {
-    /// Has the miniport answer `request`: its status, its answer in the buffer, its counts.
+    /// Makes the miniport answer `request`: its status, its answer in the buffer, its counts.
     pub(super) fn miniport_answers(
         self: &Arc<Self>,
         request: *mut sys::NDIS_OID_REQUEST,
@@ -39,7 +39,7 @@ impl World {
         status
     }
 
-    /// What the miniport answers to `call`.
+    /// The miniport's answer to `call`.
     fn miniport_answer(self: &Arc<Self>, call: &OidCall) -> OidResult {
         let nic = self.nic();
         let offload = matches!(
@@ -71,7 +71,8 @@ impl World {
         }
     }
 
-    /// OID_TCP_OFFLOAD_PARAMETERS turns offloads on or off; the miniport says what holds then.
+    /// OID_TCP_OFFLOAD_PARAMETERS turns offloads on or off; the miniport then indicates its new
+    /// configuration.
     fn set_offload_parameters(self: &Arc<Self>, input: &[u8]) -> OidResult {
         let least = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
         if input.len() < usize::from(least) || input[0] != sys::NDIS_OBJECT_TYPE_DEFAULT {
@@ -85,7 +86,8 @@ impl World {
     }
 }
 
-/// Turns on or off what the parameters name; what they leave out, or their revision has not, stays.
+/// Turns on or off the offloads that the parameters name; those that they leave out, or that their
+/// revision lacks, stay.
 fn turn(on: &mut Enabled, parameters: &[u8]) {
     let at = |field: usize| parameters.get(field).copied().unwrap_or_default();
     let switched = |on: &mut bool, field: usize| match at(field) {

@@ -1,4 +1,4 @@
-//! Status indications, and what the layer above learns from them.
+//! Status indications, and their effect on the overlying driver.
 #![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl World {
-    /// Changes the NIC and has its miniport say so, with
+    /// Changes the NIC and makes its miniport indicate it, with
     /// NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG.
     ///
     /// The new limits hold from that moment; a send that another thread began before FilterStatus
@@ -100,7 +100,7 @@ impl World {
     /// NdisFIndicateStatus.
     ///
     /// # Safety
-    /// `raw` points to an indication whose buffer is as long as it says.
+    /// `raw` points to an indication with a buffer of StatusBufferSize bytes.
     pub(crate) unsafe fn status_up(self: &Arc<Self>, raw: *const sys::NDIS_STATUS_INDICATION) {
         let module = self.module_state();
         if !self.is_attached() {
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    /// The layer above gets an indication.
+    /// Delivers an indication to the overlying driver.
     fn hear(&self, seen: SeenStatus) {
         let current = seen.indication.code == sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
         let bytes = seen.indication.bytes.clone();
@@ -129,8 +129,8 @@ impl World {
         }
     }
 
-    /// The layer above binds, to a filter module that told it `told` or to the NIC alone, and with
-    /// that the module is `now`: no indication comes between.
+    /// Binds the overlying driver, to a filter module that advertised `told` or to the NIC alone,
+    /// and makes `now` the module's state in the same step, so that no indication comes between.
     pub(super) fn bind(&self, told: Option<Vec<u8>>, now: ModuleState) {
         let bytes = match told {
             Some(told) => Some(told),
@@ -148,7 +148,8 @@ impl World {
         self.learn_with(limits, uso, |_| {});
     }
 
-    /// The layer above learns `limits` and `uso`; who listens learns them in the same order.
+    /// Updates the overlying driver's limits with `limits` and `uso`; the listener gets them in the
+    /// same order.
     fn learn_with(&self, limits: LargeSendLimits, uso: UsoLimits, change: impl FnOnce(&mut State)) {
         let mut listener = lock(&self.listener);
         {
@@ -164,15 +165,16 @@ impl World {
         }
     }
 
-    /// What the layer above was told when it bound: the NDIS_OFFLOAD that FilterAttach left, or the
-    /// NIC's own; `None` where the miniport has none, or nothing was ever attached.
+    /// The configuration that the overlying driver found when it bound: the NDIS_OFFLOAD that
+    /// FilterAttach left, or the NIC's own; `None` if the miniport has none, or if no filter was
+    /// ever attached.
     #[must_use]
     pub fn binding_offload(&self) -> Option<Vec<u8>> {
         self.state().binding.clone()
     }
 
-    /// The large sends that the layer above may make, as it learnt it last: from its binding, or
-    /// from a status since.
+    /// The large sends that the overlying driver may make, by the newest configuration that it
+    /// received: from its binding, or from a status indication since.
     #[must_use]
     pub fn advertised(&self) -> LargeSendLimits {
         let state = self.state();
@@ -183,7 +185,8 @@ impl World {
         state.advertised
     }
 
-    /// The UDP large sends that the layer above may make, as it learnt it last.
+    /// The UDP large sends that the overlying driver may make, by the newest configuration that it
+    /// received.
     #[must_use]
     pub fn advertised_uso(&self) -> UsoLimits {
         let state = self.state();
@@ -194,8 +197,8 @@ impl World {
         state.advertised_uso
     }
 
-    /// Lets the layer above use `limits` too, although this machine never advertised them: a guest
-    /// that comes from another machine brings large sends of the size that it knew there.
+    /// Lets the overlying driver use `limits` too, although this machine never advertised them: a
+    /// guest that migrates from another machine brings large sends of the size advertised there.
     pub fn also_told(&self, limits: LargeSendLimits) {
         self.state().limits.tell(limits);
     }
@@ -205,19 +208,20 @@ impl World {
         self.state().limits.tell_uso(limits);
     }
 
-    /// Has `listener` called, as a part of the layer above, whenever the advertised configuration
-    /// may have changed. It must not call into this model.
+    /// Has `listener` called, as a part of the overlying driver, whenever the advertised
+    /// configuration may have changed. It must not call into this model.
     pub fn on_advertised(&self, listener: impl FnMut(LargeSendLimits) + Send + 'static) {
         *lock(&self.listener) = Some(Box::new(listener));
     }
 
-    /// Every status indication that the layer above got, in order.
+    /// Every status indication that the overlying driver received, in order.
     #[must_use]
     pub fn seen_statuses(&self) -> Vec<SeenStatus> {
         self.state().seen_statuses.clone()
     }
 
-    /// Once the detach has been announced, the layer above knows the NIC as it is.
+    /// Checks that after a pre-detach notification the overlying driver has the NIC's true
+    /// configuration.
     pub(super) fn check_true_configuration(&self) {
         let nic = self.nic();
         let (current, uso) = (nic.current(), offload::uso(&nic.offload_config()));

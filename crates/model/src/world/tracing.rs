@@ -4,7 +4,7 @@ use super::World;
 use crate::etw::{Session, TracedEvent};
 
 impl World {
-    /// The events that the session got so far. By default it takes all.
+    /// The events that the session got so far. By default it records all.
     #[must_use]
     pub fn events(&self) -> Vec<TracedEvent> {
         self.state().tracing.events.clone()
@@ -16,7 +16,8 @@ impl World {
         std::mem::take(&mut self.state().tracing.events)
     }
 
-    /// From now on the session takes events up to `level`, 0 being all, with any bit of `keyword`.
+    /// From now on the session records events up to `level`, 0 being all, with any bit of
+    /// `keyword`.
     pub fn enable_tracing(&self, level: u8, keyword: u64) {
         self.state().tracing.session = Some(Session { level, keyword });
     }

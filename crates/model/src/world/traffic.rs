@@ -1,4 +1,4 @@
-//! The way down and the way up: sends, what the miniport completes, what comes back.
+//! The send path and the completion path: sends, the miniport's completions, completed sends.
 #![expect(
     unsafe_code,
     reason = "walks chains, calls the driver's handlers as NDIS does"
@@ -19,7 +19,7 @@ use crate::{
     thread,
 };
 
-/// Completed sends that are kept, to see whether anybody touches them, before a new one is sent.
+/// Completed sends that are kept, to detect later writes, before a new one is sent.
 const KEPT: usize = 64;
 
 impl World {
@@ -30,7 +30,7 @@ impl World {
         numbers
     }
 
-    /// Sends what [`build_chain`](Self::build_chain) made.
+    /// Sends the chain that [`build_chain`](Self::build_chain) made.
     pub(crate) fn send_chain(
         self: &Arc<Self>,
         numbers: &[u64],
@@ -74,7 +74,8 @@ impl World {
         (state.module == ModuleState::Paused).then_some(state.restarts)
     }
 
-    /// What is sent while the module is paused comes back at once, and says so.
+    /// Checks that sends made while the module is paused were completed at once, with the status
+    /// for it.
     fn check_refused(&self, numbers: &[u64]) {
         let mut state = self.state();
         for number in numbers {
@@ -248,7 +249,7 @@ impl World {
         }
     }
 
-    /// NdisFSendNetBufferListsComplete: the chain reaches the layer above.
+    /// NdisFSendNetBufferListsComplete: the chain reaches the overlying driver.
     pub(crate) fn complete_up(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, flags: u32) {
         let mut chain = chain;
         if let Some(tamper) = lock(&self.tamper).as_mut() {
@@ -294,7 +295,7 @@ impl World {
         }
     }
 
-    /// A flag that says DISPATCH_LEVEL must be true.
+    /// A flag that claims DISPATCH_LEVEL must be true.
     fn check_flag(&self, says_dispatch: bool, what: &str) {
         if says_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
             let found = format!("the {what} says DISPATCH_LEVEL at IRQL {}", thread::irql());

@@ -8,10 +8,10 @@ use crate::adapters::Adapter;
 use crate::failure::Failure;
 use crate::text::table;
 
-/// What `list` prints.
+/// The output of `list`.
 #[derive(Serialize)]
 struct List {
-    /// None where the driver is too old to say it.
+    /// None if the driver is too old to report it.
     #[serde(serialize_with = "version")]
     driver_version: Option<DriverVersion>,
     adapters: Vec<Adapter>,
@@ -66,7 +66,7 @@ pub(super) fn version<S: Serializer>(
     version.map(|version| version.to_string()).serialize(to)
 }
 
-/// What the filter does on an adapter.
+/// The word for the filter's state on an adapter.
 pub(super) fn state(running: bool) -> &'static str {
     if running { "running" } else { "paused" }
 }

@@ -18,8 +18,8 @@ use crate::device::{Device, DeviceError};
 use crate::driver::Driver;
 use crate::failure::Failure;
 
-/// Does what the command line asks, with the driver behind `device` on a host with these
-/// connections, and prints it to `out`.
+/// Runs the command line, with the driver behind `device` on a host with these connections, and
+/// prints the result to `out`.
 ///
 /// # Errors
 /// Why it cannot be done; see [`Failure::exit_code`].
@@ -46,7 +46,7 @@ pub fn run(
     }
 }
 
-/// What every command works with.
+/// The context that every command works with.
 struct Session<'a> {
     driver: Driver<'a>,
     connections: &'a dyn Connections,
@@ -63,12 +63,12 @@ impl Session<'_> {
             .collect())
     }
 
-    /// The adapter that `asked` means, of which a part of a name may be enough.
+    /// The adapter that `asked` selects, where a part of a name may be enough.
     fn adapter(&mut self, asked: Option<&str>) -> Result<Adapter, Failure> {
         adapters::meant(self.adapters()?, asked, self.connections)
     }
 
-    /// The adapter that `asked` names whole: what is changed is not guessed.
+    /// The adapter that `asked` names in full: a change is never applied to a guess.
     fn named(&mut self, asked: &str) -> Result<Adapter, Failure> {
         adapters::named(&self.adapters()?, asked, self.connections)
     }
@@ -105,7 +105,7 @@ impl Session<'_> {
         Ok(adapters)
     }
 
-    /// Prints `value` as JSON if that was asked for, or else what `text` makes of it.
+    /// Prints `value` as JSON if that was requested, or else as the text that `text` returns.
     fn print<T: Serialize>(&mut self, value: &T, text: impl Fn(&T) -> String) -> io::Result<()> {
         if self.json {
             let schema = SCHEMA;
@@ -118,7 +118,7 @@ impl Session<'_> {
     }
 }
 
-/// What came of a command for one of all adapters: `None` for an adapter that went away since they
+/// The result of one adapter of a command for all: `None` for an adapter that went away since they
 /// were listed, which is no failure. Any other failure names its adapter.
 fn present<T>(done: Result<T, Failure>, adapter: &Adapter) -> Result<Option<T>, Failure> {
     match done {
@@ -137,7 +137,7 @@ struct Versioned<'a, T> {
     value: &'a T,
 }
 
-/// The line that says which adapter is meant.
+/// The line that names the adapter.
 fn title(adapter: &Adapter) -> String {
     format!(
         "{adapter} (interface {}, NIC {})\n",

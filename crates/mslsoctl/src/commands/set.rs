@@ -8,7 +8,7 @@ use crate::adapters::Adapter;
 use crate::cli::{Change, Choice, SetArgs};
 use crate::failure::Failure;
 
-/// What `set` prints: what is in effect now, and whether it will last.
+/// The output of `set`: the tuning now in effect, and whether it will last.
 #[derive(Serialize)]
 struct Set {
     #[serde(flatten)]
@@ -42,7 +42,7 @@ fn set(session: &mut Session<'_>, adapter: Adapter, args: &SetArgs) -> Result<()
     Ok(session.print(&set, text)?)
 }
 
-/// The tuning with the change made. What is not named stays.
+/// The tuning with the change made. Values that are not named stay.
 fn changed(before: Tuning, change: &Change) -> Tuning {
     let raise = match (change.off, change.profile, change.multiple) {
         (true, _, _) => Some(Raise::Profile(Profile::Off)),

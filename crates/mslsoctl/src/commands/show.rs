@@ -1,4 +1,4 @@
-//! `show`: an adapter's settings and limits, and what is in effect.
+//! `show`: an adapter's settings and limits, and the tuning in effect.
 
 mod words;
 
@@ -12,10 +12,10 @@ use crate::failure::Failure;
 
 pub(super) use words::text;
 
-/// What `show` prints. Sizes are bytes of TCP or UDP payload unless said otherwise.
+/// The output of `show`. Sizes are bytes of TCP or UDP payload unless noted otherwise.
 #[derive(Serialize)]
 pub(super) struct Show {
-    /// None where the driver is too old to say it.
+    /// None if the driver is too old to report it.
     #[serde(serialize_with = "version")]
     driver_version: Option<DriverVersion>,
     adapter: Adapter,
@@ -24,16 +24,16 @@ pub(super) struct Show {
     software_segmentation: SoftwareSegmentation,
     ip_id_bits: u32,
     ended_chains: bool,
-    /// None where chains do not end.
+    /// None if chains do not end.
     max_elements: Option<u32>,
-    /// In bytes of IP packet; None where it is not known.
+    /// In bytes of IP packet; None if it is not known.
     mtu: Option<u32>,
     nic: ShownNic,
     advertised: Advertised,
     /// In bytes of frame; 0 for none.
     largest_large_send: u64,
-    /// Whether a large send was seen that the NIC alone would not have taken. None where nothing
-    /// is raised or no large send was seen.
+    /// Whether a large send was seen that the NIC alone would not have taken. None if nothing is
+    /// raised or no large send was seen.
     raised_size_in_use: Option<bool>,
     settings_out_of_range: u32,
     malformed_offloads: u64,
@@ -42,7 +42,7 @@ pub(super) struct Show {
 
 #[derive(Serialize)]
 struct ShownTuning {
-    /// None where the administrator chose the multiple.
+    /// None if the administrator chose the multiple.
     profile: Option<&'static str>,
     multiple: u32,
     cap_bytes: Option<u32>,
@@ -84,7 +84,7 @@ pub(super) fn run(session: &mut Session<'_>, choice: &Choice) -> Result<(), Fail
     })
 }
 
-/// Reads what is in effect on an adapter.
+/// Reads the tuning in effect on an adapter.
 pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, Failure> {
     let reply = session.driver.read(&adapter)?;
     let statistics = session.driver.statistics(&adapter)?;
@@ -117,13 +117,13 @@ pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, 
     Ok(show)
 }
 
-/// A number of which the protocol's 0 says that there is none.
+/// The number, or `None` for 0, which the protocol uses for "none".
 fn known(number: u32) -> Option<u32> {
     (number != 0).then_some(number)
 }
 
 impl Show {
-    /// What the NIC takes of each kind that may be raised, and what is advertised of it.
+    /// The NIC's limits for each kind that may be raised, and the advertised size of each.
     fn kinds(&self) -> [(&'static str, &ShownLimit, u32); 4] {
         let (nic, advertised) = (&self.nic, &self.advertised);
         [
@@ -134,20 +134,20 @@ impl Show {
         ]
     }
 
-    /// Whether more is advertised of any kind than the NIC takes.
+    /// Whether the advertised size of any kind exceeds the NIC's maximum.
     fn is_raised(&self) -> bool {
         self.kinds()
             .iter()
             .any(|(_, nic, advertised)| *advertised > nic.max_payload)
     }
 
-    /// Whether the raised size is in use, as far as can be told.
+    /// Whether the raised size is in use; `None` if that is not known.
     fn in_use(&self) -> Option<bool> {
         if !self.is_raised() || self.largest_large_send == 0 {
             return None;
         }
-        // Of which kind the largest was is not known. It is a frame, so what exceeds the maximum
-        // by no more than a header may not.
+        // The kind of the largest send is not known. Its length is a frame's, so a send that
+        // exceeds the maximum by no more than a header may be within it.
         let v1 = self.nic.v1.max_payload;
         let kinds = self.kinds();
         let nic = kinds

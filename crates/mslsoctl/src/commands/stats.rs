@@ -1,4 +1,4 @@
-//! `stats`: what became of an adapter's large sends.
+//! `stats`: the outcomes of an adapter's large sends.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::refusals::reasons;
 use crate::text::{bytes, number, table};
 
-/// What `stats` prints.
+/// The output of `stats`.
 struct Stats {
     adapter: Adapter,
     reply: StatisticsReply,
@@ -37,7 +37,7 @@ pub(super) struct Counters {
     children: u64,
     /// Children that were single packets, which the NIC does not cut.
     packets: u64,
-    /// Of TCP or UDP payload in children.
+    /// Bytes of TCP or UDP payload in children.
     bytes: u64,
     /// In bytes of frame.
     largest_large_send: u64,

@@ -29,8 +29,8 @@ const HEADS: [&str; 9] = [
     "largest",
 ];
 
-/// One line of JSON: how long the interval was, and what was counted in it. `largest_large_send`
-/// and `children_allocated` are as they stand.
+/// One line of JSON: the interval's length, and the counts in it. `largest_large_send` and
+/// `children_allocated` are absolute.
 #[derive(Serialize)]
 struct Sample {
     if_index: u32,
@@ -38,7 +38,7 @@ struct Sample {
     interval: Counters,
 }
 
-/// An adapter and what it had counted at the last reading.
+/// An adapter and its counters at the last reading.
 struct Watched {
     adapter: Adapter,
     before: StatisticsReply,
@@ -54,7 +54,7 @@ impl Watched {
         })
     }
 
-    /// What was counted since the last reading, and in how many seconds.
+    /// The counts since the last reading, and the seconds that they took.
     fn read(&mut self, driver: &mut Driver<'_>) -> Result<(StatisticsReply, f64), Failure> {
         let now = driver.statistics(&self.adapter)?;
         let seconds = self.since.elapsed().as_secs_f64();
@@ -129,8 +129,8 @@ fn print(
     session.print(&sample, text)
 }
 
-/// What was counted between two readings. A counter that went back was reset, so that it counts
-/// from zero.
+/// The counts between two readings. A counter that went back was reset, so that it counts from
+/// zero.
 fn counted(before: &StatisticsReply, now: &StatisticsReply) -> StatisticsReply {
     let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
     let earlier = before

@@ -1,7 +1,7 @@
 //! The host's connections, by the IP helper, which asks no NIC for them.
 //!
-//! Its pages speak of interfaces bound to TCP/IP. A NIC below a virtual switch is not, and its name
-//! is looked for all the same: what cannot be found is not named.
+//! Its pages describe interfaces bound to TCP/IP. A NIC below a virtual switch is not bound, and
+//! its name is looked up all the same: an interface that is not found has no name.
 
 use windows_sys::Win32::Foundation::NO_ERROR;
 use windows_sys::Win32::NetworkManagement::IpHelper::{

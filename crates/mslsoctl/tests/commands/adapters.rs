@@ -1,4 +1,4 @@
-//! Which adapter is meant: by index, by its connection's name, by the description of its NIC.
+//! Adapters are selected by index, by their connection's name, or by the description of their NIC.
 
 use mslsoctl::failure::{Failure, exit};
 
@@ -71,7 +71,7 @@ fn a_connection_without_the_filter_is_no_part_of_a_description() {
 
 #[test]
 fn a_connection_is_preferred_to_the_description_of_another() -> Done {
-    // Whoever renames connections may call one as another's NIC is described.
+    // An administrator may give a connection the name that describes another's NIC.
     let named = [(107, "Ethernet"), (109, E810)];
     let mut fake = Fake::on(&[(7, E810), (9, CX6)]).connected(&named);
     assert_eq!(if_index(&mut fake, &["show", E810])?, 9);

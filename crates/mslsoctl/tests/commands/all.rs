@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::fake::{Fake, run};
 use crate::{CX6, Done, E810, tuning, two};
 
-/// What a command prints with `--json`, a line each.
+/// The output of a command with `--json`, a line each.
 fn lines(fake: &mut Fake, line: &[&str]) -> Result<Vec<Value>, Failure> {
     let text = run(fake, &[line, &["--json"]].concat())?;
     let lines = text.lines().map(serde_json::from_str);

@@ -1,4 +1,4 @@
-//! Every failure: its exit code, and words that say what to do.
+//! Every failure: its exit code, and a text that states what to do.
 
 use std::process::{Command, Output};
 

@@ -26,13 +26,13 @@ pub struct Fake {
     pub adapters: Vec<FakeAdapter>,
     /// Answers every call, if set.
     pub error: Option<DeviceError>,
-    /// The version of the driver, if it is young enough to say it.
+    /// The version of the driver, if it is new enough to report it.
     pub driver: Option<DriverVersion>,
     /// An adapter that fails, and how.
     pub fails_at: Option<(u32, DeviceError)>,
     /// An adapter that is listed, and has gone away since.
     pub gone: Option<u32>,
-    /// What the replies' first byte is changed to, if set.
+    /// The value that replaces the replies' first byte, if set.
     pub version: Option<u8>,
     /// Codes that were called.
     pub calls: Vec<IoControl>,
@@ -221,10 +221,10 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
     }
 }
 
-/// A reason of refusal that the tool does not know yet.
+/// A reason of refusal that the tool has no name for yet.
 pub const UNKNOWN_REASON: usize = lso::Refusal::ALL.len();
 
-/// Five of a reason that the tool knows, and one of the other.
+/// Five of a reason with a name in the tool, and one of the other.
 fn refused() -> [u64; UNKNOWN_REASON + 1] {
     let mut refused = [0; UNKNOWN_REASON + 1];
     refused[lso::Refusal::SegmentAboveMtu.index()] = 5;
@@ -232,7 +232,7 @@ fn refused() -> [u64; UNKNOWN_REASON + 1] {
     refused
 }
 
-/// Runs a command line, without the program's name, and returns what it printed.
+/// Runs a command line, without the program's name, and returns its output.
 pub fn run(fake: &mut Fake, line: &[&str]) -> Result<String, Failure> {
     let line = ["mslsoctl"].iter().chain(line);
     let cli = Cli::try_parse_from(line).expect("the command line is right");

@@ -233,7 +233,7 @@ fn show_takes_any_large_send_for_raised_where_the_nic_takes_none() -> Done {
 
 #[test]
 fn show_tells_a_raised_size_that_is_not_in_use() -> Done {
-    // The NIC's maximum with a header is within what the NIC takes.
+    // The NIC's maximum with a header is within the NIC's limit.
     for (largest, in_use, words) in [
         (0, Value::Null, "No large send was seen yet"),
         (62_834, value!(false), "The raised size is not in use"),

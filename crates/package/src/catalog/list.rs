@@ -1,7 +1,7 @@
 //! The ASN.1 types of a catalog.
 //!
-//! What the fields mean is in the documentation of CTL_INFO (wincrypt.h) and CAT_NAMEVALUE
-//! (wintrust.h); how they are encoded was read from catalogs of Windows and of drivers.
+//! The meaning of the fields is in the documentation of CTL_INFO (wincrypt.h) and CAT_NAMEVALUE
+//! (wintrust.h); their encoding was read from catalogs of Windows and of drivers.
 
 use der::Sequence;
 use der::asn1::{BmpString, OctetString, SetOfVec, UtcTime};
@@ -16,13 +16,13 @@ const PLAIN_AND_SIGNED: u32 = 0x1001_0001;
 /// CertificateTrustList.
 #[derive(Clone, Debug, PartialEq, Eq, Sequence)]
 pub struct TrustList {
-    /// What the list is for.
+    /// The purpose of the list.
     pub usage: Vec<ObjectIdentifier>,
     /// The list's name.
     pub identifier: OctetString,
     /// When it was made.
     pub this_update: UtcTime,
-    /// What the tags of its entries are.
+    /// The algorithm of its entries' tags.
     pub algorithm: AlgorithmIdentifierOwned,
     /// The entries, in the order of their tags.
     pub entries: Vec<Entry>,
@@ -36,7 +36,7 @@ pub struct TrustList {
 pub struct Entry {
     /// The hash that the file is found by.
     pub tag: OctetString,
-    /// What is known of the file.
+    /// The file's attributes.
     pub attributes: SetOfVec<Attribute>,
 }
 

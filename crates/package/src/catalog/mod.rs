@@ -3,9 +3,9 @@
 //! It is a list of trusted hashes ([`list::TrustList`]) with two entries for each file, as in the
 //! catalogs of Windows 10 and of Microsoft's makecat with `CatalogVersion=2`: one tagged with its
 //! SHA-256 hash, which has the hash once more as indirect data, and one with its SHA-1 hash for
-//! readers that look for that. Of an image both are Authenticode's. Both have the attributes `File`
-//! and `OSAttr`, so that whoever finds either finds them. [`read`](read::members) gives
-//! the members back.
+//! readers that look for that. For an image both are Authenticode hashes. Both have the attributes
+//! `File` and `OSAttr`, so that a reader that finds either entry finds them.
+//! [`read`](read::members) returns the members.
 
 pub mod list;
 pub mod read;
@@ -93,7 +93,7 @@ impl Member {
     }
 }
 
-/// What a file is, by an empty value: tag 0 for an image, 2 for a file of no known kind.
+/// The kind of a file, by an empty value: tag 0 for an image, 2 for a file of no known kind.
 fn member_info(kind: Kind) -> der::Result<Attribute> {
     let number = match kind {
         Kind::EmbeddedImage | Kind::Image => TagNumber::N0,

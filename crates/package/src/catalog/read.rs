@@ -56,7 +56,7 @@ pub fn attributes(list: &TrustList) -> der::Result<Vec<(String, String)>> {
 ///
 /// # Errors
 ///
-/// An attribute has another form than its identifier says.
+/// An attribute has another form than its identifier requires.
 pub fn members(list: &TrustList) -> der::Result<Vec<ReadMember>> {
     let mut members = Vec::new();
     for entry in &list.entries {

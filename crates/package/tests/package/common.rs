@@ -1,4 +1,4 @@
-//! What the tests share: an image, an INF, an empty folder, and the program.
+//! Shared parts of the tests: an image, an INF, an empty folder, and the program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub const INF: &str = "[Version]\nSignature = \"$Windows NT$\"\nCatalogFile = ms
     [Models.NT$ARCH$.10.0...19041]\n%Us% = Install, ms_mslso\n\
     [SourceDisksFiles]\nmslso.sys = 1\n[Strings]\nUs = \"us\"\n";
 
-/// A folder for one test, with what a package is made of.
+/// A folder for one test, with the inputs of a package.
 pub fn inputs(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);

@@ -1,4 +1,4 @@
-//! What is signed, read back and verified with the public key alone.
+//! Signatures, read back and verified with the public key alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Nobody has to listen: the exit code is the same where what is said cannot be written.
+//! The exit code is the same if the output cannot be written.
 
 use std::fs::File;
 use std::process::Command;

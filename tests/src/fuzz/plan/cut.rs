@@ -1,4 +1,4 @@
-//! What must hold of any plan.
+//! Properties that must hold for any plan.
 
 use lso::{Child, Form, Plan};
 
@@ -18,7 +18,7 @@ struct Cut {
     large_sends: u64,
 }
 
-/// Holds `plan` against its promises.
+/// Checks `plan` against its promises.
 pub(super) fn check(plan: &Plan, input: &Input<'_>) {
     let cut = Cut {
         payload: input.payload.into(),
@@ -86,7 +86,7 @@ impl Cut {
         };
         let odd = u64::from(of_large_sends != self.payload);
         if packets == odd {
-            // One fewer, all full but the last, which takes anything to the limit.
+            // One fewer, all full but the last, which may have any length up to the limit.
             let fewer = self.large_sends.checked_sub(2);
             assert!(fewer.is_none_or(|full_ones| full_ones * full + self.most < of_large_sends));
         } else if full / self.mss >= self.least {

@@ -1,5 +1,5 @@
-//! Any bytes as the front of a large send, with anything announced of it, cut for any NIC: what is
-//! cut is cut as promised, and each child's header is that of its part of the parent.
+//! Any bytes as the front of a large send, with any out-of-band description of it, cut for any NIC:
+//! the cuts are as promised, and each child's header is that of its part of the parent.
 
 mod cut;
 mod wire;
@@ -10,11 +10,11 @@ use lso::{
 
 use super::bytes::Bytes;
 
-/// What a run is about.
+/// The input of a run.
 pub(super) struct Input<'a> {
     send: LargeSend,
     limit: Limit,
-    /// The NIC takes whole segments only.
+    /// The NIC accepts whole segments only.
     whole: bool,
     /// The NIC makes the checksums of packets.
     offloaded: bool,
@@ -25,7 +25,7 @@ pub(super) struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// Reads what is said of the large send, and takes the rest for its first bytes.
+    /// Reads the description of the large send, and takes the rest for its first bytes.
     fn read(bytes: &'a [u8]) -> Self {
         let mut bytes = Bytes(bytes);
         let [v1, uso, v6, whole, offloaded, short_ids, inside, silent] = bytes.bits();
@@ -70,13 +70,14 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Cuts what `bytes` say. Returns how many packets on the wire were compared with the reference's.
+/// Cuts the large send that `bytes` describe. Returns how many packets on the wire were compared
+/// with the reference's.
 ///
 /// # Errors
 /// The large send is refused.
 ///
 /// # Panics
-/// Where it is cut otherwise than promised.
+/// If it is cut otherwise than promised.
 pub fn run(bytes: &[u8]) -> Result<usize, Refusal> {
     let mut input = Input::read(bytes);
     if let Ok(plan) = input.plan() {

@@ -1,4 +1,5 @@
-//! What must hold of the children's headers: alone, and by what the wire carries after both stages.
+//! Properties that must hold for the children's headers: alone, and by the packets that the wire
+//! carries after both stages.
 
 use lso::{
     Checksum, Child, Form, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Plan, Sum, Template,
@@ -12,7 +13,7 @@ use super::Input;
 const MOST_PAYLOAD: u32 = 70_000;
 const MOST_SEGMENTS: u32 = 200;
 
-/// The most headers that are written of what is not cut.
+/// The most headers that are written for a send that is not cut.
 const MOST_HEADERS: usize = 100;
 
 const TCP: u8 = 6;
@@ -116,7 +117,7 @@ impl Parent<'_> {
         self.input.offloaded && self.headers.tunnel().is_none()
     }
 
-    /// The header of a child, which is what the parent's is.
+    /// The header of a child, which must be the parent's.
     fn header_of(&self, child: &Child) -> Vec<u8> {
         let length = self.header().len();
         let mut out = [0xA5; MAX_HEADER];
@@ -141,7 +142,8 @@ impl Parent<'_> {
         out
     }
 
-    /// What a NIC is told by the header of a large send: nothing of it is on the wire.
+    /// Checks the fields of a large send's header that are the NIC's input: none of them is on the
+    /// wire.
     fn check_large_send(&self, child: &Child, out: &[u8]) {
         let (ip, transport) = self.places();
         let checksum = transport + checksum_field(self.headers.transport());
@@ -159,7 +161,7 @@ impl Parent<'_> {
         assert_eq!(word(out, field), states);
     }
 
-    /// What a NIC does with a packet whose checksum is left to it.
+    /// Computes a checksum that is left to the NIC, as a NIC does.
     fn finish(&self, frame: &mut [u8]) {
         let (_, transport) = self.places();
         let is_udp = self.headers.transport() == Transport::Udp;
@@ -182,8 +184,8 @@ impl Parent<'_> {
     }
 }
 
-/// What the reference refuses and the filter leaves to who sent it: it takes the sender's sum of
-/// addresses, whatever they are, and passes on a VXLAN header's reserved flags.
+/// Faults that the reference refuses and the filter leaves to the sender: it takes the sender's sum
+/// of addresses, whatever they are, and forwards a VXLAN header's reserved flags.
 fn may_differ(error: &ReferenceError) -> bool {
     matches!(
         error,

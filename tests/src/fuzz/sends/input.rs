@@ -1,4 +1,4 @@
-//! What a run does, from any bytes.
+//! The steps of a run, from any bytes.
 
 use model::{
     Backing, ChecksumOffload, ChecksumOffloads, Completion, Config, Enabled, LargeSendOptions, Nic,
@@ -13,7 +13,7 @@ use crate::fuzz::bytes::Bytes;
 pub(super) enum Step {
     Send(Vec<Packet>, SendCall),
     Deliver,
-    /// The NIC turns offloads on and off, and says so.
+    /// The NIC turns offloads on and off, and indicates it.
     Enable(Enabled),
     /// The module is paused and restarted.
     Restart,
@@ -140,7 +140,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// What is turned off.
+    /// The offloads that are turned off.
     fn enabled(&mut self) -> Enabled {
         let off: [bool; 11] = self.bits();
         Enabled {

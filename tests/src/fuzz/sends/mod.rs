@@ -1,7 +1,8 @@
-//! Any bytes as sends of the layer above to any NIC: what a run is, and what must hold of it.
+//! Any bytes as sends of the overlying driver to any NIC: the steps of a run, and the properties
+//! that must hold for it.
 //!
-//! Rules may be broken by the layer above alone, and where it says wrong things of its packets:
-//! the filter passes on what it need not touch, for a NIC to make of it what it can.
+//! Only the overlying driver may break rules, and only where it describes its packets wrongly: the
+//! filter forwards packets that it need not change, and the NIC decides about them.
 
 mod input;
 
@@ -13,10 +14,11 @@ use crate::Machine;
 /// Most steps of a run; the model keeps that many sends.
 const MOST_STEPS: usize = 8;
 
-/// Runs what `bytes` say on a machine with the driver. Returns how many packets the NIC got.
+/// Runs the steps that `bytes` describe on a machine with the driver. Returns how many packets the
+/// NIC got.
 ///
 /// # Panics
-/// Where the filter did wrong.
+/// If the filter did wrong.
 pub fn run(bytes: &[u8]) -> usize {
     let mut bytes = Bytes(bytes);
     let config = bytes.config();

@@ -6,7 +6,7 @@ use ndis::sys::{self, DEVICE_OBJECT, IRP, NDIS_HANDLE, NTSTATUS};
 
 use super::fault;
 
-/// The one request that the device knows.
+/// The one control code that the device supports.
 pub(crate) const ADD_ONE: u32 = 0x0012_2000;
 /// A request that is answered with as much as there is room for, and a warning.
 pub(crate) const OVERFLOW: u32 = 0x0012_2004;

@@ -1,6 +1,6 @@
-//! What the driver does wrong.
+//! The faults that the driver can have.
 
-/// Nothing.
+/// No fault.
 pub(crate) const NONE: u8 = 0;
 /// A clone is never freed.
 pub(crate) const CLONE_LEFT: u8 = 1;
@@ -20,7 +20,7 @@ pub(crate) const OID_ORIGINAL_DOWN: u8 = 7;
 pub(crate) const OID_TWO: u8 = 8;
 /// The original's SourceReserved is written.
 pub(crate) const OID_WRITES: u8 = 9;
-/// A request comes back with another status.
+/// A request is completed with another status.
 pub(crate) const OID_STATUS: u8 = 10;
 /// The answer is changed.
 pub(crate) const OID_ANSWER: u8 = 11;
@@ -34,17 +34,17 @@ pub(crate) const OID_TOUCHES_AFTER: u8 = 14;
 pub(crate) const OID_FREES_BELOW: u8 = 15;
 /// A request is made from FilterDetach.
 pub(crate) const OID_WHILE_DETACHING: u8 = 16;
-/// An indication is not passed on.
+/// An indication is not forwarded.
 pub(crate) const STATUS_SWALLOWED: u8 = 17;
-/// An indication is passed on twice.
+/// An indication is forwarded twice.
 pub(crate) const STATUS_TWICE: u8 = 18;
-/// An indication is passed on for another port.
+/// An indication is forwarded for another port.
 pub(crate) const STATUS_CHANGED: u8 = 19;
 /// The miniport's own memory is rewritten.
 pub(crate) const STATUS_IN_PLACE: u8 = 20;
 /// An advertised maximum is below the NIC's.
 pub(crate) const STATUS_LOWERED: u8 = 21;
-/// An indication of the filter's says that it is somebody else's.
+/// An indication of the filter's names another driver as its source.
 pub(crate) const STATUS_OTHER_SOURCE: u8 = 22;
 /// StatusBufferSize is not the NDIS_OFFLOAD's.
 pub(crate) const STATUS_WRONG_SIZE: u8 = 23;
@@ -60,15 +60,15 @@ pub(crate) const STATUS_WHILE_DETACHING: u8 = 27;
 pub(crate) const RESURRECTED: u8 = 28;
 /// FilterAttach fails and leaves the configuration changed.
 pub(crate) const ATTACH_CHANGES: u8 = 29;
-/// A network event is not passed on.
+/// A network event is not forwarded.
 pub(crate) const EVENT_SWALLOWED: u8 = 30;
-/// A network event is passed on twice.
+/// A network event is forwarded twice.
 pub(crate) const EVENT_TWICE: u8 = 31;
 /// A network event's status is not returned.
 pub(crate) const EVENT_STATUS: u8 = 32;
 /// A network event is changed.
 pub(crate) const EVENT_CHANGED: u8 = 33;
-/// Pre-detach tells nobody the true configuration.
+/// Pre-detach does not indicate the true configuration.
 pub(crate) const STAYS_RAISED: u8 = 34;
 /// Sends pass while paused.
 pub(crate) const SENDS_PAUSED: u8 = 35;
@@ -78,7 +78,7 @@ pub(crate) const PAUSE_TWICE: u8 = 36;
 pub(crate) const REFUSES_LARGE: u8 = 37;
 /// A completed send is sent again from its completion, 40 times.
 pub(crate) const RESENDS: u8 = 38;
-/// The send handler takes much stack.
+/// The send handler uses much stack.
 pub(crate) const BIG_FRAME: u8 = 39;
 /// A spin lock is held across a send.
 pub(crate) const LOCK_ACROSS: u8 = 40;
@@ -124,7 +124,8 @@ pub(crate) const IRP_READ_BACK: u8 = 59;
 pub(crate) const STATUS_KEEPS_IRQL: u8 = 60;
 /// A running module refuses sends as if it were paused.
 pub(crate) const REFUSES_RUNNING: u8 = 61;
-/// None: restart asks the miniport what it can do, and the answer is indicated as a link state.
+/// None: restart queries the miniport's hardware capabilities, and the answer is indicated as a
+/// link state.
 pub(crate) const OWN_OID: u8 = 62;
 /// None: the same, whenever FilterStatus is called.
 pub(crate) const OWN_OID_FROM_STATUS: u8 = 63;
@@ -132,7 +133,7 @@ pub(crate) const OWN_OID_FROM_STATUS: u8 = 63;
 pub(crate) const OWN_OID_FREED: u8 = 64;
 /// Such a request is made twice.
 pub(crate) const OWN_OID_TWICE: u8 = 65;
-/// What the miniport says of revisions is not copied.
+/// The revision that the miniport reports is not copied.
 pub(crate) const NO_REVISION: u8 = 66;
 /// A request is answered by a thread that can be suspended.
 pub(crate) const REGION_NONE: u8 = 67;
@@ -142,7 +143,7 @@ pub(crate) const REGION_KEPT: u8 = 68;
 pub(crate) const REGION_LEFT_TWICE: u8 = 69;
 /// The handler enters the critical region at DISPATCH_LEVEL.
 pub(crate) const REGION_HIGH: u8 = 70;
-/// A request is cloned without a look at its header.
+/// A request is cloned without a check of its header.
 pub(crate) const CLONED_UNSEEN: u8 = 71;
 /// A request's header stays as it was written for the time of cloning.
 pub(crate) const HEADER_KEPT: u8 = 72;

@@ -31,10 +31,11 @@ impl Locks {
         Self { own, in_pool }
     }
 
-    /// What comes before each send: true where a lock is still held that `after` is to release.
+    /// Runs before each send. Returns the old IRQL if a lock is still held that `after` is to
+    /// release.
     pub(super) fn before<const FAULT: u8>(&self, module: NDIS_HANDLE) -> Option<sys::KIRQL> {
         let lock = self.own.get();
-        // SAFETY: the lock is initialised but where the fault says otherwise.
+        // SAFETY: the lock is initialised unless the fault is that it is not.
         unsafe {
             let old = sys::KeAcquireSpinLockRaiseToDpc(lock);
             match FAULT {
@@ -66,7 +67,7 @@ impl Locks {
         None
     }
 
-    /// What comes after each send.
+    /// Runs after each send.
     pub(super) fn after<const FAULT: u8>(&self, held: Option<sys::KIRQL>) {
         if let Some(old) = held
             && FAULT != fault::LOCK_KEPT

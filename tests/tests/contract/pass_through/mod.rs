@@ -1,7 +1,7 @@
-//! A filter driver that passes everything on, and advertises [`MULTIPLE`] times what the NIC takes.
+//! A filter driver that forwards everything, and advertises [`MULTIPLE`] times the NIC's maximum.
 //!
-//! It splits nothing, so its tests send no more than the NIC takes. What it does wrong is part of
-//! its type, so that every [fault](fault) is a driver of its own.
+//! It splits nothing, so its tests send nothing above the NIC's limits. Its fault is part of its
+//! type, so that every [fault](fault) is a driver of its own.
 
 pub(crate) mod device;
 pub(crate) mod fault;
@@ -24,7 +24,7 @@ use ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 /// Times the NIC's maximum that is advertised.
 pub(crate) const MULTIPLE: u32 = 4;
 
-/// What the driver keeps for an attached module.
+/// The driver's state for an attached module.
 struct Module {
     handle: NDIS_HANDLE,
     running: AtomicBool,
@@ -39,7 +39,7 @@ struct Module {
 /// The module behind NDIS's context.
 ///
 /// # Safety
-/// `context` is what attach gave to NDIS, and the module is attached.
+/// `context` is the one that attach gave to NDIS, and the module is attached.
 unsafe fn module<'a>(context: NDIS_HANDLE) -> &'a Module {
     // SAFETY: as the caller vouches.
     unsafe { &*context.cast::<Module>() }
@@ -136,7 +136,7 @@ unsafe extern "efiapi" fn attach<const FAULT: u8>(
 }
 
 unsafe extern "efiapi" fn detach<const FAULT: u8>(context: NDIS_HANDLE) {
-    // SAFETY: the context is attach's, and nobody uses it any more.
+    // SAFETY: the context is attach's, and is not in use any more.
     let module = unsafe { Box::from_raw(context.cast::<Module>()) };
     if FAULT == fault::STATUS_WHILE_DETACHING {
         let own = module.own.lock().expect("no panic").clone();

@@ -141,7 +141,7 @@ pub(super) unsafe extern "efiapi" fn complete<const FAULT: u8>(
 /// # Safety
 /// Both are requests of the same type.
 unsafe fn copy_counts(from: *const NDIS_OID_REQUEST, to: *mut NDIS_OID_REQUEST) {
-    // SAFETY: as the caller vouches; the type says which member of the union holds.
+    // SAFETY: as the caller vouches; the type selects the member of the union that holds.
     unsafe {
         let (own, data) = ((*from).DATA, &raw mut (*to).DATA);
         match (*to).RequestType {

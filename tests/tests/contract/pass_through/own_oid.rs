@@ -7,7 +7,7 @@ use ndis::sys::{self, NDIS_OID_REQUEST, NDIS_STATUS};
 use super::{Module, fault, status::indication};
 
 const TAG: u32 = u32::from_le_bytes(*b"MinQ");
-/// RequestId of what the filter asks on its own account.
+/// RequestId of the filter's own requests.
 const OWN: usize = 0x0511;
 /// Bytes for an answer.
 const ROOM: usize = 300;
@@ -19,7 +19,7 @@ struct Question {
     answer: [u8; ROOM],
 }
 
-/// Asks the miniport what it can do.
+/// Queries the miniport's hardware capabilities.
 pub(super) fn ask<const FAULT: u8>(module: &Module) {
     // SAFETY: the pool's memory is zeroed, and freed by `answered`.
     unsafe {
@@ -49,7 +49,7 @@ pub(super) fn ask<const FAULT: u8>(module: &Module) {
     }
 }
 
-/// Whether the filter asked this on its own account; then it is done with.
+/// Whether this is a request of the filter's own; then it is done with.
 ///
 /// # Safety
 /// `request` is the filter's again.

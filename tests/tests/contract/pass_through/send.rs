@@ -77,7 +77,7 @@ unsafe fn refuse(module: NDIS_HANDLE, chain: *mut NET_BUFFER_LIST, status: i32, 
     }
 }
 
-/// Writes the large-send slots of a chain as who completes does.
+/// Writes the large-send slots of a chain as a completing driver does.
 ///
 /// # Safety
 /// The chain is the caller's.

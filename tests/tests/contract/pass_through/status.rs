@@ -63,7 +63,7 @@ pub(super) fn indication(code: i32, bytes: &[u8]) -> NDIS_STATUS_INDICATION {
     indication
 }
 
-/// Tells the layer above of a configuration, on the filter's own account.
+/// Indicates a configuration to the overlying driver, with the filter as its source.
 pub(super) fn publish<const FAULT: u8>(module: &Module, offload: &[u8]) {
     let mut bytes = offload.to_vec();
     bytes.extend([0; 4]);

@@ -1,4 +1,4 @@
-//! What `show` says to people.
+//! The text output of `show`.
 
 use control::{Profile, SoftwareSegmentation};
 
