@@ -58,7 +58,7 @@ impl CaptureFile {
     /// # Errors
     ///
     /// The file cannot be read, or does not begin as a capture does; each frame is an error as
-    /// with [`read`](super::read) for the first thing that is wrong.
+    /// with [`read`](super::read()) for the first thing that is wrong.
     pub fn frames<'a>(
         &'a self,
         bar: &ProgressBar,
