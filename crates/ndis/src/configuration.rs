@@ -56,7 +56,7 @@ impl Configuration {
             return Ok(None);
         }
         // SAFETY: on success NDIS returned a parameter that lives until the configuration is
-        // closed; its type says which member of the union holds.
+        // closed; its type determines which member of the union is valid.
         unsafe {
             let is_integer = (*parameter).ParameterType == sys::NdisParameterInteger;
             Ok(is_integer.then(|| (*parameter).ParameterData.IntegerData))

@@ -17,7 +17,7 @@ pub struct DeviceNames {
     pub device: &'static [u16],
     /// The name by which programs open it.
     pub symbolic: &'static [u16],
-    /// Who may, as an SDDL string.
+    /// The security descriptor, as an SDDL string.
     pub sddl: &'static [u16],
 }
 
@@ -73,7 +73,8 @@ const EXTENSION: u32 = 8;
 /// # Safety
 /// `device` is a device of [`create`].
 unsafe fn extension(device: *mut sys::DEVICE_OBJECT) -> *mut *mut c_void {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `device` is a device of `create`, by this function's contract, with an extension of
+    // `EXTENSION` bytes.
     unsafe { sys::NdisGetDeviceReservedExtension(device).cast() }
 }
 
@@ -84,7 +85,7 @@ pub struct DeviceRequest {
     context: *mut c_void,
 }
 
-/// What a program asks of the device.
+/// A program's request to the device.
 pub enum DeviceCall<'request> {
     /// To open it.
     Open {
@@ -113,7 +114,8 @@ impl DeviceRequest {
     /// # Safety
     /// Both are what the system passed to the dispatch routine of a device of this driver.
     pub unsafe fn from_raw(device: *mut sys::DEVICE_OBJECT, irp: NonNull<sys::IRP>) -> Self {
-        // SAFETY: as the caller vouches.
+        // SAFETY: `device` is a device of this driver, by this function's contract, so that
+        // `create` wrote the pointer in its extension.
         let context = unsafe { *extension(device) };
         Self { irp, context }
     }
@@ -124,7 +126,7 @@ impl DeviceRequest {
         NonNull::new(self.context)
     }
 
-    /// What is asked for.
+    /// Decodes the request.
     pub fn call(&mut self) -> DeviceCall<'_> {
         // SAFETY: the IRP is ours until it is completed, and its current stack location is this
         // driver's; its file object, where it has one, lives as long. With METHOD_BUFFERED, the only
@@ -180,7 +182,7 @@ impl DeviceRequest {
     }
 }
 
-/// How a control code says where its buffers are.
+/// The bits of a control code that select how its buffers are passed.
 const METHOD_MASK: u32 = 3;
 const METHOD_BUFFERED: u32 = 0;
 /// IO_NO_INCREMENT: the waiting program's priority stays as it is.

@@ -11,7 +11,7 @@ use crate::{
     sys,
 };
 
-/// NDIS's version as `NdisGetVersion` tells it: major in the upper, minor in the lower half.
+/// NDIS's version as `NdisGetVersion` returns it: major in the upper, minor in the lower half.
 #[must_use]
 pub fn ndis_version() -> u32 {
     // SAFETY: no preconditions.
@@ -60,10 +60,10 @@ const fn bytes_of(text: &[u16]) -> u16 {
     bytes
 }
 
-/// What the system keeps for the driver from load to unload.
+/// The registration that the system keeps for the driver from load to unload.
 ///
-/// It belongs to the driver object, not to a global: a driver that is loaded into two models of
-/// one process has two of them.
+/// It belongs to the driver object, not to a global: a driver that is loaded into two models of one
+/// process has two of them.
 struct Registration {
     filter: sys::NDIS_HANDLE,
     /// Null until there is one.

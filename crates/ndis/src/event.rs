@@ -1,14 +1,14 @@
-//! Events for Event Tracing for Windows that say by themselves what they are: TraceLogging.
+//! Self-describing events for Event Tracing for Windows: TraceLogging.
 //!
 //! Such an event carries its name and the names and types of its fields, so that every tool decodes
 //! it without a manifest. The format is that of the Windows SDK's TraceLoggingProvider.h, "How to
-//! initialize a TraceLogging provider" and what follows there; the provider's GUID is made from its
-//! name, as all TraceLogging providers do it.
+//! initialize a TraceLogging provider" and the sections after it; the provider's GUID is derived
+//! from its name, as for all TraceLogging providers.
 //!
 //! A provider is a value and not a global: a driver that is loaded into two models of one process
-//! has two. It has no enable callback and remembers nothing of sessions: ETW itself drops what no
-//! session wants. That costs the making of the event, so this is for what happens seldom; and so that
-//! it costs the image little, none of it is inlined.
+//! has two. It has no enable callback and keeps no state of sessions: ETW itself drops events that
+//! no session enables. The event is built in any case, so this suits rare events only; to keep the
+//! image small, none of it is inlined.
 
 use core::ptr;
 
@@ -22,7 +22,7 @@ pub enum Level {
     Error = 2,
     /// Something that an administrator may want to look into.
     Warning = 3,
-    /// What happens in normal operation.
+    /// Normal operation.
     Information = 4,
 }
 
@@ -129,8 +129,8 @@ impl Provider {
 
     fn unregister(&mut self) {
         if self.registration != 0 {
-            // SAFETY: registered, and from here on no more; nobody writes, for `self` is borrowed
-            // exclusively.
+            // SAFETY: registered, and from here on no longer; there is no concurrent writer,
+            // because `self` is borrowed exclusively.
             unsafe { sys::EtwUnregister(self.registration) };
             self.registration = 0;
         }
@@ -164,7 +164,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of that name, without fields. The bits of `keyword` say what it is about.
+    /// An event of that name, without fields. The bits of `keyword` are its categories.
     #[must_use]
     #[inline(never)]
     pub fn new(name: &str, level: Level, keyword: u64) -> Self {
@@ -188,7 +188,7 @@ impl Event {
         event
     }
 
-    /// What sessions filter it by.
+    /// The descriptor that sessions filter it by.
     #[must_use]
     pub fn descriptor(&self) -> &sys::EVENT_DESCRIPTOR {
         &self.descriptor
@@ -286,7 +286,7 @@ impl<const N: usize> Bytes<N> {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Adds `more`, or nothing where there is no room for it; says which.
+    /// Adds `more`, or nothing if there is no room for it; returns whether it was added.
     #[inline(never)]
     fn push(&mut self, more: &[u8]) -> bool {
         let end = self.length.saturating_add(more.len());

@@ -1,4 +1,4 @@
-//! What a filter module may ask of NDIS on the data path: send down, complete up.
+//! The calls that a filter module makes to NDIS on the data path: send down, complete up.
 
 use core::ptr::NonNull;
 
@@ -89,7 +89,8 @@ impl ModuleHandle {
     /// Gives a chain back to the next higher driver; an empty one is not. IRQL ≤ DISPATCH_LEVEL.
     pub fn send_complete(self, chain: NblChain, flags: CompleteFlags) {
         if !chain.is_empty() {
-            // SAFETY: the chain is owned here and given up, and the layer above sent all of it.
+            // SAFETY: the chain is owned here and given up, and the overlying driver sent all of
+            // it.
             unsafe { sys::NdisFSendNetBufferListsComplete(self.0, chain.into_raw(), flags.0) };
         }
     }

@@ -30,7 +30,7 @@ pub(crate) const fn page_array_size(capacity: u32) -> usize {
 /// `mdl` points to a live MDL whose pages are locked or non-paged, and that this code may use.
 unsafe fn system_address(mdl: *mut sys::MDL) -> *mut u8 {
     let mapped = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
-    // SAFETY: the caller vouches for the MDL.
+    // SAFETY: `mdl` is a live MDL whose pages are locked or non-paged, by this function's contract.
     unsafe {
         if (*mdl).MdlFlags & mapped != 0 {
             return (*mdl).MappedSystemVa.cast();
@@ -53,7 +53,8 @@ unsafe fn system_address(mdl: *mut sys::MDL) -> *mut u8 {
 /// # Safety
 /// `mdl` points to a live MDL.
 unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
-    // SAFETY: the caller vouches for the MDL; no memory is touched at the address itself.
+    // SAFETY: `mdl` is a live MDL, by this function's contract; the memory at the address itself is
+    // not touched.
     unsafe {
         (*mdl)
             .StartVa
@@ -75,7 +76,7 @@ pub(crate) unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, 
         clippy::cast_possible_wrap,
         reason = "the offset is below 4096, and ChildPool bounds the capacity so that the size fits"
     )]
-    // SAFETY: the caller vouches for the memory.
+    // SAFETY: `mdl` is followed by room for the page frame numbers, by this function's contract.
     unsafe {
         (*mdl).Next = ptr::null_mut();
         (*mdl).Size = bytes as i16;
@@ -90,9 +91,10 @@ pub(crate) unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, 
 /// owner. (MmPrepareMdlForReuse)
 ///
 /// # Safety
-/// `mdl` points to an MDL of ours that nobody else uses.
+/// `mdl` points to an MDL of ours that is not used elsewhere.
 pub(crate) unsafe fn prepare_for_reuse(mdl: *mut sys::MDL) {
-    // SAFETY: the caller vouches for the MDL; the flag says that it is mapped at MappedSystemVa.
+    // SAFETY: `mdl` is an unshared MDL of ours, by this function's contract; the flag means that it
+    // is mapped at MappedSystemVa.
     unsafe {
         if (*mdl).MdlFlags & sys::MDL_PARTIAL_HAS_BEEN_MAPPED != 0 {
             sys::MmUnmapLockedPages((*mdl).MappedSystemVa, mdl);
@@ -103,7 +105,7 @@ pub(crate) unsafe fn prepare_for_reuse(mdl: *mut sys::MDL) {
 /// Why a packet's bytes could not be had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BufferError {
-    /// The MDL chain is shorter than the NET_BUFFER says, or its offsets lie outside of it.
+    /// The MDL chain is shorter than the NET_BUFFER's DataLength, or its offsets lie outside of it.
     Malformed,
     /// The kernel has no address space for a mapping now.
     NotMapped,
@@ -117,14 +119,15 @@ pub enum BufferError {
 /// # Safety
 /// So many bytes are mapped at `from`, and so many at `into` are this code's alone.
 unsafe fn read_once(from: *const u8, into: *mut u8, length: usize) {
-    /// What a register holds, at any address.
+    /// The content of a register, at any address.
     #[derive(Clone, Copy)]
     #[repr(C, packed)]
     struct Word(u64);
     const WORD: usize = size_of::<Word>();
 
     let words = length / WORD;
-    // SAFETY: as the caller vouches; words and bytes together are `length` bytes.
+    // SAFETY: `length` bytes are mapped at `from` and owned at `into`, by this function's contract;
+    // words and bytes together are `length` bytes.
     unsafe {
         for at in 0..words {
             let word = ptr::read_volatile(from.cast::<Word>().add(at));
@@ -262,7 +265,7 @@ impl PayloadCursor<'_> {
         }
     }
 
-    /// Moves to the next MDL that has bytes from the cursor on, and says how many.
+    /// Moves to the next MDL that has bytes from the cursor on, and returns how many it has.
     #[inline]
     pub(crate) fn skip_empty(&mut self) -> Result<u32, BufferError> {
         while self.left == 0 {
@@ -289,20 +292,20 @@ impl PayloadCursor<'_> {
         }
     }
 
-    /// Copies the next `length` bytes to `into`, and moves behind them.
+    /// Copies the next `length` bytes to `into`, and advances past them.
     ///
     /// # Errors
     /// [`BufferError`] where the chain ends before or an MDL cannot be mapped.
     ///
     /// # Safety
-    /// `into` has room for `length` bytes, which are nobody else's.
+    /// `into` has room for `length` bytes that are not used elsewhere.
     pub(crate) unsafe fn copy(&mut self, into: *mut u8, length: u32) -> Result<(), BufferError> {
         let (mut into, mut left) = (into, length);
         while left > 0 {
             let part = self.skip_empty()?.min(left);
             let from = self.address()?;
-            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped, and the
-            // caller vouches for `into`, of which `left` bytes are left.
+            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped; `into`
+            // has room for the `left` bytes, by this function's contract.
             unsafe {
                 read_once(from, into, part as usize);
                 into = into.add(part as usize);
@@ -333,14 +336,14 @@ impl PayloadCursor<'_> {
         Ok(sum.in_network_order())
     }
 
-    /// Makes `piece` describe what the current MDL has from the cursor on, `length` bytes at most,
-    /// as a chain of its own, and moves behind it. Returns how many bytes these are.
+    /// Makes `piece` describe the rest of the current MDL from the cursor on, `length` bytes at
+    /// most, as a chain of its own, and advances past it. Returns the number of bytes described.
     ///
     /// # Errors
     /// [`BufferError::Malformed`] where the chain ends before.
     ///
     /// # Safety
-    /// `piece` has room for an MDL of that many bytes, at most `length`, and nobody else uses it.
+    /// `piece` has room for an MDL of that many bytes, at most `length`, and is not used elsewhere.
     pub(crate) unsafe fn take_piece(
         &mut self,
         length: u32,
@@ -348,7 +351,7 @@ impl PayloadCursor<'_> {
     ) -> Result<u32, BufferError> {
         let part = self.skip_empty()?.min(length);
         // SAFETY: the current MDL is one of the owned chain and has `part` bytes from the cursor
-        // on; the caller vouches for `piece`.
+        // on; `piece` has room for them and is unshared, by this function's contract.
         unsafe {
             initialize(piece, ptr::null_mut(), 0, part);
             self.build_partial(piece, part);
@@ -360,29 +363,31 @@ impl PayloadCursor<'_> {
     /// Makes `partial` describe the next `length` bytes, which lie in the current MDL.
     ///
     /// # Safety
-    /// They do, and `partial` was set up by [`initialize`] with at least that capacity and is
-    /// nobody else's.
+    /// They do, and `partial` was set up by [`initialize`] with at least that capacity and is not
+    /// used elsewhere.
     unsafe fn build_partial(&self, partial: *mut sys::MDL, length: u32) {
         let source = self.mdl.as_ptr();
-        // SAFETY: as the caller vouches; the source is an MDL of the owned chain.
+        // SAFETY: `partial` has the capacity and the bytes lie in the current MDL, by this
+        // function's contract; the source is an MDL of the owned chain.
         unsafe {
             let start = virtual_address(source).wrapping_add(self.offset as usize);
             sys::IoBuildPartialMdl(source, partial, start.cast(), length);
         }
     }
 
-    /// Hands out the next `length` bytes (at least one) as an MDL chain that starts exactly there,
-    /// and moves behind them. The chain may go on past `length`; a DataLength bounds it.
+    /// Returns the next `length` bytes (at least one) as an MDL chain that starts exactly there,
+    /// and advances past them. The chain may continue past `length`; a DataLength bounds it.
     ///
-    /// An MDL that starts here is lent as it is. One that does not is described by `partial`: so
-    /// every MDL of the packet is lent to one window only, the one that has its first byte.
+    /// An MDL that starts at the cursor is used unchanged. One that starts earlier is described by
+    /// `partial`: every MDL of the packet is thus in the chain of one window only, the one that has
+    /// its first byte.
     ///
     /// # Errors
     /// [`BufferError::Malformed`] where the chain ends before.
     ///
     /// # Safety
-    /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and nobody
-    /// else uses it.
+    /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and is not used
+    /// elsewhere.
     #[inline]
     pub(crate) unsafe fn take(
         &mut self,
@@ -396,7 +401,7 @@ impl PayloadCursor<'_> {
             return Ok(source);
         }
         // SAFETY: the source is an MDL of the owned chain and has `left` bytes from the cursor on;
-        // the caller vouches for `partial`.
+        // `partial` has the capacity and is unshared, by this function's contract.
         unsafe {
             self.build_partial(partial, length.min(left));
             (*partial).Next = if length > left {

@@ -19,7 +19,7 @@ use crate::{
 
 const TAG: Tag = Tag::new(*b"MslO");
 
-/// What the layer above asks for, lent to FilterOidRequest until it is completed.
+/// A request of the overlying driver, lent to FilterOidRequest until it is completed.
 pub struct OidRequest(NonNull<sys::NDIS_OID_REQUEST>);
 
 /// The filter's copy of a request, on its way down or back.
@@ -111,14 +111,14 @@ impl OidRequest {
 
 impl OidRequest {
     fn set_header(&self, header: sys::NDIS_OBJECT_HEADER) {
-        // SAFETY: the request is lent to this filter alone until it is completed.
+        // SAFETY: the request is lent to this filter exclusively until it is completed.
         unsafe { (*self.0.as_ptr()).Header = header };
     }
 
     /// Sets the byte counts of a request that does not go down.
     fn say_nothing_was_done(&self) {
-        // SAFETY: the request is lent. Zeros are a request of no particular content, whose type is
-        // then the original's.
+        // SAFETY: the request is lent. A zeroed request is valid and empty; its type is then the
+        // original's.
         unsafe {
             let mut nothing: sys::NDIS_OID_REQUEST = core::mem::zeroed();
             nothing.RequestType = (*self.0.as_ptr()).RequestType;
@@ -140,7 +140,7 @@ impl OidRequest {
 /// # Safety
 /// `clone` points to a live request.
 unsafe fn original(clone: NonNull<sys::NDIS_OID_REQUEST>) -> *mut *mut sys::NDIS_OID_REQUEST {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `clone` points to a live request, by this function's contract.
     unsafe { (&raw mut (*clone.as_ptr()).SourceReserved).cast() }
 }
 
@@ -176,8 +176,8 @@ impl OidClone {
     /// The OID and the answer's bytes, where it was a query that was answered.
     #[must_use]
     pub fn answer(&mut self) -> Option<(sys::NDIS_OID, &mut [u8])> {
-        // SAFETY: the clone is ours, and its type says which member of the union holds; the
-        // buffer is the original's and as long as it says.
+        // SAFETY: the clone is ours, and its type determines which member of the union is valid;
+        // the buffer is the original's and has the length given in it.
         unsafe {
             let request = self.0.as_ref();
             let is_query = request.RequestType == sys::NdisRequestQueryInformation
@@ -196,7 +196,7 @@ impl OidClone {
     /// original for its completion.
     pub fn into_original(self, module: ModuleHandle) -> AnsweredOid {
         // SAFETY: the clone is ours and holds its original, which is lent until completed; both
-        // are of the same type, which says which member of the union holds.
+        // have the same type, which determines which member of the union is valid.
         unsafe {
             let (clone, original) = (self.0.as_ref(), *original(self.0));
             copy_counts(clone, original);
@@ -210,7 +210,8 @@ impl OidClone {
 /// # Safety
 /// `to` points to a live request, of which `from` is the clone.
 unsafe fn copy_counts(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUEST) {
-    // SAFETY: as the caller vouches; each member is read and written as the request's type says.
+    // SAFETY: `to` points to a live request and `from` is its clone, by this function's contract;
+    // the request's type determines which member of the union is read and written.
     unsafe {
         let data = &raw mut (*to).DATA;
         match from.RequestType {
@@ -236,12 +237,14 @@ unsafe fn copy_counts(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUE
     }
 }
 
-/// Which revision of the OID's structure the miniport knows; older requests have no such field.
+/// Copies the revision of the OID's structure that the miniport supports; older requests have no
+/// such field.
 ///
 /// # Safety
 /// As for [`copy_counts`].
 unsafe fn copy_revision(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUEST) {
-    // SAFETY: as the caller vouches; a request is as long as its header says.
+    // SAFETY: `to` points to a live request, by this function's contract, and is as long as the
+    // size in its header.
     unsafe {
         let has = usize::from((*to).Header.Size);
         if has > offset_of!(sys::NDIS_OID_REQUEST, SupportedRevision) {
@@ -255,7 +258,7 @@ unsafe fn copy_revision(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQ
 pub struct AnsweredOid(*mut sys::NDIS_OID_REQUEST);
 
 impl AnsweredOid {
-    /// Completes it to the layer above. IRQL ≤ DISPATCH_LEVEL.
+    /// Completes the request to the overlying driver. IRQL ≤ DISPATCH_LEVEL.
     pub fn complete(self, module: ModuleHandle, status: Status) {
         // SAFETY: the request was lent by FilterOidRequest, which answered PENDING.
         unsafe { sys::NdisFOidRequestComplete(module.raw(), self.0, status.0) };
@@ -285,7 +288,7 @@ struct QueryContent {
     answer: [u8; LONGEST_ANSWER],
 }
 
-/// Nobody uses the content.
+/// The content is not in use.
 const IDLE: u32 = 0;
 /// The content is NDIS's, or his who writes the query or reads its answer.
 const BUSY: u32 = 1;
@@ -319,9 +322,9 @@ impl HardwareQuery {
             return Status::PENDING;
         }
         let request = self.raw();
-        // SAFETY: the content is this call's, as the state says. Zeros are a request of no
-        // particular content; the buffer lives as long as the module, which waits for the answer
-        // before it goes (see `wait`).
+        // SAFETY: the state reserves the content for this call. A zeroed request is valid and
+        // empty; the buffer lives as long as the module, which waits for the answer before it is
+        // freed (see `wait`).
         unsafe {
             request.write_bytes(0, 1);
             (*request).Header = header(
@@ -357,7 +360,8 @@ impl HardwareQuery {
     /// status other than PENDING from [`ask`](Self::ask).
     pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
         if status == Status::SUCCESS {
-            // SAFETY: as the caller vouches the content is back, and `ask` has initialised it.
+            // SAFETY: NDIS has given the content back, by this function's contract, and `ask`
+            // initialized it.
             let answer = unsafe {
                 let query = (*self.raw()).DATA.QUERY_INFORMATION;
                 let content = &*self.content.get();

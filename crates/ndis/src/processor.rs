@@ -20,8 +20,8 @@ pub struct AtDispatch {
 impl AtDispatch {
     /// Raises the IRQL to DISPATCH_LEVEL unless the caller is there `already`.
     ///
-    /// NDIS says so with NDIS_SEND_FLAGS_DISPATCH_LEVEL; saying so when it is not true is a bug of
-    /// the caller that the model reports as rule 22.
+    /// NDIS reports this with NDIS_SEND_FLAGS_DISPATCH_LEVEL; passing `true` at a lower IRQL is a
+    /// bug of the caller that the model reports as rule 22.
     #[must_use]
     pub fn enter(already: bool) -> Self {
         let lower_to = if already {

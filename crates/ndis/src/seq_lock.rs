@@ -1,6 +1,6 @@
 //! A value that is read often, on every processor, and written seldom: a sequence lock.
 //!
-//! There are two copies of the value. The sequence number says which one is current; a writer writes
+//! There are two copies of the value. The sequence number selects the current one; a writer writes
 //! the other one and then increments the number. A reader that finds the number unchanged after it
 //! copied the value has a consistent copy. It never waits for a writer, and copies again only where
 //! a write was completed meanwhile.

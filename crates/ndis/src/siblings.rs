@@ -1,4 +1,4 @@
-//! Children on their way home.
+//! Children that lower drivers have completed, on their way back to the pool.
 
 use core::{
     ptr::NonNull,
@@ -14,8 +14,9 @@ use crate::{
     sys,
 };
 
-/// Neighbours in a completed chain that are children of one parent, and of one processor: they go
-/// home together, and count off together. A child that cannot be used again goes alone.
+/// Adjacent NBLs in a completed chain that are children of one parent and of one owner CPU: they
+/// are returned together and decrement the parent's count together. A child that cannot be used
+/// again is handled alone.
 #[must_use = "children that are not settled are lost, and their parent with them"]
 pub struct Siblings {
     nbls: NblQueue,
@@ -29,8 +30,8 @@ pub struct Siblings {
 }
 
 impl Siblings {
-    /// Takes the siblings that `chain` begins with, as many as there are, if they are children of
-    /// the filter module `module`; `None` where the first NBL is somebody else's.
+    /// Takes the run of children that `chain` begins with, as many as there are, if they belong to
+    /// the filter module `module`; `None` if the first NBL is not one of the module's children.
     #[inline]
     pub fn pop(chain: &mut NblChain, module: ModuleHandle) -> Option<Self> {
         // Only `Children::inherit` writes the module's handle to a SourceHandle, and only to
@@ -113,8 +114,8 @@ impl Siblings {
     fn bring_timestamp(&self) {
         const SLOT: usize = sys::NetBufferListInfoReserved3;
         for nbl in self.nbls.iter() {
-            // SAFETY: the children are owned here, and the parent waits for them; of its children
-            // one alone asks, so that nobody else writes the slot.
+            // SAFETY: the children are owned here, and the parent waits for them; only one of its
+            // children requests a timestamp, so that the slot has a single writer.
             unsafe {
                 if asks_for_timestamp(nbl.as_ptr()) {
                     (&mut (*self.parent.as_ptr()).NetBufferListInfo)[SLOT] =

@@ -31,7 +31,7 @@ impl<T> SpinLock<T> {
 
     /// Initialises the lock, once it is where it stays and before anybody takes it. Any IRQL.
     pub fn initialize(&self) {
-        // SAFETY: the lock is this one's own, and nobody holds it yet.
+        // SAFETY: the lock is owned here and not held yet.
         unsafe { sys::KeInitializeSpinLock(self.lock.get()) };
     }
 

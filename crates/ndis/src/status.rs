@@ -2,7 +2,7 @@
 
 use crate::sys;
 
-/// What an NDIS or kernel routine answered. Zero and positive values are successes.
+/// The status of an NDIS or kernel routine. Zero and positive values are successes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(transparent)]
 pub struct Status(pub sys::NDIS_STATUS);

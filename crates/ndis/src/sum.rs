@@ -47,8 +47,8 @@ impl OnesSum {
             length,
             sum: Self::default(),
         };
-        // SAFETY: the caller vouches for the bytes. Each read makes the next wider one aligned, or
-        // there are too few bytes left for that.
+        // SAFETY: the bytes stay mapped, by this function's contract. Each read aligns the address
+        // for the next wider one, or there are too few bytes left for that.
         unsafe {
             rest.read_if_at::<u8>();
             rest.read_if_at::<u16>();
@@ -74,8 +74,8 @@ impl OnesSum {
     }
 }
 
-/// What is still to be read, and the sum of what was. A byte is the half of a word that its address
-/// says.
+/// The bytes still to be read, and the sum of those read. The parity of a byte's address determines
+/// which half of a word it is.
 struct Rest {
     start: *const u8,
     length: usize,
@@ -89,7 +89,7 @@ impl Rest {
     /// As for [`OnesSum::of`], and `start` is aligned for a `T`, or the length is below its size.
     unsafe fn read_if_at<T: Word>(&mut self) {
         if self.start.addr() & size_of::<T>() != 0 {
-            // SAFETY: as the caller vouches.
+            // SAFETY: the bytes stay mapped and `start` is aligned, by this function's contract.
             unsafe { self.read_if_long::<T>() };
         }
     }
@@ -100,7 +100,8 @@ impl Rest {
     /// As for [`read_if_at`](Self::read_if_at).
     unsafe fn read_if_long<T: Word>(&mut self) {
         if self.length >= size_of::<T>() {
-            // SAFETY: as the caller vouches; the bytes are there.
+            // SAFETY: the bytes stay mapped and `start` is aligned, by this function's contract; a
+            // whole `T` is left.
             let word = unsafe { ptr::read_volatile(self.start.cast::<T>()) };
             self.sum = self.sum.plus(word.at(self.start.addr()));
             self.skip(size_of::<T>());
@@ -114,7 +115,7 @@ impl Rest {
     }
 }
 
-/// What is read at once.
+/// The unit of a single read.
 trait Word: Copy {
     /// Its part in the sum when it is read at an address.
     fn at(self, address: usize) -> u64;
@@ -174,7 +175,8 @@ mod vectors {
     pub(super) unsafe fn read(rest: &mut Rest) {
         // Two keep the adders busy, and need no register that Windows has a function save.
         let mut sums = [Sums::new(), Sums::new()];
-        // SAFETY: as the caller vouches, and so many vectors are there.
+        // SAFETY: the bytes stay mapped and `start` is aligned for a vector, by this function's
+        // contract, and so many vectors are left.
         unsafe {
             while rest.length >= 8 * VECTOR {
                 take::<8>(rest, &mut sums);
@@ -201,7 +203,7 @@ mod vectors {
     unsafe fn take<const COUNT: usize>(rest: &mut Rest, [even, odd]: &mut [Sums; 2]) {
         let start = rest.start.cast::<__m128i>();
         for place in 0..COUNT {
-            // SAFETY: as the caller vouches.
+            // SAFETY: `COUNT` aligned vectors are left and mapped, by this function's contract.
             let vector = unsafe { ptr::read_volatile(start.add(place)) };
             let sums = if place % 2 == 0 {
                 &mut *even
@@ -213,9 +215,9 @@ mod vectors {
         rest.skip(size_of::<[__m128i; COUNT]>());
     }
 
-    /// The sum of pairs of 64-bit words, less what is carried out of them; and the sum of their
-    /// upper halves, out of which nothing is carried before 2^32 of them. Both together tell the sum
-    /// of the lower halves, which is as small.
+    /// The sum of pairs of 64-bit words, modulo the carries out of them; and the sum of their upper
+    /// halves, which cannot overflow before 2^32 of them. The two together determine the sum of the
+    /// lower halves, which is as small.
     struct Sums {
         words: __m128i,
         upper: __m128i,

@@ -17,7 +17,7 @@ pub struct NDIS_CONFIGURATION_OBJECT {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_CONFIGURATION_PARAMETER {
-    /// `NdisParameter…`; it says which member of `ParameterData` holds.
+    /// `NdisParameter…`; it determines which member of `ParameterData` is valid.
     pub ParameterType: i32,
     pub ParameterData: NDIS_CONFIGURATION_PARAMETER_DATA,
 }

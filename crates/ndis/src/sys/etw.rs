@@ -8,7 +8,7 @@ use core::ffi::c_void;
 /// A registration of an event provider; zero is none.
 pub type REGHANDLE = u64;
 
-/// What ETW filters an event by, and decodes it with where there is a manifest.
+/// The descriptor by which ETW filters an event, and decodes it where there is a manifest.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct EVENT_DESCRIPTOR {

@@ -1,4 +1,4 @@
-//! What the kernel proper contributes: strings, objects, pools, levels.
+//! Structures of the kernel itself: strings, objects, pools, levels.
 
 use core::{
     ffi::c_void,

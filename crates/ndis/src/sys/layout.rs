@@ -1,4 +1,4 @@
-//! The one place that knows how an ABI statement is checked.
+//! The macros that check an ABI statement.
 //!
 //! `layout!` takes a module's structures as a table and turns each row into compile-time
 //! assertions and into an entry of that module's `LAYOUTS`; `constants!` defines a module's

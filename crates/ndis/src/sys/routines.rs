@@ -56,7 +56,7 @@ unsafe extern "efiapi" {
         SendFlags: u32,
     );
 
-    /// Returns a chain to the layer above, which may send again before the call returns.
+    /// Completes a chain to the overlying driver, which may send again before the call returns.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFSendNetBufferListsComplete(
@@ -75,7 +75,7 @@ unsafe extern "efiapi" {
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisFRestartComplete(NdisFilterHandle: NDIS_HANDLE, Status: NDIS_STATUS);
 
-    /// Passes news to the layer above.
+    /// Indicates a status to the overlying driver.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFIndicateStatus(
@@ -91,7 +91,7 @@ unsafe extern "efiapi" {
         OidRequest: *mut NDIS_OID_REQUEST,
     ) -> NDIS_STATUS;
 
-    /// Answers a request of the layer above that the handler left pending.
+    /// Completes a request of the overlying driver that the handler left pending.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFOidRequestComplete(
@@ -100,12 +100,12 @@ unsafe extern "efiapi" {
         Status: NDIS_STATUS,
     );
 
-    /// Tells the layer below that a request is no longer wanted.
+    /// Forwards the cancellation of a request to the underlying driver.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFCancelOidRequest(NdisFilterHandle: NDIS_HANDLE, RequestId: *mut c_void);
 
-    /// Passes a network event on to the layer above.
+    /// Forwards a network event to the overlying driver.
     ///
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisFNetPnPEvent(
@@ -144,7 +144,7 @@ unsafe extern "efiapi" {
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFreeNetBufferList(NetBufferList: *mut NET_BUFFER_LIST);
 
-    /// Copies the out-of-band data a send carries, as far as NDIS knows how.
+    /// Copies the out-of-band data of a send, to the extent that NDIS supports.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisCopySendNetBufferListInfo(
@@ -246,7 +246,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, DISPATCH_LEVEL.
     pub fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: *mut MDL);
 
-    /// Maps an MDL's pages; null when there is no room, unless it was told to bug check.
+    /// Maps an MDL's pages; null when there is no room, unless a bug check was requested.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL for `KernelMode`, APC_LEVEL for `UserMode`.
     pub fn MmMapLockedPagesSpecifyCache(
@@ -387,7 +387,7 @@ unsafe extern "efiapi" {
         PoolTag: u32,
     ) -> *mut EX_RUNDOWN_REF_CACHE_AWARE;
 
-    /// Frees a rundown reference nobody holds.
+    /// Frees a rundown reference that is not held.
     ///
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn ExFreeCacheAwareRundownProtection(RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE);
@@ -432,7 +432,7 @@ unsafe extern "efiapi" {
         RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE,
     );
 
-    /// Says that the rundown is over, after the wait.
+    /// Marks the rundown as complete, after the wait.
     ///
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn ExRundownCompletedCacheAware(RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE);
@@ -452,7 +452,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, PASSIVE_LEVEL.
     pub fn EtwUnregister(RegHandle: REGHANDLE) -> NTSTATUS;
 
-    /// Tells ETW more of the provider; `InformationClass` says what.
+    /// Sets information about the provider in ETW; `InformationClass` selects which.
     ///
     /// ntoskrnl.exe, PASSIVE_LEVEL.
     pub fn EtwSetInformation(

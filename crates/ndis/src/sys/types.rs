@@ -84,7 +84,8 @@ constants! {
     }
     u32 {
         NDIS_DEFAULT_PORT_NUMBER = 0;
-        // What NdisGetVersion answers: the major version in the upper half, the minor in the lower.
+        // NdisGetVersion's return value: the major version in the upper half, the minor in the
+        // lower.
         NDIS_RUNTIME_VERSION_680 = 0x0006_0050;
         NDIS_RUNTIME_VERSION_681 = 0x0006_0051;
         NDIS_RUNTIME_VERSION_682 = 0x0006_0052;
