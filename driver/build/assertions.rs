@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use crate::sys;
 
-/// A C file that compiles exactly where every structure of `ndis::sys` is what the headers say.
+/// A C file that compiles only if every structure of `ndis::sys` matches the headers.
 pub fn source() -> String {
     let mut c = String::from("#include <ndis.h>\n\n");
     for layout in sys::LAYOUTS {
@@ -61,7 +61,7 @@ fn structure(c: &mut String, name: &str, layout: &sys::Layout) {
         let what = format!("{owner}.{path}");
         let place = format!("FIELD_OFFSET({owner}, {path}) - {base} == {}", field.offset);
         assert(c, &place, &what);
-        // What has no size of its own is an array that runs to the end.
+        // A field without a size of its own is an array that runs to the end.
         if field.size > 0 {
             let width = format!("sizeof((({owner} *)0)->{path}) == {}", field.size);
             assert(c, &width, &what);

@@ -7,7 +7,7 @@
 //! "The Load Configuration Structure").
 //!
 //! It is written in assembly because a field of 32 bits holds the address of a linker's symbol,
-//! which no Rust constant can say.
+//! which no Rust constant can express.
 
 use core::arch::global_asm;
 

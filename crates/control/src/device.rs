@@ -11,7 +11,7 @@ pub const SYMBOLIC_NAME: &str = r"\DosDevices\mslso";
 /// The name by which user mode opens the device.
 pub const WIN32_NAME: &str = r"\\.\mslso";
 
-/// The device's security descriptor: SYSTEM and administrators may do all, nobody else anything.
+/// The device's security descriptor: full access for SYSTEM and administrators, none for others.
 pub const SDDL: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
 
 /// UTF-16 of an ASCII text of `N` characters, at compile time, for what the kernel wants as a

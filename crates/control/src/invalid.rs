@@ -1,8 +1,8 @@
-//! What is wrong with a message.
+//! The errors in a message.
 
 use core::fmt;
 
-/// What is wrong with a message, or with a value that should go into one.
+/// An error in a message, or in a value that should go into one.
 ///
 /// Every variant has an [`index`](Self::index), a [`name`](Self::name) for programs and a sentence
 /// for the administrator (`Display`).
@@ -17,7 +17,7 @@ pub enum Invalid {
     Version,
     /// The message is of another kind than belongs here.
     Kind,
-    /// The number of bytes is not the size that the message has, or says it has.
+    /// The number of bytes is not the size of the message, or not the size in its header.
     Size,
     /// A reserved bit or field is set.
     Reserved,
@@ -37,14 +37,14 @@ pub enum Invalid {
     SoftwareSegmentation,
     /// The adapter's name is longer than there is room for.
     Name,
-    /// More entries are said to be in the list than there are adapters.
+    /// The list's count exceeds the maximum number of adapters.
     Count,
     /// More reasons of refusal than a message has room for.
     Refusals,
 }
 
 impl Invalid {
-    /// Every variant, at the place that [`index`](Self::index) says.
+    /// Every variant, at its [`index`](Self::index).
     pub const ALL: [Self; 16] = [
         Self::BufferTooSmall,
         Self::Truncated,

@@ -1,4 +1,4 @@
-//! What all messages have in common: the header, and how they become bytes.
+//! The common part of all messages: the header, and the conversion to bytes.
 
 use crate::{
     Invalid,
@@ -12,7 +12,7 @@ pub const VERSION: u16 = 1;
 /// Bytes of the header.
 pub(crate) const HEADER: usize = 8;
 
-/// What a message is about, so that none is taken for another of the same size.
+/// The kind of a message, so that none is mistaken for another of the same size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
 pub enum Kind {
@@ -68,7 +68,7 @@ pub trait Message: Body {
 
 impl<T: Body> Message for T {}
 
-/// What follows a message's header. Public in name only, so that [`Message`] is sealed.
+/// The part after a message's header. Public in name only, so that [`Message`] is sealed.
 pub trait Body: Sized {
     /// The message's kind.
     const KIND: Kind;

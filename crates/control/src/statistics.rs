@@ -6,7 +6,7 @@ use crate::{
     wire::{Reader, Writer},
 };
 
-/// What the filter has done on an adapter since it was attached, or since the last reset.
+/// The filter's counters on an adapter since it was attached, or since the last reset.
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
@@ -16,7 +16,7 @@ use crate::{
 /// | 112 | 256 | large sends refused, by reason, then zero |
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StatisticsReply {
-    /// NET_BUFFER_LISTs that the layer above sent.
+    /// NET_BUFFER_LISTs that the overlying driver sent.
     pub sends: u64,
     /// Large sends among them, whether or not they had to be split.
     pub large_sends: u64,
@@ -28,8 +28,8 @@ pub struct StatisticsReply {
     pub packets: u64,
     /// Bytes of TCP or UDP payload that went down in children.
     pub bytes: u64,
-    /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
-    /// raised first-stage size is in use.
+    /// Longest large send from the overlying driver, in bytes of frame: only this counter shows
+    /// whether the advertised size is used.
     pub largest_large_send: u64,
     /// Parents that were completed, each after its last child.
     pub completed: u64,
@@ -84,7 +84,7 @@ impl Body for StatisticsReply {
     }
 }
 
-/// Counters of large sends refused, one for each reason that the driver knows, in its order. The
+/// Counters of large sends refused, one for each of the driver's reasons, in its order. The
 /// protocol does not name the reasons, so that a tool can show those of a newer driver by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Refused {

@@ -33,7 +33,7 @@ pub mod keyword {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Profile {
-    /// Nothing is raised: the layer above is told the NIC's own maximum.
+    /// No size is raised: the NIC's own maximum is advertised to the overlying driver.
     Off = 0,
     /// Twice the maximum: half as many sends, and a small packet waits 0.1 ms more at most.
     Latency = 1,
@@ -116,7 +116,7 @@ impl Multiple {
     }
 }
 
-/// The most TCP or UDP payload in bytes that the layer above may be told, whatever the multiple.
+/// Largest TCP or UDP payload in bytes that may be advertised, regardless of the multiple.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Cap(u32);
 
@@ -147,9 +147,9 @@ impl Cap {
 /// How far the NIC's maximum is raised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Raise {
-    /// As far as the profile says.
+    /// As the profile defines.
     Profile(Profile),
-    /// As far as the administrator says.
+    /// By the administrator's factor.
     Multiple(Multiple),
 }
 
@@ -159,7 +159,7 @@ impl Default for Raise {
     }
 }
 
-/// What an administrator can set of an adapter. By default, [`Profile::Throughput`] with no cap.
+/// An adapter's tuning by the administrator. By default, [`Profile::Throughput`] with no cap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tuning {
     /// How far the NIC's maximum is raised.
@@ -191,8 +191,8 @@ impl Tuning {
         }
     }
 
-    /// The tuning that the registry's parameters say. What is missing has its default; so has what
-    /// is out of range, and how many those are is the second value.
+    /// The tuning for the registry's parameters. A missing one has its default; so has one that is
+    /// out of range, and the number of those is the second value.
     #[must_use]
     pub fn from_parameters(
         multiple: Option<u32>,
@@ -213,8 +213,8 @@ impl Tuning {
         (tuning, wrong.into_iter().map(u32::from).sum())
     }
 
-    /// The parameters that say this tuning. With a multiple, the profile is the default one, which
-    /// then has no effect.
+    /// The parameters for this tuning. With a multiple, the profile is the default one, which then
+    /// has no effect.
     #[must_use]
     pub fn parameters(self) -> Parameters {
         let (multiple, profile) = match self.raise {
@@ -258,9 +258,9 @@ fn cap_of(parameter: u32) -> Result<Option<Cap>, Invalid> {
     }
 }
 
-/// The most TCP or UDP payload in bytes that the layer above is told, where the NIC takes `nic_max`.
+/// The advertised TCP or UDP payload in bytes for a NIC whose own maximum is `nic_max`.
 ///
-/// Never less than the NIC takes, and 0 where it takes no large sends: what is disabled stays so.
+/// Never less than that maximum, and 0 if it is 0: a disabled offload stays disabled.
 #[must_use]
 pub fn first_stage_size(nic_max: u32, tuning: Tuning) -> u32 {
     if nic_max == 0 {

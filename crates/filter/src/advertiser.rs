@@ -1,9 +1,9 @@
 //! The advertiser: the offload configuration that the overlying driver has, and when it is indicated
 //! anew.
 //!
-//! The configuration that the miniport reported last is kept as it is. Everything that the overlying
-//! driver gets is that one, rewritten for the adapter's tuning. Whoever changes either of the two
-//! calls [`Advertiser::publish`].
+//! The configuration that the miniport reported last is kept unchanged. Every configuration that
+//! the overlying driver gets is that one, rewritten for the adapter's tuning. Code that changes
+//! either of the two calls [`Advertiser::publish`].
 //!
 //! Indications are sent without the lock held, so two concurrent ones can arrive in either order.
 //! Only one thread indicates the filter's own configuration at a time, and only while no indication
@@ -42,7 +42,7 @@ struct State {
     suspended: bool,
     /// Own and forwarded indications that have begun and not ended.
     indications_in_flight: u32,
-    /// The capabilities that the overlying driver was told last, as far as is known.
+    /// The capabilities last advertised to the overlying driver, as far as the order is certain.
     last_advertised: Option<NicCaps>,
     /// Indications overlapped, so the overlying driver may have got another one last.
     order_unknown: bool,
@@ -112,7 +112,7 @@ impl State {
     }
 }
 
-/// Nothing is raised.
+/// The tuning that raises no size.
 const OFF: Tuning = Tuning {
     raise: Raise::Profile(Profile::Off),
     cap: None,
@@ -186,7 +186,7 @@ impl Advertiser {
         self.state.lock().tuning
     }
 
-    /// The capabilities that the overlying driver was told last; zeros if there were none.
+    /// The capabilities last advertised to the overlying driver; zeros if there were none.
     pub(crate) fn last_advertised(&self) -> NicCaps {
         self.state.lock().last_advertised.unwrap_or_default()
     }
@@ -254,7 +254,7 @@ impl Advertiser {
         self.indicate(module, next);
     }
 
-    /// Indicates `next`, and whatever is newer afterwards.
+    /// Indicates `next`, and then any configuration that is newer.
     fn indicate(&self, module: &FilterModule, mut next: Option<OffloadConfig>) {
         while let Some(mut config) = next {
             let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;

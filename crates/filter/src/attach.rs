@@ -24,17 +24,17 @@ use crate::{
 const TAG_MODULE: Tag = Tag::new(*b"MslM");
 const TAG_GATE: Tag = Tag::new(*b"MslG");
 
-/// Children that wait ready on each processor: three sends of 1 MiB in flight, in about 70 KiB, for
-/// hosts have many processors, and adapters that never see a large send. What a busier processor
-/// needs is allocated once and stays with it. Where chains are ended it is about 340 KiB, or as much
-/// less as there are fewer elements.
+/// Children preallocated on each processor: three sends of 1 MiB in flight, in about 70 KiB,
+/// because hosts have many processors, and adapters that never see a large send. A busier processor
+/// allocates the rest once and keeps it. With trimmed chains it is about 340 KiB, or less in
+/// proportion to the number of elements.
 const READY_CHILDREN: u32 = 64;
 
 /// Least payload in bytes that children are made for, so that a NIC whose maximum grows while the
 /// module is attached need not wait for the next attach.
 const LEAST_CAPACITY: u32 = 256 << 10;
 
-/// What FilterAttach needs of its parameters.
+/// The fields of FilterAttach's parameters that are used.
 pub(crate) struct Parameters<'call> {
     pub(crate) medium: i32,
     pub(crate) identity: Identity,
@@ -67,7 +67,7 @@ fn try_attach(
     let context = build(driver, handle, parameters)?.into_raw();
     // SAFETY: the context is alive until `detach`, which takes it off the list first.
     if let Err(status) = unsafe { driver.modules.insert(context) } {
-        // SAFETY: nobody else has seen it.
+        // SAFETY: the context has not been shared yet.
         drop(unsafe { PoolBox::from_raw(TAG_MODULE, context) });
         return Err(status);
     }
@@ -117,7 +117,8 @@ fn advertise_default_config(
 /// # Safety
 /// `context` is what [`attach`] gave to NDIS; the module is paused and NDIS uses it no more.
 pub(crate) unsafe fn detach(context: NonNull<Context>) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `context` is a module of `attach`, paused and no longer used by NDIS, by this
+    // function's contract.
     unsafe {
         let module = context.as_ref().get();
         // From here on no thread that tunes the adapter may indicate a status.
@@ -132,8 +133,8 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
 /// # Safety
 /// As for [`detach`], or NDIS never got `context`.
 unsafe fn free(context: NonNull<Context>) {
-    // SAFETY: as the caller vouches, it is alive, listed, and nobody's but ours once it is off
-    // the list; `attach` made it with this tag.
+    // SAFETY: `context` is alive and listed, by this function's contract, and not shared once it is
+    // off the list; `attach` allocated it with this tag.
     unsafe {
         context.as_ref().get().driver.modules.remove(context);
         drop(PoolBox::from_raw(TAG_MODULE, context));

@@ -15,11 +15,11 @@ pub(crate) struct ChildBuilder<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) template: &'a Template<'a>,
     pub(crate) checksum: PacketChecksum,
-    /// The parent does not say where its TCP header is.
+    /// The parent's TCP header offset is 0: the sender left it to be found.
     pub(crate) is_unlocated: bool,
 }
 
-/// Who makes the TCP or UDP checksum of a child that is a packet.
+/// The place where the TCP or UDP checksum of a child that is a packet is computed.
 #[derive(Clone, Copy)]
 pub(crate) enum PacketChecksum {
     /// It has none, and must not be given one.
@@ -31,14 +31,15 @@ pub(crate) enum PacketChecksum {
 }
 
 impl<'a> ChildBuilder<'a> {
-    /// Every child, complete, and the gate entered for each; or none, and all as before.
+    /// Builds every child and acquires the module's rundown protection for each; on an error
+    /// nothing is changed.
     pub(crate) fn children(&self, at: &AtDispatch) -> Result<Children, SendError> {
         let pool = &self.module.children;
         let mut children = pool
             .take(self.plan.children(), at)
             .map_err(|_| SendError::LowMemory)?;
         let result = self.fill(&mut children).and_then(|()| {
-            // The gate may have closed since the batch came in.
+            // A pause may have begun since the batch came in.
             if self.module.gate.enter(self.plan.children()) {
                 Ok(())
             } else {
@@ -54,7 +55,7 @@ impl<'a> ChildBuilder<'a> {
         }
     }
 
-    /// Makes idle children into what the plan says, as many as it has.
+    /// Builds the planned children from the idle ones, as many as there are.
     #[inline(never)]
     fn fill(&self, children: &mut Children) -> Result<(), SendError> {
         children.inherit(self.parent, self.module.handle);

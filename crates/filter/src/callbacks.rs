@@ -46,8 +46,8 @@ pub unsafe extern "efiapi" fn driver_entry(
 /// As for [`driver_entry`].
 unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
     let context = Driver::try_new()?.into_raw();
-    // SAFETY: as the caller vouches. The context lives until unload has deregistered, or until
-    // registering has failed.
+    // SAFETY: the system lends the object until unload, by this function's contract. The context
+    // lives until unload has deregistered, or until registering has failed.
     unsafe {
         context.as_ref().events.driver_load();
         start(object, context).inspect_err(|status| {
@@ -76,7 +76,7 @@ unsafe fn start(
     characteristics.StatusHandler = Some(filter_status);
     characteristics.NetPnPEventHandler = Some(filter_net_pnp_event);
     // SAFETY: the object is the driver's own; it is written before NDIS can call a handler. The
-    // context lives as long as the caller says.
+    // context lives until unload has deregistered, by this function's contract.
     unsafe {
         (*object.as_ptr()).DriverUnload = Some(driver_unload);
         register(
@@ -95,7 +95,7 @@ unsafe extern "efiapi" fn driver_unload(driver_object: *mut sys::DRIVER_OBJECT) 
         return;
     };
     // SAFETY: DriverEntry registered this object successfully, or unload would not be called; once
-    // it is deregistered nobody has the context any more.
+    // it is deregistered the context is not shared any more.
     unsafe {
         if let Some(context) = deregister(object) {
             let driver = PoolBox::<Driver>::from_raw(TAG_DRIVER, context.cast());
@@ -122,8 +122,8 @@ unsafe extern "efiapi" fn device_dispatch(
         Some(context) => control::answer(unsafe { context.cast().as_ref() }, request.call()),
         None => (Status::INVALID_DEVICE_REQUEST, 0),
     };
-    // From here on nobody waits for this thread but its own program, and what others do to complete
-    // the request need not be held off.
+    // From here on only the thread's own program waits for it, and other threads may help to
+    // complete the request.
     drop(region);
     request.complete(status, written)
 }
@@ -154,14 +154,14 @@ unsafe extern "efiapi" fn filter_attach(
     result.map_or_else(|status| status.0, |()| sys::NDIS_STATUS_SUCCESS)
 }
 
-/// What attach needs of its parameters. The fields read are in every revision since NDIS 6.0.
+/// The fields of FilterAttach's parameters. Those read are in every revision since NDIS 6.0.
 ///
 /// # Safety
 /// `parameters` is what NDIS passed to FilterAttach, which does not return while they are in use.
 unsafe fn parameters_of<'a>(
     parameters: NonNull<sys::NDIS_FILTER_ATTACH_PARAMETERS>,
 ) -> Result<Parameters<'a>, Status> {
-    // SAFETY: as the caller vouches.
+    // SAFETY: NDIS lends `parameters` until FilterAttach returns, by this function's contract.
     unsafe {
         let parameters = parameters.as_ref();
         if parameters.Header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS {
@@ -183,7 +183,7 @@ unsafe fn parameters_of<'a>(
 /// # Safety
 /// `name` is null or points to a counted string.
 unsafe fn name_of(name: *const sys::NDIS_STRING) -> Name {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `name` is null or points to a counted string, by this function's contract.
     unsafe {
         match name.as_ref() {
             Some(name) if !name.Buffer.is_null() => Name::new(core::slice::from_raw_parts(

@@ -1,7 +1,7 @@
-//! The control device: what programs ask, and what they are answered.
+//! The control device: the requests of programs, and their replies.
 //!
-//! A request is decoded from a copy, for the answer goes into the same buffer. What is not as the
-//! protocol has it is refused with a status that says in what respect.
+//! A request is decoded from a copy, because the reply goes into the same buffer. A request that
+//! violates the protocol is refused with a status that names the violation.
 
 use core::sync::atomic::Ordering;
 
@@ -46,7 +46,7 @@ fn control(
     output: usize,
 ) -> Result<usize, Status> {
     let mut copy = [0; LONGEST_REQUEST];
-    // Of a longer request the front is enough to say what is wrong with it.
+    // The front of a longer request is enough to find its error.
     let input = input.min(LONGEST_REQUEST);
     let request = copy.get_mut(..input).ok_or(Status::INVALID_PARAMETER)?;
     for (place, byte) in request.iter_mut().zip(buffer.iter()) {
@@ -86,7 +86,7 @@ fn control(
     }
 }
 
-/// The status that tells a program what is wrong with its request.
+/// The status that reports the error in a request to the program.
 fn refuse(invalid: Invalid) -> Status {
     match invalid {
         Invalid::BufferTooSmall => Status::BUFFER_TOO_SMALL,
@@ -172,7 +172,7 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     let alone = module.driver.settings.lock();
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
-        // What was wrong with the tuning in the registry is overwritten.
+        // The tuning's out-of-range parameters in the registry are overwritten.
         let left = module.settings.others_out_of_range;
         module.settings_out_of_range.store(left, Ordering::Relaxed);
     }

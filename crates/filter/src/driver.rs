@@ -1,4 +1,4 @@
-//! What the driver tells NDIS about itself.
+//! The characteristics that the driver registers with NDIS.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
 use ndis::{DeviceNames, PassiveLock, PoolBox, Registry, Status, Tag, driver, sys};
@@ -8,7 +8,7 @@ use crate::{events::Events, module::FilterModule};
 /// The driver's own memory.
 pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 
-/// What the driver keeps from load to unload.
+/// The driver's state from load to unload.
 pub(crate) struct Driver {
     pub(crate) modules: Registry<FilterModule>,
     pub(crate) events: Events,
@@ -64,7 +64,7 @@ pub(crate) static DEVICE_NAMES: DeviceNames = DeviceNames {
     sddl: &PROTECTION,
 };
 
-/// The NDIS minor version to declare: the machine's, or the newest that the driver knows.
+/// The NDIS minor version to declare: the machine's, or the newest that the driver supports.
 ///
 /// # Errors
 /// [`Status::BAD_VERSION`] where the machine's NDIS is older than [`OLDEST_NDIS`].

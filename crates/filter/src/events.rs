@@ -1,15 +1,16 @@
-//! What the driver tells Event Tracing for Windows: its life, its configuration, and what it had to
-//! refuse. For figures there are the [counters](crate::statistics); no event is written for a send
-//! that is forwarded or split, and whatever a sender can cause at will is written ever more seldom.
+//! The driver's events for Event Tracing for Windows: its life, its configuration, and its
+//! refusals. Figures are in the [counters](crate::statistics); no event is written for a send that
+//! is forwarded or split, and events that a sender can trigger are logged with exponential
+//! back-off.
 //!
-//! That is [`is_due`]: of what is counted, an event is written when the count that one processor
-//! keeps reaches a power of two. The first is always written; a million are written twenty times on
-//! each processor. It takes no lock, no clock and no memory beyond the counter that is there
-//! anyway. Resetting the statistics begins anew.
+//! [`is_due`] implements the back-off: an event is written when the count that one processor keeps
+//! reaches a power of two. The first is always written; a million are written twenty times on each
+//! processor. It takes no lock, no clock and no memory beyond the counter that exists anyway.
+//! Resetting the statistics starts over.
 //!
-//! Every function here writes the event that it is named after, with the fields that it names; those
-//! about a module begin with its interface index. IRQL ≤ DISPATCH_LEVEL. What sessions there are is
-//! not known here: see [`Provider`].
+//! Every function here writes the event that it is named after, with the fields that it names;
+//! those about a module begin with its interface index. IRQL ≤ DISPATCH_LEVEL. The driver keeps no
+//! list of sessions: see [`Provider`].
 
 use control::{Raise, Tuning};
 use lso::Refusal;
@@ -24,7 +25,7 @@ use crate::{
 mod keyword {
     /// The driver's and the modules' life.
     pub(super) const LIFECYCLE: u64 = 1;
-    /// What the NIC takes, what is advertised, and how the adapter is tuned.
+    /// The NIC's capabilities, the advertised sizes, and the adapter's tuning.
     pub(super) const CONFIGURATION: u64 = 2;
     /// Large sends that were refused.
     pub(super) const REFUSAL: u64 = 4;
@@ -35,7 +36,7 @@ mod keyword {
 /// The provider's name, with its length and end.
 const TRAITS: &[u8; 8] = b"\x08\0mslso\0";
 
-/// What TraceLogging makes of that name: {05247842-e8ea-5b1a-55d4-9ce2493e738d}.
+/// The GUID that TraceLogging derives from that name: {05247842-e8ea-5b1a-55d4-9ce2493e738d}.
 static ID: sys::GUID = sys::GUID {
     Data1: 0x0524_7842,
     Data2: 0xE8EA,
@@ -114,7 +115,8 @@ impl Events {
 }
 
 impl FilterModule {
-    /// The module is attached. What is advertised is what the layer above will read first.
+    /// The module is attached. The advertised sizes are those that the overlying driver will read
+    /// first.
     #[cold]
     pub(crate) fn event_attach(&self) {
         let mut event = Event::new("Attach", Level::Information, keyword::LIFECYCLE);
@@ -136,7 +138,8 @@ impl FilterModule {
         self.write_plain("Pause");
     }
 
-    /// The module is about to be detached: the layer above is told the NIC's own limits.
+    /// The module is about to be detached: the NIC's own limits are advertised to the overlying
+    /// driver.
     #[cold]
     pub(crate) fn event_pre_detach(&self) {
         self.write_plain("PreDetach");
@@ -152,7 +155,7 @@ impl FilterModule {
         self.write(&self.event(name, Level::Information, keyword::LIFECYCLE));
     }
 
-    /// The NIC takes other large sends than before.
+    /// The NIC's large-send limits have changed.
     #[cold]
     pub(crate) fn event_nic_limits(&self) {
         let mut event = self.event("NicLimits", Level::Information, keyword::CONFIGURATION);
@@ -160,7 +163,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The layer above was told another size than before: raised, or the NIC's own.
+    /// The advertised size has changed: to a raised one, or back to the NIC's own.
     #[cold]
     pub(crate) fn event_advertised(&self, told: &NicCaps) {
         let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
@@ -245,7 +248,7 @@ fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Ev
         .utf16("Adapter", identity.name.units())
 }
 
-/// What the NIC takes, in bytes of payload and in segments.
+/// Adds the NIC's limits, in bytes of payload and in segments.
 fn nic(event: &mut Event, nic: &NicCaps) {
     event
         .u32("NicV1Max", nic.lso_v1.max_payload)
@@ -258,7 +261,7 @@ fn nic(event: &mut Event, nic: &NicCaps) {
         .u32("NicUsoIPv6Max", nic.uso_ipv6.max_payload);
 }
 
-/// What the layer above was told, in bytes of payload.
+/// Adds the sizes advertised to the overlying driver, in bytes of payload.
 fn advertised<'event>(event: &'event mut Event, told: &NicCaps) -> &'event mut Event {
     event
         .u32("AdvertisedV2IPv4", told.lso_v2_ipv4.max_payload)

@@ -26,7 +26,7 @@ pub(crate) struct FilterModule {
     /// that completed it ends.
     pub(crate) gate: Gate,
     pub(crate) running: AtomicBool,
-    /// The NIC's capabilities and the ones that the overlying driver is told.
+    /// The NIC's capabilities and those advertised to the overlying driver.
     pub(crate) advertiser: Advertiser,
     pub(crate) settings: Settings,
     pub(crate) children: ChildPool,
@@ -41,17 +41,17 @@ pub(crate) struct FilterModule {
     pub(crate) malformed_offloads: AtomicU64,
     /// OID requests that came without a valid header.
     pub(crate) invalid_oid_headers: AtomicU64,
-    /// Most bytes of an IP packet on this adapter, as NDIS said when the module was last restarted, or
-    /// the miniport since; 0 where neither did.
+    /// Maximum number of bytes of an IP packet on this adapter, as NDIS reported at the module's
+    /// last restart, or the miniport since; 0 if neither did.
     pub(crate) mtu: AtomicU32,
 }
 
-/// By what an administrator knows the adapter.
+/// The identifiers by which an administrator selects the adapter.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity {
     /// The filter module's interface index.
     pub(crate) if_index: u32,
-    /// That of the adapter beneath all filters.
+    /// The interface index of the adapter beneath all filters.
     pub(crate) base_if_index: u32,
     pub(crate) name: Name,
 }
@@ -64,12 +64,12 @@ impl Identity {
 }
 
 impl FilterModule {
-    /// The way out of the module's gate.
+    /// The handle that releases the module's rundown protection.
     pub(crate) fn exit(&self) -> Exit {
         self.gate.exit()
     }
 
-    /// What the module has done since it was attached, or since the last reset.
+    /// The module's counters since it was attached, or since the last reset.
     pub(crate) fn statistics(&self) -> Statistics {
         self.counters.sum(self.children.allocations())
     }
@@ -102,7 +102,7 @@ impl FilterModule {
         match why {
             SendError::Refused(reason) => self.event_refused(reason, count),
             SendError::LowMemory => self.event_low_memory(count),
-            // What the layer above sends to a paused module is its own business.
+            // No event: a send to a paused module is not the filter's error.
             SendError::Paused => {}
         }
     }

@@ -182,8 +182,8 @@ impl LargeSendSupport {
         least > all_but_one && most <= self.max_payload
     }
 
-    /// Whether the NIC accepts every large send in a frame of `length` bytes, whatever headers are
-    /// in it.
+    /// Whether the NIC accepts every large send in a frame of `length` bytes, regardless of its
+    /// headers.
     #[inline]
     pub(crate) fn fits_any_headers(self, length: u32, mss: u32) -> bool {
         // A large send has payload.
@@ -211,7 +211,7 @@ impl LargeSendSupport {
     }
 
     const fn reported(encapsulation: u32, max: u32, min: u32, variations: Variations) -> Self {
-        // An offload without an encapsulation is not supported, whatever else is reported.
+        // An offload without an encapsulation is not supported, regardless of its other fields.
         if encapsulation == 0 {
             return Self {
                 max_payload: 0,
@@ -354,7 +354,8 @@ impl From<&OffloadConfig> for NicCaps {
         let nvgre = &fields.EncapsulatedPacketTaskOffloadGre;
         let vxlan = &fields.EncapsulatedPacketTaskOffloadVxlan;
         Self {
-            // An LSOv1 send has its length in 16 bits, so it is never longer, whatever is reported.
+            // An LSOv1 send has its length in 16 bits, so it is never longer than the reported
+            // maximum.
             lso_v1: LargeSendSupport::reported(
                 v1.Encapsulation,
                 v1.MaxOffLoadSize.min(u16::MAX.into()),

@@ -13,8 +13,8 @@ use crate::{
     statistics::Tally,
 };
 
-/// Sends `batch`. Returns how often the module's gate was entered and must be left: once if the module
-/// runs. Each child that is sent holds the gate on its own account.
+/// Sends `batch`. Returns how often the module's rundown protection was acquired and must be
+/// released: once if the module runs. Each child that is sent holds it separately.
 pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
     if !module.gate.enter(1) {
         refuse_all(module, batch, flags);

@@ -27,8 +27,8 @@ pub(crate) struct Settings {
     pub(crate) ip_id: IpIdWidth,
     /// Where large sends are offered although the NIC has none.
     pub(crate) software: SoftwareSegmentation,
-    /// Where the children's MDL chains end: with the packet for whatever walks chains to their end,
-    /// and after so many elements for a NIC that takes no more.
+    /// The end of the children's MDL chains: trimmed to the packet for drivers that walk chains to
+    /// their end, and to a number of elements for a NIC that accepts no more.
     pub(crate) chains: Chains,
     /// How many parameters of the tuning were out of range, so that their default is in effect.
     pub(crate) tuning_out_of_range: u32,
@@ -85,8 +85,8 @@ impl Settings {
     }
 }
 
-/// Where chains end by the two parameters, and how many of these are out of range. A bound has
-/// chains end whatever the other one says, for only what ends can be bounded.
+/// The chains that the two parameters select, and how many of these are out of range. A bound trims
+/// chains regardless of the other parameter, because only a trimmed chain can be bounded.
 fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
     let (ended, wrong_ended) = match ended {
         None | Some(0) => (false, 0),
@@ -110,11 +110,11 @@ fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
 /// cannot be written, those that were are put back. IRQL PASSIVE_LEVEL.
 ///
 /// # Errors
-/// What NDIS answers.
+/// The status that NDIS returns.
 pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status> {
     let configuration = Configuration::open(module)?;
     let new = tuning.parameters();
-    // What is missing means the same as the default.
+    // A missing parameter is equivalent to the default.
     let default = Tuning::default().parameters();
     let parameters: [(&'static [u16], u32, u32); 3] = [
         (&MULTIPLE, new.multiple, default.multiple),
@@ -128,7 +128,7 @@ pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status
     for (written, (keyword, value, _)) in parameters.iter().enumerate() {
         if let Err(status) = configuration.set_integer(keyword, *value) {
             for ((keyword, ..), old) in parameters.iter().zip(&before).take(written) {
-                // If this fails as well there is no more to be done; the first failure is told.
+                // A second failure cannot be handled; the first failure is returned.
                 let _ = configuration.set_integer(keyword, *old);
             }
             return Err(status);

@@ -143,8 +143,8 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// The children, ready to be sent, with the gate entered for each; `None` if none are needed. On an
-    /// error everything is as before.
+    /// The children, ready to be sent, each with the module's rundown protection acquired; `None`
+    /// if none are needed. An error leaves everything unchanged.
     fn run(
         &self,
         front: &mut [u8; MAX_HEADER],

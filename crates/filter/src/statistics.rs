@@ -1,4 +1,4 @@
-//! What a filter module counts, for the administrator.
+//! The counters of a filter module, for the administrator.
 //!
 //! Each processor counts for itself, so that counting shares no cache line; a reader adds them up.
 
@@ -12,14 +12,14 @@ use crate::{
     split::{SendError, SplitSend},
 };
 
-/// What a filter module has done since it was attached: what programs are told.
+/// The counters as programs read them: a filter module's work since it was attached.
 pub(crate) use control::StatisticsReply as Statistics;
 
 const TAG_COUNTERS: Tag = Tag::new(*b"MslS");
 
 const REFUSALS: usize = Refusal::ALL.len();
 
-/// What one call of a handler counts, before it reaches the processor's counters in one go.
+/// The counts of one call of a handler, before they are added to the processor's counters at once.
 #[derive(Default)]
 pub(crate) struct Tally {
     sends: u32,
@@ -52,7 +52,7 @@ impl Tally {
     /// The overlying driver sent an NBL.
     #[inline]
     pub(crate) fn seen(&mut self) {
-        // Nobody has 2^32 NBLs.
+        // Cannot overflow: one call never carries 2^32 NBLs.
         self.sends = self.sends.wrapping_add(1);
     }
 
@@ -68,7 +68,7 @@ impl Tally {
     /// A parent went down as the children of `split`.
     #[inline]
     pub(crate) fn split(&mut self, split: &SplitSend) {
-        // Nobody has 2^32 NBLs: see `seen`.
+        // Cannot overflow: see `seen`.
         self.split = self.split.wrapping_add(1);
         self.children = self.children.wrapping_add(split.count());
         self.packets = self.packets.wrapping_add(split.packets);
@@ -88,11 +88,11 @@ impl Tally {
 /// The counters of one filter module.
 pub(crate) struct Counters {
     processors: PerProcessor<Block>,
-    /// Held by who reads or resets them, so that nobody reads half of a reset.
+    /// Held while they are read or reset, so that a reader never sees half of a reset.
     administrators: PassiveLock,
 }
 
-/// The counters of one processor. What every large send counts is in one cache line.
+/// The counters of one processor. Those that every large send updates are in one cache line.
 #[derive(Default)]
 #[repr(C)]
 struct Block {
@@ -100,7 +100,7 @@ struct Block {
     largest: AtomicU64,
     /// Since the module was attached: only ever increased.
     counted: Figures,
-    /// What is not told of that: what was counted when it was last reset.
+    /// The values of `counted` at the last reset, which are subtracted from the reported ones.
     base: Figures,
 }
 
@@ -219,7 +219,7 @@ impl Counters {
         self.processors.iter().for_each(Block::reset);
     }
 
-    /// What all processors counted in one of the figures since the last reset.
+    /// The sum of one of the figures over all processors since the last reset.
     fn since(&self, figure: impl Fn(&Figures) -> Option<&AtomicU64>) -> u64 {
         let total = |of: fn(&Block) -> &Figures| {
             self.processors

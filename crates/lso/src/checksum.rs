@@ -2,9 +2,9 @@
 
 /// The sum of some bytes, to which more can be added in their order.
 ///
-/// Words are summed as the machine reads them. Ones' complement does not mind:
-/// a sum of swapped words is the swapped sum (RFC 1071, section 2, part B). Nor does
-/// it mind words of 64 bits instead of 16 (part C).
+/// Words are summed in the machine's byte order. Ones' complement allows this: a sum of swapped
+/// words is the swapped sum (RFC 1071, section 2, part B). It also allows words of 64 bits instead
+/// of 16 (part C).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     words: u64,
@@ -67,7 +67,7 @@ impl Sum {
         u16::from_be_bytes(fold(self.words).to_ne_bytes())
     }
 
-    /// What a checksum field holds: the complement.
+    /// The content of a checksum field: the complement.
     #[must_use]
     #[inline]
     pub(crate) fn checksum(self) -> u16 {
@@ -88,7 +88,7 @@ fn sum_words(bytes: &[u8]) -> u64 {
     let sum = words
         .iter()
         .fold(0, |sum, word| plus(sum, u64::from_ne_bytes(*word)));
-    // What is left is the beginning of a word of which the rest is 0.
+    // The remaining bytes are the beginning of a word whose rest is 0.
     let (pair, rest) = rest
         .split_first_chunk()
         .map_or((0, rest), |(pair, rest)| (u32::from_ne_bytes(*pair), rest));

@@ -22,14 +22,14 @@ pub use packet::{Checksum, PacketTemplate};
 /// | CWR | cleared, but in the first child (RFC 3168, section 6.1.2) | the same |
 /// | TCP, UDP checksum | the parent's | see [`Checksum`] |
 ///
-/// All else is the parent's. In a large send, the checksum field holds a sum of
-/// addresses and protocol, without the length, which is the same for every child
-/// (Windows driver documentation, "Offloading the Segmentation of Large TCP Packets",
-/// "UDP Segmentation Offload (USO)"). In a tunnel, the NIC counts both
-/// identifications ("Supporting NVGRE in Large Send Offload (LSO)").
+/// All other fields are the parent's. In a large send, the checksum field holds a sum of addresses
+/// and protocol, without the length, which is the same for every child (Windows driver
+/// documentation, "Offloading the Segmentation of Large TCP Packets", "UDP Segmentation Offload
+/// (USO)"). In a tunnel, the NIC increments both identifications ("Supporting NVGRE in Large Send
+/// Offload (LSO)").
 #[derive(Clone, Copy, Debug)]
 pub struct Template<'a> {
-    /// What is the same in every large send is there already.
+    /// The parent's header, with the fields set that are the same in every large send.
     header: &'a [u8; MAX_HEADER],
     headers: Headers,
     ip: Ip,
@@ -39,7 +39,7 @@ pub struct Template<'a> {
     has_more: bool,
 }
 
-/// What an IP header needs of each child.
+/// The values of an IP header that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 struct Ip {
     version: IpVersion,
@@ -50,14 +50,14 @@ struct Ip {
     length: Length,
 }
 
-/// What a transport header needs of each child.
+/// The values of a transport header that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 enum Fields {
     Tcp { sequence: u32, flags: u8 },
     Udp { length: Length },
 }
 
-/// What the headers around an inner frame need of each child.
+/// The values of the headers around an inner frame that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 struct Outer {
     tunnel: Tunnel,
@@ -95,7 +95,7 @@ impl Length {
         self.put(payload, udp, udp::UDP_LENGTH)
     }
 
-    /// What the parent has sets the rule: 0, or a length.
+    /// The parent's field selects the rule: 0, or a length.
     fn as_in_parent(parent: u16, headers: u16) -> Self {
         if parent == 0 {
             Self::Zero
@@ -105,14 +105,14 @@ impl Length {
     }
 }
 
-/// Bytes of header and of payload together, where 16 bits can say it.
+/// Bytes of header and of payload together, if they fit 16 bits.
 fn sum(headers: u16, payload: u32) -> Option<u16> {
     u16::try_from(payload).ok()?.checked_add(headers)
 }
 
 impl<'a> Template<'a> {
     /// Takes the header from `front`, the same bytes that `headers` was found in: the first bytes
-    /// of the parent's frame. What is the same in every large send is written there.
+    /// of the parent's frame. Fields that are the same in every large send are written there.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl<'a> Template<'a> {
         if offload.transport() != headers.transport() {
             return Err(Refusal::MalformedLargeSend);
         }
-        // USO counts in 16 bits, whatever LSO does.
+        // USO counts in 16 bits, regardless of the setting for LSO.
         let width = match offload {
             Offload::LsoV1 | Offload::LsoV2 => ip_id,
             Offload::Uso => IpIdWidth::Bits16,
@@ -211,8 +211,8 @@ impl<'a> Template<'a> {
         }
     }
 
-    /// Writes the header of a large send, [`Headers::length`] bytes, to the beginning
-    /// of `out`. What `out` has after that is of no use.
+    /// Writes the header of a large send, [`Headers::length`] bytes, to the beginning of `out`. The
+    /// content of `out` after that is unspecified.
     ///
     /// # Errors
     ///
@@ -383,7 +383,7 @@ fn fixed<const N: usize>(frame: &mut [u8], offset: usize) -> Option<&mut [u8; N]
     frame.get_mut(offset..)?.first_chunk_mut()
 }
 
-/// The end of the data is announced where it is, and the congestion window is reduced once.
+/// FIN and PSH mark the end of the data; CWR stays in the first child, so that it is sent once.
 const AT_THE_END: u8 = tcp::flag::FIN | tcp::flag::PSH;
 const AT_THE_START: u8 = tcp::flag::CWR;
 

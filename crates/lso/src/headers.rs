@@ -30,15 +30,14 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// Finds the headers of the large send that `send` announces in `front`, the
-    /// first bytes of its frame, and holds them against what is announced.
-    /// Payload may follow the headers.
+    /// Finds the headers of the large send that `send` describes in `front`, the first bytes of its
+    /// frame, and checks them against that description. Payload may follow the headers.
     ///
     /// # Errors
     ///
     /// Those of [`parse`](Self::parse), [`NotUdp`](Refusal::NotUdp) and
-    /// [`NotEncapsulated`](Refusal::NotEncapsulated) for what is to be found
-    /// instead, and those of [`check`](Self::check).
+    /// [`NotEncapsulated`](Refusal::NotEncapsulated) if the expected header is missing, and those
+    /// of [`check`](Self::check).
     #[inline]
     pub fn of(front: &[u8], send: &LargeSend) -> Result<Self, Refusal> {
         let transport = send.offload.transport();
@@ -169,8 +168,8 @@ impl Headers {
         payload.saturating_add(u32::from(self.length.saturating_sub(self.ip_offset)))
     }
 
-    /// The most bytes of payload whose IP length fits its 16 bits: no segment can
-    /// carry more, and with LSOv1 no child, whatever the NIC takes.
+    /// The largest payload in bytes whose IP length fits its 16 bits: no segment can carry more,
+    /// and with LSOv1 no child, regardless of the NIC's maximum.
     #[must_use]
     #[inline]
     pub fn most_payload(&self) -> u32 {
@@ -184,8 +183,8 @@ impl Headers {
         u32::from(u16::MAX).saturating_sub(u32::try_from(headers).unwrap_or(u32::MAX))
     }
 
-    /// Whether the packet may be a large send, and is the one that `send`
-    /// announces. `front` are the bytes that were parsed.
+    /// Checks that the packet may be a large send and matches the description in `send`. `front`
+    /// are the bytes that were parsed.
     ///
     /// # Errors
     ///
@@ -321,7 +320,7 @@ fn link(front: Front<'_>, frame: usize) -> Result<(u16, usize), Refusal> {
     Ok((ether_type, end))
 }
 
-/// What an IPv4 packet carries, and where it begins.
+/// The protocol of an IPv4 packet's payload, and where it begins.
 #[inline]
 fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     let version_ihl = front.u8(ip, ipv4::VERSION_IHL)?;

@@ -1,10 +1,10 @@
 //! The IPv4 identification, which counts the segments on the wire.
 
-/// How far the IPv4 identification counts before it wraps.
+/// The range in which the IPv4 identification counts before it wraps.
 ///
-/// The Windows driver documentation says both: 15 bits in "Offloading the
-/// Segmentation of Large TCP Packets", 16 in "Combining Types of Task Offloads".
-/// It must be what the NIC does inside a child, or identifiers repeat where one
+/// The Windows driver documentation gives both: 15 bits in "Offloading the Segmentation of Large
+/// TCP Packets", 16 in "Combining Types of Task Offloads". It must match the NIC's behaviour inside
+/// a child, or identifiers repeat where one child ends and the next begins.
 /// child ends and the next begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IpIdWidth {

@@ -4,18 +4,17 @@ use core::num::NonZeroU32;
 
 use crate::Refusal;
 
-/// What a NIC takes as one large send.
+/// The NIC's limits for one large send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Bytes of TCP payload, headers excluded (`MaxOffLoadSize`; Windows driver
     /// documentation, "Combining Types of Task Offloads"). 0: no large sends.
     pub max_payload: u32,
-    /// The least wire segments a large send must make (`MinSegmentCount`). 0
-    /// says the same as 1.
+    /// Minimum number of wire segments of a large send (`MinSegmentCount`). 0 is equivalent to 1.
     pub min_segments: u32,
 }
 
-/// What one child is for the NIC.
+/// The form in which the NIC gets a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
     /// A large send, which the NIC cuts into segments.
@@ -79,7 +78,7 @@ struct LargeSends {
 /// One part of a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Child {
-    /// What it is for the NIC.
+    /// The form in which the NIC gets it.
     pub form: Form,
     /// Its place among the children, from 0.
     pub index: u32,
@@ -126,7 +125,7 @@ impl Plan {
         Ok(Self::with(whole, mss, large_sends))
     }
 
-    /// What the large sends leave over are packets.
+    /// The payload that the large sends leave over becomes packets.
     fn with(payload: NonZeroU32, mss: NonZeroU32, large_sends: LargeSends) -> Self {
         let segments = payload.div_ceil(mss).get();
         let packets = segments.saturating_sub(large_sends.segments);
@@ -236,8 +235,8 @@ impl Iterator for Children<'_> {
             }
             self.run = plan.run(index);
         }
-        // Every count and every offset is at most the payload, so nothing wraps, but after the
-        // last child the offset, which nobody sees.
+        // Every count and every offset is at most the payload, so nothing wraps, except for the
+        // offset after the last child, which is never read.
         self.index = index.wrapping_add(1);
         let is_last = self.index == plan.children;
         let payload_length = if is_last {

@@ -4,10 +4,9 @@ use core::fmt;
 
 /// Why a large send is not cut into children.
 ///
-/// Every reason has an [`index`](Self::index) for an array of counters, a
-/// [`name`](Self::name) for programs and a sentence for the administrator
-/// (`Display`). Some are found by whoever holds the packet's descriptors rather
-/// than here: they have their place in the same list, so that there is one list.
+/// Every reason has an [`index`](Self::index) for an array of counters, a [`name`](Self::name) for
+/// programs and a sentence for the administrator (`Display`). Some are found by the owner of the
+/// packet's descriptors rather than here: they are in the same list, so that there is one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Refusal {
@@ -16,7 +15,7 @@ pub enum Refusal {
     MalformedLargeSend,
     /// The MSS is 0.
     MssZero,
-    /// With headers, one segment is longer than IP can say.
+    /// With headers, one segment is longer than an IP length can express.
     SegmentTooLong,
     /// With headers, one segment that the NIC does not cut is longer than the
     /// medium carries.
@@ -70,7 +69,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Every reason, at the place that [`index`](Self::index) says.
+    /// Every reason, at its [`index`](Self::index).
     pub const ALL: [Self; 27] = [
         Self::MalformedLargeSend,
         Self::MssZero,

@@ -1,5 +1,5 @@
-//! Children's headers: what may change does and nothing else, and the wire cannot
-//! tell two stages from one.
+//! Children's headers: only the fields that may change do, and the packets on the wire are the same
+//! after two stages as after one.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

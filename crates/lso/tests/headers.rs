@@ -17,7 +17,7 @@ fn announced(ip_version: IpVersion, transport: u32) -> LargeSend {
     }
 }
 
-/// What holds of any bytes: positions in order and inside, or a refusal.
+/// Asserts the invariant for any bytes: positions in order and inside, or a refusal.
 fn assert_calm(front: &[u8]) {
     let plain = announced(IpVersion::V4, 34);
     let encapsulated = LargeSend {

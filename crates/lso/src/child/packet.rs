@@ -6,7 +6,7 @@ use crate::headers::Tunnel;
 use crate::wire::{get_u16, get_u32, ipv4, ipv6, protocol, put_u16, tcp, udp};
 use crate::{Child, IpVersion, MAX_HEADER, Refusal, Transport};
 
-/// Who makes a packet's TCP or UDP checksum.
+/// The place where a packet's TCP or UDP checksum is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
     /// The NIC, from the sum of addresses, protocol and length that is left in its
@@ -17,15 +17,15 @@ pub enum Checksum {
     Complete(Sum),
 }
 
-/// What the packets of a parent have in common beside the [`Template`]: sums over the
-/// parent's headers, less the fields in which packets differ.
+/// The common part of all packets of a parent beside the [`Template`]: sums over the parent's
+/// headers, less the fields in which packets differ.
 #[derive(Clone, Copy, Debug)]
 pub struct PacketTemplate<'a> {
     template: &'a Template<'a>,
-    /// Of the innermost headers; an IPv6 header has no checksum.
+    /// The sum of the innermost IP header; an IPv6 header has no checksum.
     ip: Sum,
     transport: Sum,
-    /// Of the IP header around a tunnel.
+    /// The sum of the IP header around a tunnel.
     outer_ip: Sum,
     most_payload: u32,
 }
@@ -110,20 +110,19 @@ impl Fields {
 }
 
 impl PacketTemplate<'_> {
-    /// Writes the header of a packet, [`Headers::length`](crate::Headers::length)
-    /// bytes, to the beginning of `out`. What `out` has after that is of no use.
+    /// Writes the header of a packet, [`Headers::length`](crate::Headers::length) bytes, to the
+    /// beginning of `out`. The content of `out` after that is unspecified.
     ///
-    /// The sum of addresses and protocol is taken from the parent's checksum field, as
-    /// a NIC does, so that the wire is the same even where the sender meant other
-    /// addresses than the header has (RFC 8200, section 8.1). A UDP checksum of 0 in
-    /// the parent stays 0: there is none.
+    /// The sum of addresses and protocol is taken from the parent's checksum field, as a NIC does,
+    /// so that the wire is the same even where the sender meant other addresses than the header has
+    /// (RFC 8200, section 8.1). A UDP checksum of 0 in the parent stays 0: there is none.
     ///
     /// # Errors
     ///
     /// [`SegmentTooLong`](Refusal::SegmentTooLong) for more payload than
     /// [`Headers::most_payload`](crate::Headers::most_payload), and
-    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for a checksum left to the
-    /// NIC in a tunnel. `out` has nothing of use then.
+    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for a checksum left to the NIC in a
+    /// tunnel. The content of `out` is unspecified then.
     pub fn write(
         &self,
         child: &Child,
@@ -198,14 +197,14 @@ impl PacketTemplate<'_> {
     }
 }
 
-/// What a NIC goes on from: the parent's sum of addresses and protocol, with the length.
+/// The seed that a NIC continues from: the parent's sum of addresses and protocol, with the length.
 #[inline]
 fn seed(parent: u16, length: u16) -> u16 {
     Sum::default().and_word(parent).and_word(length).folded()
 }
 
-/// A UDP checksum that happens to be 0 is sent as its other representation, for 0 says that there
-/// is none (RFC 768).
+/// A UDP checksum that happens to be 0 is sent as its other representation, because 0 means that
+/// there is none (RFC 768).
 fn never_zero(sum: Sum) -> u16 {
     match sum.checksum() {
         0 => u16::MAX,

@@ -6,9 +6,9 @@ use crate::wire::{Field, get_u8, get_u16};
 
 /// The first contiguous bytes of a frame, at most [`MAX_HEADER`] of them.
 ///
-/// A field is asked for by the position of its header in the frame and its own in
-/// that header. Nothing past [`MAX_HEADER`] can be read, so a parser that goes
-/// forward with every read comes to an end.
+/// A field is read by the position of its header in the frame and its own in that header. Bytes
+/// past [`MAX_HEADER`] cannot be read, so a parser that goes forward with every read comes to an
+/// end.
 #[derive(Clone, Copy)]
 pub(super) struct Front<'a> {
     bytes: &'a [u8],

@@ -225,7 +225,7 @@ fn lsov1_is_for_ipv4() {
         ..V6_SEND
     };
     assert_eq!(check(&V6, send), Err(Refusal::Lsov1OnIpv6));
-    // The bit that says the IP version is reserved in LSOv1.
+    // The bit that holds the IP version is reserved in LSOv1.
     let send = LargeSend {
         offload: v1,
         ip_version: IpVersion::V6,

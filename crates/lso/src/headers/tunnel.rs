@@ -50,8 +50,8 @@ impl Tunnel {
         u32::from(self.length)
     }
 
-    /// The UDP port that VXLAN is sent to; 0 with NVGRE. Any is taken for VXLAN's where the sender
-    /// says that there is a tunnel: it can be configured.
+    /// The UDP port that VXLAN is sent to; 0 with NVGRE. Any port is accepted as VXLAN's if the
+    /// out-of-band information marks the packet as encapsulated, because the port is configurable.
     #[must_use]
     #[inline]
     pub fn port(self) -> u16 {

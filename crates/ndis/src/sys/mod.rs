@@ -13,8 +13,8 @@
 //! - every number that has a name in the WDK is in a `constants!` table, collected in
 //!   [`CONSTANTS`], and compared in the same way.
 //!
-//! Nothing here has behaviour. Ownership, lifetimes and IRQL are the business of the types around
-//! this module; only they should use it.
+//! This module has no behaviour. Ownership, lifetimes and IRQL are the business of the types around
+//! it; only they should use it.
 
 #[macro_use]
 mod layout;
