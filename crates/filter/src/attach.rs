@@ -30,8 +30,8 @@ const TAG_GATE: Tag = Tag::new(*b"MslG");
 /// proportion to the number of elements.
 const READY_CHILDREN: u32 = 64;
 
-/// Least payload in bytes that children are made for, so that a NIC whose maximum grows while the
-/// module is attached need not wait for the next attach.
+/// Least payload in bytes that children are allocated for, so that a NIC whose maximum grows while
+/// the module is attached need not wait for the next attach.
 const LEAST_CAPACITY: u32 = 256 << 10;
 
 /// The fields of FilterAttach's parameters that are used.
@@ -45,8 +45,9 @@ pub(crate) struct Parameters<'call> {
 /// A module as NDIS keeps it.
 pub(crate) type Context = Listed<FilterModule>;
 
-/// Makes the module, paused, advertises the first-stage size through the configuration that the
-/// overlying driver will read, and gives the module to NDIS as the last step, after which nothing can fail.
+/// Creates the module, paused, advertises the first-stage size through the configuration that the
+/// overlying driver will read, and sets it as NDIS's module context as the last step, after which
+/// nothing can fail.
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
@@ -89,7 +90,7 @@ fn try_attach(
     Ok(())
 }
 
-/// Rewrites the configuration that the overlying driver will read. Returns the one before.
+/// Rewrites the configuration that the overlying driver will read. Returns the previous one.
 fn advertise_default_config(
     module: &FilterModule,
     offload: &mut AttachOffload<'_>,
@@ -105,7 +106,8 @@ fn advertise_default_config(
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
     } else {
-        // One that cannot be restored, being longer than any known, is not changed.
+        // A configuration that cannot be restored, being longer than any known revision, is not
+        // changed.
         module.malformed_offload();
     }
     module.advertiser.record_bind_config(Some(&config));
@@ -115,7 +117,7 @@ fn advertise_default_config(
 /// Frees the module.
 ///
 /// # Safety
-/// `context` is what [`attach`] gave to NDIS; the module is paused and NDIS uses it no more.
+/// [`attach`] set `context` in NDIS; the module is paused and NDIS uses it no more.
 pub(crate) unsafe fn detach(context: NonNull<Context>) {
     // SAFETY: `context` is a module of `attach`, paused and no longer used by NDIS, by this
     // function's contract.
@@ -123,7 +125,8 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
         let module = context.as_ref().get();
         // From here on no thread that tunes the adapter may indicate a status.
         module.advertiser.suspend();
-        // Pre-detach, where this is done first, comes only where a stack is taken down in good order.
+        // Pre-detach, where this is done first, comes only if the stack is torn down in an orderly
+        // way.
         module.hardware.wait();
         module.event_detach();
         free(context);
@@ -141,7 +144,7 @@ unsafe fn free(context: NonNull<Context>) {
     }
 }
 
-/// The module of the filter module `handle`: paused, with its advertiser suspended.
+/// Builds the module of `handle`: paused, with its advertiser suspended.
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.

@@ -1,4 +1,4 @@
-//! The children of one parent, made after a plan.
+//! Builds the children of one parent after a plan.
 
 use lso::{
     Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Sum, Template, Transport,
@@ -7,7 +7,7 @@ use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCur
 
 use crate::{module::FilterModule, split::SendError};
 
-/// All that the children of one parent are made from.
+/// The inputs from which the children of one parent are built.
 pub(crate) struct ChildBuilder<'a> {
     pub(crate) module: &'a FilterModule,
     pub(crate) parent: &'a Nbl,
@@ -22,7 +22,7 @@ pub(crate) struct ChildBuilder<'a> {
 /// The place where the TCP or UDP checksum of a child that is a packet is computed.
 #[derive(Clone, Copy)]
 pub(crate) enum PacketChecksum {
-    /// It has none, and must not be given one.
+    /// The packet has no checksum, and must not be given one.
     None,
     /// The NIC.
     Left,
@@ -79,7 +79,7 @@ impl<'a> ChildBuilder<'a> {
     }
 
     /// Makes `child` a packet with `part` of the payload, which is next at `payload`. `packets` is
-    /// there from the first one on.
+    /// initialized with the first one.
     #[inline(never)]
     fn make_packet(
         &self,

@@ -114,16 +114,16 @@ unsafe extern "efiapi" fn device_dispatch(
     };
     // SAFETY: the system passes a request to a device of this driver.
     let mut request = unsafe { DeviceRequest::from_raw(device, irp) };
-    // The thread is a program's, which anybody may suspend; attach and detach wait for what the
-    // answer holds.
+    // The thread belongs to a program, and any process with the right may suspend it; attach and
+    // detach wait for locks and entries that it holds.
     let region = CriticalRegion::enter();
     let (status, written) = match request.context() {
         // SAFETY: the device's context is the driver's, which outlives the device.
         Some(context) => control::answer(unsafe { context.cast().as_ref() }, request.call()),
         None => (Status::INVALID_DEVICE_REQUEST, 0),
     };
-    // From here on only the thread's own program waits for it, and other threads may help to
-    // complete the request.
+    // From here on only its own program waits for this thread, so that its suspension is harmless
+    // and the request is completed outside of the region.
     drop(region);
     request.complete(status, written)
 }
@@ -157,7 +157,7 @@ unsafe extern "efiapi" fn filter_attach(
 /// The fields of FilterAttach's parameters. Those read are in every revision since NDIS 6.0.
 ///
 /// # Safety
-/// `parameters` is what NDIS passed to FilterAttach, which does not return while they are in use.
+/// `parameters` was passed by NDIS to FilterAttach, which does not return while they are in use.
 unsafe fn parameters_of<'a>(
     parameters: NonNull<sys::NDIS_FILTER_ATTACH_PARAMETERS>,
 ) -> Result<Parameters<'a>, Status> {
@@ -328,9 +328,9 @@ unsafe extern "efiapi" fn filter_net_pnp_event(
 /// The filter module behind the context that NDIS passes.
 ///
 /// # Safety
-/// `context` is what attach gave to NDIS, and detach has not begun.
+/// `context` was set by attach, and detach has not begun.
 unsafe fn module_of<'a>(context: sys::NDIS_HANDLE) -> &'a FilterModule {
     // SAFETY: attach set it to a listed FilterModule in the pool, which only detach frees. The
-    // module is shared between processors and changed through atomics and locks alone.
+    // module is shared between processors and changed only through atomics and locks.
     unsafe { (*context.cast::<Context>()).get() }
 }

@@ -1,8 +1,8 @@
-//! FilterSendNetBufferListsComplete: the way back up.
+//! FilterSendNetBufferListsComplete: the completion path.
 //!
 //! NDIS completes chains in which our children and others' NBLs are mixed, in any order, on any
-//! processor, perhaps from within our own send. Children return to the pool; a parent whose last child
-//! this was joins the other NBLs on their way up.
+//! processor, perhaps from within our own send. Children return to the pool; a parent whose last
+//! child is in the chain joins the other NBLs on their way up.
 
 use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Siblings, Status};
 
@@ -47,8 +47,8 @@ fn settle_children(
     (up, children)
 }
 
-/// Returns the children to the processor that owns them. After the last one, returns the parent, as
-/// it is to be completed.
+/// Returns the children to their owner CPU. After the last one, returns the parent, ready to be
+/// completed.
 #[inline]
 fn complete_children(module: &FilterModule, children: Siblings) -> Option<Nbl> {
     let status = children.status();

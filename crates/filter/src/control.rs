@@ -16,10 +16,10 @@ use crate::{
     driver::Driver, events::Source, module::FilterModule, nic_caps::LargeSendSupport, settings,
 };
 
-/// Bytes of a request that are looked at: more than any has, so that a longer one is seen to be.
+/// Bytes of a request that are read: more than any request has, so that a longer one is detected.
 const LONGEST_REQUEST: usize = 64;
 
-/// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL, within a
+/// Handles one call: returns its status, and bytes of output. IRQL PASSIVE_LEVEL, within a
 /// [`CriticalRegion`](ndis::CriticalRegion).
 pub(crate) fn answer(driver: &Driver, call: DeviceCall<'_>) -> (Status, usize) {
     match call {
@@ -166,8 +166,8 @@ fn limit(support: LargeSendSupport) -> Limit {
     }
 }
 
-/// Puts a tuning into effect: kept first, where it is to last, so that a registry that refuses
-/// leaves everything as it was; then advertised.
+/// Puts a tuning into effect: first written to the registry, if it is to be persistent, so that a
+/// registry error leaves everything unchanged; then advertised.
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     let alone = module.driver.settings.lock();
     if request.persist {

@@ -12,9 +12,9 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 pub(crate) struct Driver {
     pub(crate) modules: Registry<FilterModule>,
     pub(crate) events: Events,
-    /// Held by who reads or writes settings in the registry, or puts a tuning into effect: NDIS has
-    /// its configuration routines called one after the other, and what is kept last is to be what
-    /// is in effect.
+    /// Held while settings in the registry are read or written, or a tuning is put into effect:
+    /// NDIS requires its configuration routines to be called one after the other, and the tuning
+    /// written last must be the one in effect.
     pub(crate) settings: PassiveLock,
 }
 
@@ -43,9 +43,8 @@ impl Driver {
 pub const OLDEST_NDIS: u32 = 6 << 16 | 84;
 
 /// The newest NDIS whose contract the driver was written for. From 6.89 on NDIS turns a NIC's UDP
-/// receive coalescing off where a filter does not declare that it copes (Windows driver
-/// documentation, "UDP Receive Segment Coalescing Offload (URO)"). This one has no part in what is
-/// received.
+/// receive coalescing off unless a filter declares support for it (Windows driver documentation,
+/// "UDP Receive Segment Coalescing Offload (URO)"). This driver is not on the receive path.
 const NEWEST_NDIS: u32 = 6 << 16 | 89;
 
 static FRIENDLY_NAME: [u16; 38] = utf16("Multi-Stage Large Send Offload Filter");

@@ -21,7 +21,7 @@ use crate::{
     nic_caps::NicCaps,
 };
 
-/// By what events are about, for sessions to choose from.
+/// The categories of events, by which sessions select them.
 mod keyword {
     /// The driver's and the modules' life.
     pub(super) const LIFECYCLE: u64 = 1;
@@ -44,12 +44,12 @@ static ID: sys::GUID = sys::GUID {
     Data4: [0x55, 0xD4, 0x9C, 0xE2, 0x49, 0x3E, 0x73, 0x8D],
 };
 
-/// Whether an event is written of something that now has happened `count` times.
+/// Whether an event is written for the `count`th occurrence.
 pub(crate) const fn is_due(count: u64) -> bool {
     count.is_power_of_two()
 }
 
-/// From where a tuning comes.
+/// The origin of a tuning.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     /// Read when the module was attached.
@@ -126,7 +126,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The module takes sends from now on.
+    /// The module accepts sends from now on.
     #[cold]
     pub(crate) fn event_restart(&self) {
         self.write_plain("Restart");
@@ -174,7 +174,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The adapter is tuned to something. The multiple is the one in effect.
+    /// The adapter's tuning was set. The multiple is the one in effect.
     #[cold]
     pub(crate) fn event_tuning(&self, tuning: Tuning, source: Source) {
         let profile = match tuning.raise {
@@ -190,7 +190,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The statistics were put back to zero.
+    /// The statistics were reset to zero.
     #[cold]
     pub(crate) fn event_statistics_reset(&self) {
         let event = self.event(
@@ -201,14 +201,14 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// `count` offload configurations from below were not what NDIS defines; when [due](is_due).
+    /// The miniport reported `count` malformed offload configurations; when [due](is_due).
     #[cold]
     pub(crate) fn event_malformed_offload(&self, count: u64) {
         let mut event = self.event("MalformedOffload", Level::Warning, keyword::CONFIGURATION);
         self.write(event.u64("Count", count));
     }
 
-    /// Reports that `count` OID requests came without a valid header; when [due](is_due).
+    /// Reports that `count` OID requests arrived without a valid header; when [due](is_due).
     #[cold]
     pub(crate) fn event_invalid_oid_header(&self, count: u64) {
         let mut event = self.event("InvalidOidHeader", Level::Warning, keyword::CONFIGURATION);

@@ -15,7 +15,7 @@
 //!
 //! [`events`] are the events that of this are written to Event Tracing for Windows.
 //!
-//! The files are named after NDIS's verbs. [`callbacks`] holds the handlers that NDIS calls: raw
+//! [`events`] writes these steps to Event Tracing for Windows.
 //! pointers in, owned types out, one call into the logic. Packet arithmetic is in the crate `lso`,
 //! kernel objects are in the crate `ndis`, the control protocol in the crate `control`.
 //!

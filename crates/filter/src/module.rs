@@ -37,9 +37,9 @@ pub(crate) struct FilterModule {
     pub(crate) hardware: HardwareQuery,
     /// Settings in the registry that are out of range.
     pub(crate) settings_out_of_range: AtomicU32,
-    /// Offload configurations from below that broke the rules of NDIS.
+    /// Offload configurations from the miniport that violated NDIS's rules.
     pub(crate) malformed_offloads: AtomicU64,
-    /// OID requests that came without a valid header.
+    /// OID requests that arrived without a valid header.
     pub(crate) invalid_oid_headers: AtomicU64,
     /// Maximum number of bytes of an IP packet on this adapter, as NDIS reported at the module's
     /// last restart, or the miniport since; 0 if neither did.
@@ -74,7 +74,7 @@ impl FilterModule {
         self.counters.sum(self.children.allocations())
     }
 
-    /// Counts an offload configuration that is not what NDIS defines.
+    /// Counts an offload configuration that violates NDIS's definition.
     pub(crate) fn malformed_offload(&self) {
         let before = self.malformed_offloads.fetch_add(1, Ordering::Relaxed);
         let count = before.saturating_add(1);
@@ -92,7 +92,7 @@ impl FilterModule {
         }
     }
 
-    /// Counts one send that does not go down. Out of the way of those that do.
+    /// Counts one send that is completed without being sent. Out of line, off the fast path.
     #[cold]
     #[inline(never)]
     pub(crate) fn unsent(&self, why: SendError) {
@@ -102,7 +102,7 @@ impl FilterModule {
         match why {
             SendError::Refused(reason) => self.event_refused(reason, count),
             SendError::LowMemory => self.event_low_memory(count),
-            // No event: a send to a paused module is not the filter's error.
+            // No event: sending to a paused module is the overlying driver's error.
             SendError::Paused => {}
         }
     }

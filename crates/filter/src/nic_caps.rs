@@ -33,7 +33,7 @@ pub struct NicCaps {
     pub vxlan: TunnelSupport,
 }
 
-// SAFETY: integers alone, 64 bytes without padding, as the assertion has it.
+// SAFETY: only integers, 64 bytes without padding, as the assertion checks.
 unsafe impl Words for NicCaps {}
 const _: () = assert!(size_of::<NicCaps>() == 5 * 8 + 2 * 4 + 2 * 8);
 
@@ -57,7 +57,8 @@ impl PartialEq for NicCaps {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct LargeSendSupport {
-    /// Most bytes of TCP or UDP payload in one large send; 0 where the kind is not supported.
+    /// Maximum number of bytes of TCP or UDP payload in one large send; 0 if the kind is not
+    /// supported.
     pub max_payload: u32,
     /// Least wire segments that a large send must make.
     pub min_segments: u16,
@@ -82,7 +83,7 @@ impl Variations {
     /// All of them.
     pub const ALL: Self = Self(7);
 
-    /// Those that are in one of the two.
+    /// The variations that are in at least one of the two.
     #[must_use]
     pub const fn and(self, more: Self) -> Self {
         Self(self.0 | more.0)
@@ -354,8 +355,8 @@ impl From<&OffloadConfig> for NicCaps {
         let nvgre = &fields.EncapsulatedPacketTaskOffloadGre;
         let vxlan = &fields.EncapsulatedPacketTaskOffloadVxlan;
         Self {
-            // An LSOv1 send has its length in 16 bits, so it is never longer than the reported
-            // maximum.
+            // An LSOv1 send has its length in 16 bits, so that a larger reported maximum is of no
+            // use.
             lso_v1: LargeSendSupport::reported(
                 v1.Encapsulation,
                 v1.MaxOffLoadSize.min(u16::MAX.into()),

@@ -27,7 +27,7 @@ pub(crate) fn request(module: &FilterModule, request: &OidRequest) -> Status {
     Status::PENDING
 }
 
-/// Gives a request's answer to who asked. IRQL ≤ DISPATCH_LEVEL.
+/// Completes a request to the overlying driver. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn complete(module: &FilterModule, mut clone: OidClone, status: Status) {
     *module.pending_oid.lock() = None;
     if status == Status::SUCCESS {
@@ -38,7 +38,7 @@ pub(crate) fn complete(module: &FilterModule, mut clone: OidClone, status: Statu
         .complete(module.handle, status);
 }
 
-/// Passes a cancellation down, where the request is on its way below.
+/// Forwards a cancellation, if the request is pending in a lower driver.
 pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
     let is_pending = *module.pending_oid.lock() == Some(id);
     if is_pending {
@@ -46,21 +46,21 @@ pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
     }
 }
 
-/// Asks what the NIC's hardware can do, where that is of account and not known.
-/// IRQL PASSIVE_LEVEL.
+/// Queries the capabilities of the NIC's hardware, if they are needed and unknown. IRQL
+/// PASSIVE_LEVEL.
 pub(crate) fn query_hardware_capabilities(module: &FilterModule) {
     if !module.advertiser.needs_hardware() {
         return;
     }
     let status = module.hardware.ask(module.handle);
     if status != Status::PENDING {
-        // SAFETY: the query has just been answered.
+        // SAFETY: the query has just completed.
         unsafe { on_hardware_answer(module, status) };
     }
 }
 
-/// The answer to [`query_hardware_capabilities`]. Where there is none, the NIC's hardware stays unknown.
-/// IRQL ≤ DISPATCH_LEVEL.
+/// Handles the answer to [`query_hardware_capabilities`]. Without an answer, the NIC's hardware
+/// capabilities stay unknown. IRQL ≤ DISPATCH_LEVEL.
 ///
 /// # Safety
 /// NDIS has just given the module's query back.

@@ -6,7 +6,7 @@ use ndis::RestartParameters;
 
 use crate::{module::FilterModule, oid};
 
-/// Starts to accept sends, and advertises what changed meanwhile. IRQL PASSIVE_LEVEL.
+/// Starts to accept sends, and advertises changes since the pause. IRQL PASSIVE_LEVEL.
 pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParameters<'_>>) {
     // Parameters without an MTU mean that it has not changed.
     if let Some(mtu) = parameters.and_then(RestartParameters::mtu) {

@@ -37,10 +37,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings; what is missing or out of range has its default. IRQL PASSIVE_LEVEL.
+    /// Reads the settings; a missing or out-of-range one has its default. IRQL PASSIVE_LEVEL.
     ///
     /// # Errors
-    /// [`Status::RESOURCES`]: what the administrator set is not known, and no default stands in.
+    /// [`Status::RESOURCES`]: the administrator's settings are unknown, and no default replaces
+    /// them.
     pub(crate) fn read(module: ModuleHandle) -> Result<Self, Status> {
         let configuration = match Configuration::open(module) {
             Ok(configuration) => configuration,
@@ -106,8 +107,8 @@ fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
     (chains, wrong_most.saturating_add(wrong_ended))
 }
 
-/// Writes `tuning` to the registry, so that it outlasts the driver. Where one of its parameters
-/// cannot be written, those that were are put back. IRQL PASSIVE_LEVEL.
+/// Writes `tuning` to the registry, so that it persists after the driver is unloaded. If one of its
+/// parameters cannot be written, those already written are restored. IRQL PASSIVE_LEVEL.
 ///
 /// # Errors
 /// The status that NDIS returns.

@@ -1,4 +1,4 @@
-//! From one parent to its children: whether and how it is cut.
+//! The split of one parent into its children: whether and how it is cut.
 
 use core::sync::atomic::Ordering;
 
@@ -134,7 +134,7 @@ impl<'call> Splitter<'call> {
     }
 }
 
-/// One parent on its way to its children.
+/// The state of one parent's split.
 struct Job<'a> {
     module: &'a FilterModule,
     nic: &'a NicCaps,
@@ -207,10 +207,10 @@ impl<'a> Job<'a> {
                     found => found?,
                 }
             }
-            // Only the outer headers are sure to be contiguous; and a USO send may be something else.
+            // Only the outer headers are sure to be contiguous; and a USO send may not be UDP.
             _ => self.parse_noncontiguous_headers(&packet, front)?,
         };
-        // The inner IP version of a tunnel goes down with every child.
+        // The inner IP version of a tunnel is set in every child.
         let is_ipv6 = headers.ip_version() == IpVersion::V6;
         if matches!(self.send.framing, Framing::Encapsulated(_))
             && self.parent.encapsulation().is_inner_ipv6() != is_ipv6
@@ -260,7 +260,7 @@ impl<'a> Job<'a> {
         self.send.offload == Offload::Uso && (not_udp || self.is_within(mtu.saturating_add(LINK)))
     }
 
-    /// Whether every frame of the parent has at most so many bytes, and there is one.
+    /// Whether every frame of the parent has at most that many bytes, and there is at least one.
     fn is_within(&self, most: u32) -> bool {
         let mut packets = self.parent.net_buffers().peekable();
         packets.peek().is_some() && packets.all(|packet| packet.data_length() <= most)
@@ -280,9 +280,9 @@ impl<'a> Job<'a> {
         Ok(plan)
     }
 
-    /// Packets that the filter segments must fit the medium; no NIC validates them. In a tunnel that
-    /// applies to the inner packet, by whose headers the sender chose the MSS: the outer headers may
-    /// exceed the MTU by as much as the network was set up for (`*EncapOverhead`).
+    /// Packets that the filter segments must fit the medium; no NIC validates them. In a tunnel
+    /// that applies to the inner packet, from whose headers the sender derived the MSS: the outer
+    /// headers may exceed the MTU by as much as the network was set up for (`*EncapOverhead`).
     fn check_mtu(&self, headers: &Headers, segment: u32) -> Result<(), Refusal> {
         match self.module.mtu.load(Ordering::Relaxed) {
             // It is not known.

@@ -96,7 +96,7 @@ pub(crate) struct Counters {
 #[derive(Default)]
 #[repr(C)]
 struct Block {
-    /// Since the last reset, which puts it back.
+    /// Since the last reset, which sets it to zero.
     largest: AtomicU64,
     /// Since the module was attached: only ever increased.
     counted: Figures,
@@ -149,7 +149,7 @@ impl Figures {
 }
 
 impl Block {
-    /// Begins anew. Others count meanwhile, so nothing is taken from what they count in.
+    /// Resets the counters. Other processors count meanwhile, so `counted` itself is not changed.
     fn reset(&self) {
         for (base, counted) in self.base.all().zip(self.counted.all()) {
             base.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -172,7 +172,7 @@ impl Counters {
         })
     }
 
-    /// Adds what one call counted.
+    /// Adds the counts of one call.
     pub(crate) fn add(&self, tally: &Tally) {
         // A thread that is moved to another processor meanwhile costs speed, not correctness.
         let Some(block) = self.processors.get(current_processor()) else {
@@ -199,8 +199,8 @@ impl Counters {
         }
     }
 
-    /// Counts one send that does not go down. Where an [event](is_due) is to be written of it,
-    /// returns how many there were for this reason on all processors.
+    /// Counts one send that is not sent. If an [event](is_due) is to be written for it, returns the
+    /// total for this reason on all processors.
     pub(crate) fn unsent(&self, why: SendError) -> Option<u64> {
         let block = self.processors.get(current_processor())?;
         let base = block.base.unsent(why)?.load(Ordering::Relaxed);
@@ -212,8 +212,8 @@ impl Counters {
         is_due(before.saturating_add(1)).then(|| self.since(|figures| figures.unsent(why)))
     }
 
-    /// Has every counter begin anew, but for parents that are in flight: they still count as split.
-    /// IRQL PASSIVE_LEVEL.
+    /// Resets every counter, except for parents in flight: they still count as split. IRQL
+    /// PASSIVE_LEVEL.
     pub(crate) fn reset(&self) {
         let _alone = self.administrators.lock();
         self.processors.iter().for_each(Block::reset);

@@ -1,4 +1,4 @@
-//! FilterStatus: the miniport's indications, and the ones that the overlying driver gets for them.
+//! FilterStatus: the miniport's indications, and their rewritten form for the overlying driver.
 
 use core::sync::atomic::Ordering;
 

@@ -18,7 +18,7 @@ use crate::{
 /// Maximum number of elements in a trimmed chain, the header's included. A child has room for this
 /// many and copies the rest: buffers below 1 KiB with the maxima of today's NICs.
 pub const MOST_ELEMENTS: u32 = 64;
-/// Fewest elements: the header, and one for all of the payload.
+/// Minimum number of elements: the header, and one for all of the payload.
 const FEWEST_ELEMENTS: u32 = 2;
 
 const TAG_COPY: Tag = Tag::new(*b"MslP");
@@ -26,13 +26,13 @@ const TAG_COPY: Tag = Tag::new(*b"MslP");
 /// Where a child's MDL chain ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Chains {
-    /// Wherever the parent's does: the chain may go on behind the child's window. This is fastest.
+    /// At the end of the parent's chain: it may continue past the child's window. This is fastest.
     #[default]
     Lent,
     /// Exactly where the child's window ends.
     Ended {
-        /// Most MDLs of one child, that of its header included; at least 2 are used. `None` stands
-        /// for [`MOST_ELEMENTS`], which is also the most.
+        /// Maximum number of MDLs of one child, the header's included; at least 2 are used. `None`
+        /// stands for [`MOST_ELEMENTS`], which is also the maximum.
         max_elements: Option<u32>,
     },
 }
@@ -69,9 +69,9 @@ pub(crate) struct Pieces {
     most: u32,
     /// MDLs in use.
     used: u32,
-    /// The buffer that the last MDL describes, where it is a copy. It is allocated anew for each
-    /// such child and freed with it: the call costs little beside the copy, and children that kept
-    /// their buffers would keep as much memory as they ever carried payload.
+    /// The buffer that the last MDL describes, if it is a copy. It is allocated for each such child
+    /// and freed with it: the allocation costs little beside the copy, and children that kept their
+    /// buffers would accumulate as much memory as they ever carried payload.
     copy: *mut u8,
 }
 
@@ -153,7 +153,7 @@ impl Pieces {
         Ok(())
     }
 
-    /// Makes `mdl` describe a copy of the next `length` bytes at `payload`, and moves behind them.
+    /// Makes `mdl` describe a copy of the next `length` bytes at `payload`, and advances past them.
     ///
     /// # Safety
     /// As for [`take`](Self::take), with room for the MDL of so many bytes at `mdl`.
@@ -202,7 +202,7 @@ impl Pieces {
 
 const PFN: usize = size_of::<sys::PFN_NUMBER>();
 
-/// The MDL that stands behind `mdl`.
+/// The MDL that follows `mdl` in memory.
 ///
 /// # Safety
 /// `mdl` is one of a child's pieces, with its size written.

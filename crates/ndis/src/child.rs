@@ -38,7 +38,7 @@ type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
 /// The layout of a child's NBL context area.
 #[repr(C, align(16))]
 pub(crate) struct Context {
-    /// Processor whose cache owns the child.
+    /// The owner CPU, whose cache the child belongs to.
     pub(crate) home: u32,
     /// The child's chain ends with its window: [`Pieces`] follow instead of page frame numbers, and
     /// the partial MDL is not used.
@@ -60,7 +60,7 @@ const _: () = assert!(align_of::<Pieces>() <= align_of::<Context>());
 const _: () =
     assert!(offset_of!(Context, backfill) + BACKFILL as usize == offset_of!(Context, header));
 
-/// Where the context area of one of our NBLs starts. (NET_BUFFER_LIST_CONTEXT_DATA_START)
+/// The start of the context area of one of our NBLs. (NET_BUFFER_LIST_CONTEXT_DATA_START)
 ///
 /// # Safety
 /// `nbl` is a live NBL that a `ChildPool` allocated.
@@ -82,8 +82,8 @@ pub struct Child {
 }
 
 impl Context {
-    /// Bytes of context area for children of up to `capacity` bytes of payload, as NDIS wants
-    /// them: a multiple of MEMORY_ALLOCATION_ALIGNMENT.
+    /// Bytes of context area for children of up to `capacity` bytes of payload, rounded up as NDIS
+    /// requires to a multiple of MEMORY_ALLOCATION_ALIGNMENT.
     pub(crate) const fn size(capacity: u32, chains: Chains) -> usize {
         let behind = match chains.most_pieces() {
             0 => mdl::page_array_size(capacity),
@@ -210,7 +210,7 @@ impl Child {
     /// tunnel either, so that no NIC computes anything in it.
     #[inline]
     pub fn become_packet(&mut self, checksum: ChecksumInfo) {
-        // SAFETY: `self` owns the NBL, and lends it meanwhile.
+        // SAFETY: `self` owns the NBL, and lends it for this call.
         let mut nbl = unsafe { Nbl::from_raw(self.nbl) };
         nbl.set_large_send(LargeSendInfo::default());
         nbl.set_udp_send(UdpSendInfo::default());
@@ -219,12 +219,12 @@ impl Child {
     }
 }
 
-/// Carries over to `child`, from `parent`, what lower drivers need to know beside the bytes. NDIS is
-/// asked for each child: what it copies has a part that drivers do not see, and an object of WFP's
-/// that belongs to one NBL alone.
+/// Copies the out-of-band data that lower drivers need from `parent` to `child`. NDIS copies it for
+/// each child separately: it includes a part that drivers do not see, and an object of WFP's that
+/// belongs to a single NBL.
 ///
 /// # Safety
-/// Both NBLs are owned by the caller; the child is one of ours, with nothing of WFP's.
+/// Both NBLs are owned by the caller; the child is one of ours, without an object of WFP's.
 #[inline]
 unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
     let (child, from) = (nbl.as_ptr(), parent.as_ptr());
@@ -251,9 +251,9 @@ unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
     }
 }
 
-/// Whether WFP has an object for `child`: NDIS has cloned it from the parent's, or a callout below
-/// has made one. It lives in a slot that no driver may write to, and is released when the NBL is
-/// freed; so such a child cannot be used again.
+/// Whether WFP has an object for `child`: NDIS has cloned it from the parent's, or a callout in a
+/// lower driver has created one. It lives in a slot that no driver may write to, and is released
+/// when the NBL is freed; such a child therefore cannot be used again.
 ///
 /// # Safety
 /// `child` is a child that is owned here.
@@ -294,8 +294,7 @@ pub(crate) unsafe fn children_left(parent: *mut sys::NET_BUFFER_LIST) -> *mut us
     unsafe { (&raw mut (*parent).Scratch).cast() }
 }
 
-/// Children of one parent, in their order on the wire: idle at first, each to be made into
-/// something where it stands.
+/// Children of one parent, in their order on the wire: idle at first, each to be filled in place.
 #[must_use = "children that are neither sent nor recycled are lost"]
 #[derive(Default)]
 pub struct Children {
@@ -341,17 +340,17 @@ impl Children {
     #[cold]
     pub fn locate(&mut self, tcp_header_offset: u32) {
         for nbl in self.queue.iter() {
-            // SAFETY: the queue owns the NBL, and lends it meanwhile.
+            // SAFETY: the queue owns the NBL, and lends it for this call.
             let mut nbl = unsafe { Nbl::from_raw(nbl) };
             let located = nbl.large_send().located(tcp_header_offset);
             nbl.set_large_send(located);
         }
     }
 
-    /// Lets `make` make something of each in turn, until it fails.
+    /// Calls `make` for each in turn, until it fails.
     ///
     /// # Errors
-    /// What `make` answers.
+    /// The first error of `make`.
     #[inline]
     pub fn try_for_each<E>(
         &mut self,
@@ -376,7 +375,7 @@ impl Children {
         self.queue
     }
 
-    /// Makes them idle again and gives them away: the split they were for did not come about.
+    /// Makes the children idle again and hands them over: the split was abandoned.
     pub(crate) fn abandon(self) -> NblQueue {
         for nbl in self.queue.iter() {
             // SAFETY: the child is owned here, and no lower driver has seen it.

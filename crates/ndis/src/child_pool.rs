@@ -128,7 +128,7 @@ impl ChildPool {
         self.allocations.load(Ordering::Relaxed)
     }
 
-    /// Puts `ready` new children into the cache of `processor`, before the pool is in use.
+    /// Preallocates `ready` children in the cache of `processor`, before the pool is in use.
     fn stock(&self, processor: u32, ready: u32) -> Result<(), Status> {
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
         // SAFETY: the pool is still private to `try_new`.
@@ -152,8 +152,8 @@ impl ChildPool {
         let processor = at.processor();
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
         // SAFETY: `at` proves that this thread has the processor to itself at DISPATCH_LEVEL, and
-        // the reference ends before anything is called that could come back here: the pool
-        // routine that `allocate` calls does not.
+        // the reference ends before any call that could re-enter this function: the pool routine
+        // that `allocate` calls does not.
         let local = unsafe { &mut *cache.local.get() };
         let mut taken = Children::default();
         while taken.count() < count {
@@ -182,7 +182,7 @@ impl ChildPool {
         unsafe { Context::initialize(context(nbl), home, self.capacity, self.chains) };
         local.made = local.made.wrapping_add(1);
         self.allocations.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: NDIS has just given it to us.
+        // SAFETY: NDIS has just handed it over.
         Some(unsafe { Nbl::from_raw(nbl) })
     }
 
@@ -231,7 +231,7 @@ impl ChildPool {
         loop {
             // SAFETY: the children are owned here until the exchange succeeds.
             unsafe { (*last.as_ptr()).Next = head };
-            // Release: what was done with the children is seen by who takes them.
+            // Release: the thread that takes the children sees all earlier writes to them.
             match list.compare_exchange_weak(
                 head,
                 first.as_ptr(),

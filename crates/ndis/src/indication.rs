@@ -1,4 +1,4 @@
-//! Status indications: news of a miniport, or of this filter, for the layers above.
+//! Status indications of a miniport, or of this filter, to the overlying driver.
 
 use core::{marker::PhantomData, ptr::NonNull};
 
@@ -12,7 +12,7 @@ pub struct Indication<'call> {
 
 impl Indication<'_> {
     /// # Safety
-    /// `raw` is what NDIS passed to FilterStatus, which has not returned.
+    /// `raw` was passed by NDIS to FilterStatus, which has not returned.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_STATUS_INDICATION>) -> Self {
         Self {

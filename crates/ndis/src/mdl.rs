@@ -1,7 +1,7 @@
 //! Memory descriptor lists: reading a packet's first bytes, and walking its payload.
 //!
-//! The inline functions of `wdm.h` that have no export are written out here under the names of
-//! what they do: [`system_address`], [`prepare_for_reuse`], [`initialize`].
+//! The inline functions of `wdm.h` that have no export are written out here, each named after its
+//! effect: [`system_address`], [`prepare_for_reuse`], [`initialize`].
 
 use core::ptr::{self, NonNull};
 
@@ -17,14 +17,15 @@ pub(crate) const fn worst_case_pages(length: u32) -> u32 {
     length.div_ceil(sys::PAGE_SIZE).saturating_add(1)
 }
 
-/// Bytes of page frame numbers behind an MDL that describes up to `capacity` bytes.
+/// Bytes of the page frame numbers after an MDL that describes up to `capacity` bytes.
 #[must_use]
 pub(crate) const fn page_array_size(capacity: u32) -> usize {
     (worst_case_pages(capacity) as usize).saturating_mul(size_of::<sys::PFN_NUMBER>())
 }
 
-/// Address at which the kernel can read what `mdl` describes, or null where it cannot be mapped
-/// now. The mapping lives as long as the MDL's owner keeps it. (MmGetSystemAddressForMdlSafe)
+/// The address at which the kernel can read the bytes that `mdl` describes, or null if they cannot
+/// be mapped now. The mapping lives as long as the MDL's owner keeps it.
+/// (MmGetSystemAddressForMdlSafe)
 ///
 /// # Safety
 /// `mdl` points to a live MDL whose pages are locked or non-paged, and that this code may use.
@@ -47,7 +48,7 @@ unsafe fn system_address(mdl: *mut sys::MDL) -> *mut u8 {
     }
 }
 
-/// First byte of what `mdl` describes, as the address that IoBuildPartialMdl takes; it may not be
+/// The first byte that `mdl` describes, as the address that IoBuildPartialMdl takes; it may not be
 /// mapped. (MmGetMdlVirtualAddress)
 ///
 /// # Safety
@@ -113,11 +114,11 @@ pub enum BufferError {
     NoMemory,
 }
 
-/// Copies `length` bytes, each read once: others may write to them meanwhile, and what is checked
-/// afterwards must not be read from there again.
+/// Copies `length` bytes, each read once: a guest or a program may write to them meanwhile, and
+/// bytes that are validated afterwards must not be read from there again.
 ///
 /// # Safety
-/// So many bytes are mapped at `from`, and so many at `into` are this code's alone.
+/// `length` bytes are mapped at `from`, and `length` bytes at `into` belong to this code only.
 unsafe fn read_once(from: *const u8, into: *mut u8, length: usize) {
     /// The content of a register, at any address.
     #[derive(Clone, Copy)]
@@ -140,12 +141,12 @@ unsafe fn read_once(from: *const u8, into: *mut u8, length: usize) {
 }
 
 impl NetBuffer<'_> {
-    /// Copies the packet's first bytes, as many as its first MDL holds and `into` takes, and
+    /// Copies the packet's first bytes, as many as its first MDL holds and `into` has room for, and
     /// returns them. All headers of a large send are there (Windows driver documentation,
     /// "Offloading the Segmentation of Large TCP Packets").
     ///
-    /// A copy, because a guest may still be able to write to the memory behind the MDL: what was
-    /// checked must be what is used.
+    /// The bytes are copied because a guest may still be able to write to the memory behind the
+    /// MDL: the validated bytes must be the ones used.
     ///
     /// # Errors
     /// [`BufferError`] where the NET_BUFFER is inconsistent or cannot be mapped.
@@ -177,9 +178,9 @@ impl NetBuffer<'_> {
         Ok(front)
     }
 
-    /// Copies the packet's first bytes, as many as it has and `into` takes, from however many MDLs
-    /// they lie in, and returns them. In a tunnelled packet only the outer headers are sure to be
-    /// in the first MDL (Windows driver documentation, "Supporting NVGRE in Large Send Offload
+    /// Copies the packet's first bytes, as many as it has and `into` has room for, from all MDLs
+    /// that hold them, and returns them. In a tunnelled packet only the outer headers are sure to
+    /// be in the first MDL (Windows driver documentation, "Supporting NVGRE in Large Send Offload
     /// (LSO)").
     ///
     /// # Errors
@@ -233,7 +234,8 @@ impl PayloadCursor<'_> {
             self.move_in_mdl(length);
             return Ok(());
         }
-        // The cursor stands still meanwhile: a write for each MDL would cost as much as all else.
+        // The cursor's fields are not updated in the loop: a write for each MDL would double its
+        // cost.
         let mut mdl = self.mdl;
         let mut beyond = length.wrapping_sub(self.left);
         loop {
@@ -255,7 +257,7 @@ impl PayloadCursor<'_> {
         self.left = self.left.wrapping_sub(length);
     }
 
-    /// The MDL behind `mdl`, which is one of the chain, and its length in bytes.
+    /// The MDL after `mdl`, which is one of the chain, and its length in bytes.
     #[inline]
     fn next_mdl(mdl: NonNull<sys::MDL>) -> Result<(NonNull<sys::MDL>, u32), BufferError> {
         // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
@@ -275,7 +277,7 @@ impl PayloadCursor<'_> {
         Ok(self.left)
     }
 
-    /// Where the kernel can read what the current MDL has from the cursor on.
+    /// The address at which the kernel can read the current MDL's bytes from the cursor on.
     ///
     /// # Errors
     /// [`BufferError::NotMapped`].
@@ -316,8 +318,8 @@ impl PayloadCursor<'_> {
         Ok(())
     }
 
-    /// The ones' complement sum of the next `length` bytes, as words in network byte order, without
-    /// moving.
+    /// The ones' complement sum of the next `length` bytes, as words in network byte order. The
+    /// cursor does not move.
     ///
     /// # Errors
     /// [`BufferError`] where the chain ends before or an MDL cannot be mapped.

@@ -29,7 +29,7 @@ impl Nbl {
         Self(raw)
     }
 
-    /// Gives the NBL away as the pointer that NDIS routines take.
+    /// Releases the NBL as the pointer that NDIS routines take.
     #[must_use]
     pub const fn into_raw(self) -> NonNull<sys::NET_BUFFER_LIST> {
         self.0
@@ -111,8 +111,8 @@ impl Nbl {
         unsafe { *self.slot_place::<SLOT>() }.addr()
     }
 
-    /// The lower 32 bits of a slot, where the words of the offloads are: for who looks at every NBL,
-    /// one instruction less than the whole slot.
+    /// The lower 32 bits of a slot, which hold the words of the offloads. For code that reads every
+    /// NBL this is one instruction less than the whole slot.
     fn lower_half<const SLOT: usize>(&self) -> usize {
         // SAFETY: the slot is in the NBL that `self` owns. The lower half comes first on every
         // system that has NDIS.
@@ -203,7 +203,7 @@ impl NblChain {
         Self { head }
     }
 
-    /// Gives the chain away as the pointer that NDIS routines take; null for an empty chain.
+    /// Releases the chain as the pointer that NDIS routines take; null for an empty chain.
     #[must_use]
     pub const fn into_raw(self) -> *mut sys::NET_BUFFER_LIST {
         self.head
@@ -277,9 +277,9 @@ impl NblChain {
     pub fn iter(&self) -> impl Iterator<Item = &Nbl> {
         let mut next = &raw const self.head;
         core::iter::from_fn(move || {
-            // SAFETY: `next` points to `head` or to the `Next` field of an NBL that the chain
-            // owns. Both are a pointer to an NBL, which is what `Nbl` is, transparently; null is
-            // what `Option<Nbl>` has for `None`.
+            // SAFETY: `next` points to `head` or to the `Next` field of an NBL that the chain owns.
+            // Both are a pointer to an NBL, as is `Nbl`, which is transparent; null is the
+            // representation of `None` in `Option<Nbl>`.
             let nbl = unsafe { (*next.cast::<Option<Nbl>>()).as_ref() }?;
             // SAFETY: the chain owns the NBL.
             next = unsafe { &raw const (*nbl.as_ptr()).Next };
@@ -287,7 +287,7 @@ impl NblChain {
         })
     }
 
-    /// Takes out the first NBLs, as long as `condition` is true of them.
+    /// Takes out the first NBLs, as long as `condition` holds for them.
     #[inline]
     pub fn pop_while(&mut self, mut condition: impl FnMut(&Nbl) -> bool) -> NblQueue {
         let (mut last, mut next) = (None, NonNull::new(self.head));
@@ -307,7 +307,7 @@ impl NblChain {
     }
 }
 
-/// A chain of NBLs being put together at its end, in the order in which it will be handed on.
+/// A chain of NBLs that is built at its end, in the order in which it will be sent or completed.
 #[must_use = "an NBL that is neither sent nor completed is lost"]
 #[derive(Debug)]
 pub struct NblQueue {

@@ -59,7 +59,7 @@ impl OffloadConfig {
     }
 
     /// Whether the copy holds all of the configuration. One that is longer than
-    /// [`CAPACITY`](Self::CAPACITY) is of a revision that is not known yet.
+    /// [`CAPACITY`](Self::CAPACITY) has a revision newer than this driver.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.size() <= Self::CAPACITY
@@ -107,8 +107,8 @@ pub struct AttachOffload<'call> {
 
 impl AttachOffload<'_> {
     /// # Safety
-    /// `raw` is DefaultOffloadConfiguration of what NDIS passed to FilterAttach, which has not
-    /// returned.
+    /// `raw` is DefaultOffloadConfiguration of the parameters that NDIS passed to FilterAttach,
+    /// which has not returned.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OFFLOAD>) -> Self {
         Self {
