@@ -13,14 +13,14 @@
 //! 6. [`pause::pause`]: runs down and waits until every parent is completed;
 //! 7. detach: frees everything.
 //!
-//! [`events`] are the events that of this are written to Event Tracing for Windows.
+//! [`events`] reports these steps to Event Tracing for Windows.
 //!
-//! [`events`] writes these steps to Event Tracing for Windows.
+//! The files are named after NDIS's verbs. [`callbacks`] holds the handlers that NDIS calls: raw
 //! pointers in, owned types out, one call into the logic. Packet arithmetic is in the crate `lso`,
 //! kernel objects are in the crate `ndis`, the control protocol in the crate `control`.
 //!
-//! The same source runs in the kernel and, linked with the model NDIS, on Linux. There is no
-//! `cfg` and no generic parameter by which the two would differ.
+//! The same source runs in the kernel and, linked with the model NDIS, on Linux. No `cfg`
+//! and no generic parameter distinguishes the two.
 #![no_std]
 #![deny(
     clippy::unwrap_used,

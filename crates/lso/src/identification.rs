@@ -5,7 +5,6 @@
 /// The Windows driver documentation gives both: 15 bits in "Offloading the Segmentation of Large
 /// TCP Packets", 16 in "Combining Types of Task Offloads". It must match the NIC's behaviour inside
 /// a child, or identifiers repeat where one child ends and the next begins.
-/// child ends and the next begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IpIdWidth {
     /// 0x7FFE, 0x7FFF, 0x0000. The top bit stays as the parent had it.

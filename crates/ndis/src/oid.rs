@@ -1,9 +1,9 @@
-//! OID requests: those on their way through the filter, cloned, passed down, and answered once; and
-//! the filter's own question about the NIC's hardware.
+//! OID requests: those on their way through the filter, cloned, forwarded, and completed once; and
+//! the filter's own query of the NIC's hardware capabilities.
 //!
-//! A filter may not pass on a request that it does not own, so it sends a clone; the original is
-//! kept in the clone, and completed after the clone is freed (Windows driver documentation,
-//! "Filter Module OID Requests").
+//! A filter may not forward a request that it does not own, so it sends a clone; the original is
+//! kept in the clone, and completed after the clone is freed (Windows driver documentation, "Filter
+//! Module OID Requests").
 
 use core::{
     cell::UnsafeCell,
@@ -40,16 +40,16 @@ impl RequestId {
 
 impl OidRequest {
     /// # Safety
-    /// `raw` is what NDIS passed to FilterOidRequest.
+    /// `raw` was passed by NDIS to FilterOidRequest.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OID_REQUEST>) -> Self {
         Self(raw)
     }
 
-    /// Returns whether the header is one that NDIS accepts in a request to be cloned.
+    /// Whether the header is one that NDIS accepts in a request to be cloned.
     ///
-    /// NDIS does not look at it on the way to FilterOidRequest: the PPPoE protocol driver of Windows
-    /// sends requests whose header is all zero.
+    /// NDIS does not check it before FilterOidRequest: the PPPoE protocol driver of Windows sends
+    /// requests whose header is all zero.
     #[must_use]
     pub fn has_valid_header(&self) -> bool {
         // SAFETY: the request is lent, and begins with its header.
@@ -145,26 +145,26 @@ unsafe fn original(clone: NonNull<sys::NDIS_OID_REQUEST>) -> *mut *mut sys::NDIS
 }
 
 impl OidClone {
-    /// Takes back the clone that NDIS passes to FilterOidRequestComplete; `None` for a request
-    /// that this filter did not clone.
+    /// Takes back the clone that NDIS passes to FilterOidRequestComplete; `None` for a request that
+    /// this filter did not clone.
     ///
     /// # Safety
-    /// `raw` is what NDIS passed, a request that this filter originated.
+    /// `raw` was passed by NDIS, a request that this filter originated.
     pub unsafe fn from_raw(raw: NonNull<sys::NDIS_OID_REQUEST>) -> Self {
         Self(raw)
     }
 
-    /// By what it can be cancelled.
+    /// The identifier by which it can be cancelled.
     #[must_use]
     pub fn id(&self) -> RequestId {
         // SAFETY: the clone is ours.
         RequestId::from_raw(unsafe { self.0.as_ref() }.RequestId)
     }
 
-    /// Passes it down. With [`Status::PENDING`] it comes back through FilterOidRequestComplete;
-    /// with any other status it is back already and returned. IRQL ≤ DISPATCH_LEVEL.
+    /// Sends the clone down. With [`Status::PENDING`] it returns through FilterOidRequestComplete;
+    /// with any other status it is returned at once. IRQL ≤ DISPATCH_LEVEL.
     pub fn send(self, module: ModuleHandle) -> Result<(), (Self, Status)> {
-        // SAFETY: the module is attached and the clone ours to give away.
+        // SAFETY: the module is attached and the clone is owned here and given up.
         let status = Status(unsafe { sys::NdisFOidRequest(module.raw(), self.0.as_ptr()) });
         if status == Status::PENDING {
             Ok(())
@@ -173,7 +173,7 @@ impl OidClone {
         }
     }
 
-    /// The OID and the answer's bytes, where it was a query that was answered.
+    /// The OID and the bytes of the answer, if the request was a successful query.
     #[must_use]
     pub fn answer(&mut self) -> Option<(sys::NDIS_OID, &mut [u8])> {
         // SAFETY: the clone is ours, and its type determines which member of the union is valid;
@@ -192,8 +192,8 @@ impl OidClone {
         }
     }
 
-    /// Gives the answer to who asked: copies the byte counts, frees the clone, and yields the
-    /// original for its completion.
+    /// Prepares the original for its completion: copies the byte counts to it, frees the clone, and
+    /// yields it.
     pub fn into_original(self, module: ModuleHandle) -> AnsweredOid {
         // SAFETY: the clone is ours and holds its original, which is lent until completed; both
         // have the same type, which determines which member of the union is valid.
@@ -260,26 +260,26 @@ pub struct AnsweredOid(*mut sys::NDIS_OID_REQUEST);
 impl AnsweredOid {
     /// Completes the request to the overlying driver. IRQL ≤ DISPATCH_LEVEL.
     pub fn complete(self, module: ModuleHandle, status: Status) {
-        // SAFETY: the request was lent by FilterOidRequest, which answered PENDING.
+        // SAFETY: the request was lent by FilterOidRequest, which returned PENDING.
         unsafe { sys::NdisFOidRequestComplete(module.raw(), self.0, status.0) };
     }
 }
 
-/// Asks the layer below to cancel the request that is under way as `id`. IRQL ≤ DISPATCH_LEVEL.
+/// Requests that the underlying driver cancel the pending request `id`. IRQL ≤ DISPATCH_LEVEL.
 pub fn cancel(module: ModuleHandle, id: RequestId) {
     let id = ptr::without_provenance_mut(id.0);
     // SAFETY: the module is attached; an identifier that is no longer under way is ignored.
     unsafe { sys::NdisFCancelOidRequest(module.raw(), id) };
 }
 
-/// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: what the NIC could do, turned on
-/// or not. It is asked one at a time, and lives in the filter module.
+/// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: the NIC's capabilities, enabled
+/// or not. One query is pending at a time; it lives in the filter module.
 pub struct HardwareQuery {
     state: AtomicU32,
     content: UnsafeCell<QueryContent>,
 }
 
-/// Longest NDIS_OFFLOAD that is asked for, in bytes. Revision 7, the newest, has 216.
+/// Size in bytes of the answer's buffer. NDIS_OFFLOAD of revision 7, the newest, has 216.
 const LONGEST_ANSWER: usize = 320;
 
 #[repr(C)]
@@ -290,16 +290,17 @@ struct QueryContent {
 
 /// The content is not in use.
 const IDLE: u32 = 0;
-/// The content is NDIS's, or his who writes the query or reads its answer.
+/// The content is in use by NDIS, or by the thread that writes the query or reads its answer.
 const BUSY: u32 = 1;
 
-// SAFETY: who changes the state from IDLE to BUSY has the content, until it is IDLE again.
+// SAFETY: the thread that changes the state from IDLE to BUSY owns the content, until it is IDLE
+// again.
 unsafe impl Sync for HardwareQuery {}
 // SAFETY: nothing in it is tied to a thread.
 unsafe impl Send for HardwareQuery {}
 
 impl HardwareQuery {
-    /// A query that was not asked.
+    /// A query that was not sent yet.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -311,9 +312,8 @@ impl HardwareQuery {
         }
     }
 
-    /// Asks, unless the question is under way. Its answer comes to
-    /// [`completed`](Self::completed), or is the status returned here where that is not
-    /// [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
+    /// Sends the query, unless it is pending. Its completion calls [`completed`](Self::completed),
+    /// unless the status returned here is another than [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
     pub fn ask(&self, module: ModuleHandle) -> Status {
         let before = self
             .state
@@ -352,11 +352,11 @@ impl HardwareQuery {
         ptr::eq(request.as_ptr(), self.raw())
     }
 
-    /// NDIS has answered with `status`: lends the answer's bytes to `learn`, where there are any.
-    /// After that the module may go.
+    /// Handles the completion with `status`: lends the bytes of the answer, if there are any, to
+    /// `learn`. After that the module may be freed.
     ///
     /// # Safety
-    /// The query was asked, and NDIS has just given it back: by FilterOidRequestComplete, or by a
+    /// The query was sent, and NDIS has just given it back: by FilterOidRequestComplete, or by a
     /// status other than PENDING from [`ask`](Self::ask).
     pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
         if status == Status::SUCCESS {
@@ -372,17 +372,17 @@ impl HardwareQuery {
         self.state.store(IDLE, Ordering::Release);
     }
 
-    /// Gives the question up, if it is under way, and waits until NDIS has given it back: where the
-    /// layer below cannot give it up, until it is answered. IRQL PASSIVE_LEVEL.
+    /// Cancels the query, if it is pending, and waits until NDIS has given it back: if the
+    /// underlying driver cannot cancel it, until it is completed. IRQL PASSIVE_LEVEL.
     pub fn give_up(&self, module: ModuleHandle) {
         if self.state.load(Ordering::Acquire) != IDLE {
-            // By its address, as `ask` has it.
+            // The identifier is the query's address, as in `ask`.
             cancel(module, RequestId::from_raw(self.raw().cast()));
         }
         self.wait();
     }
 
-    /// Waits until the question, if it was asked, is answered. IRQL PASSIVE_LEVEL.
+    /// Waits until the query, if it is pending, is completed. IRQL PASSIVE_LEVEL.
     pub fn wait(&self) {
         while self.state.load(Ordering::Acquire) != IDLE {
             sleep_briefly();

@@ -146,21 +146,21 @@ impl UdpSendInfo {
     }
 }
 
-/// The content of `TcpIpChecksumNetBufferListInfo` on the way down: the checksum that the NIC is to
-/// compute. The default asks for none.
+/// The content of `TcpIpChecksumNetBufferListInfo` on a send: the checksum that the NIC is to
+/// compute. The default requests none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ChecksumInfo(u32);
 
 impl ChecksumInfo {
     /// The TCP checksum of a packet whose TCP header starts `tcp_header_offset` bytes into the
-    /// frame. The IP header's checksum is not asked for.
+    /// frame. The IP header's checksum is not requested.
     #[must_use]
     pub const fn tcp(ipv6: bool, tcp_header_offset: u32) -> Self {
         Self::transport(sys::CHECKSUM_TCP, ipv6, tcp_header_offset)
     }
 
     /// The UDP checksum of a packet whose UDP header starts `udp_header_offset` bytes into the
-    /// frame. The IP header's checksum is not asked for.
+    /// frame. The IP header's checksum is not requested.
     #[must_use]
     pub const fn udp(ipv6: bool, udp_header_offset: u32) -> Self {
         Self::transport(sys::CHECKSUM_UDP, ipv6, udp_header_offset)
@@ -188,19 +188,19 @@ impl ChecksumInfo {
         Self(lower_half(raw))
     }
 
-    /// The TCP checksum is asked for.
+    /// Whether the TCP checksum is requested.
     #[must_use]
     pub const fn is_tcp(self) -> bool {
         sys::CHECKSUM_TCP.get(self.0) != 0
     }
 
-    /// The UDP checksum is asked for.
+    /// Whether the UDP checksum is requested.
     #[must_use]
     pub const fn is_udp(self) -> bool {
         sys::CHECKSUM_UDP.get(self.0) != 0
     }
 
-    /// The IPv4 header's checksum is asked for.
+    /// Whether the IPv4 header's checksum is requested.
     #[must_use]
     pub const fn is_ip_header(self) -> bool {
         sys::CHECKSUM_IP_HEADER.get(self.0) != 0
@@ -230,10 +230,11 @@ impl ChecksumInfo {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct EncapsulationInfo(u32);
 
-/// Where the headers of a frame in a tunnel are, in bytes from the packet's first one.
+/// The offsets of the headers of a frame in a tunnel, in bytes from the packet's first one.
 ///
-/// The slot has each but the first relative to the one before (Windows driver documentation,
-/// NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO); here they are summed up.
+/// In the slot each offset except the first is relative to the one before (Windows driver
+/// documentation, NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO); here they are summed
+/// up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InnerOffsets {
     /// The inner Ethernet header.
@@ -245,8 +246,8 @@ pub struct InnerOffsets {
 }
 
 impl EncapsulationInfo {
-    /// A frame in a tunnel with its headers at `inner`. An offset that is not behind the one before
-    /// it or that its field cannot hold is cut down to the field's bits.
+    /// A frame in a tunnel with its headers at `inner`. An offset that is not greater than the
+    /// previous one or that its field cannot hold is cut down to the field's bits.
     #[must_use]
     pub const fn new(inner: InnerOffsets, ipv6: bool, tcp_options: bool) -> Self {
         let ip = inner.ip.wrapping_sub(inner.frame);

@@ -25,8 +25,7 @@ impl PassiveLock {
         }
     }
 
-    /// Takes the lock, until what is returned is dropped. Not to be taken twice by one thread.
-    /// IRQL PASSIVE_LEVEL.
+    /// Acquires the lock, until the returned guard is dropped. Not recursive. IRQL PASSIVE_LEVEL.
     #[must_use]
     pub fn lock(&self) -> PassiveGuard<'_> {
         while self.taken.swap(true, Ordering::Acquire) {

@@ -43,8 +43,8 @@ fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
         .checked_mul(count)
         .and_then(|bytes| bytes.checked_add(CACHE_LINE))
         .ok_or(Status::RESOURCES)?;
-    // SAFETY: ExAllocatePool2 has no precondition beyond IRQL ≤ DISPATCH_LEVEL, where all of this
-    // crate runs, and a size above zero.
+    // SAFETY: ExAllocatePool2 has no precondition beyond IRQL ≤ DISPATCH_LEVEL, at which all of
+    // this crate runs, and a size above zero.
     let block = unsafe { sys::ExAllocatePool2(sys::POOL_FLAG_NON_PAGED, bytes, tag.value()) };
     let block = NonNull::new(block).ok_or(Status::RESOURCES)?;
     let before = CACHE_LINE.wrapping_sub(block.addr().get() & const { CACHE_LINE - 1 });
@@ -67,8 +67,8 @@ unsafe fn free<T>(tag: Tag, values: NonNull<T>) {
     unsafe { sys::ExFreePoolWithTag(values.cast::<Start>().sub(1).read(), tag.value()) };
 }
 
-/// Room for `length` bytes (at least one), uninitialised, at no particular alignment. It is freed
-/// with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
+/// Allocates `length` bytes (at least one), uninitialised, at no particular alignment. They are
+/// freed with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
     let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_UNINITIALIZED;
     // SAFETY: as in `allocate`.
@@ -92,9 +92,9 @@ pub struct PoolBox<T> {
     owns: PhantomData<T>,
 }
 
-// SAFETY: a PoolBox owns its value alone, so it may go wherever the value may.
+// SAFETY: a PoolBox is the only owner of its value, so it is as mobile as the value.
 unsafe impl<T: Send> Send for PoolBox<T> {}
-// SAFETY: a shared PoolBox gives out nothing but `&T`.
+// SAFETY: a shared PoolBox provides access to `&T` only.
 unsafe impl<T: Sync> Sync for PoolBox<T> {}
 
 impl<T> PoolBox<T> {
@@ -155,8 +155,8 @@ impl<T> Drop for PoolBox<T> {
     }
 }
 
-/// A value that somebody else owns and that outlives all its users, for example the driver's
-/// context as the filter modules see it.
+/// A value with another owner that outlives all its users, for example the driver's context as the
+/// filter modules see it.
 pub struct Lent<T>(NonNull<T>);
 
 // SAFETY: a Lent provides access to `&T` only.
@@ -199,13 +199,14 @@ pub struct PoolSlice<T> {
     owns: PhantomData<T>,
 }
 
-// SAFETY: a PoolSlice owns its values alone, so it may go wherever they may.
+// SAFETY: a PoolSlice is the only owner of its values, so it is as mobile as they are.
 unsafe impl<T: Send> Send for PoolSlice<T> {}
-// SAFETY: a shared PoolSlice gives out nothing but `&T`.
+// SAFETY: a shared PoolSlice provides access to `&T` only.
 unsafe impl<T: Sync> Sync for PoolSlice<T> {}
 
 impl<T> PoolSlice<T> {
-    /// `length` values (at least one), each made by `make` from its index. IRQL ≤ DISPATCH_LEVEL.
+    /// Allocates `length` values (at least one), each created by `make` from its index. IRQL ≤
+    /// DISPATCH_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory.

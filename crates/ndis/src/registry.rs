@@ -48,8 +48,8 @@ unsafe impl<T: Sync> Sync for Registry<T> {}
 // SAFETY: the registry owns no entry.
 unsafe impl<T: Sync> Send for Registry<T> {}
 
-/// An entry in use: it stays as long as this does, and who removes it waits. A program's thread has
-/// one within a [`CriticalRegion`](crate::CriticalRegion) only.
+/// An entry in use: it is valid until this is dropped, and its removal waits for that. A user-mode
+/// program's thread has one within a [`CriticalRegion`](crate::CriticalRegion) only.
 pub struct Borrowed<'list, T> {
     entry: &'list Listed<T>,
     exit: Exit,
@@ -122,12 +122,12 @@ impl<T> Registry<T> {
         unsafe { entry.as_ref() }.users.close();
     }
 
-    /// The first entry of which `wanted` is true. It is asked under the lock, so it may only look.
-    /// IRQL ≤ DISPATCH_LEVEL.
+    /// The first entry for which `wanted` is true. It is called under the lock, so it may only
+    /// inspect the entry. IRQL ≤ DISPATCH_LEVEL.
     pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Borrowed<'_, T>> {
         let entries = self.entries.lock();
         for slot in entries.iter() {
-            // SAFETY: what is listed is alive, and `remove` waits for the lock.
+            // SAFETY: a listed entry is alive, and `remove` waits for the lock.
             let Some(entry) = (unsafe { slot.as_ref() }) else {
                 continue;
             };

@@ -8,7 +8,7 @@ use core::{
 
 use crate::sys;
 
-/// Most attributes that are looked at. NDIS passes a handful; this bounds a list that is a ring.
+/// Maximum number of attributes that are read. NDIS passes a handful; this bounds a circular list.
 const MOST_ATTRIBUTES: u32 = 256;
 
 /// The parameters that NDIS lends to FilterRestart for the time of the call.
@@ -19,7 +19,7 @@ pub struct RestartParameters<'call> {
 
 impl RestartParameters<'_> {
     /// # Safety
-    /// `raw` is what NDIS passed to FilterRestart, which has not returned.
+    /// `raw` was passed by NDIS to FilterRestart, which has not returned.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_FILTER_RESTART_PARAMETERS>) -> Self {
         Self {

@@ -17,7 +17,7 @@ use crate::{
 /// Adjacent NBLs in a completed chain that are children of one parent and of one owner CPU: they
 /// are returned together and decrement the parent's count together. A child that cannot be used
 /// again is handled alone.
-#[must_use = "children that are not settled are lost, and their parent with them"]
+#[must_use = "children that are not completed are lost, and their parent with them"]
 pub struct Siblings {
     nbls: NblQueue,
     count: u32,
@@ -25,7 +25,7 @@ pub struct Siblings {
     /// The first failure among them.
     status: sys::NDIS_STATUS,
     parent: NonNull<sys::NET_BUFFER_LIST>,
-    /// There is one, and it cannot be used again.
+    /// The run is a single child that cannot be used again.
     is_tagged: bool,
 }
 
@@ -94,7 +94,7 @@ impl Siblings {
     /// them. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
     pub fn return_to_owner_cpu(self, pool: &ChildPool) -> WaitingParent {
-        // SAFETY: the parent is the filter's, which leaves its flags alone.
+        // SAFETY: the parent is the filter's, and its flags do not change.
         if unsafe { asks_for_timestamp(self.parent.as_ptr()) } {
             self.bring_timestamp();
         }
@@ -109,7 +109,7 @@ impl Siblings {
         }
     }
 
-    /// If the one that asked when it left is among them, the parent has the answer.
+    /// Copies the transmit timestamp to the parent, if the child that requested it is among them.
     #[cold]
     fn bring_timestamp(&self) {
         const SLOT: usize = sys::NetBufferListInfoReserved3;

@@ -1,9 +1,9 @@
-//! The ones' complement sum of memory that others may be writing to.
+//! The ones' complement sum of memory that a guest or a program may be writing to.
 
 use core::ptr;
 
-/// A ones' complement sum of words in the machine's byte order. The words are of 64 bits, which
-/// comes to the same as 16 (RFC 1071, section 2, C).
+/// A ones' complement sum of words in the machine's byte order. The words have 64 bits, which is
+/// equivalent to 16 (RFC 1071, section 2, C).
 #[derive(Clone, Copy, Default)]
 pub(crate) struct OnesSum(u64);
 
@@ -18,7 +18,7 @@ impl OnesSum {
         Self(self.0.rotate_left(u8::BITS))
     }
 
-    /// Adds `piece`, a sum of bytes that begin at place `at` of what is summed.
+    /// Adds `piece`, a sum of bytes that begin at offset `at` of the summed data.
     pub(crate) fn add(&mut self, piece: Self, at: usize) {
         let in_place = at.is_multiple_of(2);
         *self = self.plus(if in_place { piece } else { piece.turned() }.0);
@@ -34,9 +34,9 @@ impl OnesSum {
 
     /// The sum of the `length` bytes from `start` on.
     ///
-    /// They are read as what they are: memory that a guest or a program may write to meanwhile. So
-    /// there is never a reference to them, each is read exactly once, and what comes of a write at
-    /// the same time is a wrong checksum in the packet of him who did it, and nothing else.
+    /// A guest or a program may write to this memory meanwhile. No reference to it is therefore
+    /// created, and each byte is read exactly once; a concurrent write has no effect other than a
+    /// wrong checksum in the writer's own packet.
     ///
     /// # Safety
     /// The bytes stay mapped meanwhile.
@@ -83,7 +83,7 @@ struct Rest {
 }
 
 impl Rest {
-    /// Reads a `T` where that brings the address to a multiple of twice its size.
+    /// Reads a `T` if that brings the address to a multiple of twice its size.
     ///
     /// # Safety
     /// As for [`OnesSum::of`], and `start` is aligned for a `T`, or the length is below its size.
@@ -150,8 +150,8 @@ impl Word for u64 {
     }
 }
 
-/// By 16 bytes at once, with no carries: for each of them an addition of 64 bits needs an instruction
-/// more, which waits for the one before.
+/// Reads 16 bytes at once, with no carries: with 64-bit additions each needs another instruction
+/// for the carry, which waits for the one before.
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use core::{
@@ -195,10 +195,10 @@ mod vectors {
         rest.sum = rest.sum.plus(even.and(odd).total());
     }
 
-    /// Adds the next vectors to one of the sums after the other.
+    /// Adds the next vectors to the sums in turn.
     ///
     /// # Safety
-    /// As for [`read`], and so many are there.
+    /// As for [`read`], and `COUNT` vectors are left.
     #[target_feature(enable = "sse2")]
     unsafe fn take<const COUNT: usize>(rest: &mut Rest, [even, odd]: &mut [Sums; 2]) {
         let start = rest.start.cast::<__m128i>();

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use super::{DRIVER_DISPATCH, GUID, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STRING, UNICODE_STRING};
 
-/// Whose parameters NdisOpenConfigurationEx shall open.
+/// The object whose parameters NdisOpenConfigurationEx opens.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_CONFIGURATION_OBJECT {

@@ -1,7 +1,7 @@
 //! Event tracing: registering a provider and writing an event.
 //!
 //! The numbers that TraceLogging adds, levels and types of fields among them, are in headers that
-//! ndis.h does not include; they stand where events are made, in `ndis::event`.
+//! ndis.h does not include; they are defined where events are built, in `ndis::event`.
 
 use core::ffi::c_void;
 

@@ -44,7 +44,7 @@ pub type FILTER_SEND_NET_BUFFER_LISTS = unsafe extern "efiapi" fn(
     PortNumber: NDIS_PORT_NUMBER,
     SendFlags: u32,
 );
-/// The layer below has completed sends. Up to DISPATCH_LEVEL.
+/// The underlying driver has completed sends. Up to DISPATCH_LEVEL.
 pub type FILTER_SEND_NET_BUFFER_LISTS_COMPLETE = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetBufferList: *mut NET_BUFFER_LIST,
@@ -53,7 +53,7 @@ pub type FILTER_SEND_NET_BUFFER_LISTS_COMPLETE = unsafe extern "efiapi" fn(
 /// The overlying driver cancels its queued sends. Up to DISPATCH_LEVEL.
 pub type FILTER_CANCEL_SEND_NET_BUFFER_LISTS =
     unsafe extern "efiapi" fn(FilterModuleContext: NDIS_HANDLE, CancelId: *mut c_void);
-/// The layer below has received. Up to DISPATCH_LEVEL.
+/// The underlying driver has received. Up to DISPATCH_LEVEL.
 pub type FILTER_RECEIVE_NET_BUFFER_LISTS = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetBufferLists: *mut NET_BUFFER_LIST,
@@ -72,7 +72,7 @@ pub type FILTER_OID_REQUEST = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS;
-/// The layer below has answered. Up to DISPATCH_LEVEL.
+/// The underlying driver has completed a request. Up to DISPATCH_LEVEL.
 pub type FILTER_OID_REQUEST_COMPLETE = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
@@ -81,26 +81,26 @@ pub type FILTER_OID_REQUEST_COMPLETE = unsafe extern "efiapi" fn(
 /// The overlying driver cancels a request. Up to DISPATCH_LEVEL.
 pub type FILTER_CANCEL_OID_REQUEST =
     unsafe extern "efiapi" fn(FilterModuleContext: NDIS_HANDLE, RequestId: *mut c_void);
-/// A device event of the adapter below. PASSIVE_LEVEL.
+/// A device event of the underlying adapter. PASSIVE_LEVEL.
 pub type FILTER_DEVICE_PNP_EVENT_NOTIFY =
     unsafe extern "efiapi" fn(FilterModuleContext: NDIS_HANDLE, NetDevicePnPEvent: *mut c_void);
-/// A network event from above. PASSIVE_LEVEL.
+/// A network event from an overlying driver. PASSIVE_LEVEL.
 pub type FILTER_NET_PNP_EVENT = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetPnPEventNotification: *mut NET_PNP_EVENT_NOTIFICATION,
 ) -> NDIS_STATUS;
-/// The layer below reports a change. Up to DISPATCH_LEVEL.
+/// The underlying driver indicates a status. Up to DISPATCH_LEVEL.
 pub type FILTER_STATUS = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     StatusIndication: *mut NDIS_STATUS_INDICATION,
 );
 /// A request outside the serialized order. Up to DISPATCH_LEVEL.
 pub type FILTER_DIRECT_OID_REQUEST = FILTER_OID_REQUEST;
-/// The answer to such a request. Up to DISPATCH_LEVEL.
+/// The completion of such a request. Up to DISPATCH_LEVEL.
 pub type FILTER_DIRECT_OID_REQUEST_COMPLETE = FILTER_OID_REQUEST_COMPLETE;
 /// The overlying driver cancels such a request. Up to DISPATCH_LEVEL.
 pub type FILTER_CANCEL_DIRECT_OID_REQUEST = FILTER_CANCEL_OID_REQUEST;
-/// A request answered before the call returns. Up to DISPATCH_LEVEL.
+/// A request completed before the call returns. Up to DISPATCH_LEVEL.
 pub type FILTER_SYNCHRONOUS_OID_REQUEST = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,

@@ -5,7 +5,7 @@
 //! constants and lists them in its `CONSTANTS`. The values stand in the source as literals on
 //! purpose: a number that was derived from the Rust type could not contradict it.
 
-/// One field of a structure: what it is called, where it lies and how many bytes it takes.
+/// One field of a structure: its name, offset and width in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// The field's name in Rust, which is the C name unless `stands_for` says otherwise.
@@ -61,7 +61,8 @@ macro_rules! layout {
                     concat!("offset of ", stringify!($name), ".", stringify!($field)),
                 );
                 assert!(
-                    // SAFETY: `width` never calls the closure, it wants the types in its signature.
+                    // SAFETY: `width` never calls the closure; it needs only the types in its
+                    // signature.
                     $crate::sys::layout::width(|object: *const $name| unsafe {
                         &raw const (*object).$field
                     }) == $width,
@@ -102,7 +103,7 @@ macro_rules! constants {
     };
 }
 
-/// The size of what the projection leads to.
+/// The size of the projection's target.
 pub(super) const fn width<S, F>(_: fn(*const S) -> *const F) -> usize {
     size_of::<F>()
 }

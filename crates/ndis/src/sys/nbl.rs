@@ -1,4 +1,4 @@
-//! NET_BUFFER_LIST and NET_BUFFER: the packets on their way, and the pools they come from.
+//! NET_BUFFER_LIST and NET_BUFFER, the packets, and the pools they come from.
 
 use core::ffi::c_void;
 
@@ -20,7 +20,7 @@ pub struct NET_BUFFER {
     pub DataLengthHigh: u32,
     pub MdlChain: *mut MDL,
     pub DataOffset: u32,
-    /// The end of what C can also see as an interlocked list's header.
+    /// The end of the header of an interlocked list, in the union of the C declaration.
     pub _pad1: u32,
     pub ChecksumBias: u16,
     pub Reserved: u16,

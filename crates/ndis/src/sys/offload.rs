@@ -1,8 +1,8 @@
-//! Task offload: what a NIC can do, and what a protocol wants it to do.
+//! Task offload: the capabilities of a NIC, and the settings of a protocol.
 
 use super::{BitField, NDIS_OBJECT_HEADER};
 
-/// Everything a NIC can do, or has enabled, of task offload.
+/// The task offload capabilities of a NIC, or its enabled ones.
 ///
 /// Revision 1 ends with `Flags`; every later one only adds.
 #[repr(C)]

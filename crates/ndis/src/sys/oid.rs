@@ -74,7 +74,7 @@ pub struct NDIS_OID_REQUEST_METHOD {
     pub BytesNeeded: u32,
 }
 
-/// News from a miniport or a filter for the layers above.
+/// A status indication of a miniport or a filter to the overlying drivers.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_STATUS_INDICATION {
@@ -103,7 +103,7 @@ pub struct NET_PNP_EVENT_NOTIFICATION {
     pub VPortId: u32,
 }
 
-/// The event itself: `NetEvent…` and what belongs to it.
+/// The event itself: `NetEvent…` and its parameters.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NET_PNP_EVENT {

@@ -1,13 +1,12 @@
-//! The routines a filter calls.
+//! The routines that a filter calls.
 //!
-//! One block without a link attribute: the image's import table names the module of each routine,
-//! and a test process brings its own definitions of the same symbols. `efiapi` is the Microsoft
-//! x64 convention on every x86-64 host and the C convention on Arm, so both sides agree wherever
-//! this is compiled.
+//! All are in one block without a link attribute: the image's import table names the module of each
+//! routine, and a test process provides its own definitions of the same symbols. `efiapi` is the
+//! Microsoft x64 convention on every x86-64 host and the C convention on Arm, so both sides agree
+//! wherever this is compiled.
 //!
 //! Every routine states its module and the highest IRQL it may be called at. Only true exports are
-//! here; what the WDK defines as a macro or an inline function has to be written out by the
-//! caller.
+//! here; the caller writes out the macros and inline functions of the WDK.
 
 use core::ffi::c_void;
 
@@ -46,7 +45,7 @@ unsafe extern "efiapi" {
         FilterAttributes: *mut NDIS_FILTER_ATTRIBUTES,
     ) -> NDIS_STATUS;
 
-    /// Sends a chain to the layer below, which owns it until it completes.
+    /// Sends a chain to the underlying driver, which owns it until it completes.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFSendNetBufferLists(
@@ -83,7 +82,7 @@ unsafe extern "efiapi" {
         StatusIndication: *mut NDIS_STATUS_INDICATION,
     );
 
-    /// Passes a request to the layer below.
+    /// Forwards a request to the underlying driver.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFOidRequest(
@@ -139,7 +138,7 @@ unsafe extern "efiapi" {
         DataLength: usize,
     ) -> *mut NET_BUFFER_LIST;
 
-    /// Gives a list back to its pool.
+    /// Returns a list to its pool.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFreeNetBufferList(NetBufferList: *mut NET_BUFFER_LIST);
@@ -216,7 +215,7 @@ unsafe extern "efiapi" {
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisDeregisterDeviceEx(NdisDeviceHandle: NDIS_HANDLE);
 
-    /// The `ExtensionSize` zeroed bytes that NdisRegisterDeviceEx was asked to give the device.
+    /// Returns the `ExtensionSize` zeroed bytes that NdisRegisterDeviceEx reserved with the device.
     ///
     /// ndis.sys, any level.
     pub fn NdisGetDeviceReservedExtension(DeviceObject: *mut DEVICE_OBJECT) -> *mut c_void;
@@ -269,7 +268,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, DISPATCH_LEVEL for nonpaged memory, APC_LEVEL for paged.
     pub fn ExAllocatePool2(Flags: u64, NumberOfBytes: usize, Tag: u32) -> *mut c_void;
 
-    /// Frees what was allocated with the same tag.
+    /// Frees memory that was allocated with the same tag.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL for nonpaged memory, APC_LEVEL for paged.
     pub fn ExFreePoolWithTag(P: *mut c_void, Tag: u32);
@@ -284,7 +283,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, HIGH_LEVEL, not above `NewIrql`.
     pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL;
 
-    /// Goes back to the IRQL that [`KfRaiseIrql`] returned.
+    /// Lowers the IRQL to the one that [`KfRaiseIrql`] returned.
     ///
     /// ntoskrnl.exe, HIGH_LEVEL, not below `NewIrql`. An export of that name on x64; the WDK for
     /// Arm64 makes it a macro over the export `KfLowerIrql`.
@@ -324,17 +323,17 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, any level.
     pub fn KeInitializeSpinLock(SpinLock: *mut KSPIN_LOCK);
 
-    /// Raises to DISPATCH_LEVEL, takes the lock, returns the old level.
+    /// Raises to DISPATCH_LEVEL, acquires the lock, returns the old level.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
     pub fn KeAcquireSpinLockRaiseToDpc(SpinLock: *mut KSPIN_LOCK) -> KIRQL;
 
-    /// Frees the lock and goes back to the old level.
+    /// Releases the lock and lowers to the old level.
     ///
     /// ntoskrnl.exe, exactly DISPATCH_LEVEL.
     pub fn KeReleaseSpinLock(SpinLock: *mut KSPIN_LOCK, NewIrql: KIRQL);
 
-    /// Takes the lock where the level is right already.
+    /// Acquires the lock at an IRQL that is already right.
     ///
     /// ntoskrnl.exe, at least DISPATCH_LEVEL.
     pub fn KeAcquireSpinLockAtDpcLevel(SpinLock: *mut KSPIN_LOCK);
@@ -355,12 +354,13 @@ unsafe extern "efiapi" {
         BugCheckParameter4: usize,
     ) -> !;
 
-    /// Ends a request, whose status and information have been set; it may not be touched after.
+    /// Completes a request, whose status and information have been set; it may not be touched
+    /// after.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
     pub fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: i8);
 
-    /// Attaches zeroed memory to the driver object, found again by the address given here; the
+    /// Attaches zeroed memory to the driver object, identified by the address given here; the
     /// kernel frees it with the driver.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
@@ -462,7 +462,7 @@ unsafe extern "efiapi" {
         InformationLength: u32,
     ) -> NTSTATUS;
 
-    /// Writes an event to every session that wants it. Above APC_LEVEL, none of the data may be
+    /// Writes an event to every session that enables it. Above APC_LEVEL, none of the data may be
     /// pageable.
     ///
     /// ntoskrnl.exe, any level.

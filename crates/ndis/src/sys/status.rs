@@ -76,7 +76,7 @@ constants! {
     }
 }
 
-/// The miniport's MTU is another one: a ULONG.
+/// The miniport's MTU has changed: a ULONG.
 pub const NDIS_STATUS_L2_MTU_SIZE_CHANGE: i32 = 0x4002_00b1;
 /// The requested object does not exist.
 pub const STATUS_NOT_FOUND: i32 = code(0xc000_0225);

@@ -36,7 +36,7 @@ pub type PHYSICAL_ADDRESS = i64;
 /// The number of a page of physical memory.
 pub type PFN_NUMBER = usize;
 
-/// The first member of every NDIS structure that has revisions: which one this is.
+/// The first member of every NDIS structure that has revisions; it identifies the revision.
 ///
 /// `Size` is the `NDIS_SIZEOF_…` of the revision, which may be less than `size_of`.
 #[repr(C)]
