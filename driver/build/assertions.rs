@@ -1,9 +1,10 @@
 //! The tables of `ndis::sys` as C assertions, which the WDK's compiler checks with the installed
 //! `ndis.h`.
 //!
-//! `C_ASSERT` and `FIELD_OFFSET` are macros of the WDK. `_Static_assert` would need `/std:c11`, under
-//! which cl.exe uses its conforming preprocessor (C++ documentation, "/Zc:preprocessor"), and that
-//! one reads neither `ndis.h` nor, for Arm64, `wdm.h`: both paste tokens that make no valid one.
+//! `C_ASSERT` and `FIELD_OFFSET` are macros of the WDK. `_Static_assert` would need `/std:c11`,
+//! under which cl.exe uses its conforming preprocessor (C++ documentation, "/Zc:preprocessor").
+//! That preprocessor rejects `ndis.h` and, for Arm64, `wdm.h`: both paste tokens that form no valid
+//! one.
 
 use std::fmt::Write;
 

@@ -11,8 +11,8 @@ mod version;
 #[cfg(windows)]
 mod wdk;
 
-/// `ndis::sys` for its tables alone. The crate itself cannot be a dependency of a build script:
-/// its routines exist only in the kernel and in the model.
+/// `ndis::sys` for its tables only. The crate itself cannot be a dependency of a build script: its
+/// routines exist only in the kernel and in the model.
 #[cfg(windows)]
 #[path = "../../crates/ndis/src/sys/mod.rs"]
 #[expect(

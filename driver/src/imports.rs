@@ -83,8 +83,8 @@ unsafe extern "system" {
     fn KfLowerIrql();
 }
 
-// Called by the panic handler alone. The image must not import it: the linker keeps the handler
-// only where something in the driver can panic, and the image checks see to it that nothing can.
+// Called by the panic handler only. The image must not import it: the linker keeps the handler only
+// if something in the driver can panic, and the image checks verify that nothing can.
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
     fn KeBugCheckEx();

@@ -98,8 +98,8 @@ impl Invalid {
             Self::BufferTooSmall => "the buffer has no room for the message",
             Self::Truncated => "the message ends before its header does",
             Self::Version => "the message is of another version of the protocol",
-            Self::Kind => "the message is of another kind than belongs here",
-            Self::Size => "the message does not have the size that its kind has",
+            Self::Kind => "the message is of an unexpected kind",
+            Self::Size => "the message does not have the size of its kind",
             Self::Reserved => "a reserved field of the message is set",
             Self::Code => "the protocol has no such control code",
             Self::InterfaceIndex => "interface index 0 names no adapter",
@@ -111,7 +111,7 @@ impl Invalid {
                 "software segmentation must be never (0), with-checksums (1) or always (2)"
             }
             Self::Name => "the adapter's name is longer than 128 UTF-16 units",
-            Self::Count => "the list says it holds more entries than there are adapters",
+            Self::Count => "the list's count exceeds the maximum number of adapters",
             Self::Refusals => "the message counts more than 32 reasons of refusal",
         }
     }

@@ -1,14 +1,14 @@
 //! The control protocol between the driver and the administrator's tool.
 //!
-//! Both sides of the device use this crate and nothing else of each other's. It is pure: bytes in,
-//! values out, and back.
+//! Both sides of the device share this crate and nothing else. It is pure: bytes in, values out,
+//! and back.
 //!
-//! # The way of a call
+//! # Steps of a call
 //!
-//! 1. The tool opens [`WIN32_NAME`], which only SYSTEM and administrators may ([`SDDL`]).
+//! 1. The tool opens [`WIN32_NAME`], accessible to SYSTEM and administrators only ([`SDDL`]).
 //! 2. It [encodes](Message::encode) a request and sends it with its [`IoControl`] code.
 //! 3. The driver recognises the [code](IoControl::from_code), [decodes](Message::decode) the
-//!    request, does what it asks, and encodes the reply into the same buffer.
+//!    request, carries it out, and encodes the reply into the same buffer.
 //! 4. The tool decodes the reply.
 //!
 //! | code | request | reply |

@@ -42,8 +42,8 @@ pub trait Message: Body {
     /// Writes the message to the front of `out` and returns its bytes.
     ///
     /// # Errors
-    /// [`Invalid::BufferTooSmall`] where `out` is shorter than [`SIZE`](Self::SIZE), or what is
-    /// wrong with a field.
+    /// [`Invalid::BufferTooSmall`] if `out` is shorter than [`SIZE`](Self::SIZE), or the error of a
+    /// field.
     fn encode(&self, out: &mut [u8]) -> Result<usize, Invalid> {
         let out = out.get_mut(..Self::SIZE).ok_or(Invalid::BufferTooSmall)?;
         let mut writer = Writer::new(out);
@@ -52,11 +52,11 @@ pub trait Message: Body {
         Ok(Self::SIZE)
     }
 
-    /// Reads the message that `bytes` are, neither more nor less.
+    /// Reads the message that `bytes` contain, neither more nor less.
     ///
     /// # Errors
-    /// The first thing that is wrong with the bytes: [`Invalid::Version`] comes before any other
-    /// that needs a whole header.
+    /// The first error in the bytes: [`Invalid::Version`] precedes any other that needs a whole
+    /// header.
     fn decode(bytes: &[u8]) -> Result<Self, Invalid> {
         let mut reader = open(bytes, Self::KIND)?;
         if bytes.len() != Self::SIZE {

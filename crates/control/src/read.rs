@@ -73,15 +73,15 @@ pub struct ReadReply {
     pub tuning: Tuning,
     /// Bits in which the NIC counts the IPv4 identification of its segments: 15 or 16.
     pub ip_id_bits: u32,
-    /// Where LSOv2 is offered although the NIC has none. Where it is, it is advertised, and what the
-    /// NIC takes of it is 0.
+    /// The choice of software segmentation. If it applies, LSOv2 is advertised although the NIC's
+    /// own limit for it is 0.
     pub software: SoftwareSegmentation,
     /// Maximum number of MDLs in a chain that the NIC gets, if chains are trimmed; 0 if they are
     /// not, and may continue past the packet.
     pub max_elements: u32,
     /// Most bytes of an IP packet on the adapter; 0 where it is not known.
     pub mtu: u32,
-    /// Whether the filter takes sends; else it is paused.
+    /// Whether the filter accepts sends; otherwise it is paused.
     pub running: bool,
     /// The NIC's limits.
     pub nic: NicLimits,
@@ -95,10 +95,10 @@ pub struct ReadReply {
     pub advertised_uso_ipv6: u32,
     /// Settings in the registry that were out of range, so that their defaults are in effect.
     pub settings_out_of_range: u32,
-    /// Offload configurations from below that broke the rules of NDIS and were passed on as they
-    /// were.
+    /// Offload configurations from the miniport that violated NDIS's rules and were forwarded
+    /// unchanged.
     pub malformed_offloads: u64,
-    /// OID requests from above that came without a valid header and were passed down with one.
+    /// OID requests that arrived without a valid header and were forwarded with one.
     pub invalid_oid_headers: u64,
 }
 

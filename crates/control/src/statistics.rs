@@ -35,11 +35,11 @@ pub struct StatisticsReply {
     pub completed: u64,
     /// Parents among them of which a child failed.
     pub failed: u64,
-    /// Large sends completed with RESOURCES, for want of children or of a mapping.
+    /// Large sends completed with RESOURCES, because no children or no mapping could be had.
     pub low_memory: u64,
-    /// NET_BUFFER_LISTs that came while the filter was paused.
+    /// NET_BUFFER_LISTs that arrived while the filter was paused.
     pub paused: u64,
-    /// Children ever allocated, which a reset leaves alone: constant in steady state.
+    /// Children ever allocated, not affected by a reset: constant in steady state.
     pub children_allocated: u64,
     /// Large sends refused, by reason.
     pub refused: Refused,
@@ -150,7 +150,7 @@ impl Refused {
     }
 }
 
-/// One counter for each of `N` reasons, of which no more than [`Refused::MAX`] compile.
+/// One counter for each of `N` reasons; more than [`Refused::MAX`] do not compile.
 impl<const N: usize> From<[u64; N]> for Refused {
     fn from(counters: [u64; N]) -> Self {
         const { assert!(N <= Self::MAX) };

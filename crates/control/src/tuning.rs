@@ -17,19 +17,21 @@ pub mod keyword {
     pub const IP_ID_BITS: &str = "IpIdBits";
     /// Where a NIC without large sends has them made in software: 0 to 2.
     pub const SOFTWARE_SEGMENTATION: &str = "SoftwareSegmentation";
-    /// Whether the MDL chain of what the NIC gets ends with its packet: 0 for no, 1 for yes.
+    /// Whether the NIC gets MDL chains trimmed to the packet: 0 for no, 1 for yes.
     pub const ENDED_CHAINS: &str = "EndedChains";
-    /// Most MDLs of what the NIC gets, which has chains end too: 0 for no bound, or 4 to 64.
+    /// Maximum number of MDLs in a chain for the NIC, which implies trimmed chains: 0 for no bound,
+    /// or 4 to 64.
     pub const MAX_ELEMENTS: &str = "MaxElements";
 }
 
-/// A named compromise between work saved and how long a small packet waits behind a large send.
+/// A named compromise between CPU time saved and the time that a small packet waits behind a large
+/// send.
 ///
 /// Larger sends cost the sender less work per byte. Measured on Linux 6.18, against sends of
 /// 64 KiB, the CPU time per gigabyte is 1.02 times at 256 KiB and 0.86 times at 512 KiB, with much
-/// noise. But what a queue holds in one piece goes in one piece: 62,780 bytes, a common maximum,
-/// occupy a wire of 10 Gbit/s for 0.05 ms, 2 of them for 0.1 ms, and 16 for 0.8 ms. None of this
-/// was measured on Windows.
+/// noise. But a queue transmits each of its entries without interruption: 62,780 bytes, a common
+/// maximum, occupy a wire of 10 Gbit/s for 0.05 ms, 2 of them for 0.1 ms, and 16 for 0.8 ms. None
+/// of this was measured on Windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Profile {
@@ -121,7 +123,7 @@ impl Multiple {
 pub struct Cap(u32);
 
 impl Cap {
-    /// The least in bytes. Below it is rather a size meant in KiB.
+    /// The minimum in bytes. A smaller number is more likely a size in KiB.
     pub const MIN: u32 = 4096;
     /// The most in bytes: 16 MiB, far beyond 16 times any NIC's maximum.
     pub const MAX: u32 = 16 << 20;
@@ -168,9 +170,9 @@ pub struct Tuning {
     pub cap: Option<Cap>,
 }
 
-/// A tuning as the numbers that messages carry and the registry holds.
+/// A tuning in the numeric form of messages and the registry.
 ///
-/// In a message they stand in this order, four bytes each.
+/// In a message they are in this order, four bytes each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Parameters {
     /// Value of [`keyword::MULTIPLE`].

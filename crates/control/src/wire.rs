@@ -1,4 +1,4 @@
-//! The cursors that put numbers into bytes and take them out again.
+//! The cursors that write numbers to bytes and read them back.
 
 use crate::Invalid;
 

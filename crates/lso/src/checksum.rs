@@ -8,8 +8,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     words: u64,
-    /// Whether the bytes so far are of odd number, so that the next one is the
-    /// lower half of a word.
+    /// Whether an odd number of bytes was added so far, so that the next one is the lower half of a
+    /// word.
     odd: bool,
 }
 
@@ -33,8 +33,8 @@ impl Sum {
         self.odd ^= more.odd;
     }
 
-    /// Adds one word: of a header, or a sum of bytes that start at an even place. The complement
-    /// of a word that is in the sum takes it out.
+    /// Adds one word: of a header, or a sum of bytes that start at an even offset. Adding the
+    /// complement of a word that is in the sum removes it.
     #[must_use]
     #[inline]
     pub fn and_word(mut self, word: u16) -> Self {
@@ -60,7 +60,7 @@ impl Sum {
         self
     }
 
-    /// The sum in 16 bits: what a checksum field holds for a NIC to go on from.
+    /// The sum in 16 bits: the value of a checksum field that a NIC completes.
     #[must_use]
     #[inline]
     pub(crate) fn folded(self) -> u16 {
@@ -75,7 +75,7 @@ impl Sum {
     }
 }
 
-/// Adds in ones' complement: what is carried out of the word is added to it.
+/// Adds in ones' complement, with end-around carry.
 #[inline]
 fn plus(sum: u64, word: u64) -> u64 {
     let (sum, carry) = sum.overflowing_add(word);

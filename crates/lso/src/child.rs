@@ -9,11 +9,11 @@ use crate::wire::{
 use crate::{Child, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Refusal, Transport};
 pub use packet::{Checksum, PacketTemplate};
 
-/// The parent's header, ready to be stamped out for each child.
+/// The parent's header as a template for each child.
 ///
 /// | field | in a large send | in a packet |
 /// |---|---|---|
-/// | IPv4 total length, IPv6 payload length | LSOv1: its own. LSOv2: 0. USO, and a tunnel's outer one: its own, or 0 where the parent says 0 or it is past 64 KiB | its own |
+/// | IPv4 total length, IPv6 payload length | LSOv1: its own. LSOv2: 0. USO, and a tunnel's outer one: its own, or 0 where the parent's is 0 or it is past 64 KiB | its own |
 /// | UDP length | as the length of a tunnel's outer header | its own |
 /// | IPv4 identification, inner and outer | advanced by the wire segments of earlier children | the same |
 /// | IPv4 checksum | the parent's | computed |
@@ -116,10 +116,9 @@ impl<'a> Template<'a> {
     ///
     /// # Errors
     ///
-    /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
-    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of another
-    /// transport protocol than the headers'. A `front` that is not the one parsed may be
-    /// [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
+    /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6), [`MalformedLargeSend`](Refusal::MalformedLargeSend)
+    /// for an offload of another transport protocol than the headers'. A `front` that differs from
+    /// the parsed one may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
     pub fn new(
         front: &'a mut [u8; MAX_HEADER],
         headers: Headers,
@@ -198,7 +197,7 @@ impl<'a> Template<'a> {
         &self.headers
     }
 
-    /// Whether its packets have a TCP or UDP checksum: UDP's may be 0, which stands for none.
+    /// Whether its packets have a TCP or UDP checksum: a UDP checksum of 0 means none.
     #[must_use]
     pub fn has_checksum(&self) -> bool {
         match self.headers.transport() {
@@ -243,7 +242,7 @@ impl<'a> Template<'a> {
         }
     }
 
-    /// Writes what counts on from child to child.
+    /// Writes the fields that advance from child to child.
     #[inline]
     fn stamp(&self, child: &Child, header: &mut [u8; MAX_HEADER]) -> Option<()> {
         self.ip.count(child, header)?;

@@ -1,4 +1,4 @@
-//! Finding the headers of a frame, and what they must be like.
+//! Finds and validates the headers of a frame.
 
 mod front;
 mod ipv6;
@@ -14,11 +14,10 @@ pub const MAX_HEADER: usize = 256;
 
 const MAX_VLAN_TAGS: usize = 2;
 
-/// Where the headers of a TCP or UDP packet are in its frame.
+/// The positions of the headers of a TCP or UDP packet in its frame.
 ///
-/// The positions are those of complete Ethernet, IPv4 or IPv6, and TCP or UDP
-/// headers, and of a tunnel's around them where there is one: of at most
-/// [`MAX_HEADER`] bytes together.
+/// The positions are those of complete Ethernet, IPv4 or IPv6, and TCP or UDP headers, and of a
+/// tunnel's around them, if there is one: of at most [`MAX_HEADER`] bytes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers {
     tunnel: Option<Tunnel>,
@@ -68,7 +67,7 @@ impl Headers {
         Self::find_at(Front::new(front), 0, transport)
     }
 
-    // Apart from what has no tunnel, which is to be short.
+    // Out of line, to keep the path without a tunnel short.
     #[inline(never)]
     fn find_inner(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let front = Front::new(front);
@@ -114,7 +113,7 @@ impl Headers {
         self.transport
     }
 
-    /// Bytes of frame before the IP header; in a tunnel, the inner one.
+    /// Bytes of frame before the IP header; in a tunnel, before the inner one.
     #[must_use]
     #[inline]
     pub fn ip_offset(&self) -> u32 {
@@ -161,7 +160,7 @@ impl Headers {
             && self.end().saturating_sub(self.transport_start()) > tcp::MIN_LENGTH
     }
 
-    /// Bytes of IP packet, the inner one in a tunnel, that `payload` bytes make.
+    /// Bytes of the IP packet with `payload` bytes; in a tunnel, of the inner packet.
     #[must_use]
     #[inline]
     pub fn datagram(&self, payload: u32) -> u32 {
@@ -188,15 +187,13 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of the
-    /// other transport protocol, and for LSOv1 in a tunnel;
-    /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
+    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of the other transport
+    /// protocol, and for LSOv1 in a tunnel; [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
     /// [`IpVersionMismatch`](Refusal::IpVersionMismatch),
-    /// [`OffsetMismatch`](Refusal::OffsetMismatch); and for the flags that a
-    /// large send never has [`Urgent`](Refusal::Urgent), [`Syn`](Refusal::Syn),
-    /// [`Reset`](Refusal::Reset) (Windows driver documentation, "Offloading the
-    /// Segmentation of Large TCP Packets"). A `front` that is not the one parsed
-    /// may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
+    /// [`OffsetMismatch`](Refusal::OffsetMismatch); and for the flags that a large send never has
+    /// [`Urgent`](Refusal::Urgent), [`Syn`](Refusal::Syn), [`Reset`](Refusal::Reset) (Windows
+    /// driver documentation, "Offloading the Segmentation of Large TCP Packets"). A `front` that
+    /// differs from the parsed one may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
     pub fn check(&self, front: &[u8], send: &LargeSend) -> Result<(), Refusal> {
         self.check_kind(send)?;
         self.check_offsets(send.framing)?;
@@ -269,7 +266,7 @@ impl Headers {
     }
 }
 
-/// A network header behind an Ethernet header, and what it carries.
+/// A network header after an Ethernet header, and its payload's protocol.
 #[derive(Clone, Copy)]
 struct Network {
     version: IpVersion,

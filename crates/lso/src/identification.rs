@@ -17,11 +17,10 @@ pub enum IpIdWidth {
 impl IpIdWidth {
     /// The identification `segments` wire segments after the one with `base`.
     ///
-    /// Advancing twice is advancing once by the sum, which is what makes two
-    /// stages equal to one. With 15 bits a `base` above 0x7FFF is outside the
-    /// documented range. Its top bit is kept, so that the first child has the
-    /// parent's own header; a NIC that keeps the bit and one that clears it both
-    /// then send what they would have sent of the parent.
+    /// Advancing twice is equal to advancing once by the sum, so that two stages are equivalent to
+    /// one. With 15 bits a `base` above 0x7FFF is outside the documented range. Its top bit is
+    /// kept, so that the first child has the parent's own header; both a NIC that keeps the bit and
+    /// one that clears it then send the same packets as they would for the parent.
     #[must_use]
     pub fn advance(self, base: u16, segments: u32) -> u16 {
         let counted = match self {

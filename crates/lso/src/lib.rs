@@ -6,7 +6,7 @@
 //! writes each child's frame header. The caller owns buffers, descriptors and completion; the crate
 //! is independent of any operating system.
 //!
-//! # The way of the data
+//! # Steps
 //!
 //! 1. [`Headers::of`] finds the headers in the first bytes of the frame, once for a parent, and
 //!    checks them against the out-of-band information, a [`LargeSend`]: the packet may be cut, and
@@ -21,8 +21,8 @@
 //!    it. The caller reads them, into a [`Sum`], only if a packet's checksum is not left to the
 //!    NIC.
 //!
-//! The result is right when the NIC puts the same packets on the wire, byte for
-//! byte, as it would have made of the parent in a single stage.
+//! The result is correct if the NIC puts the same packets on the wire, byte for byte, as it would
+//! have built from the parent in a single stage.
 //!
 //! ```
 //! use lso::{

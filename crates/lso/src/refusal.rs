@@ -143,9 +143,11 @@ impl Refusal {
 
     const fn sentence(self) -> &'static str {
         match self {
-            Self::MalformedLargeSend => "the large send's descriptors break the rules of NDIS",
+            Self::MalformedLargeSend => "the large send's descriptors violate the rules of NDIS",
             Self::MssZero => "the large send has an MSS of 0",
-            Self::SegmentTooLong => "the MSS makes segments longer than IP can say (64 KiB)",
+            Self::SegmentTooLong => {
+                "the MSS makes segments longer than an IP packet can be (64 KiB)"
+            }
             Self::SegmentAboveMtu => "the MSS makes segments longer than the adapter's MTU",
             Self::NoPayload => "the large send carries no payload",
             Self::HeaderNotContiguous => {
@@ -159,8 +161,8 @@ impl Refusal {
             Self::Fragment => "the packet is an IP fragment",
             Self::Ipsec => "the packet is protected by IPsec (AH or ESP)",
             Self::Jumbogram => "the packet has the IPv6 jumbo payload option",
-            Self::NotTcp => "the packet carries no TCP that can be found",
-            Self::NotUdp => "the packet carries no UDP that can be found",
+            Self::NotTcp => "no TCP header was found in the packet",
+            Self::NotUdp => "no UDP header was found in the packet",
             Self::NotEncapsulated => {
                 "the packet is sent as encapsulated, but not in NVGRE or VXLAN"
             }
@@ -168,12 +170,12 @@ impl Refusal {
             Self::Urgent => "the TCP segment has URG set",
             Self::Syn => "the TCP segment has SYN set",
             Self::Reset => "the TCP segment has RST set",
-            Self::Lsov1OnIpv6 => "LSO version 1 was asked for an IPv6 packet",
-            Self::IpVersionMismatch => "the packet is not of the IP version it was sent as",
-            Self::OffsetMismatch => "a header is not where the sender says",
-            Self::Lsov1TooLong => "a part would be longer than LSO version 1 can say (64 KiB)",
-            Self::TooManyChildren => "the large send would fall into too many parts",
-            Self::HeaderBufferTooShort => "the buffer for a part's header is too short",
+            Self::Lsov1OnIpv6 => "LSO version 1 was requested for an IPv6 packet",
+            Self::IpVersionMismatch => "the packet's IP version differs from the requested one",
+            Self::OffsetMismatch => "a header is not at the offset that the sender gave",
+            Self::Lsov1TooLong => "a child would be longer than LSO version 1 allows (64 KiB)",
+            Self::TooManyChildren => "the large send would need too many children",
+            Self::HeaderBufferTooShort => "the buffer for a child's header is too short",
         }
     }
 }

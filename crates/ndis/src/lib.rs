@@ -2,8 +2,8 @@
 //!
 //! [`sys`] is the raw ABI, checked against the WDK's layouts by assertions. The other modules are
 //! owning types: one for each kernel object that the filter uses, named after it, with every
-//! obligation that the compiler can check moved into a type and every other one named in a `#
-//! Safety` section.
+//! obligation that the compiler can check moved into a type and every other one named in a
+//! `# Safety` section.
 //!
 //! All unsafe code of the data path lives here. Three crates may depend on this one: the filter,
 //! the driver, and the model NDIS that plays the other side on Linux.

@@ -11,7 +11,8 @@
 
 #[cfg(all(windows, feature = "wdk"))]
 mod comparison {
-    /// Stands for a structure that wdk-sys lacks: no structure of the kernel is aligned like this.
+    /// Stands in for a structure that wdk-sys lacks: no structure of the kernel is aligned like
+    /// this.
     #[repr(align(8192))]
     struct Unknown;
 

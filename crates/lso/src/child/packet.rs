@@ -35,7 +35,7 @@ impl Template<'_> {
     ///
     /// # Errors
     ///
-    /// [`MalformedIpv4`](Refusal::MalformedIpv4) for a header that is not the one parsed.
+    /// [`MalformedIpv4`](Refusal::MalformedIpv4) for a header other than the parsed one.
     pub fn for_packets(&self) -> Result<PacketTemplate<'_>, Refusal> {
         self.sum_headers().ok_or(Refusal::MalformedIpv4)
     }
@@ -72,8 +72,8 @@ impl Ip {
         Some(sum)
     }
 
-    /// Length, and for IPv4 the header's checksum, in a header whose identification is there.
-    /// `sum` is what [`sum`](Self::sum) answered.
+    /// Writes the length, and for IPv4 the header's checksum, in a header whose identification is
+    /// written. `sum` is the result of [`sum`](Self::sum).
     #[inline]
     fn finish(&self, header: &mut [u8], sum: Sum, payload: u16) -> Option<()> {
         let ip = header.get_mut(self.start..)?;
@@ -96,8 +96,8 @@ impl Ip {
 }
 
 impl Fields {
-    /// The sum of the TCP or UDP header in the template, without what is counted on and length.
-    /// The sender's sum of addresses and protocol is in it.
+    /// The sum of the TCP or UDP header in the template, without the advancing fields and the
+    /// length. It includes the sender's sum of addresses and protocol.
     fn sum(&self, transport: &[u8]) -> Option<Sum> {
         let all = Sum::of(transport);
         Some(match self {

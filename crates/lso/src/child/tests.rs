@@ -230,7 +230,7 @@ fn headers_up_to_the_longest_are_copied_whole() {
     }
 }
 
-/// Headers of what is sent by `offload`, in a tunnel or not.
+/// Headers of a send by `offload`, in a tunnel or not.
 fn headers_of(front: &[u8], offload: Offload, framing: Framing) -> Headers {
     let of = |ip_version| {
         let send = LargeSend {

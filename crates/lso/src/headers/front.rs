@@ -37,7 +37,7 @@ impl<'a> Front<'a> {
     /// The bytes of a field, or of a whole header.
     #[inline]
     pub(super) fn bytes(self, header: usize, field: Field) -> Result<&'a [u8], Refusal> {
-        // A header begins behind what could be read before: no sum wraps.
+        // A header begins after the bytes that were read before: no sum wraps.
         let end = header.wrapping_add(field.end);
         self.bytes
             .get(header.wrapping_add(field.start)..end)

@@ -68,7 +68,7 @@ impl Tunnel {
         usize::from(self.ip_offset)
     }
 
-    /// Where the UDP header begins, if there is one.
+    /// The position of the UDP header, if there is one.
     #[inline]
     pub(crate) fn udp_start(self) -> Option<usize> {
         (self.kind == TunnelKind::Vxlan).then_some(usize::from(self.outer_offset))
