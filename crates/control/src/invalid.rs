@@ -37,7 +37,7 @@ pub enum Invalid {
     SoftwareSegmentation,
     /// The adapter's name is longer than there is room for.
     Name,
-    /// The list's count exceeds the maximum number of adapters.
+    /// The list has more entries than its total number of adapters.
     Count,
     /// More reasons of refusal than a message has room for.
     Refusals,
@@ -111,7 +111,7 @@ impl Invalid {
                 "software segmentation must be never (0), with-checksums (1) or always (2)"
             }
             Self::Name => "the adapter's name is longer than 128 UTF-16 units",
-            Self::Count => "the list's count exceeds the maximum number of adapters",
+            Self::Count => "the list has more entries than its total number of adapters",
             Self::Refusals => "the message counts more than 32 reasons of refusal",
         }
     }

@@ -79,7 +79,7 @@ pub struct ReadReply {
     /// Maximum number of MDLs in a chain that the NIC gets, if chains are trimmed; 0 if they are
     /// not, and may continue past the packet.
     pub max_elements: u32,
-    /// Most bytes of an IP packet on the adapter; 0 where it is not known.
+    /// Maximum number of bytes of an IP packet on the adapter; 0 if unknown.
     pub mtu: u32,
     /// Whether the filter accepts sends; otherwise it is paused.
     pub running: bool,

@@ -12,11 +12,11 @@ use crate::Invalid;
 pub enum SoftwareSegmentation {
     /// Only offloads that the NIC has are advertised.
     Never = 0,
-    /// Where the NIC makes TCP checksums, so that the payload need not be read, and where it is
-    /// known that its hardware has no large sends, rather than that they are turned off.
+    /// On a NIC that computes TCP checksums, so that the payload need not be read, if its hardware is
+    /// known to have no large sends, as opposed to having them turned off.
     #[default]
     WithChecksums = 1,
-    /// On any NIC of which it is not known that its large sends are turned off.
+    /// On any NIC, unless its large sends are known to be turned off.
     Always = 2,
 }
 

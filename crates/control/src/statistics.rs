@@ -26,7 +26,7 @@ pub struct StatisticsReply {
     pub children: u64,
     /// Children among them that were single packets, which the NIC does not cut.
     pub packets: u64,
-    /// Bytes of TCP or UDP payload that went down in children.
+    /// Bytes of TCP or UDP payload sent in children.
     pub bytes: u64,
     /// Longest large send from the overlying driver, in bytes of frame: only this counter shows
     /// whether the advertised size is used.
@@ -154,7 +154,7 @@ impl Refused {
 impl<const N: usize> From<[u64; N]> for Refused {
     fn from(counters: [u64; N]) -> Self {
         const { assert!(N <= Self::MAX) };
-        // It cannot fail, having compiled.
+        // Cannot fail: the assertion above has compiled.
         Self::new(&counters).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! How far the NIC's maximum is raised, and how that is kept in the registry.
+//! The factor by which the NIC's maximum is raised, and its registry parameters.
 
 use crate::{
     Invalid,
@@ -15,7 +15,7 @@ pub mod keyword {
     pub const CAP_BYTES: &str = "CapBytes";
     /// Bits in which the NIC counts the IPv4 identification of its segments: 15 or 16.
     pub const IP_ID_BITS: &str = "IpIdBits";
-    /// Where a NIC without large sends has them made in software: 0 to 2.
+    /// The condition for large sends in software on a NIC without them: 0 to 2.
     pub const SOFTWARE_SEGMENTATION: &str = "SoftwareSegmentation";
     /// Whether the NIC gets MDL chains trimmed to the packet: 0 for no, 1 for yes.
     pub const ENDED_CHAINS: &str = "EndedChains";
@@ -146,7 +146,7 @@ impl Cap {
     }
 }
 
-/// How far the NIC's maximum is raised.
+/// The factor by which the NIC's maximum is raised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Raise {
     /// As the profile defines.
@@ -164,7 +164,7 @@ impl Default for Raise {
 /// An adapter's tuning by the administrator. By default, [`Profile::Throughput`] with no cap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tuning {
-    /// How far the NIC's maximum is raised.
+    /// The factor by which the NIC's maximum is raised.
     pub raise: Raise,
     /// The most that it is raised to.
     pub cap: Option<Cap>,

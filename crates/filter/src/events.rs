@@ -91,7 +91,7 @@ impl Events {
         self.0.write(&event);
     }
 
-    /// It could not be.
+    /// Loading the driver failed.
     #[cold]
     pub(crate) fn driver_load_failed(&self, status: Status) {
         let mut event = Event::new("DriverLoadFailed", Level::Error, keyword::LIFECYCLE);

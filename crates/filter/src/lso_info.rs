@@ -37,7 +37,7 @@ fn udp_send(nbl: &Nbl, info: UdpSendInfo) -> LargeSend {
     }
 }
 
-/// Where the headers are. In a tunnel the offset of the large send's own slot, `transport`, is not
+/// The location of the headers. In a tunnel the offset of the large send's own slot, `transport`, is not
 /// valid, of TCP and of UDP alike (Windows driver documentation, "Supporting NVGRE in UDP
 /// Segmentation Offload").
 fn framing(nbl: &Nbl, transport: u32) -> Framing {

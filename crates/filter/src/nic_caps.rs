@@ -60,7 +60,7 @@ pub struct LargeSendSupport {
     /// Maximum number of bytes of TCP or UDP payload in one large send; 0 if the kind is not
     /// supported.
     pub max_payload: u32,
-    /// Least wire segments that a large send must make.
+    /// Minimum number of wire segments of a large send.
     pub min_segments: u16,
     /// Variations that such a large send may have.
     pub variations: Variations,
@@ -131,7 +131,7 @@ impl ChecksumSupport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct TunnelSupport {
-    /// Most bytes of header, from the frame's first byte to the inner payload.
+    /// Maximum number of bytes of header, from the frame's first byte to the inner payload.
     pub max_header: u32,
     /// The UDP port of VXLAN; 0 for NVGRE, and for any port.
     pub port: u16,

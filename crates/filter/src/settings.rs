@@ -13,7 +13,7 @@ static SOFTWARE_SEGMENTATION: [u16; keyword::SOFTWARE_SEGMENTATION.len() + 1] =
 static ENDED_CHAINS: [u16; keyword::ENDED_CHAINS.len() + 1] = utf16(keyword::ENDED_CHAINS);
 static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len() + 1] = utf16(keyword::MAX_ELEMENTS);
 
-/// Least bound of elements that can be set: the header and three buffers, so that a window is not
+/// Smallest bound of elements that can be set: the header and three buffers, so that a window is not
 /// copied for being in two buffers and ending in a third.
 const LEAST_ELEMENTS: u32 = 4;
 
@@ -21,16 +21,16 @@ const LEAST_ELEMENTS: u32 = 4;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) tuning: Tuning,
-    /// How the NIC counts the IPv4 identification of its segments: in 16 bits, or in 15 where it
+    /// The width in which the NIC counts the IPv4 identification: in 16 bits, or in 15 where it
     /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
     /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
     pub(crate) ip_id: IpIdWidth,
-    /// Where large sends are offered although the NIC has none.
+    /// The condition for advertising large sends on a NIC that has none.
     pub(crate) software: SoftwareSegmentation,
     /// The end of the children's MDL chains: trimmed to the packet for drivers that walk chains to
     /// their end, and to a number of elements for a NIC that accepts no more.
     pub(crate) chains: Chains,
-    /// How many parameters of the tuning were out of range, so that their default is in effect.
+    /// The number of tuning parameters out of range, so that their default is in effect.
     pub(crate) tuning_out_of_range: u32,
     /// The same of all others.
     pub(crate) others_out_of_range: u32,
@@ -79,7 +79,7 @@ impl Settings {
         })
     }
 
-    /// How many settings were out of range.
+    /// The number of settings out of range.
     pub(crate) fn out_of_range(&self) -> u32 {
         self.tuning_out_of_range
             .saturating_add(self.others_out_of_range)

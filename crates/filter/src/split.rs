@@ -68,25 +68,25 @@ impl From<BufferError> for SendError {
 pub(crate) enum Split {
     /// The children to be sent in its place; the send itself waits for them.
     Children(NblQueue),
-    /// It is forwarded.
+    /// The large send is forwarded.
     Fits(Nbl),
-    /// It fails; nothing of it was sent.
+    /// The large send fails; none of it was sent.
     Failed(Nbl, SendError),
 }
 
 /// The children of a parent.
 pub(crate) struct SplitSend {
     children: Children,
-    /// How many of them are packets.
+    /// The number of children that are packets.
     pub(crate) packets: u32,
-    /// Bytes of payload that they carry.
+    /// Bytes of payload that the children carry.
     pub(crate) payload: u32,
     /// The parent's large-send slot once all children were sent.
     completion_info: LargeSendInfo,
 }
 
 impl SplitSend {
-    /// How many children there are.
+    /// The number of children.
     pub(crate) fn count(&self) -> u32 {
         self.children.count()
     }
@@ -285,14 +285,14 @@ impl<'a> Job<'a> {
     /// headers may exceed the MTU by as much as the network was set up for (`*EncapOverhead`).
     fn check_mtu(&self, headers: &Headers, segment: u32) -> Result<(), Refusal> {
         match self.module.mtu.load(Ordering::Relaxed) {
-            // It is not known.
+            // The MTU is unknown.
             0 => Ok(()),
             mtu if headers.datagram(segment) <= mtu => Ok(()),
             _ => Err(Refusal::SegmentAboveMtu),
         }
     }
 
-    /// Where the checksums of packets that the filter segments are computed.
+    /// The place where the checksums of packets that the filter segments are computed.
     fn packet_checksum(&self, plan: &Plan, template: &Template<'_>) -> PacketChecksum {
         let headers = template.headers();
         if plan.packets() == 0 || headers.tunnel().is_none() && !template.has_checksum() {

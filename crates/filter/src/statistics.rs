@@ -43,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// How many NBLs were counted.
+    /// The number of NBLs counted.
     #[inline]
     pub(crate) fn sends(&self) -> u32 {
         self.sends
@@ -56,7 +56,7 @@ impl Tally {
         self.sends = self.sends.wrapping_add(1);
     }
 
-    /// It is the large send `nbl`.
+    /// The NBL is the large send `nbl`.
     #[inline]
     pub(crate) fn seen_large(&mut self, nbl: &Nbl) {
         if let Some(packet) = nbl.first_net_buffer() {

@@ -43,7 +43,7 @@ pub struct Template<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Ip {
     version: IpVersion,
-    /// Where it begins.
+    /// The offset at which it begins.
     start: usize,
     identification: u16,
     width: IpIdWidth,
@@ -190,7 +190,7 @@ impl<'a> Template<'a> {
         })
     }
 
-    /// Where the headers are.
+    /// The positions of the headers.
     #[must_use]
     #[inline]
     pub fn headers(&self) -> &Headers {

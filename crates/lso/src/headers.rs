@@ -270,7 +270,7 @@ impl Headers {
 #[derive(Clone, Copy)]
 struct Network {
     version: IpVersion,
-    /// Where it begins.
+    /// The offset at which it begins.
     ip: usize,
     /// The transport protocol, and where its header begins.
     protocol: u8,
@@ -332,7 +332,7 @@ fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     Ok((protocol, ip.saturating_add(length)))
 }
 
-/// Where the TCP header ends, which is inside `front`.
+/// The end of the TCP header, which is inside `front`.
 #[inline]
 fn tcp_end(front: Front<'_>, tcp: usize) -> Result<usize, Refusal> {
     let length = tcp::length(front.u8(tcp, tcp::DATA_OFFSET)?);

@@ -58,7 +58,7 @@ pub enum Framing {
     Encapsulated(Option<InnerOffsets>),
 }
 
-/// Where the headers of the inner frame are, in bytes from the outer frame's first.
+/// The offsets of the inner frame's headers, in bytes from the outer frame's first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InnerOffsets {
     /// Bytes before the inner Ethernet header.
@@ -79,6 +79,6 @@ pub struct LargeSend {
     pub ip_version: IpVersion,
     /// Bytes of payload in every segment on the wire but the last.
     pub mss: u32,
-    /// Where the headers are.
+    /// The location of the headers.
     pub framing: Framing,
 }

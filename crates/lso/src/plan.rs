@@ -1,4 +1,4 @@
-//! Where a large send is cut.
+//! The plan of the cuts of a large send.
 
 use core::num::NonZeroU32;
 
@@ -177,7 +177,7 @@ impl Plan {
         }
     }
 
-    /// Those like child `k`, from there on.
+    /// The children like child `k`, from there on.
     fn run(&self, k: u32) -> Run {
         let large = &self.large_sends;
         let (form, segments, end) = if k < large.first_larger {

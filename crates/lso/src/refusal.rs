@@ -1,8 +1,8 @@
-//! Why a packet is not cut.
+//! The reasons for which a large send is refused.
 
 use core::fmt;
 
-/// Why a large send is not cut into children.
+/// The reason for which a large send is not cut into children.
 ///
 /// Every reason has an [`index`](Self::index) for an array of counters, a [`name`](Self::name) for
 /// programs and a sentence for the administrator (`Display`). Some are found by the owner of the

@@ -67,7 +67,7 @@ fn front(frame: &Frame) -> [u8; MAX_HEADER] {
     front
 }
 
-/// Where a child's header may differ from its parent's.
+/// The bytes in which a child's header may differ from its parent's.
 fn writable(frame: &Frame) -> BTreeSet<usize> {
     let ip = match frame.version {
         IpVersion::V4 => 2..6,

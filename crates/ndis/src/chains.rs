@@ -23,7 +23,7 @@ const FEWEST_ELEMENTS: u32 = 2;
 
 const TAG_COPY: Tag = Tag::new(*b"MslP");
 
-/// Where a child's MDL chain ends.
+/// The end of a child's MDL chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Chains {
     /// At the end of the parent's chain: it may continue past the child's window. This is fastest.
@@ -63,9 +63,9 @@ impl Chains {
 /// back to back; the `Size` of each gives its length.
 #[repr(C, align(16))]
 pub(crate) struct Pieces {
-    /// Most bytes of payload.
+    /// Maximum number of bytes of payload.
     capacity: u32,
-    /// Most MDLs.
+    /// Maximum number of MDLs.
     most: u32,
     /// MDLs in use.
     used: u32,
@@ -104,7 +104,7 @@ impl Pieces {
         unsafe { this.write(empty) };
     }
 
-    /// Where the first MDL is.
+    /// The address of the first MDL.
     const fn first(this: *mut Self) -> *mut sys::MDL {
         this.wrapping_add(1).cast()
     }

@@ -303,7 +303,7 @@ pub struct Children {
 }
 
 impl Children {
-    /// How many there are.
+    /// The number of children.
     #[must_use]
     pub const fn count(&self) -> u32 {
         self.count

@@ -122,7 +122,7 @@ impl ChildPool {
         self.capacity
     }
 
-    /// How many children were ever allocated: constant in steady state.
+    /// The number of children ever allocated: constant in steady state.
     #[must_use]
     pub fn allocations(&self) -> u64 {
         self.allocations.load(Ordering::Relaxed)

@@ -13,7 +13,7 @@ use crate::sys;
 /// [`PassiveLock`](crate::PassiveLock), an entry [`Borrowed`](crate::Borrowed). Special kernel APCs
 /// continue, and with them everything the registry needs. System threads are never suspended.
 pub struct CriticalRegion {
-    /// It belongs to the thread that entered it.
+    /// The region belongs to the thread that entered it.
     stays_here: PhantomData<*const ()>,
 }
 

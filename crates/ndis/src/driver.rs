@@ -51,7 +51,7 @@ pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
     }
 }
 
-/// How many bytes `text` has, of those that 16 bits can count.
+/// The length of `text` in bytes, limited to what 16 bits can count.
 const fn bytes_of(text: &[u16]) -> u16 {
     const MOST: usize = u16::MAX as usize / 2;
     let units = if text.len() < MOST { text.len() } else { MOST };

@@ -103,7 +103,7 @@ pub(crate) unsafe fn prepare_for_reuse(mdl: *mut sys::MDL) {
     }
 }
 
-/// Why a packet's bytes could not be had.
+/// The reason for which a packet's bytes are not accessible.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BufferError {
     /// The MDL chain is shorter than the NET_BUFFER's DataLength, or its offsets lie outside of it.

@@ -95,7 +95,7 @@ impl Nbl {
         self.set_slot::<{ sys::TcpIpChecksumNetBufferListInfo }>(info.to_raw());
     }
 
-    /// Where slot `SLOT` is, for reading and writing while `self` stays the owner.
+    /// The address of slot `SLOT`, for reading and writing while `self` stays the owner.
     const fn slot_place<const SLOT: usize>(&self) -> *mut *mut core::ffi::c_void {
         const { assert!(SLOT < sys::MaxNetBufferListInfo) };
         // SAFETY: `self` owns a live NBL (see `from_raw`), and the slot is one of its 27.

@@ -135,7 +135,7 @@ impl OidRequest {
     }
 }
 
-/// Where a clone keeps its original.
+/// The field in which a clone keeps its original.
 ///
 /// # Safety
 /// `clone` points to a live request.

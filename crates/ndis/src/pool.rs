@@ -32,7 +32,7 @@ impl Tag {
 /// documentation of POOL_FLAG_CACHE_ALIGNED warns that correctness must not depend on it.
 const CACHE_LINE: usize = 64;
 
-/// Where a block of the pool begins is kept right before its values.
+/// The start of a block of the pool, stored right before its values.
 type Start = *mut c_void;
 
 /// Room for `count` values of `T` at the beginning of a cache line, uninitialised. It is freed with

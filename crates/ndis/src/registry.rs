@@ -12,7 +12,7 @@ use crate::{
     status::Status,
 };
 
-/// Most entries of a list.
+/// Maximum number of entries of a list.
 const MOST: usize = 64;
 
 /// A value that can be listed.

@@ -76,7 +76,7 @@ impl Siblings {
         }
     }
 
-    /// How many there are.
+    /// The number of children.
     #[must_use]
     #[inline]
     pub const fn count(&self) -> u32 {

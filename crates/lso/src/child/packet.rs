@@ -13,7 +13,7 @@ pub enum Checksum {
     /// place (Windows driver documentation, "Offloading Checksum Tasks"). Not in a
     /// tunnel.
     Offloaded,
-    /// It is made here; this is the payload's part.
+    /// The filter computes it; this is the payload's part.
     Complete(Sum),
 }
 

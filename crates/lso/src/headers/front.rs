@@ -45,7 +45,7 @@ impl<'a> Front<'a> {
     }
 }
 
-/// Why the byte at `position` is not there.
+/// The reason for which the byte at `position` is missing.
 #[cold]
 fn reason(position: usize) -> Refusal {
     if position >= MAX_HEADER {

@@ -6,14 +6,14 @@ use crate::wire::tunnel::{nvgre, vxlan};
 use crate::wire::{protocol, udp};
 use crate::{IpVersion, Refusal};
 
-/// Where the headers of a tunnel are: a complete Ethernet and IP header, then GRE,
+/// The positions of a tunnel's headers: a complete Ethernet and IP header, then GRE,
 /// or UDP and VXLAN, then a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     kind: TunnelKind,
     ip_version: IpVersion,
     ip_offset: u16,
-    /// Where UDP or GRE begins.
+    /// The offset at which UDP or GRE begins.
     outer_offset: u16,
     port: u16,
     length: u16,

@@ -39,7 +39,7 @@ pub struct BINARY_DATA {
     pub Buffer: *mut c_void,
 }
 
-/// How the control device shall be named, protected and served.
+/// The control device's name, protection and handlers.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_DEVICE_OBJECT_ATTRIBUTES {

@@ -200,7 +200,7 @@ pub struct NDIS_FILTER_ATTRIBUTES {
     pub Flags: u32,
 }
 
-/// Why a module is paused.
+/// The reason for a pause.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_FILTER_PAUSE_PARAMETERS {

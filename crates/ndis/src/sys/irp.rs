@@ -32,7 +32,7 @@ pub struct IRP {
     pub Tail: IRP_TAIL,
 }
 
-/// Where the request's data are. With buffered I/O that is `SystemBuffer`, for input and output.
+/// The location of the request's data. With buffered I/O that is `SystemBuffer`, for input and output.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union IRP_ASSOCIATED_IRP {

@@ -108,7 +108,7 @@ pub(super) const fn width<S, F>(_: fn(*const S) -> *const F) -> usize {
     size_of::<F>()
 }
 
-/// How many entries all the groups have together.
+/// The total number of entries of all groups.
 pub(super) const fn total<T>(groups: &[&[T]]) -> usize {
     let (mut sum, mut group) = (0, 0);
     while group < groups.len() {

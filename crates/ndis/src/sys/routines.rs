@@ -298,12 +298,12 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, any level; the answer only lasts from DISPATCH_LEVEL up.
     pub fn KeGetCurrentProcessorNumberEx(ProcNumber: *mut PROCESSOR_NUMBER) -> u32;
 
-    /// How many processors there can ever be.
+    /// Returns the maximum number of processors.
     ///
     /// ntoskrnl.exe, any level.
     pub fn KeQueryMaximumProcessorCountEx(GroupNumber: u16) -> u32;
 
-    /// How many processors there are now.
+    /// Returns the number of active processors.
     ///
     /// ntoskrnl.exe, any level.
     pub fn KeQueryActiveProcessorCountEx(GroupNumber: u16) -> u32;
