@@ -3,8 +3,7 @@
 //!
 //! `C_ASSERT` and `FIELD_OFFSET` are macros of the WDK. `_Static_assert` would need `/std:c11`,
 //! under which cl.exe uses its conforming preprocessor (C++ documentation, "/Zc:preprocessor").
-//! The preprocessor then rejects `ndis.h` and, for Arm64, `wdm.h`: both paste tokens that form no valid
-//! one.
+//! This one rejects `ndis.h` and, for Arm64, `wdm.h`: both paste tokens that form no valid token.
 
 use std::fmt::Write;
 

@@ -38,7 +38,8 @@ const LEAST_CAPACITY: u32 = 256 << 10;
 pub(crate) struct Parameters<'call> {
     pub(crate) medium: i32,
     pub(crate) identity: Identity,
-    /// The configuration that the overlying driver will read; `None` for a miniport without task offload.
+    /// The configuration that the overlying driver will read; `None` if the miniport has no task
+    /// offload.
     pub(crate) offload: Option<AttachOffload<'call>>,
 }
 

@@ -19,9 +19,9 @@ use crate::{
 /// The reason for which a send fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SendError {
-    /// The packet cannot be split, for a reason that lies in it.
+    /// The packet cannot be split because of its contents.
     Refused(Refusal),
-    /// Children, or a mapping, or a copy could not be had.
+    /// Allocating children, a mapping, or a copy failed.
     LowMemory,
     /// The module is paused.
     Paused,
@@ -37,7 +37,7 @@ impl SendError {
         }
     }
 
-    /// Makes `nbl` ready for completion: with a status, and, for a large send of TCP, the report that
+    /// Prepares `nbl` for completion: sets a status, and, for a TCP large send, the report that
     /// nothing was sent.
     pub(crate) fn fail(self, mut nbl: Nbl) -> Nbl {
         let info = nbl.large_send();
@@ -200,7 +200,7 @@ impl<'a> Job<'a> {
         let headers = match (self.send.offload, self.send.framing) {
             (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => {
                 match Headers::of(packet.copy_front(front)?, &self.send) {
-                    // They ought to be in the first MDL.
+                    // All headers of a send without a tunnel should be in the first MDL.
                     Err(Refusal::HeaderNotContiguous) => {
                         self.parse_noncontiguous_headers(&packet, front)?
                     }
@@ -224,7 +224,7 @@ impl<'a> Job<'a> {
         Ok((packet, headers, payload))
     }
 
-    /// The headers of a frame, in however many MDLs they are.
+    /// Parses the headers of a frame from all MDLs that hold them.
     #[inline(never)]
     fn parse_noncontiguous_headers(
         &self,
@@ -234,8 +234,8 @@ impl<'a> Job<'a> {
         Ok(Headers::of(packet.copy_front_gathered(front)?, &self.send)?)
     }
 
-    /// Whether a send that cannot be split for this `reason` is forwarded nevertheless: it is no large
-    /// send, or it fits the NIC, which then validates it.
+    /// Whether a send that cannot be split for this `reason` is forwarded nevertheless: it is not a
+    /// large send, or it fits the NIC, which then validates it.
     #[cold]
     fn is_forwarded_unparsed(&self, reason: Refusal) -> bool {
         self.is_leftover_receive_oob(reason)
@@ -245,8 +245,9 @@ impl<'a> Job<'a> {
                 .is_some_and(|(support, _)| self.is_within(support.max_payload))
     }
 
-    /// Whether the parent may be a received packet that is forwarded, with the NIC's count of coalesced
-    /// segments in the slot of a USO send: it is no UDP, or the medium carries it as it is.
+    /// Whether the parent may be a received packet that is forwarded, with the NIC's count of
+    /// coalesced segments in the slot of a USO send: it is not UDP, or it fits the medium
+    /// unchanged.
     fn is_leftover_receive_oob(&self, reason: Refusal) -> bool {
         /// Bytes of Ethernet header with two VLAN tags.
         const LINK: u32 = 22;
