@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Write, fs, path::PathBuf};
 
-/// `ndis::sys` for its tables alone, as in the build script of the driver.
+/// `ndis::sys` for its tables only, as in the build script of the driver.
 #[path = "../../crates/ndis/src/sys/mod.rs"]
 #[expect(
     dead_code,
@@ -61,7 +61,7 @@ fn constants() -> String {
         line(&mut code, &format!("const {name}: i128 = 0;"));
     }
     code += "pub const KNOWN: usize = {\nuse wdk_sys::*;\n";
-    // Enumerations whose constants the driver uses; bindgen makes a module of each.
+    // Enumerations whose constants the driver uses; bindgen generates a module for each.
     for module in [
         "_EVENT_INFO_CLASS",
         "_EX_POOL_PRIORITY",

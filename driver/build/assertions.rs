@@ -1,15 +1,15 @@
 //! The tables of `ndis::sys` as C assertions, which the WDK's compiler checks with the installed
 //! `ndis.h`.
 //!
-//! `C_ASSERT` and `FIELD_OFFSET` are macros of the WDK. `_Static_assert` would need `/std:c11`, under
-//! which cl.exe uses its conforming preprocessor (C++ documentation, "/Zc:preprocessor"), and that
-//! one reads neither `ndis.h` nor, for Arm64, `wdm.h`: both paste tokens that make no valid one.
+//! `C_ASSERT` and `FIELD_OFFSET` are macros of the WDK. `_Static_assert` would need `/std:c11`,
+//! under which cl.exe uses its conforming preprocessor (C++ documentation, "/Zc:preprocessor").
+//! This one rejects `ndis.h` and, for Arm64, `wdm.h`: both paste tokens that form no valid token.
 
 use std::fmt::Write;
 
 use crate::sys;
 
-/// A C file that compiles exactly where every structure of `ndis::sys` is what the headers say.
+/// A C file that compiles only if every structure of `ndis::sys` matches the headers.
 pub fn source() -> String {
     let mut c = String::from("#include <ndis.h>\n\n");
     for layout in sys::LAYOUTS {
@@ -61,7 +61,7 @@ fn structure(c: &mut String, name: &str, layout: &sys::Layout) {
         let what = format!("{owner}.{path}");
         let place = format!("FIELD_OFFSET({owner}, {path}) - {base} == {}", field.offset);
         assert(c, &place, &what);
-        // What has no size of its own is an array that runs to the end.
+        // A field without a size of its own is an array that runs to the end.
         if field.size > 0 {
             let width = format!("sizeof((({owner} *)0)->{path}) == {}", field.size);
             assert(c, &width, &what);

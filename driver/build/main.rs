@@ -1,5 +1,5 @@
-//! Tells the linker what kind of image a Windows driver is, gives it the version resource, and,
-//! where the Windows Driver Kit is used, has its compiler check the structures of `ndis::sys`.
+//! Sets the linker options of a Windows driver image, adds the version resource, and, where the
+//! Windows Driver Kit is used, has its compiler check the structures of `ndis::sys`.
 #![expect(
     clippy::print_stdout,
     reason = "Cargo reads what a build script prints"
@@ -11,8 +11,8 @@ mod version;
 #[cfg(windows)]
 mod wdk;
 
-/// `ndis::sys` for its tables alone. The crate itself cannot be a dependency of a build script:
-/// its routines exist only in the kernel and in the model.
+/// `ndis::sys` for its tables only. The crate itself cannot be a dependency of a build script: its
+/// routines exist only in the kernel and in the model.
 #[cfg(windows)]
 #[path = "../../crates/ndis/src/sys/mod.rs"]
 #[expect(
@@ -70,8 +70,8 @@ fn main() {
 }
 
 /// Whether the profile is one that aborts on a panic. In the others the crate is empty, and options
-/// of a driver would break the link. Cargo tells a build script the strategy of the target, not
-/// that of the profile, so that the profile's folder has to say it.
+/// of a driver would break the link. Cargo passes a build script the panic strategy of the target,
+/// not that of the profile, so the profile is determined by its folder.
 fn is_profile_of_image(out: &Path) -> bool {
     let mut folders = out.components().rev().map(Component::as_os_str);
     folders.any(|name| name == "build")

@@ -1,4 +1,4 @@
-//! The version resource: what Explorer, `Get-Item` and the debugger show of the file.
+//! The version resource, which Explorer, `Get-Item` and the debugger show.
 //!
 //! Format: Windows documentation, "Resource File Formats" for the `.res` file and "Version
 //! Information" for VS_VERSIONINFO. No resource compiler is needed, so Linux builds it as well.

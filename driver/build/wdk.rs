@@ -6,7 +6,7 @@ use wdk_build::Config;
 
 use crate::assertions;
 
-/// Has wdk-build configure the link of an image, and the WDK's compiler check `ndis::sys` against
+/// Lets wdk-build configure the link of an image, and the WDK's compiler check `ndis::sys` against
 /// `ndis.h`.
 pub fn configure(is_image: bool) {
     let config = Config::from_env_auto().expect(
@@ -27,7 +27,7 @@ fn compare(config: &Config) {
     let file = out.join("ndis_layouts.c");
     fs::write(&file, assertions::source()).expect("OUT_DIR can be written to");
     let mut build = cc::Build::new();
-    // Nothing of it is linked: it only has to compile. No `/std` option: see assertions.rs.
+    // The object is not linked: it only has to compile. No `/std` option: see assertions.rs.
     build
         .file(file)
         .cargo_metadata(false)

@@ -1,4 +1,4 @@
-//! The checked build: what a kernel debugger shows. It is for debugging only; the image that is
+//! The checked build's output to a kernel debugger. It is for debugging only; the image that is
 //! installed has none of this, because formatting can panic and the crates export symbols.
 
 use core::panic::PanicInfo;

@@ -13,6 +13,7 @@ pub unsafe extern "efiapi" fn DriverEntry(
 ) -> sys::NTSTATUS {
     #[cfg(feature = "checked")]
     crate::checked::print_load();
-    // SAFETY: as the system vouches.
+    // SAFETY: the system lends the driver object that it created for this image, by this function's
+    // contract.
     unsafe { filter::driver_entry(driver_object, registry_path) }
 }

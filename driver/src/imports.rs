@@ -1,8 +1,8 @@
 //! The image's import table: every routine of another module that the driver calls.
 //!
 //! `ndis::sys` declares these routines with their signatures and without a library; here each gets
-//! the library that exports it. What is missing here fails to link, and the image checks hold the
-//! finished table against this list, so that it is complete and has nothing too much.
+//! the library that exports it. A routine missing here fails to link, and the image checks compare
+//! the finished table with this list, so that it is complete and has no superfluous entry.
 
 #![expect(dead_code, reason = "named for the linker, not called from here")]
 
@@ -83,8 +83,8 @@ unsafe extern "system" {
     fn KfLowerIrql();
 }
 
-// Called by the panic handler alone. The image must not import it: the linker keeps the handler
-// only where something in the driver can panic, and the image checks see to it that nothing can.
+// Called by the panic handler only. The image must not import it: the linker keeps the handler only
+// if something in the driver can panic, and the image checks verify that nothing can.
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
     fn KeBugCheckEx();

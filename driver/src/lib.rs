@@ -1,9 +1,9 @@
 //! The image `mslso.sys`: entry point, panic, import table, load configuration. All logic is in
 //! the crate `filter`.
 //!
-//! The crate is empty elsewhere than on Windows, and in profiles that unwind, such as dev and
-//! release: there a panic handler of its own is no option. So the workspace builds as a whole on
-//! each system. `README.md` tells how to build the image, on Linux too.
+//! The crate is empty on systems other than Windows, and in profiles that unwind, such as dev and
+//! release, where it cannot define a panic handler. The workspace therefore builds as a whole on
+//! each system. `README.md` describes how to build the image, on Linux too.
 #![cfg_attr(all(windows, panic = "abort"), no_std)]
 #![cfg_attr(
     all(windows, panic = "abort"),

@@ -1,13 +1,13 @@
-//! The image's load configuration: what control-flow guard needs from it.
+//! The image's load configuration, required by control-flow guard.
 //!
 //! The image links no library of the WDK, which has another one; were it linked, this one would
-//! win, since a linker takes from a library only what is still undefined. The linker fills in the
-//! tables of functions whose address is taken, which are the driver's handlers, and the kernel replaces the
-//! two pointers by its own checks when it loads the image (Windows documentation, "PE Format",
-//! "The Load Configuration Structure").
+//! win, because a linker takes only symbols that are still undefined from a library. The linker
+//! fills in the tables of functions whose address is taken, which are the driver's handlers, and
+//! the kernel replaces the two pointers by its own checks when it loads the image (Windows
+//! documentation, "PE Format", "The Load Configuration Structure").
 //!
 //! It is written in assembly because a field of 32 bits holds the address of a linker's symbol,
-//! which no Rust constant can say.
+//! which no Rust constant can express.
 
 use core::arch::global_asm;
 
@@ -46,8 +46,8 @@ _load_config_used:
 "#
 );
 
-// Until the kernel puts its own in their place, a check finds nothing wrong, and a dispatch goes
-// where it was to go.
+// Until the kernel replaces the two pointers, a check accepts every target, and a dispatch goes to
+// its target.
 #[cfg(target_arch = "x86_64")]
 global_asm!(
     r#"

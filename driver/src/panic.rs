@@ -1,5 +1,5 @@
-//! The end of the road. No input leads here: the crates below deny whatever could panic, and the
-//! image checks look for what is left of it.
+//! The panic handler. No input reaches it: the crates below deny code that could panic, and the
+//! image checks look for remaining panics.
 
 use core::panic::PanicInfo;
 

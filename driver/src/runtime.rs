@@ -1,7 +1,7 @@
-//! Two symbols that the C runtime has otherwise. They are written in assembly because a Rust symbol
-//! under a fixed name would be exported from the image.
+//! Two symbols that the C runtime provides otherwise. They are written in assembly because a Rust
+//! symbol under a fixed name would be exported from the image.
 //!
-//! `_fltused` says that an image uses floating point, which LLVM's code for this target may ask
+//! `_fltused` marks an image that uses floating point, which LLVM's code for this target may ask
 //! for. `__CxxFrameHandler3` is what the precompiled `core` names for unwinding; the image is built
 //! with `panic = "abort"`, so nothing unwinds, and the image checks see that no function uses it.
 

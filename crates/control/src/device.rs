@@ -1,4 +1,4 @@
-//! The device: its names, who may open it, and the codes it understands.
+//! The device: its names, its security descriptor, and its control codes.
 
 use crate::Invalid;
 
@@ -11,15 +11,15 @@ pub const SYMBOLIC_NAME: &str = r"\DosDevices\mslso";
 /// The name by which user mode opens the device.
 pub const WIN32_NAME: &str = r"\\.\mslso";
 
-/// The device's security descriptor: SYSTEM and administrators may do all, nobody else anything.
+/// The device's security descriptor: full access for SYSTEM and administrators, none for others.
 pub const SDDL: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
 
-/// UTF-16 of an ASCII text of `N` characters, at compile time, for what the kernel wants as a
+/// UTF-16 of an ASCII text of `N` characters, at compile time, for text that the kernel takes as a
 /// UNICODE_STRING:
 ///
 /// ```
 /// use control::{DEVICE_NAME, utf16};
-/// // With the NUL that the kernel wants behind it.
+/// // With the NUL that the kernel requires after it.
 /// static NAME: [u16; DEVICE_NAME.len() + 1] = utf16(DEVICE_NAME);
 /// # assert_eq!(NAME[..2], [0x5C, 0x44]);
 /// # assert_eq!(NAME.last(), Some(&0));
@@ -40,8 +40,8 @@ pub const fn utf16<const N: usize>(ascii: &str) -> [u16; N] {
 
 /// A control code of the device.
 ///
-/// All are METHOD_BUFFERED: the I/O manager copies request and reply through one buffer of the
-/// kernel's, so the driver never touches the caller's memory.
+/// All are METHOD_BUFFERED: the I/O manager copies request and reply through one kernel buffer, so
+/// the driver never touches the caller's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct IoControl(u32);
 
@@ -54,7 +54,7 @@ impl IoControl {
     pub const STATISTICS: Self = Self::new(0x802, FILE_READ_ACCESS);
     /// Sets an adapter's tuning.
     pub const SET: Self = Self::new(0x803, FILE_WRITE_ACCESS);
-    /// Puts an adapter's statistics back to zero.
+    /// Resets an adapter's statistics to zero.
     pub const RESET_STATISTICS: Self = Self::new(0x804, FILE_WRITE_ACCESS);
     /// Reads the driver's version. A driver of before this code does not have it.
     pub const DRIVER_VERSION: Self = Self::new(0x805, FILE_READ_ACCESS);
@@ -74,7 +74,7 @@ impl IoControl {
         Self(FILE_DEVICE_NETWORK << 16 | access << 14 | function << 2 | METHOD_BUFFERED)
     }
 
-    /// The code as DeviceIoControl takes it.
+    /// The code that DeviceIoControl takes.
     #[must_use]
     pub const fn code(self) -> u32 {
         self.0

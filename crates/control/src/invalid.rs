@@ -1,8 +1,8 @@
-//! What is wrong with a message.
+//! The errors in a message.
 
 use core::fmt;
 
-/// What is wrong with a message, or with a value that should go into one.
+/// An error in a message, or in a value that should go into one.
 ///
 /// Every variant has an [`index`](Self::index), a [`name`](Self::name) for programs and a sentence
 /// for the administrator (`Display`).
@@ -17,7 +17,7 @@ pub enum Invalid {
     Version,
     /// The message is of another kind than belongs here.
     Kind,
-    /// The number of bytes is not the size that the message has, or says it has.
+    /// The number of bytes is not the size of the message, or not the size in its header.
     Size,
     /// A reserved bit or field is set.
     Reserved,
@@ -37,14 +37,14 @@ pub enum Invalid {
     SoftwareSegmentation,
     /// The adapter's name is longer than there is room for.
     Name,
-    /// More entries are said to be in the list than there are adapters.
+    /// The list has more entries than its total number of adapters.
     Count,
     /// More reasons of refusal than a message has room for.
     Refusals,
 }
 
 impl Invalid {
-    /// Every variant, at the place that [`index`](Self::index) says.
+    /// Every variant, at its [`index`](Self::index).
     pub const ALL: [Self; 16] = [
         Self::BufferTooSmall,
         Self::Truncated,
@@ -98,8 +98,8 @@ impl Invalid {
             Self::BufferTooSmall => "the buffer has no room for the message",
             Self::Truncated => "the message ends before its header does",
             Self::Version => "the message is of another version of the protocol",
-            Self::Kind => "the message is of another kind than belongs here",
-            Self::Size => "the message does not have the size that its kind has",
+            Self::Kind => "the message is of an unexpected kind",
+            Self::Size => "the message does not have the size of its kind",
             Self::Reserved => "a reserved field of the message is set",
             Self::Code => "the protocol has no such control code",
             Self::InterfaceIndex => "interface index 0 names no adapter",
@@ -111,7 +111,7 @@ impl Invalid {
                 "software segmentation must be never (0), with-checksums (1) or always (2)"
             }
             Self::Name => "the adapter's name is longer than 128 UTF-16 units",
-            Self::Count => "the list says it holds more entries than there are adapters",
+            Self::Count => "the list has more entries than its total number of adapters",
             Self::Refusals => "the message counts more than 32 reasons of refusal",
         }
     }

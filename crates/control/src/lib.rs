@@ -1,14 +1,14 @@
-//! The control protocol: what the driver and the administrator's tool say to each other.
+//! The control protocol between the driver and the administrator's tool.
 //!
-//! Both sides of the device use this crate and nothing else of each other's. It is pure: bytes in,
-//! values out, and back.
+//! Both sides of the device share this crate and nothing else. It is pure: bytes in, values out,
+//! and back.
 //!
-//! # The way of a call
+//! # Steps of a call
 //!
-//! 1. The tool opens [`WIN32_NAME`], which only SYSTEM and administrators may ([`SDDL`]).
+//! 1. The tool opens [`WIN32_NAME`], accessible to SYSTEM and administrators only ([`SDDL`]).
 //! 2. It [encodes](Message::encode) a request and sends it with its [`IoControl`] code.
 //! 3. The driver recognises the [code](IoControl::from_code), [decodes](Message::decode) the
-//!    request, does what it asks, and encodes the reply into the same buffer.
+//!    request, carries it out, and encodes the reply into the same buffer.
 //! 4. The tool decodes the reply.
 //!
 //! | code | request | reply |
@@ -20,14 +20,14 @@
 //! | [`IoControl::RESET_STATISTICS`] | [`Select`] | none |
 //! | [`IoControl::DRIVER_VERSION`] | [`VersionRequest`] | [`DriverVersion`] |
 //!
-//! Every message starts with the same eight bytes: version, kind, size. Numbers are little-endian
-//! and stand without gaps. A message has exactly its size: neither side reads less than was meant
-//! or ignores what it does not know. Whatever breaks a rule is an [`Invalid`], by name.
+//! Every message starts with the same eight bytes: version, kind, size. Numbers are little-endian,
+//! without padding between them. A message has exactly its size: neither side reads less than the
+//! message or ignores unknown parts. A violation of a rule is an [`Invalid`], by name.
 //!
 //! # Promises
 //!
-//! Nothing here panics, allocates or loops without bound, whatever the bytes. What was decoded is
-//! in range. No message has room for a pointer.
+//! Nothing here panics, allocates or loops without bound on any input. Decoded values are in range.
+//! No message has room for a pointer.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -6,7 +6,7 @@ use crate::{
     wire::{Reader, Writer},
 };
 
-/// The request for the list of adapters. It is a header alone.
+/// The request for the list of adapters. It has a header only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ListRequest;
 
@@ -38,9 +38,9 @@ pub struct AdapterEntry {
     pub if_index: u32,
     /// The interface index of the adapter beneath all filters.
     pub base_if_index: u32,
-    /// Whether the filter takes sends; else it is paused.
+    /// Whether the filter accepts sends; otherwise it is paused.
     pub running: bool,
-    /// The name of the adapter beneath.
+    /// The name of the adapter beneath all filters.
     pub name: Name,
 }
 
@@ -104,7 +104,8 @@ pub struct ListReply<'a> {
 const FRONT: usize = HEADER + 8;
 
 impl<'a> ListReply<'a> {
-    /// Bytes of a list of `entries`, to ask again with where the first reply was not whole.
+    /// Bytes of a list of `entries`: the buffer size to retry with if the first reply was
+    /// incomplete.
     #[must_use]
     pub const fn size_of(entries: usize) -> usize {
         AdapterEntry::SIZE
@@ -181,8 +182,8 @@ impl<'a> ListWriter<'a> {
         })
     }
 
-    /// Adds an adapter. Without room for it, it is only counted, so that the reader can ask again
-    /// with a larger buffer.
+    /// Adds an adapter. Without room for it, it is only counted, so that the reader can retry with
+    /// a larger buffer.
     pub fn push(&mut self, entry: &AdapterEntry) {
         self.total = self.total.saturating_add(1);
         let start = self.size();
@@ -197,7 +198,7 @@ impl<'a> ListWriter<'a> {
     /// Completes the list and returns its bytes.
     ///
     /// # Errors
-    /// None that [`new`](Self::new) does not give first.
+    /// None that [`new`](Self::new) does not return first.
     pub fn finish(self) -> Result<usize, Invalid> {
         let size = self.size();
         let mut writer = Writer::new(self.out);

@@ -1,4 +1,4 @@
-//! What all messages have in common: the header, and how they become bytes.
+//! The common part of all messages: the header, and the conversion to bytes.
 
 use crate::{
     Invalid,
@@ -12,7 +12,7 @@ pub const VERSION: u16 = 1;
 /// Bytes of the header.
 pub(crate) const HEADER: usize = 8;
 
-/// What a message is about, so that none is taken for another of the same size.
+/// The kind of a message, so that none is mistaken for another of the same size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
 pub enum Kind {
@@ -42,8 +42,8 @@ pub trait Message: Body {
     /// Writes the message to the front of `out` and returns its bytes.
     ///
     /// # Errors
-    /// [`Invalid::BufferTooSmall`] where `out` is shorter than [`SIZE`](Self::SIZE), or what is
-    /// wrong with a field.
+    /// [`Invalid::BufferTooSmall`] if `out` is shorter than [`SIZE`](Self::SIZE), or the error of a
+    /// field.
     fn encode(&self, out: &mut [u8]) -> Result<usize, Invalid> {
         let out = out.get_mut(..Self::SIZE).ok_or(Invalid::BufferTooSmall)?;
         let mut writer = Writer::new(out);
@@ -52,11 +52,11 @@ pub trait Message: Body {
         Ok(Self::SIZE)
     }
 
-    /// Reads the message that `bytes` are, neither more nor less.
+    /// Reads the message that `bytes` contain, neither more nor less.
     ///
     /// # Errors
-    /// The first thing that is wrong with the bytes: [`Invalid::Version`] comes before any other
-    /// that needs a whole header.
+    /// The first error in the bytes: [`Invalid::Version`] precedes any other that needs a whole
+    /// header.
     fn decode(bytes: &[u8]) -> Result<Self, Invalid> {
         let mut reader = open(bytes, Self::KIND)?;
         if bytes.len() != Self::SIZE {
@@ -68,7 +68,7 @@ pub trait Message: Body {
 
 impl<T: Body> Message for T {}
 
-/// What follows a message's header. Public in name only, so that [`Message`] is sealed.
+/// The part after a message's header. Public in name only, so that [`Message`] is sealed.
 pub trait Body: Sized {
     /// The message's kind.
     const KIND: Kind;

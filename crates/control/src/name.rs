@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write as _};
 
-/// An adapter's name, in the UTF-16 that Windows has it in.
+/// An adapter's name, in UTF-16 as in Windows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     units: [u16; Self::MAX],
@@ -58,7 +58,7 @@ impl Name {
 }
 
 impl fmt::Display for Name {
-    /// Writes the name; what is not UTF-16 becomes U+FFFD.
+    /// Writes the name; units that are not UTF-16 become U+FFFD.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         char::decode_utf16(self.units().iter().copied())
             .try_for_each(|unit| f.write_char(unit.unwrap_or(char::REPLACEMENT_CHARACTER)))

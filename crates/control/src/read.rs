@@ -6,7 +6,7 @@ use crate::{
     wire::{Reader, Writer},
 };
 
-/// What a NIC takes of one kind of large send. Zeros where it takes none.
+/// A NIC's limits for one kind of large send. Zeros if it supports none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Limit {
     /// The most TCP or UDP payload in bytes.
@@ -29,8 +29,8 @@ impl Limit {
     }
 }
 
-/// What a NIC takes of large sends, by its own account, and whether it makes the checksums of
-/// packets that are cut in its place.
+/// A NIC's large-send limits, as it reports them, and whether it computes the checksums of packets
+/// that are cut in its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct NicLimits {
     /// LSOv1, which is for IPv4 only.
@@ -49,7 +49,7 @@ pub struct NicLimits {
     pub tcp_checksum_ipv6: bool,
 }
 
-/// An adapter's settings, its NIC's limits, and what the layer above is told of them.
+/// An adapter's settings, its NIC's limits, and the sizes advertised to the overlying driver.
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
@@ -73,32 +73,32 @@ pub struct ReadReply {
     pub tuning: Tuning,
     /// Bits in which the NIC counts the IPv4 identification of its segments: 15 or 16.
     pub ip_id_bits: u32,
-    /// Where LSOv2 is offered although the NIC has none. Where it is, it is advertised, and what the
-    /// NIC takes of it is 0.
+    /// The choice of software segmentation. If it applies, LSOv2 is advertised although the NIC's
+    /// own limit for it is 0.
     pub software: SoftwareSegmentation,
-    /// Most MDLs of what the NIC gets, whose chains end with their packet; 0 where chains are lent
-    /// as they came, and may go on behind the packet.
+    /// Maximum number of MDLs in a chain that the NIC gets, if chains are trimmed; 0 if they are
+    /// not, and may continue past the packet.
     pub max_elements: u32,
-    /// Most bytes of an IP packet on the adapter; 0 where it is not known.
+    /// Maximum number of bytes of an IP packet on the adapter; 0 if unknown.
     pub mtu: u32,
-    /// Whether the filter takes sends; else it is paused.
+    /// Whether the filter accepts sends; otherwise it is paused.
     pub running: bool,
-    /// What the NIC takes.
+    /// The NIC's limits.
     pub nic: NicLimits,
-    /// The most TCP payload in bytes that the layer above is told it may send with LSOv2 over IPv4.
+    /// Largest TCP payload in bytes advertised to the overlying driver for LSOv2 over IPv4.
     pub advertised_v2_ipv4: u32,
     /// The same over IPv6.
     pub advertised_v2_ipv6: u32,
-    /// The most UDP payload in bytes that the layer above is told it may send with USO over IPv4.
+    /// Largest UDP payload in bytes advertised to the overlying driver for USO over IPv4.
     pub advertised_uso_ipv4: u32,
     /// The same over IPv6.
     pub advertised_uso_ipv6: u32,
     /// Settings in the registry that were out of range, so that their defaults are in effect.
     pub settings_out_of_range: u32,
-    /// Offload configurations from below that broke the rules of NDIS and were passed on as they
-    /// were.
+    /// Offload configurations from the miniport that violated NDIS's rules and were forwarded
+    /// unchanged.
     pub malformed_offloads: u64,
-    /// OID requests from above that came without a valid header and were passed down with one.
+    /// OID requests that arrived without a valid header and were forwarded with one.
     pub invalid_oid_headers: u64,
 }
 

@@ -13,7 +13,7 @@ use crate::{
 /// | 8 | 4 | `if_index` |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Select {
-    /// The filter module's interface index, or that of the adapter beneath it. Never 0.
+    /// The filter module's interface index, or that of the adapter beneath all filters. Never 0.
     pub if_index: u32,
 }
 

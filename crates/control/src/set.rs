@@ -16,7 +16,7 @@ use crate::{
 /// | 24 | 4 | flags: bit 0 is `persist` |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SetRequest {
-    /// The filter module's interface index, or that of the adapter beneath it. Never 0.
+    /// The filter module's interface index, or that of the adapter beneath all filters. Never 0.
     pub if_index: u32,
     /// The tuning to put into effect.
     pub tuning: Tuning,

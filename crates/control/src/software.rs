@@ -2,20 +2,21 @@
 
 use crate::Invalid;
 
-/// Whether the layer above is offered TCP's large sends on a NIC that has none, for the filter to
-/// cut them into packets. One of them then crosses the virtual switch in the place of many packets.
+/// Whether TCP large sends are advertised to the overlying driver on a NIC that has none, for the
+/// filter to cut them into packets. One of them then crosses the virtual switch instead of many
+/// packets.
 ///
-/// A large send that comes although the NIC takes none, or not this one, is cut in any case.
+/// A large send that arrives although the NIC does not support it is cut in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum SoftwareSegmentation {
-    /// Nothing is offered that the NIC does not have.
+    /// Only offloads that the NIC has are advertised.
     Never = 0,
-    /// Where the NIC makes TCP checksums, so that the payload need not be read, and where it is
-    /// known that its hardware has no large sends, rather than that they are turned off.
+    /// On a NIC that computes TCP checksums, so that the payload need not be read, if its hardware is
+    /// known to have no large sends, as opposed to having them turned off.
     #[default]
     WithChecksums = 1,
-    /// On any NIC of which it is not known that its large sends are turned off.
+    /// On any NIC, unless its large sends are known to be turned off.
     Always = 2,
 }
 

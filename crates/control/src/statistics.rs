@@ -6,7 +6,7 @@ use crate::{
     wire::{Reader, Writer},
 };
 
-/// What the filter has done on an adapter since it was attached, or since the last reset.
+/// The filter's counters on an adapter since it was attached, or since the last reset.
 ///
 /// | offset | bytes | field |
 /// |---|---|---|
@@ -16,7 +16,7 @@ use crate::{
 /// | 112 | 256 | large sends refused, by reason, then zero |
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StatisticsReply {
-    /// NET_BUFFER_LISTs that the layer above sent.
+    /// NET_BUFFER_LISTs that the overlying driver sent.
     pub sends: u64,
     /// Large sends among them, whether or not they had to be split.
     pub large_sends: u64,
@@ -26,20 +26,20 @@ pub struct StatisticsReply {
     pub children: u64,
     /// Children among them that were single packets, which the NIC does not cut.
     pub packets: u64,
-    /// Bytes of TCP or UDP payload that went down in children.
+    /// Bytes of TCP or UDP payload sent in children.
     pub bytes: u64,
-    /// Longest large send that the layer above made, in bytes of frame: only this tells whether a
-    /// raised first-stage size is in use.
+    /// Longest large send from the overlying driver, in bytes of frame: only this counter shows
+    /// whether the advertised size is used.
     pub largest_large_send: u64,
     /// Parents that were completed, each after its last child.
     pub completed: u64,
     /// Parents among them of which a child failed.
     pub failed: u64,
-    /// Large sends completed with RESOURCES, for want of children or of a mapping.
+    /// Large sends completed with RESOURCES, because no children or no mapping could be had.
     pub low_memory: u64,
-    /// NET_BUFFER_LISTs that came while the filter was paused.
+    /// NET_BUFFER_LISTs that arrived while the filter was paused.
     pub paused: u64,
-    /// Children ever allocated, which a reset leaves alone: constant in steady state.
+    /// Children ever allocated, not affected by a reset: constant in steady state.
     pub children_allocated: u64,
     /// Large sends refused, by reason.
     pub refused: Refused,
@@ -84,7 +84,7 @@ impl Body for StatisticsReply {
     }
 }
 
-/// Counters of large sends refused, one for each reason that the driver knows, in its order. The
+/// Counters of large sends refused, one for each of the driver's reasons, in its order. The
 /// protocol does not name the reasons, so that a tool can show those of a newer driver by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Refused {
@@ -150,11 +150,11 @@ impl Refused {
     }
 }
 
-/// One counter for each of `N` reasons, of which no more than [`Refused::MAX`] compile.
+/// One counter for each of `N` reasons; more than [`Refused::MAX`] do not compile.
 impl<const N: usize> From<[u64; N]> for Refused {
     fn from(counters: [u64; N]) -> Self {
         const { assert!(N <= Self::MAX) };
-        // It cannot fail, having compiled.
+        // Cannot fail: the assertion above has compiled.
         Self::new(&counters).unwrap_or_default()
     }
 }

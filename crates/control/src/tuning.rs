@@ -1,4 +1,4 @@
-//! How far the NIC's maximum is raised, and how that is kept in the registry.
+//! The factor by which the NIC's maximum is raised, and its registry parameters.
 
 use crate::{
     Invalid,
@@ -15,25 +15,27 @@ pub mod keyword {
     pub const CAP_BYTES: &str = "CapBytes";
     /// Bits in which the NIC counts the IPv4 identification of its segments: 15 or 16.
     pub const IP_ID_BITS: &str = "IpIdBits";
-    /// Where a NIC without large sends has them made in software: 0 to 2.
+    /// The condition for large sends in software on a NIC without them: 0 to 2.
     pub const SOFTWARE_SEGMENTATION: &str = "SoftwareSegmentation";
-    /// Whether the MDL chain of what the NIC gets ends with its packet: 0 for no, 1 for yes.
+    /// Whether the NIC gets MDL chains trimmed to the packet: 0 for no, 1 for yes.
     pub const ENDED_CHAINS: &str = "EndedChains";
-    /// Most MDLs of what the NIC gets, which has chains end too: 0 for no bound, or 4 to 64.
+    /// Maximum number of MDLs in a chain for the NIC, which implies trimmed chains: 0 for no bound,
+    /// or 4 to 64.
     pub const MAX_ELEMENTS: &str = "MaxElements";
 }
 
-/// A named compromise between work saved and how long a small packet waits behind a large send.
+/// A named compromise between CPU time saved and the time that a small packet waits behind a large
+/// send.
 ///
 /// Larger sends cost the sender less work per byte. Measured on Linux 6.18, against sends of
 /// 64 KiB, the CPU time per gigabyte is 1.02 times at 256 KiB and 0.86 times at 512 KiB, with much
-/// noise. But what a queue holds in one piece goes in one piece: 62,780 bytes, a common maximum,
-/// occupy a wire of 10 Gbit/s for 0.05 ms, 2 of them for 0.1 ms, and 16 for 0.8 ms. None of this
-/// was measured on Windows.
+/// noise. But a queue transmits each of its entries without interruption: 62,780 bytes, a common
+/// maximum, occupy a wire of 10 Gbit/s for 0.05 ms, 2 of them for 0.1 ms, and 16 for 0.8 ms. None
+/// of this was measured on Windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Profile {
-    /// Nothing is raised: the layer above is told the NIC's own maximum.
+    /// No size is raised: the NIC's own maximum is advertised to the overlying driver.
     Off = 0,
     /// Twice the maximum: half as many sends, and a small packet waits 0.1 ms more at most.
     Latency = 1,
@@ -116,12 +118,12 @@ impl Multiple {
     }
 }
 
-/// The most TCP or UDP payload in bytes that the layer above may be told, whatever the multiple.
+/// Largest TCP or UDP payload in bytes that may be advertised, regardless of the multiple.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Cap(u32);
 
 impl Cap {
-    /// The least in bytes. Below it is rather a size meant in KiB.
+    /// The minimum in bytes. A smaller number is more likely a size in KiB.
     pub const MIN: u32 = 4096;
     /// The most in bytes: 16 MiB, far beyond 16 times any NIC's maximum.
     pub const MAX: u32 = 16 << 20;
@@ -144,12 +146,12 @@ impl Cap {
     }
 }
 
-/// How far the NIC's maximum is raised.
+/// The factor by which the NIC's maximum is raised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Raise {
-    /// As far as the profile says.
+    /// As the profile defines.
     Profile(Profile),
-    /// As far as the administrator says.
+    /// By the administrator's factor.
     Multiple(Multiple),
 }
 
@@ -159,18 +161,18 @@ impl Default for Raise {
     }
 }
 
-/// What an administrator can set of an adapter. By default, [`Profile::Throughput`] with no cap.
+/// An adapter's tuning by the administrator. By default, [`Profile::Throughput`] with no cap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tuning {
-    /// How far the NIC's maximum is raised.
+    /// The factor by which the NIC's maximum is raised.
     pub raise: Raise,
     /// The most that it is raised to.
     pub cap: Option<Cap>,
 }
 
-/// A tuning as the numbers that messages carry and the registry holds.
+/// A tuning in the numeric form of messages and the registry.
 ///
-/// In a message they stand in this order, four bytes each.
+/// In a message they are in this order, four bytes each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Parameters {
     /// Value of [`keyword::MULTIPLE`].
@@ -191,8 +193,8 @@ impl Tuning {
         }
     }
 
-    /// The tuning that the registry's parameters say. What is missing has its default; so has what
-    /// is out of range, and how many those are is the second value.
+    /// The tuning for the registry's parameters. A missing one has its default; so has one that is
+    /// out of range, and the number of those is the second value.
     #[must_use]
     pub fn from_parameters(
         multiple: Option<u32>,
@@ -213,8 +215,8 @@ impl Tuning {
         (tuning, wrong.into_iter().map(u32::from).sum())
     }
 
-    /// The parameters that say this tuning. With a multiple, the profile is the default one, which
-    /// then has no effect.
+    /// The parameters for this tuning. With a multiple, the profile is the default one, which then
+    /// has no effect.
     #[must_use]
     pub fn parameters(self) -> Parameters {
         let (multiple, profile) = match self.raise {
@@ -258,9 +260,9 @@ fn cap_of(parameter: u32) -> Result<Option<Cap>, Invalid> {
     }
 }
 
-/// The most TCP or UDP payload in bytes that the layer above is told, where the NIC takes `nic_max`.
+/// The advertised TCP or UDP payload in bytes for a NIC whose own maximum is `nic_max`.
 ///
-/// Never less than the NIC takes, and 0 where it takes no large sends: what is disabled stays so.
+/// Never less than that maximum, and 0 if it is 0: a disabled offload stays disabled.
 #[must_use]
 pub fn first_stage_size(nic_max: u32, tuning: Tuning) -> u32 {
     if nic_max == 0 {

@@ -8,7 +8,7 @@ use crate::{
     wire::{Reader, Writer},
 };
 
-/// The request for the driver's version. It is a header alone.
+/// The request for the driver's version. It has a header only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VersionRequest;
 

@@ -1,8 +1,8 @@
-//! The cursors that put numbers into bytes and take them out again.
+//! The cursors that write numbers to bytes and read them back.
 
 use crate::Invalid;
 
-/// Fills bytes from the front. What has no room is an error, never cut off.
+/// Fills bytes from the front. A value without room is an error, never cut off.
 pub struct Writer<'a> {
     rest: &'a mut [u8],
 }
@@ -34,7 +34,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Takes bytes from the front. What is not there is an error, never zero.
+/// Takes bytes from the front. A missing byte is an error, never zero.
 pub struct Reader<'a> {
     rest: &'a [u8],
 }

@@ -1,4 +1,4 @@
-//! Whatever the values, they come back; whatever the bytes, nothing panics.
+//! Any values survive the round trip; no bytes make the decoder panic.
 
 use control::{
     AdapterEntry, Cap, IoControl, Limit, ListReply, ListRequest, ListWriter, Message, Multiple,

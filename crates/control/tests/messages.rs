@@ -195,7 +195,7 @@ fn neither_more_nor_fewer_bytes_are_taken() {
     let mut longer = SELECT.to_vec();
     longer.push(0);
     assert_eq!(Select::decode(&longer), Err(Invalid::Size));
-    // Not even where the header says so: the kind has one size.
+    // Refused even if the header agrees: the kind has one size.
     longer[4] = 13;
     assert_eq!(Select::decode(&longer), Err(Invalid::Size));
 }

@@ -1,9 +1,9 @@
-//! The advertiser: the offload configuration that the overlying driver has, and when it is indicated
-//! anew.
+//! The advertiser: the offload configuration that the overlying driver has, and when it is
+//! indicated again.
 //!
-//! The configuration that the miniport reported last is kept as it is. Everything that the overlying
-//! driver gets is that one, rewritten for the adapter's tuning. Whoever changes either of the two
-//! calls [`Advertiser::publish`].
+//! The configuration that the miniport reported last is kept unchanged. Every configuration that
+//! the overlying driver gets is that one, rewritten for the adapter's tuning. Code that changes
+//! either of the two calls [`Advertiser::publish`].
 //!
 //! Indications are sent without the lock held, so two concurrent ones can arrive in either order.
 //! Only one thread indicates the filter's own configuration at a time, and only while no indication
@@ -42,7 +42,7 @@ struct State {
     suspended: bool,
     /// Own and forwarded indications that have begun and not ended.
     indications_in_flight: u32,
-    /// The capabilities that the overlying driver was told last, as far as is known.
+    /// The capabilities last advertised to the overlying driver, as far as the order is certain.
     last_advertised: Option<NicCaps>,
     /// Indications overlapped, so the overlying driver may have got another one last.
     order_unknown: bool,
@@ -59,8 +59,8 @@ impl State {
         offload::rewrite(config, nic, self.effective(), self.software_lso(nic));
     }
 
-    /// The IP versions for which the filter segments because the NIC cannot. If the NIC could, but
-    /// its large sends are turned off, the administrator wants none.
+    /// The IP versions for which the filter segments because the NIC cannot. If the NIC can, but
+    /// its large sends are turned off, the administrator has disabled them.
     fn software_lso(&self, nic: &NicCaps) -> SoftwareLso {
         if self.effective().raise == OFF.raise {
             return SoftwareLso::default();
@@ -86,7 +86,7 @@ impl State {
         self.indications_in_flight = self.indications_in_flight.saturating_add(1);
     }
 
-    /// Ends an indication of `advertised`. Returns that if it differs from the one before.
+    /// Ends an indication of `advertised`. Returns it if it differs from the previous one.
     fn end_indication(&mut self, advertised: Option<NicCaps>) -> Option<NicCaps> {
         self.indications_in_flight = self.indications_in_flight.saturating_sub(1);
         let news = advertised.filter(|_| self.last_advertised != advertised);
@@ -112,7 +112,7 @@ impl State {
     }
 }
 
-/// Nothing is raised.
+/// The tuning that raises no size.
 const OFF: Tuning = Tuning {
     raise: Raise::Profile(Profile::Off),
     cap: None,
@@ -148,8 +148,9 @@ impl Advertiser {
         self.nic.load()
     }
 
-    /// Records the configuration that the miniport reports. One that is longer than any known takes
-    /// effect but is not kept, and nothing is raised until the miniport reports another one.
+    /// Records the configuration that the miniport reports. One that is longer than any known
+    /// revision takes effect but is not kept, and nothing is raised until the miniport reports
+    /// another one.
     pub(crate) fn record_nic(&self, config: &OffloadConfig) -> NicCaps {
         let nic = NicCaps::from(config);
         let mut state = self.state.lock();
@@ -186,7 +187,7 @@ impl Advertiser {
         self.state.lock().tuning
     }
 
-    /// The capabilities that the overlying driver was told last; zeros if there were none.
+    /// The capabilities last advertised to the overlying driver; zeros if there were none.
     pub(crate) fn last_advertised(&self) -> NicCaps {
         self.state.lock().last_advertised.unwrap_or_default()
     }
@@ -196,8 +197,9 @@ impl Advertiser {
         self.state.lock().tuning = tuning;
     }
 
-    /// Allows indications again, for a module that restarts, and publishes. A module that restarts is
-    /// not about to be detached, even if an announcement came: it may have been for another filter.
+    /// Allows indications again, for a module that restarts, and publishes. A module that restarts
+    /// is not about to be detached, even after a pre-detach event: it may have been for another
+    /// filter.
     pub(crate) fn resume(&self, module: &FilterModule) {
         {
             let mut state = self.state.lock();
@@ -207,8 +209,8 @@ impl Advertiser {
         self.publish(module);
     }
 
-    /// Lets no own indication begin until [`resume`](Self::resume), and waits for those in flight.
-    /// IRQL PASSIVE_LEVEL.
+    /// Prevents own indications until [`resume`](Self::resume), and waits for those in flight. IRQL
+    /// PASSIVE_LEVEL.
     pub(crate) fn suspend(&self) {
         self.state.lock().suspended = true;
         self.wait_for_indications();
@@ -234,15 +236,16 @@ impl Advertiser {
         }
     }
 
-    /// Indicates the newest configuration to the overlying driver of `module`, whose advertiser this
-    /// is, if it does not have it. IRQL ≤ DISPATCH_LEVEL.
+    /// Indicates the newest configuration to the overlying driver of `module`, to which this
+    /// advertiser belongs, unless the overlying driver has it. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn publish(&self, module: &FilterModule) {
         let next = self.state.lock().next_indication();
         self.indicate(module, next);
     }
 
-    /// Lets `forward` forward an indication of the miniport to the overlying driver of `module`, whose
-    /// advertiser this is, and return the capabilities in it; then publishes. IRQL ≤ DISPATCH_LEVEL.
+    /// Calls `forward`, which forwards an indication of the miniport to the overlying driver of
+    /// `module`, to which this advertiser belongs, and returns the capabilities in it; then
+    /// publishes. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn forward_indication(
         &self,
         module: &FilterModule,
@@ -254,7 +257,7 @@ impl Advertiser {
         self.indicate(module, next);
     }
 
-    /// Indicates `next`, and whatever is newer afterwards.
+    /// Indicates `next`, and then any configuration that is newer.
     fn indicate(&self, module: &FilterModule, mut next: Option<OffloadConfig>) {
         while let Some(mut config) = next {
             let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;

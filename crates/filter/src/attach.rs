@@ -24,29 +24,31 @@ use crate::{
 const TAG_MODULE: Tag = Tag::new(*b"MslM");
 const TAG_GATE: Tag = Tag::new(*b"MslG");
 
-/// Children that wait ready on each processor: three sends of 1 MiB in flight, in about 70 KiB, for
-/// hosts have many processors, and adapters that never see a large send. What a busier processor
-/// needs is allocated once and stays with it. Where chains are ended it is about 340 KiB, or as much
-/// less as there are fewer elements.
+/// Children preallocated on each processor: three sends of 1 MiB in flight, in about 70 KiB,
+/// because hosts have many processors, and adapters that never see a large send. A busier processor
+/// allocates the rest once and keeps it. With trimmed chains it is about 340 KiB, or less in
+/// proportion to the number of elements.
 const READY_CHILDREN: u32 = 64;
 
-/// Least payload in bytes that children are made for, so that a NIC whose maximum grows while the
-/// module is attached need not wait for the next attach.
+/// Least payload in bytes that children are allocated for, so that a NIC whose maximum grows while
+/// the module is attached need not wait for the next attach.
 const LEAST_CAPACITY: u32 = 256 << 10;
 
-/// What FilterAttach needs of its parameters.
+/// The fields of FilterAttach's parameters that are used.
 pub(crate) struct Parameters<'call> {
     pub(crate) medium: i32,
     pub(crate) identity: Identity,
-    /// The configuration that the overlying driver will read; `None` for a miniport without task offload.
+    /// The configuration that the overlying driver will read; `None` if the miniport has no task
+    /// offload.
     pub(crate) offload: Option<AttachOffload<'call>>,
 }
 
 /// A module as NDIS keeps it.
 pub(crate) type Context = Listed<FilterModule>;
 
-/// Makes the module, paused, advertises the first-stage size through the configuration that the
-/// overlying driver will read, and gives the module to NDIS as the last step, after which nothing can fail.
+/// Creates the module, paused, advertises the first-stage size through the configuration that the
+/// overlying driver will read, and sets it as NDIS's module context as the last step, after which
+/// nothing can fail.
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
@@ -67,7 +69,7 @@ fn try_attach(
     let context = build(driver, handle, parameters)?.into_raw();
     // SAFETY: the context is alive until `detach`, which takes it off the list first.
     if let Err(status) = unsafe { driver.modules.insert(context) } {
-        // SAFETY: nobody else has seen it.
+        // SAFETY: the context has not been shared yet.
         drop(unsafe { PoolBox::from_raw(TAG_MODULE, context) });
         return Err(status);
     }
@@ -89,7 +91,7 @@ fn try_attach(
     Ok(())
 }
 
-/// Rewrites the configuration that the overlying driver will read. Returns the one before.
+/// Rewrites the configuration that the overlying driver will read. Returns the previous one.
 fn advertise_default_config(
     module: &FilterModule,
     offload: &mut AttachOffload<'_>,
@@ -105,7 +107,8 @@ fn advertise_default_config(
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
     } else {
-        // One that cannot be restored, being longer than any known, is not changed.
+        // A configuration that cannot be restored, being longer than any known revision, is not
+        // changed.
         module.malformed_offload();
     }
     module.advertiser.record_bind_config(Some(&config));
@@ -115,14 +118,16 @@ fn advertise_default_config(
 /// Frees the module.
 ///
 /// # Safety
-/// `context` is what [`attach`] gave to NDIS; the module is paused and NDIS uses it no more.
+/// [`attach`] set `context` in NDIS; the module is paused and NDIS uses it no more.
 pub(crate) unsafe fn detach(context: NonNull<Context>) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `context` is a module of `attach`, paused and no longer used by NDIS, by this
+    // function's contract.
     unsafe {
         let module = context.as_ref().get();
         // From here on no thread that tunes the adapter may indicate a status.
         module.advertiser.suspend();
-        // Pre-detach, where this is done first, comes only where a stack is taken down in good order.
+        // Pre-detach, where this is done first, comes only if the stack is torn down in an orderly
+        // way.
         module.hardware.wait();
         module.event_detach();
         free(context);
@@ -132,15 +137,15 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
 /// # Safety
 /// As for [`detach`], or NDIS never got `context`.
 unsafe fn free(context: NonNull<Context>) {
-    // SAFETY: as the caller vouches, it is alive, listed, and nobody's but ours once it is off
-    // the list; `attach` made it with this tag.
+    // SAFETY: `context` is alive and listed, by this function's contract, and not shared once it is
+    // off the list; `attach` allocated it with this tag.
     unsafe {
         context.as_ref().get().driver.modules.remove(context);
         drop(PoolBox::from_raw(TAG_MODULE, context));
     }
 }
 
-/// The module of the filter module `handle`: paused, with its advertiser suspended.
+/// Builds the module of `handle`: paused, with its advertiser suspended.
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.

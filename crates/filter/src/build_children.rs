@@ -1,4 +1,4 @@
-//! The children of one parent, made after a plan.
+//! Builds the children of one parent after a plan.
 
 use lso::{
     Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Sum, Template, Transport,
@@ -7,7 +7,7 @@ use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCur
 
 use crate::{module::FilterModule, split::SendError};
 
-/// All that the children of one parent are made from.
+/// The inputs from which the children of one parent are built.
 pub(crate) struct ChildBuilder<'a> {
     pub(crate) module: &'a FilterModule,
     pub(crate) parent: &'a Nbl,
@@ -15,14 +15,14 @@ pub(crate) struct ChildBuilder<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) template: &'a Template<'a>,
     pub(crate) checksum: PacketChecksum,
-    /// The parent does not say where its TCP header is.
+    /// The parent's TCP header offset is 0: the sender left it to be found.
     pub(crate) is_unlocated: bool,
 }
 
-/// Who makes the TCP or UDP checksum of a child that is a packet.
+/// The place where the TCP or UDP checksum of a child that is a packet is computed.
 #[derive(Clone, Copy)]
 pub(crate) enum PacketChecksum {
-    /// It has none, and must not be given one.
+    /// The packet has no checksum, and must not be given one.
     None,
     /// The NIC.
     Left,
@@ -31,14 +31,15 @@ pub(crate) enum PacketChecksum {
 }
 
 impl<'a> ChildBuilder<'a> {
-    /// Every child, complete, and the gate entered for each; or none, and all as before.
+    /// Builds every child and acquires the module's rundown protection for each; on an error
+    /// nothing is changed.
     pub(crate) fn children(&self, at: &AtDispatch) -> Result<Children, SendError> {
         let pool = &self.module.children;
         let mut children = pool
             .take(self.plan.children(), at)
             .map_err(|_| SendError::LowMemory)?;
         let result = self.fill(&mut children).and_then(|()| {
-            // The gate may have closed since the batch came in.
+            // A pause may have begun since the batch came in.
             if self.module.gate.enter(self.plan.children()) {
                 Ok(())
             } else {
@@ -54,7 +55,7 @@ impl<'a> ChildBuilder<'a> {
         }
     }
 
-    /// Makes idle children into what the plan says, as many as it has.
+    /// Builds the planned children from the idle ones, as many as there are.
     #[inline(never)]
     fn fill(&self, children: &mut Children) -> Result<(), SendError> {
         children.inherit(self.parent, self.module.handle);
@@ -78,7 +79,7 @@ impl<'a> ChildBuilder<'a> {
     }
 
     /// Makes `child` a packet with `part` of the payload, which is next at `payload`. `packets` is
-    /// there from the first one on.
+    /// initialized with the first one.
     #[inline(never)]
     fn make_packet(
         &self,

@@ -46,8 +46,8 @@ pub unsafe extern "efiapi" fn driver_entry(
 /// As for [`driver_entry`].
 unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
     let context = Driver::try_new()?.into_raw();
-    // SAFETY: as the caller vouches. The context lives until unload has deregistered, or until
-    // registering has failed.
+    // SAFETY: the system lends the object until unload, by this function's contract. The context
+    // lives until unload has deregistered, or until registering has failed.
     unsafe {
         context.as_ref().events.driver_load();
         start(object, context).inspect_err(|status| {
@@ -76,7 +76,7 @@ unsafe fn start(
     characteristics.StatusHandler = Some(filter_status);
     characteristics.NetPnPEventHandler = Some(filter_net_pnp_event);
     // SAFETY: the object is the driver's own; it is written before NDIS can call a handler. The
-    // context lives as long as the caller says.
+    // context lives until unload has deregistered, by this function's contract.
     unsafe {
         (*object.as_ptr()).DriverUnload = Some(driver_unload);
         register(
@@ -95,7 +95,7 @@ unsafe extern "efiapi" fn driver_unload(driver_object: *mut sys::DRIVER_OBJECT) 
         return;
     };
     // SAFETY: DriverEntry registered this object successfully, or unload would not be called; once
-    // it is deregistered nobody has the context any more.
+    // it is deregistered the context is not shared any more.
     unsafe {
         if let Some(context) = deregister(object) {
             let driver = PoolBox::<Driver>::from_raw(TAG_DRIVER, context.cast());
@@ -114,16 +114,16 @@ unsafe extern "efiapi" fn device_dispatch(
     };
     // SAFETY: the system passes a request to a device of this driver.
     let mut request = unsafe { DeviceRequest::from_raw(device, irp) };
-    // The thread is a program's, which anybody may suspend; attach and detach wait for what the
-    // answer holds.
+    // The thread belongs to a program, and any process with the right may suspend it; attach and
+    // detach wait for locks and entries that it holds.
     let region = CriticalRegion::enter();
     let (status, written) = match request.context() {
         // SAFETY: the device's context is the driver's, which outlives the device.
         Some(context) => control::answer(unsafe { context.cast().as_ref() }, request.call()),
         None => (Status::INVALID_DEVICE_REQUEST, 0),
     };
-    // From here on nobody waits for this thread but its own program, and what others do to complete
-    // the request need not be held off.
+    // From here on only its own program waits for this thread, so that its suspension is harmless
+    // and the request is completed outside of the region.
     drop(region);
     request.complete(status, written)
 }
@@ -154,14 +154,14 @@ unsafe extern "efiapi" fn filter_attach(
     result.map_or_else(|status| status.0, |()| sys::NDIS_STATUS_SUCCESS)
 }
 
-/// What attach needs of its parameters. The fields read are in every revision since NDIS 6.0.
+/// The fields of FilterAttach's parameters. Those read are in every revision since NDIS 6.0.
 ///
 /// # Safety
-/// `parameters` is what NDIS passed to FilterAttach, which does not return while they are in use.
+/// `parameters` was passed by NDIS to FilterAttach, which does not return while they are in use.
 unsafe fn parameters_of<'a>(
     parameters: NonNull<sys::NDIS_FILTER_ATTACH_PARAMETERS>,
 ) -> Result<Parameters<'a>, Status> {
-    // SAFETY: as the caller vouches.
+    // SAFETY: NDIS lends `parameters` until FilterAttach returns, by this function's contract.
     unsafe {
         let parameters = parameters.as_ref();
         if parameters.Header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS {
@@ -183,7 +183,7 @@ unsafe fn parameters_of<'a>(
 /// # Safety
 /// `name` is null or points to a counted string.
 unsafe fn name_of(name: *const sys::NDIS_STRING) -> Name {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `name` is null or points to a counted string, by this function's contract.
     unsafe {
         match name.as_ref() {
             Some(name) if !name.Buffer.is_null() => Name::new(core::slice::from_raw_parts(
@@ -328,9 +328,9 @@ unsafe extern "efiapi" fn filter_net_pnp_event(
 /// The filter module behind the context that NDIS passes.
 ///
 /// # Safety
-/// `context` is what attach gave to NDIS, and detach has not begun.
+/// `context` was set by attach, and detach has not begun.
 unsafe fn module_of<'a>(context: sys::NDIS_HANDLE) -> &'a FilterModule {
     // SAFETY: attach set it to a listed FilterModule in the pool, which only detach frees. The
-    // module is shared between processors and changed through atomics and locks alone.
+    // module is shared between processors and changed only through atomics and locks.
     unsafe { (*context.cast::<Context>()).get() }
 }

@@ -1,16 +1,16 @@
-//! FilterSendNetBufferListsComplete: the way back up.
+//! FilterSendNetBufferListsComplete: the completion path.
 //!
 //! NDIS completes chains in which our children and others' NBLs are mixed, in any order, on any
-//! processor, perhaps from within our own send. Children return to the pool; a parent whose last child
-//! this was joins the other NBLs on their way up.
+//! processor, perhaps from within our own send. Children return to the pool; a parent whose last
+//! child is in the chain joins the other NBLs on their way up.
 
 use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Siblings, Status};
 
 use crate::{module::FilterModule, statistics::Tally};
 
-/// Completes `chain`. Returns how many children came home with it, each of which held the module's
-/// gate and no longer must: by holding it for every child, and not just for every parent, a call
-/// is inside as long as it lasts, whoever settles the last sibling meanwhile.
+/// Completes `chain`. Returns the number of children in it, each of which held the module's rundown
+/// protection, to be released by the caller: because each child holds it, and not just each parent,
+/// a call is covered until it returns, even if another call completes the last sibling meanwhile.
 pub(crate) fn send_complete(module: &FilterModule, chain: NblChain, flags: CompleteFlags) -> u32 {
     if !module.handle.has_any_of(&chain) {
         module.handle.send_complete(chain, flags);
@@ -23,9 +23,9 @@ pub(crate) fn send_complete(module: &FilterModule, chain: NblChain, flags: Compl
     children
 }
 
-/// What goes up of `chain`, with every child in it at home and settled, and how many these were. The
-/// children are home before a parent is completed: the layer above may send again from inside that
-/// call.
+/// Completes the children in `chain` and returns the NBLs to be completed upward, with the number
+/// of children. The children are returned to the pool before a parent is completed, because the
+/// overlying driver may send again from inside that call.
 fn settle_children(
     module: &FilterModule,
     mut chain: NblChain,
@@ -34,7 +34,7 @@ fn settle_children(
     let (mut up, mut children) = (NblQueue::new(), 0_u32);
     while !chain.is_empty() {
         if let Some(siblings) = Siblings::pop(&mut chain, module.handle) {
-            // Nobody has 2^32 NBLs.
+            // Cannot overflow: one call never carries 2^32 NBLs.
             children = children.wrapping_add(siblings.count());
             if let Some(parent) = complete_children(module, siblings) {
                 tally.completed(&parent);
@@ -47,8 +47,8 @@ fn settle_children(
     (up, children)
 }
 
-/// Returns the children to the processor that owns them. After the last one, returns the parent, as
-/// it is to be completed.
+/// Returns the children to their owner CPU. After the last one, returns the parent, ready to be
+/// completed.
 #[inline]
 fn complete_children(module: &FilterModule, children: Siblings) -> Option<Nbl> {
     let status = children.status();

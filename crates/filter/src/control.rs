@@ -1,7 +1,7 @@
-//! The control device: what programs ask, and what they are answered.
+//! The control device: the requests of programs, and their replies.
 //!
-//! A request is decoded from a copy, for the answer goes into the same buffer. What is not as the
-//! protocol has it is refused with a status that says in what respect.
+//! A request is decoded from a copy, because the reply goes into the same buffer. A request that
+//! violates the protocol is refused with a status that names the violation.
 
 use core::sync::atomic::Ordering;
 
@@ -16,10 +16,10 @@ use crate::{
     driver::Driver, events::Source, module::FilterModule, nic_caps::LargeSendSupport, settings,
 };
 
-/// Bytes of a request that are looked at: more than any has, so that a longer one is seen to be.
+/// Bytes of a request that are read: more than any request has, so that a longer one is detected.
 const LONGEST_REQUEST: usize = 64;
 
-/// Answers one call: its status, and bytes of output. IRQL PASSIVE_LEVEL, within a
+/// Handles one call: returns its status, and bytes of output. IRQL PASSIVE_LEVEL, within a
 /// [`CriticalRegion`](ndis::CriticalRegion).
 pub(crate) fn answer(driver: &Driver, call: DeviceCall<'_>) -> (Status, usize) {
     match call {
@@ -46,7 +46,7 @@ fn control(
     output: usize,
 ) -> Result<usize, Status> {
     let mut copy = [0; LONGEST_REQUEST];
-    // Of a longer request the front is enough to say what is wrong with it.
+    // The front of a longer request is enough to find its error.
     let input = input.min(LONGEST_REQUEST);
     let request = copy.get_mut(..input).ok_or(Status::INVALID_PARAMETER)?;
     for (place, byte) in request.iter_mut().zip(buffer.iter()) {
@@ -86,7 +86,7 @@ fn control(
     }
 }
 
-/// The status that tells a program what is wrong with its request.
+/// The status that reports the error in a request to the program.
 fn refuse(invalid: Invalid) -> Status {
     match invalid {
         Invalid::BufferTooSmall => Status::BUFFER_TOO_SMALL,
@@ -166,13 +166,13 @@ fn limit(support: LargeSendSupport) -> Limit {
     }
 }
 
-/// Puts a tuning into effect: kept first, where it is to last, so that a registry that refuses
-/// leaves everything as it was; then advertised.
+/// Puts a tuning into effect: first written to the registry, if it is to be persistent, so that a
+/// registry error leaves everything unchanged; then advertised.
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     let alone = module.driver.settings.lock();
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
-        // What was wrong with the tuning in the registry is overwritten.
+        // The tuning's out-of-range parameters in the registry are overwritten.
         let left = module.settings.others_out_of_range;
         module.settings_out_of_range.store(left, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What the driver tells NDIS about itself.
+//! The characteristics that the driver registers with NDIS.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
 use ndis::{DeviceNames, PassiveLock, PoolBox, Registry, Status, Tag, driver, sys};
@@ -8,13 +8,13 @@ use crate::{events::Events, module::FilterModule};
 /// The driver's own memory.
 pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 
-/// What the driver keeps from load to unload.
+/// The driver's state from load to unload.
 pub(crate) struct Driver {
     pub(crate) modules: Registry<FilterModule>,
     pub(crate) events: Events,
-    /// Held by who reads or writes settings in the registry, or puts a tuning into effect: NDIS has
-    /// its configuration routines called one after the other, and what is kept last is to be what
-    /// is in effect.
+    /// Held while settings in the registry are read or written, or a tuning is put into effect:
+    /// NDIS requires its configuration routines to be called one after the other, and the tuning
+    /// written last must be the one in effect.
     pub(crate) settings: PassiveLock,
 }
 
@@ -43,9 +43,8 @@ impl Driver {
 pub const OLDEST_NDIS: u32 = 6 << 16 | 84;
 
 /// The newest NDIS whose contract the driver was written for. From 6.89 on NDIS turns a NIC's UDP
-/// receive coalescing off where a filter does not declare that it copes (Windows driver
-/// documentation, "UDP Receive Segment Coalescing Offload (URO)"). This one has no part in what is
-/// received.
+/// receive coalescing off unless a filter declares support for it (Windows driver documentation,
+/// "UDP Receive Segment Coalescing Offload (URO)"). This driver is not on the receive path.
 const NEWEST_NDIS: u32 = 6 << 16 | 89;
 
 static FRIENDLY_NAME: [u16; 38] = utf16("Multi-Stage Large Send Offload Filter");
@@ -64,7 +63,7 @@ pub(crate) static DEVICE_NAMES: DeviceNames = DeviceNames {
     sddl: &PROTECTION,
 };
 
-/// The NDIS minor version to declare: the machine's, or the newest that the driver knows.
+/// The NDIS minor version to declare: the machine's, or the newest that the driver supports.
 ///
 /// # Errors
 /// [`Status::BAD_VERSION`] where the machine's NDIS is older than [`OLDEST_NDIS`].

@@ -1,15 +1,16 @@
-//! What the driver tells Event Tracing for Windows: its life, its configuration, and what it had to
-//! refuse. For figures there are the [counters](crate::statistics); no event is written for a send
-//! that is forwarded or split, and whatever a sender can cause at will is written ever more seldom.
+//! The driver's events for Event Tracing for Windows: its life, its configuration, and its
+//! refusals. Figures are in the [counters](crate::statistics); no event is written for a send that
+//! is forwarded or split, and events that a sender can trigger are logged with exponential
+//! back-off.
 //!
-//! That is [`is_due`]: of what is counted, an event is written when the count that one processor
-//! keeps reaches a power of two. The first is always written; a million are written twenty times on
-//! each processor. It takes no lock, no clock and no memory beyond the counter that is there
-//! anyway. Resetting the statistics begins anew.
+//! [`is_due`] implements the back-off: an event is written when the count that one processor keeps
+//! reaches a power of two. The first is always written; a million are written twenty times on each
+//! processor. It takes no lock, no clock and no memory beyond the counter that exists anyway.
+//! Resetting the statistics starts over.
 //!
-//! Every function here writes the event that it is named after, with the fields that it names; those
-//! about a module begin with its interface index. IRQL ≤ DISPATCH_LEVEL. What sessions there are is
-//! not known here: see [`Provider`].
+//! Every function here writes the event that it is named after, with the fields that it names;
+//! those about a module begin with its interface index. IRQL ≤ DISPATCH_LEVEL. The driver keeps no
+//! list of sessions: see [`Provider`].
 
 use control::{Raise, Tuning};
 use lso::Refusal;
@@ -20,11 +21,11 @@ use crate::{
     nic_caps::NicCaps,
 };
 
-/// By what events are about, for sessions to choose from.
+/// The categories of events, by which sessions select them.
 mod keyword {
     /// The driver's and the modules' life.
     pub(super) const LIFECYCLE: u64 = 1;
-    /// What the NIC takes, what is advertised, and how the adapter is tuned.
+    /// The NIC's capabilities, the advertised sizes, and the adapter's tuning.
     pub(super) const CONFIGURATION: u64 = 2;
     /// Large sends that were refused.
     pub(super) const REFUSAL: u64 = 4;
@@ -35,7 +36,7 @@ mod keyword {
 /// The provider's name, with its length and end.
 const TRAITS: &[u8; 8] = b"\x08\0mslso\0";
 
-/// What TraceLogging makes of that name: {05247842-e8ea-5b1a-55d4-9ce2493e738d}.
+/// The GUID that TraceLogging derives from that name: {05247842-e8ea-5b1a-55d4-9ce2493e738d}.
 static ID: sys::GUID = sys::GUID {
     Data1: 0x0524_7842,
     Data2: 0xE8EA,
@@ -43,12 +44,12 @@ static ID: sys::GUID = sys::GUID {
     Data4: [0x55, 0xD4, 0x9C, 0xE2, 0x49, 0x3E, 0x73, 0x8D],
 };
 
-/// Whether an event is written of something that now has happened `count` times.
+/// Whether an event is written for the `count`th occurrence.
 pub(crate) const fn is_due(count: u64) -> bool {
     count.is_power_of_two()
 }
 
-/// From where a tuning comes.
+/// The origin of a tuning.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     /// Read when the module was attached.
@@ -90,7 +91,7 @@ impl Events {
         self.0.write(&event);
     }
 
-    /// It could not be.
+    /// Loading the driver failed.
     #[cold]
     pub(crate) fn driver_load_failed(&self, status: Status) {
         let mut event = Event::new("DriverLoadFailed", Level::Error, keyword::LIFECYCLE);
@@ -114,7 +115,8 @@ impl Events {
 }
 
 impl FilterModule {
-    /// The module is attached. What is advertised is what the layer above will read first.
+    /// The module is attached. The advertised sizes are those that the overlying driver will read
+    /// first.
     #[cold]
     pub(crate) fn event_attach(&self) {
         let mut event = Event::new("Attach", Level::Information, keyword::LIFECYCLE);
@@ -124,7 +126,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The module takes sends from now on.
+    /// The module accepts sends from now on.
     #[cold]
     pub(crate) fn event_restart(&self) {
         self.write_plain("Restart");
@@ -136,7 +138,8 @@ impl FilterModule {
         self.write_plain("Pause");
     }
 
-    /// The module is about to be detached: the layer above is told the NIC's own limits.
+    /// The module is about to be detached: the NIC's own limits are advertised to the overlying
+    /// driver.
     #[cold]
     pub(crate) fn event_pre_detach(&self) {
         self.write_plain("PreDetach");
@@ -152,7 +155,7 @@ impl FilterModule {
         self.write(&self.event(name, Level::Information, keyword::LIFECYCLE));
     }
 
-    /// The NIC takes other large sends than before.
+    /// The NIC's large-send limits have changed.
     #[cold]
     pub(crate) fn event_nic_limits(&self) {
         let mut event = self.event("NicLimits", Level::Information, keyword::CONFIGURATION);
@@ -160,7 +163,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The layer above was told another size than before: raised, or the NIC's own.
+    /// The advertised size has changed: to a raised one, or back to the NIC's own.
     #[cold]
     pub(crate) fn event_advertised(&self, told: &NicCaps) {
         let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
@@ -171,7 +174,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The adapter is tuned to something. The multiple is the one in effect.
+    /// The adapter's tuning was set. The multiple is the one in effect.
     #[cold]
     pub(crate) fn event_tuning(&self, tuning: Tuning, source: Source) {
         let profile = match tuning.raise {
@@ -187,7 +190,7 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// The statistics were put back to zero.
+    /// The statistics were reset to zero.
     #[cold]
     pub(crate) fn event_statistics_reset(&self) {
         let event = self.event(
@@ -198,14 +201,14 @@ impl FilterModule {
         self.write(&event);
     }
 
-    /// `count` offload configurations from below were not what NDIS defines; when [due](is_due).
+    /// The miniport reported `count` malformed offload configurations; when [due](is_due).
     #[cold]
     pub(crate) fn event_malformed_offload(&self, count: u64) {
         let mut event = self.event("MalformedOffload", Level::Warning, keyword::CONFIGURATION);
         self.write(event.u64("Count", count));
     }
 
-    /// Reports that `count` OID requests came without a valid header; when [due](is_due).
+    /// Reports that `count` OID requests arrived without a valid header; when [due](is_due).
     #[cold]
     pub(crate) fn event_invalid_oid_header(&self, count: u64) {
         let mut event = self.event("InvalidOidHeader", Level::Warning, keyword::CONFIGURATION);
@@ -245,7 +248,7 @@ fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Ev
         .utf16("Adapter", identity.name.units())
 }
 
-/// What the NIC takes, in bytes of payload and in segments.
+/// Adds the NIC's limits, in bytes of payload and in segments.
 fn nic(event: &mut Event, nic: &NicCaps) {
     event
         .u32("NicV1Max", nic.lso_v1.max_payload)
@@ -258,7 +261,7 @@ fn nic(event: &mut Event, nic: &NicCaps) {
         .u32("NicUsoIPv6Max", nic.uso_ipv6.max_payload);
 }
 
-/// What the layer above was told, in bytes of payload.
+/// Adds the sizes advertised to the overlying driver, in bytes of payload.
 fn advertised<'event>(event: &'event mut Event, told: &NicCaps) -> &'event mut Event {
     event
         .u32("AdvertisedV2IPv4", told.lso_v2_ipv4.max_payload)

@@ -37,8 +37,8 @@ fn udp_send(nbl: &Nbl, info: UdpSendInfo) -> LargeSend {
     }
 }
 
-/// Where the headers are. In a tunnel the offset of the large send's own slot, `transport`, is not
-/// valid, of TCP and of UDP alike (Windows driver documentation, "Supporting NVGRE in UDP
+/// The location of the headers. In a tunnel the offset of the large send's own slot, `transport`,
+/// is not valid, of TCP and of UDP alike (Windows driver documentation, "Supporting NVGRE in UDP
 /// Segmentation Offload").
 fn framing(nbl: &Nbl, transport: u32) -> Framing {
     let tunnel = nbl.encapsulation();

@@ -26,7 +26,7 @@ pub(crate) struct FilterModule {
     /// that completed it ends.
     pub(crate) gate: Gate,
     pub(crate) running: AtomicBool,
-    /// The NIC's capabilities and the ones that the overlying driver is told.
+    /// The NIC's capabilities and those advertised to the overlying driver.
     pub(crate) advertiser: Advertiser,
     pub(crate) settings: Settings,
     pub(crate) children: ChildPool,
@@ -37,21 +37,21 @@ pub(crate) struct FilterModule {
     pub(crate) hardware: HardwareQuery,
     /// Settings in the registry that are out of range.
     pub(crate) settings_out_of_range: AtomicU32,
-    /// Offload configurations from below that broke the rules of NDIS.
+    /// Offload configurations from the miniport that violated NDIS's rules.
     pub(crate) malformed_offloads: AtomicU64,
-    /// OID requests that came without a valid header.
+    /// OID requests that arrived without a valid header.
     pub(crate) invalid_oid_headers: AtomicU64,
-    /// Most bytes of an IP packet on this adapter, as NDIS said when the module was last restarted, or
-    /// the miniport since; 0 where neither did.
+    /// Maximum number of bytes of an IP packet on this adapter, as NDIS reported at the module's
+    /// last restart, or the miniport since; 0 if neither did.
     pub(crate) mtu: AtomicU32,
 }
 
-/// By what an administrator knows the adapter.
+/// The identifiers by which an administrator selects the adapter.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity {
     /// The filter module's interface index.
     pub(crate) if_index: u32,
-    /// That of the adapter beneath all filters.
+    /// The interface index of the adapter beneath all filters.
     pub(crate) base_if_index: u32,
     pub(crate) name: Name,
 }
@@ -64,17 +64,17 @@ impl Identity {
 }
 
 impl FilterModule {
-    /// The way out of the module's gate.
+    /// The handle that releases the module's rundown protection.
     pub(crate) fn exit(&self) -> Exit {
         self.gate.exit()
     }
 
-    /// What the module has done since it was attached, or since the last reset.
+    /// The module's counters since it was attached, or since the last reset.
     pub(crate) fn statistics(&self) -> Statistics {
         self.counters.sum(self.children.allocations())
     }
 
-    /// Counts an offload configuration that is not what NDIS defines.
+    /// Counts an offload configuration that violates NDIS's definition.
     pub(crate) fn malformed_offload(&self) {
         let before = self.malformed_offloads.fetch_add(1, Ordering::Relaxed);
         let count = before.saturating_add(1);
@@ -92,7 +92,7 @@ impl FilterModule {
         }
     }
 
-    /// Counts one send that does not go down. Out of the way of those that do.
+    /// Counts one send that is completed without being sent. Out of line, off the fast path.
     #[cold]
     #[inline(never)]
     pub(crate) fn unsent(&self, why: SendError) {
@@ -102,7 +102,7 @@ impl FilterModule {
         match why {
             SendError::Refused(reason) => self.event_refused(reason, count),
             SendError::LowMemory => self.event_low_memory(count),
-            // What the layer above sends to a paused module is its own business.
+            // No event: sending to a paused module is the overlying driver's error.
             SendError::Paused => {}
         }
     }

@@ -33,7 +33,7 @@ pub struct NicCaps {
     pub vxlan: TunnelSupport,
 }
 
-// SAFETY: integers alone, 64 bytes without padding, as the assertion has it.
+// SAFETY: only integers, 64 bytes without padding, as the assertion checks.
 unsafe impl Words for NicCaps {}
 const _: () = assert!(size_of::<NicCaps>() == 5 * 8 + 2 * 4 + 2 * 8);
 
@@ -57,9 +57,10 @@ impl PartialEq for NicCaps {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct LargeSendSupport {
-    /// Most bytes of TCP or UDP payload in one large send; 0 where the kind is not supported.
+    /// Maximum number of bytes of TCP or UDP payload in one large send; 0 if the kind is not
+    /// supported.
     pub max_payload: u32,
-    /// Least wire segments that a large send must make.
+    /// Minimum number of wire segments of a large send.
     pub min_segments: u16,
     /// Variations that such a large send may have.
     pub variations: Variations,
@@ -82,7 +83,7 @@ impl Variations {
     /// All of them.
     pub const ALL: Self = Self(7);
 
-    /// Those that are in one of the two.
+    /// The variations that are in at least one of the two.
     #[must_use]
     pub const fn and(self, more: Self) -> Self {
         Self(self.0 | more.0)
@@ -130,7 +131,7 @@ impl ChecksumSupport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct TunnelSupport {
-    /// Most bytes of header, from the frame's first byte to the inner payload.
+    /// Maximum number of bytes of header, from the frame's first byte to the inner payload.
     pub max_header: u32,
     /// The UDP port of VXLAN; 0 for NVGRE, and for any port.
     pub port: u16,
@@ -182,8 +183,8 @@ impl LargeSendSupport {
         least > all_but_one && most <= self.max_payload
     }
 
-    /// Whether the NIC accepts every large send in a frame of `length` bytes, whatever headers are
-    /// in it.
+    /// Whether the NIC accepts every large send in a frame of `length` bytes, regardless of its
+    /// headers.
     #[inline]
     pub(crate) fn fits_any_headers(self, length: u32, mss: u32) -> bool {
         // A large send has payload.
@@ -211,7 +212,7 @@ impl LargeSendSupport {
     }
 
     const fn reported(encapsulation: u32, max: u32, min: u32, variations: Variations) -> Self {
-        // An offload without an encapsulation is not supported, whatever else is reported.
+        // An offload without an encapsulation is not supported, regardless of its other fields.
         if encapsulation == 0 {
             return Self {
                 max_payload: 0,
@@ -354,7 +355,8 @@ impl From<&OffloadConfig> for NicCaps {
         let nvgre = &fields.EncapsulatedPacketTaskOffloadGre;
         let vxlan = &fields.EncapsulatedPacketTaskOffloadVxlan;
         Self {
-            // An LSOv1 send has its length in 16 bits, so it is never longer, whatever is reported.
+            // An LSOv1 send has its length in 16 bits, so that a larger reported maximum is of no
+            // use.
             lso_v1: LargeSendSupport::reported(
                 v1.Encapsulation,
                 v1.MaxOffLoadSize.min(u16::MAX.into()),

@@ -1,9 +1,10 @@
 //! The rewrite of an offload configuration for the overlying driver.
 //!
 //! One rewrite serves attach, status indications, answers to OIDs and the filter's own indications.
-//! It can be applied twice with no further effect, for another filter may have rewritten an answer
-//! already. Revision and size stay. It raises the maxima of LSOv2 and of UDP segmentation and never
-//! lowers them; where a NIC has no LSOv2 at all, it adds LSOv2 that the filter does in software.
+//! It can be applied twice with no further effect, because another filter may have rewritten an
+//! answer already. Revision and size stay. It raises the maxima of LSOv2 and of UDP segmentation
+//! and never lowers them; if a NIC has no LSOv2 at all, it adds LSOv2 that the filter does in
+//! software.
 
 use control::{Tuning, first_stage_size};
 use ndis::{OffloadConfig, sys};
@@ -19,7 +20,7 @@ pub struct SoftwareLso {
     pub ipv6: bool,
 }
 
-/// Stands for the maximum of a NIC that has none, in bytes of TCP payload: the size that Hyper-V's
+/// The maximum assumed for a NIC that has none, in bytes of TCP payload: the size that Hyper-V's
 /// virtual NIC reports.
 pub const SOFTWARE_LSO_MAX: u32 = 62_780;
 
@@ -104,8 +105,8 @@ impl Entry<'_> {
         }
     }
 
-    /// Enables a kind that the NIC lacks, in the frames for which it computes checksums, or in plain
-    /// ones.
+    /// Enables a kind that the NIC lacks, in the frames for which it computes checksums, or in
+    /// plain frames.
     fn enable(&mut self, checksum: u32, tuning: Tuning) {
         *self.encapsulation = match checksum {
             0 => sys::NDIS_ENCAPSULATION_IEEE_802_3,

@@ -1,5 +1,5 @@
-//! FilterOidRequest and its completion: every request passes as a clone, and the answers that tell
-//! the large-send sizes are rewritten on their way up.
+//! FilterOidRequest and its completion: every request is forwarded as a clone, and answers that
+//! carry large-send sizes are rewritten on their way up.
 
 #![expect(unsafe_code, reason = "the module's own query comes back once")]
 
@@ -27,7 +27,7 @@ pub(crate) fn request(module: &FilterModule, request: &OidRequest) -> Status {
     Status::PENDING
 }
 
-/// Gives a request's answer to who asked. IRQL ≤ DISPATCH_LEVEL.
+/// Completes a request to the overlying driver. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn complete(module: &FilterModule, mut clone: OidClone, status: Status) {
     *module.pending_oid.lock() = None;
     if status == Status::SUCCESS {
@@ -38,7 +38,7 @@ pub(crate) fn complete(module: &FilterModule, mut clone: OidClone, status: Statu
         .complete(module.handle, status);
 }
 
-/// Passes a cancellation down, where the request is on its way below.
+/// Forwards a cancellation, if the request is pending in a lower driver.
 pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
     let is_pending = *module.pending_oid.lock() == Some(id);
     if is_pending {
@@ -46,26 +46,26 @@ pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
     }
 }
 
-/// Asks what the NIC's hardware can do, where that is of account and not known.
-/// IRQL PASSIVE_LEVEL.
+/// Queries the capabilities of the NIC's hardware, if they are needed and unknown. IRQL
+/// PASSIVE_LEVEL.
 pub(crate) fn query_hardware_capabilities(module: &FilterModule) {
     if !module.advertiser.needs_hardware() {
         return;
     }
     let status = module.hardware.ask(module.handle);
     if status != Status::PENDING {
-        // SAFETY: the query has just been answered.
+        // SAFETY: the query has just completed.
         unsafe { on_hardware_answer(module, status) };
     }
 }
 
-/// The answer to [`query_hardware_capabilities`]. Where there is none, the NIC's hardware stays unknown.
-/// IRQL ≤ DISPATCH_LEVEL.
+/// Handles the answer to [`query_hardware_capabilities`]. Without an answer, the NIC's hardware
+/// capabilities stay unknown. IRQL ≤ DISPATCH_LEVEL.
 ///
 /// # Safety
 /// NDIS has just given the module's query back.
 pub(crate) unsafe fn on_hardware_answer(module: &FilterModule, status: Status) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: NDIS has just given the query back, by this function's contract.
     unsafe {
         module.hardware.completed(status, |answer| {
             match OffloadConfig::copy_from(answer) {
@@ -77,11 +77,12 @@ pub(crate) unsafe fn on_hardware_answer(module: &FilterModule, status: Status) {
     }
 }
 
-/// The NIC's limits are not learnt from an answer: whether it comes from the miniport, or from an
-/// NDIS that heard our own indication, is not documented.
+/// The NIC's limits are not learnt from an answer: the documentation does not specify whether it
+/// comes from the miniport, or from NDIS, which has seen our own indication.
 ///
-/// Nor does an answer count as what the layer above was told last: it was so when it was rewritten,
-/// and of what changed since then a status indication tells, as it would without a filter.
+/// An answer does not count as the last advertised size either: it was current when it was
+/// rewritten, and later changes are reported by a status indication, as they would be without a
+/// filter.
 fn rewrite_answer(module: &FilterModule, clone: &mut OidClone) {
     let Some((
         sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,

@@ -1,4 +1,4 @@
-//! FilterRestart and FilterPause: opening and closing the gate.
+//! FilterRestart and FilterPause: rundown protection is reinitialized and run down.
 
 use core::sync::atomic::Ordering;
 
@@ -6,9 +6,9 @@ use ndis::RestartParameters;
 
 use crate::{module::FilterModule, oid};
 
-/// Starts to accept sends, and advertises what changed meanwhile. IRQL PASSIVE_LEVEL.
+/// Starts to accept sends, and advertises changes since the pause. IRQL PASSIVE_LEVEL.
 pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParameters<'_>>) {
-    // Where nothing is said, nothing has changed.
+    // Parameters without an MTU mean that it has not changed.
     if let Some(mtu) = parameters.and_then(RestartParameters::mtu) {
         module.mtu.store(mtu, Ordering::Relaxed);
     }
@@ -19,7 +19,7 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     oid::query_hardware_capabilities(module);
 }
 
-/// Takes no more sends and waits until every parent is completed. The wait is as long as the NIC
+/// Accepts no more sends and waits until every parent is completed. The wait is as long as the NIC
 /// holds our children; NDIS pauses the overlying driver first, so that no new ones come, and Driver
 /// Verifier allows ten seconds. IRQL PASSIVE_LEVEL.
 pub(crate) fn pause(module: &FilterModule) {

@@ -1,4 +1,4 @@
-//! FilterSendNetBufferLists: the way down.
+//! FilterSendNetBufferLists: the send path.
 //!
 //! Each NBL is classified once. A batch in which every NBL fits the NIC is forwarded as the same
 //! chain. Otherwise each large send that does not fit is replaced, in its place, by its children, and
@@ -13,14 +13,14 @@ use crate::{
     statistics::Tally,
 };
 
-/// Sends `batch`. Returns how often the module's gate was entered and must be left: once if the module
-/// runs. Each child that is sent holds the gate on its own account.
+/// Sends `batch`. Returns how often the module's rundown protection was acquired and must be
+/// released: once if the module runs. Each child that is sent holds it separately.
 pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
     if !module.gate.enter(1) {
         refuse_all(module, batch, flags);
         return 0;
     }
-    // Most batches have no large send, which one look at each NBL shows.
+    // Most batches have no large send, which one read of each NBL shows.
     let mut sends = 0_u32;
     let has_large = batch.iter().any(|nbl| {
         sends = sends.wrapping_add(1);
@@ -47,7 +47,7 @@ fn send_large(module: &FilterModule, mut batch: NblChain, port: Port, flags: Sen
         }
         fitting = fitting.wrapping_add(1);
     }
-    // The one that may not fit is counted as well.
+    // The NBL that may not fit is counted as well.
     if tally.sends() == fitting {
         module.counters.add(&tally);
         module.handle.send(batch, port, flags);
@@ -77,8 +77,8 @@ fn fits(nbl: &Nbl, nic: &NicCaps, tally: &mut Tally) -> bool {
         })
 }
 
-/// Sends `down`, and then `batch`, whose first NBL may not fit. Apart from batches that fit, which are
-/// to cost as little as possible.
+/// Sends `down`, and then `batch`, whose first NBL may not fit. Out of line, to keep the path of
+/// batches that fit short.
 #[inline(never)]
 fn send_split(
     module: &FilterModule,
@@ -123,7 +123,7 @@ fn split_batch(
     (down.into_chain(), up)
 }
 
-/// Completes a batch that came while the module is paused.
+/// Completes a batch that arrived while the module is paused.
 fn refuse_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
     let mut tally = Tally::default();
     let mut up = NblQueue::new();

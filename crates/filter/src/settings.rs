@@ -13,7 +13,7 @@ static SOFTWARE_SEGMENTATION: [u16; keyword::SOFTWARE_SEGMENTATION.len() + 1] =
 static ENDED_CHAINS: [u16; keyword::ENDED_CHAINS.len() + 1] = utf16(keyword::ENDED_CHAINS);
 static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len() + 1] = utf16(keyword::MAX_ELEMENTS);
 
-/// Least bound of elements that can be set: the header and three buffers, so that a window is not
+/// Smallest bound of elements that can be set: the header and three buffers, so that a window is not
 /// copied for being in two buffers and ending in a third.
 const LEAST_ELEMENTS: u32 = 4;
 
@@ -21,26 +21,27 @@ const LEAST_ELEMENTS: u32 = 4;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) tuning: Tuning,
-    /// How the NIC counts the IPv4 identification of its segments: in 16 bits, or in 15 where it
+    /// The width in which the NIC counts the IPv4 identification: in 16 bits, or in 15 where it
     /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
     /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
     pub(crate) ip_id: IpIdWidth,
-    /// Where large sends are offered although the NIC has none.
+    /// The condition for advertising large sends on a NIC that has none.
     pub(crate) software: SoftwareSegmentation,
-    /// Where the children's MDL chains end: with the packet for whatever walks chains to their end,
-    /// and after so many elements for a NIC that takes no more.
+    /// The end of the children's MDL chains: trimmed to the packet for drivers that walk chains to
+    /// their end, and to a number of elements for a NIC that accepts no more.
     pub(crate) chains: Chains,
-    /// How many parameters of the tuning were out of range, so that their default is in effect.
+    /// The number of tuning parameters out of range, so that their default is in effect.
     pub(crate) tuning_out_of_range: u32,
     /// The same of all others.
     pub(crate) others_out_of_range: u32,
 }
 
 impl Settings {
-    /// Reads the settings; what is missing or out of range has its default. IRQL PASSIVE_LEVEL.
+    /// Reads the settings; a missing or out-of-range one has its default. IRQL PASSIVE_LEVEL.
     ///
     /// # Errors
-    /// [`Status::RESOURCES`]: what the administrator set is not known, and no default stands in.
+    /// [`Status::RESOURCES`]: the administrator's settings are unknown, and no default replaces
+    /// them.
     pub(crate) fn read(module: ModuleHandle) -> Result<Self, Status> {
         let configuration = match Configuration::open(module) {
             Ok(configuration) => configuration,
@@ -78,15 +79,15 @@ impl Settings {
         })
     }
 
-    /// How many settings were out of range.
+    /// The number of settings out of range.
     pub(crate) fn out_of_range(&self) -> u32 {
         self.tuning_out_of_range
             .saturating_add(self.others_out_of_range)
     }
 }
 
-/// Where chains end by the two parameters, and how many of these are out of range. A bound has
-/// chains end whatever the other one says, for only what ends can be bounded.
+/// The chains that the two parameters select, and how many of these are out of range. A bound trims
+/// chains regardless of the other parameter, because only a trimmed chain can be bounded.
 fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
     let (ended, wrong_ended) = match ended {
         None | Some(0) => (false, 0),
@@ -106,15 +107,15 @@ fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
     (chains, wrong_most.saturating_add(wrong_ended))
 }
 
-/// Writes `tuning` to the registry, so that it outlasts the driver. Where one of its parameters
-/// cannot be written, those that were are put back. IRQL PASSIVE_LEVEL.
+/// Writes `tuning` to the registry, so that it persists after the driver is unloaded. If one of its
+/// parameters cannot be written, those already written are restored. IRQL PASSIVE_LEVEL.
 ///
 /// # Errors
-/// What NDIS answers.
+/// The status that NDIS returns.
 pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status> {
     let configuration = Configuration::open(module)?;
     let new = tuning.parameters();
-    // What is missing means the same as the default.
+    // A missing parameter is equivalent to the default.
     let default = Tuning::default().parameters();
     let parameters: [(&'static [u16], u32, u32); 3] = [
         (&MULTIPLE, new.multiple, default.multiple),
@@ -128,7 +129,7 @@ pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status
     for (written, (keyword, value, _)) in parameters.iter().enumerate() {
         if let Err(status) = configuration.set_integer(keyword, *value) {
             for ((keyword, ..), old) in parameters.iter().zip(&before).take(written) {
-                // If this fails as well there is no more to be done; the first failure is told.
+                // A second failure cannot be handled; the first failure is returned.
                 let _ = configuration.set_integer(keyword, *old);
             }
             return Err(status);

@@ -1,4 +1,4 @@
-//! From one parent to its children: whether and how it is cut.
+//! The split of one parent into its children: whether and how it is cut.
 
 use core::sync::atomic::Ordering;
 
@@ -19,9 +19,9 @@ use crate::{
 /// The reason for which a send fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SendError {
-    /// The packet cannot be split, for a reason that lies in it.
+    /// The packet cannot be split because of its contents.
     Refused(Refusal),
-    /// Children, or a mapping, or a copy could not be had.
+    /// Allocating children, a mapping, or a copy failed.
     LowMemory,
     /// The module is paused.
     Paused,
@@ -37,7 +37,7 @@ impl SendError {
         }
     }
 
-    /// Makes `nbl` ready for completion: with a status, and, for a large send of TCP, the report that
+    /// Prepares `nbl` for completion: sets a status, and, for a TCP large send, the report that
     /// nothing was sent.
     pub(crate) fn fail(self, mut nbl: Nbl) -> Nbl {
         let info = nbl.large_send();
@@ -68,25 +68,25 @@ impl From<BufferError> for SendError {
 pub(crate) enum Split {
     /// The children to be sent in its place; the send itself waits for them.
     Children(NblQueue),
-    /// It is forwarded.
+    /// The large send is forwarded.
     Fits(Nbl),
-    /// It fails; nothing of it was sent.
+    /// The large send fails; none of it was sent.
     Failed(Nbl, SendError),
 }
 
 /// The children of a parent.
 pub(crate) struct SplitSend {
     children: Children,
-    /// How many of them are packets.
+    /// The number of children that are packets.
     pub(crate) packets: u32,
-    /// Bytes of payload that they carry.
+    /// Bytes of payload that the children carry.
     pub(crate) payload: u32,
     /// The parent's large-send slot once all children were sent.
     completion_info: LargeSendInfo,
 }
 
 impl SplitSend {
-    /// How many children there are.
+    /// The number of children.
     pub(crate) fn count(&self) -> u32 {
         self.children.count()
     }
@@ -134,7 +134,7 @@ impl<'call> Splitter<'call> {
     }
 }
 
-/// One parent on its way to its children.
+/// The state of one parent's split.
 struct Job<'a> {
     module: &'a FilterModule,
     nic: &'a NicCaps,
@@ -143,8 +143,8 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// The children, ready to be sent, with the gate entered for each; `None` if none are needed. On an
-    /// error everything is as before.
+    /// The children, ready to be sent, each with the module's rundown protection acquired; `None`
+    /// if none are needed. An error leaves everything unchanged.
     fn run(
         &self,
         front: &mut [u8; MAX_HEADER],
@@ -200,17 +200,17 @@ impl<'a> Job<'a> {
         let headers = match (self.send.offload, self.send.framing) {
             (Offload::LsoV1 | Offload::LsoV2, Framing::Plain { .. }) => {
                 match Headers::of(packet.copy_front(front)?, &self.send) {
-                    // They ought to be in the first MDL.
+                    // All headers of a send without a tunnel should be in the first MDL.
                     Err(Refusal::HeaderNotContiguous) => {
                         self.parse_noncontiguous_headers(&packet, front)?
                     }
                     found => found?,
                 }
             }
-            // Only the outer headers are sure to be contiguous; and a USO send may be something else.
+            // Only the outer headers are sure to be contiguous; and a USO send may not be UDP.
             _ => self.parse_noncontiguous_headers(&packet, front)?,
         };
-        // The inner IP version of a tunnel goes down with every child.
+        // The inner IP version of a tunnel is set in every child.
         let is_ipv6 = headers.ip_version() == IpVersion::V6;
         if matches!(self.send.framing, Framing::Encapsulated(_))
             && self.parent.encapsulation().is_inner_ipv6() != is_ipv6
@@ -224,7 +224,7 @@ impl<'a> Job<'a> {
         Ok((packet, headers, payload))
     }
 
-    /// The headers of a frame, in however many MDLs they are.
+    /// Parses the headers of a frame from all MDLs that hold them.
     #[inline(never)]
     fn parse_noncontiguous_headers(
         &self,
@@ -234,8 +234,8 @@ impl<'a> Job<'a> {
         Ok(Headers::of(packet.copy_front_gathered(front)?, &self.send)?)
     }
 
-    /// Whether a send that cannot be split for this `reason` is forwarded nevertheless: it is no large
-    /// send, or it fits the NIC, which then validates it.
+    /// Whether a send that cannot be split for this `reason` is forwarded nevertheless: it is not a
+    /// large send, or it fits the NIC, which then validates it.
     #[cold]
     fn is_forwarded_unparsed(&self, reason: Refusal) -> bool {
         self.is_leftover_receive_oob(reason)
@@ -245,8 +245,9 @@ impl<'a> Job<'a> {
                 .is_some_and(|(support, _)| self.is_within(support.max_payload))
     }
 
-    /// Whether the parent may be a received packet that is forwarded, with the NIC's count of coalesced
-    /// segments in the slot of a USO send: it is no UDP, or the medium carries it as it is.
+    /// Whether the parent may be a received packet that is forwarded, with the NIC's count of
+    /// coalesced segments in the slot of a USO send: it is not UDP, or it fits the medium
+    /// unchanged.
     fn is_leftover_receive_oob(&self, reason: Refusal) -> bool {
         /// Bytes of Ethernet header with two VLAN tags.
         const LINK: u32 = 22;
@@ -260,7 +261,7 @@ impl<'a> Job<'a> {
         self.send.offload == Offload::Uso && (not_udp || self.is_within(mtu.saturating_add(LINK)))
     }
 
-    /// Whether every frame of the parent has at most so many bytes, and there is one.
+    /// Whether every frame of the parent has at most that many bytes, and there is at least one.
     fn is_within(&self, most: u32) -> bool {
         let mut packets = self.parent.net_buffers().peekable();
         packets.peek().is_some() && packets.all(|packet| packet.data_length() <= most)
@@ -280,19 +281,19 @@ impl<'a> Job<'a> {
         Ok(plan)
     }
 
-    /// Packets that the filter segments must fit the medium; no NIC validates them. In a tunnel that
-    /// applies to the inner packet, by whose headers the sender chose the MSS: the outer headers may
-    /// exceed the MTU by as much as the network was set up for (`*EncapOverhead`).
+    /// Packets that the filter segments must fit the medium; no NIC validates them. In a tunnel
+    /// that applies to the inner packet, from whose headers the sender derived the MSS: the outer
+    /// headers may exceed the MTU by as much as the network was set up for (`*EncapOverhead`).
     fn check_mtu(&self, headers: &Headers, segment: u32) -> Result<(), Refusal> {
         match self.module.mtu.load(Ordering::Relaxed) {
-            // It is not known.
+            // The MTU is unknown.
             0 => Ok(()),
             mtu if headers.datagram(segment) <= mtu => Ok(()),
             _ => Err(Refusal::SegmentAboveMtu),
         }
     }
 
-    /// Where the checksums of packets that the filter segments are computed.
+    /// The place where the checksums of packets that the filter segments are computed.
     fn packet_checksum(&self, plan: &Plan, template: &Template<'_>) -> PacketChecksum {
         let headers = template.headers();
         if plan.packets() == 0 || headers.tunnel().is_none() && !template.has_checksum() {

@@ -1,4 +1,4 @@
-//! What a filter module counts, for the administrator.
+//! The counters of a filter module, for the administrator.
 //!
 //! Each processor counts for itself, so that counting shares no cache line; a reader adds them up.
 
@@ -12,14 +12,14 @@ use crate::{
     split::{SendError, SplitSend},
 };
 
-/// What a filter module has done since it was attached: what programs are told.
+/// The counters as programs read them: a filter module's work since it was attached.
 pub(crate) use control::StatisticsReply as Statistics;
 
 const TAG_COUNTERS: Tag = Tag::new(*b"MslS");
 
 const REFUSALS: usize = Refusal::ALL.len();
 
-/// What one call of a handler counts, before it reaches the processor's counters in one go.
+/// The counts of one call of a handler, before they are added to the processor's counters at once.
 #[derive(Default)]
 pub(crate) struct Tally {
     sends: u32,
@@ -43,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// How many NBLs were counted.
+    /// The number of NBLs counted.
     #[inline]
     pub(crate) fn sends(&self) -> u32 {
         self.sends
@@ -52,11 +52,11 @@ impl Tally {
     /// The overlying driver sent an NBL.
     #[inline]
     pub(crate) fn seen(&mut self) {
-        // Nobody has 2^32 NBLs.
+        // Cannot overflow: one call never carries 2^32 NBLs.
         self.sends = self.sends.wrapping_add(1);
     }
 
-    /// It is the large send `nbl`.
+    /// The NBL is the large send `nbl`.
     #[inline]
     pub(crate) fn seen_large(&mut self, nbl: &Nbl) {
         if let Some(packet) = nbl.first_net_buffer() {
@@ -68,7 +68,7 @@ impl Tally {
     /// A parent went down as the children of `split`.
     #[inline]
     pub(crate) fn split(&mut self, split: &SplitSend) {
-        // Nobody has 2^32 NBLs: see `seen`.
+        // Cannot overflow: see `seen`.
         self.split = self.split.wrapping_add(1);
         self.children = self.children.wrapping_add(split.count());
         self.packets = self.packets.wrapping_add(split.packets);
@@ -88,19 +88,19 @@ impl Tally {
 /// The counters of one filter module.
 pub(crate) struct Counters {
     processors: PerProcessor<Block>,
-    /// Held by who reads or resets them, so that nobody reads half of a reset.
+    /// Held while they are read or reset, so that a reader never sees half of a reset.
     administrators: PassiveLock,
 }
 
-/// The counters of one processor. What every large send counts is in one cache line.
+/// The counters of one processor. Those that every large send updates are in one cache line.
 #[derive(Default)]
 #[repr(C)]
 struct Block {
-    /// Since the last reset, which puts it back.
+    /// Since the last reset, which sets it to zero.
     largest: AtomicU64,
     /// Since the module was attached: only ever increased.
     counted: Figures,
-    /// What is not told of that: what was counted when it was last reset.
+    /// The values of `counted` at the last reset, which are subtracted from the reported ones.
     base: Figures,
 }
 
@@ -149,7 +149,7 @@ impl Figures {
 }
 
 impl Block {
-    /// Begins anew. Others count meanwhile, so nothing is taken from what they count in.
+    /// Resets the counters. Other processors count meanwhile, so `counted` itself is not changed.
     fn reset(&self) {
         for (base, counted) in self.base.all().zip(self.counted.all()) {
             base.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -172,7 +172,7 @@ impl Counters {
         })
     }
 
-    /// Adds what one call counted.
+    /// Adds the counts of one call.
     pub(crate) fn add(&self, tally: &Tally) {
         // A thread that is moved to another processor meanwhile costs speed, not correctness.
         let Some(block) = self.processors.get(current_processor()) else {
@@ -199,8 +199,8 @@ impl Counters {
         }
     }
 
-    /// Counts one send that does not go down. Where an [event](is_due) is to be written of it,
-    /// returns how many there were for this reason on all processors.
+    /// Counts one send that is not sent. If an [event](is_due) is to be written for it, returns the
+    /// total for this reason on all processors.
     pub(crate) fn unsent(&self, why: SendError) -> Option<u64> {
         let block = self.processors.get(current_processor())?;
         let base = block.base.unsent(why)?.load(Ordering::Relaxed);
@@ -212,14 +212,14 @@ impl Counters {
         is_due(before.saturating_add(1)).then(|| self.since(|figures| figures.unsent(why)))
     }
 
-    /// Has every counter begin anew, but for parents that are in flight: they still count as split.
-    /// IRQL PASSIVE_LEVEL.
+    /// Resets every counter, except for parents in flight: they still count as split. IRQL
+    /// PASSIVE_LEVEL.
     pub(crate) fn reset(&self) {
         let _alone = self.administrators.lock();
         self.processors.iter().for_each(Block::reset);
     }
 
-    /// What all processors counted in one of the figures since the last reset.
+    /// The sum of one of the figures over all processors since the last reset.
     fn since(&self, figure: impl Fn(&Figures) -> Option<&AtomicU64>) -> u64 {
         let total = |of: fn(&Block) -> &Figures| {
             self.processors

@@ -1,4 +1,4 @@
-//! FilterStatus: the miniport's indications, and the ones that the overlying driver gets for them.
+//! FilterStatus: the miniport's indications, and their rewritten form for the overlying driver.
 
 use core::sync::atomic::Ordering;
 
@@ -21,8 +21,8 @@ pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
     }
 }
 
-/// The NIC has other limits from now on. They hold for the very next send, before the overlying
-/// driver gets the indication.
+/// Handles new limits of the NIC. They apply to the very next send, before the overlying driver
+/// gets the indication.
 fn on_current_config(module: &FilterModule, indication: &Indication<'_>) {
     let Ok(config) = OffloadConfig::copy_from(indication.buffer()) else {
         module.malformed_offload();
@@ -39,7 +39,7 @@ fn on_current_config(module: &FilterModule, indication: &Indication<'_>) {
         .forward_indication(module, || forward(module, indication, config, &nic));
 }
 
-/// The adapter has another MTU from now on: a ULONG, without the Ethernet header, as NetAdapterCx
+/// Handles a new MTU of the adapter: a ULONG, without the Ethernet header, as NetAdapterCx
 /// indicates it. A buffer that is too short leaves the MTU unknown.
 fn on_mtu_change(module: &FilterModule, buffer: &[u8]) {
     let mtu = buffer
@@ -48,7 +48,7 @@ fn on_mtu_change(module: &FilterModule, buffer: &[u8]) {
     module.mtu.store(mtu, Ordering::Relaxed);
 }
 
-/// The NIC's hardware has other capabilities from now on, turned on or not.
+/// Handles new capabilities of the NIC's hardware, enabled or not.
 fn on_hardware_capabilities(module: &FilterModule, indication: &Indication<'_>) {
     match OffloadConfig::copy_from(indication.buffer()) {
         Ok(config) => {

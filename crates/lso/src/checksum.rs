@@ -2,14 +2,14 @@
 
 /// The sum of some bytes, to which more can be added in their order.
 ///
-/// Words are summed as the machine reads them. Ones' complement does not mind:
-/// a sum of swapped words is the swapped sum (RFC 1071, section 2, part B). Nor does
-/// it mind words of 64 bits instead of 16 (part C).
+/// Words are summed in the machine's byte order. Ones' complement allows this: a sum of swapped
+/// words is the swapped sum (RFC 1071, section 2, part B). It also allows words of 64 bits instead
+/// of 16 (part C).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     words: u64,
-    /// Whether the bytes so far are of odd number, so that the next one is the
-    /// lower half of a word.
+    /// Whether an odd number of bytes was added so far, so that the next one is the lower half of a
+    /// word.
     odd: bool,
 }
 
@@ -33,8 +33,8 @@ impl Sum {
         self.odd ^= more.odd;
     }
 
-    /// Adds one word: of a header, or a sum of bytes that start at an even place. The complement
-    /// of a word that is in the sum takes it out.
+    /// Adds one word: of a header, or a sum of bytes that start at an even offset. Adding the
+    /// complement of a word that is in the sum removes it.
     #[must_use]
     #[inline]
     pub fn and_word(mut self, word: u16) -> Self {
@@ -60,14 +60,14 @@ impl Sum {
         self
     }
 
-    /// The sum in 16 bits: what a checksum field holds for a NIC to go on from.
+    /// The sum in 16 bits: the value of a checksum field that a NIC completes.
     #[must_use]
     #[inline]
     pub(crate) fn folded(self) -> u16 {
         u16::from_be_bytes(fold(self.words).to_ne_bytes())
     }
 
-    /// What a checksum field holds: the complement.
+    /// The content of a checksum field: the complement.
     #[must_use]
     #[inline]
     pub(crate) fn checksum(self) -> u16 {
@@ -75,7 +75,7 @@ impl Sum {
     }
 }
 
-/// Adds in ones' complement: what is carried out of the word is added to it.
+/// Adds in ones' complement, with end-around carry.
 #[inline]
 fn plus(sum: u64, word: u64) -> u64 {
     let (sum, carry) = sum.overflowing_add(word);
@@ -88,7 +88,7 @@ fn sum_words(bytes: &[u8]) -> u64 {
     let sum = words
         .iter()
         .fold(0, |sum, word| plus(sum, u64::from_ne_bytes(*word)));
-    // What is left is the beginning of a word of which the rest is 0.
+    // The remaining bytes are the beginning of a word whose rest is 0.
     let (pair, rest) = rest
         .split_first_chunk()
         .map_or((0, rest), |(pair, rest)| (u32::from_ne_bytes(*pair), rest));

@@ -9,11 +9,11 @@ use crate::wire::{
 use crate::{Child, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Refusal, Transport};
 pub use packet::{Checksum, PacketTemplate};
 
-/// The parent's header, ready to be stamped out for each child.
+/// The parent's header as a template for each child.
 ///
 /// | field | in a large send | in a packet |
 /// |---|---|---|
-/// | IPv4 total length, IPv6 payload length | LSOv1: its own. LSOv2: 0. USO, and a tunnel's outer one: its own, or 0 where the parent says 0 or it is past 64 KiB | its own |
+/// | IPv4 total length, IPv6 payload length | LSOv1: its own. LSOv2: 0. USO, and a tunnel's outer one: its own, or 0 where the parent's is 0 or it is past 64 KiB | its own |
 /// | UDP length | as the length of a tunnel's outer header | its own |
 /// | IPv4 identification, inner and outer | advanced by the wire segments of earlier children | the same |
 /// | IPv4 checksum | the parent's | computed |
@@ -22,14 +22,14 @@ pub use packet::{Checksum, PacketTemplate};
 /// | CWR | cleared, but in the first child (RFC 3168, section 6.1.2) | the same |
 /// | TCP, UDP checksum | the parent's | see [`Checksum`] |
 ///
-/// All else is the parent's. In a large send, the checksum field holds a sum of
-/// addresses and protocol, without the length, which is the same for every child
-/// (Windows driver documentation, "Offloading the Segmentation of Large TCP Packets",
-/// "UDP Segmentation Offload (USO)"). In a tunnel, the NIC counts both
-/// identifications ("Supporting NVGRE in Large Send Offload (LSO)").
+/// All other fields are the parent's. In a large send, the checksum field holds a sum of addresses
+/// and protocol, without the length, which is the same for every child (Windows driver
+/// documentation, "Offloading the Segmentation of Large TCP Packets", "UDP Segmentation Offload
+/// (USO)"). In a tunnel, the NIC increments both identifications ("Supporting NVGRE in Large Send
+/// Offload (LSO)").
 #[derive(Clone, Copy, Debug)]
 pub struct Template<'a> {
-    /// What is the same in every large send is there already.
+    /// The parent's header, with the fields set that are the same in every large send.
     header: &'a [u8; MAX_HEADER],
     headers: Headers,
     ip: Ip,
@@ -39,25 +39,25 @@ pub struct Template<'a> {
     has_more: bool,
 }
 
-/// What an IP header needs of each child.
+/// The values of an IP header that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 struct Ip {
     version: IpVersion,
-    /// Where it begins.
+    /// The offset at which it begins.
     start: usize,
     identification: u16,
     width: IpIdWidth,
     length: Length,
 }
 
-/// What a transport header needs of each child.
+/// The values of a transport header that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 enum Fields {
     Tcp { sequence: u32, flags: u8 },
     Udp { length: Length },
 }
 
-/// What the headers around an inner frame need of each child.
+/// The values of the headers around an inner frame that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 struct Outer {
     tunnel: Tunnel,
@@ -95,7 +95,7 @@ impl Length {
         self.put(payload, udp, udp::UDP_LENGTH)
     }
 
-    /// What the parent has sets the rule: 0, or a length.
+    /// The parent's field selects the rule: 0, or a length.
     fn as_in_parent(parent: u16, headers: u16) -> Self {
         if parent == 0 {
             Self::Zero
@@ -105,21 +105,20 @@ impl Length {
     }
 }
 
-/// Bytes of header and of payload together, where 16 bits can say it.
+/// Bytes of header and of payload together, if they fit 16 bits.
 fn sum(headers: u16, payload: u32) -> Option<u16> {
     u16::try_from(payload).ok()?.checked_add(headers)
 }
 
 impl<'a> Template<'a> {
     /// Takes the header from `front`, the same bytes that `headers` was found in: the first bytes
-    /// of the parent's frame. What is the same in every large send is written there.
+    /// of the parent's frame. Fields that are the same in every large send are written there.
     ///
     /// # Errors
     ///
-    /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
-    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of another
-    /// transport protocol than the headers'. A `front` that is not the one parsed may be
-    /// [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
+    /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6), [`MalformedLargeSend`](Refusal::MalformedLargeSend)
+    /// for an offload of another transport protocol than the headers'. A `front` that differs from
+    /// the parsed one may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
     pub fn new(
         front: &'a mut [u8; MAX_HEADER],
         headers: Headers,
@@ -132,7 +131,7 @@ impl<'a> Template<'a> {
         if offload.transport() != headers.transport() {
             return Err(Refusal::MalformedLargeSend);
         }
-        // USO counts in 16 bits, whatever LSO does.
+        // USO counts in 16 bits, regardless of the setting for LSO.
         let width = match offload {
             Offload::LsoV1 | Offload::LsoV2 => ip_id,
             Offload::Uso => IpIdWidth::Bits16,
@@ -191,14 +190,14 @@ impl<'a> Template<'a> {
         })
     }
 
-    /// Where the headers are.
+    /// The positions of the headers.
     #[must_use]
     #[inline]
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
 
-    /// Whether its packets have a TCP or UDP checksum: UDP's may be 0, which stands for none.
+    /// Whether its packets have a TCP or UDP checksum: a UDP checksum of 0 means none.
     #[must_use]
     pub fn has_checksum(&self) -> bool {
         match self.headers.transport() {
@@ -211,8 +210,8 @@ impl<'a> Template<'a> {
         }
     }
 
-    /// Writes the header of a large send, [`Headers::length`] bytes, to the beginning
-    /// of `out`. What `out` has after that is of no use.
+    /// Writes the header of a large send, [`Headers::length`] bytes, to the beginning of `out`. The
+    /// content of `out` after that is unspecified.
     ///
     /// # Errors
     ///
@@ -243,7 +242,7 @@ impl<'a> Template<'a> {
         }
     }
 
-    /// Writes what counts on from child to child.
+    /// Writes the fields that advance from child to child.
     #[inline]
     fn stamp(&self, child: &Child, header: &mut [u8; MAX_HEADER]) -> Option<()> {
         self.ip.count(child, header)?;
@@ -383,7 +382,7 @@ fn fixed<const N: usize>(frame: &mut [u8], offset: usize) -> Option<&mut [u8; N]
     frame.get_mut(offset..)?.first_chunk_mut()
 }
 
-/// The end of the data is announced where it is, and the congestion window is reduced once.
+/// FIN and PSH mark the end of the data; CWR stays in the first child, so that it is sent once.
 const AT_THE_END: u8 = tcp::flag::FIN | tcp::flag::PSH;
 const AT_THE_START: u8 = tcp::flag::CWR;
 

@@ -1,4 +1,4 @@
-//! Finding the headers of a frame, and what they must be like.
+//! Finds and validates the headers of a frame.
 
 mod front;
 mod ipv6;
@@ -14,11 +14,10 @@ pub const MAX_HEADER: usize = 256;
 
 const MAX_VLAN_TAGS: usize = 2;
 
-/// Where the headers of a TCP or UDP packet are in its frame.
+/// The positions of the headers of a TCP or UDP packet in its frame.
 ///
-/// The positions are those of complete Ethernet, IPv4 or IPv6, and TCP or UDP
-/// headers, and of a tunnel's around them where there is one: of at most
-/// [`MAX_HEADER`] bytes together.
+/// The positions are those of complete Ethernet, IPv4 or IPv6, and TCP or UDP headers, and of a
+/// tunnel's around them, if there is one: of at most [`MAX_HEADER`] bytes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers {
     tunnel: Option<Tunnel>,
@@ -30,15 +29,14 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// Finds the headers of the large send that `send` announces in `front`, the
-    /// first bytes of its frame, and holds them against what is announced.
-    /// Payload may follow the headers.
+    /// Finds the headers of the large send that `send` describes in `front`, the first bytes of its
+    /// frame, and checks them against that description. Payload may follow the headers.
     ///
     /// # Errors
     ///
     /// Those of [`parse`](Self::parse), [`NotUdp`](Refusal::NotUdp) and
-    /// [`NotEncapsulated`](Refusal::NotEncapsulated) for what is to be found
-    /// instead, and those of [`check`](Self::check).
+    /// [`NotEncapsulated`](Refusal::NotEncapsulated) if the expected header is missing, and those
+    /// of [`check`](Self::check).
     #[inline]
     pub fn of(front: &[u8], send: &LargeSend) -> Result<Self, Refusal> {
         let transport = send.offload.transport();
@@ -69,7 +67,7 @@ impl Headers {
         Self::find_at(Front::new(front), 0, transport)
     }
 
-    // Apart from what has no tunnel, which is to be short.
+    // Out of line, to keep the path without a tunnel short.
     #[inline(never)]
     fn find_inner(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let front = Front::new(front);
@@ -115,7 +113,7 @@ impl Headers {
         self.transport
     }
 
-    /// Bytes of frame before the IP header; in a tunnel, the inner one.
+    /// Bytes of frame before the IP header; in a tunnel, before the inner one.
     #[must_use]
     #[inline]
     pub fn ip_offset(&self) -> u32 {
@@ -162,15 +160,15 @@ impl Headers {
             && self.end().saturating_sub(self.transport_start()) > tcp::MIN_LENGTH
     }
 
-    /// Bytes of IP packet, the inner one in a tunnel, that `payload` bytes make.
+    /// Bytes of the IP packet with `payload` bytes; in a tunnel, of the inner packet.
     #[must_use]
     #[inline]
     pub fn datagram(&self, payload: u32) -> u32 {
         payload.saturating_add(u32::from(self.length.saturating_sub(self.ip_offset)))
     }
 
-    /// The most bytes of payload whose IP length fits its 16 bits: no segment can
-    /// carry more, and with LSOv1 no child, whatever the NIC takes.
+    /// The largest payload in bytes whose IP length fits its 16 bits: no segment can carry more,
+    /// and with LSOv1 no child, regardless of the NIC's maximum.
     #[must_use]
     #[inline]
     pub fn most_payload(&self) -> u32 {
@@ -184,20 +182,18 @@ impl Headers {
         u32::from(u16::MAX).saturating_sub(u32::try_from(headers).unwrap_or(u32::MAX))
     }
 
-    /// Whether the packet may be a large send, and is the one that `send`
-    /// announces. `front` are the bytes that were parsed.
+    /// Checks that the packet may be a large send and matches the description in `send`. `front`
+    /// are the bytes that were parsed.
     ///
     /// # Errors
     ///
-    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of the
-    /// other transport protocol, and for LSOv1 in a tunnel;
-    /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
+    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for an offload of the other transport
+    /// protocol, and for LSOv1 in a tunnel; [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6),
     /// [`IpVersionMismatch`](Refusal::IpVersionMismatch),
-    /// [`OffsetMismatch`](Refusal::OffsetMismatch); and for the flags that a
-    /// large send never has [`Urgent`](Refusal::Urgent), [`Syn`](Refusal::Syn),
-    /// [`Reset`](Refusal::Reset) (Windows driver documentation, "Offloading the
-    /// Segmentation of Large TCP Packets"). A `front` that is not the one parsed
-    /// may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
+    /// [`OffsetMismatch`](Refusal::OffsetMismatch); and for the flags that a large send never has
+    /// [`Urgent`](Refusal::Urgent), [`Syn`](Refusal::Syn), [`Reset`](Refusal::Reset) (Windows
+    /// driver documentation, "Offloading the Segmentation of Large TCP Packets"). A `front` that
+    /// differs from the parsed one may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
     pub fn check(&self, front: &[u8], send: &LargeSend) -> Result<(), Refusal> {
         self.check_kind(send)?;
         self.check_offsets(send.framing)?;
@@ -270,11 +266,11 @@ impl Headers {
     }
 }
 
-/// A network header behind an Ethernet header, and what it carries.
+/// A network header after an Ethernet header, and its payload's protocol.
 #[derive(Clone, Copy)]
 struct Network {
     version: IpVersion,
-    /// Where it begins.
+    /// The offset at which it begins.
     ip: usize,
     /// The transport protocol, and where its header begins.
     protocol: u8,
@@ -321,7 +317,7 @@ fn link(front: Front<'_>, frame: usize) -> Result<(u16, usize), Refusal> {
     Ok((ether_type, end))
 }
 
-/// What an IPv4 packet carries, and where it begins.
+/// The protocol of an IPv4 packet's payload, and where it begins.
 #[inline]
 fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     let version_ihl = front.u8(ip, ipv4::VERSION_IHL)?;
@@ -336,7 +332,7 @@ fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
     Ok((protocol, ip.saturating_add(length)))
 }
 
-/// Where the TCP header ends, which is inside `front`.
+/// The end of the TCP header, which is inside `front`.
 #[inline]
 fn tcp_end(front: Front<'_>, tcp: usize) -> Result<usize, Refusal> {
     let length = tcp::length(front.u8(tcp, tcp::DATA_OFFSET)?);

@@ -1,11 +1,10 @@
 //! The IPv4 identification, which counts the segments on the wire.
 
-/// How far the IPv4 identification counts before it wraps.
+/// The range in which the IPv4 identification counts before it wraps.
 ///
-/// The Windows driver documentation says both: 15 bits in "Offloading the
-/// Segmentation of Large TCP Packets", 16 in "Combining Types of Task Offloads".
-/// It must be what the NIC does inside a child, or identifiers repeat where one
-/// child ends and the next begins.
+/// The Windows driver documentation gives both: 15 bits in "Offloading the Segmentation of Large
+/// TCP Packets", 16 in "Combining Types of Task Offloads". It must match the NIC's behaviour inside
+/// a child, or identifiers repeat where one child ends and the next begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IpIdWidth {
     /// 0x7FFE, 0x7FFF, 0x0000. The top bit stays as the parent had it.
@@ -18,11 +17,10 @@ pub enum IpIdWidth {
 impl IpIdWidth {
     /// The identification `segments` wire segments after the one with `base`.
     ///
-    /// Advancing twice is advancing once by the sum, which is what makes two
-    /// stages equal to one. With 15 bits a `base` above 0x7FFF is outside the
-    /// documented range. Its top bit is kept, so that the first child has the
-    /// parent's own header; a NIC that keeps the bit and one that clears it both
-    /// then send what they would have sent of the parent.
+    /// Advancing twice is equal to advancing once by the sum, so that two stages are equivalent to
+    /// one. With 15 bits a `base` above 0x7FFF is outside the documented range. Its top bit is
+    /// kept, so that the first child has the parent's own header; both a NIC that keeps the bit and
+    /// one that clears it then send the same packets as they would for the parent.
     #[must_use]
     pub fn advance(self, base: u16, segments: u32) -> u16 {
         let counted = match self {

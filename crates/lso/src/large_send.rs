@@ -1,4 +1,4 @@
-//! What the layer above says of a large send, beside its bytes.
+//! The out-of-band description of a large send by the overlying driver.
 
 /// The network protocol of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,21 +44,21 @@ impl Offload {
     }
 }
 
-/// Where the out-of-band information says that the headers are, in bytes of frame.
+/// The location of the headers by the out-of-band information, in bytes of frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// One frame.
     Plain {
-        /// Bytes before the TCP or UDP header. 0 where a sender of TCP does not say, as
-        /// FreeBSD's `hn` driver in a guest: it is found without. Of UDP it must be said,
-        /// for the slot may have been left by a receive.
+        /// Bytes before the TCP or UDP header. 0 if a sender of TCP does not provide it, such as
+        /// FreeBSD's `hn` driver in a guest: the header is found without it. With UDP it is
+        /// required, because the slot may hold a value left by a receive.
         transport: u32,
     },
-    /// A frame in a tunnel, NVGRE or VXLAN. The sender need not say where.
+    /// A frame in a tunnel, NVGRE or VXLAN. The offsets are optional.
     Encapsulated(Option<InnerOffsets>),
 }
 
-/// Where the headers of the inner frame are, in bytes from the outer frame's first.
+/// The offsets of the inner frame's headers, in bytes from the outer frame's first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InnerOffsets {
     /// Bytes before the inner Ethernet header.
@@ -69,16 +69,16 @@ pub struct InnerOffsets {
     pub transport: u32,
 }
 
-/// What the out-of-band information of a large send says.
+/// The content of a large send's out-of-band information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LargeSend {
     /// The offload.
     pub offload: Offload,
-    /// The network protocol. LSOv1 has no such field, and of an encapsulated send
-    /// the documentation does not say which header it means: it is read of neither.
+    /// The network protocol. LSOv1 has no such field, and for an encapsulated send the
+    /// documentation does not specify which header it means: it is ignored for both.
     pub ip_version: IpVersion,
     /// Bytes of payload in every segment on the wire but the last.
     pub mss: u32,
-    /// Where the headers are.
+    /// The location of the headers.
     pub framing: Framing,
 }

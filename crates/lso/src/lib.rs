@@ -1,30 +1,28 @@
 //! The arithmetic of multi-stage large send offload: bytes in, a plan out,
 //! header bytes out.
 //!
-//! A layer above hands down one TCP large send that is several times what the
-//! NIC takes. This crate says how to cut it into large sends that the NIC does
-//! take (the *children* of that *parent*) and writes each child's frame header.
-//! Whoever calls it owns buffers, descriptors and completion; nothing of an
-//! operating system is known here.
+//! An overlying driver sends one TCP large send that is several times the NIC's maximum. This crate
+//! plans how to cut it into large sends that the NIC accepts (the *children* of that *parent*) and
+//! writes each child's frame header. The caller owns buffers, descriptors and completion; the crate
+//! is independent of any operating system.
 //!
-//! # The way of the data
+//! # Steps
 //!
-//! 1. [`Headers::of`] finds the headers in the first bytes of the frame, once for a
-//!    parent, and holds them against the out-of-band information, a [`LargeSend`]:
-//!    the packet may be cut, and is the one that was announced. It may be TCP, UDP,
-//!    or TCP in a tunnel.
-//! 2. [`Plan::new`] cuts the payload for the NIC's [`Limit`], into large sends and,
-//!    where the NIC does not take those, into packets of one segment. With LSOv1
-//!    the caller first lowers the limit to [`Headers::most_payload`].
+//! 1. [`Headers::of`] finds the headers in the first bytes of the frame, once for a parent, and
+//!    checks them against the out-of-band information, a [`LargeSend`]: the packet may be cut, and
+//!    matches its description. It may be TCP, UDP, or TCP in a tunnel.
+//! 2. [`Plan::new`] cuts the payload for the NIC's [`Limit`], into large sends and, where the NIC
+//!    does not accept those, into packets of one segment. With LSOv1 the caller first lowers the
+//!    limit to [`Headers::most_payload`].
 //! 3. [`Template::new`] takes the parent's header as the pattern.
-//! 4. For each [`Child`] of the plan, [`Template::write`] or, by the child's
-//!    [`Form`], [`PacketTemplate::write`] copies the pattern and sets the few fields
-//!    that differ. The payload itself is never touched: the caller describes
-//!    `payload_length` bytes from `payload_offset` of it. Only where nobody else makes
-//!    a packet's checksum does the caller read them, into a [`Sum`].
+//! 4. For each [`Child`] of the plan, [`Template::write`] or, by the child's [`Form`],
+//!    [`PacketTemplate::write`] copies the pattern and sets the few fields that differ. The payload
+//!    itself is never touched: the caller describes `payload_length` bytes from `payload_offset` of
+//!    it. The caller reads them, into a [`Sum`], only if a packet's checksum is not left to the
+//!    NIC.
 //!
-//! The result is right when the NIC puts the same packets on the wire, byte for
-//! byte, as it would have made of the parent in a single stage.
+//! The result is correct if the NIC puts the same packets on the wire, byte for byte, as it would
+//! have built from the parent in a single stage.
 //!
 //! ```
 //! use lso::{
@@ -64,10 +62,9 @@
 //!
 //! # Promises
 //!
-//! Nothing here panics, allocates or loops without bound, whatever the bytes.
-//! What cannot be cut is refused by name, as a [`Refusal`]. Lengths and offsets
-//! are 32 bits wide throughout; only what a header field itself holds in 16 bits
-//! is computed in 16 bits.
+//! Nothing here panics, allocates or loops without bound on any input. A send that cannot be cut is
+//! refused by name, as a [`Refusal`]. Lengths and offsets are 32 bits wide throughout; only values
+//! that a header field itself holds in 16 bits are computed in 16 bits.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,60 +1,57 @@
-//! Where a large send is cut.
+//! The plan of the cuts of a large send.
 
 use core::num::NonZeroU32;
 
 use crate::Refusal;
 
-/// What a NIC takes as one large send.
+/// The NIC's limits for one large send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Bytes of TCP payload, headers excluded (`MaxOffLoadSize`; Windows driver
     /// documentation, "Combining Types of Task Offloads"). 0: no large sends.
     pub max_payload: u32,
-    /// The least wire segments a large send must make (`MinSegmentCount`). 0
-    /// says the same as 1.
+    /// Minimum number of wire segments of a large send (`MinSegmentCount`). 0 is equivalent to 1.
     pub min_segments: u32,
 }
 
-/// What one child is for the NIC.
+/// The form in which the NIC gets a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
     /// A large send, which the NIC cuts into segments.
     LargeSend,
-    /// One segment, which the NIC sends as it is.
+    /// One segment, which the NIC sends unchanged.
     Packet,
 }
 
-/// A cut of one payload: large sends that the NIC takes, and, where that cannot be
-/// done with all of it, single packets last.
+/// A cut of one payload into large sends that the NIC accepts, followed by single packets for a
+/// rest that large sends cannot carry.
 ///
-/// Every child but the last carries a whole number of segments of exactly MSS
-/// bytes, so the NIC's own cuts fall where they would have fallen in the parent.
+/// Every child but the last carries a whole number of segments of exactly MSS bytes, so that the
+/// NIC's own cuts are where they would have been in the parent.
 ///
 /// # As large sends alone
 ///
-/// A large send makes the least segments that the NIC asks for, and two at any rate.
-/// There are as few large sends as the limit admits, and their segment counts
-/// differ by one at most.
+/// A large send makes at least the minimum number of segments for the NIC, and two in any case.
+/// There are as few large sends as the limit admits, and their segment counts differ by one at
+/// most.
 ///
-/// No other cut into large sends keeps the minimum where this one does not. Let N be
-/// the segments of the whole and C the least number of large sends that the limit
-/// admits. Any admissible cut has C or more, so its smallest has at most ⌊N / C⌋
-/// segments. Here the smallest has exactly ⌊N / C⌋.
+/// No other cut into large sends keeps the minimum where this one does not. Let N be the segments
+/// of the whole and C the least number of large sends that the limit admits. Any admissible cut has
+/// C or more, so its smallest has at most ⌊N / C⌋ segments. Here the smallest has exactly ⌊N / C⌋.
 ///
 /// # Why the larger ones come last
 ///
-/// A limit seldom is a multiple of the MSS. With S whole segments to the limit,
-/// the last large send alone may have S + 1, if its last segment is short enough.
-/// Least C then means N ≤ C × S + 1, and where N is C × S + 1 the one with a segment
-/// more must be the last.
+/// A limit seldom is a multiple of the MSS. With S whole segments to the limit, the last large send
+/// alone may have S + 1, if its last segment is short enough. Least C then means N ≤ C × S + 1, and
+/// where N is C × S + 1 the one with a segment more must be the last.
 ///
 /// # With packets
 ///
-/// Where the minimum m cannot be kept so, C − 1 full large sends of S segments go
-/// first, and the rest as packets. No cut has fewer packets, and there are fewer than
-/// m: C large sends would need C × m segments, and N is less, so there are C − 1 at
-/// most, which leaves N − (C − 1) × S < C × m − (C − 1) × S ≤ m. If S is below m,
-/// or the NIC takes no large sends, all are packets.
+/// If the minimum m cannot be kept this way, C − 1 full large sends of S segments are first,
+/// followed by the rest as packets. No cut has fewer packets, and there are fewer than m: C large
+/// sends would need C × m segments, and N is less, so there are C − 1 at most, which leaves
+/// N − (C − 1) × S < C × m − (C − 1) × S ≤ m. If S is below m, or the NIC has no large sends, all
+/// are packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     payload: u32,
@@ -68,18 +65,18 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LargeSends {
     count: u32,
-    /// Segments of a smaller one.
+    /// Number of segments of each smaller large send.
     each: u32,
-    /// The first that has one segment more; `count` if none has.
+    /// Index of the first large send with one segment more; `count` if none has.
     first_larger: u32,
     /// Segments of all.
     segments: u32,
 }
 
-/// One part of a [`Plan`].
+/// One child of a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Child {
-    /// What it is for the NIC.
+    /// The form in which the NIC gets it.
     pub form: Form,
     /// Its place among the children, from 0.
     pub index: u32,
@@ -91,7 +88,7 @@ pub struct Child {
     pub first_segment: u32,
     /// Wire segments that this child makes.
     pub segments: u32,
-    /// Whether no child goes before.
+    /// Whether this is the first child.
     pub is_first: bool,
     /// Whether no child follows.
     pub is_last: bool,
@@ -110,12 +107,12 @@ impl Plan {
         Ok(Self::with(whole, mss, LargeSends::of(whole, mss, limit)))
     }
 
-    /// The same for a NIC whose large sends must carry whole segments only: a
-    /// shorter last segment is a packet.
+    /// The same for a NIC whose large sends must carry whole segments only: a shorter last segment
+    /// is a packet.
     ///
     /// # Errors
     ///
-    /// As of [`new`](Self::new).
+    /// As for [`new`](Self::new).
     pub fn of_whole_segments(payload: u32, mss: u32, limit: Limit) -> Result<Self, Refusal> {
         let whole = NonZeroU32::new(payload).ok_or(Refusal::NoPayload)?;
         let mss = NonZeroU32::new(mss).ok_or(Refusal::MssZero)?;
@@ -126,7 +123,7 @@ impl Plan {
         Ok(Self::with(whole, mss, large_sends))
     }
 
-    /// What the large sends leave over are packets.
+    /// The payload that the large sends leave over becomes packets.
     fn with(payload: NonZeroU32, mss: NonZeroU32, large_sends: LargeSends) -> Self {
         let segments = payload.div_ceil(mss).get();
         let packets = segments.saturating_sub(large_sends.segments);
@@ -180,7 +177,7 @@ impl Plan {
         }
     }
 
-    /// Those like child `k`, from there on.
+    /// The children like child `k`, from there on.
     fn run(&self, k: u32) -> Run {
         let large = &self.large_sends;
         let (form, segments, end) = if k < large.first_larger {
@@ -236,8 +233,8 @@ impl Iterator for Children<'_> {
             }
             self.run = plan.run(index);
         }
-        // Every count and every offset is at most the payload, so nothing wraps, but after the
-        // last child the offset, which nobody sees.
+        // Every count and every offset is at most the payload, so nothing wraps, except for the
+        // offset after the last child, which is never read.
         self.index = index.wrapping_add(1);
         let is_last = self.index == plan.children;
         let payload_length = if is_last {
@@ -270,8 +267,8 @@ impl LargeSends {
             return Self::default();
         };
         let segments = payload.div_ceil(mss).get();
-        // All but the last carry whole segments, the last anything to the limit: what
-        // exceeds the limit is for the others.
+        // All but the last carry whole segments, the last up to the limit: the others carry the
+        // rest.
         let rest = payload.get().saturating_sub(limit.max_payload);
         let full_ones = rest.div_ceil(full.get());
         let count = NonZeroU32::MIN.saturating_add(full_ones);

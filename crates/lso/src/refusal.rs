@@ -1,13 +1,12 @@
-//! Why a packet is not cut.
+//! The reasons for which a large send is refused.
 
 use core::fmt;
 
-/// Why a large send is not cut into children.
+/// The reason for which a large send is not cut into children.
 ///
-/// Every reason has an [`index`](Self::index) for an array of counters, a
-/// [`name`](Self::name) for programs and a sentence for the administrator
-/// (`Display`). Some are found by whoever holds the packet's descriptors rather
-/// than here: they have their place in the same list, so that there is one list.
+/// Every reason has an [`index`](Self::index) for an array of counters, a [`name`](Self::name) for
+/// programs and a sentence for the administrator (`Display`). Some are found by the owner of the
+/// packet's descriptors rather than here: they are in the same list, so that there is one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Refusal {
@@ -16,7 +15,7 @@ pub enum Refusal {
     MalformedLargeSend,
     /// The MSS is 0.
     MssZero,
-    /// With headers, one segment is longer than IP can say.
+    /// With headers, one segment is longer than an IP length can express.
     SegmentTooLong,
     /// With headers, one segment that the NIC does not cut is longer than the
     /// medium carries.
@@ -70,7 +69,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Every reason, at the place that [`index`](Self::index) says.
+    /// Every reason, at its [`index`](Self::index).
     pub const ALL: [Self; 27] = [
         Self::MalformedLargeSend,
         Self::MssZero,
@@ -144,9 +143,11 @@ impl Refusal {
 
     const fn sentence(self) -> &'static str {
         match self {
-            Self::MalformedLargeSend => "the large send's descriptors break the rules of NDIS",
+            Self::MalformedLargeSend => "the large send's descriptors violate the rules of NDIS",
             Self::MssZero => "the large send has an MSS of 0",
-            Self::SegmentTooLong => "the MSS makes segments longer than IP can say (64 KiB)",
+            Self::SegmentTooLong => {
+                "the MSS makes segments longer than an IP packet can be (64 KiB)"
+            }
             Self::SegmentAboveMtu => "the MSS makes segments longer than the adapter's MTU",
             Self::NoPayload => "the large send carries no payload",
             Self::HeaderNotContiguous => {
@@ -160,8 +161,8 @@ impl Refusal {
             Self::Fragment => "the packet is an IP fragment",
             Self::Ipsec => "the packet is protected by IPsec (AH or ESP)",
             Self::Jumbogram => "the packet has the IPv6 jumbo payload option",
-            Self::NotTcp => "the packet carries no TCP that can be found",
-            Self::NotUdp => "the packet carries no UDP that can be found",
+            Self::NotTcp => "no TCP header was found in the packet",
+            Self::NotUdp => "no UDP header was found in the packet",
             Self::NotEncapsulated => {
                 "the packet is sent as encapsulated, but not in NVGRE or VXLAN"
             }
@@ -169,12 +170,12 @@ impl Refusal {
             Self::Urgent => "the TCP segment has URG set",
             Self::Syn => "the TCP segment has SYN set",
             Self::Reset => "the TCP segment has RST set",
-            Self::Lsov1OnIpv6 => "LSO version 1 was asked for an IPv6 packet",
-            Self::IpVersionMismatch => "the packet is not of the IP version it was sent as",
-            Self::OffsetMismatch => "a header is not where the sender says",
-            Self::Lsov1TooLong => "a part would be longer than LSO version 1 can say (64 KiB)",
-            Self::TooManyChildren => "the large send would fall into too many parts",
-            Self::HeaderBufferTooShort => "the buffer for a part's header is too short",
+            Self::Lsov1OnIpv6 => "LSO version 1 was requested for an IPv6 packet",
+            Self::IpVersionMismatch => "the packet's IP version differs from the requested one",
+            Self::OffsetMismatch => "a header is not at the offset that the sender gave",
+            Self::Lsov1TooLong => "a child would be longer than LSO version 1 allows (64 KiB)",
+            Self::TooManyChildren => "the large send would need too many children",
+            Self::HeaderBufferTooShort => "the buffer for a child's header is too short",
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Children's headers: what may change does and nothing else, and the wire cannot
-//! tell two stages from one.
+//! Children's headers: only the fields that may change do, and the packets on the wire are the same
+//! after two stages as after one.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -67,7 +67,7 @@ fn front(frame: &Frame) -> [u8; MAX_HEADER] {
     front
 }
 
-/// Where a child's header may differ from its parent's.
+/// The bytes in which a child's header may differ from its parent's.
 fn writable(frame: &Frame) -> BTreeSet<usize> {
     let ip = match frame.version {
         IpVersion::V4 => 2..6,
@@ -88,8 +88,8 @@ fn put(bytes: &mut [u8], field: Range<usize>, value: u32) {
     bytes[field].copy_from_slice(&value.to_be_bytes()[4 - width..]);
 }
 
-/// A NIC in a few lines, on purpose without the crate's help: the headers that one
-/// large send puts on the wire, checksums aside.
+/// A NIC in a few lines, written without the crate on purpose: the headers that one large send puts
+/// on the wire, checksums aside.
 fn wire(send: &Send, header: &[u8], payload: u32) -> Vec<Vec<u8>> {
     let segments = payload.div_ceil(send.mss);
     let segment = |k| {
@@ -194,8 +194,8 @@ proptest! {
         }
     }
 
-    /// The seed is the sender's: with a source route it is over other addresses than the header
-    /// has (RFC 8200, section 8.1), so it is kept, and never made anew from the header.
+    /// The seed is the sender's: with a source route it covers other addresses than the header has
+    /// (RFC 8200, section 8.1), so it is kept, and never recomputed from the header.
     #[test]
     fn a_foreign_seed_is_kept(send in send(), seed in any::<u16>()) {
         let mut send = send;
@@ -210,7 +210,7 @@ proptest! {
             prop_assert_eq!(get(&write(&send, &child), checksum..checksum + 2), u32::from(seed));
             let mut out = [0xEE; MAX_HEADER];
             if packets.write(&child, Checksum::Offloaded, &mut out).is_ok() {
-                // The sum goes on with the length of the segment, in ones' complement.
+                // The length of the segment is added to the sum, in ones' complement.
                 let tcp = headers.length() - headers.transport_offset() + child.payload_length;
                 let sum = u32::from(seed) + tcp;
                 let folded = (sum >> 16) + (sum & 0xFFFF);

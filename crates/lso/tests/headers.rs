@@ -17,7 +17,7 @@ fn announced(ip_version: IpVersion, transport: u32) -> LargeSend {
     }
 }
 
-/// What holds of any bytes: positions in order and inside, or a refusal.
+/// Asserts the invariant for any bytes: positions in order and inside, or a refusal.
 fn assert_calm(front: &[u8]) {
     let plain = announced(IpVersion::V4, 34);
     let encapsulated = LargeSend {
@@ -52,7 +52,7 @@ fn assert_inside(headers: &Headers, front: &[u8], least_transport: u32) {
 const VXLAN: [u8; 50] = tunnel([17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8]);
 const NVGRE: [u8; 42] = tunnel([47, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0x65, 0x58]);
 
-/// A frame of IPv4, of which `from_protocol` is what is not 0 from the protocol on.
+/// An IPv4 frame; `from_protocol` are its bytes from the protocol field on, without trailing zeros.
 const fn tunnel<const N: usize, const M: usize>(from_protocol: [u8; M]) -> [u8; N] {
     let mut frame = [0; N];
     frame[12] = 0x08;

@@ -1,5 +1,5 @@
-//! Properties of every plan, and the claim that none keeps the minimum where the
-//! balanced one does not.
+//! Properties of every plan, and the claim that no cut keeps the minimum where the balanced one
+//! does not.
 
 use lso::{Form, Limit, Plan};
 use proptest::prelude::*;
@@ -84,8 +84,8 @@ fn assert_best(plan: Plan, payload: u32, mss: u32, limit: Limit) {
     assert_eq!(Some(found), best, "{payload} {mss} {limit:?}");
 }
 
-/// The fewest large sends that carry all of the payload, tried from its end:
-/// `fewest[n]` is for what follows n segments.
+/// The fewest large sends that carry all of the payload, tried from its end: `fewest[n]` is for the
+/// payload after n segments.
 fn fewest_by_force(payload: u32, mss: u32, limit: Limit) -> Option<u32> {
     let segments = payload.div_ceil(mss);
     let end_of = |segment: u32| payload.min(segment * mss);

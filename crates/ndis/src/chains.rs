@@ -1,11 +1,11 @@
-//! Where a child's MDL chain ends.
+//! How far a child's MDL chain extends.
 //!
-//! A packet is a window into a chain of MDLs, and the chain may go on behind it: so a child's payload
-//! is as a rule the parent's own chain, entered in its middle, which costs one partial MDL however
-//! many MDLs there are. But there are consumers that walk a chain to its end, whatever the window
-//! says, and NICs that take only so many elements. For them a child's chain ends with its window:
-//! every MDL in the window is described by a partial MDL of the child's, and where there are too
-//! many, the rest of the window is copied into one buffer.
+//! A packet is a window into a chain of MDLs, and the chain may continue past the window. A child's
+//! payload is therefore usually the parent's own chain, entered in its middle, which costs one
+//! partial MDL regardless of the number of MDLs. Some drivers, however, walk a chain to its end and
+//! ignore the window, and some NICs accept only a limited number of elements. For those the child's
+//! chain is trimmed to its window: a partial MDL of the child describes each MDL in the window, and
+//! where that exceeds the limit, the rest of the window is copied into one buffer.
 
 use core::ptr;
 
@@ -15,30 +15,31 @@ use crate::{
     sys,
 };
 
-/// Most elements that an ended chain has, the header's included. A child has room for so many, and
-/// copies what would need more: buffers below 1 KiB, for NICs of today's maxima.
+/// Maximum number of elements in a trimmed chain, the header's included. A child has room for this
+/// many and copies the rest: buffers below 1 KiB with the maxima of today's NICs.
 pub const MOST_ELEMENTS: u32 = 64;
-/// Fewest elements: the header, and one for all of the payload.
+/// Minimum number of elements: the header, and one for all of the payload.
 const FEWEST_ELEMENTS: u32 = 2;
 
 const TAG_COPY: Tag = Tag::new(*b"MslP");
 
-/// Where a child's MDL chain ends.
+/// The end of a child's MDL chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Chains {
-    /// Wherever the parent's does: the chain may go on behind the child's window. This is fastest.
+    /// At the end of the parent's chain: it may continue past the child's window. This is fastest.
     #[default]
     Lent,
     /// Exactly where the child's window ends.
     Ended {
-        /// Most MDLs of one child, that of its header included; at least 2 are used. `None` stands
-        /// for [`MOST_ELEMENTS`], which is also the most.
+        /// Maximum number of MDLs of one child, the header's included; at least 2 are used. `None`
+        /// stands for [`MOST_ELEMENTS`], which is also the maximum.
         max_elements: Option<u32>,
     },
 }
 
 impl Chains {
-    /// Most MDLs that describe the payload of an ended chain; 0 where chains are lent.
+    /// Maximum number of MDLs that describe the payload of a trimmed chain; 0 if chains are not
+    /// trimmed.
     pub(crate) const fn most_pieces(self) -> u32 {
         let most = match self {
             Self::Lent => return 0,
@@ -58,19 +59,19 @@ impl Chains {
     }
 }
 
-/// The MDLs of one child's payload, in a chain that ends with it. They stand one behind the other
-/// in the memory after this, each as long as its `Size` says.
+/// The MDLs of one child's payload, in a chain trimmed to it. They follow this structure in memory
+/// back to back; the `Size` of each gives its length.
 #[repr(C, align(16))]
 pub(crate) struct Pieces {
-    /// Most bytes of payload.
+    /// Maximum number of bytes of payload.
     capacity: u32,
-    /// Most MDLs.
+    /// Maximum number of MDLs.
     most: u32,
     /// MDLs in use.
     used: u32,
-    /// The buffer that the last MDL describes, where it is a copy. It is allocated anew for each
-    /// such child and freed with it: the call costs little beside the copy, and children that kept
-    /// their buffers would keep as much memory as they ever carried payload.
+    /// The buffer that the last MDL describes, if it is a copy. It is allocated for each such child
+    /// and freed with it: the allocation costs little beside the copy, and children that kept their
+    /// buffers would accumulate as much memory as they ever carried payload.
     copy: *mut u8,
 }
 
@@ -87,10 +88,10 @@ impl Pieces {
             .saturating_add(pages.saturating_mul(PFN))
     }
 
-    /// Sets up pieces, none in use.
+    /// Initializes the pieces with none in use.
     ///
     /// # Safety
-    /// `this` is aligned memory of at least [`Pieces::size`] bytes that nobody else uses.
+    /// `this` is aligned memory of at least [`Pieces::size`] bytes that is not used elsewhere.
     pub(crate) unsafe fn initialize(this: *mut Self, most: u32, capacity: u32) {
         let empty = Self {
             capacity,
@@ -98,24 +99,25 @@ impl Pieces {
             used: 0,
             copy: ptr::null_mut(),
         };
-        // SAFETY: as the caller vouches.
+        // SAFETY: `this` is aligned, unshared memory of at least `size` bytes, by this function's
+        // contract.
         unsafe { this.write(empty) };
     }
 
-    /// Where the first MDL is.
+    /// The address of the first MDL.
     const fn first(this: *mut Self) -> *mut sys::MDL {
         this.wrapping_add(1).cast()
     }
 
     /// Describes the next `length` bytes at `payload` by MDLs that are chained behind `header` and
-    /// end exactly there, and moves behind them. IRQL ≤ DISPATCH_LEVEL.
+    /// end exactly there, and advances past them. IRQL ≤ DISPATCH_LEVEL.
     ///
     /// # Errors
-    /// [`BufferError`]; what is in use then is undone by [`release`](Self::release).
+    /// [`BufferError`]; [`release`](Self::release) undoes what is in use at that point.
     ///
     /// # Safety
-    /// `this` was set up by [`initialize`](Self::initialize); it and `header`, an MDL, are used by
-    /// nobody else.
+    /// `this` was initialized by [`initialize`](Self::initialize); neither it nor `header`, an MDL,
+    /// is used elsewhere.
     #[inline(never)]
     pub(crate) unsafe fn take(
         this: *mut Self,
@@ -123,9 +125,9 @@ impl Pieces {
         payload: &mut PayloadCursor<'_>,
         length: u32,
     ) -> Result<(), BufferError> {
-        // SAFETY: the caller vouches for `this` and `header`. No more than `most` MDLs are made,
-        // of no more than `capacity` bytes together, so all of them lie in the memory after
-        // `this`: see `size`.
+        // SAFETY: `this` is initialized, and it and `header` are not used elsewhere, by this
+        // function's contract. No more than `most` MDLs are built, of no more than `capacity` bytes
+        // together, so all of them lie in the memory after `this`: see `size`.
         unsafe {
             Self::release(this);
             (*header).Next = ptr::null_mut();
@@ -151,7 +153,7 @@ impl Pieces {
         Ok(())
     }
 
-    /// Makes `mdl` describe a copy of the next `length` bytes at `payload`, and moves behind them.
+    /// Makes `mdl` describe a copy of the next `length` bytes at `payload`, and advances past them.
     ///
     /// # Safety
     /// As for [`take`](Self::take), with room for the MDL of so many bytes at `mdl`.
@@ -163,8 +165,8 @@ impl Pieces {
     ) -> Result<(), BufferError> {
         let buffer =
             allocate_bytes(TAG_COPY, length as usize).map_err(|_| BufferError::NoMemory)?;
-        // SAFETY: the caller vouches for `this` and `mdl`; the buffer is `length` bytes of the
-        // non-paged pool, and stays until `release`, which finds it by `copy`.
+        // SAFETY: `this` and `mdl` are not used elsewhere, by this function's contract; the buffer
+        // is `length` bytes of non-paged pool, and stays until `release`, which finds it by `copy`.
         unsafe {
             (*this).copy = buffer.as_ptr();
             payload.copy(buffer.as_ptr(), length)?;
@@ -177,10 +179,12 @@ impl Pieces {
     /// Undoes what lower drivers left on the MDLs, and frees the copy. IRQL ≤ DISPATCH_LEVEL.
     ///
     /// # Safety
-    /// `this` was set up by [`initialize`](Self::initialize), and nobody else uses it or the MDLs.
+    /// `this` was initialized by [`initialize`](Self::initialize); neither it nor its MDLs are used
+    /// elsewhere.
     #[inline(never)]
     pub(crate) unsafe fn release(this: *mut Self) {
-        // SAFETY: as the caller vouches; `used` MDLs stand in the memory after `this`.
+        // SAFETY: `this` is initialized and unshared, by this function's contract; `used` MDLs
+        // follow it in memory.
         unsafe {
             let mut place = Self::first(this);
             for _ in 0..(*this).used {
@@ -198,11 +202,12 @@ impl Pieces {
 
 const PFN: usize = size_of::<sys::PFN_NUMBER>();
 
-/// The MDL that stands behind `mdl`.
+/// The MDL that follows `mdl` in memory.
 ///
 /// # Safety
 /// `mdl` is one of a child's pieces, with its size written.
 unsafe fn next(mdl: *mut sys::MDL) -> *mut sys::MDL {
-    // SAFETY: as the caller vouches. The size is positive: `mdl::initialize` made it.
+    // SAFETY: `mdl` is one of a child's pieces and its size is written, by this function's
+    // contract. The size is positive: `mdl::initialize` wrote it.
     unsafe { mdl.wrapping_byte_add(usize::from((*mdl).Size.unsigned_abs())) }
 }

@@ -1,17 +1,17 @@
 //! Children: the NBLs that this filter originates, preallocated, recycled, and never copied.
 //!
-//! A child is an NBL with its NET_BUFFER from our own NDIS pool. Its context area holds all that
-//! one large send needs beside the parent's payload: the header bytes with an MDL that is built
-//! once, and room for one partial MDL, or for more where [chains end](Chains::Ended). So in steady
-//! state a split allocates nothing:
+//! A child is an NBL with its NET_BUFFER from our own NDIS pool. Its context area holds everything
+//! that one large send needs beside the parent's payload: the header bytes with an MDL that is
+//! built once, and room for one partial MDL, or for more where [chains are trimmed](Chains::Ended).
+//! A split therefore allocates nothing in steady state:
 //!
 //! 1. [`ChildPool::take`](crate::ChildPool::take) hands out idle children of the processor;
-//! 2. [`Children::inherit`] makes each say of itself what the parent says;
+//! 2. [`Children::inherit`] copies the parent's out-of-band data to each;
 //! 3. [`Child::header`] and [`Child::set_payload`] make a large send of one, and
 //!    [`Child::become_packet`] a single packet;
-//! 4. [`Children::adopted_by`] ties them to their parent, which is kept, and yields the NBLs;
-//! 5. [`Siblings`](crate::Siblings) takes those that NDIS completed home to the processor that
-//!    they came from, and yields the parent after the last.
+//! 4. [`Children::adopted_by`] attaches them to their parent, which is kept, and yields the NBLs;
+//! 5. [`Siblings`](crate::Siblings) returns those that NDIS completed to their owner CPU, and
+//!    yields the parent after the last.
 
 use core::{
     mem::offset_of,
@@ -35,10 +35,10 @@ pub const HEADER_CAPACITY: u32 = 256;
 
 type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
 
-/// What lies in a child's NBL context area.
+/// The layout of a child's NBL context area.
 #[repr(C, align(16))]
 pub(crate) struct Context {
-    /// Processor whose cache owns the child.
+    /// The owner CPU, whose cache the child belongs to.
     pub(crate) home: u32,
     /// The child's chain ends with its window: [`Pieces`] follow instead of page frame numbers, and
     /// the partial MDL is not used.
@@ -60,13 +60,13 @@ const _: () = assert!(align_of::<Pieces>() <= align_of::<Context>());
 const _: () =
     assert!(offset_of!(Context, backfill) + BACKFILL as usize == offset_of!(Context, header));
 
-/// Where the context area of one of our NBLs starts. (NET_BUFFER_LIST_CONTEXT_DATA_START)
+/// The start of the context area of one of our NBLs. (NET_BUFFER_LIST_CONTEXT_DATA_START)
 ///
 /// # Safety
 /// `nbl` is a live NBL that a `ChildPool` allocated.
 pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
-    // SAFETY: the pool asked NDIS for a context area of at least a `Context`; NDIS aligns it to
-    // 16 bytes and says by `Offset` where the used part starts.
+    // SAFETY: the pool requested a context area of at least a `Context` from NDIS; NDIS aligns it
+    // to 16 bytes and stores in `Offset` where the used part starts.
     unsafe {
         let area = (*nbl.as_ptr()).Context;
         let offset = usize::from((*area).Offset);
@@ -82,8 +82,8 @@ pub struct Child {
 }
 
 impl Context {
-    /// Bytes of context area for children of up to `capacity` bytes of payload, as NDIS wants
-    /// them: a multiple of MEMORY_ALLOCATION_ALIGNMENT.
+    /// Bytes of context area for children of up to `capacity` bytes of payload, rounded up as NDIS
+    /// requires to a multiple of MEMORY_ALLOCATION_ALIGNMENT.
     pub(crate) const fn size(capacity: u32, chains: Chains) -> usize {
         let behind = match chains.most_pieces() {
             0 => mdl::page_array_size(capacity),
@@ -100,8 +100,9 @@ impl Context {
     /// `this` is the context area of a new NBL, at least [`Context::size`] of `capacity` and
     /// `chains` long.
     pub(crate) unsafe fn initialize(this: *mut Self, home: u32, capacity: u32, chains: Chains) {
-        // SAFETY: the caller vouches for the memory, which is non-paged as all of NDIS's pools
-        // are; each MDL is followed by the page frame numbers that it is told, or is not used.
+        // SAFETY: `this` is a context area of sufficient size, by this function's contract, and
+        // non-paged as all of NDIS's pools are; each MDL is followed by room for the page frame
+        // numbers of its capacity, or is not used.
         unsafe {
             (*this).home = home;
             (*this).backfill = [0; _];
@@ -123,19 +124,20 @@ impl Context {
         }
     }
 
-    /// Where the pieces are, if the chain is ended.
+    /// The address of the pieces, if the chain is trimmed.
     const fn pieces(this: *mut Self) -> *mut Pieces {
         this.wrapping_add(1).cast()
     }
 
     /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
-    /// owner, and what an ended chain has of its own.
+    /// owner, and releases what a trimmed chain allocated.
     ///
     /// # Safety
     /// `this` is the context area of a child that is owned here.
     #[inline]
     pub(crate) unsafe fn release(this: *mut Self) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: `this` is the context area of a child that is owned here, by this function's
+        // contract.
         unsafe {
             if (*this).is_ended {
                 Pieces::release(Self::pieces(this));
@@ -153,26 +155,26 @@ impl Child {
     /// `nbl` is a live NBL that a `ChildPool` allocated.
     #[inline]
     unsafe fn of(nbl: RawNbl) -> Self {
-        // SAFETY: as the caller vouches.
+        // SAFETY: `nbl` is a live NBL that a `ChildPool` allocated, by this function's contract.
         let context = unsafe { context(nbl) };
         Self { nbl, context }
     }
 
-    /// Where its header is to be written, from the first byte on. Of what is written there,
-    /// [`set_payload`](Self::set_payload) says how much is the header.
+    /// The buffer for its header, to be written from the first byte on.
+    /// [`set_payload`](Self::set_payload) determines how many of the bytes are the header.
     #[inline]
     pub fn header(&mut self) -> &mut [u8; HEADER_CAPACITY as usize] {
         // SAFETY: `self` owns the child and with it the header area, which `allocate` zeroed.
         unsafe { &mut (*self.context).header }
     }
 
-    /// Makes the child's packet: `header_length` bytes of header as written, then the next
-    /// `payload_length` bytes at `payload`, lent and not copied, unless an ended chain would have
-    /// too many elements.
+    /// Builds the child's packet: `header_length` bytes of header as written, then the next
+    /// `payload_length` bytes at `payload`, referenced and not copied, unless a trimmed chain would
+    /// have too many elements.
     ///
     /// # Errors
-    /// [`BufferError::Malformed`] where the parent's chain ends before that; for an ended chain also
-    /// where what has to be copied cannot be.
+    /// [`BufferError::Malformed`] where the parent's chain ends before that; for a trimmed chain
+    /// also if a required copy fails.
     #[inline]
     pub fn set_payload(
         &mut self,
@@ -203,12 +205,12 @@ impl Child {
         Ok(())
     }
 
-    /// Makes of a child, which has [inherited](Children::inherit) that it is a large send, one
-    /// packet: it asks for `checksum` alone. Nor does it say that it is a frame in a tunnel, so that
-    /// no NIC computes anything in it.
+    /// Turns a child, which has [inherited](Children::inherit) the parent's large-send request,
+    /// into one packet that requests `checksum` only. The packet is not flagged as a frame in a
+    /// tunnel either, so that no NIC computes anything in it.
     #[inline]
     pub fn become_packet(&mut self, checksum: ChecksumInfo) {
-        // SAFETY: `self` owns the NBL, and lends it meanwhile.
+        // SAFETY: `self` owns the NBL, and lends it for this call.
         let mut nbl = unsafe { Nbl::from_raw(self.nbl) };
         nbl.set_large_send(LargeSendInfo::default());
         nbl.set_udp_send(UdpSendInfo::default());
@@ -217,21 +219,21 @@ impl Child {
     }
 }
 
-/// Carries over to `child`, from `parent`, what lower drivers need to know beside the bytes. NDIS is
-/// asked for each child: what it copies has a part that drivers do not see, and an object of WFP's
-/// that belongs to one NBL alone.
+/// Copies the out-of-band data that lower drivers need from `parent` to `child`. NDIS copies it for
+/// each child separately: it includes a part that drivers do not see, and an object of WFP's that
+/// belongs to a single NBL.
 ///
 /// # Safety
-/// Both NBLs are owned by the caller; the child is one of ours, with nothing of WFP's.
+/// Both NBLs are owned by the caller; the child is one of ours, without an object of WFP's.
 #[inline]
 unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
     let (child, from) = (nbl.as_ptr(), parent.as_ptr());
-    // SAFETY: as the caller vouches.
+    // SAFETY: both NBLs are owned by the caller, by this function's contract.
     unsafe {
         (*child).NetBufferListInfo = [ptr::null_mut(); sys::MaxNetBufferListInfo];
         sys::NdisCopySendNetBufferListInfo(child, from);
         let (to, of) = (&mut (*child).NetBufferListInfo, &(*from).NetBufferListInfo);
-        // What it is not documented to copy.
+        // Slots that NdisCopySendNetBufferListInfo is not documented to copy.
         to[sys::ClassificationHandleNetBufferListInfo] =
             of[sys::ClassificationHandleNetBufferListInfo];
         to[sys::NetBufferListHashValue] = of[sys::NetBufferListHashValue];
@@ -239,7 +241,7 @@ unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
         to[sys::MediaSpecificInformationEx] = of[sys::MediaSpecificInformationEx];
         to[sys::TcpSendOffloadsSupplementalNetBufferListInfo] =
             of[sys::TcpSendOffloadsSupplementalNetBufferListInfo];
-        // Of a TCP large send, what is in this slot was left there by a receive.
+        // With a TCP large send, the content of this slot is left over from a receive.
         let udp_send = ptr::without_provenance_mut(parent.udp_send().to_raw());
         to[sys::UdpSegmentationOffloadInfo] = udp_send;
         (*child).NblFlags = (*from).NblFlags & INHERITED_FLAGS;
@@ -249,19 +251,19 @@ unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
     }
 }
 
-/// Whether WFP has an object for `child`: NDIS has cloned it from the parent's, or a callout below
-/// has made one. It lives in a slot that no driver may write to, and is released when the NBL is
-/// freed; so such a child cannot be used again.
+/// Whether WFP has an object for `child`: NDIS has cloned it from the parent's, or a callout in a
+/// lower driver has created one. It lives in a slot that no driver may write to, and is released
+/// when the NBL is freed; such a child therefore cannot be used again.
 ///
 /// # Safety
 /// `child` is a child that is owned here.
 #[inline]
 pub(crate) unsafe fn is_tagged(child: RawNbl) -> bool {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `child` is a live child that is owned here, by this function's contract.
     unsafe { !(&(*child.as_ptr()).NetBufferListInfo)[sys::WfpNetBufferListInfo].is_null() }
 }
 
-/// NBL flags that say what the packet is and how it may be handled, as against who has it.
+/// NBL flags that describe the packet and how it may be handled, as opposed to its ownership.
 const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_IPV4
     | sys::NDIS_NBL_FLAGS_IS_IPV6
@@ -269,30 +271,30 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_UDP
     | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 
-/// Whether the miniport is asked to say when `nbl` left.
+/// Whether the miniport is requested to report the transmit time of `nbl`.
 ///
 /// # Safety
-/// `nbl` is live, and nobody changes its flags meanwhile.
+/// `nbl` is live, and its flags do not change during the call.
 #[inline]
 pub(crate) unsafe fn asks_for_timestamp(nbl: *mut sys::NET_BUFFER_LIST) -> bool {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `nbl` is live and its flags do not change, by this function's contract.
     unsafe { (*nbl).NblFlags & sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT != 0 }
 }
 
-/// Where a parent that waits says how many of its children are still to come home: in Scratch, which
-/// is its owner's. ChildRefCount is the layer above's, who may have clones of the same NBL elsewhere,
-/// as a virtual switch that floods has, and count them off meanwhile.
+/// The number of children that a waiting parent still misses. It is kept in Scratch, which belongs
+/// to the NBL's owner. ChildRefCount belongs to the overlying driver, which may have clones of the
+/// same NBL elsewhere, as a virtual switch that floods has, and decrement it meanwhile.
 ///
 /// # Safety
 /// `parent` is an NBL that is owned here.
 #[inline]
 pub(crate) unsafe fn children_left(parent: *mut sys::NET_BUFFER_LIST) -> *mut usize {
-    // SAFETY: as the caller vouches; nothing is read.
+    // SAFETY: `parent` is a live NBL that is owned here, by this function's contract; nothing is
+    // read.
     unsafe { (&raw mut (*parent).Scratch).cast() }
 }
 
-/// Children of one parent, in their order on the wire: idle at first, each to be made into
-/// something where it stands.
+/// Children of one parent, in their order on the wire: idle at first, each to be filled in place.
 #[must_use = "children that are neither sent nor recycled are lost"]
 #[derive(Default)]
 pub struct Children {
@@ -301,7 +303,7 @@ pub struct Children {
 }
 
 impl Children {
-    /// How many there are.
+    /// The number of children.
     #[must_use]
     pub const fn count(&self) -> u32 {
         self.count
@@ -313,11 +315,11 @@ impl Children {
         self.count = self.count.saturating_add(count);
     }
 
-    /// Carries over from `parent` to each what lower drivers need to know beside the bytes of a
-    /// large send: the slots of the offloads, every other out-of-band slot that a send may carry,
-    /// and the protocol's NBL flags. Of a parent that asks when it left, the first asks in its place:
-    /// so it is with several packets in one NBL (Windows driver documentation, "Attaching timestamps
-    /// to packets").
+    /// Copies from `parent` to each child what lower drivers need beside the bytes of a large send:
+    /// the offload slots, every other out-of-band slot that a send may carry, and the protocol's
+    /// NBL flags. If the parent requests a transmit timestamp, the first child requests it instead,
+    /// as with several packets in one NBL (Windows driver documentation, "Attaching timestamps to
+    /// packets").
     pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle) {
         for nbl in self.queue.iter() {
             // SAFETY: the children and the parent are owned here, and no child has been sent yet.
@@ -333,22 +335,22 @@ impl Children {
         }
     }
 
-    /// Has each say where its TCP header is: for a parent that leaves that to be found, which not
-    /// every NIC does.
+    /// Sets the TCP header offset in each child, for a parent that leaves it 0: not every NIC finds
+    /// the header itself.
     #[cold]
     pub fn locate(&mut self, tcp_header_offset: u32) {
         for nbl in self.queue.iter() {
-            // SAFETY: the queue owns the NBL, and lends it meanwhile.
+            // SAFETY: the queue owns the NBL, and lends it for this call.
             let mut nbl = unsafe { Nbl::from_raw(nbl) };
             let located = nbl.large_send().located(tcp_header_offset);
             nbl.set_large_send(located);
         }
     }
 
-    /// Lets `make` make something of each in turn, until it fails.
+    /// Calls `make` for each in turn, until it fails.
     ///
     /// # Errors
-    /// What `make` answers.
+    /// The first error of `make`.
     #[inline]
     pub fn try_for_each<E>(
         &mut self,
@@ -361,9 +363,9 @@ impl Children {
             .try_for_each(|nbl| make(&mut unsafe { Child::of(nbl) }))
     }
 
-    /// Ties the children to `parent`, from which they have [inherited](Self::inherit), and yields
-    /// their NBLs. The parent comes back by [`Siblings`](crate::Siblings) with the last one; `done`
-    /// is what its large-send slot says once all have gone out.
+    /// Attaches the children to `parent`, from which they have [inherited](Self::inherit), and
+    /// yields their NBLs. [`Siblings`](crate::Siblings) yields the parent with the last one; `done`
+    /// is the content of its large-send slot once all have been sent.
     pub fn adopted_by(self, mut parent: Nbl, done: LargeSendInfo) -> NblQueue {
         parent.set_large_send(done);
         parent.set_status(Status::SUCCESS);
@@ -373,7 +375,7 @@ impl Children {
         self.queue
     }
 
-    /// Makes them idle again and gives them away: the split they were for did not come about.
+    /// Makes the children idle again and hands them over: the split was abandoned.
     pub(crate) fn abandon(self) -> NblQueue {
         for nbl in self.queue.iter() {
             // SAFETY: the child is owned here, and no lower driver has seen it.

@@ -1,10 +1,10 @@
-//! Where children live between two sends: a cache for each processor, without a lock.
+//! The children between two sends: a cache for each processor, without a lock.
 //!
 //! A cache has two lists. `local` belongs to the processor: only code at DISPATCH_LEVEL on it
-//! touches the list, so that taking a child costs no atomic operation. `returned` takes children
-//! that come home from any processor at any IRQL: they are pushed with one compare-exchange a
-//! batch, and the owner takes the whole list with one exchange when `local` runs dry. Nothing is
-//! ever popped from a shared list, so the ABA problem cannot arise.
+//! touches the list, so that taking a child costs no atomic operation. `returned` receives children
+//! that any processor returns at any IRQL: a batch is pushed with one compare-exchange, and the
+//! owner CPU takes the whole list with one exchange when `local` runs dry. A shared list is never
+//! popped, so the ABA problem cannot arise.
 
 use core::{
     cell::UnsafeCell,
@@ -24,8 +24,9 @@ use crate::{
     sys,
 };
 
-/// Most children that a processor may own, and so the most that one parent can have: about 9 MiB of
-/// non-paged pool, enough for 480 sends of 1 MiB in flight. Where chains are ended it is 42 MiB.
+/// Maximum number of children that a processor may own, and so the most that one parent can have:
+/// about 9 MiB of non-paged pool, enough for 480 sends of 1 MiB in flight. With trimmed chains it
+/// is 42 MiB.
 pub const MOST_CHILDREN: u32 = 8192;
 /// Largest payload in bytes of one child that a pool can be made for. It keeps the context area,
 /// page frame numbers included, far below the 64 KiB that an NBL's context may have.
@@ -47,11 +48,11 @@ struct Cache {
     returned: Returned,
 }
 
-/// What only the processor itself touches, at DISPATCH_LEVEL.
+/// The list that only the processor itself touches, at DISPATCH_LEVEL.
 struct Local {
     idle: RawNbl,
-    /// Children that were made with this processor as their home, wherever they are now. Those that
-    /// were freed are counted apart.
+    /// Children that were allocated for this owner CPU, wherever they are now. Those that were
+    /// freed are counted separately.
     made: u32,
 }
 
@@ -59,7 +60,7 @@ struct Local {
 #[repr(align(64))]
 struct Returned {
     idle: AtomicPtr<sys::NET_BUFFER_LIST>,
-    /// Children that were freed and not brought home, since the pool was made.
+    /// Children that were freed instead of returned to their owner CPU, since the pool was created.
     freed: AtomicU32,
 }
 
@@ -121,13 +122,13 @@ impl ChildPool {
         self.capacity
     }
 
-    /// How many children were ever allocated: constant in steady state.
+    /// The number of children ever allocated: constant in steady state.
     #[must_use]
     pub fn allocations(&self) -> u64 {
         self.allocations.load(Ordering::Relaxed)
     }
 
-    /// Puts `ready` new children into the cache of `processor`, before the pool is in use.
+    /// Preallocates `ready` children in the cache of `processor`, before the pool is in use.
     fn stock(&self, processor: u32, ready: u32) -> Result<(), Status> {
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
         // SAFETY: the pool is still private to `try_new`.
@@ -141,8 +142,8 @@ impl ChildPool {
         Ok(())
     }
 
-    /// `count` idle children of this processor. What the cache lacks is allocated once and stays
-    /// in the cache after. IRQL DISPATCH_LEVEL.
+    /// Takes `count` idle children of this processor. Children that the cache lacks are allocated
+    /// once and stay in the cache afterwards. IRQL DISPATCH_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where memory or the processor's share of children is exhausted; no
@@ -151,8 +152,8 @@ impl ChildPool {
         let processor = at.processor();
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
         // SAFETY: `at` proves that this thread has the processor to itself at DISPATCH_LEVEL, and
-        // the reference ends before anything is called that could come back here: the pool
-        // routine that `allocate` calls does not.
+        // the reference ends before any call that could re-enter this function: the pool routine
+        // that `allocate` calls does not.
         let local = unsafe { &mut *cache.local.get() };
         let mut taken = Children::default();
         while taken.count() < count {
@@ -169,7 +170,7 @@ impl ChildPool {
         Ok(taken)
     }
 
-    /// One more child with `home` as its home, within the bound for a processor.
+    /// Allocates one more child with owner CPU `home`, within the bound for a processor.
     #[cold]
     fn allocate(&self, home: u32, local: &mut Local, returned: &Returned) -> Option<Nbl> {
         let freed = returned.freed.load(Ordering::Relaxed);
@@ -181,11 +182,11 @@ impl ChildPool {
         unsafe { Context::initialize(context(nbl), home, self.capacity, self.chains) };
         local.made = local.made.wrapping_add(1);
         self.allocations.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: NDIS has just given it to us.
+        // SAFETY: NDIS has just handed it over.
         Some(unsafe { Nbl::from_raw(nbl) })
     }
 
-    /// Brings children home that were not sent. IRQL ≤ DISPATCH_LEVEL.
+    /// Returns children that were not sent to their owner CPU. IRQL ≤ DISPATCH_LEVEL.
     pub fn recycle(&self, children: Children) {
         let mut children = children.abandon().into_chain();
         let mut idle = NblQueue::new();
@@ -205,7 +206,7 @@ impl ChildPool {
         self.bring_home(home, idle);
     }
 
-    /// Frees children of processor `home` that cannot be used again. IRQL ≤ DISPATCH_LEVEL.
+    /// Frees children of owner CPU `home` that cannot be used again. IRQL ≤ DISPATCH_LEVEL.
     #[cold]
     pub(crate) fn discard(&self, home: u32, children: NblQueue) {
         let Some(cache) = self.caches.get(home) else {
@@ -218,8 +219,7 @@ impl ChildPool {
         }
     }
 
-    /// Puts idle children into the cache of processor `home`, which owns them. IRQL ≤
-    /// DISPATCH_LEVEL.
+    /// Returns idle children to the cache of `home`, their owner CPU. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
     pub(crate) fn bring_home(&self, home: u32, children: NblQueue) {
         let (Some((first, last)), Some(cache)) = (children.into_ends(), self.caches.get(home))
@@ -231,7 +231,7 @@ impl ChildPool {
         loop {
             // SAFETY: the children are owned here until the exchange succeeds.
             unsafe { (*last.as_ptr()).Next = head };
-            // Release: what was done with the children is seen by who takes them.
+            // Release: the thread that takes the children sees all earlier writes to them.
             match list.compare_exchange_weak(
                 head,
                 first.as_ptr(),
@@ -246,16 +246,16 @@ impl ChildPool {
 }
 
 impl Drop for ChildPool {
-    /// Frees every child; all are home, since the filter module's gate is closed.
+    /// Frees every child; all have been returned, since the filter module's rundown is complete.
     fn drop(&mut self) {
         for cache in self.caches.iter() {
-            // SAFETY: `&mut self`: nobody else uses the pool.
+            // SAFETY: `&mut self`: the pool is not shared.
             let local = unsafe { &mut *cache.local.get() };
             while let Some((run, _)) = local.pop_run(u32::MAX, &cache.returned) {
                 let mut run = run.into_chain();
                 while let Some(child) = run.pop() {
-                    // SAFETY: the child is owned here. One that was neither settled nor abandoned
-                    // before it came home may have a copy left.
+                    // SAFETY: the child is owned here. One that was neither completed nor abandoned
+                    // before it was returned may have a copy left.
                     unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
                     self.nbls.free(child);
                 }
@@ -272,7 +272,7 @@ impl Local {
         self.idle = raw;
     }
 
-    /// Takes up to `most` children out, all at once; `None` where none is home.
+    /// Takes up to `most` children out, all at once; `None` if none is idle.
     #[inline]
     fn pop_run(&mut self, most: u32, returned: &Returned) -> Option<(NblQueue, u32)> {
         if self.idle.is_null() {

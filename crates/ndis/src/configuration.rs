@@ -13,7 +13,7 @@ impl Configuration {
     /// Opens the parameters of `module`.
     ///
     /// # Errors
-    /// What NDIS answers, for example where there are none.
+    /// The status of NDIS, for example if there are none.
     pub fn open(module: ModuleHandle) -> Result<Self, Status> {
         let mut object = sys::NDIS_CONFIGURATION_OBJECT {
             Header: header(
@@ -56,7 +56,7 @@ impl Configuration {
             return Ok(None);
         }
         // SAFETY: on success NDIS returned a parameter that lives until the configuration is
-        // closed; its type says which member of the union holds.
+        // closed; its type determines which member of the union is valid.
         unsafe {
             let is_integer = (*parameter).ParameterType == sys::NdisParameterInteger;
             Ok(is_integer.then(|| (*parameter).ParameterData.IntegerData))
@@ -65,10 +65,10 @@ impl Configuration {
 }
 
 impl Configuration {
-    /// Writes the integer parameter `keyword`, so that it outlasts the driver.
+    /// Writes the integer parameter `keyword`, so that it persists after the driver is unloaded.
     ///
     /// # Errors
-    /// What NDIS answers.
+    /// The status of NDIS.
     pub fn set_integer(&self, keyword: &'static [u16], value: u32) -> Result<(), Status> {
         let mut keyword = crate::driver::unicode_string(keyword);
         let mut status = Status::RESOURCES.0;

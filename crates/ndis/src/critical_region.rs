@@ -5,15 +5,15 @@ use core::marker::PhantomData;
 use crate::sys;
 
 /// Proof that this thread takes no normal kernel APC until the proof is dropped, and so cannot be
-/// suspended: a debugger, or a job that is frozen, suspends a thread by such an APC even in the
-/// kernel, for as long as it likes (MUP changes in Windows Vista, "a thread suspend is a potentially
-/// unbounded wait").
+/// suspended: a debugger, or a frozen job, suspends a thread by such an APC even in the kernel, for
+/// an unbounded time (MUP changes in Windows Vista, "a thread suspend is a potentially unbounded
+/// wait").
 ///
-/// For a thread that is a program's and takes what others wait for: a
+/// Required on a user-mode program's thread that takes something other threads wait for: a
 /// [`PassiveLock`](crate::PassiveLock), an entry [`Borrowed`](crate::Borrowed). Special kernel APCs
-/// go on, and with them what the registry needs. The system's own threads are suspended by nobody.
+/// continue, and with them everything the registry needs. System threads are never suspended.
 pub struct CriticalRegion {
-    /// It belongs to the thread that entered it.
+    /// The region belongs to the thread that entered it.
     stays_here: PhantomData<*const ()>,
 }
 

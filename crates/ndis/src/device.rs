@@ -17,12 +17,12 @@ pub struct DeviceNames {
     pub device: &'static [u16],
     /// The name by which programs open it.
     pub symbolic: &'static [u16],
-    /// Who may, as an SDDL string.
+    /// The security descriptor, as an SDDL string.
     pub sddl: &'static [u16],
 }
 
-/// Makes the control device of the filter driver `driver`, and returns NDIS's handle of it. Every request to it goes to `dispatch`.
-/// IRQL PASSIVE_LEVEL.
+/// Creates the control device of the filter driver `driver`, and returns NDIS's handle of it. Every
+/// request to it goes to `dispatch`. IRQL PASSIVE_LEVEL.
 pub(crate) fn create(
     driver: sys::NDIS_HANDLE,
     names: &DeviceNames,
@@ -61,7 +61,7 @@ pub(crate) fn create(
         )
     };
     Status(status).ok()?;
-    // SAFETY: the device is new and its extension as long as a pointer. A request that comes
+    // SAFETY: the device is new and its extension as long as a pointer. A request that arrives
     // before this finds null there and is refused.
     unsafe { extension(device).write(context.as_ptr()) };
     Ok(handle)
@@ -73,7 +73,8 @@ const EXTENSION: u32 = 8;
 /// # Safety
 /// `device` is a device of [`create`].
 unsafe fn extension(device: *mut sys::DEVICE_OBJECT) -> *mut *mut c_void {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `device` is a device of `create`, by this function's contract, with an extension of
+    // `EXTENSION` bytes.
     unsafe { sys::NdisGetDeviceReservedExtension(device).cast() }
 }
 
@@ -84,12 +85,12 @@ pub struct DeviceRequest {
     context: *mut c_void,
 }
 
-/// What a program asks of the device.
+/// A program's request to the device.
 pub enum DeviceCall<'request> {
     /// To open it.
     Open {
-        /// Or rather something below its name. Whether the device's protection covers that is not
-        /// documented of devices that NDIS makes.
+        /// The opened name continues below the device's own. The documentation does not specify
+        /// whether the security descriptor of a device that NDIS creates covers such names.
         below: bool,
     },
     /// To close it.
@@ -102,7 +103,7 @@ pub enum DeviceCall<'request> {
         input: usize,
         /// Input, then output.
         buffer: &'request mut [u8],
-        /// Bytes of the buffer that the program takes as output.
+        /// Size in bytes of the program's output buffer.
         output: usize,
     },
     /// Anything else.
@@ -111,25 +112,25 @@ pub enum DeviceCall<'request> {
 
 impl DeviceRequest {
     /// # Safety
-    /// Both are what the system passed to the dispatch routine of a device of this driver.
+    /// Both were passed by the system to the dispatch routine of a device of this driver.
     pub unsafe fn from_raw(device: *mut sys::DEVICE_OBJECT, irp: NonNull<sys::IRP>) -> Self {
-        // SAFETY: as the caller vouches.
+        // SAFETY: `device` is a device of this driver, by this function's contract, so that
+        // `create` wrote the pointer in its extension.
         let context = unsafe { *extension(device) };
         Self { irp, context }
     }
 
-    /// The driver's context, where the device has it already.
+    /// The driver's context, once the device has it.
     #[must_use]
     pub fn context(&self) -> Option<NonNull<c_void>> {
         NonNull::new(self.context)
     }
 
-    /// What is asked for.
+    /// Decodes the request.
     pub fn call(&mut self) -> DeviceCall<'_> {
         // SAFETY: the IRP is ours until it is completed, and its current stack location is this
-        // driver's; its file object, where it has one, lives as long. With METHOD_BUFFERED, the only
-        // method that the protocol has, the system buffer is as long as the longer of input and
-        // output.
+        // driver's; its file object, if it has one, lives as long. With METHOD_BUFFERED, the only
+        // method of the protocol, the system buffer is as long as the longer of input and output.
         unsafe {
             let irp = self.irp.as_ptr();
             let stack = (*irp).Tail.Overlay.CurrentStackLocation;
@@ -167,8 +168,8 @@ impl DeviceRequest {
         }
     }
 
-    /// Completes the request with `written` bytes of output, and returns what the dispatch routine
-    /// has to return. IRQL ≤ DISPATCH_LEVEL.
+    /// Completes the request with `written` bytes of output, and returns the status for the
+    /// dispatch routine to return. IRQL ≤ DISPATCH_LEVEL.
     pub fn complete(self, status: Status, written: usize) -> sys::NTSTATUS {
         // SAFETY: the IRP is ours, and given up here.
         unsafe {
@@ -180,7 +181,7 @@ impl DeviceRequest {
     }
 }
 
-/// How a control code says where its buffers are.
+/// The bits of a control code that select how its buffers are passed.
 const METHOD_MASK: u32 = 3;
 const METHOD_BUFFERED: u32 = 0;
 /// IO_NO_INCREMENT: the waiting program's priority stays as it is.

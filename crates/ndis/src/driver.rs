@@ -1,4 +1,4 @@
-//! Registering the filter driver with NDIS, and what the system keeps for it until it unloads.
+//! Registers the filter driver with NDIS, and keeps its state until it is unloaded.
 
 use core::{
     ffi::c_void,
@@ -11,7 +11,7 @@ use crate::{
     sys,
 };
 
-/// NDIS's version as `NdisGetVersion` tells it: major in the upper, minor in the lower half.
+/// NDIS's version as `NdisGetVersion` returns it: major in the upper, minor in the lower half.
 #[must_use]
 pub fn ndis_version() -> u32 {
     // SAFETY: no preconditions.
@@ -35,8 +35,8 @@ pub const fn no_characteristics() -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
     unsafe { core::mem::zeroed() }
 }
 
-/// A UNICODE_STRING over UTF-16 text that lives as long as the driver; of text that is longer than
-/// a UNICODE_STRING can be, its front. A NUL at the end, which NDIS asks for in the names of devices
+/// A UNICODE_STRING over UTF-16 text that lives as long as the driver; text longer than a
+/// UNICODE_STRING can hold is cut. A terminating NUL, which NDIS requires in the names of devices
 /// and of registry values, is not counted.
 #[must_use]
 pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
@@ -51,7 +51,7 @@ pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
     }
 }
 
-/// How many bytes `text` has, of those that 16 bits can count.
+/// The length of `text` in bytes, limited to what 16 bits can count.
 const fn bytes_of(text: &[u16]) -> u16 {
     const MOST: usize = u16::MAX as usize / 2;
     let units = if text.len() < MOST { text.len() } else { MOST };
@@ -60,10 +60,10 @@ const fn bytes_of(text: &[u16]) -> u16 {
     bytes
 }
 
-/// What the system keeps for the driver from load to unload.
+/// The registration that the system keeps for the driver from load to unload.
 ///
-/// It belongs to the driver object, not to a global: a driver that is loaded into two models of
-/// one process has two of them.
+/// It belongs to the driver object, not to a global: a driver that is loaded into two models of one
+/// process has two of them.
 struct Registration {
     filter: sys::NDIS_HANDLE,
     /// Null until there is one.
@@ -75,21 +75,21 @@ struct Registration {
 const REGISTRATION_BYTES: u32 = 24;
 const _: () = assert!(REGISTRATION_BYTES as usize == size_of::<Registration>());
 
-/// The key under which the registration is kept: its address is what counts.
+/// The key under which the registration is kept: its address identifies it.
 static REGISTRATION_KEY: u8 = 0;
 
 fn key() -> *mut c_void {
     (&raw const REGISTRATION_KEY).cast_mut().cast()
 }
 
-/// Registers the filter driver with `context`, which NDIS passes to every FilterAttach, makes its
-/// control device, and remembers both with the driver object. IRQL PASSIVE_LEVEL.
+/// Registers the filter driver with `context`, which NDIS passes to every FilterAttach, creates its
+/// control device, and stores both with the driver object. IRQL PASSIVE_LEVEL.
 ///
 /// # Errors
-/// What the system or NDIS answers; nothing is registered then.
+/// The status of the system or NDIS; nothing is registered then.
 ///
 /// # Safety
-/// `driver` is the driver object that DriverEntry got; the handlers in `characteristics` keep the
+/// `driver` is the driver object passed to DriverEntry; the handlers in `characteristics` keep the
 /// contract of an NDIS filter driver, and `dispatch` that of a device; `context` lives until
 /// [`deregister`] has returned.
 pub unsafe fn register(

@@ -1,28 +1,28 @@
-//! Events for Event Tracing for Windows that say by themselves what they are: TraceLogging.
+//! Self-describing events for Event Tracing for Windows: TraceLogging.
 //!
 //! Such an event carries its name and the names and types of its fields, so that every tool decodes
 //! it without a manifest. The format is that of the Windows SDK's TraceLoggingProvider.h, "How to
-//! initialize a TraceLogging provider" and what follows there; the provider's GUID is made from its
-//! name, as all TraceLogging providers do it.
+//! initialize a TraceLogging provider" and the sections after it; the provider's GUID is derived
+//! from its name, as for all TraceLogging providers.
 //!
 //! A provider is a value and not a global: a driver that is loaded into two models of one process
-//! has two. It has no enable callback and remembers nothing of sessions: ETW itself drops what no
-//! session wants. That costs the making of the event, so this is for what happens seldom; and so that
-//! it costs the image little, none of it is inlined.
+//! has two. It has no enable callback and keeps no state of sessions: ETW itself drops events that
+//! no session enables. The event is built in any case, so this suits rare events only; to keep the
+//! image small, none of it is inlined.
 
 use core::ptr;
 
 use crate::{status::Status, sys};
 
-/// How much an event matters. A session takes those up to its own level.
+/// The severity of an event. A session receives those up to its own level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Level {
-    /// Something did not work.
+    /// An operation failed.
     Error = 2,
-    /// Something that an administrator may want to look into.
+    /// A condition that an administrator may want to investigate.
     Warning = 3,
-    /// What happens in normal operation.
+    /// Normal operation.
     Information = 4,
 }
 
@@ -45,22 +45,22 @@ const CHAIN: u8 = 0x80;
 
 /// Parts that an event is handed over in.
 const PARTS: u32 = 3;
-/// Bytes of names and types that one event has room for.
+/// Capacity in bytes for the names and types of one event.
 const METADATA: usize = 384;
-/// Bytes of values that one event has room for.
+/// Capacity in bytes for the values of one event.
 const DATA: usize = 384;
 
 /// An event provider, registered with ETW from [`register`](Self::register) until it is dropped.
 pub struct Provider {
-    /// Zero where ETW did not want it.
+    /// Zero if registering failed.
     registration: sys::REGHANDLE,
     traits: &'static [u8],
 }
 
 impl Provider {
-    /// Registers a provider: its GUID, and its name as TraceLogging has it, which is a length of 16
-    /// bits that counts itself, UTF-8, and a zero. Where ETW cannot take it, nothing is traced: no
-    /// driver should fail for that. IRQL PASSIVE_LEVEL, at which it must be dropped as well.
+    /// Registers a provider: its GUID, and its name in TraceLogging's format, which is a length of
+    /// 16 bits that counts itself, UTF-8, and a zero. If registering fails, no events are written:
+    /// no driver should fail for that. IRQL PASSIVE_LEVEL, at which it must be dropped as well.
     #[must_use]
     pub fn register(id: &sys::GUID, traits: &'static [u8]) -> Self {
         let mut provider = Self {
@@ -95,7 +95,7 @@ impl Provider {
         provider
     }
 
-    /// Gives `event` to every session that wants it. IRQL ≤ DISPATCH_LEVEL.
+    /// Writes `event` to every session that enables it. IRQL ≤ DISPATCH_LEVEL.
     #[inline(never)]
     pub fn write(&self, event: &Event) {
         if self.registration == 0 {
@@ -112,9 +112,9 @@ impl Provider {
             ),
             part(event.data(), sys::EVENT_DATA_DESCRIPTOR_TYPE_NONE),
         ];
-        // SAFETY: registered, for that ends with `self`. The parts and what they point to live
+        // SAFETY: registered until `self` is dropped. The parts and the data they point to live
         // during the call, in the image, which is not pageable, and on the stack, which is not at
-        // raised IRQL. An event that a session has no room for is lost, which is its business.
+        // raised IRQL. An event that a session has no room for is lost, which the session counts.
         unsafe {
             sys::EtwWriteTransfer(
                 self.registration,
@@ -129,8 +129,8 @@ impl Provider {
 
     fn unregister(&mut self) {
         if self.registration != 0 {
-            // SAFETY: registered, and from here on no more; nobody writes, for `self` is borrowed
-            // exclusively.
+            // SAFETY: registered, and from here on no longer; there is no concurrent writer,
+            // because `self` is borrowed exclusively.
             unsafe { sys::EtwUnregister(self.registration) };
             self.registration = 0;
         }
@@ -164,7 +164,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of that name, without fields. The bits of `keyword` say what it is about.
+    /// An event of that name, without fields. The bits of `keyword` are its categories.
     #[must_use]
     #[inline(never)]
     pub fn new(name: &str, level: Level, keyword: u64) -> Self {
@@ -188,7 +188,7 @@ impl Event {
         event
     }
 
-    /// What sessions filter it by.
+    /// The descriptor that sessions filter it by.
     #[must_use]
     pub fn descriptor(&self) -> &sys::EVENT_DESCRIPTOR {
         &self.descriptor
@@ -235,7 +235,7 @@ impl Event {
         self.field(name, &types, &[&length.to_le_bytes(), text.as_bytes()])
     }
 
-    /// Adds text as Windows has it.
+    /// Adds text in UTF-16.
     #[inline(never)]
     pub fn utf16(&mut self, name: &str, text: &[u16]) -> &mut Self {
         let mut bytes = Bytes::<DATA>::new();
@@ -286,7 +286,7 @@ impl<const N: usize> Bytes<N> {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Adds `more`, or nothing where there is no room for it; says which.
+    /// Adds `more`, or nothing if there is no room for it; returns whether it was added.
     #[inline(never)]
     fn push(&mut self, more: &[u8]) -> bool {
         let end = self.length.saturating_add(more.len());

@@ -1,4 +1,4 @@
-//! What a filter module may ask of NDIS on the data path: send down, complete up.
+//! The calls that a filter module makes to NDIS on the data path: send down, complete up.
 
 use core::ptr::NonNull;
 
@@ -13,16 +13,16 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ModuleHandle(sys::NDIS_HANDLE);
 
-// SAFETY: the handle is a name that NDIS gave out; only NDIS looks behind it.
+// SAFETY: the handle is opaque; only NDIS dereferences it.
 unsafe impl Send for ModuleHandle {}
 // SAFETY: as above.
 unsafe impl Sync for ModuleHandle {}
 
-/// Number of the NDIS port that a send is for; passed on as it came.
+/// Number of the NDIS port that a send is for; forwarded unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Port(pub sys::NDIS_PORT_NUMBER);
 
-/// Flags of a send, NDIS_SEND_FLAGS_XXX; passed on as they came.
+/// Flags of a send, NDIS_SEND_FLAGS_XXX; forwarded unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SendFlags(pub u32);
 
@@ -44,7 +44,7 @@ impl SendFlags {
     }
 }
 
-/// Flags of a completion, NDIS_SEND_COMPLETE_FLAGS_XXX; passed on as they came.
+/// Flags of a completion, NDIS_SEND_COMPLETE_FLAGS_XXX; forwarded unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CompleteFlags(pub u32);
 
@@ -77,19 +77,20 @@ impl ModuleHandle {
         chain.iter().any(|nbl| self.is_source_of(nbl))
     }
 
-    /// Gives a chain to the next lower driver; an empty one is not sent. IRQL ≤ DISPATCH_LEVEL.
+    /// Sends a chain to the next lower driver; an empty one is not sent. IRQL ≤ DISPATCH_LEVEL.
     pub fn send(self, chain: NblChain, port: Port, flags: SendFlags) {
         if !chain.is_empty() {
             // SAFETY: the chain is owned here and given up; the module is attached and running,
-            // for its sends and its pause exclude each other.
+            // because its sends and its pause exclude each other.
             unsafe { sys::NdisFSendNetBufferLists(self.0, chain.into_raw(), port.0, flags.0) };
         }
     }
 
-    /// Gives a chain back to the next higher driver; an empty one is not. IRQL ≤ DISPATCH_LEVEL.
+    /// Completes a chain to the overlying driver, unless it is empty. IRQL ≤ DISPATCH_LEVEL.
     pub fn send_complete(self, chain: NblChain, flags: CompleteFlags) {
         if !chain.is_empty() {
-            // SAFETY: the chain is owned here and given up, and the layer above sent all of it.
+            // SAFETY: the chain is owned here and given up, and the overlying driver sent all of
+            // it.
             unsafe { sys::NdisFSendNetBufferListsComplete(self.0, chain.into_raw(), flags.0) };
         }
     }
@@ -97,7 +98,7 @@ impl ModuleHandle {
     /// Makes `context` the module's context, as the last step of FilterAttach. IRQL PASSIVE_LEVEL.
     ///
     /// # Errors
-    /// What NDIS answers; the attach has failed then.
+    /// The status of NDIS; the attach has failed then.
     pub fn set_context<T>(self, context: NonNull<T>) -> Result<(), Status> {
         let mut attributes = sys::NDIS_FILTER_ATTRIBUTES {
             Header: header(

@@ -1,4 +1,4 @@
-//! Status indications: news of a miniport, or of this filter, for the layers above.
+//! Status indications of a miniport, or of this filter, to the overlying driver.
 
 use core::{marker::PhantomData, ptr::NonNull};
 
@@ -12,7 +12,7 @@ pub struct Indication<'call> {
 
 impl Indication<'_> {
     /// # Safety
-    /// `raw` is what NDIS passed to FilterStatus, which has not returned.
+    /// `raw` was passed by NDIS to FilterStatus, which has not returned.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_STATUS_INDICATION>) -> Self {
         Self {
@@ -21,17 +21,17 @@ impl Indication<'_> {
         }
     }
 
-    /// What it is about, NDIS_STATUS_XXX.
+    /// The status code, NDIS_STATUS_XXX.
     #[must_use]
     pub fn code(&self) -> sys::NDIS_STATUS {
         // SAFETY: lent for the call.
         unsafe { self.raw.as_ref() }.StatusCode
     }
 
-    /// What it says. The memory is the miniport's: it is not to be changed.
+    /// The status buffer. The memory is the miniport's and must not be changed.
     #[must_use]
     pub fn buffer(&self) -> &[u8] {
-        // SAFETY: lent for the call; the miniport's buffer is as long as it says.
+        // SAFETY: lent for the call; the miniport's buffer has `StatusBufferSize` bytes.
         unsafe {
             let indication = self.raw.as_ref();
             if indication.StatusBuffer.is_null() {
@@ -50,7 +50,7 @@ impl Indication<'_> {
         unsafe { sys::NdisFIndicateStatus(module.raw(), self.raw.as_ptr()) };
     }
 
-    /// Passes a copy of it on that says `buffer` instead. IRQL ≤ DISPATCH_LEVEL.
+    /// Forwards a copy of the indication with `buffer` as its status buffer. IRQL ≤ DISPATCH_LEVEL.
     pub fn pass_on_saying(&self, module: ModuleHandle, buffer: &mut [u8]) {
         // SAFETY: lent for the call.
         let mut copy = unsafe { *self.raw.as_ptr() };

@@ -1,11 +1,12 @@
-//! The Windows kernel and NDIS as Rust sees them.
+//! The Windows kernel and NDIS in Rust.
 //!
-//! [`sys`] is the raw ABI, held to the WDK's layouts by assertions. Around it stand owning types:
-//! one for each kernel object that the filter uses, named after it, with every obligation that the
-//! compiler can check moved into a type and every other one named in a `# Safety` section.
+//! [`sys`] is the raw ABI, checked against the WDK's layouts by assertions. The other modules are
+//! owning types: one for each kernel object that the filter uses, named after it, with every
+//! obligation that the compiler can check moved into a type and every other one named in a
+//! `# Safety` section.
 //!
-//! All unsafe code of the data path lives here. What may depend on this crate: the filter, the
-//! driver, and the model NDIS that plays the other side on Linux.
+//! All unsafe code of the data path lives here. Three crates may depend on this one: the filter,
+//! the driver, and the model NDIS that plays the other side on Linux.
 //!
 //! The routines in [`sys`] are declared without a library to link with. In the driver they are
 //! imports of `ndis.sys` and `ntoskrnl.exe`; in tests the model defines them.

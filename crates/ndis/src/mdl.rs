@@ -1,7 +1,7 @@
 //! Memory descriptor lists: reading a packet's first bytes, and walking its payload.
 //!
-//! The inline functions of `wdm.h` that have no export are written out here under the names of
-//! what they do: [`system_address`], [`prepare_for_reuse`], [`initialize`].
+//! The inline functions of `wdm.h` that have no export are written out here, each named after its
+//! effect: [`system_address`], [`prepare_for_reuse`], [`initialize`].
 
 use core::ptr::{self, NonNull};
 
@@ -17,20 +17,21 @@ pub(crate) const fn worst_case_pages(length: u32) -> u32 {
     length.div_ceil(sys::PAGE_SIZE).saturating_add(1)
 }
 
-/// Bytes of page frame numbers behind an MDL that describes up to `capacity` bytes.
+/// Bytes of the page frame numbers after an MDL that describes up to `capacity` bytes.
 #[must_use]
 pub(crate) const fn page_array_size(capacity: u32) -> usize {
     (worst_case_pages(capacity) as usize).saturating_mul(size_of::<sys::PFN_NUMBER>())
 }
 
-/// Address at which the kernel can read what `mdl` describes, or null where it cannot be mapped
-/// now. The mapping lives as long as the MDL's owner keeps it. (MmGetSystemAddressForMdlSafe)
+/// The address at which the kernel can read the bytes that `mdl` describes, or null if they cannot
+/// be mapped now. The mapping lives as long as the MDL's owner keeps it.
+/// (MmGetSystemAddressForMdlSafe)
 ///
 /// # Safety
 /// `mdl` points to a live MDL whose pages are locked or non-paged, and that this code may use.
 unsafe fn system_address(mdl: *mut sys::MDL) -> *mut u8 {
     let mapped = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
-    // SAFETY: the caller vouches for the MDL.
+    // SAFETY: `mdl` is a live MDL whose pages are locked or non-paged, by this function's contract.
     unsafe {
         if (*mdl).MdlFlags & mapped != 0 {
             return (*mdl).MappedSystemVa.cast();
@@ -47,13 +48,14 @@ unsafe fn system_address(mdl: *mut sys::MDL) -> *mut u8 {
     }
 }
 
-/// First byte of what `mdl` describes, as the address that IoBuildPartialMdl takes; it may not be
+/// The first byte that `mdl` describes, as the address that IoBuildPartialMdl takes; it may not be
 /// mapped. (MmGetMdlVirtualAddress)
 ///
 /// # Safety
 /// `mdl` points to a live MDL.
 unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
-    // SAFETY: the caller vouches for the MDL; no memory is touched at the address itself.
+    // SAFETY: `mdl` is a live MDL, by this function's contract; the memory at the address itself is
+    // not touched.
     unsafe {
         (*mdl)
             .StartVa
@@ -75,7 +77,7 @@ pub(crate) unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, 
         clippy::cast_possible_wrap,
         reason = "the offset is below 4096, and ChildPool bounds the capacity so that the size fits"
     )]
-    // SAFETY: the caller vouches for the memory.
+    // SAFETY: `mdl` is followed by room for the page frame numbers, by this function's contract.
     unsafe {
         (*mdl).Next = ptr::null_mut();
         (*mdl).Size = bytes as i16;
@@ -90,9 +92,10 @@ pub(crate) unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, 
 /// owner. (MmPrepareMdlForReuse)
 ///
 /// # Safety
-/// `mdl` points to an MDL of ours that nobody else uses.
+/// `mdl` points to an MDL of ours that is not used elsewhere.
 pub(crate) unsafe fn prepare_for_reuse(mdl: *mut sys::MDL) {
-    // SAFETY: the caller vouches for the MDL; the flag says that it is mapped at MappedSystemVa.
+    // SAFETY: `mdl` is an unshared MDL of ours, by this function's contract; the flag means that it
+    // is mapped at MappedSystemVa.
     unsafe {
         if (*mdl).MdlFlags & sys::MDL_PARTIAL_HAS_BEEN_MAPPED != 0 {
             sys::MmUnmapLockedPages((*mdl).MappedSystemVa, mdl);
@@ -100,10 +103,10 @@ pub(crate) unsafe fn prepare_for_reuse(mdl: *mut sys::MDL) {
     }
 }
 
-/// Why a packet's bytes could not be had.
+/// The reason for which a packet's bytes are not accessible.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BufferError {
-    /// The MDL chain is shorter than the NET_BUFFER says, or its offsets lie outside of it.
+    /// The MDL chain is shorter than the NET_BUFFER's DataLength, or its offsets lie outside of it.
     Malformed,
     /// The kernel has no address space for a mapping now.
     NotMapped,
@@ -111,20 +114,21 @@ pub enum BufferError {
     NoMemory,
 }
 
-/// Copies `length` bytes, each read once: others may write to them meanwhile, and what is checked
-/// afterwards must not be read from there again.
+/// Copies `length` bytes, each read once: a guest or a program may write to them meanwhile, and
+/// bytes that are validated afterwards must not be read from there again.
 ///
 /// # Safety
-/// So many bytes are mapped at `from`, and so many at `into` are this code's alone.
+/// `length` bytes are mapped at `from`, and `length` bytes at `into` belong to this code only.
 unsafe fn read_once(from: *const u8, into: *mut u8, length: usize) {
-    /// What a register holds, at any address.
+    /// The content of a register, at any address.
     #[derive(Clone, Copy)]
     #[repr(C, packed)]
     struct Word(u64);
     const WORD: usize = size_of::<Word>();
 
     let words = length / WORD;
-    // SAFETY: as the caller vouches; words and bytes together are `length` bytes.
+    // SAFETY: `length` bytes are mapped at `from` and owned at `into`, by this function's contract;
+    // words and bytes together are `length` bytes.
     unsafe {
         for at in 0..words {
             let word = ptr::read_volatile(from.cast::<Word>().add(at));
@@ -137,12 +141,12 @@ unsafe fn read_once(from: *const u8, into: *mut u8, length: usize) {
 }
 
 impl NetBuffer<'_> {
-    /// Copies the packet's first bytes, as many as its first MDL holds and `into` takes, and
+    /// Copies the packet's first bytes, as many as its first MDL holds and `into` has room for, and
     /// returns them. All headers of a large send are there (Windows driver documentation,
     /// "Offloading the Segmentation of Large TCP Packets").
     ///
-    /// A copy, because a guest may still be able to write to the memory behind the MDL: what was
-    /// checked must be what is used.
+    /// The bytes are copied because a guest may still be able to write to the memory behind the
+    /// MDL: the validated bytes must be the ones used.
     ///
     /// # Errors
     /// [`BufferError`] where the NET_BUFFER is inconsistent or cannot be mapped.
@@ -174,9 +178,9 @@ impl NetBuffer<'_> {
         Ok(front)
     }
 
-    /// Copies the packet's first bytes, as many as it has and `into` takes, from however many MDLs
-    /// they lie in, and returns them. In a tunnelled packet only the outer headers are sure to be
-    /// in the first MDL (Windows driver documentation, "Supporting NVGRE in Large Send Offload
+    /// Copies the packet's first bytes, as many as it has and `into` has room for, from all MDLs
+    /// that hold them, and returns them. In a tunnelled packet only the outer headers are sure to
+    /// be in the first MDL (Windows driver documentation, "Supporting NVGRE in Large Send Offload
     /// (LSO)").
     ///
     /// # Errors
@@ -230,7 +234,8 @@ impl PayloadCursor<'_> {
             self.move_in_mdl(length);
             return Ok(());
         }
-        // The cursor stands still meanwhile: a write for each MDL would cost as much as all else.
+        // The cursor's fields are not updated in the loop: a write for each MDL would double its
+        // cost.
         let mut mdl = self.mdl;
         let mut beyond = length.wrapping_sub(self.left);
         loop {
@@ -252,7 +257,7 @@ impl PayloadCursor<'_> {
         self.left = self.left.wrapping_sub(length);
     }
 
-    /// The MDL behind `mdl`, which is one of the chain, and its length in bytes.
+    /// The MDL after `mdl`, which is one of the chain, and its length in bytes.
     #[inline]
     fn next_mdl(mdl: NonNull<sys::MDL>) -> Result<(NonNull<sys::MDL>, u32), BufferError> {
         // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
@@ -262,7 +267,7 @@ impl PayloadCursor<'_> {
         }
     }
 
-    /// Moves to the next MDL that has bytes from the cursor on, and says how many.
+    /// Moves to the next MDL that has bytes from the cursor on, and returns how many it has.
     #[inline]
     pub(crate) fn skip_empty(&mut self) -> Result<u32, BufferError> {
         while self.left == 0 {
@@ -272,7 +277,7 @@ impl PayloadCursor<'_> {
         Ok(self.left)
     }
 
-    /// Where the kernel can read what the current MDL has from the cursor on.
+    /// The address at which the kernel can read the current MDL's bytes from the cursor on.
     ///
     /// # Errors
     /// [`BufferError::NotMapped`].
@@ -289,20 +294,20 @@ impl PayloadCursor<'_> {
         }
     }
 
-    /// Copies the next `length` bytes to `into`, and moves behind them.
+    /// Copies the next `length` bytes to `into`, and advances past them.
     ///
     /// # Errors
     /// [`BufferError`] where the chain ends before or an MDL cannot be mapped.
     ///
     /// # Safety
-    /// `into` has room for `length` bytes, which are nobody else's.
+    /// `into` has room for `length` bytes that are not used elsewhere.
     pub(crate) unsafe fn copy(&mut self, into: *mut u8, length: u32) -> Result<(), BufferError> {
         let (mut into, mut left) = (into, length);
         while left > 0 {
             let part = self.skip_empty()?.min(left);
             let from = self.address()?;
-            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped, and the
-            // caller vouches for `into`, of which `left` bytes are left.
+            // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped; `into`
+            // has room for the `left` bytes, by this function's contract.
             unsafe {
                 read_once(from, into, part as usize);
                 into = into.add(part as usize);
@@ -313,8 +318,8 @@ impl PayloadCursor<'_> {
         Ok(())
     }
 
-    /// The ones' complement sum of the next `length` bytes, as words in network byte order, without
-    /// moving.
+    /// The ones' complement sum of the next `length` bytes, as words in network byte order. The
+    /// cursor does not move.
     ///
     /// # Errors
     /// [`BufferError`] where the chain ends before or an MDL cannot be mapped.
@@ -333,14 +338,14 @@ impl PayloadCursor<'_> {
         Ok(sum.in_network_order())
     }
 
-    /// Makes `piece` describe what the current MDL has from the cursor on, `length` bytes at most,
-    /// as a chain of its own, and moves behind it. Returns how many bytes these are.
+    /// Makes `piece` describe the rest of the current MDL from the cursor on, `length` bytes at
+    /// most, as a chain of its own, and advances past it. Returns the number of bytes described.
     ///
     /// # Errors
     /// [`BufferError::Malformed`] where the chain ends before.
     ///
     /// # Safety
-    /// `piece` has room for an MDL of that many bytes, at most `length`, and nobody else uses it.
+    /// `piece` has room for an MDL of that many bytes, at most `length`, and is not used elsewhere.
     pub(crate) unsafe fn take_piece(
         &mut self,
         length: u32,
@@ -348,7 +353,7 @@ impl PayloadCursor<'_> {
     ) -> Result<u32, BufferError> {
         let part = self.skip_empty()?.min(length);
         // SAFETY: the current MDL is one of the owned chain and has `part` bytes from the cursor
-        // on; the caller vouches for `piece`.
+        // on; `piece` has room for them and is unshared, by this function's contract.
         unsafe {
             initialize(piece, ptr::null_mut(), 0, part);
             self.build_partial(piece, part);
@@ -360,29 +365,31 @@ impl PayloadCursor<'_> {
     /// Makes `partial` describe the next `length` bytes, which lie in the current MDL.
     ///
     /// # Safety
-    /// They do, and `partial` was set up by [`initialize`] with at least that capacity and is
-    /// nobody else's.
+    /// They do, and `partial` was set up by [`initialize`] with at least that capacity and is not
+    /// used elsewhere.
     unsafe fn build_partial(&self, partial: *mut sys::MDL, length: u32) {
         let source = self.mdl.as_ptr();
-        // SAFETY: as the caller vouches; the source is an MDL of the owned chain.
+        // SAFETY: `partial` has the capacity and the bytes lie in the current MDL, by this
+        // function's contract; the source is an MDL of the owned chain.
         unsafe {
             let start = virtual_address(source).wrapping_add(self.offset as usize);
             sys::IoBuildPartialMdl(source, partial, start.cast(), length);
         }
     }
 
-    /// Hands out the next `length` bytes (at least one) as an MDL chain that starts exactly there,
-    /// and moves behind them. The chain may go on past `length`; a DataLength bounds it.
+    /// Returns the next `length` bytes (at least one) as an MDL chain that starts exactly there,
+    /// and advances past them. The chain may continue past `length`; a DataLength bounds it.
     ///
-    /// An MDL that starts here is lent as it is. One that does not is described by `partial`: so
-    /// every MDL of the packet is lent to one window only, the one that has its first byte.
+    /// An MDL that starts at the cursor is used unchanged. One that starts earlier is described by
+    /// `partial`: every MDL of the packet is thus in the chain of one window only, the one that has
+    /// its first byte.
     ///
     /// # Errors
     /// [`BufferError::Malformed`] where the chain ends before.
     ///
     /// # Safety
-    /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and nobody
-    /// else uses it.
+    /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and is not used
+    /// elsewhere.
     #[inline]
     pub(crate) unsafe fn take(
         &mut self,
@@ -396,7 +403,7 @@ impl PayloadCursor<'_> {
             return Ok(source);
         }
         // SAFETY: the source is an MDL of the owned chain and has `left` bytes from the cursor on;
-        // the caller vouches for `partial`.
+        // `partial` has the capacity and is unshared, by this function's contract.
         unsafe {
             self.build_partial(partial, length.min(left));
             (*partial).Next = if length > left {

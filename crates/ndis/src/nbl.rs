@@ -1,9 +1,9 @@
-//! NET_BUFFER_LISTs by ownership: one ([`Nbl`]), a chain that came in ([`NblChain`]), a chain
-//! being put together ([`NblQueue`]), and a look at the NET_BUFFER inside ([`NetBuffer`]).
+//! NET_BUFFER_LISTs by ownership: one ([`Nbl`]), a received chain ([`NblChain`]), a chain under
+//! construction ([`NblQueue`]), and a view of the NET_BUFFER inside ([`NetBuffer`]).
 //!
-//! NDIS hands over chains; who holds one may read and write all of it, and nobody else may. The
-//! types follow that: none of them can be copied, and a pointer leaves only through `into_raw`.
-//! None has a destructor, for an NBL is never freed by its holder but sent or completed.
+//! NDIS hands over chains; the current owner alone may read and write all of it. The types follow
+//! that rule: none of them can be copied, and a pointer leaves only through `into_raw`. None has a
+//! destructor, because the owner of an NBL never frees it but sends or completes it.
 
 use core::{marker::PhantomData, ptr::NonNull};
 
@@ -23,12 +23,13 @@ impl Nbl {
     /// Takes over the NBL at `raw`.
     ///
     /// # Safety
-    /// `raw` points to a NET_BUFFER_LIST that NDIS gave to the caller and that nobody else uses.
+    /// `raw` points to a NET_BUFFER_LIST that NDIS gave to the caller and that is not used
+    /// elsewhere.
     pub const unsafe fn from_raw(raw: NonNull<sys::NET_BUFFER_LIST>) -> Self {
         Self(raw)
     }
 
-    /// Gives the NBL away as the pointer that NDIS routines take.
+    /// Releases the NBL as the pointer that NDIS routines take.
     #[must_use]
     pub const fn into_raw(self) -> NonNull<sys::NET_BUFFER_LIST> {
         self.0
@@ -39,7 +40,7 @@ impl Nbl {
         self.0.as_ptr()
     }
 
-    /// What the large-send slot says.
+    /// The content of the large-send slot.
     #[must_use]
     pub fn large_send(&self) -> LargeSendInfo {
         LargeSendInfo::from_raw(self.slot::<{ sys::TcpLargeSendNetBufferListInfo }>())
@@ -50,9 +51,10 @@ impl Nbl {
         self.set_slot::<{ sys::TcpLargeSendNetBufferListInfo }>(info.to_raw());
     }
 
-    /// What the UDP segmentation slot says; nothing for a TCP large send. That slot is also where a
-    /// NIC says how many received segments it put together, and a packet that was received and
-    /// then forwarded may still carry it: who splits must see a UDP header where this points to.
+    /// The content of the UDP segmentation slot; the default for a TCP large send. A NIC also uses
+    /// that slot to report how many received segments it coalesced, and a packet that was received
+    /// and then forwarded may still carry that value: code that splits must find a UDP header at
+    /// this offset.
     #[must_use]
     pub fn udp_send(&self) -> UdpSendInfo {
         if self.large_send().mss() != 0 {
@@ -61,7 +63,7 @@ impl Nbl {
         UdpSendInfo::from_raw(self.slot::<{ sys::UdpSegmentationOffloadInfo }>())
     }
 
-    /// Whether one of the two says so.
+    /// Whether either of the two slots requests a large send.
     #[inline]
     #[must_use]
     pub fn is_large_send(&self) -> bool {
@@ -75,7 +77,7 @@ impl Nbl {
         self.set_slot::<{ sys::UdpSegmentationOffloadInfo }>(info.to_raw());
     }
 
-    /// What the supplemental slot says of a tunnel.
+    /// The tunnel information in the supplemental slot.
     #[must_use]
     pub fn encapsulation(&self) -> EncapsulationInfo {
         EncapsulationInfo::from_raw(
@@ -93,7 +95,7 @@ impl Nbl {
         self.set_slot::<{ sys::TcpIpChecksumNetBufferListInfo }>(info.to_raw());
     }
 
-    /// Where slot `SLOT` is, for reading and writing while `self` stays the owner.
+    /// The address of slot `SLOT`, for reading and writing while `self` stays the owner.
     const fn slot_place<const SLOT: usize>(&self) -> *mut *mut core::ffi::c_void {
         const { assert!(SLOT < sys::MaxNetBufferListInfo) };
         // SAFETY: `self` owns a live NBL (see `from_raw`), and the slot is one of its 27.
@@ -109,11 +111,11 @@ impl Nbl {
         unsafe { *self.slot_place::<SLOT>() }.addr()
     }
 
-    /// The lower 32 bits of a slot, where the words of the offloads are: for who looks at every NBL,
-    /// one instruction less than the whole slot.
+    /// The lower 32 bits of a slot, which hold the words of the offloads. For code that reads every
+    /// NBL this is one instruction less than the whole slot.
     fn lower_half<const SLOT: usize>(&self) -> usize {
-        // SAFETY: the slot is in the NBL that `self` owns. Of every system that has NDIS the lower
-        // half comes first.
+        // SAFETY: the slot is in the NBL that `self` owns. The lower half comes first on every
+        // system that has NDIS.
         let half: u32 = unsafe { *self.slot_place::<SLOT>().cast() };
         half as usize
     }
@@ -123,20 +125,20 @@ impl Nbl {
         unsafe { *self.slot_place::<SLOT>() = core::ptr::without_provenance_mut(value) };
     }
 
-    /// The status that the layer above will see at completion.
+    /// The status that the overlying driver will see at completion.
     #[must_use]
     pub fn status(&self) -> Status {
         // SAFETY: `self` owns a live NBL.
         Status(unsafe { (*self.as_ptr()).Status })
     }
 
-    /// Sets the status that the layer above will see at completion.
+    /// Sets the status that the overlying driver will see at completion.
     pub fn set_status(&mut self, status: Status) {
         // SAFETY: `self` owns a live NBL.
         unsafe { (*self.as_ptr()).Status = status.0 };
     }
 
-    /// The first NET_BUFFER; `None` for an empty NBL, which no layer above should send.
+    /// The first NET_BUFFER; `None` for an empty NBL, which no overlying driver should send.
     #[must_use]
     pub fn first_net_buffer(&self) -> Option<NetBuffer<'_>> {
         // SAFETY: `self` owns a live NBL.
@@ -195,13 +197,13 @@ impl NblChain {
     /// Takes over the chain that starts at `head`, which may be null for an empty one.
     ///
     /// # Safety
-    /// Each NBL from `head` on was given to the caller by NDIS, nobody else uses it, and the last
-    /// one's `Next` is null.
+    /// NDIS gave each NBL from `head` on to the caller, none of them is used elsewhere, and the
+    /// last one's `Next` is null.
     pub const unsafe fn from_raw(head: *mut sys::NET_BUFFER_LIST) -> Self {
         Self { head }
     }
 
-    /// Gives the chain away as the pointer that NDIS routines take; null for an empty chain.
+    /// Releases the chain as the pointer that NDIS routines take; null for an empty chain.
     #[must_use]
     pub const fn into_raw(self) -> *mut sys::NET_BUFFER_LIST {
         self.head
@@ -237,7 +239,8 @@ impl NblChain {
     #[inline]
     pub(crate) unsafe fn split_after(&mut self, last: NonNull<sys::NET_BUFFER_LIST>) -> NblQueue {
         let ends = NonNull::new(self.head).map(|first| (first, last));
-        // SAFETY: the caller vouches for `last`; its `Next` is the rest of the chain.
+        // SAFETY: `last` is one of the chain, by this function's contract; its `Next` is the rest
+        // of the chain.
         unsafe {
             self.head = (*last.as_ptr()).Next;
             (*last.as_ptr()).Next = core::ptr::null_mut();
@@ -253,8 +256,8 @@ impl NblChain {
         }
     }
 
-    /// Takes the first NBLs out, `most` of them (at least one) or as many as there are, and says
-    /// how many these are. `None` where there is none.
+    /// Takes the first NBLs out, `most` of them (at least one) or as many as there are, and returns
+    /// them with their number. `None` if the chain is empty.
     pub(crate) fn pop_counted(&mut self, most: u32) -> Option<(NblQueue, u32)> {
         let first = NonNull::new(self.head)?;
         let (mut last, mut count) = (first, 1_u32);
@@ -270,13 +273,13 @@ impl NblChain {
         }
     }
 
-    /// The NBLs in turn, each lent while the chain stays the owner.
+    /// The NBLs in turn, each borrowed while the chain stays the owner.
     pub fn iter(&self) -> impl Iterator<Item = &Nbl> {
         let mut next = &raw const self.head;
         core::iter::from_fn(move || {
-            // SAFETY: `next` points to `head` or to the `Next` field of an NBL that the chain
-            // owns. Both are a pointer to an NBL, which is what `Nbl` is, transparently; null is
-            // what `Option<Nbl>` has for `None`.
+            // SAFETY: `next` points to `head` or to the `Next` field of an NBL that the chain owns.
+            // Both are a pointer to an NBL, as is `Nbl`, which is transparent; null is the
+            // representation of `None` in `Option<Nbl>`.
             let nbl = unsafe { (*next.cast::<Option<Nbl>>()).as_ref() }?;
             // SAFETY: the chain owns the NBL.
             next = unsafe { &raw const (*nbl.as_ptr()).Next };
@@ -284,7 +287,7 @@ impl NblChain {
         })
     }
 
-    /// Takes out the first NBLs, as long as `condition` is true of them.
+    /// Takes out the first NBLs, as long as `condition` holds for them.
     #[inline]
     pub fn pop_while(&mut self, mut condition: impl FnMut(&Nbl) -> bool) -> NblQueue {
         let (mut last, mut next) = (None, NonNull::new(self.head));
@@ -304,7 +307,7 @@ impl NblChain {
     }
 }
 
-/// A chain of NBLs being put together at its end, in the order in which it will be handed on.
+/// A chain of NBLs that is built at its end, in the order in which it will be sent or completed.
 #[must_use = "an NBL that is neither sent nor completed is lost"]
 #[derive(Debug)]
 pub struct NblQueue {

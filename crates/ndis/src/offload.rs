@@ -26,7 +26,7 @@ impl OffloadConfig {
     /// Longest NDIS_OFFLOAD that is copied whole, in bytes. Revision 7, the newest, has 216.
     pub const CAPACITY: usize = 320;
 
-    /// Copies the configuration in `bytes`, as many as its header says.
+    /// Copies the configuration in `bytes`; its header gives the length.
     ///
     /// # Errors
     /// [`Malformed`].
@@ -59,7 +59,7 @@ impl OffloadConfig {
     }
 
     /// Whether the copy holds all of the configuration. One that is longer than
-    /// [`CAPACITY`](Self::CAPACITY) is of a revision that is not known yet.
+    /// [`CAPACITY`](Self::CAPACITY) has a revision newer than this driver.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.size() <= Self::CAPACITY
@@ -84,7 +84,7 @@ impl OffloadConfig {
         unsafe { &mut self.0.fields }
     }
 
-    /// The bytes, as many as the header says, to be indicated.
+    /// The bytes to be indicated; the header gives the length.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         let size = self.size();
         // SAFETY: every byte of the union is initialised.
@@ -107,8 +107,8 @@ pub struct AttachOffload<'call> {
 
 impl AttachOffload<'_> {
     /// # Safety
-    /// `raw` is DefaultOffloadConfiguration of what NDIS passed to FilterAttach, which has not
-    /// returned.
+    /// `raw` is DefaultOffloadConfiguration of the parameters that NDIS passed to FilterAttach,
+    /// which has not returned.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OFFLOAD>) -> Self {
         Self {
@@ -117,10 +117,10 @@ impl AttachOffload<'_> {
         }
     }
 
-    /// The configuration's bytes, as many as its header says.
+    /// The configuration's bytes; its header gives the length.
     pub fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: lent for the call and for modification. Every NDIS object is at least as long as
-        // its header, and at least as long as the header says.
+        // its header, and at least as long as the size in the header.
         unsafe {
             let length = usize::from((*self.raw.as_ptr()).Header.Size);
             core::slice::from_raw_parts_mut(self.raw.as_ptr().cast(), length)

@@ -1,9 +1,9 @@
-//! OID requests: those on their way through the filter, cloned, passed down, and answered once; and
-//! the filter's own question about the NIC's hardware.
+//! OID requests: those on their way through the filter, cloned, forwarded, and completed once; and
+//! the filter's own query of the NIC's hardware capabilities.
 //!
-//! A filter may not pass on a request that it does not own, so it sends a clone; the original is
-//! kept in the clone, and completed after the clone is freed (Windows driver documentation,
-//! "Filter Module OID Requests").
+//! A filter may not forward a request that it does not own, so it sends a clone; the original is
+//! kept in the clone, and completed after the clone is freed (Windows driver documentation, "Filter
+//! Module OID Requests").
 
 use core::{
     cell::UnsafeCell,
@@ -19,7 +19,7 @@ use crate::{
 
 const TAG: Tag = Tag::new(*b"MslO");
 
-/// What the layer above asks for, lent to FilterOidRequest until it is completed.
+/// A request of the overlying driver, lent to FilterOidRequest until it is completed.
 pub struct OidRequest(NonNull<sys::NDIS_OID_REQUEST>);
 
 /// The filter's copy of a request, on its way down or back.
@@ -40,16 +40,16 @@ impl RequestId {
 
 impl OidRequest {
     /// # Safety
-    /// `raw` is what NDIS passed to FilterOidRequest.
+    /// `raw` was passed by NDIS to FilterOidRequest.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OID_REQUEST>) -> Self {
         Self(raw)
     }
 
-    /// Returns whether the header is one that NDIS accepts in a request to be cloned.
+    /// Whether the header is one that NDIS accepts in a request to be cloned.
     ///
-    /// NDIS does not look at it on the way to FilterOidRequest: the PPPoE protocol driver of Windows
-    /// sends requests whose header is all zero.
+    /// NDIS does not check it before FilterOidRequest: the PPPoE protocol driver of Windows sends
+    /// requests whose header is all zero.
     #[must_use]
     pub fn has_valid_header(&self) -> bool {
         // SAFETY: the request is lent, and begins with its header.
@@ -111,14 +111,14 @@ impl OidRequest {
 
 impl OidRequest {
     fn set_header(&self, header: sys::NDIS_OBJECT_HEADER) {
-        // SAFETY: the request is lent to this filter alone until it is completed.
+        // SAFETY: the request is lent to this filter exclusively until it is completed.
         unsafe { (*self.0.as_ptr()).Header = header };
     }
 
     /// Sets the byte counts of a request that does not go down.
     fn say_nothing_was_done(&self) {
-        // SAFETY: the request is lent. Zeros are a request of no particular content, whose type is
-        // then the original's.
+        // SAFETY: the request is lent. A zeroed request is valid and empty; its type is then the
+        // original's.
         unsafe {
             let mut nothing: sys::NDIS_OID_REQUEST = core::mem::zeroed();
             nothing.RequestType = (*self.0.as_ptr()).RequestType;
@@ -135,36 +135,36 @@ impl OidRequest {
     }
 }
 
-/// Where a clone keeps its original.
+/// The field in which a clone keeps its original.
 ///
 /// # Safety
 /// `clone` points to a live request.
 unsafe fn original(clone: NonNull<sys::NDIS_OID_REQUEST>) -> *mut *mut sys::NDIS_OID_REQUEST {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `clone` points to a live request, by this function's contract.
     unsafe { (&raw mut (*clone.as_ptr()).SourceReserved).cast() }
 }
 
 impl OidClone {
-    /// Takes back the clone that NDIS passes to FilterOidRequestComplete; `None` for a request
-    /// that this filter did not clone.
+    /// Takes back the clone that NDIS passes to FilterOidRequestComplete; `None` for a request that
+    /// this filter did not clone.
     ///
     /// # Safety
-    /// `raw` is what NDIS passed, a request that this filter originated.
+    /// `raw` was passed by NDIS, a request that this filter originated.
     pub unsafe fn from_raw(raw: NonNull<sys::NDIS_OID_REQUEST>) -> Self {
         Self(raw)
     }
 
-    /// By what it can be cancelled.
+    /// The identifier by which it can be cancelled.
     #[must_use]
     pub fn id(&self) -> RequestId {
         // SAFETY: the clone is ours.
         RequestId::from_raw(unsafe { self.0.as_ref() }.RequestId)
     }
 
-    /// Passes it down. With [`Status::PENDING`] it comes back through FilterOidRequestComplete;
-    /// with any other status it is back already and returned. IRQL ≤ DISPATCH_LEVEL.
+    /// Sends the clone down. With [`Status::PENDING`] it returns through FilterOidRequestComplete;
+    /// with any other status it is returned at once. IRQL ≤ DISPATCH_LEVEL.
     pub fn send(self, module: ModuleHandle) -> Result<(), (Self, Status)> {
-        // SAFETY: the module is attached and the clone ours to give away.
+        // SAFETY: the module is attached and the clone is owned here and given up.
         let status = Status(unsafe { sys::NdisFOidRequest(module.raw(), self.0.as_ptr()) });
         if status == Status::PENDING {
             Ok(())
@@ -173,11 +173,11 @@ impl OidClone {
         }
     }
 
-    /// The OID and the answer's bytes, where it was a query that was answered.
+    /// The OID and the bytes of the answer, if the request was a successful query.
     #[must_use]
     pub fn answer(&mut self) -> Option<(sys::NDIS_OID, &mut [u8])> {
-        // SAFETY: the clone is ours, and its type says which member of the union holds; the
-        // buffer is the original's and as long as it says.
+        // SAFETY: the clone is ours, and its type determines which member of the union is valid;
+        // the buffer is the original's and has the length given in it.
         unsafe {
             let request = self.0.as_ref();
             let is_query = request.RequestType == sys::NdisRequestQueryInformation
@@ -192,11 +192,11 @@ impl OidClone {
         }
     }
 
-    /// Gives the answer to who asked: copies the byte counts, frees the clone, and yields the
-    /// original for its completion.
+    /// Prepares the original for its completion: copies the byte counts to it, frees the clone, and
+    /// yields it.
     pub fn into_original(self, module: ModuleHandle) -> AnsweredOid {
         // SAFETY: the clone is ours and holds its original, which is lent until completed; both
-        // are of the same type, which says which member of the union holds.
+        // have the same type, which determines which member of the union is valid.
         unsafe {
             let (clone, original) = (self.0.as_ref(), *original(self.0));
             copy_counts(clone, original);
@@ -210,7 +210,8 @@ impl OidClone {
 /// # Safety
 /// `to` points to a live request, of which `from` is the clone.
 unsafe fn copy_counts(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUEST) {
-    // SAFETY: as the caller vouches; each member is read and written as the request's type says.
+    // SAFETY: `to` points to a live request and `from` is its clone, by this function's contract;
+    // the request's type determines which member of the union is read and written.
     unsafe {
         let data = &raw mut (*to).DATA;
         match from.RequestType {
@@ -236,12 +237,14 @@ unsafe fn copy_counts(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUE
     }
 }
 
-/// Which revision of the OID's structure the miniport knows; older requests have no such field.
+/// Copies the revision of the OID's structure that the miniport supports; older requests have no
+/// such field.
 ///
 /// # Safety
 /// As for [`copy_counts`].
 unsafe fn copy_revision(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQUEST) {
-    // SAFETY: as the caller vouches; a request is as long as its header says.
+    // SAFETY: `to` points to a live request, by this function's contract, and is as long as the
+    // size in its header.
     unsafe {
         let has = usize::from((*to).Header.Size);
         if has > offset_of!(sys::NDIS_OID_REQUEST, SupportedRevision) {
@@ -255,28 +258,28 @@ unsafe fn copy_revision(from: &sys::NDIS_OID_REQUEST, to: *mut sys::NDIS_OID_REQ
 pub struct AnsweredOid(*mut sys::NDIS_OID_REQUEST);
 
 impl AnsweredOid {
-    /// Completes it to the layer above. IRQL ≤ DISPATCH_LEVEL.
+    /// Completes the request to the overlying driver. IRQL ≤ DISPATCH_LEVEL.
     pub fn complete(self, module: ModuleHandle, status: Status) {
-        // SAFETY: the request was lent by FilterOidRequest, which answered PENDING.
+        // SAFETY: the request was lent by FilterOidRequest, which returned PENDING.
         unsafe { sys::NdisFOidRequestComplete(module.raw(), self.0, status.0) };
     }
 }
 
-/// Asks the layer below to cancel the request that is under way as `id`. IRQL ≤ DISPATCH_LEVEL.
+/// Requests that the underlying driver cancel the pending request `id`. IRQL ≤ DISPATCH_LEVEL.
 pub fn cancel(module: ModuleHandle, id: RequestId) {
     let id = ptr::without_provenance_mut(id.0);
     // SAFETY: the module is attached; an identifier that is no longer under way is ignored.
     unsafe { sys::NdisFCancelOidRequest(module.raw(), id) };
 }
 
-/// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: what the NIC could do, turned on
-/// or not. It is asked one at a time, and lives in the filter module.
+/// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: the NIC's capabilities, enabled
+/// or not. One query is pending at a time; it lives in the filter module.
 pub struct HardwareQuery {
     state: AtomicU32,
     content: UnsafeCell<QueryContent>,
 }
 
-/// Longest NDIS_OFFLOAD that is asked for, in bytes. Revision 7, the newest, has 216.
+/// Size in bytes of the answer's buffer. NDIS_OFFLOAD of revision 7, the newest, has 216.
 const LONGEST_ANSWER: usize = 320;
 
 #[repr(C)]
@@ -285,18 +288,19 @@ struct QueryContent {
     answer: [u8; LONGEST_ANSWER],
 }
 
-/// Nobody uses the content.
+/// The content is not in use.
 const IDLE: u32 = 0;
-/// The content is NDIS's, or his who writes the query or reads its answer.
+/// The content is in use by NDIS, or by the thread that writes the query or reads its answer.
 const BUSY: u32 = 1;
 
-// SAFETY: who changes the state from IDLE to BUSY has the content, until it is IDLE again.
+// SAFETY: the thread that changes the state from IDLE to BUSY owns the content, until it is IDLE
+// again.
 unsafe impl Sync for HardwareQuery {}
 // SAFETY: nothing in it is tied to a thread.
 unsafe impl Send for HardwareQuery {}
 
 impl HardwareQuery {
-    /// A query that was not asked.
+    /// A query that was not sent yet.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -308,9 +312,8 @@ impl HardwareQuery {
         }
     }
 
-    /// Asks, unless the question is under way. Its answer comes to
-    /// [`completed`](Self::completed), or is the status returned here where that is not
-    /// [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
+    /// Sends the query, unless it is pending. Its completion calls [`completed`](Self::completed),
+    /// unless the status returned here is another than [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
     pub fn ask(&self, module: ModuleHandle) -> Status {
         let before = self
             .state
@@ -319,9 +322,9 @@ impl HardwareQuery {
             return Status::PENDING;
         }
         let request = self.raw();
-        // SAFETY: the content is this call's, as the state says. Zeros are a request of no
-        // particular content; the buffer lives as long as the module, which waits for the answer
-        // before it goes (see `wait`).
+        // SAFETY: the state reserves the content for this call. A zeroed request is valid and
+        // empty; the buffer lives as long as the module, which waits for the answer before it is
+        // freed (see `wait`).
         unsafe {
             request.write_bytes(0, 1);
             (*request).Header = header(
@@ -349,15 +352,16 @@ impl HardwareQuery {
         ptr::eq(request.as_ptr(), self.raw())
     }
 
-    /// NDIS has answered with `status`: lends the answer's bytes to `learn`, where there are any.
-    /// After that the module may go.
+    /// Handles the completion with `status`: lends the bytes of the answer, if there are any, to
+    /// `learn`. After that the module may be freed.
     ///
     /// # Safety
-    /// The query was asked, and NDIS has just given it back: by FilterOidRequestComplete, or by a
+    /// The query was sent, and NDIS has just given it back: by FilterOidRequestComplete, or by a
     /// status other than PENDING from [`ask`](Self::ask).
     pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
         if status == Status::SUCCESS {
-            // SAFETY: as the caller vouches the content is back, and `ask` has initialised it.
+            // SAFETY: NDIS has given the content back, by this function's contract, and `ask`
+            // initialized it.
             let answer = unsafe {
                 let query = (*self.raw()).DATA.QUERY_INFORMATION;
                 let content = &*self.content.get();
@@ -368,17 +372,17 @@ impl HardwareQuery {
         self.state.store(IDLE, Ordering::Release);
     }
 
-    /// Gives the question up, if it is under way, and waits until NDIS has given it back: where the
-    /// layer below cannot give it up, until it is answered. IRQL PASSIVE_LEVEL.
+    /// Cancels the query, if it is pending, and waits until NDIS has given it back: if the
+    /// underlying driver cannot cancel it, until it is completed. IRQL PASSIVE_LEVEL.
     pub fn give_up(&self, module: ModuleHandle) {
         if self.state.load(Ordering::Acquire) != IDLE {
-            // By its address, as `ask` has it.
+            // The identifier is the query's address, as in `ask`.
             cancel(module, RequestId::from_raw(self.raw().cast()));
         }
         self.wait();
     }
 
-    /// Waits until the question, if it was asked, is answered. IRQL PASSIVE_LEVEL.
+    /// Waits until the query, if it is pending, is completed. IRQL PASSIVE_LEVEL.
     pub fn wait(&self) {
         while self.state.load(Ordering::Acquire) != IDLE {
             sleep_briefly();

@@ -2,8 +2,8 @@
 //!
 //! Layouts: NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO,
 //! NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO,
-//! NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO; the bits are in [`sys`]. Of each slot
-//! the lower 32 bits alone carry a meaning.
+//! NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO; the bits are in [`sys`]. Only the
+//! lower 32 bits of each slot carry a meaning.
 
 use crate::sys;
 
@@ -35,14 +35,14 @@ impl LargeSendInfo {
         Self(sys::LSO_TCP_HEADER_OFFSET.with(word, tcp_header_offset))
     }
 
-    /// The same send, with its TCP header where the sender did not say: its offset was 0.
+    /// The same send with its TCP header offset filled in, if the sender left it 0.
     #[must_use]
     pub const fn located(self, tcp_header_offset: u32) -> Self {
         Self(sys::LSO_TCP_HEADER_OFFSET.with(self.0, tcp_header_offset))
     }
 
-    /// What a completer leaves in the slot: LSOv2 says nothing but its type, LSOv1 how many bytes
-    /// of TCP payload went out.
+    /// The slot's content at completion: for LSOv2 the type alone, for LSOv1 the number of bytes of
+    /// TCP payload sent.
     #[must_use]
     pub const fn transmit_complete(self, payload_sent: u32) -> Self {
         if self.is_v2() {
@@ -82,7 +82,7 @@ impl LargeSendInfo {
         sys::LSO_TYPE.get(self.0) == sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE
     }
 
-    /// IPv6, which only LSOv2 can say.
+    /// IPv6, which only LSOv2 supports.
     #[must_use]
     pub const fn is_ipv6(self) -> bool {
         self.is_v2() && sys::LSO_IP_VERSION.get(self.0) == sys::NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6
@@ -146,21 +146,21 @@ impl UdpSendInfo {
     }
 }
 
-/// The content of `TcpIpChecksumNetBufferListInfo` on the way down: the checksum that the NIC is to
-/// compute. The default asks for none.
+/// The content of `TcpIpChecksumNetBufferListInfo` on a send: the checksum that the NIC is to
+/// compute. The default requests none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ChecksumInfo(u32);
 
 impl ChecksumInfo {
     /// The TCP checksum of a packet whose TCP header starts `tcp_header_offset` bytes into the
-    /// frame. The IP header's checksum is not asked for.
+    /// frame. The IP header's checksum is not requested.
     #[must_use]
     pub const fn tcp(ipv6: bool, tcp_header_offset: u32) -> Self {
         Self::transport(sys::CHECKSUM_TCP, ipv6, tcp_header_offset)
     }
 
     /// The UDP checksum of a packet whose UDP header starts `udp_header_offset` bytes into the
-    /// frame. The IP header's checksum is not asked for.
+    /// frame. The IP header's checksum is not requested.
     #[must_use]
     pub const fn udp(ipv6: bool, udp_header_offset: u32) -> Self {
         Self::transport(sys::CHECKSUM_UDP, ipv6, udp_header_offset)
@@ -188,19 +188,19 @@ impl ChecksumInfo {
         Self(lower_half(raw))
     }
 
-    /// The TCP checksum is asked for.
+    /// Whether the TCP checksum is requested.
     #[must_use]
     pub const fn is_tcp(self) -> bool {
         sys::CHECKSUM_TCP.get(self.0) != 0
     }
 
-    /// The UDP checksum is asked for.
+    /// Whether the UDP checksum is requested.
     #[must_use]
     pub const fn is_udp(self) -> bool {
         sys::CHECKSUM_UDP.get(self.0) != 0
     }
 
-    /// The IPv4 header's checksum is asked for.
+    /// Whether the IPv4 header's checksum is requested.
     #[must_use]
     pub const fn is_ip_header(self) -> bool {
         sys::CHECKSUM_IP_HEADER.get(self.0) != 0
@@ -225,28 +225,29 @@ impl ChecksumInfo {
     }
 }
 
-/// The content of `TcpSendOffloadsSupplementalNetBufferListInfo`: whether the packet is a frame in a
-/// tunnel, and where that frame's headers are. The default says that it is not.
+/// The content of `TcpSendOffloadsSupplementalNetBufferListInfo`: whether the packet is a frame in
+/// a tunnel, and the offsets of that frame's headers. By default it is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct EncapsulationInfo(u32);
 
-/// Where the headers of a frame in a tunnel are, in bytes from the packet's first one.
+/// The offsets of the headers of a frame in a tunnel, in bytes from the packet's first one.
 ///
-/// The slot has each but the first relative to the one before (Windows driver documentation,
-/// NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO); here they are summed up.
+/// In the slot each offset except the first is relative to the one before (Windows driver
+/// documentation, NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO); here they are summed
+/// up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InnerOffsets {
     /// The inner Ethernet header.
     pub frame: u32,
     /// The inner IP header.
     pub ip: u32,
-    /// The inner TCP header, or whatever transport there is.
+    /// The inner TCP header, or that of another transport protocol.
     pub transport: u32,
 }
 
 impl EncapsulationInfo {
-    /// A frame in a tunnel with its headers at `inner`. An offset that is not behind the one before
-    /// it or that its field cannot hold is cut down to the field's bits.
+    /// A frame in a tunnel with its headers at `inner`. An offset that is not greater than the
+    /// previous one or that its field cannot hold is cut down to the field's bits.
     #[must_use]
     pub const fn new(inner: InnerOffsets, ipv6: bool, tcp_options: bool) -> Self {
         let ip = inner.ip.wrapping_sub(inner.frame);
@@ -279,7 +280,7 @@ impl EncapsulationInfo {
         sys::SUPPLEMENTAL_IS_ENCAPSULATED_PACKET.get(self.0) != 0
     }
 
-    /// Where the inner headers are; `None` where the sender does not say.
+    /// The offsets of the inner headers; `None` if the sender does not provide them.
     #[must_use]
     pub const fn offsets(self) -> Option<InnerOffsets> {
         if !self.is_encapsulated() || sys::SUPPLEMENTAL_OFFSETS_VALID.get(self.0) == 0 {

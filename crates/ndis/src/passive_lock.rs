@@ -1,10 +1,10 @@
-//! A lock for what calls routines of PASSIVE_LEVEL, under which no spin lock can be held.
+//! A lock for code that calls PASSIVE_LEVEL routines, which cannot run under a spin lock.
 //!
-//! Who finds it taken sleeps and looks again. That is for what administrators do, a few times a day
-//! and hardly ever two of them at once; nothing on the way of a packet takes it.
+//! A thread that finds it taken sleeps and tries again. It is meant for administrative operations,
+//! a few a day and rarely concurrent; it is never taken on the data path.
 //!
-//! A program's thread takes it within a [`CriticalRegion`](crate::CriticalRegion) only, or whoever
-//! suspends that thread keeps all others waiting.
+//! A user-mode program's thread takes it within a [`CriticalRegion`](crate::CriticalRegion) only;
+//! otherwise suspending that thread would block all others.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,8 +25,7 @@ impl PassiveLock {
         }
     }
 
-    /// Takes the lock, until what is returned is dropped. Not to be taken twice by one thread.
-    /// IRQL PASSIVE_LEVEL.
+    /// Acquires the lock, until the returned guard is dropped. Not recursive. IRQL PASSIVE_LEVEL.
     #[must_use]
     pub fn lock(&self) -> PassiveGuard<'_> {
         while self.taken.swap(true, Ordering::Acquire) {

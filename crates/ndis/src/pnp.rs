@@ -1,4 +1,4 @@
-//! Network events from above.
+//! Network events from overlying drivers.
 
 use core::ptr::NonNull;
 
@@ -9,7 +9,7 @@ pub struct NetPnpEvent(NonNull<sys::NET_PNP_EVENT_NOTIFICATION>);
 
 impl NetPnpEvent {
     /// # Safety
-    /// `raw` is what NDIS passed to FilterNetPnPEvent, which has not returned.
+    /// `raw` was passed by NDIS to FilterNetPnPEvent, which has not returned.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NET_PNP_EVENT_NOTIFICATION>) -> Self {
         Self(raw)
@@ -22,7 +22,7 @@ impl NetPnpEvent {
         unsafe { self.0.as_ref() }.NetPnPEvent.NetEvent == sys::NetEventFilterPreDetach
     }
 
-    /// Passes it on, and returns what the others make of it. IRQL PASSIVE_LEVEL.
+    /// Forwards the event, and returns the status of the other drivers. IRQL PASSIVE_LEVEL.
     #[must_use]
     pub fn pass_on(&self, module: ModuleHandle) -> Status {
         // SAFETY: the module is attached, and the event lent for the call.

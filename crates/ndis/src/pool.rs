@@ -9,7 +9,8 @@ use core::{
 
 use crate::{status::Status, sys};
 
-/// Four readable letters by which `poolmon` and Driver Verifier tell who owns an allocation.
+/// Four readable letters by which `poolmon` and Driver Verifier identify the owner of an
+/// allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tag(u32);
 
@@ -27,11 +28,11 @@ impl Tag {
     }
 }
 
-/// The alignment of values in the pool. The pool itself promises no more than 16: of
-/// POOL_FLAG_CACHE_ALIGNED the documentation says that nothing may depend on it for being right.
+/// The alignment of values in the pool. The pool itself guarantees no more than 16: the
+/// documentation of POOL_FLAG_CACHE_ALIGNED warns that correctness must not depend on it.
 const CACHE_LINE: usize = 64;
 
-/// Where a block of the pool begins is kept right before its values.
+/// The start of a block of the pool, stored right before its values.
 type Start = *mut c_void;
 
 /// Room for `count` values of `T` at the beginning of a cache line, uninitialised. It is freed with
@@ -42,8 +43,8 @@ fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
         .checked_mul(count)
         .and_then(|bytes| bytes.checked_add(CACHE_LINE))
         .ok_or(Status::RESOURCES)?;
-    // SAFETY: ExAllocatePool2 has no precondition beyond IRQL ≤ DISPATCH_LEVEL, where all of this
-    // crate runs, and a size above zero.
+    // SAFETY: ExAllocatePool2 has no precondition beyond IRQL ≤ DISPATCH_LEVEL, at which all of
+    // this crate runs, and a size above zero.
     let block = unsafe { sys::ExAllocatePool2(sys::POOL_FLAG_NON_PAGED, bytes, tag.value()) };
     let block = NonNull::new(block).ok_or(Status::RESOURCES)?;
     let before = CACHE_LINE.wrapping_sub(block.addr().get() & const { CACHE_LINE - 1 });
@@ -59,14 +60,15 @@ fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
 /// Frees memory of [`allocate`]. IRQL ≤ DISPATCH_LEVEL.
 ///
 /// # Safety
-/// `values` was allocated under `tag`, and nobody uses it any more.
+/// `values` was allocated under `tag`, and is not used any more.
 unsafe fn free<T>(tag: Tag, values: NonNull<T>) {
-    // SAFETY: as the caller vouches; `allocate` has written where the block begins.
+    // SAFETY: `values` is from `allocate` and unused, by this function's contract; `allocate`
+    // stored the start of the block in front of it.
     unsafe { sys::ExFreePoolWithTag(values.cast::<Start>().sub(1).read(), tag.value()) };
 }
 
-/// Room for `length` bytes (at least one), uninitialised, at no particular alignment. It is freed
-/// with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
+/// Allocates `length` bytes (at least one), uninitialised, at no particular alignment. They are
+/// freed with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
     let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_UNINITIALIZED;
     // SAFETY: as in `allocate`.
@@ -77,9 +79,9 @@ pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Sta
 /// Frees memory of [`allocate_bytes`]. IRQL ≤ DISPATCH_LEVEL.
 ///
 /// # Safety
-/// `memory` was allocated under `tag`, and nobody uses it any more.
+/// `memory` was allocated under `tag`, and is not used any more.
 pub(crate) unsafe fn free_bytes(tag: Tag, memory: NonNull<u8>) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: `memory` was allocated under `tag` and is unused, by this function's contract.
     unsafe { sys::ExFreePoolWithTag(memory.as_ptr().cast(), tag.value()) };
 }
 
@@ -90,9 +92,9 @@ pub struct PoolBox<T> {
     owns: PhantomData<T>,
 }
 
-// SAFETY: a PoolBox owns its value alone, so it may go wherever the value may.
+// SAFETY: a PoolBox is the only owner of its value, so it is as mobile as the value.
 unsafe impl<T: Send> Send for PoolBox<T> {}
-// SAFETY: a shared PoolBox gives out nothing but `&T`.
+// SAFETY: a shared PoolBox provides access to `&T` only.
 unsafe impl<T: Sync> Sync for PoolBox<T> {}
 
 impl<T> PoolBox<T> {
@@ -102,7 +104,7 @@ impl<T> PoolBox<T> {
     /// [`Status::RESOURCES`] where there is no memory; `value` is dropped then.
     pub fn try_new(tag: Tag, value: T) -> Result<Self, Status> {
         let memory = allocate::<T>(tag, 1)?;
-        // SAFETY: `allocate` returned memory for one `T`, aligned for it, that nobody else has.
+        // SAFETY: `allocate` returned unshared memory for one `T`, aligned for it.
         unsafe { memory.write(value) };
         Ok(Self {
             value: memory,
@@ -111,7 +113,7 @@ impl<T> PoolBox<T> {
         })
     }
 
-    /// Gives the value to whoever keeps the pointer, for example as an NDIS context handle.
+    /// Releases the value to the owner of the pointer, for example as an NDIS context handle.
     #[must_use]
     pub fn into_raw(self) -> NonNull<T> {
         let value = self.value;
@@ -119,10 +121,10 @@ impl<T> PoolBox<T> {
         value
     }
 
-    /// Takes back what [`into_raw`](Self::into_raw) gave away.
+    /// Takes back the value that [`into_raw`](Self::into_raw) released.
     ///
     /// # Safety
-    /// `value` comes from `into_raw` of a box with the same tag, and nobody uses it any more.
+    /// `value` comes from `into_raw` of a box with the same tag, and is not used any more.
     #[must_use]
     pub unsafe fn from_raw(tag: Tag, value: NonNull<T>) -> Self {
         Self {
@@ -153,11 +155,11 @@ impl<T> Drop for PoolBox<T> {
     }
 }
 
-/// A value that somebody else owns and that outlives all its users, for example the driver's
-/// context as the filter modules see it.
+/// A value with another owner that outlives all its users, for example the driver's context as the
+/// filter modules see it.
 pub struct Lent<T>(NonNull<T>);
 
-// SAFETY: a Lent gives out nothing but `&T`.
+// SAFETY: a Lent provides access to `&T` only.
 unsafe impl<T: Sync> Send for Lent<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Lent<T> {}
@@ -183,7 +185,8 @@ impl<T> Deref for Lent<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: as the caller of `new` vouches.
+        // SAFETY: the value is alive and changed through shared references alone, by the contract
+        // of `new`.
         unsafe { self.0.as_ref() }
     }
 }
@@ -196,13 +199,14 @@ pub struct PoolSlice<T> {
     owns: PhantomData<T>,
 }
 
-// SAFETY: a PoolSlice owns its values alone, so it may go wherever they may.
+// SAFETY: a PoolSlice is the only owner of its values, so it is as mobile as they are.
 unsafe impl<T: Send> Send for PoolSlice<T> {}
-// SAFETY: a shared PoolSlice gives out nothing but `&T`.
+// SAFETY: a shared PoolSlice provides access to `&T` only.
 unsafe impl<T: Sync> Sync for PoolSlice<T> {}
 
 impl<T> PoolSlice<T> {
-    /// `length` values (at least one), each made by `make` from its index. IRQL ≤ DISPATCH_LEVEL.
+    /// Allocates `length` values (at least one), each created by `make` from its index. IRQL ≤
+    /// DISPATCH_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory.

@@ -20,8 +20,8 @@ pub struct AtDispatch {
 impl AtDispatch {
     /// Raises the IRQL to DISPATCH_LEVEL unless the caller is there `already`.
     ///
-    /// NDIS says so with NDIS_SEND_FLAGS_DISPATCH_LEVEL; saying so when it is not true is a bug of
-    /// the caller that the model reports as rule 22.
+    /// NDIS reports this with NDIS_SEND_FLAGS_DISPATCH_LEVEL; passing `true` at a lower IRQL is a
+    /// bug of the caller that the model reports as rule 22.
     #[must_use]
     pub fn enter(already: bool) -> Self {
         let lower_to = if already {
@@ -44,11 +44,11 @@ impl AtDispatch {
     }
 }
 
-/// Index of the processor that runs this, counted over all groups from 0. Below DISPATCH_LEVEL it
-/// may be another one the next moment.
+/// Index of the current processor, counted over all groups from 0. Below DISPATCH_LEVEL the thread
+/// may move to another one at any time.
 #[must_use]
 pub fn current_processor() -> u32 {
-    // SAFETY: a null argument is allowed and asks for the index alone.
+    // SAFETY: a null argument is allowed and requests the index only.
     unsafe { sys::KeGetCurrentProcessorNumberEx(core::ptr::null_mut()) }
 }
 
@@ -61,13 +61,13 @@ impl Drop for AtDispatch {
     }
 }
 
-/// Lets others work for a millisecond. IRQL PASSIVE_LEVEL.
+/// Yields the processor for a millisecond. IRQL PASSIVE_LEVEL.
 pub fn sleep_briefly() {
     // SAFETY: no precondition but the IRQL, which the caller keeps.
     unsafe { sys::NdisMSleep(1_000) };
 }
 
-/// Processors that can take part: the active ones, and the most there may be after a hot add.
+/// The number of active processors, and the maximum after a hot add.
 #[must_use]
 pub fn processor_counts() -> (u32, u32) {
     // SAFETY: both routines may be called at any IRQL and take any group number.

@@ -1,7 +1,7 @@
-//! A bounded list of things that come and go while others use them.
+//! A bounded list of entries that are added and removed while in use.
 //!
-//! What is listed is found under a spin lock and used without it: each user enters the entry's
-//! gate, and taking the entry off the list waits until all users have left.
+//! An entry is found under a spin lock and used without it: each user acquires the entry's rundown
+//! protection, and removing the entry waits until all users have released it.
 
 use core::ptr::{self, NonNull};
 
@@ -12,7 +12,7 @@ use crate::{
     status::Status,
 };
 
-/// Most entries of a list.
+/// Maximum number of entries of a list.
 const MOST: usize = 64;
 
 /// A value that can be listed.
@@ -43,13 +43,13 @@ pub struct Registry<T> {
     entries: SpinLock<[*const Listed<T>; MOST]>,
 }
 
-// SAFETY: entries are shared between threads by reference only, and guarded by lock and gate.
+// SAFETY: entries are shared between threads by reference only, and guarded by lock and rundown.
 unsafe impl<T: Sync> Sync for Registry<T> {}
 // SAFETY: the registry owns no entry.
 unsafe impl<T: Sync> Send for Registry<T> {}
 
-/// An entry in use: it stays as long as this does, and who removes it waits. A program's thread has
-/// one within a [`CriticalRegion`](crate::CriticalRegion) only.
+/// An entry in use: it is valid until this is dropped, and its removal waits for that. A user-mode
+/// program's thread has one within a [`CriticalRegion`](crate::CriticalRegion) only.
 pub struct Borrowed<'list, T> {
     entry: &'list Listed<T>,
     exit: Exit,
@@ -91,8 +91,8 @@ impl<T> Registry<T> {
     /// # Safety
     /// `entry` lives, and does not move, until [`remove`](Self::remove) of it has returned.
     pub unsafe fn insert(&self, entry: NonNull<Listed<T>>) -> Result<(), Status> {
-        // SAFETY: the caller vouches for the entry. It is listed by nobody yet, so its gate is
-        // closed.
+        // SAFETY: the entry lives until `remove`, by this function's contract. It is not listed
+        // yet, so its rundown protection is not active.
         unsafe { entry.as_ref() }.users.open();
         let mut entries = self.entries.lock();
         if let Some(free) = entries.iter_mut().find(|slot| slot.is_null()) {
@@ -105,7 +105,7 @@ impl<T> Registry<T> {
         Err(Status::RESOURCES)
     }
 
-    /// Takes `entry` off the list, and waits until nobody uses it any more. IRQL PASSIVE_LEVEL.
+    /// Removes `entry` from the list, and waits until it is not used any more. IRQL PASSIVE_LEVEL.
     ///
     /// # Safety
     /// `entry` was listed.
@@ -117,16 +117,17 @@ impl<T> Registry<T> {
             }
         }
         drop(entries);
-        // SAFETY: the caller vouches that it was listed, and so for its being alive.
+        // SAFETY: the entry was listed, by this function's contract, and so lives until this
+        // returns.
         unsafe { entry.as_ref() }.users.close();
     }
 
-    /// The first entry of which `wanted` is true. It is asked under the lock, so it may only look.
-    /// IRQL ≤ DISPATCH_LEVEL.
+    /// The first entry for which `wanted` is true. It is called under the lock, so it may only
+    /// inspect the entry. IRQL ≤ DISPATCH_LEVEL.
     pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Borrowed<'_, T>> {
         let entries = self.entries.lock();
         for slot in entries.iter() {
-            // SAFETY: what is listed is alive, and `remove` waits for the lock.
+            // SAFETY: a listed entry is alive, and `remove` waits for the lock.
             let Some(entry) = (unsafe { slot.as_ref() }) else {
                 continue;
             };

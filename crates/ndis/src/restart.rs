@@ -1,4 +1,4 @@
-//! What NDIS says when it restarts a filter module.
+//! The parameters with which NDIS restarts a filter module.
 
 use core::{
     marker::PhantomData,
@@ -8,7 +8,7 @@ use core::{
 
 use crate::sys;
 
-/// Most attributes that are looked at. NDIS passes a handful; this bounds a list that is a ring.
+/// Maximum number of attributes that are read. NDIS passes a handful; this bounds a circular list.
 const MOST_ATTRIBUTES: u32 = 256;
 
 /// The parameters that NDIS lends to FilterRestart for the time of the call.
@@ -19,7 +19,7 @@ pub struct RestartParameters<'call> {
 
 impl RestartParameters<'_> {
     /// # Safety
-    /// `raw` is what NDIS passed to FilterRestart, which has not returned.
+    /// `raw` was passed by NDIS to FilterRestart, which has not returned.
     #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_FILTER_RESTART_PARAMETERS>) -> Self {
         Self {
@@ -28,11 +28,11 @@ impl RestartParameters<'_> {
         }
     }
 
-    /// Most bytes of an IP packet on the adapter, the Ethernet header not counted (MtuSize);
-    /// `None` where NDIS does not say, or not in the form that it defines.
+    /// Maximum number of bytes of an IP packet on the adapter, without the Ethernet header
+    /// (MtuSize); `None` where NDIS does not provide it, or not in the form that it defines.
     #[must_use]
     pub fn mtu(&self) -> Option<u32> {
-        // SAFETY: lent for the call, as long as its header says.
+        // SAFETY: lent for the call, as long as the size in its header.
         let mut next = unsafe {
             let header = (*self.raw.as_ptr()).Header;
             let legal = header.Type == sys::NDIS_OBJECT_TYPE_FILTER_RESTART_PARAMETERS
@@ -57,12 +57,12 @@ impl RestartParameters<'_> {
 }
 
 /// # Safety
-/// `attribute` is lent, with as many bytes of data as it says.
+/// `attribute` is lent, with the number of bytes of data that it states.
 unsafe fn mtu_of(attribute: *const sys::NDIS_RESTART_ATTRIBUTES) -> Option<u32> {
     const NEEDED: usize =
         offset_of!(sys::NDIS_RESTART_GENERAL_ATTRIBUTES, MtuSize) + size_of::<u32>();
-    // SAFETY: as the caller vouches. What is read is within the first `NEEDED` bytes of the data,
-    // which is aligned to 16 bytes, as the attribute is.
+    // SAFETY: the attribute and its data are lent, by this function's contract. Only the first
+    // `NEEDED` bytes of the data are read; the data is aligned to 16 bytes, as the attribute is.
     unsafe {
         if ((*attribute).DataLength as usize) < NEEDED {
             return None;

@@ -1,14 +1,15 @@
-//! Rundown protection: the gate between a filter module's work and its pause.
+//! Rundown protection between a filter module's work and its pause.
 //!
-//! The kernel's cache aware flavour keeps a count for each processor, so that entering and leaving
-//! touches no shared cache line, and it solves the one hard case, the last leaver racing with the
-//! memory's end, inside the kernel. Closed means paused: [`Gate::enter`] fails then.
+//! The kernel's cache-aware flavour keeps a count for each processor, so that acquiring and
+//! releasing touches no shared cache line, and it solves the one hard case inside the kernel: the
+//! last release racing with the end of the memory. After rundown the module is paused, and
+//! [`Gate::enter`] fails.
 
 use core::ptr::NonNull;
 
 use crate::{pool::Tag, status::Status, sys};
 
-/// A gate that work enters and leaves, and that closes once everybody has left.
+/// Rundown protection that work acquires and releases; closing it waits for all releases.
 pub struct Gate {
     reference: NonNull<sys::EX_RUNDOWN_REF_CACHE_AWARE>,
 }
@@ -19,7 +20,7 @@ unsafe impl Send for Gate {}
 unsafe impl Sync for Gate {}
 
 impl Gate {
-    /// A closed gate. IRQL ≤ APC_LEVEL.
+    /// Creates rundown protection that cannot be acquired yet. IRQL ≤ APC_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory.
@@ -34,20 +35,20 @@ impl Gate {
         Ok(gate)
     }
 
-    /// Opens a closed gate. IRQL ≤ APC_LEVEL.
+    /// Reinitializes the protection, so that it can be acquired. IRQL ≤ APC_LEVEL.
     pub fn open(&self) {
         // SAFETY: the reference lives as long as `self`; a filter module is restarted only when it
         // is paused, so the rundown is complete, as this routine requires.
         unsafe { sys::ExReInitializeRundownProtectionCacheAware(self.reference.as_ptr()) };
     }
 
-    /// Closes the gate to newcomers and waits until all that entered have left. IRQL ≤ APC_LEVEL.
+    /// Makes further acquisitions fail and waits for all releases. IRQL ≤ APC_LEVEL.
     pub fn close(&self) {
         // SAFETY: the reference lives as long as `self`.
         unsafe { sys::ExWaitForRundownProtectionReleaseCacheAware(self.reference.as_ptr()) };
     }
 
-    /// Goes in `count` times, or not at all where the gate is closed. IRQL ≤ DISPATCH_LEVEL.
+    /// Acquires the protection `count` times, or not at all after rundown. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn enter(&self, count: u32) -> bool {
         // SAFETY: the reference lives as long as `self`.
@@ -56,20 +57,20 @@ impl Gate {
         entered != 0
     }
 
-    /// The way out of the gate, apart from the memory that the gate stands in.
+    /// The handle that releases the protection, apart from the memory that contains the [`Gate`].
     #[must_use]
     pub fn exit(&self) -> Exit {
         Exit(self.reference)
     }
 }
 
-/// The way out of a [`Gate`], held by value: when the last one has left, the gate, and the filter
-/// module around it, may be freed at once, so no reference to either may be alive by then.
+/// The handle that releases a [`Gate`], held by value: after the last release the `Gate`, and the
+/// filter module around it, may be freed at once, so no reference to either may be alive by then.
 #[derive(Clone, Copy)]
 pub struct Exit(NonNull<sys::EX_RUNDOWN_REF_CACHE_AWARE>);
 
 impl Exit {
-    /// Leaves `count` times; each needs an [`enter`](Gate::enter) before. IRQL ≤ DISPATCH_LEVEL.
+    /// Releases `count` times; each needs an [`enter`](Gate::enter) before. IRQL ≤ DISPATCH_LEVEL.
     pub fn leave(self, count: u32) {
         if count > 0 {
             // SAFETY: the caller entered and has not left, so the reference still lives.

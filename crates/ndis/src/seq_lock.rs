@@ -1,6 +1,6 @@
 //! A value that is read often, on every processor, and written seldom: a sequence lock.
 //!
-//! There are two copies of the value. The sequence number says which one is current; a writer writes
+//! There are two copies of the value. The sequence number selects the current one; a writer writes
 //! the other one and then increments the number. A reader that finds the number unchanged after it
 //! copied the value has a consistent copy. It never waits for a writer, and copies again only where
 //! a write was completed meanwhile.
@@ -24,7 +24,7 @@ pub struct SeqLock<T> {
     copies: UnsafeCell<[T; 2]>,
 }
 
-// SAFETY: the copies are accessed by atomic operations alone.
+// SAFETY: the copies are accessed by atomic operations only.
 unsafe impl<T: Words + Send> Sync for SeqLock<T> {}
 
 impl<T: Words> SeqLock<T> {
@@ -66,7 +66,7 @@ impl<T: Words> SeqLock<T> {
         loop {
             let sequence = self.sequence.load(Ordering::Acquire);
             for at in 0..Self::WORDS {
-                // SAFETY: `at` is below `WORDS`, so many of which `value` has.
+                // SAFETY: `at` is below `WORDS`, the number of words of `value`.
                 unsafe {
                     let word = self.word(sequence, at).load(Ordering::Relaxed);
                     value.as_mut_ptr().cast::<u64>().add(at).write(word);
@@ -81,13 +81,14 @@ impl<T: Words> SeqLock<T> {
         }
     }
 
-    /// Replaces the value. One writer at a time, or a reader may see a mixture of two values.
+    /// Replaces the value. Writers must be serialised; otherwise a reader may see a mixture of two
+    /// values.
     pub fn store(&self, value: T) {
         let next = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
         fence(Ordering::Release);
         let from = (&raw const value).cast::<u64>();
         for at in 0..Self::WORDS {
-            // SAFETY: `at` is below `WORDS`, so many of which `value` has, without padding.
+            // SAFETY: `at` is below `WORDS`, the number of words of `value`, which has no padding.
             unsafe {
                 self.word(next, at)
                     .store(from.add(at).read(), Ordering::Relaxed)

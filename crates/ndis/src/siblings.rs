@@ -1,4 +1,4 @@
-//! Children on their way home.
+//! Children that lower drivers have completed, on their way back to the pool.
 
 use core::{
     ptr::NonNull,
@@ -14,9 +14,10 @@ use crate::{
     sys,
 };
 
-/// Neighbours in a completed chain that are children of one parent, and of one processor: they go
-/// home together, and count off together. A child that cannot be used again goes alone.
-#[must_use = "children that are not settled are lost, and their parent with them"]
+/// Adjacent NBLs in a completed chain that are children of one parent and of one owner CPU: they
+/// are returned together and decrement the parent's count together. A child that cannot be used
+/// again is handled alone.
+#[must_use = "children that are not completed are lost, and their parent with them"]
 pub struct Siblings {
     nbls: NblQueue,
     count: u32,
@@ -24,13 +25,13 @@ pub struct Siblings {
     /// The first failure among them.
     status: sys::NDIS_STATUS,
     parent: NonNull<sys::NET_BUFFER_LIST>,
-    /// There is one, and it cannot be used again.
+    /// The run is a single child that cannot be used again.
     is_tagged: bool,
 }
 
 impl Siblings {
-    /// Takes the siblings that `chain` begins with, as many as there are, if they are children of
-    /// the filter module `module`; `None` where the first NBL is somebody else's.
+    /// Takes the run of children that `chain` begins with, as many as there are, if they belong to
+    /// the filter module `module`; `None` if the first NBL is not one of the module's children.
     #[inline]
     pub fn pop(chain: &mut NblChain, module: ModuleHandle) -> Option<Self> {
         // Only `Children::inherit` writes the module's handle to a SourceHandle, and only to
@@ -75,7 +76,7 @@ impl Siblings {
         }
     }
 
-    /// How many there are.
+    /// The number of children.
     #[must_use]
     #[inline]
     pub const fn count(&self) -> u32 {
@@ -93,7 +94,7 @@ impl Siblings {
     /// them. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
     pub fn return_to_owner_cpu(self, pool: &ChildPool) -> WaitingParent {
-        // SAFETY: the parent is the filter's, which leaves its flags alone.
+        // SAFETY: the parent is the filter's, and its flags do not change.
         if unsafe { asks_for_timestamp(self.parent.as_ptr()) } {
             self.bring_timestamp();
         }
@@ -108,13 +109,13 @@ impl Siblings {
         }
     }
 
-    /// If the one that asked when it left is among them, the parent has the answer.
+    /// Copies the transmit timestamp to the parent, if the child that requested it is among them.
     #[cold]
     fn bring_timestamp(&self) {
         const SLOT: usize = sys::NetBufferListInfoReserved3;
         for nbl in self.nbls.iter() {
-            // SAFETY: the children are owned here, and the parent waits for them; of its children
-            // one alone asks, so that nobody else writes the slot.
+            // SAFETY: the children are owned here, and the parent waits for them; only one of its
+            // children requests a timestamp, so that the slot has a single writer.
             unsafe {
                 if asks_for_timestamp(nbl.as_ptr()) {
                     (&mut (*self.parent.as_ptr()).NetBufferListInfo)[SLOT] =

@@ -7,16 +7,16 @@ use core::{
 
 use crate::sys;
 
-/// A value that one processor at a time may touch, at DISPATCH_LEVEL.
+/// A value that one processor at a time may access, at DISPATCH_LEVEL.
 ///
-/// A guard must be gone before anything of NDIS is called (rule 24): it stays within one function
-/// that only looks at the value and changes it.
+/// A guard must be dropped before any call to NDIS (rule 24): it stays within one function that
+/// only reads and changes the value.
 pub struct SpinLock<T> {
     lock: UnsafeCell<sys::KSPIN_LOCK>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the lock gives the value to one processor at a time.
+// SAFETY: the lock gives one processor at a time access to the value.
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
@@ -29,16 +29,16 @@ impl<T> SpinLock<T> {
         }
     }
 
-    /// Initialises the lock, once it is where it stays and before anybody takes it. Any IRQL.
+    /// Initialises the lock, at its final address and before its first use. Any IRQL.
     pub fn initialize(&self) {
-        // SAFETY: the lock is this one's own, and nobody holds it yet.
+        // SAFETY: the lock is owned here and not held yet.
         unsafe { sys::KeInitializeSpinLock(self.lock.get()) };
     }
 
-    /// Takes the lock. IRQL ≤ DISPATCH_LEVEL.
+    /// Acquires the lock. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn lock(&self) -> SpinGuard<'_, T> {
-        // SAFETY: the lock is initialised and, as the type's contract has it, not held here.
+        // SAFETY: the lock is initialised and, by the type's contract, not held by this thread.
         let irql = unsafe { sys::KeAcquireSpinLockRaiseToDpc(self.lock.get()) };
         SpinGuard { of: self, irql }
     }

@@ -1,9 +1,9 @@
-//! The ones' complement sum of memory that others may be writing to.
+//! The ones' complement sum of memory that a guest or a program may be writing to.
 
 use core::ptr;
 
-/// A ones' complement sum of words in the machine's byte order. The words are of 64 bits, which
-/// comes to the same as 16 (RFC 1071, section 2, C).
+/// A ones' complement sum of words in the machine's byte order. The words have 64 bits, which is
+/// equivalent to 16 (RFC 1071, section 2, C).
 #[derive(Clone, Copy, Default)]
 pub(crate) struct OnesSum(u64);
 
@@ -18,7 +18,7 @@ impl OnesSum {
         Self(self.0.rotate_left(u8::BITS))
     }
 
-    /// Adds `piece`, a sum of bytes that begin at place `at` of what is summed.
+    /// Adds `piece`, a sum of bytes that begin at offset `at` of the summed data.
     pub(crate) fn add(&mut self, piece: Self, at: usize) {
         let in_place = at.is_multiple_of(2);
         *self = self.plus(if in_place { piece } else { piece.turned() }.0);
@@ -34,9 +34,9 @@ impl OnesSum {
 
     /// The sum of the `length` bytes from `start` on.
     ///
-    /// They are read as what they are: memory that a guest or a program may write to meanwhile. So
-    /// there is never a reference to them, each is read exactly once, and what comes of a write at
-    /// the same time is a wrong checksum in the packet of him who did it, and nothing else.
+    /// A guest or a program may write to this memory meanwhile. No reference to it is therefore
+    /// created, and each byte is read exactly once; a concurrent write has no effect other than a
+    /// wrong checksum in the writer's own packet.
     ///
     /// # Safety
     /// The bytes stay mapped meanwhile.
@@ -47,8 +47,8 @@ impl OnesSum {
             length,
             sum: Self::default(),
         };
-        // SAFETY: the caller vouches for the bytes. Each read makes the next wider one aligned, or
-        // there are too few bytes left for that.
+        // SAFETY: the bytes stay mapped, by this function's contract. Each read aligns the address
+        // for the next wider one, or there are too few bytes left for that.
         unsafe {
             rest.read_if_at::<u8>();
             rest.read_if_at::<u16>();
@@ -74,8 +74,8 @@ impl OnesSum {
     }
 }
 
-/// What is still to be read, and the sum of what was. A byte is the half of a word that its address
-/// says.
+/// The bytes still to be read, and the sum of those read. The parity of a byte's address determines
+/// which half of a word it is.
 struct Rest {
     start: *const u8,
     length: usize,
@@ -83,13 +83,13 @@ struct Rest {
 }
 
 impl Rest {
-    /// Reads a `T` where that brings the address to a multiple of twice its size.
+    /// Reads a `T` if that brings the address to a multiple of twice its size.
     ///
     /// # Safety
     /// As for [`OnesSum::of`], and `start` is aligned for a `T`, or the length is below its size.
     unsafe fn read_if_at<T: Word>(&mut self) {
         if self.start.addr() & size_of::<T>() != 0 {
-            // SAFETY: as the caller vouches.
+            // SAFETY: the bytes stay mapped and `start` is aligned, by this function's contract.
             unsafe { self.read_if_long::<T>() };
         }
     }
@@ -100,7 +100,8 @@ impl Rest {
     /// As for [`read_if_at`](Self::read_if_at).
     unsafe fn read_if_long<T: Word>(&mut self) {
         if self.length >= size_of::<T>() {
-            // SAFETY: as the caller vouches; the bytes are there.
+            // SAFETY: the bytes stay mapped and `start` is aligned, by this function's contract; a
+            // whole `T` is left.
             let word = unsafe { ptr::read_volatile(self.start.cast::<T>()) };
             self.sum = self.sum.plus(word.at(self.start.addr()));
             self.skip(size_of::<T>());
@@ -114,7 +115,7 @@ impl Rest {
     }
 }
 
-/// What is read at once.
+/// The unit of a single read.
 trait Word: Copy {
     /// Its part in the sum when it is read at an address.
     fn at(self, address: usize) -> u64;
@@ -149,8 +150,8 @@ impl Word for u64 {
     }
 }
 
-/// By 16 bytes at once, with no carries: for each of them an addition of 64 bits needs an instruction
-/// more, which waits for the one before.
+/// Reads 16 bytes at once, with no carries: with 64-bit additions each needs another instruction
+/// for the carry, which waits for the one before.
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use core::{
@@ -174,7 +175,8 @@ mod vectors {
     pub(super) unsafe fn read(rest: &mut Rest) {
         // Two keep the adders busy, and need no register that Windows has a function save.
         let mut sums = [Sums::new(), Sums::new()];
-        // SAFETY: as the caller vouches, and so many vectors are there.
+        // SAFETY: the bytes stay mapped and `start` is aligned for a vector, by this function's
+        // contract, and so many vectors are left.
         unsafe {
             while rest.length >= 8 * VECTOR {
                 take::<8>(rest, &mut sums);
@@ -193,15 +195,15 @@ mod vectors {
         rest.sum = rest.sum.plus(even.and(odd).total());
     }
 
-    /// Adds the next vectors to one of the sums after the other.
+    /// Adds the next vectors to the sums in turn.
     ///
     /// # Safety
-    /// As for [`read`], and so many are there.
+    /// As for [`read`], and `COUNT` vectors are left.
     #[target_feature(enable = "sse2")]
     unsafe fn take<const COUNT: usize>(rest: &mut Rest, [even, odd]: &mut [Sums; 2]) {
         let start = rest.start.cast::<__m128i>();
         for place in 0..COUNT {
-            // SAFETY: as the caller vouches.
+            // SAFETY: `COUNT` aligned vectors are left and mapped, by this function's contract.
             let vector = unsafe { ptr::read_volatile(start.add(place)) };
             let sums = if place % 2 == 0 {
                 &mut *even
@@ -213,9 +215,9 @@ mod vectors {
         rest.skip(size_of::<[__m128i; COUNT]>());
     }
 
-    /// The sum of pairs of 64-bit words, less what is carried out of them; and the sum of their
-    /// upper halves, out of which nothing is carried before 2^32 of them. Both together tell the sum
-    /// of the lower halves, which is as small.
+    /// The sum of pairs of 64-bit words, modulo the carries out of them; and the sum of their upper
+    /// halves, which cannot overflow before 2^32 of them. The two together determine the sum of the
+    /// lower halves, which is as small.
     struct Sums {
         words: __m128i,
         upper: __m128i,

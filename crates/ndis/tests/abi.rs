@@ -1,7 +1,7 @@
 //! The raw ABI against the WDK: layouts on both architectures, and constants.
 //!
-//! The tables under `data` hold what the headers of WDK 10.0.22621 say for each target. A field is
-//! compared both ways, so that none can be wrong and none can be missing in silence.
+//! The tables under `data` hold the values of the headers of WDK 10.0.22621 for each target. A
+//! field is compared both ways, so that none can be wrong and a missing one is reported.
 
 mod table;
 
@@ -85,7 +85,7 @@ fn a_wrong_layout_is_noticed() {
     );
 }
 
-/// What the tables can't tell: the bits inside a word, against words spelled out by hand.
+/// The bits inside a word, which the tables lack, against words spelled out by hand.
 #[test]
 fn bits_are_where_the_headers_put_them() {
     const LSO: u32 = {

@@ -1,4 +1,4 @@
-//! Nothing in the raw ABI escapes comparison: every structure and field in the source has a row.
+//! Completeness of the raw ABI's comparison: every structure and field in the source has a row.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

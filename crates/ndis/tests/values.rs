@@ -45,7 +45,7 @@ fn inner_headers_are_found_each_from_the_one_before() {
     assert_eq!(info.to_raw(), 0x0c28_38cb);
     assert!(info.is_encapsulated() && info.is_inner_ipv6() && info.has_tcp_options());
     assert_eq!(info.offsets(), Some(inner));
-    // The farthest that the fields can say.
+    // The largest offsets that the fields can hold.
     let far = EncapsulationInfo::from_raw(0x03ff_ffff).offsets();
     assert_eq!(far.map(|inner| inner.transport), Some(255 + 63 + 1023));
 }

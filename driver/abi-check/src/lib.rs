@@ -11,7 +11,8 @@
 
 #[cfg(all(windows, feature = "wdk"))]
 mod comparison {
-    /// Stands for a structure that wdk-sys lacks: no structure of the kernel is aligned like this.
+    /// Stands in for a structure that wdk-sys lacks: no structure of the kernel is aligned like
+    /// this.
     #[repr(align(8192))]
     struct Unknown;
 
@@ -28,8 +29,8 @@ mod comparison {
         use super::Unknown;
         include!(concat!(env!("OUT_DIR"), "/comparisons.rs"));
 
-        // What wdk-sys 0.5 knows. Fewer would mean that the names are no longer where they are
-        // looked for, and that nothing is compared.
+        // The structures that wdk-sys 0.5 declares. Fewer would mean that the names are no longer
+        // where they are looked for, and that nothing is compared.
         const _: () = assert!(structures::KNOWN >= 13, "structures that wdk-sys knows");
         const _: () = assert!(constants::KNOWN >= 84, "constants that wdk-sys knows");
     }

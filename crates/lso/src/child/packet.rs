@@ -6,26 +6,26 @@ use crate::headers::Tunnel;
 use crate::wire::{get_u16, get_u32, ipv4, ipv6, protocol, put_u16, tcp, udp};
 use crate::{Child, IpVersion, MAX_HEADER, Refusal, Transport};
 
-/// Who makes a packet's TCP or UDP checksum.
+/// The place where a packet's TCP or UDP checksum is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
     /// The NIC, from the sum of addresses, protocol and length that is left in its
     /// place (Windows driver documentation, "Offloading Checksum Tasks"). Not in a
     /// tunnel.
     Offloaded,
-    /// It is made here; this is the payload's part.
+    /// The filter computes it; this is the payload's part.
     Complete(Sum),
 }
 
-/// What the packets of a parent have in common beside the [`Template`]: sums over the
-/// parent's headers, less the fields in which packets differ.
+/// The common part of all packets of a parent beside the [`Template`]: sums over the parent's
+/// headers, less the fields in which packets differ.
 #[derive(Clone, Copy, Debug)]
 pub struct PacketTemplate<'a> {
     template: &'a Template<'a>,
-    /// Of the innermost headers; an IPv6 header has no checksum.
+    /// The sum of the innermost IP header; an IPv6 header has no checksum.
     ip: Sum,
     transport: Sum,
-    /// Of the IP header around a tunnel.
+    /// The sum of the IP header around a tunnel.
     outer_ip: Sum,
     most_payload: u32,
 }
@@ -35,7 +35,7 @@ impl Template<'_> {
     ///
     /// # Errors
     ///
-    /// [`MalformedIpv4`](Refusal::MalformedIpv4) for a header that is not the one parsed.
+    /// [`MalformedIpv4`](Refusal::MalformedIpv4) for a header other than the parsed one.
     pub fn for_packets(&self) -> Result<PacketTemplate<'_>, Refusal> {
         self.sum_headers().ok_or(Refusal::MalformedIpv4)
     }
@@ -72,8 +72,8 @@ impl Ip {
         Some(sum)
     }
 
-    /// Length, and for IPv4 the header's checksum, in a header whose identification is there.
-    /// `sum` is what [`sum`](Self::sum) answered.
+    /// Writes the length, and for IPv4 the header's checksum, in a header whose identification is
+    /// written. `sum` is the result of [`sum`](Self::sum).
     #[inline]
     fn finish(&self, header: &mut [u8], sum: Sum, payload: u16) -> Option<()> {
         let ip = header.get_mut(self.start..)?;
@@ -96,8 +96,8 @@ impl Ip {
 }
 
 impl Fields {
-    /// The sum of the TCP or UDP header in the template, without what is counted on and length.
-    /// The sender's sum of addresses and protocol is in it.
+    /// The sum of the TCP or UDP header in the template, without the advancing fields and the
+    /// length. It includes the sender's sum of addresses and protocol.
     fn sum(&self, transport: &[u8]) -> Option<Sum> {
         let all = Sum::of(transport);
         Some(match self {
@@ -110,20 +110,19 @@ impl Fields {
 }
 
 impl PacketTemplate<'_> {
-    /// Writes the header of a packet, [`Headers::length`](crate::Headers::length)
-    /// bytes, to the beginning of `out`. What `out` has after that is of no use.
+    /// Writes the header of a packet, [`Headers::length`](crate::Headers::length) bytes, to the
+    /// beginning of `out`. The content of `out` after that is unspecified.
     ///
-    /// The sum of addresses and protocol is taken from the parent's checksum field, as
-    /// a NIC does, so that the wire is the same even where the sender meant other
-    /// addresses than the header has (RFC 8200, section 8.1). A UDP checksum of 0 in
-    /// the parent stays 0: there is none.
+    /// The sum of addresses and protocol is taken from the parent's checksum field, as a NIC does,
+    /// so that the wire is the same even where the sender meant other addresses than the header has
+    /// (RFC 8200, section 8.1). A UDP checksum of 0 in the parent stays 0: there is none.
     ///
     /// # Errors
     ///
     /// [`SegmentTooLong`](Refusal::SegmentTooLong) for more payload than
     /// [`Headers::most_payload`](crate::Headers::most_payload), and
-    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for a checksum left to the
-    /// NIC in a tunnel. `out` has nothing of use then.
+    /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for a checksum left to the NIC in a
+    /// tunnel. The content of `out` is unspecified then.
     pub fn write(
         &self,
         child: &Child,
@@ -198,14 +197,14 @@ impl PacketTemplate<'_> {
     }
 }
 
-/// What a NIC goes on from: the parent's sum of addresses and protocol, with the length.
+/// The seed that a NIC continues from: the parent's sum of addresses and protocol, with the length.
 #[inline]
 fn seed(parent: u16, length: u16) -> u16 {
     Sum::default().and_word(parent).and_word(length).folded()
 }
 
-/// A UDP checksum that happens to be 0 is sent as its other representation, for 0 says that there
-/// is none (RFC 768).
+/// A UDP checksum that happens to be 0 is sent as its other representation, because 0 means that
+/// there is none (RFC 768).
 fn never_zero(sum: Sum) -> u16 {
     match sum.checksum() {
         0 => u16::MAX,

@@ -40,7 +40,7 @@ fn header(bytes: &[u8]) -> Header {
     header
 }
 
-/// What `write` makes of the template of a TCP send.
+/// The result of `write` with the template of a TCP send.
 fn with_template<T>(
     front: &[u8],
     offload: Offload,
@@ -230,7 +230,7 @@ fn headers_up_to_the_longest_are_copied_whole() {
     }
 }
 
-/// Headers of what is sent by `offload`, in a tunnel or not.
+/// Headers of a send by `offload`, in a tunnel or not.
 fn headers_of(front: &[u8], offload: Offload, framing: Framing) -> Headers {
     let of = |ip_version| {
         let send = LargeSend {
@@ -248,7 +248,7 @@ fn headers_of(front: &[u8], offload: Offload, framing: Framing) -> Headers {
 
 const ENCAPSULATED: Framing = Framing::Encapsulated(None);
 
-/// What `write` makes of the template of a send by `offload`, in a tunnel or not.
+/// The result of `write` with the template of a send by `offload`, in a tunnel or not.
 fn with_template_of<T>(
     front: &[u8],
     offload: Offload,

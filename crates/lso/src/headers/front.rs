@@ -6,9 +6,9 @@ use crate::wire::{Field, get_u8, get_u16};
 
 /// The first contiguous bytes of a frame, at most [`MAX_HEADER`] of them.
 ///
-/// A field is asked for by the position of its header in the frame and its own in
-/// that header. Nothing past [`MAX_HEADER`] can be read, so a parser that goes
-/// forward with every read comes to an end.
+/// A field is read by the position of its header in the frame and its own in that header. Bytes
+/// past [`MAX_HEADER`] cannot be read, so a parser that goes forward with every read comes to an
+/// end.
 #[derive(Clone, Copy)]
 pub(super) struct Front<'a> {
     bytes: &'a [u8],
@@ -37,7 +37,7 @@ impl<'a> Front<'a> {
     /// The bytes of a field, or of a whole header.
     #[inline]
     pub(super) fn bytes(self, header: usize, field: Field) -> Result<&'a [u8], Refusal> {
-        // A header begins behind what could be read before: no sum wraps.
+        // A header begins after the bytes that were read before: no sum wraps.
         let end = header.wrapping_add(field.end);
         self.bytes
             .get(header.wrapping_add(field.start)..end)
@@ -45,7 +45,7 @@ impl<'a> Front<'a> {
     }
 }
 
-/// Why the byte at `position` is not there.
+/// The reason for which the byte at `position` is missing.
 #[cold]
 fn reason(position: usize) -> Refusal {
     if position >= MAX_HEADER {

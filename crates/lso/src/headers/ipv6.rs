@@ -5,7 +5,7 @@ use crate::Refusal;
 use crate::wire::ipv6::{self, extension, option};
 use crate::wire::protocol;
 
-/// What an IPv6 packet carries behind its extension headers, and where it begins.
+/// The protocol that follows an IPv6 packet's extension headers, and where it begins.
 ///
 /// The loop ends: each turn goes eight bytes or more forward, and `front` refuses
 /// to read past the longest header.
@@ -32,7 +32,7 @@ pub(super) fn payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusa
     }
 }
 
-/// What follows the extension header at `at`, and where.
+/// The protocol that follows the extension header at `at`, and where it begins.
 fn skip(front: Front<'_>, at: usize) -> Result<(u8, usize), Refusal> {
     let next = front.u8(at, extension::NEXT_HEADER)?;
     let length = extension::length(front.u8(at, extension::UNITS)?);
@@ -54,7 +54,7 @@ fn refuse_jumbogram(front: Front<'_>, at: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What follows an option of which the type has been read.
+/// The bytes that follow an option whose type has been read.
 fn skip_option(length_and_data: &[u8]) -> Option<&[u8]> {
     let (&length, data) = length_and_data.split_first()?;
     data.get(usize::from(length)..)

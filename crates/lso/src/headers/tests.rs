@@ -117,7 +117,7 @@ fn malformed_ipv6() {
     assert_refused(&patched(V6, &[(14, 0x45)]), Refusal::MalformedIpv6);
     // Hop-by-hop options after another extension header.
     assert_refused(&patched(V6_CHAIN, &[(62, 0x00)]), Refusal::MalformedIpv6);
-    // An option that runs past its header, and one that has no length.
+    // An option that runs past its header, and one without a length.
     assert_refused(&patched(V6_CHAIN, &[(58, 0x04)]), Refusal::MalformedIpv6);
     assert_refused(&patched(V6_CHAIN, &[(61, 0x01)]), Refusal::MalformedIpv6);
 }
@@ -225,7 +225,7 @@ fn lsov1_is_for_ipv4() {
         ..V6_SEND
     };
     assert_eq!(check(&V6, send), Err(Refusal::Lsov1OnIpv6));
-    // The bit that says the IP version is reserved in LSOv1.
+    // The bit that holds the IP version is reserved in LSOv1.
     let send = LargeSend {
         offload: v1,
         ip_version: IpVersion::V6,

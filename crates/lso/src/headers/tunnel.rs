@@ -6,14 +6,14 @@ use crate::wire::tunnel::{nvgre, vxlan};
 use crate::wire::{protocol, udp};
 use crate::{IpVersion, Refusal};
 
-/// Where the headers of a tunnel are: a complete Ethernet and IP header, then GRE,
+/// The positions of a tunnel's headers: a complete Ethernet and IP header, then GRE,
 /// or UDP and VXLAN, then a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     kind: TunnelKind,
     ip_version: IpVersion,
     ip_offset: u16,
-    /// Where UDP or GRE begins.
+    /// The offset at which UDP or GRE begins.
     outer_offset: u16,
     port: u16,
     length: u16,
@@ -50,8 +50,8 @@ impl Tunnel {
         u32::from(self.length)
     }
 
-    /// The UDP port that VXLAN is sent to; 0 with NVGRE. Any is taken for VXLAN's where the sender
-    /// says that there is a tunnel: it can be configured.
+    /// The UDP port that VXLAN is sent to; 0 with NVGRE. Any port is accepted as VXLAN's if the
+    /// out-of-band information marks the packet as encapsulated, because the port is configurable.
     #[must_use]
     #[inline]
     pub fn port(self) -> u16 {
@@ -68,7 +68,7 @@ impl Tunnel {
         usize::from(self.ip_offset)
     }
 
-    /// Where the UDP header begins, if there is one.
+    /// The position of the UDP header, if there is one.
     #[inline]
     pub(crate) fn udp_start(self) -> Option<usize> {
         (self.kind == TunnelKind::Vxlan).then_some(usize::from(self.outer_offset))

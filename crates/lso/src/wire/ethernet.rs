@@ -8,9 +8,9 @@ pub(crate) const LENGTH: usize = 14;
 pub(crate) const TYPE_IPV4: u16 = 0x0800;
 pub(crate) const TYPE_IPV6: u16 = 0x86DD;
 
-/// A VLAN tag seen from behind the type that announces it: the tag control
-/// information, then the type of what follows. So tags and network protocols are
-/// told apart by one rule, however many tags there are.
+/// A VLAN tag, starting behind its EtherType: the tag control information, then the type of the
+/// next header. Tags and network protocols are thus distinguished by one rule, regardless of the
+/// number of tags.
 pub(crate) mod vlan {
     use crate::wire::Field;
 

@@ -1,8 +1,8 @@
-//! Where the fields are: one module a protocol, one name a field.
+//! Field positions: one module for each protocol, one name for each field.
 //!
-//! A multi-byte field is a range, a single byte a position, both counted from
-//! the first byte of their own header. All are in network byte order, and both
-//! reading and writing answer `None` where the bytes end too early.
+//! A multi-byte field is a range, a single byte a position, both counted from the first byte of
+//! their own header. All are in network byte order, and both reading and writing return `None` if
+//! the bytes end too early.
 
 use core::ops::Range;
 

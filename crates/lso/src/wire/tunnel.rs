@@ -1,5 +1,5 @@
-//! What is between an outer IP header and the frame in it: NVGRE (RFC 7637) or,
-//! behind UDP, VXLAN (RFC 7348).
+//! The header between an outer IP header and the frame in it: NVGRE (RFC 7637) or, behind UDP,
+//! VXLAN (RFC 7348).
 
 use super::Field;
 

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use super::{DRIVER_DISPATCH, GUID, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STRING, UNICODE_STRING};
 
-/// Whose parameters NdisOpenConfigurationEx shall open.
+/// The object whose parameters NdisOpenConfigurationEx opens.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_CONFIGURATION_OBJECT {
@@ -17,7 +17,7 @@ pub struct NDIS_CONFIGURATION_OBJECT {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_CONFIGURATION_PARAMETER {
-    /// `NdisParameter…`; it says which member of `ParameterData` holds.
+    /// `NdisParameter…`; it determines which member of `ParameterData` is valid.
     pub ParameterType: i32,
     pub ParameterData: NDIS_CONFIGURATION_PARAMETER_DATA,
 }
@@ -39,7 +39,7 @@ pub struct BINARY_DATA {
     pub Buffer: *mut c_void,
 }
 
-/// How the control device shall be named, protected and served.
+/// The control device's name, protection and handlers.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_DEVICE_OBJECT_ATTRIBUTES {

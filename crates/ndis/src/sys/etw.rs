@@ -1,14 +1,14 @@
 //! Event tracing: registering a provider and writing an event.
 //!
 //! The numbers that TraceLogging adds, levels and types of fields among them, are in headers that
-//! ndis.h does not include; they stand where events are made, in `ndis::event`.
+//! ndis.h does not include; they are defined where events are built, in `ndis::event`.
 
 use core::ffi::c_void;
 
 /// A registration of an event provider; zero is none.
 pub type REGHANDLE = u64;
 
-/// What ETW filters an event by, and decodes it with where there is a manifest.
+/// The descriptor by which ETW filters an event, and decodes it where there is a manifest.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct EVENT_DESCRIPTOR {

@@ -37,23 +37,23 @@ pub type FILTER_PAUSE = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     PauseParameters: *mut NDIS_FILTER_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS;
-/// The layer above sends. Up to DISPATCH_LEVEL.
+/// The overlying driver sends. Up to DISPATCH_LEVEL.
 pub type FILTER_SEND_NET_BUFFER_LISTS = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetBufferList: *mut NET_BUFFER_LIST,
     PortNumber: NDIS_PORT_NUMBER,
     SendFlags: u32,
 );
-/// The layer below has completed sends. Up to DISPATCH_LEVEL.
+/// The underlying driver has completed sends. Up to DISPATCH_LEVEL.
 pub type FILTER_SEND_NET_BUFFER_LISTS_COMPLETE = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetBufferList: *mut NET_BUFFER_LIST,
     SendCompleteFlags: u32,
 );
-/// The layer above wants its queued sends back. Up to DISPATCH_LEVEL.
+/// The overlying driver cancels its queued sends. Up to DISPATCH_LEVEL.
 pub type FILTER_CANCEL_SEND_NET_BUFFER_LISTS =
     unsafe extern "efiapi" fn(FilterModuleContext: NDIS_HANDLE, CancelId: *mut c_void);
-/// The layer below has received. Up to DISPATCH_LEVEL.
+/// The underlying driver has received. Up to DISPATCH_LEVEL.
 pub type FILTER_RECEIVE_NET_BUFFER_LISTS = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetBufferLists: *mut NET_BUFFER_LIST,
@@ -61,46 +61,46 @@ pub type FILTER_RECEIVE_NET_BUFFER_LISTS = unsafe extern "efiapi" fn(
     NumberOfNetBufferLists: u32,
     ReceiveFlags: u32,
 );
-/// The layer above returns what it received. Up to DISPATCH_LEVEL.
+/// The overlying driver returns NBLs that it received. Up to DISPATCH_LEVEL.
 pub type FILTER_RETURN_NET_BUFFER_LISTS = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetBufferLists: *mut NET_BUFFER_LIST,
     ReturnFlags: u32,
 );
-/// The layer above asks or sets. Up to DISPATCH_LEVEL, one at a time.
+/// The overlying driver queries or sets. Up to DISPATCH_LEVEL, one at a time.
 pub type FILTER_OID_REQUEST = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS;
-/// The layer below has answered. Up to DISPATCH_LEVEL.
+/// The underlying driver has completed a request. Up to DISPATCH_LEVEL.
 pub type FILTER_OID_REQUEST_COMPLETE = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
     Status: NDIS_STATUS,
 );
-/// The layer above gives up on a request. Up to DISPATCH_LEVEL.
+/// The overlying driver cancels a request. Up to DISPATCH_LEVEL.
 pub type FILTER_CANCEL_OID_REQUEST =
     unsafe extern "efiapi" fn(FilterModuleContext: NDIS_HANDLE, RequestId: *mut c_void);
-/// A device event of the adapter below. PASSIVE_LEVEL.
+/// A device event of the underlying adapter. PASSIVE_LEVEL.
 pub type FILTER_DEVICE_PNP_EVENT_NOTIFY =
     unsafe extern "efiapi" fn(FilterModuleContext: NDIS_HANDLE, NetDevicePnPEvent: *mut c_void);
-/// A network event from above. PASSIVE_LEVEL.
+/// A network event from an overlying driver. PASSIVE_LEVEL.
 pub type FILTER_NET_PNP_EVENT = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     NetPnPEventNotification: *mut NET_PNP_EVENT_NOTIFICATION,
 ) -> NDIS_STATUS;
-/// The layer below reports a change. Up to DISPATCH_LEVEL.
+/// The underlying driver indicates a status. Up to DISPATCH_LEVEL.
 pub type FILTER_STATUS = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     StatusIndication: *mut NDIS_STATUS_INDICATION,
 );
 /// A request outside the serialized order. Up to DISPATCH_LEVEL.
 pub type FILTER_DIRECT_OID_REQUEST = FILTER_OID_REQUEST;
-/// The answer to such a request. Up to DISPATCH_LEVEL.
+/// The completion of such a request. Up to DISPATCH_LEVEL.
 pub type FILTER_DIRECT_OID_REQUEST_COMPLETE = FILTER_OID_REQUEST_COMPLETE;
-/// The layer above gives up on such a request. Up to DISPATCH_LEVEL.
+/// The overlying driver cancels such a request. Up to DISPATCH_LEVEL.
 pub type FILTER_CANCEL_DIRECT_OID_REQUEST = FILTER_CANCEL_OID_REQUEST;
-/// A request answered before the call returns. Up to DISPATCH_LEVEL.
+/// A request completed before the call returns. Up to DISPATCH_LEVEL.
 pub type FILTER_SYNCHRONOUS_OID_REQUEST = unsafe extern "efiapi" fn(
     FilterModuleContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
@@ -114,7 +114,8 @@ pub type FILTER_SYNCHRONOUS_OID_REQUEST_COMPLETE = unsafe extern "efiapi" fn(
     CallContext: *mut c_void,
 );
 
-/// What a filter driver registers: versions, names, handlers. A missing handler is bypassed.
+/// The characteristics that a filter driver registers: versions, names, handlers. A missing handler
+/// is bypassed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_FILTER_DRIVER_CHARACTERISTICS {
@@ -151,7 +152,7 @@ pub struct NDIS_FILTER_DRIVER_CHARACTERISTICS {
     pub SynchronousOidRequestCompleteHandler: Option<FILTER_SYNCHRONOUS_OID_REQUEST_COMPLETE>,
 }
 
-/// What NDIS tells a module about the adapter it is attached to.
+/// NDIS's description of the adapter that a module is attached to.
 ///
 /// Revision 1 ends with `Flags`, 2 with `HDSplitCurrentConfig`, 3 with `NicSwitchCapabilities`.
 #[repr(C)]
@@ -173,7 +174,8 @@ pub struct NDIS_FILTER_ATTACH_PARAMETERS {
     pub MiniportMediaType: i32,
     pub MiniportPhysicalMediaType: i32,
     pub MiniportMediaSpecificAttributes: NDIS_HANDLE,
-    /// What the layer above will be told; the module may change it in place. May be null.
+    /// The configuration that the overlying driver will read; the module may change it in place.
+    /// May be null.
     pub DefaultOffloadConfiguration: *mut NDIS_OFFLOAD,
     pub MacAddressLength: u16,
     pub CurrentMacAddress: [u8; NDIS_MAX_PHYS_ADDRESS_LENGTH],
@@ -190,7 +192,7 @@ pub struct NDIS_FILTER_ATTACH_PARAMETERS {
     pub NicSwitchArray: *mut c_void,
 }
 
-/// What a module answers, once, from its attach handler.
+/// The attributes that a module sets, once, in its attach handler.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_FILTER_ATTRIBUTES {
@@ -198,7 +200,7 @@ pub struct NDIS_FILTER_ATTRIBUTES {
     pub Flags: u32,
 }
 
-/// Why a module is paused.
+/// The reason for a pause.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_FILTER_PAUSE_PARAMETERS {
@@ -207,7 +209,7 @@ pub struct NDIS_FILTER_PAUSE_PARAMETERS {
     pub PauseReason: u32,
 }
 
-/// What may have changed while a module was paused.
+/// The attributes that may have changed while a module was paused.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_FILTER_RESTART_PARAMETERS {

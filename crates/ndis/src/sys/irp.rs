@@ -32,7 +32,7 @@ pub struct IRP {
     pub Tail: IRP_TAIL,
 }
 
-/// Where the request's data are. With buffered I/O that is `SystemBuffer`, for input and output.
+/// The location of the request's data. With buffered I/O that is `SystemBuffer`, for input and output.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union IRP_ASSOCIATED_IRP {
@@ -50,7 +50,7 @@ pub union IRP_TAIL {
     pub CompletionKey: *mut c_void,
 }
 
-/// That part while a driver has the request.
+/// The layout of the tail while a driver has the request.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct IRP_TAIL_OVERLAY {
@@ -58,18 +58,18 @@ pub struct IRP_TAIL_OVERLAY {
     pub Thread: *mut c_void,
     pub AuxiliaryBuffer: *mut c_void,
     pub ListEntry: LIST_ENTRY,
-    /// What IoGetCurrentIrpStackLocation returns.
+    /// The value that IoGetCurrentIrpStackLocation returns.
     pub CurrentStackLocation: *mut IO_STACK_LOCATION,
     pub OriginalFileObject: *mut c_void,
 }
 
-/// How a request ended.
+/// The result of a request.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct IO_STATUS_BLOCK {
     /// The lower half of a union with a pointer.
     pub Status: NTSTATUS,
-    /// What it means depends on the request: for a device control, bytes of output.
+    /// The meaning depends on the request: for a device control, bytes of output.
     pub Information: usize,
 }
 
@@ -111,7 +111,7 @@ pub struct IO_STACK_LOCATION_DEVICE_IO_CONTROL {
     pub Type3InputBuffer: *mut c_void,
 }
 
-/// What a program has opened.
+/// The kernel's object for a file, device or volume that a program opened.
 ///
 /// Not `Copy`: the kernel owns it.
 #[repr(C)]
@@ -135,7 +135,7 @@ pub struct FILE_OBJECT {
     pub SharedWrite: u8,
     pub SharedDelete: u8,
     pub Flags: u32,
-    /// What was asked for behind the device's own name; it lasts no longer than IRP_MJ_CREATE.
+    /// The part of the opened path behind the device's own name; valid only during IRP_MJ_CREATE.
     pub FileName: UNICODE_STRING,
     pub CurrentByteOffset: i64,
     pub Waiters: u32,

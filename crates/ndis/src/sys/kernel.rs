@@ -1,4 +1,4 @@
-//! What the kernel proper contributes: strings, objects, pools, levels.
+//! Structures of the kernel itself: strings, objects, pools, levels.
 
 use core::{
     ffi::c_void,
@@ -22,13 +22,13 @@ macro_rules! opaque {
 opaque! {
     /// A device, here the control device.
     DEVICE_OBJECT;
-    /// Counters, one per processor, of those who use an object that may be about to go.
+    /// Counters, one per processor, of the users of an object that may be about to be freed.
     EX_RUNDOWN_REF_CACHE_AWARE;
 }
 
 /// A spin lock; zero is free.
 pub type KSPIN_LOCK = usize;
-/// In whose name memory is accessed: `KernelMode` or `UserMode`.
+/// The mode of a memory access: `KernelMode` or `UserMode`.
 pub type KPROCESSOR_MODE = i8;
 
 /// The image's entry point. PASSIVE_LEVEL.
@@ -78,7 +78,7 @@ pub struct PROCESSOR_NUMBER {
     pub Reserved: u8,
 }
 
-/// The kernel's idea of a loaded driver.
+/// The kernel's object for a loaded driver.
 ///
 /// Not `Copy`: there is one per driver, and the kernel owns it.
 #[repr(C)]

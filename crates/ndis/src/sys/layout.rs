@@ -1,11 +1,11 @@
-//! The one place that knows how an ABI statement is checked.
+//! The macros that check an ABI statement.
 //!
 //! `layout!` takes a module's structures as a table and turns each row into compile-time
 //! assertions and into an entry of that module's `LAYOUTS`; `constants!` defines a module's
 //! constants and lists them in its `CONSTANTS`. The values stand in the source as literals on
 //! purpose: a number that was derived from the Rust type could not contradict it.
 
-/// One field of a structure: what it is called, where it lies and how many bytes it takes.
+/// One field of a structure: its name, offset and width in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// The field's name in Rust, which is the C name unless `stands_for` says otherwise.
@@ -61,7 +61,8 @@ macro_rules! layout {
                     concat!("offset of ", stringify!($name), ".", stringify!($field)),
                 );
                 assert!(
-                    // SAFETY: `width` never calls the closure, it wants the types in its signature.
+                    // SAFETY: `width` never calls the closure; it needs only the types in its
+                    // signature.
                     $crate::sys::layout::width(|object: *const $name| unsafe {
                         &raw const (*object).$field
                     }) == $width,
@@ -102,12 +103,12 @@ macro_rules! constants {
     };
 }
 
-/// The size of what the projection leads to.
+/// The size of the projection's target.
 pub(super) const fn width<S, F>(_: fn(*const S) -> *const F) -> usize {
     size_of::<F>()
 }
 
-/// How many entries all the groups have together.
+/// The total number of entries of all groups.
 pub(super) const fn total<T>(groups: &[&[T]]) -> usize {
     let (mut sum, mut group) = (0, 0);
     while group < groups.len() {

@@ -18,7 +18,7 @@ pub struct MDL {
     /// The page the buffer starts on.
     pub StartVa: *mut c_void,
     pub ByteCount: u32,
-    /// Where in its first page the buffer starts.
+    /// The offset of the buffer in its first page.
     pub ByteOffset: u32,
 }
 

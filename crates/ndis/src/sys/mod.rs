@@ -1,10 +1,10 @@
-//! The raw ABI: what ndis.sys and ntoskrnl.exe and a filter agree on, bit for bit.
+//! The raw ABI between ndis.sys, ntoskrnl.exe and a filter, bit for bit.
 //!
-//! Written by hand for the part of NDIS 6.x that a splitting filter touches. The rules:
+//! Written by hand for the part of NDIS 6.x that a splitting filter uses. The rules:
 //!
 //! - every item is public, names are the WDK's own, so that its documentation applies;
 //! - a pointer is a raw pointer, never a reference, and an enumeration is an integer type with
-//!   constants, because the other side may send a value this crate has never heard of;
+//!   constants, because the other side may send a value that is not declared here;
 //! - an anonymous union is flattened into the member a filter uses; a run of bit-fields is one raw
 //!   word, read and written with [`BitField`];
 //! - every structure has rows in a `layout!` table: size, alignment, offset and width of each
@@ -13,8 +13,8 @@
 //! - every number that has a name in the WDK is in a `constants!` table, collected in
 //!   [`CONSTANTS`], and compared in the same way.
 //!
-//! Nothing here has behaviour. Ownership, lifetimes and IRQL are the business of the types around
-//! this module; only they should use it.
+//! This module has no behaviour. Ownership, lifetimes and IRQL are the business of the types around
+//! it; only they should use it.
 
 #[macro_use]
 mod layout;

@@ -1,4 +1,4 @@
-//! NET_BUFFER_LIST and NET_BUFFER: the packets on their way, and the pools they come from.
+//! NET_BUFFER_LIST and NET_BUFFER, the packets, and the pools they come from.
 
 use core::ffi::c_void;
 
@@ -8,7 +8,7 @@ use super::{
 
 /// One packet: a window of `DataLength` bytes, `DataOffset` bytes into a chain of MDLs.
 ///
-/// `CurrentMdl` and `CurrentMdlOffset` say the same window as seen from the MDL it starts in.
+/// `CurrentMdl` and `CurrentMdlOffset` describe the same window relative to the MDL it starts in.
 #[repr(C, align(16))]
 pub struct NET_BUFFER {
     pub Next: *mut NET_BUFFER,
@@ -20,7 +20,7 @@ pub struct NET_BUFFER {
     pub DataLengthHigh: u32,
     pub MdlChain: *mut MDL,
     pub DataOffset: u32,
-    /// The end of what C can also see as an interlocked list's header.
+    /// The end of the header of an interlocked list, in the union of the C declaration.
     pub _pad1: u32,
     pub ChecksumBias: u16,
     pub Reserved: u16,
@@ -36,7 +36,7 @@ pub struct NET_BUFFER {
 /// Packets that travel together: a list of NET_BUFFERs with one set of out-of-band data.
 ///
 /// Not `Copy`, and never to be built from parts: ndis.sys keeps more behind the slots than these
-/// headers tell.
+/// headers declare.
 #[repr(C, align(16))]
 pub struct NET_BUFFER_LIST {
     pub Next: *mut NET_BUFFER_LIST,
@@ -49,12 +49,12 @@ pub struct NET_BUFFER_LIST {
     pub ProtocolReserved: [*mut c_void; 4],
     pub MiniportReserved: [*mut c_void; 2],
     pub Scratch: *mut c_void,
-    /// Who originated the list, and so whose completion it is.
+    /// The originator of the list, which completes it.
     pub SourceHandle: NDIS_HANDLE,
     /// `NDIS_NBL_FLAGS_…`, which travel with the list.
     pub NblFlags: u32,
     pub ChildRefCount: i32,
-    /// `NBL_FLAGS_…`, private to whoever owns the list.
+    /// `NBL_FLAGS_…`, private to the list's owner.
     pub Flags: u32,
     pub Status: NDIS_STATUS,
     /// Out-of-band data, indexed by the slot numbers of `_NDIS_NET_BUFFER_LIST_INFO`.
@@ -73,7 +73,7 @@ pub struct NET_BUFFER_LIST_CONTEXT {
     pub ContextData: [u8; 0],
 }
 
-/// What a pool of NET_BUFFER_LISTs shall provide with each of them.
+/// The properties of a pool of NET_BUFFER_LISTs.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NET_BUFFER_LIST_POOL_PARAMETERS {
@@ -177,7 +177,7 @@ pub const NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1: u8 = 1;
 pub const NBL_FLAGS_PROTOCOL_RESERVED: u32 = 0xfff0_0003;
 /// Bits of [`NET_BUFFER_LIST::Flags`] that belong to the miniport.
 pub const NBL_FLAGS_MINIPORT_RESERVED: u32 = 0x0000_f000;
-/// Bits of [`NET_BUFFER_LIST::Flags`] that belong to whoever owns the list at the moment.
+/// Bits of [`NET_BUFFER_LIST::Flags`] that belong to the list's current owner.
 pub const NBL_FLAGS_SCRATCH: u32 = 0x000f_0000;
 /// Bits of [`NET_BUFFER_LIST::Flags`] that belong to NDIS.
 pub const NBL_FLAGS_NDIS_RESERVED: u32 = 0x0000_0ffc;

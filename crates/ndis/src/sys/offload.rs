@@ -1,8 +1,8 @@
-//! Task offload: what a NIC can do, and what a protocol wants it to do.
+//! Task offload: the capabilities of a NIC, and the settings of a protocol.
 
 use super::{BitField, NDIS_OBJECT_HEADER};
 
-/// Everything a NIC can do, or has enabled, of task offload.
+/// The task offload capabilities of a NIC, or its enabled ones.
 ///
 /// Revision 1 ends with `Flags`; every later one only adds.
 #[repr(C)]
@@ -129,7 +129,7 @@ pub struct NDIS_IPSEC_OFFLOAD_V1 {
     pub IPv4ESP: u32,
 }
 
-/// What the IPsec offload of the first version can do in general.
+/// The general capabilities of the IPsec offload of the first version.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_IPSEC_OFFLOAD_V1_SUPPORTED {
@@ -205,7 +205,7 @@ pub struct NDIS_RFC6877_464XLAT_OFFLOAD {
     pub Flags: u32,
 }
 
-/// What OID_TCP_OFFLOAD_PARAMETERS sets: which offloads are on. It carries no sizes.
+/// The content of OID_TCP_OFFLOAD_PARAMETERS: which offloads are on. It carries no sizes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_OFFLOAD_PARAMETERS {
@@ -241,7 +241,7 @@ pub struct NDIS_OFFLOAD_PARAMETERS_UDP_SEGMENTATION {
     pub IPv6: u8,
 }
 
-/// What OID_OFFLOAD_ENCAPSULATION sets: the framing that offloads shall apply to.
+/// The content of OID_OFFLOAD_ENCAPSULATION: the framing that offloads shall apply to.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_OFFLOAD_ENCAPSULATION {
@@ -259,34 +259,34 @@ pub struct NDIS_OFFLOAD_ENCAPSULATION_FAMILY {
     pub HeaderSize: u32,
 }
 
-/// Of checksum `Bits`, IPv4: packets with IP options too.
+/// Field of checksum `Bits`, IPv4: packets with IP options too.
 pub const CHECKSUM_OFFLOAD_IP_OPTIONS: BitField = BitField::new(0, 2);
-/// Of checksum `Bits`, IPv6: packets with extension headers too.
+/// Field of checksum `Bits`, IPv6: packets with extension headers too.
 pub const CHECKSUM_OFFLOAD_IP_EXTENSION_HEADERS: BitField = BitField::new(0, 2);
-/// Of checksum `Bits`: packets with TCP options too.
+/// Field of checksum `Bits`: packets with TCP options too.
 pub const CHECKSUM_OFFLOAD_TCP_OPTIONS: BitField = BitField::new(2, 2);
-/// Of checksum `Bits`: the TCP checksum.
+/// Field of checksum `Bits`: the TCP checksum.
 pub const CHECKSUM_OFFLOAD_TCP: BitField = BitField::new(4, 2);
-/// Of checksum `Bits`: the UDP checksum.
+/// Field of checksum `Bits`: the UDP checksum.
 pub const CHECKSUM_OFFLOAD_UDP: BitField = BitField::new(6, 2);
-/// Of checksum `Bits`, IPv4 only: the header's checksum.
+/// Field of checksum `Bits`, IPv4 only: the header's checksum.
 pub const CHECKSUM_OFFLOAD_IP: BitField = BitField::new(8, 2);
-/// Of LSOv1 `Bits`: packets with TCP options too.
+/// Field of LSOv1 `Bits`: packets with TCP options too.
 pub const LSO_V1_OFFLOAD_TCP_OPTIONS: BitField = BitField::new(0, 2);
-/// Of LSOv1 `Bits`: packets with IP options too.
+/// Field of LSOv1 `Bits`: packets with IP options too.
 pub const LSO_V1_OFFLOAD_IP_OPTIONS: BitField = BitField::new(2, 2);
-/// Of LSOv2 `Bits`: packets with extension headers too.
+/// Field of LSOv2 `Bits`: packets with extension headers too.
 pub const LSO_V2_OFFLOAD_IP_EXTENSION_HEADERS: BitField = BitField::new(0, 2);
-/// Of LSOv2 `Bits`: packets with TCP options too.
+/// Field of LSOv2 `Bits`: packets with TCP options too.
 pub const LSO_V2_OFFLOAD_TCP_OPTIONS: BitField = BitField::new(2, 2);
-/// Of USO `SegmentBits`: the fewest packets worth it.
+/// Field of USO `SegmentBits`: the fewest packets worth it.
 pub const USO_OFFLOAD_MIN_SEGMENT_COUNT: BitField = BitField::new(0, 6);
-/// Of USO `SegmentBits`: the last packet may be shorter than the others.
+/// Field of USO `SegmentBits`: the last packet may be shorter than the others.
 pub const USO_OFFLOAD_SUB_MSS_FINAL_SEGMENT: BitField = BitField::new(6, 1);
-/// Of USO `Bits`: packets with extension headers too.
+/// Field of USO `Bits`: packets with extension headers too.
 pub const USO_OFFLOAD_IP_EXTENSION_HEADERS: BitField = BitField::new(0, 2);
 // The values of the fields of encapsulated `Bits`: which IP headers the offload is for.
-/// For none: the offload is not there.
+/// None: the offload is not supported.
 pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_NOT_SUPPORTED: u32 = 0;
 /// The inner IP header may be IPv4.
 pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV4: u32 = 1;
@@ -297,17 +297,17 @@ pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV6: u32 = 4;
 /// The outer IP header may be IPv6.
 pub const NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV6: u32 = 8;
 
-/// Of encapsulated `Bits`: checksums on the way out.
+/// Field of encapsulated `Bits`: checksums on the way out.
 pub const ENCAPSULATED_OFFLOAD_TRANSMIT_CHECKSUM: BitField = BitField::new(0, 4);
-/// Of encapsulated `Bits`: checksums on the way in.
+/// Field of encapsulated `Bits`: checksums on the way in.
 pub const ENCAPSULATED_OFFLOAD_RECEIVE_CHECKSUM: BitField = BitField::new(4, 4);
-/// Of encapsulated `Bits`: large sends.
+/// Field of encapsulated `Bits`: large sends.
 pub const ENCAPSULATED_OFFLOAD_LSO_V2: BitField = BitField::new(8, 4);
-/// Of encapsulated `Bits`: receive side scaling.
+/// Field of encapsulated `Bits`: receive side scaling.
 pub const ENCAPSULATED_OFFLOAD_RSS: BitField = BitField::new(12, 4);
-/// Of encapsulated `Bits`: virtual machine queues.
+/// Field of encapsulated `Bits`: virtual machine queues.
 pub const ENCAPSULATED_OFFLOAD_VMQ: BitField = BitField::new(16, 4);
-/// Of encapsulated `Bits`: UDP segmentation.
+/// Field of encapsulated `Bits`: UDP segmentation.
 pub const ENCAPSULATED_OFFLOAD_USO: BitField = BitField::new(20, 4);
 
 layout! {

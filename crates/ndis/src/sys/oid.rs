@@ -1,15 +1,15 @@
-//! What travels beside the packets: OID requests, status indications, network events.
+//! Structures that travel beside the packets: OID requests, status indications, network events.
 
 use core::ffi::c_void;
 
 use super::{GUID, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OID, NDIS_PORT_NUMBER, NDIS_STATUS};
 
-/// A question or a setting on its way from the layer above to the miniport.
+/// A query or a setting on its way from the overlying driver to the miniport.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_OID_REQUEST {
     pub Header: NDIS_OBJECT_HEADER,
-    /// `NdisRequest…`; it says which member of `DATA` holds.
+    /// `NdisRequest…`; it determines which member of `DATA` is valid.
     pub RequestType: i32,
     pub PortNumber: NDIS_PORT_NUMBER,
     /// Seconds.
@@ -74,7 +74,7 @@ pub struct NDIS_OID_REQUEST_METHOD {
     pub BytesNeeded: u32,
 }
 
-/// News from a miniport or a filter for the layers above.
+/// A status indication of a miniport or a filter to the overlying drivers.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NDIS_STATUS_INDICATION {
@@ -91,7 +91,7 @@ pub struct NDIS_STATUS_INDICATION {
     pub NdisReserved: [*mut c_void; 4],
 }
 
-/// A network event on its way from NDIS or the layer above.
+/// A network event on its way from NDIS or the overlying driver.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NET_PNP_EVENT_NOTIFICATION {
@@ -103,7 +103,7 @@ pub struct NET_PNP_EVENT_NOTIFICATION {
     pub VPortId: u32,
 }
 
-/// The event itself: `NetEvent…` and what belongs to it.
+/// The event itself: `NetEvent…` and its parameters.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NET_PNP_EVENT {

@@ -40,9 +40,9 @@ constants! {
         TcpSendOffloadsSupplementalNetBufferListInfo = 23;
         GftOffloadInformation = 24;
         GftFlowEntryId = 25;
-        /// When the packet left or came, for who asked: see nbltimestamp.h.
+        /// The transmit or receive time of the packet, if it was requested: see nbltimestamp.h.
         NetBufferListInfoReserved3 = 26;
-        /// How many slots a driver sees; ndis.sys has more behind them.
+        /// Number of slots that a driver sees; ndis.sys has more behind them.
         MaxNetBufferListInfo = 27;
     }
     u32 {
@@ -130,8 +130,8 @@ pub const SUPPLEMENTAL_OFFSETS_VALID: BitField = BitField::new(1, 1);
 pub const SUPPLEMENTAL_INNER_FRAME_OFFSET: BitField = BitField::new(2, 8);
 /// Bytes from the inner frame to its IP header.
 pub const SUPPLEMENTAL_TRANSPORT_IP_HEADER_RELATIVE_OFFSET: BitField = BitField::new(10, 6);
-/// Bytes from the inner IP header to the inner transport header, be it TCP or not: the page has it
-/// count from where TransportIpHeaderRelativeOffset leads.
+/// Bytes from the inner IP header to the inner transport header, TCP or not: the documentation page
+/// counts them from the header at TransportIpHeaderRelativeOffset.
 pub const SUPPLEMENTAL_TCP_HEADER_RELATIVE_OFFSET: BitField = BitField::new(16, 10);
 pub const SUPPLEMENTAL_IS_INNER_IPV6: BitField = BitField::new(26, 1);
 pub const SUPPLEMENTAL_TCP_OPTIONS_PRESENT: BitField = BitField::new(27, 1);

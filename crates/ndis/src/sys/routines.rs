@@ -1,13 +1,12 @@
-//! The routines a filter calls.
+//! The routines that a filter calls.
 //!
-//! One block without a link attribute: the image's import table names the module of each routine,
-//! and a test process brings its own definitions of the same symbols. `efiapi` is the Microsoft
-//! x64 convention on every x86-64 host and the C convention on Arm, so both sides agree wherever
-//! this is compiled.
+//! All are in one block without a link attribute: the image's import table names the module of each
+//! routine, and a test process provides its own definitions of the same symbols. `efiapi` is the
+//! Microsoft x64 convention on every x86-64 host and the C convention on Arm, so both sides agree
+//! wherever this is compiled.
 //!
 //! Every routine states its module and the highest IRQL it may be called at. Only true exports are
-//! here; what the WDK defines as a macro or an inline function has to be written out by the
-//! caller.
+//! here; the caller writes out the macros and inline functions of the WDK.
 
 use core::ffi::c_void;
 
@@ -46,7 +45,7 @@ unsafe extern "efiapi" {
         FilterAttributes: *mut NDIS_FILTER_ATTRIBUTES,
     ) -> NDIS_STATUS;
 
-    /// Sends a chain to the layer below, which owns it until it completes.
+    /// Sends a chain to the underlying driver, which owns it until it completes.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFSendNetBufferLists(
@@ -56,7 +55,7 @@ unsafe extern "efiapi" {
         SendFlags: u32,
     );
 
-    /// Returns a chain to the layer above, which may send again before the call returns.
+    /// Completes a chain to the overlying driver, which may send again before the call returns.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFSendNetBufferListsComplete(
@@ -75,7 +74,7 @@ unsafe extern "efiapi" {
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisFRestartComplete(NdisFilterHandle: NDIS_HANDLE, Status: NDIS_STATUS);
 
-    /// Passes news to the layer above.
+    /// Indicates a status to the overlying driver.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFIndicateStatus(
@@ -83,7 +82,7 @@ unsafe extern "efiapi" {
         StatusIndication: *mut NDIS_STATUS_INDICATION,
     );
 
-    /// Passes a request to the layer below.
+    /// Forwards a request to the underlying driver.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFOidRequest(
@@ -91,7 +90,7 @@ unsafe extern "efiapi" {
         OidRequest: *mut NDIS_OID_REQUEST,
     ) -> NDIS_STATUS;
 
-    /// Answers a request of the layer above that the handler left pending.
+    /// Completes a request of the overlying driver that the handler left pending.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFOidRequestComplete(
@@ -100,12 +99,12 @@ unsafe extern "efiapi" {
         Status: NDIS_STATUS,
     );
 
-    /// Tells the layer below that a request is no longer wanted.
+    /// Forwards the cancellation of a request to the underlying driver.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFCancelOidRequest(NdisFilterHandle: NDIS_HANDLE, RequestId: *mut c_void);
 
-    /// Passes a network event on to the layer above.
+    /// Forwards a network event to the overlying driver.
     ///
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisFNetPnPEvent(
@@ -139,12 +138,12 @@ unsafe extern "efiapi" {
         DataLength: usize,
     ) -> *mut NET_BUFFER_LIST;
 
-    /// Gives a list back to its pool.
+    /// Returns a list to its pool.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFreeNetBufferList(NetBufferList: *mut NET_BUFFER_LIST);
 
-    /// Copies the out-of-band data a send carries, as far as NDIS knows how.
+    /// Copies the out-of-band data of a send, to the extent that NDIS supports.
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisCopySendNetBufferListInfo(
@@ -216,7 +215,7 @@ unsafe extern "efiapi" {
     /// ndis.sys, PASSIVE_LEVEL.
     pub fn NdisDeregisterDeviceEx(NdisDeviceHandle: NDIS_HANDLE);
 
-    /// The `ExtensionSize` zeroed bytes that NdisRegisterDeviceEx was asked to give the device.
+    /// Returns the `ExtensionSize` zeroed bytes that NdisRegisterDeviceEx reserved with the device.
     ///
     /// ndis.sys, any level.
     pub fn NdisGetDeviceReservedExtension(DeviceObject: *mut DEVICE_OBJECT) -> *mut c_void;
@@ -246,7 +245,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, DISPATCH_LEVEL.
     pub fn MmBuildMdlForNonPagedPool(MemoryDescriptorList: *mut MDL);
 
-    /// Maps an MDL's pages; null when there is no room, unless it was told to bug check.
+    /// Maps an MDL's pages; null when there is no room, unless a bug check was requested.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL for `KernelMode`, APC_LEVEL for `UserMode`.
     pub fn MmMapLockedPagesSpecifyCache(
@@ -269,7 +268,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, DISPATCH_LEVEL for nonpaged memory, APC_LEVEL for paged.
     pub fn ExAllocatePool2(Flags: u64, NumberOfBytes: usize, Tag: u32) -> *mut c_void;
 
-    /// Frees what was allocated with the same tag.
+    /// Frees memory that was allocated with the same tag.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL for nonpaged memory, APC_LEVEL for paged.
     pub fn ExFreePoolWithTag(P: *mut c_void, Tag: u32);
@@ -284,7 +283,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, HIGH_LEVEL, not above `NewIrql`.
     pub fn KfRaiseIrql(NewIrql: KIRQL) -> KIRQL;
 
-    /// Goes back to the IRQL that [`KfRaiseIrql`] returned.
+    /// Lowers the IRQL to the one that [`KfRaiseIrql`] returned.
     ///
     /// ntoskrnl.exe, HIGH_LEVEL, not below `NewIrql`. An export of that name on x64; the WDK for
     /// Arm64 makes it a macro over the export `KfLowerIrql`.
@@ -299,12 +298,12 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, any level; the answer only lasts from DISPATCH_LEVEL up.
     pub fn KeGetCurrentProcessorNumberEx(ProcNumber: *mut PROCESSOR_NUMBER) -> u32;
 
-    /// How many processors there can ever be.
+    /// Returns the maximum number of processors.
     ///
     /// ntoskrnl.exe, any level.
     pub fn KeQueryMaximumProcessorCountEx(GroupNumber: u16) -> u32;
 
-    /// How many processors there are now.
+    /// Returns the number of active processors.
     ///
     /// ntoskrnl.exe, any level.
     pub fn KeQueryActiveProcessorCountEx(GroupNumber: u16) -> u32;
@@ -324,17 +323,17 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, any level.
     pub fn KeInitializeSpinLock(SpinLock: *mut KSPIN_LOCK);
 
-    /// Raises to DISPATCH_LEVEL, takes the lock, returns the old level.
+    /// Raises to DISPATCH_LEVEL, acquires the lock, returns the old level.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
     pub fn KeAcquireSpinLockRaiseToDpc(SpinLock: *mut KSPIN_LOCK) -> KIRQL;
 
-    /// Frees the lock and goes back to the old level.
+    /// Releases the lock and lowers to the old level.
     ///
     /// ntoskrnl.exe, exactly DISPATCH_LEVEL.
     pub fn KeReleaseSpinLock(SpinLock: *mut KSPIN_LOCK, NewIrql: KIRQL);
 
-    /// Takes the lock where the level is right already.
+    /// Acquires the lock at an IRQL that is already right.
     ///
     /// ntoskrnl.exe, at least DISPATCH_LEVEL.
     pub fn KeAcquireSpinLockAtDpcLevel(SpinLock: *mut KSPIN_LOCK);
@@ -355,12 +354,13 @@ unsafe extern "efiapi" {
         BugCheckParameter4: usize,
     ) -> !;
 
-    /// Ends a request, whose status and information have been set; it may not be touched after.
+    /// Completes a request, whose status and information have been set; it may not be touched
+    /// after.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
     pub fn IofCompleteRequest(Irp: *mut IRP, PriorityBoost: i8);
 
-    /// Attaches zeroed memory to the driver object, found again by the address given here; the
+    /// Attaches zeroed memory to the driver object, identified by the address given here; the
     /// kernel frees it with the driver.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
@@ -387,7 +387,7 @@ unsafe extern "efiapi" {
         PoolTag: u32,
     ) -> *mut EX_RUNDOWN_REF_CACHE_AWARE;
 
-    /// Frees a rundown reference nobody holds.
+    /// Frees a rundown reference that is not held.
     ///
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn ExFreeCacheAwareRundownProtection(RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE);
@@ -432,7 +432,7 @@ unsafe extern "efiapi" {
         RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE,
     );
 
-    /// Says that the rundown is over, after the wait.
+    /// Marks the rundown as complete, after the wait.
     ///
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn ExRundownCompletedCacheAware(RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE);
@@ -452,7 +452,7 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, PASSIVE_LEVEL.
     pub fn EtwUnregister(RegHandle: REGHANDLE) -> NTSTATUS;
 
-    /// Tells ETW more of the provider; `InformationClass` says what.
+    /// Sets information about the provider in ETW; `InformationClass` selects which.
     ///
     /// ntoskrnl.exe, PASSIVE_LEVEL.
     pub fn EtwSetInformation(
@@ -462,7 +462,7 @@ unsafe extern "efiapi" {
         InformationLength: u32,
     ) -> NTSTATUS;
 
-    /// Writes an event to every session that wants it. Above APC_LEVEL, none of the data may be
+    /// Writes an event to every session that enables it. Above APC_LEVEL, none of the data may be
     /// pageable.
     ///
     /// ntoskrnl.exe, any level.

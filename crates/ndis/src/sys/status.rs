@@ -1,4 +1,4 @@
-//! Status codes: what routines return and what indications announce.
+//! Status codes: the return values of routines and the codes of indications.
 
 /// A status code from its usual, unsigned spelling.
 const fn code(bits: u32) -> i32 {
@@ -76,9 +76,9 @@ constants! {
     }
 }
 
-/// The miniport's MTU is another one: a ULONG.
+/// The miniport's MTU has changed: a ULONG.
 pub const NDIS_STATUS_L2_MTU_SIZE_CHANGE: i32 = 0x4002_00b1;
-/// What was asked for does not exist.
+/// The requested object does not exist.
 pub const STATUS_NOT_FOUND: i32 = code(0xc000_0225);
-/// The two sides speak different revisions of a protocol.
+/// The two sides use different revisions of a protocol.
 pub const STATUS_REVISION_MISMATCH: i32 = code(0xc000_0059);

@@ -36,7 +36,7 @@ pub type PHYSICAL_ADDRESS = i64;
 /// The number of a page of physical memory.
 pub type PFN_NUMBER = usize;
 
-/// The first member of every NDIS structure that has revisions: which one this is.
+/// The first member of every NDIS structure that has revisions; it identifies the revision.
 ///
 /// `Size` is the `NDIS_SIZEOF_…` of the revision, which may be less than `size_of`.
 #[repr(C)]
@@ -84,7 +84,8 @@ constants! {
     }
     u32 {
         NDIS_DEFAULT_PORT_NUMBER = 0;
-        // What NdisGetVersion answers: the major version in the upper half, the minor in the lower.
+        // NdisGetVersion's return value: the major version in the upper half, the minor in the
+        // lower.
         NDIS_RUNTIME_VERSION_680 = 0x0006_0050;
         NDIS_RUNTIME_VERSION_681 = 0x0006_0051;
         NDIS_RUNTIME_VERSION_682 = 0x0006_0052;

@@ -52,7 +52,7 @@ impl AbiTable {
         serde_json::from_str(json).expect("a table of structures")
     }
 
-    /// Where `layout` and this table disagree, one line each.
+    /// The differences between `layout` and this table, one line each.
     ///
     /// A member with members of its own must have a layout somewhere, or be one of `words`.
     pub fn differences(&self, layout: &Layout, words: &[&str]) -> Vec<String> {
