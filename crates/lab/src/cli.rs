@@ -24,7 +24,7 @@ pub use chaos::ChaosArgs;
 pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
 use size::size_in;
 
-/// What the program is asked to do.
+/// The command line of the program.
 #[derive(Debug, Parser)]
 #[command(
     name = "mslso-lab",
@@ -69,7 +69,7 @@ impl Cli {
             Err(wrong) => wrong,
         };
         if wrong.use_stderr() && env::args_os().any(|word| word == "--json") {
-            // Nobody may be there to read it; the exit code says it too.
+            // The reader of stderr may be gone; the exit code reports the failure too.
             let _ = writeln!(io::stderr(), "{}", Failure::from(wrong).to_json());
             process::exit(exit::UNUSABLE.into());
         }
@@ -347,7 +347,7 @@ pub struct SplitArgs {
 }
 
 impl SplitArgs {
-    /// What the large sends of the capture are sent as.
+    /// The kind of the large sends of the capture.
     #[must_use]
     pub fn form(&self) -> Form {
         match (self.encap, self.uso) {

@@ -1,4 +1,4 @@
-//! Which build of the driver runs: the filter linked into this program, or a finished image.
+//! The build of the driver that runs: the filter linked into this program, or a finished image.
 #![expect(unsafe_code, reason = "names the driver's entry point and calls it")]
 
 use std::ffi::OsString;

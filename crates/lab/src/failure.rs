@@ -23,7 +23,8 @@ pub mod exit {
     /// The input cannot be used, an output not be written, or the command line
     /// is wrong.
     pub const UNUSABLE: u8 = 2;
-    /// Nothing was wrong, but packets longer than a segment passed uncut, or no large send was made.
+    /// No fault was found, but packets longer than a segment were left whole, or no large send was
+    /// made.
     pub const INCOMPLETE: u8 = 3;
     /// The user or the system asked for the end; 128 and the number of SIGINT.
     pub const INTERRUPTED: u8 = 130;

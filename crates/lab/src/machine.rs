@@ -23,19 +23,19 @@ use crate::reference::Kind;
 /// A model machine on which the driver runs, which therefore outlives it.
 pub struct Machine<'driver> {
     world: Arc<World>,
-    /// What the filter had counted when it was asked last. Sends that go out change no counter of
-    /// those that do not.
+    /// The filter's counters when they were last read. Sends that are forwarded change no counter
+    /// of those that fail.
     counted: StatisticsReply,
     driver: PhantomData<&'driver Driver>,
     /// Rules broken so far that were already handed out.
     told: usize,
 }
 
-/// What became of one packet.
+/// The outcome of one packet.
 pub struct Sent {
-    /// What the NIC was given for it, in order.
+    /// The children that the NIC got for it, in order.
     pub children: Vec<Child>,
-    /// What left on the wire, in order.
+    /// The packets on the wire, in order.
     pub wire: Vec<Vec<u8>>,
     /// Why it did not go out, where it did not.
     pub unsent: Option<Unsent>,
@@ -184,7 +184,7 @@ impl<'driver> Machine<'driver> {
         reason(&before, &now, status)
     }
 
-    /// What the filter counted.
+    /// The filter's counters.
     ///
     /// # Errors
     ///
@@ -223,7 +223,7 @@ fn packet(send: &LargeSend) -> Packet {
     }
 }
 
-/// Which counter moved while one packet was sent.
+/// The counter that moved while one packet was sent.
 fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Unsent {
     let count = |all: &StatisticsReply, reason: Refusal| {
         let counter = all.refused.counters().get(reason.index());

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             // One line, whatever is in the name of a file.
             let line = failure.to_string().replace(['\r', '\n'], " ");
-            // Nobody may be there to read it; the exit code says it too.
+            // The reader of stderr may be gone; the exit code reports the failure too.
             let _ = writeln!(notes, "mslso-lab: {line}");
             ExitCode::from(failure.exit_code())
         }

@@ -1,4 +1,4 @@
-//! What a person reads: the table, the numbers, the verdict.
+//! The text report: the table, the numbers, the verdict.
 
 use crate::ingest::LsoVersion;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
@@ -214,7 +214,7 @@ pub fn summary(end: &End) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What the NIC was given for large sends.
+/// The children that the NIC got for large sends.
 fn given(totals: &Totals) -> String {
     let large = totals.children - totals.packets;
     let large_sends = counted(large, "large send", "large sends");

@@ -94,7 +94,7 @@ impl OnTerminal {
         }
     }
 
-    /// What a person sees.
+    /// The text on the screen.
     fn screen(&self) -> String {
         let size = |cells: u16| cells.try_into().unwrap();
         let mut parser = vt100::Parser::new(size(ROWS), size(COLUMNS), 0);
@@ -242,7 +242,8 @@ fn live_traffic_needs_nobody_to_listen() {
     ends_unheard("migrate --bytes 32M", 0);
 }
 
-/// What is typed reaches the shell; its Ctrl-C ends what it runs, and neither it nor the lab.
+/// Keystrokes reach the shell; its Ctrl-C ends the program that it runs, and neither the shell nor
+/// the lab.
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn a_shell_in_the_guest_has_the_terminal() {

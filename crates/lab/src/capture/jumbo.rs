@@ -15,9 +15,9 @@ const JUMBO: [u8; 3] = [0, 0xC2, 4];
 /// Takes Linux's IPv6 hop-by-hop header with the jumbo option out of a frame,
 /// also behind VLAN tags.
 ///
-/// Linux puts these 8 bytes into every IPv6 large send beyond 64 KiB, for its
-/// own use, before TCP or another extension header; a virtual NIC does not pass
-/// them on. What stays has payload length 0, as an LSOv2 send has it.
+/// Linux puts these 8 bytes into every IPv6 large send beyond 64 KiB, for its own use, before TCP
+/// or another extension header; a virtual NIC does not forward them. The remaining frame has
+/// payload length 0, as an LSOv2 send has.
 ///
 /// Every other frame is returned as it came: where the header holds more than
 /// the jumbo option, stands beside a payload length

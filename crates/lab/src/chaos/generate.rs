@@ -109,7 +109,7 @@ impl Generator {
         }
     }
 
-    /// What happens next.
+    /// The next step.
     pub fn step(&mut self) -> Step {
         let [leaves, returns, attaches] = [30, 40, 20].map(|percent| self.percent(percent));
         match self.phase {

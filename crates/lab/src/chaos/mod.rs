@@ -3,11 +3,11 @@
 //! driver, from a seed.
 //!
 //! A run is a list of [`step`]s, in episodes of a [`Machine`](step::Machine) each. A [`worker`], a
-//! process of its own, takes them one after the other; a driver that kills it, or never comes back,
-//! is found as surely as one that breaks a rule. What goes wrong is [shrunk](mod@shrink) to a few steps
-//! and written as a [`script`] to be run again.
+//! process of its own, takes them one after the other; a driver that kills it, or hangs, is found
+//! as surely as one that breaks a rule. A failure is [shrunk](mod@shrink) to a few steps and
+//! written as a [`script`] to be run again.
 //!
-//! Nothing is concurrent but by the model's processors, so that a seed is the same run again.
+//! The only concurrency is that of the model's processors, so a seed is always the same run.
 
 mod balance;
 mod generate;

@@ -15,7 +15,7 @@ use super::step::is_default;
 /// The most bytes of payload and the least segments of one kind of large send.
 pub type Limit = [u32; 2];
 
-/// What a NIC offers.
+/// The offload capabilities of a NIC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Offer {
@@ -149,7 +149,7 @@ fn checksum(bits: u8) -> ChecksumOffload {
     }
 }
 
-/// What is turned on, where these bits are turned off.
+/// The enabled offloads: all but those in `off`.
 pub fn enabled(off: u16) -> Enabled {
     let on = |bit: u16| off >> bit & 1 == 0;
     Enabled {

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LAST_WORDS: usize = 12;
 /// The kind of failure of a driver that takes its process with it.
 const DIED: &str = "died";
-/// That of one that never returns.
+/// The failure kind of a worker that hangs.
 const HUNG: &str = "hung";
 
 /// See the module.
@@ -156,7 +156,7 @@ impl Drop for Office {
     }
 }
 
-/// What the worker says, until it is gone.
+/// The replies of the worker, until it exits.
 fn listen(out: impl Read + Send + 'static) -> Receiver<Said> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

@@ -1,11 +1,11 @@
-//! What became of a run.
+//! The outcome of a run.
 
 use std::collections::BTreeMap;
 
 use model::Violation;
 use serde::{Deserialize, Serialize};
 
-/// What was found wrong.
+/// A failure that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wrong {
     /// The rule that was broken, or what else is wrong, in a few words that are the same whenever
@@ -16,7 +16,7 @@ pub struct Wrong {
 }
 
 impl Wrong {
-    /// What is wrong, in its own words.
+    /// A failure of this kind, described by `found`.
     pub(super) fn new(kind: &str, found: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -34,7 +34,7 @@ impl Wrong {
     }
 }
 
-/// What was done, and what came of it.
+/// The steps taken, and their results.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Steps by kind, and how many of them did something.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step::is_default;
 
-/// What the layer above hands down in one NBL.
+/// The contents of one NBL of the overlying driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -35,7 +35,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Shape {
-    /// What it is.
+    /// The kind of large send, or none.
     pub kind: Kind,
     /// Whether it is IPv6; inside a tunnel, the inner packet.
     #[serde(skip_serializing_if = "is_default")]
@@ -90,7 +90,7 @@ pub struct Shape {
     /// How it lies in memory.
     #[serde(skip_serializing_if = "is_default")]
     pub memory: Memory,
-    /// What is then wrong with it.
+    /// The malformation, if any.
     #[serde(skip_serializing_if = "is_default")]
     pub damage: Vec<Damage>,
 }

@@ -30,7 +30,7 @@ pub struct Run<'driver> {
     of_driver: usize,
     /// Allocations that the last attach asked for, where none failed.
     of_attach: Option<u64>,
-    /// Which one of the next attach is to fail.
+    /// The number of the allocation that fails at the next attach.
     fail_attach: Option<u64>,
     /// The coming detach was announced.
     truthful: bool,
@@ -40,7 +40,7 @@ pub struct Run<'driver> {
     processors: u32,
     /// Sends since the model last forgot them.
     unsettled: usize,
-    /// What the statistics should say; `None` where they were reset while something was under way.
+    /// The expected statistics; `None` where they were reset while a send was in flight.
     counts: Option<Counts>,
     /// How often each kind of step was taken, and did something, in the order of its name.
     taken: BTreeMap<&'static str, [u64; 2]>,
@@ -124,7 +124,7 @@ impl<'driver> Run<'driver> {
     /// Something is wrong, or left behind.
     pub fn end(mut self) -> Result<Summary, Wrong> {
         self.unload()?;
-        // What was asked of the NIC when the driver was gone is between it and the layer above.
+        // The driver has no part in OID requests that reach the NIC after it is gone.
         self.world.complete_oids();
         self.look()?;
         if let Some(wrong) = Wrong::of(&self.world.finish()) {
@@ -133,7 +133,7 @@ impl<'driver> Run<'driver> {
         Ok(self.summary())
     }
 
-    /// What was done so far.
+    /// The steps taken so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let named = |(name, taken): (&&str, &[u64; 2])| ((*name).to_owned(), *taken);

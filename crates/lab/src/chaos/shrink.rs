@@ -167,7 +167,7 @@ fn without(value: &Value, field: &str) -> Value {
 }
 
 fn value(what: &impl Serialize) -> Value {
-    // What is written to scripts has no maps with other keys than texts, and cannot fail.
+    // Serializing the types of scripts cannot fail: their maps have only strings as keys.
     serde_json::to_value(what).unwrap_or_default()
 }
 

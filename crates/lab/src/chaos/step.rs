@@ -1,5 +1,5 @@
-//! What can happen to a machine, as data. A run is a list of these; any part of the list is a run
-//! too, for a step that makes no sense where it stands does nothing.
+//! The steps of a machine, as data. A run is a list of these; any part of the list is a run too,
+//! because a step that is not possible in the current state does nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +83,7 @@ pub struct Completing {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Sends {
-    /// What is in the chain, in order.
+    /// The packets of the chain, in order.
     pub packets: Vec<Shape>,
     /// At DISPATCH_LEVEL.
     #[serde(skip_serializing_if = "is_default")]
@@ -99,9 +99,9 @@ pub struct Sends {
 pub struct Oid {
     /// 0 a query, 1 statistics, 2 a setting, else a method of this number less 3.
     pub kind: u32,
-    /// Which object.
+    /// The object.
     pub oid: u32,
-    /// What goes down.
+    /// The input.
     #[serde(skip_serializing_if = "is_default")]
     pub input: Vec<u8>,
     /// Room for the answer.
@@ -141,7 +141,7 @@ pub struct Status {
 pub struct Control {
     /// The control code.
     pub code: u32,
-    /// What goes in.
+    /// The input.
     #[serde(skip_serializing_if = "is_default")]
     pub input: Vec<u8>,
     /// Room for what comes out.
@@ -153,12 +153,12 @@ pub struct Control {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct NetEvent {
-    /// Which.
+    /// The event.
     pub event: i32,
     /// Its buffer.
     #[serde(skip_serializing_if = "is_default")]
     pub bytes: Vec<u8>,
-    /// What it is answered.
+    /// The answer.
     #[serde(skip_serializing_if = "is_default")]
     pub answer: i32,
 }
@@ -175,7 +175,7 @@ pub enum Step {
     Deliver,
     /// The NIC completes otherwise from now on.
     Completing(Completing),
-    /// Of what the NIC is given from now on, some fail: which, and with what status.
+    /// Some of the next sends to the NIC fail: their numbers, and their status.
     FailSends(Vec<(u32, i32)>),
     /// The NIC becomes another one, and says so.
     NicChanges(Box<Offer>),
@@ -194,7 +194,7 @@ pub enum Step {
     Control(Control),
     /// The statistics are put back to zero.
     ResetStatistics,
-    /// Nothing is under way any more, and every counter has to be right.
+    /// No operation is in flight, and every counter must be right.
     Balance,
     /// The layer above makes an OID request.
     Oid(Oid),
@@ -206,7 +206,7 @@ pub enum Step {
     Answering(u8),
     /// A network event goes through the filter.
     NetEvent(NetEvent),
-    /// Who records events: up to a level, with any of these keywords; or nobody.
+    /// The recording session: a level and any of these keywords; or none.
     Tracing(Option<(u8, u64)>),
     /// The module is paused.
     Pause,
@@ -222,7 +222,8 @@ pub enum Step {
     Attach,
     /// An allocation fails: the next but so many.
     FailAllocation(u64),
-    /// Of the next attach an allocation fails: the last but so many, as the one before had them.
+    /// An allocation of the next attach fails: the last but so many of those that the attach before
+    /// made.
     FailAttach(u64),
     /// All allocations fail from the next but so many on.
     Starve(u64),

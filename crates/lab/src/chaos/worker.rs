@@ -1,5 +1,5 @@
-//! The process in which a run takes place. Whatever a driver does to it, who ordered the run lives
-//! on and tells what happened.
+//! The process in which a run takes place. Its parent survives whatever a driver does to it, and
+//! reports what happened.
 
 use std::io::{BufRead, Write};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::driver::Driver;
 
-/// What a worker is to do; one line of JSON.
+/// A request to a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Order {
     /// An episode of that seed, of so many steps.
@@ -30,7 +30,7 @@ pub enum Order {
     Script(Script, bool),
 }
 
-/// What a worker says; one line of JSON.
+/// A reply of a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Said {
     /// It takes this step, counted from 0.
@@ -39,10 +39,10 @@ pub enum Said {
     Ended(Box<Ended>),
 }
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// What was done.
+    /// The steps taken.
     pub summary: Summary,
     /// The step with which it went wrong, counted from 0, and how. After the last step, it went
     /// wrong at the end.

@@ -29,7 +29,7 @@ pub enum StationChoice {
     Peer,
 }
 
-/// Who cuts large sends into packets of the wire.
+/// The stage that segments large sends into packets on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SecondStage {
     /// The Linux kernel
@@ -89,7 +89,7 @@ Exit codes:
   3    nothing was wrong, but no large send was made, so that nothing was tried
   130  it was interrupted";
 
-/// What hosts, guests and the wire are like.
+/// The configuration of hosts, guests and the wire.
 #[derive(Args, Clone, Debug)]
 pub struct LabArgs {
     /// Largest large send that the NIC takes, in bytes of TCP payload
@@ -106,7 +106,7 @@ pub struct LabArgs {
     #[arg(long, value_name = "SIZE", default_value_t = 1500,
         value_parser = size_in(1280..=9000))]
     pub mtu: u32,
-    /// Who cuts large sends into packets of the wire
+    /// The stage that segments large sends into packets on the wire
     #[arg(
         long,
         value_name = "kernel|model",

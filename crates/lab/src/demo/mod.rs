@@ -19,13 +19,13 @@ use crate::cli::DemoArgs;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 
-/// What a demo came to.
+/// The result of a demo.
 pub struct Told {
     /// Its steps.
     pub steps: Vec<Step>,
-    /// What was wrong while the drivers stopped, in one line each.
+    /// Faults while the drivers stopped, in one line each.
     pub at_end: Vec<String>,
-    /// What the filters counted, all hosts together.
+    /// The filters' counters, added over all hosts.
     pub counted: Counted,
 }
 
@@ -78,7 +78,7 @@ pub fn run(
     } else {
         text::whole(&told, build, args.plot.as_deref())
     };
-    // Who reads may have gone away, which is no fault of the driver.
+    // A reader that closed the pipe is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(told.faults() == 0)
 }

@@ -20,7 +20,7 @@ use crate::machine::{Sent, Unsent};
 pub(super) struct Stage<'driver> {
     driver: &'driver Driver,
     actors: Vec<Actor>,
-    /// What was wrong since it was last asked.
+    /// Faults since the last call of [`take_wrong`](Self::take_wrong).
     wrong: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct UnderWay {
     to: String,
 }
 
-/// Who a large send is for.
+/// The receiver of a large send.
 #[derive(Clone, Copy)]
 pub(super) enum To<'a> {
     /// Somebody behind the wire.
@@ -220,7 +220,7 @@ impl<'driver> Stage<'driver> {
         }
     }
 
-    /// What is said on every host, which is judged too.
+    /// The sizes on every host, which are judged too.
     pub(super) fn look(&mut self) -> Result<Vec<HostView>, Failure> {
         let mut views = Vec::new();
         for actor in &self.actors {
@@ -231,7 +231,7 @@ impl<'driver> Stage<'driver> {
         Ok(views)
     }
 
-    /// What was wrong since the last call: large sends, what is said, rules that were broken.
+    /// Takes the faults since the last call: in large sends, in sizes, and broken rules.
     pub(super) fn take_wrong(&mut self) -> Vec<String> {
         let mut wrong = std::mem::take(&mut self.wrong);
         for actor in &mut self.actors {

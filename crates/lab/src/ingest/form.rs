@@ -30,7 +30,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// What the large sends are then.
+    /// The kind of the large sends in this form.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {

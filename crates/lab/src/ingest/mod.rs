@@ -54,7 +54,7 @@ pub enum LsoVersion {
     V2,
 }
 
-/// What the layer above was told of the NIC's large sends, and goes by.
+/// The NIC's large-send sizes that were advertised to the overlying driver, and that it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The version of the offload by which it sends.
@@ -86,7 +86,7 @@ impl From<Refusal> for Unfit {
 pub struct LargeSend {
     /// The frame, from its Ethernet header.
     pub frame: Vec<u8>,
-    /// What it is: the OOB information says so, not the frame.
+    /// The kind of large send, by the OOB information, not by the frame.
     pub kind: Kind,
     /// Bytes of TCP or UDP payload in each wire packet but the last; less than
     /// [`payload`](Self::payload).

@@ -10,7 +10,7 @@ use crate::ingest::LargeSend;
 use crate::machine::{Sent, Unsent};
 use crate::reference::{self, ReferenceError};
 
-/// What is to be said of a large send.
+/// The verdict on a large send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The wire carries what a single stage would have put on it.
@@ -69,8 +69,8 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
     }
 }
 
-/// What is wrong with the form of a part of `send` that the filter made: what makes one packet on
-/// the wire is sent as one, and all else as a large send.
+/// The fault in the form of a child of `send`, if any: a child that makes one packet on the wire
+/// must be sent as a packet, any other as a large send.
 fn malformed(send: &LargeSend, child: &Child) -> Option<String> {
     let is_packet = child.payload <= send.mss as usize;
     let wrong = child.is_child && child.is_packet() != is_packet;

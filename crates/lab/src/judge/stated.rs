@@ -13,19 +13,17 @@ struct Field {
     name: &'static str,
     /// Where it stands.
     at: usize,
-    /// What it would say, if it could.
+    /// The true length, even if the field cannot hold it.
     length: usize,
     /// Whether it is of what is cut, rather than of a tunnel around it.
     inner: bool,
 }
 
-/// What is wrong with the lengths that `frame` states, as the NIC was given it
-/// for `send`.
+/// The fault in the lengths that `frame` states, as the NIC got it for `send`, if any.
 ///
-/// A packet that makes no more than one on the wire states the truth. A large
-/// send of LSOv1 does, one of LSOv2 states 0. USO and the outer headers of a
-/// tunnel keep a 0 of the large send that they are a part of; else theirs is
-/// the true length, or 0 where that does not fit.
+/// A packet that makes no more than one on the wire states the true length. So does a large send of
+/// LSOv1; one of LSOv2 states 0. USO and the outer headers of a tunnel keep a 0 of their parent;
+/// otherwise they state the true length, or 0 where it does not fit.
 pub(super) fn misstated(send: &LargeSend, frame: &[u8]) -> Option<String> {
     let layers = layers(frame, send.kind).ok()?;
     let large = frame.len() - layers.payload > send.mss as usize;

@@ -26,8 +26,8 @@ pub struct Setup {
     pub nic_lso: bool,
     /// Whether the NIC computes checksums of packets that are no large sends.
     pub nic_checksum: bool,
-    /// Most bytes of an IP packet that the filter makes. What the NIC cuts is
-    /// its own matter.
+    /// Most bytes of an IP packet that the filter makes. The MTU does not limit the packets that
+    /// the NIC segments.
     pub mtu: u32,
     /// The filter's setting MaxElements: most MDLs of what the NIC is given. The
     /// NIC takes no more.

@@ -19,7 +19,7 @@ const CAPTURES: [&[u8]; 2] = [
 
 /// A large send for a NIC.
 pub(super) struct Case {
-    /// What it is, in a few words.
+    /// A short description.
     pub(super) what: &'static str,
     pub(super) send: LargeSend,
     pub(super) nic: Setup,

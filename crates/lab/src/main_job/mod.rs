@@ -16,7 +16,7 @@ use crate::judge::Verdict;
 use crate::machine::Setup;
 use crate::report;
 
-/// What Hyper-V's virtual NIC says of itself: 43 × 1,460 bytes.
+/// The sizes of Hyper-V's virtual NIC: 43 × 1,460 bytes.
 const NIC: Setup = Setup::new(62_780, 2);
 
 /// A NIC that takes none: the filter makes every packet of the wire.
@@ -31,7 +31,7 @@ const NO_OFFLOAD: Setup = Setup {
     ..NO_LSO
 };
 
-/// What the job does, for somebody who sees it for the first time.
+/// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
 mslso lets a TCP stack hand down large sends of up to 1 MiB to a NIC that takes far smaller ones.
 Here the driver's own filter code splits some for a NIC that takes 62,780 bytes and at least 2 segments.
@@ -72,7 +72,7 @@ pub fn run(
     for line in &end.broken {
         let _ = writeln!(notes, "{line}");
     }
-    // Who reads may have gone away, which is no fault of the packets.
+    // A reader that closed the pipe is no fault of the packets.
     let text = if args.json {
         json(&rows, &end, build, [&children, &wire])
     } else {
@@ -94,7 +94,7 @@ fn note(row: &Row, notes: &mut impl Write) {
     }
 }
 
-/// What `--json` prints.
+/// The JSON output of `--json`.
 #[derive(Serialize)]
 struct Printed<'a> {
     driver: String,

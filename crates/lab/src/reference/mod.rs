@@ -26,8 +26,8 @@ use ip::Ip;
 use transport::{Place, Transport};
 use tunnel::Tunnel;
 
-/// What a large send is. A frame alone does not tell: what a VXLAN packet
-/// carries is also the payload of UDP.
+/// The kind of a large send. A frame alone does not show it: a VXLAN packet's content is also the
+/// payload of UDP.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Kind {
     /// TCP (LSOv1, LSOv2).

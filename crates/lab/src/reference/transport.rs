@@ -17,7 +17,7 @@ const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const CWR: u8 = 0x80;
 
-/// Which of the packets of a large send one is.
+/// The position of a packet in its large send.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     /// Its number, from 0.

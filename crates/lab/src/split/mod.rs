@@ -252,7 +252,7 @@ fn is_tcp(frame: &[u8]) -> bool {
     lso::Headers::parse(frame).is_ok()
 }
 
-/// What `--json` prints: the numbers, and the options they are of.
+/// The JSON output of `--json`: the numbers, and the options that made them.
 #[derive(Serialize)]
 struct Printed<'a> {
     #[serde(flatten)]

@@ -4,7 +4,7 @@ use etherparse::checksum::Sum16BitWords;
 
 use super::IpVersion;
 
-/// What an IP header is written from.
+/// The fields that an IP header is written from.
 pub(super) struct IpHeader<'a> {
     pub(super) version: IpVersion,
     /// Source and destination, one after the other.

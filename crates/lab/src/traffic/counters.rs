@@ -1,4 +1,4 @@
-//! What is counted on the way, by several threads.
+//! Counters on the data path, shared by several threads.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -29,7 +29,7 @@ impl Counter {
     }
 }
 
-/// What the switches and NICs of a lab counted. Sizes are bytes of TCP payload.
+/// The counters of a lab's switches and NICs. Sizes are bytes of TCP payload.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Large sends that guests made to the outside.

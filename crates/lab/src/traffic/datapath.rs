@@ -40,7 +40,7 @@ const PROCESSORS: u32 = 2;
 /// How long a host waits for packets before it looks for other things to do.
 pub(super) const PATIENCE_MS: u8 = 20;
 
-/// What a host is asked to do between packets.
+/// A request to a host, carried out between packets.
 pub enum Order {
     /// Take on a guest.
     Connect(Box<Port>),
@@ -58,7 +58,7 @@ pub struct Datapath {
     pub host: Arc<Host>,
     /// Guests on its switch.
     pub ports: Vec<Port>,
-    /// What to do between packets.
+    /// The requests to carry out between packets.
     pub orders: Receiver<Order>,
     /// Whether to end.
     pub stop: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! What goes wrong around the driver: namespaces, devices, sockets, commands.
+//! Failures around the driver: of namespaces, devices, sockets, commands.
 
 use std::{fmt, io};
 
@@ -9,7 +9,7 @@ pub enum TrafficError {
     NotPermitted(io::Error),
     /// The system refuses something.
     System {
-        /// What the lab was doing.
+        /// The operation that failed.
         doing: String,
         /// The reason.
         why: io::Error,

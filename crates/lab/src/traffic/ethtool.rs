@@ -13,12 +13,12 @@ use super::namespace::Namespace;
 /// the device goes with it.
 const SEND_OFFLOADS: [u32; 3] = [0x1F, 0x24, 0x17];
 
-/// Turns off what the device `name` would do for its sender, so that the kernel segments, and
-/// finishes every checksum, before a packet enters it. Who receives it checks them all then.
+/// Turns off the send offloads of the device `name`, so that the kernel segments, and finishes
+/// every checksum, before a packet enters it. The receiver then checks every checksum.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn no_send_offloads(namespace: &Namespace, name: &str) -> Result<(), TrafficError> {
     namespace.inside(|| {
         SEND_OFFLOADS

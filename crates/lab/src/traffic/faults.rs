@@ -31,12 +31,12 @@ pub struct Happened {
     pub pauses: u64,
     /// The filter was detached and attached again.
     pub detaches: u64,
-    /// What filters had counted when they were detached, which they take with them.
+    /// The last counters of filters that were detached; a detach discards them.
     #[serde(skip)]
     pub counted: Filter,
 }
 
-/// What the wire does, with a seed.
+/// The faults of the wire, with a seed.
 #[must_use]
 pub fn wire_faults(seed: u64) -> WireFaults {
     WireFaults {
@@ -172,7 +172,7 @@ impl<'a> Faults<'a> {
                 .gate
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
-            // What fails shows as a rule broken, or as traffic that stands still.
+            // A failure shows as a broken rule, or as stalled traffic.
             let _ = world.attach();
         }
         self.restart();

@@ -12,16 +12,16 @@ use super::second_stage::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum, fold};
 use super::vnet::{Segments, VnetHeader};
 use crate::capture::strip_jumbo_in_place;
 
-/// What a guest handed over.
+/// A packet from a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intake {
-    /// What it is.
+    /// The kind of packet.
     pub kind: Kind,
     /// Bytes before the frame that are no longer part of it.
     pub skipped: usize,
 }
 
-/// What a packet of a guest is.
+/// The kind of a guest's packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A large send.
@@ -35,7 +35,7 @@ pub enum Kind {
 /// A large send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Large {
-    /// What its slots say: LSOv2, LSOv2 in a tunnel, or USO.
+    /// The slots it has: LSOv2, LSOv2 in a tunnel, or USO.
     pub slots: Slots,
     /// Bytes of payload.
     pub payload: u32,
@@ -93,8 +93,8 @@ fn slots_of(found: Layout, header: VnetHeader) -> Option<Slots> {
     Some(slots)
 }
 
-/// What is cut in a tunnel that NDIS has offloads for, and its slots. The kernel says of a tunnel
-/// no more than where the inner checksum is.
+/// The layout and slots of a large send in a tunnel that NDIS has offloads for. For a tunnel the
+/// kernel gives only the place of the inner checksum.
 fn in_tunnel(frame: &[u8], header: VnetHeader) -> Option<(Layout, Slots)> {
     let around = tunnel(frame)?;
     let found = around.inner;
@@ -111,8 +111,8 @@ fn in_tunnel(frame: &[u8], header: VnetHeader) -> Option<(Layout, Slots)> {
 }
 
 /// Writes lengths of 0, and takes the length out of the sum that the guest left in the checksum
-/// field. That sum stays the guest's own: where a source route has addresses still to visit, it is
-/// over the last of them, not over that in the header (RFC 8200, section 8.1).
+/// field. The rest of that sum is kept: where a source route has addresses still to visit, it is
+/// over the last of them, not over the one in the header (RFC 8200, section 8.1).
 fn bring_to_shape(frame: &mut [u8], found: Layout) {
     let covered = (frame.len() - found.transport) as u64;
     let (ip, transport) = frame[found.ip..].split_at_mut(found.transport - found.ip);
@@ -131,8 +131,8 @@ fn bring_to_shape(frame: &mut [u8], found: Layout) {
     field.copy_from_slice(&seed.to_be_bytes());
 }
 
-/// What the checksum slot says of a packet whose checksum is still to be made. A checksum that the
-/// slot has no words for, as in a tunnel, is made here.
+/// The checksum slot of a packet whose checksum is still to be made. A checksum that the slot
+/// cannot express, as in a tunnel, is made here.
 fn checksum_slot(frame: &mut [u8], header: VnetHeader) -> usize {
     let Some(from) = header.checksum_from else {
         return 0;
@@ -158,7 +158,8 @@ fn checksum_slot(frame: &mut [u8], header: VnetHeader) -> usize {
     sys::CHECKSUM_TCP_HEADER_OFFSET.with(word, from as u32) as usize
 }
 
-/// What a NIC reads in the checksum slot: where the checksum starts, and where behind that it is.
+/// The content of the checksum slot for a NIC: where the checksum starts, and where behind that it
+/// is.
 #[must_use]
 pub fn read_checksum_slot(slot: ChecksumSlot) -> Option<(u16, u16)> {
     let at = match (slot.tcp, slot.udp) {

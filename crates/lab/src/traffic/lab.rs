@@ -38,14 +38,14 @@ pub struct HostPlan {
     pub multiple: Option<u32>,
 }
 
-/// What a lab is like.
+/// The configuration of a lab.
 #[derive(Clone)]
 pub struct LabPlan {
     /// Its network.
     pub shape: Shape,
     /// Its hosts; guests begin on the first.
     pub hosts: Vec<HostPlan>,
-    /// Who cuts large sends to packets.
+    /// The stage that segments large sends.
     pub stage: SecondStage,
     /// How much is compared.
     pub sample: Sample,
@@ -53,7 +53,7 @@ pub struct LabPlan {
     pub backing: Backing,
     /// Where what leaves the NICs is written.
     pub capture: Option<Capture>,
-    /// What goes wrong on the wire.
+    /// The faults of the wire, if any.
     pub faults: Option<WireFaults>,
 }
 
@@ -83,7 +83,7 @@ pub struct Lab<'driver> {
     pub hosts: Vec<HostAtWork>,
     /// The guests, as their switches know them.
     pub guests: Vec<Guest>,
-    /// What was counted.
+    /// The lab's counters.
     pub counters: Arc<Counters>,
     /// How guests' large sends change.
     pub changes: Receiver<Change>,
@@ -92,11 +92,11 @@ pub struct Lab<'driver> {
     driver: PhantomData<&'driver Driver>,
 }
 
-/// What is known at the end.
+/// The results of a lab.
 pub struct LabEnd {
-    /// What each host's filter counted, as it says itself.
+    /// The counters of each host's filter, as its device reports them.
     pub statistics: Vec<StatisticsReply>,
-    /// What was wrong, in one line each.
+    /// Faults, in one line each.
     pub wrong: Vec<String>,
 }
 

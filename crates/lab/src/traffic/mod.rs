@@ -79,7 +79,7 @@ pub fn run(
     } else {
         crate::report::driver_line(build) + &summary.text()
     };
-    // Who reads may have gone away, which is no fault of the driver.
+    // A reader that closed the pipe is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if summary.is_good() && summary.is_empty() {
         return Err(Failure::NothingTried);

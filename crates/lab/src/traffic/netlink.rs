@@ -177,7 +177,7 @@ impl Netlink {
         message.header.family = family(address);
         message.header.index = device;
         message.header.prefix_len = prefix;
-        // Nobody else can have it, so it need not be asked for.
+        // The address is unique in the lab, so no duplicate detection is needed.
         message.header.flags = AddressHeaderFlags::Nodad;
         message.attributes = vec![
             AddressAttribute::Local(address),

@@ -78,7 +78,7 @@ impl Ip {
 pub struct Network {
     /// The guests.
     pub guests: Vec<Station>,
-    /// Who is behind the wire.
+    /// The station behind the wire.
     pub peer: Station,
     /// Where cables end on the hosts' side.
     pub directory: Arc<Directory>,
@@ -86,7 +86,7 @@ pub struct Network {
     pub hosts: Namespace,
 }
 
-/// What a network is like.
+/// The configuration of a network.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// How many guests it has.

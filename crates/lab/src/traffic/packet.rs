@@ -109,7 +109,7 @@ pub enum Direction {
 /// A frame to be sent, with its header.
 #[derive(Debug)]
 pub struct Message<'a> {
-    /// What the kernel is told of the frame.
+    /// The kernel's metadata of the frame.
     pub header: VnetHeader,
     /// The frame's first bytes, where they are not where the others are.
     pub front: Vec<u8>,
@@ -254,7 +254,7 @@ impl PacketSocket {
                 Ok(sent) => done += sent.count().max(1),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => self.wait_for_room()?,
-                // What the kernel cannot make room for, it can't later either.
+                // A frame that the kernel has no room for now will not fit later either.
                 Err(Errno::ENOBUFS | Errno::ENETDOWN | Errno::EMSGSIZE | Errno::EINVAL) => {
                     done += 1;
                     lost += 1;

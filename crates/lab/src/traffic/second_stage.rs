@@ -74,7 +74,7 @@ pub(super) fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
     }
 }
 
-/// A large send cut here. What cannot be cut does not leave, as in hardware.
+/// A large send segmented here. A send that cannot be segmented is dropped, as in hardware.
 fn by_model<'a>(packet: &Outgoing<'a>) -> Option<impl Iterator<Item = Message<'a>> + use<'a>> {
     let frame = match packet.bytes[..] {
         [whole] => Cow::Borrowed(whole),
@@ -210,7 +210,8 @@ mod tests {
         }
     }
 
-    /// What a Linux stack would have sent, by the synthesizer, which shares nothing with this.
+    /// The packets that a Linux stack would have sent, by the synthesizer, which shares no code
+    /// with this.
     #[test]
     fn the_kernel_gets_the_lengths_that_it_has_itself() {
         let frame = Synth::v4(9000, 1448).frame(false);

@@ -21,7 +21,7 @@ mod option {
     use nix::{getsockopt_impl, sockopt_impl};
 
     sockopt_impl!(
-        /// What the kernel knows of a connection.
+        /// The kernel's state of a connection.
         TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, libc::tcp_info
     );
 }
@@ -37,19 +37,19 @@ pub enum Amount {
 
 /// A transfer to be made.
 pub struct Transfer<'a> {
-    /// Who sends.
+    /// The sender.
     pub from: &'a Station,
-    /// Who receives.
+    /// The receiver.
     pub to: &'a Station,
     /// By which IP.
     pub ip: Ip,
     /// How much.
     pub amount: Amount,
-    /// Which stream.
+    /// The seed that the stream's bytes are made from.
     pub seed: u64,
 }
 
-/// What became of a transfer.
+/// The result of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transferred {
     /// Bytes that went in.

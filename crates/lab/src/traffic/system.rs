@@ -1,4 +1,4 @@
-//! What the kernel counts: processor time of this process, and checksums that a stack found wrong.
+//! The kernel's counters: processor time of this process, and checksums that a stack found wrong.
 
 use std::time::Duration;
 

@@ -23,7 +23,7 @@ pub struct Port {
     pub nic: VirtualNic,
 }
 
-/// What a guest does about large sends.
+/// The large-send state of a guest.
 pub struct VirtualNic {
     /// The guest's own connection with its kernel.
     pub netlink: Netlink,
@@ -35,9 +35,9 @@ pub struct VirtualNic {
     pub flush: File,
     /// The largest that the device can do, in bytes of packet.
     pub most: u32,
-    /// What it was set to last.
+    /// The limits applied last.
     pub applied: Option<LargeSendLimits>,
-    /// Who is told of every change.
+    /// The channel that gets every change.
     pub changes: Sender<Change>,
 }
 
@@ -48,7 +48,7 @@ pub struct Change {
     pub guest: String,
     /// When.
     pub at: std::time::Instant,
-    /// What it was told.
+    /// The limits advertised to it.
     pub told: LargeSendLimits,
 }
 

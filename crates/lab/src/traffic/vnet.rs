@@ -8,17 +8,17 @@ pub struct VnetHeader {
     pub checksum_from: Option<u16>,
     /// ... to be written so many bytes behind.
     pub checksum_at: u16,
-    /// What the packet is to be cut into.
+    /// The segmentation of the packet.
     pub segments: Segments,
     /// Whether CWR is set, which only the first segment keeps.
     pub ecn: bool,
     /// Bytes of payload in each segment.
     pub segment_size: u16,
-    /// A hint: bytes that had better lie together. Nothing to go by.
+    /// A hint: bytes that had better be contiguous. It is not reliable.
     pub headers: u16,
 }
 
-/// What a packet is to be cut into.
+/// The segmentation of a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Segments {
     /// It is one packet.

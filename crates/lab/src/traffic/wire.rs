@@ -1,4 +1,4 @@
-//! What is behind a NIC: its second stage, the wire, and what may go wrong on it.
+//! The path behind a NIC: its second stage, the wire, and the faults of the wire.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,17 +76,17 @@ pub struct WireFaults {
     pub random: Random,
 }
 
-/// What a NIC sends into.
+/// The wire that a NIC sends into.
 pub struct LabWire {
     /// Whom it reaches.
     pub directory: Arc<Directory>,
-    /// Who cuts large sends.
+    /// The stage that segments large sends.
     pub stage: SecondStage,
     /// Where is counted.
     pub counters: Arc<Counters>,
     /// Where every frame is written, if anywhere.
     pub capture: Option<Capture>,
-    /// What goes wrong, if anything.
+    /// The faults of the wire, if any.
     pub faults: Option<WireFaults>,
     /// A frame that leaves behind the next.
     late: Option<(VnetHeader, Vec<u8>)>,

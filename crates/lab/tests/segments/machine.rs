@@ -20,7 +20,7 @@ prop_compose! {
         Setup {
             nic_lso,
             nic_checksum,
-            // Whatever the MSS: refusals are for other tests.
+            // Any MSS fits: other tests cover refusals.
             mtu: 65_535,
             max_elements,
             ended_chains,

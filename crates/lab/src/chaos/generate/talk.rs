@@ -1,4 +1,4 @@
-//! What is said and asked beside the data path.
+//! Generates the control plane: indications, OID requests and control requests.
 
 use control::{IoControl, Message, Select, SetRequest, Tuning};
 use model::{FILTER_IF_INDEX, MINIPORT_IF_INDEX};
@@ -150,7 +150,7 @@ impl Generator {
 
 fn encoded<M: Message>(message: &M) -> Vec<u8> {
     let mut bytes = vec![0; M::SIZE];
-    // What cannot be said is not said.
+    // A message that cannot be encoded is left out.
     match message.encode(&mut bytes) {
         Ok(_) => bytes,
         Err(_) => Vec::new(),

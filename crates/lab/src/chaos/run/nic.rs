@@ -1,4 +1,4 @@
-//! What the NIC does, and what is sent to it.
+//! The NIC's actions, and the sends to it.
 
 use model::{Answering, Completion, Nic, Order, Packet, SendCall};
 use ndis::sys;

@@ -1,4 +1,4 @@
-//! What is said, asked and set beside the data path.
+//! The control plane: status indications, OID requests and settings.
 
 use control::{IoControl, Parameters};
 use model::{Indication, LargeSendLimit, LargeSendLimits, OidCall, OidHeader, OidKind};

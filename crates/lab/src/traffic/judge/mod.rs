@@ -31,7 +31,7 @@ use crate::report::{ip_name, lined, number};
 /// A large send and what the kernel says of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Judged {
-    /// What is special about it.
+    /// The special feature of the case.
     pub case: String,
     /// Its version of IP.
     pub ip: &'static str,
@@ -39,7 +39,7 @@ pub struct Judged {
     pub payload: u32,
     /// Its MSS.
     pub mss: u32,
-    /// What the filter made of it.
+    /// The children that the filter made of it.
     pub children: usize,
     /// Packets that the kernel alone made of it.
     pub packets: usize,
@@ -123,7 +123,7 @@ pub fn text(judged: &[Judged], wrong: &[String]) -> String {
     format!("{table}\n\n{verdict}\n")
 }
 
-/// What leaves the model's NIC, as the kernel is to get it.
+/// The packets that leave the model's NIC, in the form that the kernel takes.
 #[derive(Clone, Default)]
 struct Taken(std::sync::Arc<std::sync::Mutex<Vec<Vec<Piece>>>>);
 
@@ -154,7 +154,7 @@ impl Wire for Taken {
 fn for_kernel(packets: &[Outgoing<'_>]) -> Vec<Piece> {
     let mut messages = Vec::new();
     for packet in packets {
-        // What cannot be cut is missed at the other end.
+        // A packet that cannot be segmented is missing at the other end.
         let _ = second_stage(SecondStage::Kernel, packet, &mut messages);
     }
     let pieces = messages.iter().map(|one| (one.header, one.frame()));
@@ -246,7 +246,8 @@ impl Bench {
         })
     }
 
-    /// What arrives of `pieces` within `patience`, of which the kernel should make `count` packets.
+    /// The packets of `pieces` that arrive within `patience`; the kernel should make `count` of
+    /// them.
     fn cross(
         &self,
         pieces: &[Piece],

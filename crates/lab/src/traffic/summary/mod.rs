@@ -1,4 +1,4 @@
-//! What a run of live traffic came to, as `--json` prints it and as [`text`].
+//! The result of a run of live traffic, as `--json` prints it and as [`text`].
 
 mod text;
 
@@ -20,9 +20,9 @@ pub struct Summary {
     /// Bytes of TCP payload that the guest was told it may send at once, at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
-    /// What was counted on the way.
+    /// The counters of the lab.
     pub counted: Counted,
-    /// What the filters counted, all together.
+    /// The filters' counters, added up.
     pub filter: Filter,
     /// TCP packets that the peer dropped for a wrong checksum.
     pub wrong_checksums: u64,
@@ -34,10 +34,10 @@ pub struct Summary {
     /// Processor seconds for a gigabyte (10^9 bytes) that arrived, this program's and the kernel's
     /// for it.
     pub cpu_seconds_per_gigabyte: f64,
-    /// What went wrong on purpose, where that was asked for.
+    /// The faults made on purpose, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<Happened>,
-    /// What was wrong, in one line each.
+    /// Faults found, in one line each.
     pub violations: Vec<String>,
 }
 
@@ -53,9 +53,9 @@ pub struct Told {
 /// A transfer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// Who sent.
+    /// The sender.
     pub from: String,
-    /// Who received.
+    /// The receiver.
     pub to: String,
     /// By which IP.
     pub ip: &'static str,
@@ -71,7 +71,7 @@ pub struct Row {
     pub sha256_received: String,
 }
 
-/// What switches and NICs counted; sizes are bytes of TCP payload.
+/// The counters of switches and NICs; sizes are bytes of TCP payload.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Counted {
     /// Large sends to the outside.
@@ -118,7 +118,7 @@ pub struct Counted {
     pub late: u64,
 }
 
-/// What filters counted.
+/// The counters of filters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Filter {
     /// Large sends that came down.

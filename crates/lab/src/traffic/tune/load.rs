@@ -1,4 +1,4 @@
-//! What is measured: a bulk transfer, and requests that want a quick answer beside it.
+//! The measured load: a bulk transfer, and latency-sensitive requests beside it.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
