@@ -280,7 +280,7 @@ impl<'driver> Bench<'driver> {
     ///
     /// # Errors
     ///
-    /// An output cannot be written, or the driver does not say what it counted.
+    /// An output cannot be written, or the driver does not report its counters.
     pub fn finish(mut self) -> Result<End, Failure> {
         let statistics = self.machine.statistics()?;
         let broken: Vec<_> = self

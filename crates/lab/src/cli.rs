@@ -61,7 +61,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The command line of this process; where it is wrong, says so and ends the process.
+    /// The command line of this process. If it is wrong, prints the error and ends the process.
     #[must_use]
     pub fn of_process() -> Self {
         let wrong = match Self::try_parse().and_then(Self::checked) {
@@ -200,7 +200,7 @@ pub enum Command {
     /// Split the large sends of a capture file
     #[command(long_about = SPLIT, after_help = format!("{EXAMPLES}\n{EXIT_CODES}{UNCUT_CODE}"))]
     Split(SplitArgs),
-    /// Show what guests are told of large sends, while settings, NICs and hosts change
+    /// Show the sizes that are advertised to guests, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
     Demo(DemoArgs),
     /// Have everything happen at random, against all rules
@@ -283,7 +283,7 @@ pub struct SplitArgs {
     /// MSS of packets without a comment mss=N, in bytes of TCP payload [default: the connection's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_535))]
     pub mss: Option<u32>,
-    /// Largest large send that the NIC takes, in bytes of TCP payload; 0 for a NIC that takes none
+    /// Largest large send that the NIC accepts, in bytes of TCP payload; 0 for a NIC without LSO
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
         value_parser = size_in(0..=MOST_NIC_MAX))]
     pub nic_max: u32,
@@ -302,7 +302,7 @@ pub struct SplitArgs {
     #[arg(long, value_name = "15|16", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(15..=16))]
     pub ipid_bits: u32,
-    /// Whether the NIC takes large sends at all; if not, the filter makes every packet of the wire
+    /// Whether the NIC has large send offload; if not, the filter makes every packet of the wire
     #[arg(
         long,
         value_name = "on|off",

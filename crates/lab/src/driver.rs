@@ -97,8 +97,8 @@ impl Driver {
     ///
     /// The driver outlives whatever is still done with `world`.
     pub unsafe fn start(&self, world: &Arc<World>) -> Result<(), i32> {
-        // SAFETY: both are entry points of the driver, the image's by its header; the code stays
-        // where it is as long as the caller says.
+        // SAFETY: both are entry points of the driver, the image's by its header; the code stays in
+        // place as long as the caller guarantees.
         unsafe { world.start(self.entry()) }
     }
 }

@@ -16,7 +16,7 @@ use crate::traffic::TrafficError;
 
 /// The exit codes of the program.
 pub mod exit {
-    /// All is right. Packets that were refused, and reported, are part of that.
+    /// No fault was found. Packets that were refused, and reported, are no fault.
     pub const GOOD: u8 = 0;
     /// The wire differs, a rule was broken, or the driver failed.
     pub const BAD: u8 = 1;
@@ -33,7 +33,7 @@ pub mod exit {
 /// Why the program ends without a verdict. Its text is one line.
 #[derive(Debug)]
 pub enum Failure {
-    /// The command line is wrong: what clap says of it.
+    /// The command line is wrong: clap's message.
     Usage(Box<clap::Error>),
     /// A capture file cannot be read or written.
     Capture(CaptureError),
@@ -69,7 +69,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code that says so.
+    /// The exit code for this failure.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

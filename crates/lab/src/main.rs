@@ -1,4 +1,4 @@
-//! The lab program; the crate's library says what it does.
+//! The lab program; see the crate's library.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

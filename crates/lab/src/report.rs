@@ -22,14 +22,13 @@ const COLUMNS: [(&str, bool); 8] = [
     ("verdict", false),
 ];
 
-/// The line that says which build of the driver runs.
+/// The line that names the build of the driver.
 #[must_use]
 pub fn driver_line(build: &Build) -> String {
     format!("Driver: {build}.\n")
 }
 
-/// A line that says what is unlike most NICs and settings; nothing where
-/// nothing is.
+/// A line with the settings that differ from the usual; empty if there are none.
 #[must_use]
 pub fn setup_line(setup: Setup) -> String {
     let said = [

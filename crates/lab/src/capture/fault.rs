@@ -97,8 +97,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A [`Fault`] and the file it is in. Its text is one line, and says what to
-/// do next.
+/// A [`Fault`] and the file it is in. Its text is one line, and names the next step.
 #[derive(Debug)]
 pub struct CaptureError {
     /// The file that was to be read or written.

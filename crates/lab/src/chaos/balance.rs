@@ -93,8 +93,9 @@ pub fn refusals(said: &StatisticsReply) -> impl Iterator<Item = (&'static str, u
 /// Longest NDIS_OFFLOAD of which the filter raises anything, in bytes.
 const LONGEST_KEPT: u16 = 320;
 
-/// Whether the layer above knows, while the module runs, what the tuning in effect makes of the NIC
-/// as it is, and the filter knows that NIC. `truthful` says that nothing is to be raised any more.
+/// Whether the overlying driver, while the module runs, has the configuration that the tuning in
+/// effect makes of the NIC's, and the filter has the NIC's. With `truthful` no size may be raised
+/// any more.
 ///
 /// # Errors
 ///

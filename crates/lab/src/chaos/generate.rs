@@ -245,7 +245,7 @@ impl Generator {
         }
     }
 
-    /// Packets of the near future, with statuses that nobody else sets.
+    /// Packets of the near future, with statuses that no other code sets.
     fn failing(&mut self) -> Vec<(u32, i32)> {
         let statuses = [
             sys::NDIS_STATUS_FAILURE,

@@ -129,7 +129,7 @@ fn one_seed(
     Ok(true)
 }
 
-/// Goes wrong as `kind` says.
+/// Fails in the way that `kind` names.
 struct SameFailure<'a> {
     office: &'a mut Office,
     kind: &'a str,

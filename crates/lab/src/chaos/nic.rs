@@ -167,7 +167,7 @@ pub fn enabled(off: u16) -> Enabled {
     }
 }
 
-/// NDIS_OFFLOAD_PARAMETERS that turn off what these bits say, and on all else.
+/// NDIS_OFFLOAD_PARAMETERS that turn off the offloads of these bits, and all others on.
 pub fn parameters(off: u16) -> Vec<u8> {
     use sys::NDIS_OFFLOAD_PARAMETERS as Parameters;
     let size = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_5;

@@ -11,7 +11,7 @@ pub struct Wrong {
     /// The rule that was broken, or what else is wrong, in a few words that are the same whenever
     /// the same thing happens.
     pub kind: String,
-    /// Everything that is to be said about it.
+    /// The details of the failure.
     pub found: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ impl Wrong {
 pub struct Summary {
     /// Steps by kind, and how many of them did something.
     pub steps: BTreeMap<String, [u64; 2]>,
-    /// NBLs that the layer above sent.
+    /// NBLs that the overlying driver sent.
     pub sends: u64,
     /// Large sends that were split.
     pub split: u64,

@@ -31,7 +31,7 @@ pub enum Kind {
     Bytes,
 }
 
-/// One NBL of the layer above.
+/// One NBL of the overlying driver.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Shape {
@@ -95,7 +95,7 @@ pub struct Shape {
     pub damage: Vec<Damage>,
 }
 
-/// The headers outside of a tunnel, and what is said of them.
+/// The headers outside of a tunnel, and their out-of-band information.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Outer {
@@ -108,7 +108,7 @@ pub struct Outer {
     /// As those of the [`Shape`].
     #[serde(skip_serializing_if = "is_default")]
     pub ip_options: u8,
-    /// Whether it is not said where the inner headers are.
+    /// Whether the offsets of the inner headers are left out.
     #[serde(skip_serializing_if = "is_default")]
     pub silent: bool,
     /// Whether the large-send slot has the inner IP version.

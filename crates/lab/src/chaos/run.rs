@@ -32,7 +32,7 @@ pub struct Run<'driver> {
     of_attach: Option<u64>,
     /// The number of the allocation that fails at the next attach.
     fail_attach: Option<u64>,
-    /// The coming detach was announced.
+    /// The coming detach was signalled (NetEventFilterPreDetach).
     truthful: bool,
     /// The last OID request.
     oid: Option<u64>,
@@ -48,9 +48,9 @@ pub struct Run<'driver> {
     summary: Summary,
 }
 
-/// Sends that are under way at a time. With those that are over and not forgotten, and what is sent
-/// from within completions, they stay below the 64 that the model remembers: of one that it forgets
-/// by itself nobody hears.
+/// Sends in flight at a time. With completed ones that are still remembered, and those that are
+/// sent from within completions, they stay below the 64 that the model remembers; the model does
+/// not report the ones that it forgets.
 const MOST_OUTSTANDING: usize = 24;
 /// Sends that are over and not forgotten yet.
 const MOST_UNSETTLED: usize = 16;
@@ -155,7 +155,7 @@ impl<'driver> Run<'driver> {
         Wrong::of(&self.world.take_violations()).map_or(Ok(()), Err)
     }
 
-    /// Does what the step says; returns whether that was anything.
+    /// Carries out the step; returns whether it had an effect.
     fn apply(&mut self, step: &Step) -> Result<bool, Wrong> {
         match step {
             Step::Balance => return self.balance(),
@@ -232,7 +232,7 @@ impl<'driver> Run<'driver> {
         select.encode(&mut input).is_ok() && self.world.ioctl(code, &input, 0).is_ok()
     }
 
-    /// Has everything come back, and compares all counters.
+    /// Completes every operation in flight, and compares all counters.
     fn balance(&mut self) -> Result<bool, Wrong> {
         while self.world.deliver() > 0 {}
         self.look()?;

@@ -12,13 +12,13 @@ use crate::failure::Failure;
 
 /// Most runs that shrinking may take.
 const MOST_TRIALS: u32 = 4000;
-/// The time after which no more are begun: a driver that hangs takes long to fail.
+/// The time after which no further trial begins: a driver that hangs takes long to fail.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Numbers up to this are tried one by one.
 const FEW: i64 = 8;
 
-/// Runs a script, and says whether it goes wrong in the same way.
+/// Runs a script, and returns whether it fails in the same way.
 pub trait Trial {
     /// Whether it does.
     ///
@@ -74,7 +74,7 @@ impl<T: Trial> Shrinker<'_, T> {
         Ok(fails)
     }
 
-    /// Leaves out ever shorter parts of the list.
+    /// Leaves out ever shorter sections of the list.
     fn fewer_steps(&mut self) -> Result<(), Failure> {
         let mut length = self.script.steps.len().div_ceil(2);
         while length > 0 {
@@ -109,7 +109,7 @@ impl<T: Trial> Shrinker<'_, T> {
         )
     }
 
-    /// Tries everything simpler in the place of one part, once.
+    /// Tries every simpler value in place of one element, once.
     fn simplify<P>(
         &mut self,
         simpler: impl Fn(&Script) -> Vec<P>,
@@ -127,8 +127,8 @@ impl<T: Trial> Shrinker<'_, T> {
     }
 }
 
-/// The same with less in it: as JSON, with one part left out or one number smaller, where that is
-/// still one of its kind, and shorter to write or of smaller numbers.
+/// Simpler values: as JSON, with one element left out or one number smaller, where that still
+/// deserializes, and is shorter to write or has smaller numbers.
 fn simpler<T: Serialize + DeserializeOwned>(what: &T) -> Vec<T> {
     let value = value(what);
     let most = weight(&value);

@@ -1,5 +1,5 @@
-//! The steps of a machine, as data. A run is a list of these; any part of the list is a run too,
-//! because a step that is not possible in the current state does nothing.
+//! The steps of a machine, as data. A run is a list of these; any sublist is a run too, because a
+//! step that is not possible in the current state does nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct Machine {
     pub processors: u32,
     /// The NIC at the start.
     pub offer: Offer,
-    /// The MTU at the start, where NDIS tells one.
+    /// The MTU at the start, where NDIS reports one.
     pub mtu: Option<u32>,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
@@ -66,7 +66,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Completing {
-    /// When it is told to, rather than from within the send.
+    /// On a later step, rather than from within the send.
     pub deferred: bool,
     /// 0 as sent, 1 reversed, else mixed by this seed.
     pub order: u64,
@@ -167,7 +167,7 @@ pub struct NetEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// The layer above sends a chain.
+    /// The overlying driver sends a chain.
     Send(Sends),
     /// It sends this from within the next completion that it gets.
     SendOnCompletion(Sends),
@@ -177,11 +177,11 @@ pub enum Step {
     Completing(Completing),
     /// Some of the next sends to the NIC fail: their numbers, and their status.
     FailSends(Vec<(u32, i32)>),
-    /// The NIC becomes another one, and says so.
+    /// The NIC changes, and indicates it.
     NicChanges(Box<Offer>),
-    /// The layer above turns offloads off, by these bits, and all others on.
+    /// The overlying driver turns offloads off, by these bits, and all others on.
     Enable(u16),
-    /// The miniport says again what it does, or what its hardware can do.
+    /// The miniport indicates its configuration again, or the capabilities of its hardware.
     SaysAgain {
         /// The hardware.
         hardware: bool,
@@ -196,13 +196,13 @@ pub enum Step {
     ResetStatistics,
     /// No operation is in flight, and every counter must be right.
     Balance,
-    /// The layer above makes an OID request.
+    /// The overlying driver makes an OID request.
     Oid(Oid),
     /// It gives up on the last one.
     CancelOid,
     /// The miniport answers what it holds.
     AnswerOids,
-    /// The miniport answers at once (0), early (1), or when it is told to (2).
+    /// The miniport answers at once (0), early (1), or on a later step (2).
     Answering(u8),
     /// A network event goes through the filter.
     NetEvent(NetEvent),
@@ -212,7 +212,7 @@ pub enum Step {
     Pause,
     /// The module is made to run, with this MTU: loaded and attached first where it is not.
     Restart(Option<u32>),
-    /// The coming detach is announced.
+    /// The coming detach is signalled (NetEventFilterPreDetach).
     PreDetach,
     /// The module is detached, paused first where it runs. These are its settings from then on.
     Detach(Settings),
@@ -229,7 +229,8 @@ pub enum Step {
     Starve(u64),
     /// No allocation fails any more.
     Feed,
-    /// A guest comes that was told other sizes elsewhere: LSOv1, LSOv2 and USO over IPv4 and IPv6.
+    /// A guest arrives to which another host advertised other sizes: LSOv1, LSOv2 and USO over IPv4
+    /// and IPv6.
     Migrate([u32; 5]),
 }
 

@@ -26,14 +26,14 @@ pub enum Order {
         /// Steps.
         steps: u64,
     },
-    /// A script; where it is traced, each step is told before it is taken.
+    /// A script; with tracing, each step is reported before it is taken.
     Script(Script, bool),
 }
 
 /// A reply of a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Said {
-    /// It takes this step, counted from 0.
+    /// The worker takes this step, counted from 0.
     Takes(u64),
     /// It has finished.
     Ended(Box<Ended>),
@@ -75,7 +75,7 @@ pub fn work(driver: &Driver, orders: impl BufRead, mut out: impl Write) {
 }
 
 fn say(out: &mut impl Write, what: &Said) {
-    // Without anybody who listens there is nothing more to do, and no more order.
+    // If the parent is gone there is no more work, and no more request.
     if let Ok(line) = serde_json::to_string(what) {
         let _ = writeln!(out, "{line}");
         let _ = out.flush();

@@ -1,4 +1,4 @@
-//! A host of the story, and what is said on it, which is judged.
+//! A host of the story, with its advertised sizes, which are judged.
 
 use control::{ReadReply, Tuning, first_stage_size};
 use model::Violation;
@@ -11,9 +11,9 @@ use crate::failure::Failure;
 /// A host.
 pub(super) struct Actor {
     pub(super) host: Host,
-    /// Rules broken on it that were handed out.
+    /// Broken rules that were already reported.
     told: usize,
-    /// Whether its filter was told that it is about to go.
+    /// Whether the coming detach was signalled to its filter.
     pub(super) leaving: bool,
 }
 

@@ -1,8 +1,8 @@
-//! `mslso-lab demo`: the indicator, step by step.
+//! `mslso-lab demo`: the advertised size, step by step.
 //!
-//! The *indicator* is the size that a guest is told it may use for a large send. [`story`] lets
-//! things happen on a [`stage`] of hosts and guests; each [`step`] records what everybody says and
-//! what became of what was sent, and is judged there and then. [`text`] and [`plot`] show it.
+//! The *advertised size* limits the large sends of a guest. [`story`] triggers events on a
+//! [`stage`] of hosts and guests; each [`step`] records every advertised size and the outcome of
+//! each send, and is judged at once. [`text`] and [`plot`] show it.
 
 mod actor;
 mod plot;

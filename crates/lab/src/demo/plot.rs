@@ -1,7 +1,7 @@
 //! The story as a chart: sizes over steps.
 //!
-//! Sizes stand on a logarithmic scale, on which a multiple is a distance: the filter's line keeps
-//! above the NIC's by as much as the multiple says.
+//! Sizes are on a logarithmic scale, on which a multiple is a distance: the filter's line is above
+//! the NIC's by the multiple.
 
 use std::error::Error;
 use std::path::Path;

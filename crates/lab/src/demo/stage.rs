@@ -1,4 +1,4 @@
-//! The stage: hosts with guests, what they send, and what is said on each of them.
+//! The stage: hosts with guests, their sends, and the sizes advertised on each of them.
 #![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
 use control::{Profile, Raise, Tuning, keyword};
@@ -37,7 +37,7 @@ pub(super) struct UnderWay {
 /// The receiver of a large send.
 #[derive(Clone, Copy)]
 pub(super) enum To<'a> {
-    /// Somebody behind the wire.
+    /// The peer behind the wire.
     Outside,
     Guest(&'a Guest),
 }
@@ -79,7 +79,7 @@ impl<'driver> Stage<'driver> {
         let parameter = multiple.map(|multiple| (keyword::MULTIPLE.to_owned(), multiple));
         config.parameters.extend(parameter);
         let world = World::new(config);
-        // SAFETY: nobody but the stage has the world, and the driver is borrowed for its life.
+        // SAFETY: only the stage has the world, and the driver is borrowed for its life.
         unsafe { self.driver.start(&world) }.map_err(Failure::Driver)?;
         self.actors.push(Actor::new(Host::new(name, world)));
         Ok(())

@@ -89,7 +89,7 @@ impl From<IpVersion> for Family {
 pub struct HostView {
     /// Its name.
     pub name: String,
-    /// By how much the filter raises what the NIC takes.
+    /// The multiple by which the filter raises the NIC's maximum.
     pub multiple: u32,
     /// The NIC's maxima.
     pub nic: Sizes,

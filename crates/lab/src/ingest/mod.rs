@@ -71,7 +71,7 @@ pub enum Unfit {
     /// Its checksum is over another address than its IP header has, and the route does not give
     /// it.
     UnknownRoute,
-    /// It makes fewer wire packets than the layer above was told a large send has.
+    /// It makes fewer wire packets than the advertised minimum of a large send.
     TooFewSegments,
 }
 
@@ -110,8 +110,8 @@ impl LargeSend {
         self.frame.len() as u32 - self.payload
     }
 
-    /// The same with the outermost VLAN tag of the frame beside it, where that
-    /// is one of 802.1Q and says something.
+    /// The same with the outermost VLAN tag of the frame beside it, where that is one of 802.1Q and
+    /// is not empty.
     #[must_use]
     pub fn with_tag_beside(mut self) -> Self {
         self.vlan = Tag::take(&mut self.frame);
@@ -130,11 +130,11 @@ impl LargeSend {
     }
 }
 
-/// Bytes in a buffer of a large send, unless somebody wants others.
+/// Bytes in a buffer of a large send, by default.
 pub const BUFFER: u32 = 64 << 10;
 
-/// The large send that the packet `frame` with an MSS of `mss` bytes is;
-/// `None` where its TCP payload is within the MSS, and it passes as it is.
+/// The large send that the packet `frame` with an MSS of `mss` bytes is; `None` where its TCP
+/// payload is within the MSS, and it is forwarded.
 ///
 /// The length of the frame is the only length believed.
 ///
@@ -181,7 +181,7 @@ pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>,
     }))
 }
 
-/// Whether the wire can carry segments of `mss`, and the NIC takes so few.
+/// Whether the wire can carry segments of `mss`, and the NIC accepts so few.
 fn check_segments(headers: &Headers, payload: u32, mss: u32, least: u32) -> Result<(), Unfit> {
     if mss == 0 {
         return Err(Refusal::MssZero.into());

@@ -40,8 +40,8 @@ impl Tag {
         })
     }
 
-    /// Puts the tag into a frame, as a NIC does before it sends. A frame
-    /// without whole addresses stays as it is.
+    /// Puts the tag into a frame, as a NIC does before it sends. A frame without whole addresses is
+    /// left unchanged.
     pub fn put_back(self, frame: &mut Vec<u8>) {
         let control =
             u16::from(self.priority) << 13 | u16::from(self.canonical_format) << 12 | self.id;

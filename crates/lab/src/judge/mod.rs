@@ -87,8 +87,8 @@ fn malformed(send: &LargeSend, child: &Child) -> Option<String> {
     })
 }
 
-/// The first difference between the wire and what it must carry. A large send
-/// of which nobody can say what it must carry has no pass either.
+/// The first difference between the wire and the expected packets. A large send without expected
+/// packets fails too.
 fn difference(
     wire: &[Vec<u8>],
     expected: Result<impl ExactSizeIterator<Item = Vec<u8>>, ReferenceError>,

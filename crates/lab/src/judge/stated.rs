@@ -1,4 +1,4 @@
-//! The lengths that a part of a large send states.
+//! The lengths that a child of a large send states.
 //!
 //! NICs ignore them or rely on them, so the wire of the model does not show
 //! them.
@@ -122,7 +122,7 @@ mod tests {
         assert!(said.ends_with("states 9032 bytes of IP, not 0"));
     }
 
-    /// A part within the MSS is no large send, and says how long it is.
+    /// A child within the MSS is no large send, and states its length.
     #[test]
     fn of_a_single_packet() {
         let v6 = parent(&Synth::v6(9000, 1428), LsoVersion::V2, &Form::Tcp);

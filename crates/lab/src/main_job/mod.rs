@@ -19,7 +19,7 @@ use crate::report;
 /// The sizes of Hyper-V's virtual NIC: 43 × 1,460 bytes.
 const NIC: Setup = Setup::new(62_780, 2);
 
-/// A NIC that takes none: the filter makes every packet of the wire.
+/// A NIC without LSO: the filter makes every packet of the wire.
 const NO_LSO: Setup = Setup {
     nic_lso: false,
     ..NIC
@@ -43,8 +43,7 @@ Those named \"captured\" left a Linux TCP stack, the others are made to order. S
 /// Between two large sends in the files that are written.
 const STEP: Duration = Duration::from_millis(1);
 
-/// Sends everything, tells on `out`, and on `notes` of what is wrong. Returns
-/// whether nothing is.
+/// Sends every case, reports on `out`, and faults on `notes`. Returns whether there is no fault.
 ///
 /// # Errors
 ///

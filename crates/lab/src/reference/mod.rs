@@ -110,7 +110,7 @@ pub fn packets(
     Ok(parts.enumerate().map(packet))
 }
 
-/// Where the parts of a large send are, in bytes from the frame's start.
+/// Where the headers and payload of a large send are, in bytes from the frame's start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Layers {
     /// The headers around the inner frame, where there are some.
@@ -127,7 +127,7 @@ pub struct Layers {
     pub payload: usize,
 }
 
-/// Where the parts of a tunnel are, in bytes from the frame's start.
+/// Where the headers of a tunnel are, in bytes from the frame's start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TunnelLayers {
     /// The outer IP header.
@@ -140,7 +140,7 @@ pub struct TunnelLayers {
     pub inner: usize,
 }
 
-/// Where the parts of the large send `frame` are.
+/// Where the headers and payload of the large send `frame` are.
 ///
 /// # Errors
 ///

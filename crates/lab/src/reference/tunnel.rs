@@ -66,8 +66,8 @@ fn nvgre(gre: &[u8]) -> Result<usize, ReferenceError> {
     }
 }
 
-/// Checks the UDP and VXLAN headers, and gives whether UDP is to have a
-/// checksum, and the length of both. The port is for who configured it to know.
+/// Checks the UDP and VXLAN headers, and returns whether UDP is to have a checksum, and the length
+/// of both. Only the configuration can tell the port.
 fn vxlan(udp: &[u8]) -> Result<(bool, usize), ReferenceError> {
     let header = UdpHeaderSlice::from_slice(udp).map_err(ReferenceError::malformed)?;
     let short = || ReferenceError::Malformed("a VXLAN header is cut short".to_owned());

@@ -122,11 +122,11 @@ impl Running {
         Ok(Self(child))
     }
 
-    /// Waits until somebody in `namespace` listens, by whatever protocol.
+    /// Waits until a socket in `namespace` listens, by whatever protocol.
     ///
     /// # Errors
     ///
-    /// It ends without that, or takes too long.
+    /// The command ends without that, or does not listen in time.
     fn await_listening(
         &mut self,
         namespace: &Namespace,
@@ -197,8 +197,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Whether somebody waits for packets in the calling thread's namespace: on a listening TCP socket
-/// (state 0A in `/proc/net/tcp`), or with `any` on one of another kind.
+/// Whether a socket waits for packets in the calling thread's namespace: a listening TCP socket
+/// (state 0A in `/proc/net/tcp`), or with `any` one of another kind.
 fn somebody_listens(any: bool) -> bool {
     let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}"));
     let tcp = ["tcp", "tcp6"]

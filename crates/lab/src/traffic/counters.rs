@@ -40,7 +40,7 @@ pub struct Counters {
     pub tunnelled: Counter,
     /// The largest of all.
     pub largest: Counter,
-    /// The largest since somebody looked.
+    /// The largest since the last read.
     pub largest_lately: Counter,
     /// Those of which every byte was compared.
     pub compared: Counter,
@@ -68,7 +68,7 @@ pub struct Counters {
     pub uncut: Counter,
     /// Large sends of a kind that the lab does not carry.
     pub odd: Counter,
-    /// Larger large sends than anybody takes now, dropped while the filter was away.
+    /// Large sends above every limit now in force, dropped while the filter was away.
     pub too_large: Counter,
     /// Sends that came back failed.
     pub failed: Counter,

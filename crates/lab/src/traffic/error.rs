@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-/// Why there is no traffic. Its text is one line that says what to do where that is known.
+/// The reason why there is no traffic. Its text is one line, with the next step where one is known.
 #[derive(Debug)]
 pub enum TrafficError {
     /// Network namespaces may not be made.

@@ -47,7 +47,7 @@ const NOT_CARRIED: [&str; 8] = [
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn only_what_is_carried(namespace: &Namespace, name: &str) -> Result<(), TrafficError> {
     namespace.inside(|| {
         turn_off(name, &NOT_CARRIED).doing(|| format!("turning the offloads of {name} off"))
@@ -111,7 +111,8 @@ fn ioctl(name: &str, words: &mut [u32]) -> io::Result<()> {
     }
     request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
     // SAFETY: SIOCETHTOOL reads and writes the ifreq and, behind its pointer, as many words as the
-    // command and the counts after it say, which callers have room for; both live until it returns.
+    // command and the counts after it state, which callers have room for; both live until it
+    // returns.
     let done = unsafe { libc::ioctl(any.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     if done < 0 {
         return Err(io::Error::last_os_error());

@@ -1,7 +1,7 @@
 //! The virtual NIC: a packet as a guest's stack hands it over becomes what a switch hands down.
 //!
-//! The two say the same in different words (see [`crate::ingest`]), so nothing but headers changes:
-//! the payload stays where it was received.
+//! Both describe the same send in different formats (see [`crate::ingest`]), so only headers
+//! change: the payload stays where it was received.
 
 use model::{
     ChecksumSlot, LargeSendLimits, Layout, SendKind, Slots, UsoLimits, UsoSlot, layout, tunnel,
@@ -17,7 +17,7 @@ use crate::capture::strip_jumbo_in_place;
 pub struct Intake {
     /// The kind of packet.
     pub kind: Kind,
-    /// Bytes before the frame that are no longer part of it.
+    /// Bytes before the frame that no longer belong to it.
     pub skipped: usize,
 }
 
@@ -41,7 +41,7 @@ pub struct Large {
     pub payload: u32,
 }
 
-/// Brings the packet in `frame` with its `header` into the shape in which it goes down.
+/// Brings the packet in `frame` with its `header` into the shape that NDIS sends have.
 #[must_use]
 pub fn intake(frame: &mut [u8], header: VnetHeader) -> Intake {
     if header.segments == Segments::None {
@@ -170,7 +170,7 @@ pub fn read_checksum_slot(slot: ChecksumSlot) -> Option<(u16, u16)> {
     Some((slot.header_offset as u16, at as u16))
 }
 
-/// The most payload of such a large send and its least segments, of what was told.
+/// The most payload of such a large send and its least segments, by the advertised limits.
 #[must_use]
 pub fn limit(slots: Slots, limits: LargeSendLimits, uso: UsoLimits) -> (u32, u32) {
     let of = match (slots.kind(), slots.uso.ipv6) {
@@ -182,9 +182,9 @@ pub fn limit(slots: Slots, limits: LargeSendLimits, uso: UsoLimits) -> (u32, u32
     (of.max_payload, of.min_segments)
 }
 
-/// Whether the layer above was told that it may make a large send of this kind in so many segments,
-/// so that the switch need not cut it itself. TCP's may be larger than is told now, as a guest
-/// follows what it is told a moment later.
+/// Whether the advertised limits allow a large send of this kind in so many segments, so that the
+/// switch need not segment it itself. TCP's may exceed the current size, as a guest applies a new
+/// size a moment later.
 #[must_use]
 pub fn may_go_down(large: &Large, limits: LargeSendLimits, uso: UsoLimits) -> bool {
     let (most, least) = limit(large.slots, limits, uso);

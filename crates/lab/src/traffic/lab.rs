@@ -30,7 +30,7 @@ use crate::failure::Failure;
 /// A host's NIC and what its filter is set to.
 #[derive(Clone, Copy, Debug)]
 pub struct HostPlan {
-    /// Bytes of TCP payload in the largest large send that the NIC takes.
+    /// Bytes of TCP payload in the largest large send that the NIC accepts.
     pub nic_max: u32,
     /// The least segments of one.
     pub min_segments: u32,
@@ -81,7 +81,7 @@ pub struct Lab<'driver> {
     pub network: Network,
     /// The hosts.
     pub hosts: Vec<HostAtWork>,
-    /// The guests, as their switches know them.
+    /// The guests, as entries of their switches.
     pub guests: Vec<Guest>,
     /// The lab's counters.
     pub counters: Arc<Counters>,
@@ -105,7 +105,7 @@ impl<'driver> Lab<'driver> {
     ///
     /// # Errors
     ///
-    /// What the system says, or the driver does not start.
+    /// The system's error, or the driver does not start.
     pub fn start(driver: &'driver Driver, plan: &LabPlan) -> Result<Self, Failure> {
         let network = Network::build(plan.shape)?;
         let (changes_to, changes) = mpsc::channel();
@@ -212,7 +212,7 @@ impl<'driver> Lab<'driver> {
         })
     }
 
-    /// Waits until every guest has taken note of what it was told.
+    /// Waits until every guest has applied the size advertised to it.
     #[must_use]
     pub fn settled(&self, count: usize) -> Vec<Change> {
         let wait = std::time::Duration::from_secs(5);
@@ -220,8 +220,8 @@ impl<'driver> Lab<'driver> {
         changes.collect()
     }
 
-    /// Moves a guest from one host to another, as a hypervisor does: it stops, what is under way
-    /// comes back, and it goes on where it is told something else.
+    /// Moves a guest from one host to another, as a hypervisor does: it stops, its sends in flight
+    /// complete, and it continues on the other host, which advertises another size.
     pub fn migrate(&self, guest: usize, from: usize, to: usize) {
         let guest = &self.guests[guest];
         let (hand_over, port) = mpsc::channel();

@@ -51,7 +51,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn open(namespace: &Namespace) -> Result<Self, TrafficError> {
         namespace.inside(|| {
             let open = || {
@@ -73,7 +73,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn add_veth(
         &mut self,
         here: &End<'_>,
@@ -112,7 +112,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// There is none, or what the system says.
+    /// There is none, or the system's error.
     pub fn device(&mut self, name: &str) -> Result<Device, TrafficError> {
         let mut link = LinkMessage::default();
         link.attributes.push(LinkAttribute::IfName(name.to_owned()));
@@ -130,7 +130,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn up(&mut self, device: Device) -> Result<(), TrafficError> {
         let mut link = LinkMessage::default();
         link.header.index = device;
@@ -145,7 +145,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn set_large_sends(
         &mut self,
         device: Device,
@@ -166,7 +166,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn add_address(
         &mut self,
         device: Device,
@@ -194,7 +194,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn add_neighbour(
         &mut self,
         device: Device,
@@ -220,12 +220,12 @@ impl Netlink {
         .doing(|| format!("naming the neighbour {address}"))
     }
 
-    /// Sets the route to the host `address`. A route that is replaced takes along what connections
-    /// have learnt by it, the device's sizes among that.
+    /// Sets the route to the host `address`. Replacing a route discards the values that connections
+    /// have learnt by it, such as the device's sizes.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn set_route(&mut self, device: Device, address: IpAddr) -> Result<(), TrafficError> {
         let mut message = RouteMessage::default();
         let (length, destination) = match address {

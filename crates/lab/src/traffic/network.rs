@@ -100,7 +100,7 @@ pub struct Shape {
 
 /// Settings of a station's stack, below `/proc/sys/net`.
 const SETTINGS: [(&str, &str); 5] = [
-    // Addresses are known, so nobody has to look for routers or for others with the same.
+    // Addresses are configured, so there is no need for router or duplicate address detection.
     ("ipv6/conf/default/accept_ra", "0"),
     ("ipv6/conf/default/router_solicitations", "0"),
     // A window that large sends of 512 KiB fit into many times.
@@ -120,10 +120,10 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn build(shape: Shape) -> Result<Self, TrafficError> {
         let hosts = Namespace::new("the hosts")?;
-        // Their devices are ends of cables, and say nothing on their own.
+        // Their devices are ends of cables, and send no packets on their own.
         hosts.sysctl("ipv6/conf/default/disable_ipv6", "1")?;
         let mut here = Netlink::open(&hosts)?;
         let peer = station("the peer", PEER, WIRE, &hosts, &mut here, shape.mtu)?;
@@ -156,7 +156,7 @@ impl Network {
         Ok(network)
     }
 
-    /// Everybody knows everybody.
+    /// Every station gets the addresses of every other.
     fn introduce(&mut self) -> Result<(), TrafficError> {
         let mut all: Vec<_> = self.guests.iter_mut().collect();
         all.push(&mut self.peer);

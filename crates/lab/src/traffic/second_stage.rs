@@ -1,5 +1,5 @@
-//! The NIC's second stage: by the kernel, which is told of each large send in a [`VnetHeader`], or
-//! by the model's own, which cuts it here.
+//! The NIC's second stage: by the kernel, which gets a [`VnetHeader`] with each large send, or by
+//! the model, which segments here.
 
 use std::borrow::Cow;
 
@@ -68,7 +68,7 @@ pub(super) fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
     };
     let sum = !fold(sum(covered));
     if let Some(field) = covered.get_mut(at..at + 2) {
-        // With UDP, 0 would say that there is none.
+        // With UDP, 0 would mean that there is no checksum.
         let sum = if sum == 0 { 0xFFFF } else { sum };
         field.copy_from_slice(&sum.to_be_bytes());
     }

@@ -86,7 +86,7 @@ impl Transfer<'_> {
     ///
     /// # Errors
     ///
-    /// What the system says, or it stands still.
+    /// The system's error, or the stream stalls.
     pub fn run(
         &self,
         progress: &AtomicU64,
@@ -99,7 +99,7 @@ impl Transfer<'_> {
             .namespace
             .inside(|| TcpListener::bind(address).doing(name))?;
         let address = listener.local_addr().doing(name)?;
-        // On the way through the driver, even what the system says is about the driver.
+        // On the way through the driver, even the system's errors are faults of the driver.
         let failed = |why: io::Error| TrafficError::Transfer(format!("{}: {why}", name()));
         let begun = Instant::now();
         let (sent, received) = thread::scope(|scope| {
@@ -165,7 +165,7 @@ fn send(to: SocketAddr, amount: Amount, seed: u64, stop: &AtomicBool) -> io::Res
     })
 }
 
-/// Writes all, however long it takes while something moves.
+/// Writes all, however long, as long as there is progress.
 fn write_all(stream: &mut TcpStream, mut bytes: &[u8], stop: &AtomicBool) -> io::Result<()> {
     let mut moved = Instant::now();
     while !bytes.is_empty() && !stop.load(Relaxed) {

@@ -1,4 +1,4 @@
-//! A guest's virtual NIC: what the switch says of large sends, the guest's stack does.
+//! A guest's virtual NIC: it applies the sizes that the switch advertises to the guest's stack.
 
 use std::fs::File;
 use std::io::Write;
@@ -53,14 +53,14 @@ pub struct Change {
 }
 
 impl VirtualNic {
-    /// Has the guest's stack make large sends of the size that it was told.
+    /// Sets the guest's stack to large sends of the advertised size.
     pub(super) fn follow(&mut self, guest: &Guest) -> Result<(), TrafficError> {
         let told = guest.indicator();
         if self.applied == Some(told) {
             return Ok(());
         }
-        // The kernel counts headers, an indicator does not; and without large sends at all it
-        // still has to have a size.
+        // The kernel counts headers, an advertised size does not; and even without large sends it
+        // must have a size.
         let size = |payload: u32, headers: u32| (payload.max(4096) + headers).min(self.most);
         let ipv4 = size(told.v2_ipv4.max_payload, 14 + 20 + 20);
         let ipv6 = size(told.v2_ipv6.max_payload, 14 + 40 + 8 + 20);

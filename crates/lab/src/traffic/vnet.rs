@@ -1,5 +1,5 @@
-//! The virtio-net header: what a Linux stack says of a packet beside its bytes (virtio 1.3, section
-//! 5.1.6; `linux/virtio_net.h`).
+//! The virtio-net header: the metadata of a packet on Linux (virtio 1.3, section 5.1.6;
+//! `linux/virtio_net.h`).
 
 /// A header, in the order of the machine, as packet sockets have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,8 +85,8 @@ impl VnetHeader {
 /// The hint with which a packet socket has a place for a frame of `length` bytes: what does not
 /// fill whole pieces of 32 KiB had better lie with the headers.
 ///
-/// A packet has at most 17 pieces (`MAX_SKB_FRAGS`), and a rest takes several smaller ones: frames
-/// of 520,000 bytes, for example, find no place without the hint.
+/// A packet has at most 17 pieces (`MAX_SKB_FRAGS`), and a remainder needs several smaller ones:
+/// frames of 520,000 bytes, for example, find no place without the hint.
 #[must_use]
 pub fn room_hint(length: usize, headers: usize) -> u16 {
     const PIECE: usize = 32 << 10;
@@ -99,7 +99,7 @@ pub fn room_hint(length: usize, headers: usize) -> u16 {
 mod tests {
     use super::*;
 
-    /// As Linux 6.18 handed down a large send over IPv4 with CWR.
+    /// A large send over IPv4 with CWR, as Linux 6.18 sent it.
     #[test]
     fn a_header_by_its_bytes() {
         let bytes = [1, 0x81, 66, 0, 0xA8, 0x05, 34, 0, 16, 0];

@@ -93,7 +93,7 @@ pub struct LabWire {
 }
 
 impl LabWire {
-    /// A wire on which nothing goes wrong and nobody listens.
+    /// A wire without faults and without a receiver.
     #[must_use]
     pub fn new(directory: Arc<Directory>, stage: SecondStage, counters: Arc<Counters>) -> Self {
         Self {

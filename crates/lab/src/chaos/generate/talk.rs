@@ -19,7 +19,8 @@ const MALFORMED: [([u8; 4], usize); 8] = [
     ([0, 0, 0, 0], 400),
 ];
 
-/// Objects that are asked for: those of offloads, one that the NIC knows, and one that it does not.
+/// Objects of the OID requests: those of offloads, one that the NIC supports, and one that it does
+/// not.
 const OIDS: [u32; 5] = [
     sys::OID_TCP_OFFLOAD_CURRENT_CONFIG,
     sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,

@@ -42,8 +42,8 @@ impl Run<'_> {
         self.world.complete_oids();
         if !self.loaded {
             self.twice("DriverEntry", |run| {
-                // SAFETY: the driver is borrowed for as long as this run lives, and nobody else has
-                // the world.
+                // SAFETY: the driver is borrowed for as long as this run lives, and no other code
+                // has the world.
                 unsafe { run.driver.load_into(&run.world) }
             })?;
             self.loaded = true;
@@ -96,7 +96,7 @@ impl Run<'_> {
         what(self).map_err(|status| Wrong::new(name, format!("{name} again: {status:#x}")))
     }
 
-    /// Writes the settings into the registry, and makes the NIC what they say of it.
+    /// Writes the settings into the registry, and makes the NIC match them.
     fn set_up(&self) {
         let Settings {
             ip_id_bits,

@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<(String, Synth)> {
             cases.push(("sizes".to_owned(), Synth::v6(payload, v6_mss)));
         }
     }
-    // Lengths that the kernel has no place for, unless it is told how to lay them out.
+    // Lengths that the kernel has no place for, without a hint for their layout.
     for payload in [519_500, 536_000, 544_000, 551_900] {
         cases.push(("awkward sizes".to_owned(), Synth::v4(payload, 1448)));
         cases.push(("awkward sizes".to_owned(), Synth::v6(payload, 1428)));

@@ -1,8 +1,8 @@
 //! `mslso-lab traffic --judge`: the kernel as the judge of the filter.
 //!
-//! The same large send goes twice into a wire whose end does not segment, so that the kernel cuts
-//! it: once as it is, and once through the filter, in parts. Behind the wire is nobody but a packet
-//! socket, and what it receives must be the same packets, byte for byte. The kernel shares no code
+//! The same large send goes twice into a wire whose end does not segment, so that the kernel
+//! segments it: once unchanged, and once through the filter, as children. Only a packet socket is
+//! behind the wire, and it must receive the same packets, byte for byte. The kernel shares no code
 //! with the filter or with the lab's own reference, and computes every checksum itself.
 
 mod cases;
@@ -28,7 +28,7 @@ use crate::failure::Failure;
 use crate::ingest::{LargeSend, LsoVersion, Terms, ingest};
 use crate::report::{ip_name, lined, number};
 
-/// A large send and what the kernel says of it.
+/// A large send and the kernel's verdict on it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Judged {
     /// The special feature of the case.
@@ -161,7 +161,7 @@ fn for_kernel(packets: &[Outgoing<'_>]) -> Vec<Piece> {
     pieces.collect()
 }
 
-/// Two ends of a cable with nobody else on it.
+/// Two ends of a cable with no other station on it.
 struct Bench {
     from: PacketSocket,
     to: PacketSocket,

@@ -83,8 +83,8 @@ pub struct Migration {
     pub summary: Summary,
 }
 
-/// Has a guest move about, and tells on `out` what came of it, on `notes` what is wrong. Returns
-/// whether nothing is.
+/// Migrates a guest, and reports the result on `out`, and faults on `notes`. Returns whether there
+/// is no fault.
 ///
 /// # Errors
 ///

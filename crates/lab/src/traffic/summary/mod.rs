@@ -17,7 +17,8 @@ use super::stream::{Transfer, Transferred};
 pub struct Summary {
     /// The transfers, in order.
     pub transfers: Vec<Row>,
-    /// Bytes of TCP payload that the guest was told it may send at once, at the start.
+    /// Bytes of TCP payload in the largest large send that was advertised to the guest, at the
+    /// start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
     /// The counters of the lab.
@@ -108,7 +109,7 @@ pub struct Counted {
     pub failed: u64,
     /// Sends that came back since the filter was paused.
     pub paused: u64,
-    /// Sends dropped since nobody took them while the filter was away.
+    /// Sends dropped because no NIC accepted them while the filter was away.
     pub too_large: u64,
     /// Large sends of a kind that the lab does not carry, dropped.
     pub odd: u64,
@@ -230,8 +231,8 @@ impl Summary {
         self.transfers.iter().map(|row| row.bytes).sum()
     }
 
-    /// Names sends that were lost, where nothing was to go wrong: whoever sent them may not notice,
-    /// as TCP does not, which sends them again in small packets.
+    /// Reports sends that were lost, where no fault was asked for: a sender may not notice, as TCP
+    /// retransmits them in small packets.
     pub fn note_lost_sends(&mut self) {
         let of = &self.counted;
         let lost = [
@@ -248,8 +249,8 @@ impl Summary {
         self.violations.extend(lines.collect::<Vec<_>>());
     }
 
-    /// Names frames that queues of the lab had no place for. In a command's traffic nobody else
-    /// notices them.
+    /// Reports frames that queues of the lab had no place for. In a command's traffic they would go
+    /// unnoticed.
     pub fn note_lost_frames(&mut self) {
         let lost = self.counted.no_place + self.counted.overflown;
         if lost > 0 {

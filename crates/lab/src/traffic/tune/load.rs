@@ -19,7 +19,8 @@ use super::super::system::thread_time;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
     /// Processor seconds of the thread that sends, its stack's work for it included, for a gigabyte
-    /// (10^9 bytes). The receiver, the driver and the model run on other threads, and are no part.
+    /// (10^9 bytes). The receiver, the driver and the model run on other threads, and are not
+    /// included.
     pub cpu: f64,
     /// Gigabits per second.
     pub throughput: f64,
@@ -40,7 +41,7 @@ const CHUNK: usize = 4 << 20;
 ///
 /// # Errors
 ///
-/// What the system says, or the end was asked for.
+/// The system's error, or the end was asked for.
 pub fn measure(
     from: &Station,
     to: &Station,

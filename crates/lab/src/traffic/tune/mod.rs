@@ -1,9 +1,9 @@
 //! `mslso-lab tune`: which multiple is worth it on this machine.
 //!
-//! Live traffic runs at each multiple in turn, and again, so that whatever drifts drifts for all.
-//! Each round's measurements are divided by that round's own at multiple 1, and the ratios of all
-//! rounds tell how far to believe their mean. The processor time is that of the sending thread with
-//! its TCP stack: the receiver and the model would hide it.
+//! Live traffic runs at each multiple in turn, and again, so that any drift affects all of them.
+//! Each round's measurements are divided by that round's own at multiple 1, and the spread of the
+//! ratios over all rounds gives the confidence in their mean. The processor time is that of the
+//! sending thread with its TCP stack: the receiver and the model would hide it.
 
 mod load;
 mod ratio;
@@ -82,14 +82,14 @@ pub struct Point {
 pub struct Recommendation {
     /// The profile.
     pub profile: &'static str,
-    /// The multiple; none where the noise does not let it tell.
+    /// The multiple; none where the noise is too large.
     pub multiple: Option<u32>,
     /// Why.
     pub why: String,
 }
 
-/// Measures, and tells on `out` what came of it, on `notes` what is wrong. Returns whether nothing
-/// is.
+/// Measures, and reports the result on `out`, and faults on `notes`. Returns whether there is no
+/// fault.
 ///
 /// # Errors
 ///
@@ -243,7 +243,7 @@ impl Measuring {
         stop: &AtomicBool,
     ) -> Result<Measured, Failure> {
         let host = &lab.hosts[0];
-        // The command line takes no other.
+        // The command line accepts no other.
         let raise = Multiple::new(self.multiple).map_or(Raise::default(), Raise::Multiple);
         device::tune(host.world(), Tuning { raise, cap: None })?;
         self.told = host.host.filter_advertises().v2_ipv4.max_payload;

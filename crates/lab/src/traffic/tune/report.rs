@@ -18,7 +18,7 @@ pub(super) fn shown(ratio: Ratio) -> String {
     format!("{mean:.2} ({low:.2} to {high:.2}{noise})")
 }
 
-/// The line that says what was measured, and when.
+/// The line with the subject and date of the measurement.
 fn measured(sweep: &Sweep) -> String {
     format!(
         "Measured {} on Linux {}: {} rounds of {} bytes by {}, a NIC of {} bytes. Ratios to multiple 1, \
