@@ -52,7 +52,7 @@ impl Totals {
     }
 }
 
-/// One large send and what became of it.
+/// One large send and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Where it came from.
@@ -98,8 +98,7 @@ impl Outputs {
         })
     }
 
-    /// Writes what the NIC was given, each with what it has beside it, and what
-    /// left on the wire.
+    /// Writes the children that the NIC got, each with its comment, and the packets on the wire.
     fn write(
         &mut self,
         sent: &Sent,
@@ -178,7 +177,7 @@ impl<'driver> Bench<'driver> {
         })
     }
 
-    /// Has the NIC be that of `setup` for what is sent from now on.
+    /// Replaces the NIC by that of `setup` for all further sends.
     pub fn change_nic(&mut self, setup: Setup) {
         if setup != self.setup {
             self.machine.change_nic(setup);

@@ -274,7 +274,7 @@ pub struct SplitArgs {
     /// Capture to read: pcapng or pcap, also by gzip; Ethernet, Linux cooked or IP; - for stdin
     #[arg(value_name = "IN.pcapng")]
     pub input: PathBuf,
-    /// Capture to write: what the NIC was given, in order
+    /// Capture to write: the children that the NIC got, in order
     #[arg(long, value_name = "C.pcapng")]
     pub children: PathBuf,
     /// Capture to write: what leaves the wire after the NIC's second stage
@@ -328,14 +328,14 @@ pub struct SplitArgs {
     /// Send the payload of large sends as UDP, by UDP segmentation offload
     #[arg(long, conflicts_with = "lso")]
     pub uso: bool,
-    /// Bytes in each of the buffers that the payload of a large send lies in
+    /// Bytes in each of the buffers of a large send's payload
     #[arg(long, value_name = "SIZE", default_value_t = BUFFER,
         value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
-    /// The filter's setting MaxElements: most MDLs of what the NIC is given
+    /// The filter's setting MaxElements: most MDLs of a packet for the NIC
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=64))]
     pub max_elements: Option<u32>,
-    /// The filter's setting EndedChains: the MDL chain of what the NIC is given ends with it
+    /// The filter's setting EndedChains: trim the MDL chain of each packet for the NIC
     #[arg(long)]
     pub ended_chains: bool,
     /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in

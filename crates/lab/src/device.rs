@@ -43,7 +43,7 @@ pub fn statistics(world: &Arc<World>) -> Result<StatisticsReply, ControlError> {
     ask(world, IoControl::STATISTICS)
 }
 
-/// The settings of the filter module on `world`, its NIC's limits, and what it advertises.
+/// The settings of the filter module on `world`, its NIC's limits, and its advertised sizes.
 ///
 /// # Errors
 ///

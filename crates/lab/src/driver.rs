@@ -95,7 +95,7 @@ impl Driver {
     ///
     /// # Safety
     ///
-    /// The driver outlives whatever is still done with `world`.
+    /// The driver outlives every use of `world`.
     pub unsafe fn start(&self, world: &Arc<World>) -> Result<(), i32> {
         // SAFETY: both are entry points of the driver, the image's by its header; the code stays in
         // place as long as the caller guarantees.

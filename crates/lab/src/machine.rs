@@ -50,7 +50,7 @@ pub enum Unsent {
     Refused(Refusal),
     /// Its checksum is over an address that neither its IP header nor its route gives.
     UnknownRoute,
-    /// It makes fewer wire packets than the NIC asks of a large send.
+    /// It makes fewer wire packets than the NIC's minimum for a large send.
     TooFewSegments,
     /// The filter had no children or no mapping for it.
     LowMemory,

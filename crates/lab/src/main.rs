@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
         Err(failure) => {
-            // One line, whatever is in the name of a file.
+            // One line, even if a file's name contains line breaks.
             let line = failure.to_string().replace(['\r', '\n'], " ");
             // The reader of stderr may be gone; the exit code reports the failure too.
             let _ = writeln!(notes, "mslso-lab: {line}");

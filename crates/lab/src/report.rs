@@ -108,7 +108,7 @@ fn child_sizes(row: &Row) -> String {
     said.join(" + ")
 }
 
-/// By which offload a large send is sent, and what is beside it.
+/// The offload of a large send, and its out-of-band information.
 fn offload(row: &Row) -> String {
     let name = kind_name(row.kind, row.lso);
     let tag = if row.tag_beside { ", tag" } else { "" };

@@ -81,7 +81,7 @@ impl Generator {
         from[self.below(from.len() as u64) as usize]
     }
 
-    /// The place of a weight, so that each comes as often as it weighs.
+    /// The index of a weight, drawn in proportion to the weights.
     fn weighted(&mut self, weights: &[u64]) -> usize {
         let mut left = self.below(weights.iter().sum());
         weights

@@ -41,7 +41,7 @@ use shrink::{Trial, shrink};
 /// Steps of an episode. It is as much as is run again and again to be shrunk.
 pub const EPISODE: u64 = 1000;
 
-/// Does what the command line asks for. Returns whether all went well.
+/// Runs the command. Returns whether no failure was found.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ pub fn run(
     Ok(true)
 }
 
-/// Runs all episodes of a seed, until one goes wrong.
+/// Runs all episodes of a seed, until one fails.
 fn one_seed(
     seed: u64,
     args: &ChaosArgs,

@@ -38,7 +38,7 @@ pub struct Offer {
     /// The port of VXLAN, where it is not the usual one.
     #[serde(skip_serializing_if = "is_default")]
     pub vxlan_port: u16,
-    /// Bits: what is turned off, in the order of [`Enabled`].
+    /// Bits of the offloads that are turned off, in the order of [`Enabled`].
     #[serde(skip_serializing_if = "is_default")]
     pub off: u16,
     /// The revision of NDIS_OFFLOAD, or 0 for the newest.

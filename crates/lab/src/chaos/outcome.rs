@@ -57,7 +57,7 @@ pub struct Summary {
     pub failed_allocations: u64,
     /// How often all counters of the filter were found right.
     pub balanced: u64,
-    /// Times that the module was attached, and attaches that failed for want of memory.
+    /// Times that the module was attached, and attaches that failed for lack of memory.
     pub attached: [u64; 2],
 }
 

@@ -87,7 +87,7 @@ pub struct Shape {
     /// Chooses the payload's bytes.
     #[serde(skip_serializing_if = "is_default")]
     pub seed: u64,
-    /// How it lies in memory.
+    /// The layout in memory.
     #[serde(skip_serializing_if = "is_default")]
     pub memory: Memory,
     /// The malformation, if any.
@@ -119,7 +119,7 @@ pub struct Outer {
     pub uso: bool,
 }
 
-/// How a packet lies in memory.
+/// The layout of a packet in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Memory {
@@ -129,7 +129,7 @@ pub struct Memory {
     /// Whether the headers have an MDL of their own.
     #[serde(skip_serializing_if = "is_default")]
     pub own_header: bool,
-    /// Whether what is in a tunnel begins in another MDL than the outer headers.
+    /// Whether the content of a tunnel begins in another MDL than the outer headers.
     #[serde(skip_serializing_if = "is_default")]
     pub own_inner: bool,
     /// Bytes before the frame in the first MDL.

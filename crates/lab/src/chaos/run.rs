@@ -198,7 +198,7 @@ impl<'driver> Run<'driver> {
         })
     }
 
-    /// Counts what is over, and has the model forget it.
+    /// Counts the sends that are completed, and has the model forget them.
     fn settle(&mut self) {
         self.unsettled = 0;
         for account in &self.world.settle() {

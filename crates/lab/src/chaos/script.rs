@@ -1,5 +1,5 @@
-//! A run as a file: JSON lines, the first with the machine and what is known of the failure, each
-//! further one a step.
+//! A run as a file: JSON lines, the first with the machine and the failure as far as it is known,
+//! each further one a step.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub struct Script {
     pub steps: Vec<Step>,
 }
 
-/// Where a script comes from.
+/// The origin of a script.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Origin {

@@ -1,6 +1,6 @@
-//! From a run that goes wrong to a short one that goes wrong in the same way: steps are left out,
-//! by delta debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input",
-//! 2002), and what is left of them is made simpler.
+//! Shrinks a run that fails to a short one that fails in the same way: steps are left out, by delta
+//! debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002),
+//! and the remaining steps are simplified.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub trait Trial {
     ///
     /// # Errors
     ///
-    /// Nothing can be run at all.
+    /// No script can be run.
     fn fails(&mut self, script: &Script) -> Result<bool, Failure>;
 }
 
@@ -60,7 +60,7 @@ pub fn shrink(trial: &mut impl Trial, script: Script) -> Result<Script, Failure>
 }
 
 impl<T: Trial> Shrinker<'_, T> {
-    /// Takes `script` in the place of the one there is, where it goes wrong too.
+    /// Replaces the current script by `script`, if that fails too.
     fn accept(&mut self, script: Script) -> Result<bool, Failure> {
         let late = self.left == 0 || self.begun.elapsed() > PATIENCE;
         if late || script == self.script {
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use crate::chaos::step::Step;
 
-    /// Goes wrong where a pause stands before a send of more than 1000 bytes.
+    /// Fails where a pause comes before a send of more than 1000 bytes.
     struct Pauses;
 
     impl Trial for Pauses {

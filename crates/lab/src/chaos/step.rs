@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{nic::Offer, packet::Shape};
 
-/// Leaves out of a script what is as usual.
+/// Leaves default values out of a script.
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -20,7 +20,7 @@ pub struct Machine {
     pub offer: Offer,
     /// The MTU at the start, where NDIS reports one.
     pub mtu: Option<u32>,
-    /// Whether the miniport has an offload configuration at all.
+    /// Whether the miniport has an offload configuration.
     pub has_offload: bool,
     /// The minor version of NDIS 6.
     pub ndis_minor: u32,
@@ -45,7 +45,7 @@ impl Default for Machine {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Bits in which NIC and filter count the IPv4 identification; 0 stands for 16.
+    /// Bits in which NIC and filter count the IPv4 identification; 0 means 16.
     #[serde(skip_serializing_if = "is_default")]
     pub ip_id_bits: u32,
     /// SoftwareSegmentation.
@@ -144,7 +144,7 @@ pub struct Control {
     /// The input.
     #[serde(skip_serializing_if = "is_default")]
     pub input: Vec<u8>,
-    /// Room for what comes out.
+    /// The length of the output buffer.
     #[serde(skip_serializing_if = "is_default")]
     pub room: u32,
 }
@@ -200,7 +200,7 @@ pub enum Step {
     Oid(Oid),
     /// It gives up on the last one.
     CancelOid,
-    /// The miniport answers what it holds.
+    /// The miniport answers the requests that it holds.
     AnswerOids,
     /// The miniport answers at once (0), early (1), or on a later step (2).
     Answering(u8),

@@ -49,7 +49,7 @@ impl Told {
     }
 }
 
-/// Tells the story on `out`, and on `notes` what is wrong. Returns whether nothing is.
+/// Prints the story on `out`, and faults on `notes`. Returns whether there is no fault.
 ///
 /// # Errors
 ///

@@ -241,7 +241,7 @@ impl<'driver> Stage<'driver> {
         wrong
     }
 
-    /// Stops the drivers. Returns what they counted, and what was wrong meanwhile.
+    /// Stops the drivers. Returns their counters, and the faults found meanwhile.
     pub(super) fn stop(self) -> Result<(Counted, Vec<String>), Failure> {
         let mut counted = Counted::default();
         let mut wrong = self.wrong;
@@ -257,7 +257,7 @@ impl<'driver> Stage<'driver> {
     }
 }
 
-/// The large send with the addresses of who sends and who is to get it.
+/// The large send with the addresses of sender and receiver.
 fn addressed(mut send: LargeSend, from: &Guest, to: To<'_>) -> (Packet, LargeSend) {
     send.frame[..6].copy_from_slice(&to.mac());
     send.frame[6..12].copy_from_slice(&from.mac());

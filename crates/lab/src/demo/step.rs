@@ -109,7 +109,7 @@ pub struct GuestView {
     pub uses: Sizes,
 }
 
-/// A large send and what became of it.
+/// A large send and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SendRecord {
     /// The guest that sent it.

@@ -1,4 +1,4 @@
-//! The story: what happens, and what is sent meanwhile.
+//! The story: the events, and the sends between them.
 
 use crate::ingest::LsoVersion;
 use control::Profile;
@@ -95,7 +95,7 @@ impl<'driver> Story<'driver> {
         })
     }
 
-    /// Ends a step: everybody is looked at.
+    /// Ends a step: records every host and guest.
     fn step(
         &mut self,
         name: &'static str,

@@ -102,8 +102,8 @@ fn as_uso(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>, Unf
     of_kind(frame, Kind::Udp, mss, terms)
 }
 
-/// Where the protocol of the transport header stands: in the IP header, or in
-/// the last of IPv6's extension headers.
+/// The offset of the field with the transport protocol: in the IP header, or in the last of IPv6's
+/// extension headers.
 fn protocol_at(frame: &[u8], layers: Layers) -> usize {
     if !layers.ipv6 {
         return layers.ip + IPV4_PROTOCOL;

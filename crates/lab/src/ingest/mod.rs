@@ -1,4 +1,4 @@
-//! From a captured packet to a large send as Windows hands it down.
+//! Makes large sends, as Windows sends them, of captured packets.
 //!
 //! A Linux stack and LSO disagree on the headers of a large send:
 //!
@@ -8,9 +8,9 @@
 //! | IPv6 payload length | as above, 0 with a jumbo option in a hop-by-hop header | 0, no such header | – |
 //! | TCP checksum | sum of addresses, protocol **and length** | sum of addresses and protocol | as LSOv2 |
 //!
-//! The sum is folded and not complemented (Windows driver documentation,
-//! "Offloading the Segmentation of Large TCP Packets"). As it is computed anew
-//! here, it does not matter what a capture has in its place.
+//! The sum is folded and not complemented (Windows driver documentation, "Offloading the
+//! Segmentation of Large TCP Packets"). It is computed anew here, so the capture's own value does
+//! not matter.
 //!
 //! [`ingest`] makes large sends of TCP; [`ingest_as`] can send the same payload
 //! by USO or through a tunnel, and put a VLAN tag into its OOB slot.
@@ -66,7 +66,7 @@ pub struct Terms {
 /// Why no large send is made of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// For what the packet is: the filter would refuse it.
+    /// For its form: the filter would refuse it.
     Refused(Refusal),
     /// Its checksum is over another address than its IP header has, and the route does not give
     /// it.
@@ -81,7 +81,7 @@ impl From<Refusal> for Unfit {
     }
 }
 
-/// A large send in the shape in which LSO hands it down.
+/// A large send in the shape of an NDIS send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LargeSend {
     /// The frame, from its Ethernet header.
@@ -93,13 +93,13 @@ pub struct LargeSend {
     pub mss: u32,
     /// Bytes of TCP or UDP payload.
     pub payload: u32,
-    /// The network protocol of what is cut; in a tunnel that of the inner frame.
+    /// The network protocol of the segmented packet; in a tunnel that of the inner frame.
     pub ip: IpVersion,
     /// The version of the offload. LSOv2 in a tunnel; unused with UDP.
     pub lso: LsoVersion,
     /// The VLAN tag that is beside the frame rather than in it.
     pub vlan: Option<Tag>,
-    /// Bytes in each of the buffers that the payload lies in, but the last.
+    /// Bytes in each of the payload's buffers, but the last.
     pub buffer: u32,
 }
 

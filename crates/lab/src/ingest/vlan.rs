@@ -1,7 +1,7 @@
 //! The VLAN tag beside a packet: `Ieee8021QNetBufferListInfo`.
 //!
-//! A stack that leaves tagging to the NIC hands the tag down out of band; the
-//! NIC puts it into each packet after the Ethernet addresses.
+//! A stack that leaves tagging to the NIC passes the tag out of band; the NIC puts it into each
+//! packet after the Ethernet addresses.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// Takes the outermost tag out of a frame. One of priority 0 and VLAN 0
-    /// stays there: beside the frame it would be no tag at all.
+    /// Takes the outermost tag out of a frame. One of priority 0 and VLAN 0 is left in the frame:
+    /// out of band it would mean no tag.
     #[must_use]
     pub fn take(frame: &mut Vec<u8>) -> Option<Self> {
         let tag: [u8; LEN] = *frame.get(AT..)?.first_chunk()?;

@@ -13,7 +13,7 @@ use crate::reference::{self, ReferenceError};
 /// The verdict on a large send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The wire carries what a single stage would have put on it.
+    /// The wire carries the packets of a single stage.
     Same {
         /// Whether the NIC was given the large send as it came.
         untouched: bool,
@@ -36,8 +36,8 @@ impl Verdict {
     }
 }
 
-/// Judges what became of `send`, with IPv4 identifications of `ip_id_bits`. A
-/// VLAN tag that was beside it is on the wire in each packet.
+/// Judges the outcome of `send`, with IPv4 identifications of `ip_id_bits`. A VLAN tag that was
+/// beside it is on the wire in each packet.
 #[must_use]
 pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
     let mut wrong: Vec<_> = sent.broken.iter().map(ToString::to_string).collect();

@@ -11,11 +11,11 @@ use crate::reference::{Kind, Layers, layers};
 /// A length field in a frame.
 struct Field {
     name: &'static str,
-    /// Where it stands.
+    /// Its offset.
     at: usize,
     /// The true length, even if the field cannot hold it.
     length: usize,
-    /// Whether it is of what is cut, rather than of a tunnel around it.
+    /// Whether it belongs to the segmented packet, rather than to a tunnel around it.
     inner: bool,
 }
 

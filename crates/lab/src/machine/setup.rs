@@ -30,8 +30,7 @@ pub struct Setup {
     /// The filter's setting MaxElements: most MDLs of a packet for the NIC. The NIC accepts no
     /// more.
     pub max_elements: Option<u32>,
-    /// The filter's setting EndedChains: whether MDL chains end with the packet.
-    /// The NIC wants them to.
+    /// The filter's setting EndedChains: whether MDL chains are trimmed. The NIC requires it.
     pub ended_chains: bool,
 }
 

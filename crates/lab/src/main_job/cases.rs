@@ -25,7 +25,7 @@ pub(super) struct Case {
     pub(super) nic: Setup,
 }
 
-/// Every large send, and what it is.
+/// Every large send, with its description.
 ///
 /// # Panics
 ///

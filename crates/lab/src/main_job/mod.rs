@@ -81,7 +81,7 @@ pub fn run(
     Ok(end.is_good())
 }
 
-/// Tells what is wrong with a large send. All of them are to go out.
+/// Reports the fault of a large send. All of them should be sent.
 fn note(row: &Row, notes: &mut impl Write) {
     let lines = match &row.verdict {
         Verdict::Same { .. } => Vec::new(),
@@ -104,7 +104,7 @@ struct Printed<'a> {
     wire_file: &'a Path,
 }
 
-/// A large send, and what became of it. Sizes are bytes of payload.
+/// A large send, and its outcome. Sizes are bytes of payload.
 #[derive(Serialize)]
 struct Large<'a> {
     what: &'a str,

@@ -1,4 +1,4 @@
-//! IPv4 and IPv6: what the segments' headers need, and how they differ.
+//! IPv4 and IPv6: the headers of the segments, and their differences.
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{

@@ -1,10 +1,9 @@
 //! The independent judge: one-stage segmentation.
 //!
-//! A large send cut straight to MSS-sized wire packets is by definition what
-//! the two stages together must put on the wire, byte for byte. This module
-//! says what that is. It shares no code with the filter, and prefers the plain
-//! to the fast: each packet is a copy of the large send's headers with the
-//! fields patched that RFC 9293, 768, 791, 8200, 3168, 7637 and 7348 make
+//! A large send cut straight to MSS-sized wire packets is by definition what the two stages
+//! together must put on the wire, byte for byte. This module computes those packets. It shares no
+//! code with the filter, and prefers plain code to fast code: each packet is a copy of the large
+//! send's headers with the fields patched that RFC 9293, 768, 791, 8200, 3168, 7637 and 7348 make
 //! different, and its checksums are summed in full from the finished packet.
 //!
 //! The frame's length is the only length believed. The lengths that a large

@@ -15,8 +15,8 @@ const UDP_LEN: usize = 8;
 const VXLAN_LEN: usize = 8;
 /// The flag that the network identifier is valid.
 const VXLAN_ID: u8 = 0x08;
-/// The flags of VXLAN-GPE that change what a VXLAN header means: protocol other
-/// than Ethernet, version.
+/// The flags of VXLAN-GPE that change the meaning of a VXLAN header: protocol other than Ethernet,
+/// version.
 const VXLAN_OTHER: u8 = 0x34;
 
 /// The headers around an inner frame, from the outer Ethernet header on.

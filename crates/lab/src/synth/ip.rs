@@ -28,8 +28,8 @@ impl IpHeader<'_> {
         }
     }
 
-    /// The folded sum of addresses and protocol, without the length and not
-    /// complemented: what a sender leaves in the checksum field.
+    /// The folded sum of addresses and protocol, without the length and not complemented, as a
+    /// sender leaves it in the checksum field.
     pub(super) fn seed(&self, protocol: u8) -> [u8; 2] {
         let sum = Sum16BitWords::new()
             .add_slice(&self.addresses)

@@ -74,8 +74,8 @@ pub struct Synth {
     pub tunnel: Option<Tunnel>,
     /// Bytes of TCP or UDP payload.
     pub payload: u32,
-    /// Bytes of that payload in each wire packet. Not in the frame: it stands
-    /// beside it, as in the OOB of an NBL.
+    /// Bytes of that payload in each wire packet. It is not in the frame but beside it, as in the
+    /// OOB of an NBL.
     pub mss: u32,
     /// The 16 bits after each VLAN EtherType: priority, DEI and VLAN id. With
     /// several, all but the innermost are service tags (0x88A8).

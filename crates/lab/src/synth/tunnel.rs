@@ -66,7 +66,7 @@ impl Tunnel {
         }
     }
 
-    /// VXLAN over IPv6, with a UDP checksum, as RFC 8200 asks for.
+    /// VXLAN over IPv6, with a UDP checksum, as RFC 8200 requires.
     pub fn vxlan_v6() -> Self {
         Self {
             ip: IpVersion::V6,

@@ -1,5 +1,5 @@
-//! A host at work: what its guests send goes through its switch, to each other whole, and to the
-//! outside down through the filter; and what the switch learns of large sends, its guests learn.
+//! The datapath of a host: its switch delivers the guests' packets to each other whole, and to the
+//! outside through the filter; it advertises to its guests the sizes that it gets itself.
 
 use std::io;
 use std::ops::Range;
@@ -44,7 +44,7 @@ pub(super) const PATIENCE_MS: u8 = 20;
 pub enum Order {
     /// Take on a guest.
     Connect(Box<Port>),
-    /// Let go of the guest with this address, and hand it over.
+    /// Disconnect the guest with this address, and return its port.
     Disconnect(Mac, Sender<Port>),
 }
 
@@ -62,7 +62,7 @@ pub struct Datapath {
     pub orders: Receiver<Order>,
     /// Whether to end.
     pub stop: Arc<AtomicBool>,
-    /// Held for writing by who detaches the filter: no send may be under way then.
+    /// Held for writing while the filter is detached: no send may be in flight then.
     pub gate: Arc<RwLock<()>>,
     /// Where is counted.
     pub counters: Arc<Counters>,
@@ -135,7 +135,7 @@ impl Datapath {
         }
     }
 
-    /// Takes what a guest sends now.
+    /// Reads the packets that a guest has sent.
     fn take(&mut self, port: usize) -> io::Result<()> {
         let mut pages = self.free_pages();
         if pages.is_empty() {
@@ -179,8 +179,8 @@ impl Datapath {
         }
     }
 
-    /// Passes on a frame of the guest `from`: to another guest, or among those that go down; what is
-    /// for many goes both ways.
+    /// Forwards a frame of the guest `from`: to another guest, or to the filter; a multicast goes
+    /// both ways.
     fn pass(
         &mut self,
         from: usize,
@@ -315,7 +315,7 @@ impl Datapath {
         self.world().send(packets, SendCall::default());
     }
 
-    /// Takes back what is completed, and looks at how it came back.
+    /// Collects the completed sends, and checks how they were completed.
     fn recycle(&mut self) {
         for returned in self.world().take_returned() {
             match returned.completed.status {

@@ -39,9 +39,9 @@ impl fmt::Display for TrafficError {
 
 impl std::error::Error for TrafficError {}
 
-/// Says of a failed call what it was for.
+/// Adds the operation to the error of a failed call.
 pub(super) trait Doing<T> {
-    /// Names what was being done, as in "setting the MTU".
+    /// Names the operation, as in "setting the MTU".
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, TrafficError>;
 }
 

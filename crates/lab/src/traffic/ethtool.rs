@@ -42,7 +42,7 @@ const NOT_CARRIED: [&str; 8] = [
     "tx-esp-segmentation",
 ];
 
-/// Turns off what the lab cannot carry of what the device `name` offers its stack, which then cuts
+/// Turns off those offloads of the device `name` that the lab cannot carry; its stack then segments
 /// and finishes such packets itself.
 ///
 /// # Errors
@@ -86,7 +86,7 @@ fn turn_off(name: &str, features: &[&str]) -> io::Result<()> {
     ioctl(name, &mut set)
 }
 
-/// A number of 64 bits as it lies in memory.
+/// A number of 64 bits in its memory layout.
 fn words_of(number: u64) -> [u32; 2] {
     let bytes = number.to_ne_bytes();
     let word =

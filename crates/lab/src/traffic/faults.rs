@@ -85,7 +85,7 @@ impl<'a> Faults<'a> {
         self.happened
     }
 
-    /// Some time, in which the NIC completes what it holds at moments of its own.
+    /// A wait, in which the NIC completes the sends that it holds at moments of its own.
     fn wait(&mut self, milliseconds: u64) {
         for _ in 0..self.random.below(milliseconds) + 1 {
             thread::sleep(Duration::from_millis(1));

@@ -157,7 +157,7 @@ fn with_faults<T>(faults: Vec<Faults<'_>>, body: impl FnOnce() -> T) -> (T, Happ
     })
 }
 
-/// Ends the lab, and adds what is known then.
+/// Ends the lab, and adds its final results.
 pub(super) fn finish(lab: Lab<'_>, mut summary: Summary) -> Result<Summary, Failure> {
     let stations = lab.network.guests.iter().chain([&lab.network.peer]);
     for station in stations {

@@ -1,4 +1,4 @@
-//! The virtual NIC: a packet as a guest's stack hands it over becomes what a switch hands down.
+//! The virtual NIC: turns a packet of a guest's stack into a send of a switch.
 //!
 //! Both describe the same send in different formats (see [`crate::ingest`]), so only headers
 //! change: the payload stays where it was received.
@@ -26,7 +26,7 @@ pub struct Intake {
 pub enum Kind {
     /// A large send.
     LargeSend(Large),
-    /// Any other packet, with what is in its checksum slot.
+    /// Any other packet, with its checksum slot.
     Packet(usize),
     /// A large send of a kind that the lab does not carry.
     Odd,
@@ -72,7 +72,7 @@ fn large_send(frame: &mut [u8], header: VnetHeader) -> Option<Kind> {
     Some(Kind::LargeSend(Large { slots, payload }))
 }
 
-/// The slots of what is in no tunnel.
+/// The slots of a packet without a tunnel.
 fn slots_of(found: Layout, header: VnetHeader) -> Option<Slots> {
     let mss = u32::from(header.segment_size);
     let transport = found.transport as u32;

@@ -14,7 +14,7 @@
 //! These parts also serve [`judge`], which has the kernel judge the filter, [`migrate`], which
 //! moves a guest between two hosts, and [`tune`], which measures.
 //!
-//! The model holds everything that passes against its rules, as in the tests.
+//! The model checks all traffic against its rules, as in the tests.
 
 mod chart;
 mod commands;

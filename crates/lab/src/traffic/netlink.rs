@@ -140,8 +140,8 @@ impl Netlink {
             .doing(|| "turning a device on".to_owned())
     }
 
-    /// Sets how large a packet the stack may hand to a device, in bytes of packet: over IPv4 by
-    /// attribute 63, over IPv6 by the older one, which covered both once.
+    /// Sets the largest packet that the stack may pass to a device, in bytes of packet: over IPv4
+    /// by attribute 63, over IPv6 by the older one, which once covered both.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use super::netlink::{Device, End, Mac, Netlink};
 use super::packet::{Direction, PacketSocket};
 use super::wire::Directory;
 
-/// The largest packet that a veth device lets a stack hand it (`TSO_MAX_SIZE` for 8 pages to a
+/// The largest packet that a veth device accepts from a stack (`TSO_MAX_SIZE` for 8 pages to a
 /// fragment).
 pub const VETH_MOST: u32 = 524_280;
 
@@ -106,7 +106,7 @@ const SETTINGS: [(&str, &str); 5] = [
     // A window that large sends of 512 KiB fit into many times.
     ("ipv4/tcp_wmem", "4096 4194304 67108864"),
     ("ipv4/tcp_rmem", "4096 16777216 67108864"),
-    // A measurement must not start with what the last one learnt.
+    // A measurement must not start with metrics that the last one left.
     ("ipv4/tcp_no_metrics_save", "1"),
 ];
 

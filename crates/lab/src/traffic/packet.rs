@@ -297,8 +297,8 @@ fn open(device: Device, direction: Direction) -> io::Result<PacketSocket> {
     setsockopt(&socket, option::VnetHeaders, &true)?;
     setsockopt(&socket, option::IgnoreOutgoing, &true)?;
     setsockopt(&socket, option::AuxiliaryData, &true)?;
-    // Without the right to it, as in a user namespace, as much as everybody may have; packets that
-    // find no place then are lost, and TCP sends them again.
+    // Without the privilege, as in a user namespace, the size that is open to every user; packets
+    // that find no place are then lost, and TCP retransmits them.
     setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &QUEUE))?;
     setsockopt(&socket, sockopt::SndBufForce, &QUEUE)

@@ -15,8 +15,8 @@ const ID_BITS: u32 = 16;
 
 /// Appends what leaves the NIC for `packet`; `None` where it is a large send that cannot be cut.
 ///
-/// A virtio-net header of a packet socket has no words for a tunnel, so that the model cuts what is
-/// in one.
+/// A virtio-net header of a packet socket cannot describe a tunnel, so the model segments tunnelled
+/// packets.
 #[must_use]
 pub fn second_stage<'a>(
     stage: SecondStage,

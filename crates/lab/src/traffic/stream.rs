@@ -82,7 +82,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(200);
 
 impl Transfer<'_> {
-    /// Makes the transfer, counting in `progress` what has arrived, until it is done or `stop`.
+    /// Makes the transfer, counting in `progress` the bytes that have arrived, until it is done or
+    /// `stop`.
     ///
     /// # Errors
     ///
@@ -155,7 +156,7 @@ fn send(to: SocketAddr, amount: Amount, seed: u64, stop: &AtomicBool) -> io::Res
         bytes += length as u64;
     }
     stream.shutdown(std::net::Shutdown::Write)?;
-    // Until the other side has all, what is sent again is still to be counted.
+    // Until the other side has all bytes, retransmits are still to be counted.
     stream.set_read_timeout(Some(LOOK))?;
     await_end(&mut stream, stop)?;
     Ok(Sent {

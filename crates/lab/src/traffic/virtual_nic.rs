@@ -65,8 +65,8 @@ impl VirtualNic {
         let ipv4 = size(told.v2_ipv4.max_payload, 14 + 20 + 20);
         let ipv6 = size(told.v2_ipv6.max_payload, 14 + 40 + 8 + 20);
         self.netlink.set_large_sends(self.device, ipv4, ipv6)?;
-        // A connection asks for the size when it looks for its route, and then no more, so every
-        // route has to be found anew: over IPv4 all at once, over IPv6 what replaces another is new.
+        // A connection reads the size once, when it looks up its route, so every route has to be
+        // found anew: over IPv4 all at once, over IPv6 a route that replaces another is new.
         self.flush
             .write_all(b"1")
             .doing(|| "flushing a guest's routes".to_owned())?;

@@ -82,8 +82,8 @@ impl VnetHeader {
     }
 }
 
-/// The hint with which a packet socket has a place for a frame of `length` bytes: what does not
-/// fill whole pieces of 32 KiB had better lie with the headers.
+/// The hint with which a packet socket has a place for a frame of `length` bytes: the bytes that do
+/// not fill whole pieces of 32 KiB had better be contiguous with the headers.
 ///
 /// A packet has at most 17 pieces (`MAX_SKB_FRAGS`), and a remainder needs several smaller ones:
 /// frames of 520,000 bytes, for example, find no place without the hint.

@@ -15,7 +15,7 @@ use crate::capture::{CaptureError, CaptureWriter};
 use crate::cli::SecondStage;
 use crate::random::Random;
 
-/// Whom frames reach, by their destination: guests, on whatever host, and else the peer.
+/// The receivers of frames, by destination: guests, on whatever host, or else the peer.
 #[derive(Debug)]
 pub struct Directory {
     /// Each guest with the switch's end of its cable.
@@ -72,7 +72,7 @@ pub struct WireFaults {
     pub lost: u64,
     /// Leaves behind the next.
     pub late: u64,
-    /// Where chance comes from.
+    /// The source of randomness.
     pub random: Random,
 }
 

@@ -1,5 +1,5 @@
-//! The driver's and the module's life: every step of it may be asked for at any time, and does
-//! first what it needs.
+//! The life cycle of driver and module: each step is possible at any time, and first takes the
+//! steps that it needs.
 
 use control::keyword;
 use model::{Failing, ModuleState, RegistryValue};
@@ -76,7 +76,7 @@ impl Run<'_> {
         attached
     }
 
-    /// Does `what`, and again where it failed for want of memory.
+    /// Does `what`, and again if it failed for lack of memory.
     fn twice(
         &mut self,
         name: &str,

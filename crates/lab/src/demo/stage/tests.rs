@@ -1,4 +1,4 @@
-//! The stage notices what is wrong.
+//! The stage detects faults.
 
 use super::*;
 use crate::demo::step::Family;

@@ -6,7 +6,7 @@ use crate::synth::{Synth, flag};
 /// (`net.core.netdev_max_backlog`), which is the whole machine's and not the lab's to change.
 const MOST_PACKETS: u32 = 990;
 
-/// Each with what is special about it.
+/// Each with its special feature.
 pub(super) fn cases() -> Vec<(String, Synth)> {
     let mut cases = Vec::new();
     for (mss, v6_mss) in [(536, 536), (1448, 1428), (8948, 8928)] {

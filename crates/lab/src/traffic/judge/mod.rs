@@ -292,7 +292,7 @@ fn up(netlink: &mut Netlink) -> Result<Device, TrafficError> {
     Ok(device)
 }
 
-/// The first difference, or what is missing.
+/// The first difference, or the missing packets.
 fn difference(alone: &[Vec<u8>], split: &[Vec<u8>], count: usize) -> Option<String> {
     if alone.len() != count || split.len() != count {
         return Some(format!(

@@ -66,7 +66,7 @@ pub struct Row {
     pub seconds: f64,
     /// Packets that were sent again.
     pub retransmitted: u32,
-    /// SHA-256 of what was sent.
+    /// SHA-256 of the sent bytes.
     pub sha256_sent: String,
     /// SHA-256 of what arrived.
     pub sha256_received: String,

@@ -117,7 +117,7 @@ fn send(to: SocketAddr, bytes: u64, stop: &AtomicBool) -> io::Result<Duration> {
     Ok(thread_time().saturating_sub(before))
 }
 
-/// Takes what comes without copying it: the receiver's own work is not what is measured.
+/// Receives without copying: the receiver's own work is not measured.
 fn take(listener: &TcpListener, stop: &AtomicBool) -> io::Result<u64> {
     let stream = accept(listener, stop)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -44,7 +44,7 @@ fn recommended(sweep: &Sweep) -> Vec<String> {
 const BEGIN: &str = "<!-- tune: begin -->";
 const END: &str = "<!-- tune: end -->";
 
-/// The Markdown `document` with what was measured between its two marks.
+/// The Markdown `document` with the measurements between its two marks.
 pub(super) fn into_document(document: &str, sweep: &Sweep) -> Result<String, String> {
     let marks = || format!("it lacks the lines {BEGIN} and {END} in this order");
     let (before, rest) = document.split_once(BEGIN).ok_or_else(marks)?;
