@@ -11,7 +11,7 @@ use serde_json::json;
 
 const CAPTURES: [&str; 2] = ["bigtcp-ipv4.pcapng", "bigtcp-ipv6.pcapng"];
 
-/// A run that finds nothing wrong, and in which what the NIC was given makes the wire.
+/// A run without a fault, in which segmenting the children gives the packets on the wire.
 fn good(folder: &Path, input: &Path, options: &[&str]) -> Split {
     let run = split(folder, input, &[&["--json"], options].concat());
     assert_eq!((run.code, run.notes.as_str()), (0, ""), "{options:?}");

@@ -21,7 +21,7 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// The ratio of `values`, with an interval that holds the true one with this confidence.
+    /// The geometric mean of `values`, with an interval that holds the true one with this confidence.
     #[must_use]
     pub fn of(values: &[f64], confidence: f64) -> Self {
         let rounds = values.len() as f64;
