@@ -1,5 +1,5 @@
-//! What both jobs have in common: packets go through the machine one at a
-//! time, and what comes of each is written, judged, counted and forgotten.
+//! The part that both jobs share: packets go through the machine one at a time, and each outcome is
+//! written, judged, counted and dropped.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::reference::Kind;
 pub struct Totals {
     /// Large sends that went out, whether or not they had to be split.
     pub parents: u64,
-    /// What the NIC was given for them.
+    /// Children that the NIC got for them.
     pub children: u64,
     /// Single packets among that, which the NIC does not cut.
     pub packets: u64,
@@ -34,7 +34,7 @@ pub struct Totals {
     pub largest_child_payload: u64,
     /// Packets that did not go out, by reason.
     pub refused: BTreeMap<&'static str, u64>,
-    /// What was wrong: differences on the wire, and rules broken.
+    /// Faults: differences on the wire, and broken rules.
     pub violations: u64,
     /// Packets that passed unchanged.
     #[serde(skip)]
@@ -52,7 +52,7 @@ impl Totals {
     }
 }
 
-/// One large send and what became of it.
+/// One large send and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Where it came from.
@@ -61,7 +61,7 @@ pub struct Row {
     pub ip: IpVersion,
     /// The version of the offload.
     pub lso: LsoVersion,
-    /// What is cut.
+    /// The kind of large send.
     pub kind: Kind,
     /// Whether it has a VLAN tag beside it.
     pub tag_beside: bool,
@@ -98,8 +98,7 @@ impl Outputs {
         })
     }
 
-    /// Writes what the NIC was given, each with what it has beside it, and what
-    /// left on the wire.
+    /// Writes the children that the NIC got, each with its comment, and the packets on the wire.
     fn write(
         &mut self,
         sent: &Sent,
@@ -132,8 +131,7 @@ pub struct Bench<'driver> {
     strict: bool,
 }
 
-/// What a part of `send` has beside it, as the comment of a packet in a capture: an MSS only where
-/// the NIC is to cut it.
+/// The comment in a capture for a child of `send`: an MSS only where the NIC is to segment it.
 fn beside(child: &Child, send: &LargeSend) -> Option<String> {
     let checksum = child.slots.checksum;
     let said = [
@@ -149,7 +147,7 @@ fn beside(child: &Child, send: &LargeSend) -> Option<String> {
 pub struct End {
     /// Its numbers.
     pub totals: Totals,
-    /// What the filter itself counted.
+    /// The filter's own counters.
     pub statistics: StatisticsReply,
     /// Rules that were broken while the driver stopped.
     pub broken: Vec<String>,
@@ -179,7 +177,7 @@ impl<'driver> Bench<'driver> {
         })
     }
 
-    /// Has the NIC be that of `setup` for what is sent from now on.
+    /// Replaces the NIC by that of `setup` for all further sends.
     pub fn change_nic(&mut self, setup: Setup) {
         if setup != self.setup {
             self.machine.change_nic(setup);
@@ -269,8 +267,7 @@ impl<'driver> Bench<'driver> {
         Ok(wrong)
     }
 
-    /// Counts a packet that does not go out. That is a fault where the packet
-    /// is not the reason.
+    /// Counts a packet that is not sent. It is a fault unless the packet is the reason.
     pub fn refuse(&mut self, why: Unsent) {
         *self.totals.refused.entry(why.name()).or_default() += 1;
         if self.strict || !why.is_refusal() {
@@ -282,7 +279,7 @@ impl<'driver> Bench<'driver> {
     ///
     /// # Errors
     ///
-    /// An output cannot be written, or the driver does not say what it counted.
+    /// An output cannot be written, or the driver does not report its counters.
     pub fn finish(mut self) -> Result<End, Failure> {
         let statistics = self.machine.statistics()?;
         let broken: Vec<_> = self

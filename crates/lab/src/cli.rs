@@ -24,7 +24,7 @@ pub use chaos::ChaosArgs;
 pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
 use size::size_in;
 
-/// What the program is asked to do.
+/// The command line of the program.
 #[derive(Debug, Parser)]
 #[command(
     name = "mslso-lab",
@@ -61,7 +61,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The command line of this process; where it is wrong, says so and ends the process.
+    /// The command line of this process. If it is wrong, prints the error and ends the process.
     #[must_use]
     pub fn of_process() -> Self {
         let wrong = match Self::try_parse().and_then(Self::checked) {
@@ -69,7 +69,7 @@ impl Cli {
             Err(wrong) => wrong,
         };
         if wrong.use_stderr() && env::args_os().any(|word| word == "--json") {
-            // Nobody may be there to read it; the exit code says it too.
+            // The reader of stderr may be gone; the exit code reports the failure too.
             let _ = writeln!(io::stderr(), "{}", Failure::from(wrong).to_json());
             process::exit(exit::UNUSABLE.into());
         }
@@ -200,7 +200,7 @@ pub enum Command {
     /// Split the large sends of a capture file
     #[command(long_about = SPLIT, after_help = format!("{EXAMPLES}\n{EXIT_CODES}{UNCUT_CODE}"))]
     Split(SplitArgs),
-    /// Show what guests are told of large sends, while settings, NICs and hosts change
+    /// Show the sizes that are advertised to guests, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
     Demo(DemoArgs),
     /// Have everything happen at random, against all rules
@@ -274,7 +274,7 @@ pub struct SplitArgs {
     /// Capture to read: pcapng or pcap, also by gzip; Ethernet, Linux cooked or IP; - for stdin
     #[arg(value_name = "IN.pcapng")]
     pub input: PathBuf,
-    /// Capture to write: what the NIC was given, in order
+    /// Capture to write: the children that the NIC got, in order
     #[arg(long, value_name = "C.pcapng")]
     pub children: PathBuf,
     /// Capture to write: what leaves the wire after the NIC's second stage
@@ -283,7 +283,7 @@ pub struct SplitArgs {
     /// MSS of packets without a comment mss=N, in bytes of TCP payload [default: the connection's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_535))]
     pub mss: Option<u32>,
-    /// Largest large send that the NIC takes, in bytes of TCP payload; 0 for a NIC that takes none
+    /// Largest large send that the NIC accepts, in bytes of TCP payload; 0 for a NIC without LSO
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
         value_parser = size_in(0..=MOST_NIC_MAX))]
     pub nic_max: u32,
@@ -302,7 +302,7 @@ pub struct SplitArgs {
     #[arg(long, value_name = "15|16", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(15..=16))]
     pub ipid_bits: u32,
-    /// Whether the NIC takes large sends at all; if not, the filter makes every packet of the wire
+    /// Whether the NIC has large send offload; if not, the filter makes every packet of the wire
     #[arg(
         long,
         value_name = "on|off",
@@ -328,14 +328,14 @@ pub struct SplitArgs {
     /// Send the payload of large sends as UDP, by UDP segmentation offload
     #[arg(long, conflicts_with = "lso")]
     pub uso: bool,
-    /// Bytes in each of the buffers that the payload of a large send lies in
+    /// Bytes in each of the buffers of a large send's payload
     #[arg(long, value_name = "SIZE", default_value_t = BUFFER,
         value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
-    /// The filter's setting MaxElements: most MDLs of what the NIC is given
+    /// The filter's setting MaxElements: most MDLs of a packet for the NIC
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=64))]
     pub max_elements: Option<u32>,
-    /// The filter's setting EndedChains: the MDL chain of what the NIC is given ends with it
+    /// The filter's setting EndedChains: trim the MDL chain of each packet for the NIC
     #[arg(long)]
     pub ended_chains: bool,
     /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in
@@ -347,7 +347,7 @@ pub struct SplitArgs {
 }
 
 impl SplitArgs {
-    /// What the large sends of the capture are sent as.
+    /// The kind of the large sends of the capture.
     #[must_use]
     pub fn form(&self) -> Form {
         match (self.encap, self.uso) {

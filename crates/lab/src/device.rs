@@ -1,5 +1,5 @@
-//! What the filter says of itself, asked as an administrator's program asks: through the control
-//! device. So a finished image answers as well as the filter linked natively.
+//! The filter's report of itself, through the control device as an administrator's program reads
+//! it. So a finished image answers as well as the filter linked natively.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use model::{FILTER_IF_INDEX, World};
 pub enum ControlError {
     /// The driver refuses with this status.
     Status(i32),
-    /// What is said breaks the control protocol, as with a driver of another version.
+    /// The reply breaks the control protocol, as one of another driver version may.
     Protocol(Invalid),
 }
 
@@ -34,7 +34,7 @@ const SELECT: Select = Select {
     if_index: FILTER_IF_INDEX,
 };
 
-/// What the filter module on `world` counted.
+/// The counters of the filter module on `world`.
 ///
 /// # Errors
 ///
@@ -43,7 +43,7 @@ pub fn statistics(world: &Arc<World>) -> Result<StatisticsReply, ControlError> {
     ask(world, IoControl::STATISTICS)
 }
 
-/// The settings of the filter module on `world`, its NIC's limits, and what it advertises.
+/// The settings of the filter module on `world`, its NIC's limits, and its advertised sizes.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Which build of the driver runs: the filter linked into this program, or a finished image.
+//! The build of the driver that runs: the filter linked into this program, or a finished image.
 #![expect(unsafe_code, reason = "names the driver's entry point and calls it")]
 
 use std::ffi::OsString;
@@ -95,10 +95,10 @@ impl Driver {
     ///
     /// # Safety
     ///
-    /// The driver outlives whatever is still done with `world`.
+    /// The driver outlives every use of `world`.
     pub unsafe fn start(&self, world: &Arc<World>) -> Result<(), i32> {
-        // SAFETY: both are entry points of the driver, the image's by its header; the code stays
-        // where it is as long as the caller says.
+        // SAFETY: both are entry points of the driver, the image's by its header; the code stays in
+        // place as long as the caller guarantees.
         unsafe { world.start(self.entry()) }
     }
 }

@@ -16,14 +16,15 @@ use crate::traffic::TrafficError;
 
 /// The exit codes of the program.
 pub mod exit {
-    /// All is right. Packets that were refused, and reported, are part of that.
+    /// No fault was found. Packets that were refused, and reported, are no fault.
     pub const GOOD: u8 = 0;
     /// The wire differs, a rule was broken, or the driver failed.
     pub const BAD: u8 = 1;
     /// The input cannot be used, an output not be written, or the command line
     /// is wrong.
     pub const UNUSABLE: u8 = 2;
-    /// Nothing was wrong, but packets longer than a segment passed uncut, or no large send was made.
+    /// No fault was found, but packets longer than a segment were left whole, or no large send was
+    /// made.
     pub const INCOMPLETE: u8 = 3;
     /// The user or the system asked for the end; 128 and the number of SIGINT.
     pub const INTERRUPTED: u8 = 130;
@@ -32,7 +33,7 @@ pub mod exit {
 /// Why the program ends without a verdict. Its text is one line.
 #[derive(Debug)]
 pub enum Failure {
-    /// The command line is wrong: what clap says of it.
+    /// The command line is wrong: clap's message.
     Usage(Box<clap::Error>),
     /// A capture file cannot be read or written.
     Capture(CaptureError),
@@ -68,7 +69,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code that says so.
+    /// The exit code for this failure.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

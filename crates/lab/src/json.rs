@@ -1,4 +1,4 @@
-//! What `--json` prints.
+//! The JSON output of `--json`.
 
 use serde::Serialize;
 

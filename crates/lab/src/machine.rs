@@ -1,4 +1,4 @@
-//! A machine with the filter between a layer above and a NIC.
+//! A machine with the filter between an overlying driver and a NIC.
 #![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
 mod setup;
@@ -23,19 +23,19 @@ use crate::reference::Kind;
 /// A model machine on which the driver runs, which therefore outlives it.
 pub struct Machine<'driver> {
     world: Arc<World>,
-    /// What the filter had counted when it was asked last. Sends that go out change no counter of
-    /// those that do not.
+    /// The filter's counters when they were last read. Sends that are forwarded change no counter
+    /// of those that fail.
     counted: StatisticsReply,
     driver: PhantomData<&'driver Driver>,
-    /// Rules broken so far that were already handed out.
+    /// Broken rules that were already reported.
     told: usize,
 }
 
-/// What became of one packet.
+/// The outcome of one packet.
 pub struct Sent {
-    /// What the NIC was given for it, in order.
+    /// The children that the NIC got for it, in order.
     pub children: Vec<Child>,
-    /// What left on the wire, in order.
+    /// The packets on the wire, in order.
     pub wire: Vec<Vec<u8>>,
     /// Why it did not go out, where it did not.
     pub unsent: Option<Unsent>,
@@ -46,11 +46,11 @@ pub struct Sent {
 /// Why a packet did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsent {
-    /// It is refused for what it is, or for what the NIC takes.
+    /// It is refused for its own form, or for the NIC's limits.
     Refused(Refusal),
     /// Its checksum is over an address that neither its IP header nor its route gives.
     UnknownRoute,
-    /// It makes fewer wire packets than the NIC asks of a large send.
+    /// It makes fewer wire packets than the NIC's minimum for a large send.
     TooFewSegments,
     /// The filter had no children or no mapping for it.
     LowMemory,
@@ -123,7 +123,7 @@ impl<'driver> Machine<'driver> {
     /// The driver's status, where it does not start.
     pub fn start(driver: &'driver Driver, setup: Setup) -> Result<Self, i32> {
         let world = World::new(setup.config());
-        // SAFETY: nobody but this machine has the world, and the driver is borrowed for its life.
+        // SAFETY: only this machine has the world, and the driver is borrowed for its life.
         unsafe { driver.start(&world)? };
         Ok(Self {
             world,
@@ -133,8 +133,8 @@ impl<'driver> Machine<'driver> {
         })
     }
 
-    /// Has the NIC become that of `setup`, and say so. The driver's settings, and
-    /// the MTU, stay.
+    /// Replaces the NIC by that of `setup`, and indicates it. The driver's settings, and the MTU,
+    /// stay.
     pub fn change_nic(&mut self, setup: Setup) {
         self.world.nic_changes(|nic| *nic = setup.nic());
     }
@@ -184,7 +184,7 @@ impl<'driver> Machine<'driver> {
         reason(&before, &now, status)
     }
 
-    /// What the filter counted.
+    /// The filter's counters.
     ///
     /// # Errors
     ///
@@ -193,16 +193,15 @@ impl<'driver> Machine<'driver> {
         device::statistics(&self.world)
     }
 
-    /// Stops the driver. Returns the rules that were broken and not yet handed
-    /// out.
+    /// Stops the driver. Returns the broken rules that were not yet reported.
     #[must_use]
     pub fn stop(self) -> Vec<Violation> {
         self.world.stop().split_off(self.told)
     }
 }
 
-/// A large send as the layer above hands it down: its headers in the first
-/// buffer, its OOB information in the slots that its kind has.
+/// A large send as the overlying driver sends it: its headers in the first buffer, its OOB
+/// information in the slots that its kind has.
 fn packet(send: &LargeSend) -> Packet {
     let frame = send.frame.clone();
     let packet = match (send.kind, send.lso) {
@@ -223,7 +222,7 @@ fn packet(send: &LargeSend) -> Packet {
     }
 }
 
-/// Which counter moved while one packet was sent.
+/// The counter that moved while one packet was sent.
 fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Unsent {
     let count = |all: &StatisticsReply, reason: Refusal| {
         let counter = all.refused.counters().get(reason.index());
@@ -294,7 +293,7 @@ mod tests {
     fn a_refusal_of_the_filter_is_found_by_its_counter() {
         let mut machine = machine();
         for _ in 0..2 {
-            // More than the NIC takes, and, as packets, than the medium does.
+            // More than the NIC accepts, and, as packets, than the medium does.
             let sent = machine.send(&large_send(&Synth::v4(200_000, 62_781)));
             assert_eq!(sent.unsent, Some(Unsent::Refused(Refusal::SegmentAboveMtu)));
             assert!(sent.children.is_empty() && sent.wire.is_empty());

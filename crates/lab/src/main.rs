@@ -1,4 +1,4 @@
-//! The lab program; the crate's library says what it does.
+//! The lab program; see the crate's library.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -41,9 +41,9 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
         Err(failure) => {
-            // One line, whatever is in the name of a file.
+            // One line, even if a file's name contains line breaks.
             let line = failure.to_string().replace(['\r', '\n'], " ");
-            // Nobody may be there to read it; the exit code says it too.
+            // The reader of stderr may be gone; the exit code reports the failure too.
             let _ = writeln!(notes, "mslso-lab: {line}");
             ExitCode::from(failure.exit_code())
         }

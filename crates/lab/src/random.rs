@@ -1,5 +1,5 @@
-//! Pseudo-random numbers that anybody can make again: SplitMix64 (Steele, Lea and Flood, "Fast
-//! splittable pseudorandom number generators", 2014).
+//! Reproducible pseudo-random numbers: SplitMix64 (Steele, Lea and Flood, "Fast splittable
+//! pseudorandom number generators", 2014).
 
 /// A generator.
 #[derive(Clone, Debug)]

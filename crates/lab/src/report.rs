@@ -1,4 +1,4 @@
-//! What a person reads: the table, the numbers, the verdict.
+//! The text report: the table, the numbers, the verdict.
 
 use crate::ingest::LsoVersion;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
@@ -22,14 +22,13 @@ const COLUMNS: [(&str, bool); 8] = [
     ("verdict", false),
 ];
 
-/// The line that says which build of the driver runs.
+/// The line that names the build of the driver.
 #[must_use]
 pub fn driver_line(build: &Build) -> String {
     format!("Driver: {build}.\n")
 }
 
-/// A line that says what is unlike most NICs and settings; nothing where
-/// nothing is.
+/// A line with the settings that differ from the usual; empty if there are none.
 #[must_use]
 pub fn setup_line(setup: Setup) -> String {
     let said = [
@@ -109,7 +108,7 @@ fn child_sizes(row: &Row) -> String {
     said.join(" + ")
 }
 
-/// By which offload a large send is sent, and what is beside it.
+/// The offload of a large send, and its out-of-band information.
 fn offload(row: &Row) -> String {
     let name = kind_name(row.kind, row.lso);
     let tag = if row.tag_beside { ", tag" } else { "" };
@@ -214,7 +213,7 @@ pub fn summary(end: &End) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What the NIC was given for large sends.
+/// The children that the NIC got for large sends.
 fn given(totals: &Totals) -> String {
     let large = totals.children - totals.packets;
     let large_sends = counted(large, "large send", "large sends");

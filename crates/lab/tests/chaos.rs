@@ -1,5 +1,5 @@
-//! That chaos leaves nothing out: each kind of step occurs and does something, each reason for which
-//! the filter refuses is counted, and everything that can become of a send becomes of one.
+//! Chaos is complete: each kind of step occurs and has an effect, each refusal reason is counted,
+//! and every possible outcome of a send occurs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn driver() -> Driver {
     Driver::load(&image.map_or(Build::Native, Build::Image)).unwrap()
 }
 
-/// What has not occurred yet.
+/// The kinds that have not occurred yet.
 fn missing(summary: &Summary) -> BTreeSet<&'static str> {
     let acts = |name: &str| summary.steps.get(name).is_some_and(|[_, acts]| *acts > 0);
     let steps = Step::NAMES.into_iter().filter(|name| !acts(name));

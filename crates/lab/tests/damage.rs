@@ -1,5 +1,4 @@
-//! Whatever a packet says, the machine survives it, and what it sends is right
-//! or refused.
+//! The machine survives any packet, and sends it correctly or refuses it.
 
 use mslso_lab::driver::Driver;
 use mslso_lab::ingest::LsoVersion;

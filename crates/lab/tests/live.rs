@@ -1,4 +1,4 @@
-//! Live traffic, judged by the kernel's own devices and by programs that know nothing of the lab.
+//! Live traffic, judged by the kernel's own devices and by programs independent of the lab.
 #![cfg(target_os = "linux")]
 
 use std::process::{Command, Output};
@@ -75,8 +75,8 @@ fn counted(summary: &serde_json::Value, name: &str) -> u64 {
 
 const TCP: &str = "iperf3 -c 192.0.2.1 -n 8M";
 
-/// The kernel's VXLAN device of a guest makes large sends in a tunnel, with an outer checksum, as it
-/// does unless told otherwise, and without.
+/// The kernel's VXLAN device of a guest makes large sends in a tunnel, with an outer checksum, as
+/// it does by default, and without.
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn a_vxlan_device_of_the_guest() {
@@ -90,7 +90,8 @@ fn a_vxlan_device_of_the_guest() {
     ] {
         let (own, other) = (format!("GUEST{six}"), format!("PEER{six}"));
         let (guest, peer) = (kind(&own, &other, more), kind(&other, &own, more));
-        // A NIC that takes less than the guest's tunnel makes, so that the filter has to split.
+        // A NIC with a lower maximum than the tunnel's large sends, so that the filter has to
+        // split.
         let options = ["--nic-max", "16000", "--second-stage", stage];
         let summary = through(&guest, &peer, TCP, &options);
         assert!(counted(&summary, "tunnelled") > 30, "{more}: {summary}");
@@ -99,7 +100,7 @@ fn a_vxlan_device_of_the_guest() {
     }
 }
 
-/// A tagged large send: the guest's cable takes the tag out, and keeps it beside the packet.
+/// A tagged large send: the guest's cable removes the tag, and keeps it beside the packet.
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn a_vlan_tag_of_the_guest() {
@@ -155,7 +156,7 @@ open('all-tagged', 'w')
     assert_eq!(summary["filter"]["split"], 5, "{text}");
 }
 
-/// What NDIS has no offload for, the guest's device does not offer: the kernel cuts it there.
+/// The guest's device does not offer an offload that NDIS lacks: the kernel segments before it.
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn a_guest_is_offered_what_is_carried() {

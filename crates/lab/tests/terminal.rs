@@ -1,6 +1,6 @@
-//! The program on a terminal, by a pseudo-terminal and somebody else's idea of what is on its
-//! screen: each command that draws ends, ends on one Ctrl-C, and has no trouble with a narrow
-//! screen, NO_COLOR, or a reader that is gone.
+//! The program on a terminal, by a pseudo-terminal and an independent terminal emulator: each
+//! command that draws ends, ends on one Ctrl-C, and works with a narrow screen, NO_COLOR, or a
+//! reader that is gone.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
@@ -50,7 +50,7 @@ impl OnTerminal {
         let (to, output) = mpsc::channel();
         thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The read fails when nobody has the terminal any more.
+            // The read fails when no process has the terminal any more.
             while let Ok(length @ 1..) = (&*screen).read(&mut bytes) {
                 let _ = to.send(bytes[..length].to_vec());
             }
@@ -96,7 +96,7 @@ impl OnTerminal {
         }
     }
 
-    /// What a person sees.
+    /// The text on the screen.
     fn screen(&self) -> String {
         let size = |cells: u16| cells.try_into().unwrap();
         let mut parser = vt100::Parser::new(size(ROWS), size(COLUMNS), 0);
@@ -127,8 +127,8 @@ fn ends(line: &str) {
     }
 }
 
-/// With a full disk in the place of `stdout`, of `stderr` and of both, and with pipes that nobody
-/// reads, it ends with the same code.
+/// With a full disk in place of `stdout`, of `stderr` and of both, and with pipes that have no
+/// reader, it ends with the same code.
 fn ends_unheard(line: &str, code: i32) {
     let run = |out: &dyn Fn() -> std::process::Stdio, notes: &dyn Fn() -> std::process::Stdio| {
         let mut command = Command::new(PROGRAM);
@@ -244,7 +244,8 @@ fn live_traffic_needs_nobody_to_listen() {
     ends_unheard("migrate --bytes 32M", 0);
 }
 
-/// What is typed reaches the shell; its Ctrl-C ends what it runs, and neither it nor the lab.
+/// Keystrokes reach the shell; its Ctrl-C ends the program that it runs, and neither the shell nor
+/// the lab.
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn a_shell_in_the_guest_has_the_terminal() {

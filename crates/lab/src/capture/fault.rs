@@ -1,4 +1,4 @@
-//! What can be wrong with a capture file, in words for whoever brought it.
+//! Errors in a capture file, worded for the person who supplied it.
 
 use std::error::Error;
 use std::fmt;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use pcap_file::DataLink;
 use pcap_file::pcapng::PcapNgWriteError;
 
-/// What is wrong with a capture file. Offsets are bytes from its start, lengths
-/// are bytes of frame, packets count from 1 as in the usual viewers.
+/// An error in a capture file. Offsets are bytes from its start, lengths are bytes of frame,
+/// packets count from 1 as in the usual viewers.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum Fault {
@@ -97,13 +97,12 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A [`Fault`] and the file it is in. Its text is one line, and says what to
-/// do next.
+/// A [`Fault`] and the file it is in. Its text is one line, and names the next step.
 #[derive(Debug)]
 pub struct CaptureError {
     /// The file that was to be read or written.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The error.
     pub fault: Fault,
 }
 

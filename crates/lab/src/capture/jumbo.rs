@@ -15,20 +15,19 @@ const JUMBO: [u8; 3] = [0, 0xC2, 4];
 /// Takes Linux's IPv6 hop-by-hop header with the jumbo option out of a frame,
 /// also behind VLAN tags.
 ///
-/// Linux puts these 8 bytes into every IPv6 large send beyond 64 KiB, for its
-/// own use, before TCP or another extension header; a virtual NIC does not pass
-/// them on. What stays has payload length 0, as an LSOv2 send has it.
+/// Linux puts these 8 bytes into every IPv6 large send beyond 64 KiB, for its own use, before TCP
+/// or another extension header; a virtual NIC does not forward them. The remaining frame has
+/// payload length 0, as an LSOv2 send has.
 ///
-/// Every other frame is returned as it came: where the header holds more than
-/// the jumbo option, stands beside a payload length
-/// (which RFC 2675 forbids), or gives another length than the frame has.
+/// Every other frame is returned unchanged: the header has more than the jumbo option, or has it
+/// beside a payload length (which RFC 2675 forbids), or gives another length than the frame has.
 pub fn strip_jumbo_hop_by_hop(mut frame: Vec<u8>) -> Vec<u8> {
     let skipped = strip_jumbo_in_place(&mut frame);
     frame.drain(..skipped);
     frame
 }
 
-/// The same without moving the payload: what stays begins as many bytes later as are returned.
+/// The same without moving the payload: the frame then begins as many bytes later as are returned.
 pub fn strip_jumbo_in_place(frame: &mut [u8]) -> usize {
     let Some(ip) = ipv6_with_jumbo(frame) else {
         return 0;

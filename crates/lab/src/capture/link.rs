@@ -21,7 +21,7 @@ const ADDRESS_LEN: usize = 6;
 /// ARPHRD values of links whose protocol field is no EtherType: radiotap and the other forms of
 /// 802.11, and netlink.
 const NO_ETHER_TYPE: [u16; 4] = [801, 802, 803, 824];
-/// The EtherType for what has none: reserved (RFC 7042, section B.1).
+/// The EtherType for frames that have none: reserved (RFC 7042, section B.1).
 const NONE: [u8; 2] = [0xFF, 0xFF];
 
 /// The packet as an Ethernet frame; the packet itself where its link type is none that holds such.

@@ -1,10 +1,10 @@
 //! Capture files: large sends in, children and wire packets out.
 //!
-//! A large send does not say its own MSS: on Windows that is in the OOB of the
-//! NBL, in a capture file it is a packet comment, `mss=1448`. Read are pcapng
-//! (IETF draft-ietf-opsawg-pcapng) and classic pcap, also compressed by gzip, of
-//! Ethernet, of Linux's cooked captures and of bare IP; written is pcapng of
-//! Ethernet with nanosecond timestamps and no snap length.
+//! A large send does not contain its own MSS: on Windows that is in the OOB of the NBL, in a
+//! capture file it is a packet comment, `mss=1448`. The reader accepts pcapng (IETF
+//! draft-ietf-opsawg-pcapng) and classic pcap, also compressed by gzip, of Ethernet, of Linux's
+//! cooked captures and of bare IP; the writer makes pcapng of Ethernet with nanosecond timestamps
+//! and no snap length.
 //!
 //! A file is read one packet at a time, whatever its size; every step either
 //! takes a block or ends with an error, so a damaged file can neither stall nor
@@ -34,8 +34,8 @@ pub use write::CaptureWriter;
 pub struct Captured {
     /// The whole frame, from the Ethernet header, without a frame check sequence.
     pub bytes: Vec<u8>,
-    /// The MSS in bytes of TCP payload, where a packet comment says `mss=N`.
-    /// `Some(0)` is handed on as it is: refusing it is the splitter's business.
+    /// The MSS in bytes of TCP payload, from a packet comment `mss=N`. `Some(0)` is kept: the
+    /// splitter refuses it.
     pub mss: Option<u32>,
     /// Time since 1970-01-01 00:00 UTC; zero where the file has none, and where it is
     /// before 1970 or after what can be written (year 2554) the nearest.

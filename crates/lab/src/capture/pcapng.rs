@@ -1,7 +1,7 @@
 //! The blocks of a pcapng file (IETF draft-ietf-opsawg-pcapng).
 //!
-//! Only what a packet needs is decoded. Text need not be UTF-8, and an option that is odd is
-//! passed over: neither makes the packets beside it unreadable.
+//! The reader decodes only the fields that a packet needs. Text need not be UTF-8, and a malformed
+//! option is skipped: neither makes the packets beside it unreadable.
 
 use std::io::Read;
 use std::time::Duration;
@@ -210,8 +210,8 @@ impl Interface {
     }
 }
 
-/// Bytes of frame check sequence. The format's draft asks for bits, and writes in its example of 4
-/// what can only be bytes.
+/// Bytes of frame check sequence. The format's draft specifies bits, but its example of 4 can only
+/// mean bytes.
 fn fcs_bytes(stated: u8) -> usize {
     match stated {
         8.. => usize::from(stated / 8),

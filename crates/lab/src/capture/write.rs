@@ -78,8 +78,7 @@ impl CaptureWriter {
             .map_err(|e| CaptureError::new(&self.path, e))
     }
 
-    /// Writes out what is buffered. Without this call an error at the very end
-    /// would pass unseen.
+    /// Writes the buffered bytes. Without this call an error at the very end would go unnoticed.
     ///
     /// # Errors
     ///

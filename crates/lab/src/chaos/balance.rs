@@ -1,5 +1,4 @@
-//! What the filter says of itself against what was seen of it: its counters, and the sizes that it
-//! advertises.
+//! Compares the filter's reports with observation: its counters, and its advertised sizes.
 
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use ndis::sys;
 
 use crate::device;
 
-/// What became of the sends since the statistics were zero.
+/// The outcomes of the sends since the statistics were zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     sends: u64,
@@ -40,7 +39,7 @@ impl Counts {
         self.refused += unsent(sys::NDIS_STATUS_INVALID_PACKET);
     }
 
-    /// What the filter should say where all of this is over.
+    /// The counts in the filter's statistics.
     fn of(said: &StatisticsReply) -> Self {
         Self {
             sends: said.sends,
@@ -94,8 +93,9 @@ pub fn refusals(said: &StatisticsReply) -> impl Iterator<Item = (&'static str, u
 /// Longest NDIS_OFFLOAD of which the filter raises anything, in bytes.
 const LONGEST_KEPT: u16 = 320;
 
-/// Whether the layer above knows, while the module runs, what the tuning in effect makes of the NIC
-/// as it is, and the filter knows that NIC. `truthful` says that nothing is to be raised any more.
+/// Whether the overlying driver, while the module runs, has the configuration that the tuning in
+/// effect makes of the NIC's, and the filter has the NIC's. With `truthful` no size may be raised
+/// any more.
 ///
 /// # Errors
 ///
@@ -121,7 +121,7 @@ pub fn check_last_word(world: &Arc<World>, truthful: bool) -> Result<(), String>
         wanted.min(cap.map_or(u64::MAX, u64::from)).max(most.into())
     };
     let wrong_v2 = |told: LargeSendLimit, has: LargeSendLimit| {
-        // What the filter does in the place of a NIC that has none is judged by the model.
+        // The model judges the sizes that the filter advertises for a NIC without LSO.
         has.max_payload > 0
             && (u64::from(told.max_payload) != raise(has.max_payload)
                 || told.min_segments != has.min_segments)

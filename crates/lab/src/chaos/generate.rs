@@ -81,7 +81,7 @@ impl Generator {
         from[self.below(from.len() as u64) as usize]
     }
 
-    /// The place of a weight, so that each comes as often as it weighs.
+    /// The index of a weight, drawn in proportion to the weights.
     fn weighted(&mut self, weights: &[u64]) -> usize {
         let mut left = self.below(weights.iter().sum());
         weights
@@ -109,7 +109,7 @@ impl Generator {
         }
     }
 
-    /// What happens next.
+    /// The next step.
     pub fn step(&mut self) -> Step {
         let [leaves, returns, attaches] = [30, 40, 20].map(|percent| self.percent(percent));
         match self.phase {
@@ -245,7 +245,7 @@ impl Generator {
         }
     }
 
-    /// Packets of the near future, with statuses that nobody else sets.
+    /// Packets of the near future, with statuses that no other code sets.
     fn failing(&mut self) -> Vec<(u32, i32)> {
         let statuses = [
             sys::NDIS_STATUS_FAILURE,

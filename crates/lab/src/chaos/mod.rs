@@ -3,11 +3,11 @@
 //! driver, from a seed.
 //!
 //! A run is a list of [`step`]s, in episodes of a [`Machine`](step::Machine) each. A [`worker`], a
-//! process of its own, takes them one after the other; a driver that kills it, or never comes back,
-//! is found as surely as one that breaks a rule. What goes wrong is [shrunk](mod@shrink) to a few steps
-//! and written as a [`script`] to be run again.
+//! process of its own, takes them one after the other; a driver that kills it, or hangs, is found
+//! as surely as one that breaks a rule. A failure is [shrunk](mod@shrink) to a few steps and
+//! written as a [`script`] to be run again.
 //!
-//! Nothing is concurrent but by the model's processors, so that a seed is the same run again.
+//! The only concurrency is that of the model's processors, so a seed is always the same run.
 
 mod balance;
 mod generate;
@@ -41,7 +41,7 @@ use shrink::{Trial, shrink};
 /// Steps of an episode. It is as much as is run again and again to be shrunk.
 pub const EPISODE: u64 = 1000;
 
-/// Does what the command line asks for. Returns whether all went well.
+/// Runs the command. Returns whether no failure was found.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ pub fn run(
     Ok(true)
 }
 
-/// Runs all episodes of a seed, until one goes wrong.
+/// Runs all episodes of a seed, until one fails.
 fn one_seed(
     seed: u64,
     args: &ChaosArgs,
@@ -129,7 +129,7 @@ fn one_seed(
     Ok(true)
 }
 
-/// Goes wrong as `kind` says.
+/// Fails in the way that `kind` names.
 struct SameFailure<'a> {
     office: &'a mut Office,
     kind: &'a str,

@@ -15,7 +15,7 @@ use super::step::is_default;
 /// The most bytes of payload and the least segments of one kind of large send.
 pub type Limit = [u32; 2];
 
-/// What a NIC offers.
+/// The offload capabilities of a NIC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Offer {
@@ -38,7 +38,7 @@ pub struct Offer {
     /// The port of VXLAN, where it is not the usual one.
     #[serde(skip_serializing_if = "is_default")]
     pub vxlan_port: u16,
-    /// Bits: what is turned off, in the order of [`Enabled`].
+    /// Bits of the offloads that are turned off, in the order of [`Enabled`].
     #[serde(skip_serializing_if = "is_default")]
     pub off: u16,
     /// The revision of NDIS_OFFLOAD, or 0 for the newest.
@@ -149,7 +149,7 @@ fn checksum(bits: u8) -> ChecksumOffload {
     }
 }
 
-/// What is turned on, where these bits are turned off.
+/// The enabled offloads: all but those in `off`.
 pub fn enabled(off: u16) -> Enabled {
     let on = |bit: u16| off >> bit & 1 == 0;
     Enabled {
@@ -167,7 +167,7 @@ pub fn enabled(off: u16) -> Enabled {
     }
 }
 
-/// NDIS_OFFLOAD_PARAMETERS that turn off what these bits say, and on all else.
+/// NDIS_OFFLOAD_PARAMETERS that turn off the offloads of these bits, and all others on.
 pub fn parameters(off: u16) -> Vec<u8> {
     use sys::NDIS_OFFLOAD_PARAMETERS as Parameters;
     let size = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_5;

@@ -16,13 +16,13 @@ use super::{
 };
 use crate::{driver::Build, failure::Failure};
 
-/// How long a worker may say nothing.
+/// How long a worker may go without a reply.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines of a dead worker's last words.
 const LAST_WORDS: usize = 12;
-/// The kind of failure of a driver that takes its process with it.
+/// The kind of failure of a driver that ends its process.
 const DIED: &str = "died";
-/// That of one that never returns.
+/// The failure kind of a worker that hangs.
 const HUNG: &str = "hung";
 
 /// See the module.
@@ -84,7 +84,7 @@ impl Office {
         };
         let (mut step, mut why) = (0, None);
         let line = serde_json::to_string(order).unwrap_or_default();
-        // A worker that is gone says nothing, which is found next.
+        // A worker that is gone does not reply, which is found next.
         let _ = writeln!(worker.orders, "{line}");
         while why.is_none() {
             match worker.said.recv_timeout(PATIENCE) {
@@ -129,7 +129,7 @@ impl Worker {
         })
     }
 
-    /// Ends the process, and says what is known of it.
+    /// Ends the process, and returns the failure as far as it is known.
     fn give_up(mut self, kind: &str) -> Wrong {
         let _ = self.child.kill();
         let status = self.child.wait();
@@ -156,7 +156,7 @@ impl Drop for Office {
     }
 }
 
-/// What the worker says, until it is gone.
+/// The replies of the worker, until it exits.
 fn listen(out: impl Read + Send + 'static) -> Receiver<Said> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

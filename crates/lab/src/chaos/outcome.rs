@@ -1,22 +1,22 @@
-//! What became of a run.
+//! The outcome of a run.
 
 use std::collections::BTreeMap;
 
 use model::Violation;
 use serde::{Deserialize, Serialize};
 
-/// What was found wrong.
+/// A failure that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wrong {
     /// The rule that was broken, or what else is wrong, in a few words that are the same whenever
     /// the same thing happens.
     pub kind: String,
-    /// Everything that is to be said about it.
+    /// The details of the failure.
     pub found: Vec<String>,
 }
 
 impl Wrong {
-    /// What is wrong, in its own words.
+    /// A failure of this kind, described by `found`.
     pub(super) fn new(kind: &str, found: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -34,12 +34,12 @@ impl Wrong {
     }
 }
 
-/// What was done, and what came of it.
+/// The steps taken, and their results.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Steps by kind, and how many of them did something.
     pub steps: BTreeMap<String, [u64; 2]>,
-    /// NBLs that the layer above sent.
+    /// NBLs that the overlying driver sent.
     pub sends: u64,
     /// Large sends that were split.
     pub split: u64,
@@ -57,7 +57,7 @@ pub struct Summary {
     pub failed_allocations: u64,
     /// How often all counters of the filter were found right.
     pub balanced: u64,
-    /// Times that the module was attached, and attaches that failed for want of memory.
+    /// Times that the module was attached, and attaches that failed for lack of memory.
     pub attached: [u64; 2],
 }
 

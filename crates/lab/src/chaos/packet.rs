@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step::is_default;
 
-/// What the layer above hands down in one NBL.
+/// The contents of one NBL of the overlying driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -31,11 +31,11 @@ pub enum Kind {
     Bytes,
 }
 
-/// One NBL of the layer above.
+/// One NBL of the overlying driver.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Shape {
-    /// What it is.
+    /// The kind of large send, or none.
     pub kind: Kind,
     /// Whether it is IPv6; inside a tunnel, the inner packet.
     #[serde(skip_serializing_if = "is_default")]
@@ -87,15 +87,15 @@ pub struct Shape {
     /// Chooses the payload's bytes.
     #[serde(skip_serializing_if = "is_default")]
     pub seed: u64,
-    /// How it lies in memory.
+    /// The layout in memory.
     #[serde(skip_serializing_if = "is_default")]
     pub memory: Memory,
-    /// What is then wrong with it.
+    /// The malformation, if any.
     #[serde(skip_serializing_if = "is_default")]
     pub damage: Vec<Damage>,
 }
 
-/// The headers outside of a tunnel, and what is said of them.
+/// The headers outside of a tunnel, and their out-of-band information.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Outer {
@@ -108,7 +108,7 @@ pub struct Outer {
     /// As those of the [`Shape`].
     #[serde(skip_serializing_if = "is_default")]
     pub ip_options: u8,
-    /// Whether it is not said where the inner headers are.
+    /// Whether the offsets of the inner headers are left out.
     #[serde(skip_serializing_if = "is_default")]
     pub silent: bool,
     /// Whether the large-send slot has the inner IP version.
@@ -119,7 +119,7 @@ pub struct Outer {
     pub uso: bool,
 }
 
-/// How a packet lies in memory.
+/// The layout of a packet in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Memory {
@@ -129,7 +129,7 @@ pub struct Memory {
     /// Whether the headers have an MDL of their own.
     #[serde(skip_serializing_if = "is_default")]
     pub own_header: bool,
-    /// Whether what is in a tunnel begins in another MDL than the outer headers.
+    /// Whether the content of a tunnel begins in another MDL than the outer headers.
     #[serde(skip_serializing_if = "is_default")]
     pub own_inner: bool,
     /// Bytes before the frame in the first MDL.

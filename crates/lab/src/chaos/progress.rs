@@ -1,4 +1,4 @@
-//! What a person sees while a run lasts.
+//! The progress display of a run.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// That of a seed with so many steps.
+    /// The progress of a seed with so many steps.
     pub fn new(seed: u64, steps: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
         let template =

@@ -1,4 +1,4 @@
-//! What `chaos --json` prints.
+//! The JSON output of `chaos --json`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Record<'a> {
     summary: &'a Summary,
 }
 
-/// What went wrong.
+/// The failure.
 #[derive(Serialize)]
 struct Failed<'a> {
     /// From 1.

@@ -1,4 +1,4 @@
-//! What is told of a run, in words.
+//! The text report of a run.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -57,7 +57,7 @@ impl Told {
         Self(text)
     }
 
-    /// What was made of it.
+    /// The report of its shrunk script.
     pub fn of_shrunk(path: &Path, script: &Script) -> Self {
         let (steps, path) = (script.steps.len(), path.display());
         Self(format!(

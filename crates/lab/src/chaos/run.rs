@@ -30,9 +30,9 @@ pub struct Run<'driver> {
     of_driver: usize,
     /// Allocations that the last attach asked for, where none failed.
     of_attach: Option<u64>,
-    /// Which one of the next attach is to fail.
+    /// The number of the allocation that fails at the next attach.
     fail_attach: Option<u64>,
-    /// The coming detach was announced.
+    /// The coming detach was signalled (NetEventFilterPreDetach).
     truthful: bool,
     /// The last OID request.
     oid: Option<u64>,
@@ -40,7 +40,7 @@ pub struct Run<'driver> {
     processors: u32,
     /// Sends since the model last forgot them.
     unsettled: usize,
-    /// What the statistics should say; `None` where they were reset while something was under way.
+    /// The expected statistics; `None` where they were reset while a send was in flight.
     counts: Option<Counts>,
     /// How often each kind of step was taken, and did something, in the order of its name.
     taken: BTreeMap<&'static str, [u64; 2]>,
@@ -48,9 +48,9 @@ pub struct Run<'driver> {
     summary: Summary,
 }
 
-/// Sends that are under way at a time. With those that are over and not forgotten, and what is sent
-/// from within completions, they stay below the 64 that the model remembers: of one that it forgets
-/// by itself nobody hears.
+/// Sends in flight at a time. With completed ones that are still remembered, and those that are
+/// sent from within completions, they stay below the 64 that the model remembers; the model does
+/// not report the ones that it forgets.
 const MOST_OUTSTANDING: usize = 24;
 /// Sends that are over and not forgotten yet.
 const MOST_UNSETTLED: usize = 16;
@@ -124,7 +124,7 @@ impl<'driver> Run<'driver> {
     /// Something is wrong, or left behind.
     pub fn end(mut self) -> Result<Summary, Wrong> {
         self.unload()?;
-        // What was asked of the NIC when the driver was gone is between it and the layer above.
+        // The driver has no part in OID requests that reach the NIC after it is gone.
         self.world.complete_oids();
         self.look()?;
         if let Some(wrong) = Wrong::of(&self.world.finish()) {
@@ -133,7 +133,7 @@ impl<'driver> Run<'driver> {
         Ok(self.summary())
     }
 
-    /// What was done so far.
+    /// The steps taken so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let named = |(name, taken): (&&str, &[u64; 2])| ((*name).to_owned(), *taken);
@@ -155,7 +155,7 @@ impl<'driver> Run<'driver> {
         Wrong::of(&self.world.take_violations()).map_or(Ok(()), Err)
     }
 
-    /// Does what the step says; returns whether that was anything.
+    /// Carries out the step; returns whether it had an effect.
     fn apply(&mut self, step: &Step) -> Result<bool, Wrong> {
         match step {
             Step::Balance => return self.balance(),
@@ -198,7 +198,7 @@ impl<'driver> Run<'driver> {
         })
     }
 
-    /// Counts what is over, and has the model forget it.
+    /// Counts the sends that are completed, and has the model forget them.
     fn settle(&mut self) {
         self.unsettled = 0;
         for account in &self.world.settle() {
@@ -232,7 +232,7 @@ impl<'driver> Run<'driver> {
         select.encode(&mut input).is_ok() && self.world.ioctl(code, &input, 0).is_ok()
     }
 
-    /// Has everything come back, and compares all counters.
+    /// Completes every operation in flight, and compares all counters.
     fn balance(&mut self) -> Result<bool, Wrong> {
         while self.world.deliver() > 0 {}
         self.look()?;

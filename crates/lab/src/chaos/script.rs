@@ -1,5 +1,5 @@
-//! A run as a file: JSON lines, the first with the machine and what is known of the failure, each
-//! further one a step.
+//! A run as a file: JSON lines, the first with the machine and the failure as far as it is known,
+//! each further one a step.
 
 use std::fs;
 use std::path::Path;
@@ -18,11 +18,11 @@ use crate::{failure::Failure, json::SCHEMA, random::Random};
 pub struct Script {
     /// The machine at the start.
     pub machine: Machine,
-    /// What happens, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// Where a script comes from.
+/// The origin of a script.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Origin {
@@ -32,7 +32,7 @@ pub struct Origin {
     pub episode: u64,
     /// The step of the run that went wrong, before it was shrunk.
     pub step: u64,
-    /// What was wrong.
+    /// The failure.
     pub wrong: Option<Wrong>,
 }
 
@@ -61,7 +61,7 @@ impl Script {
         }
     }
 
-    /// What `bytes` decide on, as long as they last, and no more than `most` steps.
+    /// The steps that `bytes` decide, until they are used up, and no more than `most`.
     #[must_use]
     pub fn of_bytes(bytes: &[u8], most: usize) -> Self {
         let mut generator = Generator::of(Random::of_bytes(bytes));
@@ -120,7 +120,7 @@ impl Script {
 
 /// One line of JSON.
 fn line(value: &impl Serialize) -> String {
-    // What is written here has no maps with other keys than texts, and cannot fail.
+    // Serializing these types cannot fail: their maps have only strings as keys.
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
-//! From a run that goes wrong to a short one that goes wrong in the same way: steps are left out,
-//! by delta debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input",
-//! 2002), and what is left of them is made simpler.
+//! Shrinks a run that fails to a short one that fails in the same way: steps are left out, by delta
+//! debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002),
+//! and the remaining steps are simplified.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use crate::failure::Failure;
 
 /// Most runs that shrinking may take.
 const MOST_TRIALS: u32 = 4000;
-/// The time after which no more are begun: a driver that hangs takes long to fail.
+/// The time after which no further trial begins: a driver that hangs takes long to fail.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Numbers up to this are tried one by one.
 const FEW: i64 = 8;
 
-/// Runs a script, and says whether it goes wrong in the same way.
+/// Runs a script, and returns whether it fails in the same way.
 pub trait Trial {
     /// Whether it does.
     ///
     /// # Errors
     ///
-    /// Nothing can be run at all.
+    /// No script can be run.
     fn fails(&mut self, script: &Script) -> Result<bool, Failure>;
 }
 
@@ -60,7 +60,7 @@ pub fn shrink(trial: &mut impl Trial, script: Script) -> Result<Script, Failure>
 }
 
 impl<T: Trial> Shrinker<'_, T> {
-    /// Takes `script` in the place of the one there is, where it goes wrong too.
+    /// Replaces the current script by `script`, if that fails too.
     fn accept(&mut self, script: Script) -> Result<bool, Failure> {
         let late = self.left == 0 || self.begun.elapsed() > PATIENCE;
         if late || script == self.script {
@@ -74,7 +74,7 @@ impl<T: Trial> Shrinker<'_, T> {
         Ok(fails)
     }
 
-    /// Leaves out ever shorter parts of the list.
+    /// Leaves out ever shorter sections of the list.
     fn fewer_steps(&mut self) -> Result<(), Failure> {
         let mut length = self.script.steps.len().div_ceil(2);
         while length > 0 {
@@ -109,7 +109,7 @@ impl<T: Trial> Shrinker<'_, T> {
         )
     }
 
-    /// Tries everything simpler in the place of one part, once.
+    /// Tries every simpler value in place of one element, once.
     fn simplify<P>(
         &mut self,
         simpler: impl Fn(&Script) -> Vec<P>,
@@ -127,8 +127,8 @@ impl<T: Trial> Shrinker<'_, T> {
     }
 }
 
-/// The same with less in it: as JSON, with one part left out or one number smaller, where that is
-/// still one of its kind, and shorter to write or of smaller numbers.
+/// Simpler values: as JSON, with one element left out or one number smaller, where that still
+/// deserializes, and is shorter to write or has smaller numbers.
 fn simpler<T: Serialize + DeserializeOwned>(what: &T) -> Vec<T> {
     let value = value(what);
     let most = weight(&value);
@@ -167,7 +167,7 @@ fn without(value: &Value, field: &str) -> Value {
 }
 
 fn value(what: &impl Serialize) -> Value {
-    // What is written to scripts has no maps with other keys than texts, and cannot fail.
+    // Serializing the types of scripts cannot fail: their maps have only strings as keys.
     serde_json::to_value(what).unwrap_or_default()
 }
 
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use crate::chaos::step::Step;
 
-    /// Goes wrong where a pause stands before a send of more than 1000 bytes.
+    /// Fails where a pause comes before a send of more than 1000 bytes.
     struct Pauses;
 
     impl Trial for Pauses {

@@ -1,11 +1,11 @@
-//! What can happen to a machine, as data. A run is a list of these; any part of the list is a run
-//! too, for a step that makes no sense where it stands does nothing.
+//! The steps of a machine, as data. A run is a list of these; any sublist is a run too, because a
+//! step that is not possible in the current state does nothing.
 
 use serde::{Deserialize, Serialize};
 
 use super::{nic::Offer, packet::Shape};
 
-/// Leaves out of a script what is as usual.
+/// Leaves default values out of a script.
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -18,9 +18,9 @@ pub struct Machine {
     pub processors: u32,
     /// The NIC at the start.
     pub offer: Offer,
-    /// The MTU at the start, where NDIS tells one.
+    /// The MTU at the start, where NDIS reports one.
     pub mtu: Option<u32>,
-    /// Whether the miniport has an offload configuration at all.
+    /// Whether the miniport has an offload configuration.
     pub has_offload: bool,
     /// The minor version of NDIS 6.
     pub ndis_minor: u32,
@@ -45,7 +45,7 @@ impl Default for Machine {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Bits in which NIC and filter count the IPv4 identification; 0 stands for 16.
+    /// Bits in which NIC and filter count the IPv4 identification; 0 means 16.
     #[serde(skip_serializing_if = "is_default")]
     pub ip_id_bits: u32,
     /// SoftwareSegmentation.
@@ -66,7 +66,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Completing {
-    /// When it is told to, rather than from within the send.
+    /// On a later step, rather than from within the send.
     pub deferred: bool,
     /// 0 as sent, 1 reversed, else mixed by this seed.
     pub order: u64,
@@ -83,7 +83,7 @@ pub struct Completing {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Sends {
-    /// What is in the chain, in order.
+    /// The packets of the chain, in order.
     pub packets: Vec<Shape>,
     /// At DISPATCH_LEVEL.
     #[serde(skip_serializing_if = "is_default")]
@@ -99,9 +99,9 @@ pub struct Sends {
 pub struct Oid {
     /// 0 a query, 1 statistics, 2 a setting, else a method of this number less 3.
     pub kind: u32,
-    /// Which object.
+    /// The object.
     pub oid: u32,
-    /// What goes down.
+    /// The input.
     #[serde(skip_serializing_if = "is_default")]
     pub input: Vec<u8>,
     /// Room for the answer.
@@ -141,10 +141,10 @@ pub struct Status {
 pub struct Control {
     /// The control code.
     pub code: u32,
-    /// What goes in.
+    /// The input.
     #[serde(skip_serializing_if = "is_default")]
     pub input: Vec<u8>,
-    /// Room for what comes out.
+    /// The length of the output buffer.
     #[serde(skip_serializing_if = "is_default")]
     pub room: u32,
 }
@@ -153,12 +153,12 @@ pub struct Control {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct NetEvent {
-    /// Which.
+    /// The event.
     pub event: i32,
     /// Its buffer.
     #[serde(skip_serializing_if = "is_default")]
     pub bytes: Vec<u8>,
-    /// What it is answered.
+    /// The answer.
     #[serde(skip_serializing_if = "is_default")]
     pub answer: i32,
 }
@@ -167,7 +167,7 @@ pub struct NetEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// The layer above sends a chain.
+    /// The overlying driver sends a chain.
     Send(Sends),
     /// It sends this from within the next completion that it gets.
     SendOnCompletion(Sends),
@@ -175,13 +175,13 @@ pub enum Step {
     Deliver,
     /// The NIC completes otherwise from now on.
     Completing(Completing),
-    /// Of what the NIC is given from now on, some fail: which, and with what status.
+    /// Some of the next sends to the NIC fail: their numbers, and their status.
     FailSends(Vec<(u32, i32)>),
-    /// The NIC becomes another one, and says so.
+    /// The NIC changes, and indicates it.
     NicChanges(Box<Offer>),
-    /// The layer above turns offloads off, by these bits, and all others on.
+    /// The overlying driver turns offloads off, by these bits, and all others on.
     Enable(u16),
-    /// The miniport says again what it does, or what its hardware can do.
+    /// The miniport indicates its configuration again, or the capabilities of its hardware.
     SaysAgain {
         /// The hardware.
         hardware: bool,
@@ -194,25 +194,25 @@ pub enum Step {
     Control(Control),
     /// The statistics are put back to zero.
     ResetStatistics,
-    /// Nothing is under way any more, and every counter has to be right.
+    /// No operation is in flight, and every counter must be right.
     Balance,
-    /// The layer above makes an OID request.
+    /// The overlying driver makes an OID request.
     Oid(Oid),
     /// It gives up on the last one.
     CancelOid,
-    /// The miniport answers what it holds.
+    /// The miniport answers the requests that it holds.
     AnswerOids,
-    /// The miniport answers at once (0), early (1), or when it is told to (2).
+    /// The miniport answers at once (0), early (1), or on a later step (2).
     Answering(u8),
     /// A network event goes through the filter.
     NetEvent(NetEvent),
-    /// Who records events: up to a level, with any of these keywords; or nobody.
+    /// The recording session: a level and any of these keywords; or none.
     Tracing(Option<(u8, u64)>),
     /// The module is paused.
     Pause,
     /// The module is made to run, with this MTU: loaded and attached first where it is not.
     Restart(Option<u32>),
-    /// The coming detach is announced.
+    /// The coming detach is signalled (NetEventFilterPreDetach).
     PreDetach,
     /// The module is detached, paused first where it runs. These are its settings from then on.
     Detach(Settings),
@@ -222,13 +222,15 @@ pub enum Step {
     Attach,
     /// An allocation fails: the next but so many.
     FailAllocation(u64),
-    /// Of the next attach an allocation fails: the last but so many, as the one before had them.
+    /// An allocation of the next attach fails: the last but so many of those that the attach before
+    /// made.
     FailAttach(u64),
     /// All allocations fail from the next but so many on.
     Starve(u64),
     /// No allocation fails any more.
     Feed,
-    /// A guest comes that was told other sizes elsewhere: LSOv1, LSOv2 and USO over IPv4 and IPv6.
+    /// A guest arrives to which another host advertised other sizes: LSOv1, LSOv2 and USO over IPv4
+    /// and IPv6.
     Migrate([u32; 5]),
 }
 

@@ -1,5 +1,5 @@
-//! The process in which a run takes place. Whatever a driver does to it, who ordered the run lives
-//! on and tells what happened.
+//! The process in which a run takes place. Its parent survives whatever a driver does to it, and
+//! reports what happened.
 
 use std::io::{BufRead, Write};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::driver::Driver;
 
-/// What a worker is to do; one line of JSON.
+/// A request to a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Order {
     /// An episode of that seed, of so many steps.
@@ -26,23 +26,23 @@ pub enum Order {
         /// Steps.
         steps: u64,
     },
-    /// A script; where it is traced, each step is told before it is taken.
+    /// A script; with tracing, each step is reported before it is taken.
     Script(Script, bool),
 }
 
-/// What a worker says; one line of JSON.
+/// A reply of a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Said {
-    /// It takes this step, counted from 0.
+    /// The worker takes this step, counted from 0.
     Takes(u64),
     /// It has finished.
     Ended(Box<Ended>),
 }
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// What was done.
+    /// The steps taken.
     pub summary: Summary,
     /// The step with which it went wrong, counted from 0, and how. After the last step, it went
     /// wrong at the end.
@@ -75,7 +75,7 @@ pub fn work(driver: &Driver, orders: impl BufRead, mut out: impl Write) {
 }
 
 fn say(out: &mut impl Write, what: &Said) {
-    // Without anybody who listens there is nothing more to do, and no more order.
+    // If the parent is gone there is no more work, and no more request.
     if let Ok(line) = serde_json::to_string(what) {
         let _ = writeln!(out, "{line}");
         let _ = out.flush();

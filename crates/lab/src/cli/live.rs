@@ -29,7 +29,7 @@ pub enum StationChoice {
     Peer,
 }
 
-/// Who cuts large sends into packets of the wire.
+/// The stage that segments large sends into packets on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SecondStage {
     /// The Linux kernel
@@ -89,24 +89,24 @@ Exit codes:
   3    nothing was wrong, but no large send was made, so that nothing was tried
   130  it was interrupted";
 
-/// What hosts, guests and the wire are like.
+/// The configuration of hosts, guests and the wire.
 #[derive(Args, Clone, Debug)]
 pub struct LabArgs {
-    /// Largest large send that the NIC takes, in bytes of TCP payload
+    /// Largest large send that the NIC accepts, in bytes of TCP payload
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
         value_parser = size_in(1460..=524_280))]
     pub nic_max: u32,
     /// Least wire packets that a large send must make for the NIC to take it
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_segments: u32,
-    /// By how much the filter raises what the NIC takes [default: the driver's own]
+    /// Multiple by which the filter raises the NIC's maximum [default: the driver's own]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     pub multiple: Option<u32>,
     /// MTU of all devices
     #[arg(long, value_name = "SIZE", default_value_t = 1500,
         value_parser = size_in(1280..=9000))]
     pub mtu: u32,
-    /// Who cuts large sends into packets of the wire
+    /// The stage that segments large sends into packets on the wire
     #[arg(
         long,
         value_name = "kernel|model",
@@ -201,7 +201,7 @@ pub struct MigrateArgs {
     /// Go by IPv6 instead of IPv4
     #[arg(long)]
     pub ip6: bool,
-    /// Largest large send that the first host's NIC takes, in bytes of TCP payload
+    /// Largest large send that the first host's NIC accepts, in bytes of TCP payload
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
         value_parser = size_in(9000..=524_280))]
     pub nic_max: u32,
@@ -209,7 +209,7 @@ pub struct MigrateArgs {
     #[arg(long, value_name = "N", default_value_t = 8,
         value_parser = clap::value_parser!(u32).range(1..=16))]
     pub multiple: u32,
-    /// Largest large send that the second host's NIC takes
+    /// Largest large send that the second host's NIC accepts
     #[arg(long, value_name = "SIZE", default_value_t = 32_000,
         value_parser = size_in(9000..=524_280))]
     pub other_nic_max: u32,
@@ -257,7 +257,7 @@ pub struct TuneArgs {
     /// Bytes of each measurement, such as 500M or 4G
     #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
     pub bytes: u64,
-    /// Largest large send that the NIC takes, in bytes of TCP payload
+    /// Largest large send that the NIC accepts, in bytes of TCP payload
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
         value_parser = size_in(9000..=524_280))]
     pub nic_max: u32,

@@ -1,4 +1,4 @@
-//! A host of the story, and what is said on it, which is judged.
+//! A host of the story, with its advertised sizes, which are judged.
 
 use control::{ReadReply, Tuning, first_stage_size};
 use model::Violation;
@@ -11,9 +11,9 @@ use crate::failure::Failure;
 /// A host.
 pub(super) struct Actor {
     pub(super) host: Host,
-    /// Rules broken on it that were handed out.
+    /// Broken rules that were already reported.
     told: usize,
-    /// Whether its filter was told that it is about to go.
+    /// Whether the coming detach was signalled to its filter.
     pub(super) leaving: bool,
 }
 
@@ -26,7 +26,7 @@ impl Actor {
         }
     }
 
-    /// What is said, and who says another size than he should.
+    /// The sizes in use on the host, and a line for each wrong one.
     pub(super) fn look(&self) -> Result<(HostView, Vec<String>), Failure> {
         let says = device::read(self.host.world())?;
         let view = self.view(says.tuning);
@@ -34,7 +34,7 @@ impl Actor {
         Ok((view, wrong))
     }
 
-    /// What is new among all the rules `broken` on the host.
+    /// The new ones among all the rules `broken` on the host.
     pub(super) fn newly_broken(&mut self, mut broken: Vec<Violation>) -> Vec<String> {
         let new = broken.split_off(self.told);
         self.told += new.len();
@@ -56,8 +56,8 @@ impl Actor {
         }
     }
 
-    /// Who says another size than he should, in one line each: the filter through its device, what
-    /// it advertises, or a guest.
+    /// The wrong sizes, one line each: in the filter's report through its device, in the advertised
+    /// configuration, or at a guest.
     fn misstated(&self, view: &HostView, says: &ReadReply) -> Vec<String> {
         let mut all = vec![
             (
@@ -94,7 +94,7 @@ impl Actor {
         wrong.collect()
     }
 
-    /// What is to be advertised over a NIC that takes `nic`.
+    /// The sizes that the filter must advertise over a NIC with the maxima `nic`.
     fn due(&self, nic: Sizes, tuning: Tuning) -> Sizes {
         if self.leaving {
             return nic;

@@ -1,8 +1,8 @@
-//! `mslso-lab demo`: the indicator, step by step.
+//! `mslso-lab demo`: the advertised size, step by step.
 //!
-//! The *indicator* is the size that a guest is told it may use for a large send. [`story`] lets
-//! things happen on a [`stage`] of hosts and guests; each [`step`] records what everybody says and
-//! what became of what was sent, and is judged there and then. [`text`] and [`plot`] show it.
+//! The *advertised size* limits the large sends of a guest. [`story`] triggers events on a
+//! [`stage`] of hosts and guests; each [`step`] records every advertised size and the outcome of
+//! each send, and is judged at once. [`text`] and [`plot`] show it.
 
 mod actor;
 mod plot;
@@ -19,13 +19,13 @@ use crate::cli::DemoArgs;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 
-/// What a demo came to.
+/// The result of a demo.
 pub struct Told {
     /// Its steps.
     pub steps: Vec<Step>,
-    /// What was wrong while the drivers stopped, in one line each.
+    /// Faults while the drivers stopped, in one line each.
     pub at_end: Vec<String>,
-    /// What the filters counted, all hosts together.
+    /// The filters' counters, added over all hosts.
     pub counted: Counted,
 }
 
@@ -49,7 +49,7 @@ impl Told {
     }
 }
 
-/// Tells the story on `out`, and on `notes` what is wrong. Returns whether nothing is.
+/// Prints the story on `out`, and faults on `notes`. Returns whether there is no fault.
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub fn run(
     } else {
         text::whole(&told, build, args.plot.as_deref())
     };
-    // Who reads may have gone away, which is no fault of the driver.
+    // A reader that closed the pipe is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(told.faults() == 0)
 }

@@ -1,7 +1,7 @@
 //! The story as a chart: sizes over steps.
 //!
-//! Sizes stand on a logarithmic scale, on which a multiple is a distance: the filter's line keeps
-//! above the NIC's by as much as the multiple says.
+//! Sizes are on a logarithmic scale, on which a multiple is a distance: the filter's line is above
+//! the NIC's by the multiple.
 
 use std::error::Error;
 use std::path::Path;
@@ -41,14 +41,14 @@ enum Numbers {
     Below,
 }
 
-/// What a NIC says: the same on each host but for the dashes.
+/// A NIC's own sizes: the same on each host but for the dashes.
 const NIC: Look = Look {
     color: DARK,
     width: 2,
     dashed: false,
     numbers: Numbers::Below,
 };
-/// What filters advertise: broad and pale, so that what guests use shows on top.
+/// The sizes that filters advertise: broad and pale, so that the guests' sizes show on top.
 const ADVERTISED: [RGBColor; 2] = [RGBColor(0xF2, 0xC1, 0x66), RGBColor(0x9C, 0xD3, 0xA8)];
 const FILTER: Look = Look {
     color: ADVERTISED[0],
@@ -56,7 +56,7 @@ const FILTER: Look = Look {
     dashed: false,
     numbers: Numbers::Above,
 };
-/// What guests use. The second is dashed: they mostly use the same.
+/// The sizes that guests use. The second is dashed: they mostly use the same.
 const USED: [RGBColor; 2] = [RGBColor(0x1F, 0x5F, 0xBF), RGBColor(0xB8, 0x2E, 0x2E)];
 
 /// One line of the chart.
@@ -145,7 +145,7 @@ fn grid(chart: &mut Chart<'_, '_>, steps: &[Step]) -> Drawn {
     Ok(())
 }
 
-/// What was said, from the back to the front.
+/// The lines, from the back to the front.
 fn lines(steps: &[Step]) -> Vec<Line> {
     let (mut hosts, mut guests) = (Vec::new(), Vec::new());
     for host in steps.iter().flat_map(|step| &step.hosts) {

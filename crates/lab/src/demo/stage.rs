@@ -1,4 +1,4 @@
-//! The stage: hosts with guests, what they send, and what is said on each of them.
+//! The stage: hosts with guests, their sends, and the sizes advertised on each of them.
 #![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
 use control::{Profile, Raise, Tuning, keyword};
@@ -20,7 +20,7 @@ use crate::machine::{Sent, Unsent};
 pub(super) struct Stage<'driver> {
     driver: &'driver Driver,
     actors: Vec<Actor>,
-    /// What was wrong since it was last asked.
+    /// Faults since the last call of [`take_wrong`](Self::take_wrong).
     wrong: Vec<String>,
 }
 
@@ -34,10 +34,10 @@ pub(super) struct UnderWay {
     to: String,
 }
 
-/// Who a large send is for.
+/// The receiver of a large send.
 #[derive(Clone, Copy)]
 pub(super) enum To<'a> {
-    /// Somebody behind the wire.
+    /// The peer behind the wire.
     Outside,
     Guest(&'a Guest),
 }
@@ -79,7 +79,7 @@ impl<'driver> Stage<'driver> {
         let parameter = multiple.map(|multiple| (keyword::MULTIPLE.to_owned(), multiple));
         config.parameters.extend(parameter);
         let world = World::new(config);
-        // SAFETY: nobody but the stage has the world, and the driver is borrowed for its life.
+        // SAFETY: only the stage has the world, and the driver is borrowed for its life.
         unsafe { self.driver.start(&world) }.map_err(Failure::Driver)?;
         self.actors.push(Actor::new(Host::new(name, world)));
         Ok(())
@@ -220,7 +220,7 @@ impl<'driver> Stage<'driver> {
         }
     }
 
-    /// What is said on every host, which is judged too.
+    /// The sizes on every host, which are judged too.
     pub(super) fn look(&mut self) -> Result<Vec<HostView>, Failure> {
         let mut views = Vec::new();
         for actor in &self.actors {
@@ -231,7 +231,7 @@ impl<'driver> Stage<'driver> {
         Ok(views)
     }
 
-    /// What was wrong since the last call: large sends, what is said, rules that were broken.
+    /// Takes the faults since the last call: in large sends, in sizes, and broken rules.
     pub(super) fn take_wrong(&mut self) -> Vec<String> {
         let mut wrong = std::mem::take(&mut self.wrong);
         for actor in &mut self.actors {
@@ -241,7 +241,7 @@ impl<'driver> Stage<'driver> {
         wrong
     }
 
-    /// Stops the drivers. Returns what they counted, and what was wrong meanwhile.
+    /// Stops the drivers. Returns their counters, and the faults found meanwhile.
     pub(super) fn stop(self) -> Result<(Counted, Vec<String>), Failure> {
         let mut counted = Counted::default();
         let mut wrong = self.wrong;
@@ -257,7 +257,7 @@ impl<'driver> Stage<'driver> {
     }
 }
 
-/// The large send with the addresses of who sends and who is to get it.
+/// The large send with the addresses of sender and receiver.
 fn addressed(mut send: LargeSend, from: &Guest, to: To<'_>) -> (Packet, LargeSend) {
     send.frame[..6].copy_from_slice(&to.mac());
     send.frame[6..12].copy_from_slice(&from.mac());

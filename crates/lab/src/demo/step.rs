@@ -1,4 +1,4 @@
-//! What is recorded of a step, as `--json` prints it. Sizes are bytes of TCP payload.
+//! The record of a step, as `--json` prints it. Sizes are bytes of TCP payload.
 
 use lso::IpVersion;
 use model::LargeSendLimits;
@@ -11,13 +11,13 @@ pub struct Step {
     pub step: usize,
     /// A short name.
     pub name: &'static str,
-    /// What happens.
+    /// The event.
     pub what: String,
     /// Every host at the end of the step.
     pub hosts: Vec<HostView>,
-    /// What was sent, in order.
+    /// The large sends of the step, in order.
     pub sends: Vec<SendRecord>,
-    /// What was wrong, in one line each.
+    /// Faults, in one line each.
     pub violations: Vec<String>,
 }
 
@@ -84,32 +84,32 @@ impl From<IpVersion> for Family {
     }
 }
 
-/// What is said on a host.
+/// The sizes on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HostView {
     /// Its name.
     pub name: String,
-    /// By how much the filter raises what the NIC takes.
+    /// The multiple by which the filter raises the NIC's maximum.
     pub multiple: u32,
-    /// What the NIC takes.
+    /// The NIC's maxima.
     pub nic: Sizes,
-    /// What the filter advertises.
+    /// The sizes that the filter advertises.
     pub advertised: Sizes,
     /// Its guests.
     pub guests: Vec<GuestView>,
 }
 
-/// What a guest was told, and uses.
+/// The sizes that were advertised to a guest, and those that it uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GuestView {
     /// Its name.
     pub name: String,
-    /// What it uses.
+    /// The sizes that it uses.
     #[serde(flatten)]
     pub uses: Sizes,
 }
 
-/// A large send and what became of it.
+/// A large send and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SendRecord {
     /// The guest that sent it.

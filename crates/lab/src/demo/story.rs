@@ -1,4 +1,4 @@
-//! The story: what happens, and what is sent meanwhile.
+//! The story: the events, and the sends between them.
 
 use crate::ingest::LsoVersion;
 use control::Profile;
@@ -13,11 +13,11 @@ use crate::ingest::{LargeSend, Terms, ingest};
 use crate::report::number;
 use crate::synth::Synth;
 
-/// What the first host's NIC takes: 43 × 1,460 bytes, as Hyper-V's virtual NIC says.
+/// The first host's NIC maximum: 43 × 1,460 bytes, as Hyper-V's virtual NIC reports it.
 const NIC: u32 = 62_780;
 /// The same after it has shrunk: 28 × 1,460 bytes.
 const SHRUNK: u32 = 40_880;
-/// What the second host's NIC takes, and its multiple.
+/// The second host's NIC maximum, and its multiple.
 const OTHER_NIC: u32 = 128_000;
 const OTHER_MULTIPLE: u32 = 4;
 
@@ -95,7 +95,7 @@ impl<'driver> Story<'driver> {
         })
     }
 
-    /// Ends a step: everybody is looked at.
+    /// Ends a step: records every host and guest.
     fn step(
         &mut self,
         name: &'static str,
@@ -114,7 +114,7 @@ impl<'driver> Story<'driver> {
         Ok(())
     }
 
-    /// What is advertised on a host.
+    /// The sizes advertised on a host.
     fn advertised(&self, host: usize) -> Sizes {
         self.stage.host(host).filter_advertises().into()
     }

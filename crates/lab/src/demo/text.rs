@@ -7,7 +7,7 @@ use super::{Counted, Told};
 use crate::driver::Build;
 use crate::report::{self, counted, number, sizes};
 
-/// What the job shows, for somebody who sees it for the first time.
+/// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
 A guest must know how large a large send it may make: its indicator. The NIC says what it takes; the
 filter advertises a multiple of that to the virtual switch, and the switch tells its guests. Here a
@@ -58,7 +58,7 @@ fn wrapped(text: &str) -> String {
     lines.iter().map(|line| format!("   {line}\n")).collect()
 }
 
-/// Who says what: a line for each host and version of IP.
+/// The sizes by reporter: a line for each host and IP version.
 fn table(hosts: &[HostView]) -> String {
     let guests = guests(hosts);
     let mut columns = vec![("host".to_owned(), false)];

@@ -30,7 +30,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// What the large sends are then.
+    /// The kind of the large sends in this form.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -95,15 +95,15 @@ fn as_uso(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>, Unf
     let layers = layers(&send.frame, Kind::Tcp).map_err(|error| unfit(&error))?;
     let mut frame = send.frame;
     let ports_end = layers.transport + 4;
-    // Length, and a checksum that says no more than that there is to be one.
+    // Length, and a checksum that only shows that one is wanted.
     frame.splice(ports_end..layers.payload, [0, 0, 0xFF, 0xFF]);
     let at = protocol_at(&frame, layers);
     frame[at] = UDP;
     of_kind(frame, Kind::Udp, mss, terms)
 }
 
-/// Where the protocol of the transport header stands: in the IP header, or in
-/// the last of IPv6's extension headers.
+/// The offset of the field with the transport protocol: in the IP header, or in the last of IPv6's
+/// extension headers.
 fn protocol_at(frame: &[u8], layers: Layers) -> usize {
     if !layers.ipv6 {
         return layers.ip + IPV4_PROTOCOL;
@@ -134,7 +134,7 @@ fn of_kind(
     if !in_reach(layers) {
         return Err(Refusal::HeaderTooLong.into());
     }
-    // Whether the wire can carry a segment: the first packet tells.
+    // Whether the wire can carry a segment, by the first packet.
     let first = &frame[..layers.payload + mss as usize];
     cut(first, kind, mss, 16).map_err(|error| unfit(&error))?;
     let payload = payload as u32;
@@ -159,8 +159,8 @@ fn of_kind(
     }))
 }
 
-/// Whether the OOB information can say where the headers are: 8 bits for the
-/// inner frame, 10 for the transport header.
+/// Whether the OOB information can hold the header offsets: 8 bits for the inner frame, 10 for the
+/// transport header.
 fn in_reach(layers: Layers) -> bool {
     let inner = layers.tunnel.map_or(0, |tunnel| tunnel.inner);
     inner < 1 << 8 && layers.transport < 1 << 10

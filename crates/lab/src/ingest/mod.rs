@@ -1,4 +1,4 @@
-//! From a captured packet to a large send as Windows hands it down.
+//! Makes large sends, as Windows sends them, of captured packets.
 //!
 //! A Linux stack and LSO disagree on the headers of a large send:
 //!
@@ -8,9 +8,9 @@
 //! | IPv6 payload length | as above, 0 with a jumbo option in a hop-by-hop header | 0, no such header | – |
 //! | TCP checksum | sum of addresses, protocol **and length** | sum of addresses and protocol | as LSOv2 |
 //!
-//! The sum is folded and not complemented (Windows driver documentation,
-//! "Offloading the Segmentation of Large TCP Packets"). As it is computed anew
-//! here, it does not matter what a capture has in its place.
+//! The sum is folded and not complemented (Windows driver documentation, "Offloading the
+//! Segmentation of Large TCP Packets"). It is computed anew here, so the capture's own value does
+//! not matter.
 //!
 //! [`ingest`] makes large sends of TCP; [`ingest_as`] can send the same payload
 //! by USO or through a tunnel, and put a VLAN tag into its OOB slot.
@@ -54,7 +54,7 @@ pub enum LsoVersion {
     V2,
 }
 
-/// What the layer above was told of the NIC's large sends, and goes by.
+/// The NIC's large-send sizes that were advertised to the overlying driver, and that it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The version of the offload by which it sends.
@@ -66,12 +66,12 @@ pub struct Terms {
 /// Why no large send is made of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// For what the packet is: the filter would refuse it.
+    /// For its form: the filter would refuse it.
     Refused(Refusal),
     /// Its checksum is over another address than its IP header has, and the route does not give
     /// it.
     UnknownRoute,
-    /// It makes fewer wire packets than the layer above was told a large send has.
+    /// It makes fewer wire packets than the advertised minimum of a large send.
     TooFewSegments,
 }
 
@@ -81,25 +81,25 @@ impl From<Refusal> for Unfit {
     }
 }
 
-/// A large send in the shape in which LSO hands it down.
+/// A large send in the shape of an NDIS send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LargeSend {
     /// The frame, from its Ethernet header.
     pub frame: Vec<u8>,
-    /// What it is: the OOB information says so, not the frame.
+    /// The kind of large send, by the OOB information, not by the frame.
     pub kind: Kind,
     /// Bytes of TCP or UDP payload in each wire packet but the last; less than
     /// [`payload`](Self::payload).
     pub mss: u32,
     /// Bytes of TCP or UDP payload.
     pub payload: u32,
-    /// The network protocol of what is cut; in a tunnel that of the inner frame.
+    /// The network protocol of the segmented packet; in a tunnel that of the inner frame.
     pub ip: IpVersion,
     /// The version of the offload. LSOv2 in a tunnel; unused with UDP.
     pub lso: LsoVersion,
     /// The VLAN tag that is beside the frame rather than in it.
     pub vlan: Option<Tag>,
-    /// Bytes in each of the buffers that the payload lies in, but the last.
+    /// Bytes in each of the payload's buffers, but the last.
     pub buffer: u32,
 }
 
@@ -110,8 +110,8 @@ impl LargeSend {
         self.frame.len() as u32 - self.payload
     }
 
-    /// The same with the outermost VLAN tag of the frame beside it, where that
-    /// is one of 802.1Q and says something.
+    /// The same with the outermost VLAN tag of the frame beside it, where that is one of 802.1Q and
+    /// is not empty.
     #[must_use]
     pub fn with_tag_beside(mut self) -> Self {
         self.vlan = Tag::take(&mut self.frame);
@@ -130,11 +130,11 @@ impl LargeSend {
     }
 }
 
-/// Bytes in a buffer of a large send, unless somebody wants others.
+/// Bytes in a buffer of a large send, by default.
 pub const BUFFER: u32 = 64 << 10;
 
-/// The large send that the packet `frame` with an MSS of `mss` bytes is;
-/// `None` where its TCP payload is within the MSS, and it passes as it is.
+/// The large send that the packet `frame` with an MSS of `mss` bytes is; `None` where its TCP
+/// payload is within the MSS, and it is forwarded.
 ///
 /// The length of the frame is the only length believed.
 ///
@@ -181,7 +181,7 @@ pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>,
     }))
 }
 
-/// Whether the wire can carry segments of `mss`, and the NIC takes so few.
+/// Whether the wire can carry segments of `mss`, and the NIC accepts so few.
 fn check_segments(headers: &Headers, payload: u32, mss: u32, least: u32) -> Result<(), Unfit> {
     if mss == 0 {
         return Err(Refusal::MssZero.into());

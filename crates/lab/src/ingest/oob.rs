@@ -15,7 +15,7 @@ impl LargeSend {
     ///
     /// # Panics
     ///
-    /// If the frame is not what [`kind`](Self::kind) says.
+    /// If the frame does not match [`kind`](Self::kind).
     #[must_use]
     pub fn slots(&self) -> Vec<(usize, usize)> {
         let vlan = self
@@ -35,14 +35,13 @@ impl LargeSend {
         vlan.into_iter().chain(own).collect()
     }
 
-    /// The slot of LSO in a tunnel: what TCP wrote before somebody put the
-    /// tunnel around it. The MSS holds, the offset, from the inner frame's
-    /// start, does not, and nobody may use it (Windows driver documentation,
-    /// "Supporting NVGRE in Large Send LsoVersion").
+    /// The slot of LSO in a tunnel, as TCP wrote it before the tunnel was added. The MSS is valid;
+    /// the offset, from the inner frame's start, is not, and must not be used (Windows driver
+    /// documentation, "Supporting NVGRE in Large Send LsoVersion").
     ///
     /// # Panics
     ///
-    /// If the frame is not what [`kind`](Self::kind) says.
+    /// If the frame does not match [`kind`](Self::kind).
     #[must_use]
     pub fn stale_large_send(&self) -> LargeSendInfo {
         let layers = self.layers();

@@ -1,7 +1,7 @@
 //! The VLAN tag beside a packet: `Ieee8021QNetBufferListInfo`.
 //!
-//! A stack that leaves tagging to the NIC hands the tag down out of band; the
-//! NIC puts it into each packet after the Ethernet addresses.
+//! A stack that leaves tagging to the NIC passes the tag out of band; the NIC puts it into each
+//! packet after the Ethernet addresses.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// Takes the outermost tag out of a frame. One of priority 0 and VLAN 0
-    /// stays there: beside the frame it would be no tag at all.
+    /// Takes the outermost tag out of a frame. One of priority 0 and VLAN 0 is left in the frame:
+    /// out of band it would mean no tag.
     #[must_use]
     pub fn take(frame: &mut Vec<u8>) -> Option<Self> {
         let tag: [u8; LEN] = *frame.get(AT..)?.first_chunk()?;
@@ -40,8 +40,8 @@ impl Tag {
         })
     }
 
-    /// Puts the tag into a frame, as a NIC does before it sends. A frame
-    /// without whole addresses stays as it is.
+    /// Puts the tag into a frame, as a NIC does before it sends. A frame without whole addresses is
+    /// left unchanged.
     pub fn put_back(self, frame: &mut Vec<u8>) {
         let control =
             u16::from(self.priority) << 13 | u16::from(self.canonical_format) << 12 | self.id;

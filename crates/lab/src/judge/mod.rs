@@ -10,10 +10,10 @@ use crate::ingest::LargeSend;
 use crate::machine::{Sent, Unsent};
 use crate::reference::{self, ReferenceError};
 
-/// What is to be said of a large send.
+/// The verdict on a large send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The wire carries what a single stage would have put on it.
+    /// The wire carries the packets of a single stage.
     Same {
         /// Whether the NIC was given the large send as it came.
         untouched: bool,
@@ -36,8 +36,8 @@ impl Verdict {
     }
 }
 
-/// Judges what became of `send`, with IPv4 identifications of `ip_id_bits`. A
-/// VLAN tag that was beside it is on the wire in each packet.
+/// Judges the outcome of `send`, with IPv4 identifications of `ip_id_bits`. A VLAN tag that was
+/// beside it is on the wire in each packet.
 #[must_use]
 pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
     let mut wrong: Vec<_> = sent.broken.iter().map(ToString::to_string).collect();
@@ -69,8 +69,8 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
     }
 }
 
-/// What is wrong with the form of a part of `send` that the filter made: what makes one packet on
-/// the wire is sent as one, and all else as a large send.
+/// The fault in the form of a child of `send`, if any: a child that makes one packet on the wire
+/// must be sent as a packet, any other as a large send.
 fn malformed(send: &LargeSend, child: &Child) -> Option<String> {
     let is_packet = child.payload <= send.mss as usize;
     let wrong = child.is_child && child.is_packet() != is_packet;
@@ -87,8 +87,8 @@ fn malformed(send: &LargeSend, child: &Child) -> Option<String> {
     })
 }
 
-/// The first difference between the wire and what it must carry. A large send
-/// of which nobody can say what it must carry has no pass either.
+/// The first difference between the wire and the expected packets. A large send without expected
+/// packets fails too.
 fn difference(
     wire: &[Vec<u8>],
     expected: Result<impl ExactSizeIterator<Item = Vec<u8>>, ReferenceError>,

@@ -1,4 +1,4 @@
-//! The lengths that a part of a large send states.
+//! The lengths that a child of a large send states.
 //!
 //! NICs ignore them or rely on them, so the wire of the model does not show
 //! them.
@@ -11,21 +11,19 @@ use crate::reference::{Kind, Layers, layers};
 /// A length field in a frame.
 struct Field {
     name: &'static str,
-    /// Where it stands.
+    /// Its offset.
     at: usize,
-    /// What it would say, if it could.
+    /// The true length, even if the field cannot hold it.
     length: usize,
-    /// Whether it is of what is cut, rather than of a tunnel around it.
+    /// Whether it belongs to the segmented packet, rather than to a tunnel around it.
     inner: bool,
 }
 
-/// What is wrong with the lengths that `frame` states, as the NIC was given it
-/// for `send`.
+/// The fault in the lengths that `frame` states, as the NIC got it for `send`, if any.
 ///
-/// A packet that makes no more than one on the wire states the truth. A large
-/// send of LSOv1 does, one of LSOv2 states 0. USO and the outer headers of a
-/// tunnel keep a 0 of the large send that they are a part of; else theirs is
-/// the true length, or 0 where that does not fit.
+/// A packet that makes no more than one on the wire states the true length. So does a large send of
+/// LSOv1; one of LSOv2 states 0. USO and the outer headers of a tunnel keep a 0 of their parent;
+/// otherwise they state the true length, or 0 where it does not fit.
 pub(super) fn misstated(send: &LargeSend, frame: &[u8]) -> Option<String> {
     let layers = layers(frame, send.kind).ok()?;
     let large = frame.len() - layers.payload > send.mss as usize;
@@ -124,7 +122,7 @@ mod tests {
         assert!(said.ends_with("states 9032 bytes of IP, not 0"));
     }
 
-    /// A part within the MSS is no large send, and says how long it is.
+    /// A child within the MSS is no large send, and states its length.
     #[test]
     fn of_a_single_packet() {
         let v6 = parent(&Synth::v6(9000, 1428), LsoVersion::V2, &Form::Tcp);

@@ -11,35 +11,32 @@ pub const ETHERNET_MTU: u32 = 1500;
 /// leave 160 bytes for the headers around one (the adapter's EncapOverhead).
 pub const TUNNEL_MTU: u32 = ETHERNET_MTU + 160;
 
-/// The NIC and what the driver is told about it.
+/// The NIC and the driver's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// Bytes of payload in the largest large send that the NIC takes.
+    /// Bytes of payload in the largest large send that the NIC accepts.
     pub nic_max: u32,
     /// The least wire packets that a large send makes.
     pub min_segments: u32,
-    /// Bits in which the NIC counts the IPv4 identification, as the filter's
-    /// setting says: 15 or 16.
+    /// Bits in which the NIC counts the IPv4 identification, as in the filter's setting: 15 or 16.
     pub ip_id_bits: u32,
-    /// Whether the NIC takes large sends at all. If not, the filter makes every
-    /// packet of the wire.
+    /// Whether the NIC has large send offload. If not, the filter makes every packet of the wire.
     pub nic_lso: bool,
     /// Whether the NIC computes checksums of packets that are no large sends.
     pub nic_checksum: bool,
-    /// Most bytes of an IP packet that the filter makes. What the NIC cuts is
-    /// its own matter.
+    /// Most bytes of an IP packet that the filter makes. The MTU does not limit the packets that
+    /// the NIC segments.
     pub mtu: u32,
-    /// The filter's setting MaxElements: most MDLs of what the NIC is given. The
-    /// NIC takes no more.
+    /// The filter's setting MaxElements: most MDLs of a packet for the NIC. The NIC accepts no
+    /// more.
     pub max_elements: Option<u32>,
-    /// The filter's setting EndedChains: whether MDL chains end with the packet.
-    /// The NIC wants them to.
+    /// The filter's setting EndedChains: whether MDL chains are trimmed. The NIC requires it.
     pub ended_chains: bool,
 }
 
 impl Setup {
-    /// A NIC that takes large sends of `nic_max` bytes of payload and
-    /// `min_segments` wire packets, and is otherwise as most are.
+    /// A NIC that accepts large sends of `nic_max` bytes of payload and `min_segments` wire
+    /// packets, and is otherwise as most are.
     #[must_use]
     pub const fn new(nic_max: u32, min_segments: u32) -> Self {
         Self {
@@ -69,8 +66,8 @@ impl Setup {
         config
     }
 
-    /// The model's NIC. It takes USO and tunnels where it takes large sends, and
-    /// breaks a rule where chains are not as the settings have them.
+    /// The model's NIC. It accepts USO and tunnels if it has large send offload, and reports a
+    /// broken rule where chains do not match the settings.
     pub(super) fn nic(self) -> Nic {
         let nic = Nic {
             id_bits: self.ip_id_bits,

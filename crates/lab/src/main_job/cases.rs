@@ -19,13 +19,13 @@ const CAPTURES: [&[u8]; 2] = [
 
 /// A large send for a NIC.
 pub(super) struct Case {
-    /// What it is, in a few words.
+    /// A short description.
     pub(super) what: &'static str,
     pub(super) send: LargeSend,
     pub(super) nic: Setup,
 }
 
-/// Every large send, and what it is.
+/// Every large send, with its description.
 ///
 /// # Panics
 ///
@@ -127,7 +127,7 @@ fn plain_v6(payload: u32) -> Synth {
     Synth::v6(payload, 1440).tcp_options(&[])
 }
 
-/// Everything for a NIC that takes large sends, then what others get.
+/// Every case for a NIC with large send offload, then those for other NICs.
 fn made() -> Vec<Made> {
     [tcp(), udp(), tunnels(), without_offload()].concat()
 }
@@ -141,7 +141,7 @@ fn tcp() -> Vec<Made> {
         Made::new("one byte more", plain_v4(super::NIC.nic_max + 1)),
         Made::new("64 KiB", plain_v4(64 * KIB)),
         Made::new("64 KiB", plain_v6(64 * KIB)),
-        // With its headers of 52 bytes, all that an IPv4 length can say.
+        // With its headers of 52 bytes, as much as an IPv4 length can hold.
         Made::new("the longest of LSOv1", Synth::v4(65_535 - 52, 1448)).lsov1(),
         Made::new("256 KiB", plain_v4(256 * KIB)),
         Made::new(

@@ -16,10 +16,10 @@ use crate::judge::Verdict;
 use crate::machine::Setup;
 use crate::report;
 
-/// What Hyper-V's virtual NIC says of itself: 43 × 1,460 bytes.
+/// The sizes of Hyper-V's virtual NIC: 43 × 1,460 bytes.
 const NIC: Setup = Setup::new(62_780, 2);
 
-/// A NIC that takes none: the filter makes every packet of the wire.
+/// A NIC without LSO: the filter makes every packet of the wire.
 const NO_LSO: Setup = Setup {
     nic_lso: false,
     ..NIC
@@ -31,7 +31,7 @@ const NO_OFFLOAD: Setup = Setup {
     ..NO_LSO
 };
 
-/// What the job does, for somebody who sees it for the first time.
+/// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
 mslso lets a TCP stack hand down large sends of up to 1 MiB to a NIC that takes far smaller ones.
 Here the driver's own filter code splits some for a NIC that takes 62,780 bytes and at least 2 segments.
@@ -43,8 +43,7 @@ Those named \"captured\" left a Linux TCP stack, the others are made to order. S
 /// Between two large sends in the files that are written.
 const STEP: Duration = Duration::from_millis(1);
 
-/// Sends everything, tells on `out`, and on `notes` of what is wrong. Returns
-/// whether nothing is.
+/// Sends every case, reports on `out`, and faults on `notes`. Returns whether there is no fault.
 ///
 /// # Errors
 ///
@@ -72,7 +71,7 @@ pub fn run(
     for line in &end.broken {
         let _ = writeln!(notes, "{line}");
     }
-    // Who reads may have gone away, which is no fault of the packets.
+    // A reader that closed the pipe is no fault of the packets.
     let text = if args.json {
         json(&rows, &end, build, [&children, &wire])
     } else {
@@ -82,7 +81,7 @@ pub fn run(
     Ok(end.is_good())
 }
 
-/// Tells what is wrong with a large send. All of them are to go out.
+/// Reports the fault of a large send. All of them should be sent.
 fn note(row: &Row, notes: &mut impl Write) {
     let lines = match &row.verdict {
         Verdict::Same { .. } => Vec::new(),
@@ -94,7 +93,7 @@ fn note(row: &Row, notes: &mut impl Write) {
     }
 }
 
-/// What `--json` prints.
+/// The JSON output of `--json`.
 #[derive(Serialize)]
 struct Printed<'a> {
     driver: String,
@@ -105,7 +104,7 @@ struct Printed<'a> {
     wire_file: &'a Path,
 }
 
-/// A large send, and what became of it. Sizes are bytes of payload.
+/// A large send, and its outcome. Sizes are bytes of payload.
 #[derive(Serialize)]
 struct Large<'a> {
     what: &'a str,

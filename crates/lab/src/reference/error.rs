@@ -22,9 +22,8 @@ pub enum ReferenceError {
     /// The GRE header is not that of NVGRE: a key, no checksum, no sequence
     /// number, and Ethernet in it (RFC 7637, section 3.2).
     NotNvgre(u32),
-    /// The VXLAN header does not say that its network identifier is valid
-    /// (RFC 7348, section 5), or says that it is an extension of VXLAN that may
-    /// carry something else.
+    /// The VXLAN header does not mark its network identifier as valid (RFC 7348, section 5), or
+    /// marks an extension of VXLAN whose payload may be another protocol.
     NotVxlan(u8),
     /// A fragment, or an IPv6 fragment header of any kind.
     Fragment,
@@ -40,7 +39,7 @@ pub enum ReferenceError {
     Flags,
     /// There is nothing to send.
     NoPayload,
-    /// A segment would be longer than its IP length field can say.
+    /// A segment would be longer than its IP length field can hold.
     SegmentTooLong(usize),
 }
 

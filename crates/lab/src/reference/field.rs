@@ -2,7 +2,7 @@
 
 use etherparse::checksum::Sum16BitWords;
 
-/// Writes a 16-bit length. That it fits was seen before the first cut.
+/// Writes a 16-bit length. The caller checked that it fits before the first cut.
 pub(super) fn put_u16(header: &mut [u8], at: usize, value: usize) {
     header[at..][..2].copy_from_slice(&(value as u16).to_be_bytes());
 }

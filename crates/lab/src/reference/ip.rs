@@ -1,4 +1,4 @@
-//! IPv4 and IPv6: what the segments' headers need, and how they differ.
+//! IPv4 and IPv6: the headers of the segments, and their differences.
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{
@@ -27,7 +27,7 @@ pub(super) struct Ip {
     pub(super) at: usize,
     /// The first byte after it.
     pub(super) end: usize,
-    /// What it says of its addresses and number.
+    /// The fields that differ by IP version.
     version: Version,
 }
 
@@ -65,8 +65,7 @@ impl Ip {
         matches!(self.version, Version::V6 { .. })
     }
 
-    /// What the length field says of a packet that ends `end` bytes from the
-    /// frame's start.
+    /// The value of the length field in a packet that ends `end` bytes from the frame's start.
     pub(super) fn length(&self, end: usize) -> usize {
         match self.version {
             Version::V4 { .. } => end - self.at,

@@ -1,10 +1,9 @@
 //! The independent judge: one-stage segmentation.
 //!
-//! A large send cut straight to MSS-sized wire packets is by definition what
-//! the two stages together must put on the wire, byte for byte. This module
-//! says what that is. It shares no code with the filter, and prefers the plain
-//! to the fast: each packet is a copy of the large send's headers with the
-//! fields patched that RFC 9293, 768, 791, 8200, 3168, 7637 and 7348 make
+//! A large send cut straight to MSS-sized wire packets is by definition what the two stages
+//! together must put on the wire, byte for byte. This module computes those packets. It shares no
+//! code with the filter, and prefers plain code to fast code: each packet is a copy of the large
+//! send's headers with the fields patched that RFC 9293, 768, 791, 8200, 3168, 7637 and 7348 make
 //! different, and its checksums are summed in full from the finished packet.
 //!
 //! The frame's length is the only length believed. The lengths that a large
@@ -26,8 +25,8 @@ use ip::Ip;
 use transport::{Place, Transport};
 use tunnel::Tunnel;
 
-/// What a large send is. A frame alone does not tell: what a VXLAN packet
-/// carries is also the payload of UDP.
+/// The kind of a large send. A frame alone does not show it: a VXLAN packet's content is also the
+/// payload of UDP.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Kind {
     /// TCP (LSOv1, LSOv2).
@@ -110,7 +109,7 @@ pub fn packets(
     Ok(parts.enumerate().map(packet))
 }
 
-/// Where the parts of a large send are, in bytes from the frame's start.
+/// Where the headers and payload of a large send are, in bytes from the frame's start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Layers {
     /// The headers around the inner frame, where there are some.
@@ -127,7 +126,7 @@ pub struct Layers {
     pub payload: usize,
 }
 
-/// Where the parts of a tunnel are, in bytes from the frame's start.
+/// Where the headers of a tunnel are, in bytes from the frame's start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TunnelLayers {
     /// The outer IP header.
@@ -140,7 +139,7 @@ pub struct TunnelLayers {
     pub inner: usize,
 }
 
-/// Where the parts of the large send `frame` are.
+/// Where the headers and payload of the large send `frame` are.
 ///
 /// # Errors
 ///

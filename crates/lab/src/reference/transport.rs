@@ -17,7 +17,7 @@ const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const CWR: u8 = 0x80;
 
-/// Which of the packets of a large send one is.
+/// The position of a packet in its large send.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     /// Its number, from 0.
@@ -51,8 +51,8 @@ impl Transport {
         Ok((Self::Tcp { seq }, header.slice().len()))
     }
 
-    /// The UDP header that `bytes` start with, and its length. A checksum of 0
-    /// stands for none, in the large send as on the wire.
+    /// The UDP header that `bytes` start with, and its length. A checksum of 0 means none, in the
+    /// large send as on the wire.
     pub(super) fn udp(protocol: IpNumber, bytes: &[u8]) -> Result<(Self, usize), ReferenceError> {
         if protocol != IpNumber::UDP {
             return Err(ReferenceError::NotUdp(protocol.0));
@@ -86,8 +86,8 @@ fn write_tcp(tcp: &mut [u8], ip: &Ip, seq: u32, place: Place) {
     put_checksum(tcp, TCP_CHECKSUM, sum);
 }
 
-/// Writes length and checksum of the UDP header that the rest of a packet
-/// starts with. Also that of a VXLAN tunnel, once what it carries is done.
+/// Writes length and checksum of the UDP header that the rest of a packet starts with. Also that of
+/// a VXLAN tunnel, once its content is written.
 pub(super) fn write_udp(udp: &mut [u8], ip: &Ip, summed: bool) {
     put_u16(udp, UDP_LENGTH, udp.len());
     if summed {

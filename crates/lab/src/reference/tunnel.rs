@@ -15,8 +15,8 @@ const UDP_LEN: usize = 8;
 const VXLAN_LEN: usize = 8;
 /// The flag that the network identifier is valid.
 const VXLAN_ID: u8 = 0x08;
-/// The flags of VXLAN-GPE that change what a VXLAN header means: protocol other
-/// than Ethernet, version.
+/// The flags of VXLAN-GPE that change the meaning of a VXLAN header: protocol other than Ethernet,
+/// version.
 const VXLAN_OTHER: u8 = 0x34;
 
 /// The headers around an inner frame, from the outer Ethernet header on.
@@ -66,8 +66,8 @@ fn nvgre(gre: &[u8]) -> Result<usize, ReferenceError> {
     }
 }
 
-/// Checks the UDP and VXLAN headers, and gives whether UDP is to have a
-/// checksum, and the length of both. The port is for who configured it to know.
+/// Checks the UDP and VXLAN headers, and returns whether UDP is to have a checksum, and the length
+/// of both. Only the configuration can tell the port.
 fn vxlan(udp: &[u8]) -> Result<(bool, usize), ReferenceError> {
     let header = UdpHeaderSlice::from_slice(udp).map_err(ReferenceError::malformed)?;
     let short = || ReferenceError::Malformed("a VXLAN header is cut short".to_owned());

@@ -1,4 +1,4 @@
-//! A captured frame without what is not part of its IP packet.
+//! A captured frame, stripped to its IP packet.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ const IPV6_NEXT_HEADER: usize = 6;
 /// A hop-by-hop header that begins with the jumbo option; RFC 2675, section 2.
 const JUMBO: [u8; 3] = [0, 0xC2, 4];
 
-/// The frame as it is looked at: with no trailer, and no jumbo option of Linux.
+/// The stripped frame: with no trailer, and no jumbo option of Linux.
 pub(super) struct Captured {
     pub(super) bytes: Vec<u8>,
     /// Bytes of its IP packet; `None` where it is none.
@@ -22,9 +22,9 @@ pub(super) struct Captured {
 }
 
 impl Captured {
-    /// Takes away what lies behind the IP packet by its own length: the padding of short frames,
-    /// and what devices append. A length of 0, as large sends have it, says nothing, nor does one
-    /// that is what 16 bits leave of a longer packet.
+    /// Strips the bytes behind the IP packet by its own length: the padding of short frames, and
+    /// trailers of devices. A length of 0, as large sends have it, gives no limit, nor does one
+    /// that is the low 16 bits of a longer packet's.
     pub(super) fn of(frame: &[u8]) -> Self {
         let Some((at, ipv6)) = network(frame) else {
             let bytes = frame.to_vec();

@@ -252,7 +252,7 @@ fn is_tcp(frame: &[u8]) -> bool {
     lso::Headers::parse(frame).is_ok()
 }
 
-/// What `--json` prints: the numbers, and the options they are of.
+/// The JSON output of `--json`: the numbers, and the options that made them.
 #[derive(Serialize)]
 struct Printed<'a> {
     #[serde(flatten)]
@@ -324,7 +324,7 @@ fn sources(tally: &Tally) -> String {
         )
 }
 
-/// The last line: never a pass where what was to be cut was not.
+/// The last line: never a pass if a packet that should have been split was not.
 fn verdict(tally: &Tally, end: &End) -> String {
     if end.is_good() && tally.uncut_in_all() > 0 {
         let uncut = report::counted(tally.uncut_in_all(), "packet", "packets");

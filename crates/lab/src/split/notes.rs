@@ -33,7 +33,7 @@ impl<'a, W: Write> Notes<'a, W> {
         }
     }
 
-    /// Sums up what was not printed, and takes the bar away.
+    /// Sums up the notes that were not printed, and removes the bar.
     pub(super) fn finish(&mut self) {
         self.bar.finish_and_clear();
         for (kind, count) in std::mem::take(&mut self.counts) {

@@ -1,8 +1,8 @@
 //! The MSS of captured packets that have none beside them.
 //!
-//! A connection's MSS is the lesser of those in the options of its two SYN, less the options of
-//! the packet itself (RFC 9293, section 3.7.1; RFC 6691). Where the SYN were not captured, the
-//! longest payload that was seen within the MTU stands for it.
+//! A connection's MSS is the lesser of those in the options of its two SYN, less the options of the
+//! packet itself (RFC 9293, section 3.7.1; RFC 6691). Where the SYN were not captured, the longest
+//! payload seen within the MTU replaces it.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::frame::Captured;
 /// Most connections that are remembered, which bounds the memory.
 const MOST: usize = 1 << 17;
 
-/// The least MSS that a longest segment stands for: the one that all hosts take (RFC 9293).
+/// The least MSS that is taken from a longest segment: all hosts accept it (RFC 9293).
 const LEAST: u32 = 536;
 const IPV4_LEN: u32 = 20;
 const IPV6_LEN: u32 = 40;

@@ -4,7 +4,7 @@ use etherparse::checksum::Sum16BitWords;
 
 use super::IpVersion;
 
-/// What an IP header is written from.
+/// The fields that an IP header is written from.
 pub(super) struct IpHeader<'a> {
     pub(super) version: IpVersion,
     /// Source and destination, one after the other.
@@ -28,8 +28,8 @@ impl IpHeader<'_> {
         }
     }
 
-    /// The folded sum of addresses and protocol, without the length and not
-    /// complemented: what a sender leaves in the checksum field.
+    /// The folded sum of addresses and protocol, without the length and not complemented, as a
+    /// sender leaves it in the checksum field.
     pub(super) fn seed(&self, protocol: u8) -> [u8; 2] {
         let sum = Sum16BitWords::new()
             .add_slice(&self.addresses)

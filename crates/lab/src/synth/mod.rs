@@ -45,7 +45,7 @@ const UDP: u8 = 17;
 /// Bytes of a UDP header.
 const UDP_LEN: usize = 8;
 
-/// Which IP a [`Synth`] has.
+/// The IP version of a [`Synth`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "the variants are their names")]
 pub enum IpVersion {
@@ -53,7 +53,7 @@ pub enum IpVersion {
     V6,
 }
 
-/// Which protocol's payload a [`Synth`] has.
+/// The transport protocol of a [`Synth`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "the variants are their names")]
 pub enum Transport {
@@ -70,12 +70,12 @@ pub struct Synth {
     pub ip: IpVersion,
     /// TCP or UDP.
     pub transport: Transport,
-    /// What it travels in, if anything.
+    /// The tunnel around the packet, if any.
     pub tunnel: Option<Tunnel>,
     /// Bytes of TCP or UDP payload.
     pub payload: u32,
-    /// Bytes of that payload in each wire packet. Not in the frame: it stands
-    /// beside it, as in the OOB of an NBL.
+    /// Bytes of that payload in each wire packet. It is not in the frame but beside it, as in the
+    /// OOB of an NBL.
     pub mss: u32,
     /// The 16 bits after each VLAN EtherType: priority, DEI and VLAN id. With
     /// several, all but the innermost are service tags (0x88A8).
@@ -223,7 +223,7 @@ impl Synth {
         self
     }
 
-    /// Which large send it is.
+    /// The kind of large send.
     pub fn kind(&self) -> Kind {
         match (self.tunnel.is_some(), self.transport) {
             (true, _) => Kind::Encapsulated,
@@ -232,13 +232,12 @@ impl Synth {
         }
     }
 
-    /// The frame, as a stack hands a large send down.
+    /// The frame of a large send, as a stack sends it.
     ///
-    /// The IP length field is 0, as LSOv2 has it, and with UDP its length too;
-    /// with `lsov1` they are the true lengths, if those fit into 16 bits. What a
-    /// tunnel states is its own matter. The transport checksum field is the
-    /// folded sum of addresses and protocol, without the length and not
-    /// complemented. The IPv4 header checksum, which the NIC fills in, is 0.
+    /// The IP length field is 0, as in LSOv2, and with UDP its length too; with `lsov1` they are
+    /// the true lengths, if those fit into 16 bits. A tunnel's headers have lengths of their own.
+    /// The transport checksum field is the folded sum of addresses and protocol, without the length
+    /// and not complemented. The IPv4 header checksum, which the NIC fills in, is 0.
     ///
     /// # Panics
     ///

@@ -10,7 +10,7 @@ const VXLAN_PORT: u16 = 4789;
 const VXLAN_ID: u8 = 0x08;
 /// GRE with a key, version 0, and Ethernet in it.
 const NVGRE: [u8; 4] = [0x20, 0x00, 0x65, 0x58];
-/// What stands for the flow: VXLAN's source port, and its low byte in the key.
+/// The flow identifier: VXLAN's source port, and its low byte in the key.
 const FLOW: u16 = 0xC0DE;
 
 /// How a [`Tunnel`] carries frames.
@@ -66,7 +66,7 @@ impl Tunnel {
         }
     }
 
-    /// VXLAN over IPv6, with a UDP checksum, as RFC 8200 asks for.
+    /// VXLAN over IPv6, with a UDP checksum, as RFC 8200 requires.
     pub fn vxlan_v6() -> Self {
         Self {
             ip: IpVersion::V6,

@@ -49,11 +49,11 @@ pub struct Series {
 
 /// A chart.
 pub struct Chart<'a> {
-    /// What it shows.
+    /// The title.
     pub title: &'a str,
-    /// What is from left to right.
+    /// The horizontal axis.
     pub x: (&'a str, Range<f64>),
-    /// What is from below upward.
+    /// The vertical axis.
     pub y: (&'a str, Range<f64>),
     /// How a number on the vertical axis is written.
     pub y_text: &'a dyn Fn(f64) -> String,
@@ -61,7 +61,7 @@ pub struct Chart<'a> {
     pub x_text: &'a dyn Fn(f64) -> String,
     /// Moments with a name.
     pub marks: Vec<(f64, String)>,
-    /// What it shows.
+    /// The series of the chart.
     pub series: Vec<Series>,
     /// Where the names of the series have place.
     pub legend: SeriesLabelPosition,

@@ -14,10 +14,11 @@ use super::error::{Doing, TrafficError};
 use super::namespace::Namespace;
 use super::network::{Network, Station};
 
-/// A shell with a command of the user's, and whatever that starts. It ends with this.
+/// A shell that runs a command of the user's, and its child processes. Dropping it ends them.
 struct Running(Child);
 
-/// The terminal, while a command has it: it reads what is typed, and Ctrl-C ends it and not the lab.
+/// The terminal, while a command has it: the command reads the keystrokes, and Ctrl-C ends the
+/// command and not the lab.
 struct Terminal;
 
 /// How long a server may take to listen, or a command to end when it is asked to.
@@ -27,7 +28,7 @@ const SETTLED: Duration = Duration::from_millis(500);
 /// How often to look.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A command and the server that it wants.
+/// A command and the server that it needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Commands<'a> {
     /// Decides when the end is.
@@ -37,7 +38,7 @@ pub struct Commands<'a> {
     /// Whether the server is in the guest and the command in the peer's namespace, rather than the
     /// other way round.
     pub server_in_guest: bool,
-    /// Whether what they print goes to this program's notes, not to its output.
+    /// Whether their output goes to this program's notes, not to its output.
     pub quiet: bool,
 }
 
@@ -122,11 +123,11 @@ impl Running {
         Ok(Self(child))
     }
 
-    /// Waits until somebody in `namespace` listens, by whatever protocol.
+    /// Waits until a socket in `namespace` listens, by whatever protocol.
     ///
     /// # Errors
     ///
-    /// It ends without that, or takes too long.
+    /// The command ends without that, or does not listen in time.
     fn await_listening(
         &mut self,
         namespace: &Namespace,
@@ -157,7 +158,7 @@ impl Running {
     }
 
     fn signal(&self, signal: Signal) {
-        // It may be gone, which is what is wanted.
+        // It may be gone already, which is fine.
         let _ = killpg(Pid::from_raw(self.0.id().cast_signed()), signal);
     }
 }
@@ -197,8 +198,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Whether somebody waits for packets in the calling thread's namespace: on a listening TCP socket
-/// (state 0A in `/proc/net/tcp`), or with `any` on one of another kind.
+/// Whether a socket waits for packets in the calling thread's namespace: a listening TCP socket
+/// (state 0A in `/proc/net/tcp`), or with `any` one of another kind.
 fn somebody_listens(any: bool) -> bool {
     let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}"));
     let tcp = ["tcp", "tcp6"]

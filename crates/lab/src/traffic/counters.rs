@@ -1,4 +1,4 @@
-//! What is counted on the way, by several threads.
+//! Counters on the data path, shared by several threads.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -29,7 +29,7 @@ impl Counter {
     }
 }
 
-/// What the switches and NICs of a lab counted. Sizes are bytes of TCP payload.
+/// The counters of a lab's switches and NICs. Sizes are bytes of TCP payload.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Large sends that guests made to the outside.
@@ -40,7 +40,7 @@ pub struct Counters {
     pub tunnelled: Counter,
     /// The largest of all.
     pub largest: Counter,
-    /// The largest since somebody looked.
+    /// The largest since the last read.
     pub largest_lately: Counter,
     /// Those of which every byte was compared.
     pub compared: Counter,
@@ -68,7 +68,7 @@ pub struct Counters {
     pub uncut: Counter,
     /// Large sends of a kind that the lab does not carry.
     pub odd: Counter,
-    /// Larger large sends than anybody takes now, dropped while the filter was away.
+    /// Large sends above every limit now in force, dropped while the filter was away.
     pub too_large: Counter,
     /// Sends that came back failed.
     pub failed: Counter,

@@ -1,5 +1,5 @@
-//! A host at work: what its guests send goes through its switch, to each other whole, and to the
-//! outside down through the filter; and what the switch learns of large sends, its guests learn.
+//! The datapath of a host: its switch delivers the guests' packets to each other whole, and to the
+//! outside through the filter; it advertises to its guests the sizes that it gets itself.
 
 use std::io;
 use std::ops::Range;
@@ -35,16 +35,16 @@ pub(super) const ROOM: usize = START + (544 << 10);
 const MOST_PAGES: usize = 96;
 /// Most packets that are sent as one chain.
 pub(super) const CHAIN: usize = 8;
-/// Processors of a model machine, where it is not said otherwise.
+/// Processors of a model machine, by default.
 const PROCESSORS: u32 = 2;
 /// How long a host waits for packets before it looks for other things to do.
 pub(super) const PATIENCE_MS: u8 = 20;
 
-/// What a host is asked to do between packets.
+/// A request to a host, carried out between packets.
 pub enum Order {
     /// Take on a guest.
     Connect(Box<Port>),
-    /// Let go of the guest with this address, and hand it over.
+    /// Disconnect the guest with this address, and return its port.
     Disconnect(Mac, Sender<Port>),
 }
 
@@ -58,11 +58,11 @@ pub struct Datapath {
     pub host: Arc<Host>,
     /// Guests on its switch.
     pub ports: Vec<Port>,
-    /// What to do between packets.
+    /// The requests to carry out between packets.
     pub orders: Receiver<Order>,
     /// Whether to end.
     pub stop: Arc<AtomicBool>,
-    /// Held for writing by who detaches the filter: no send may be under way then.
+    /// Held for writing while the filter is detached: no send may be in flight then.
     pub gate: Arc<RwLock<()>>,
     /// Where is counted.
     pub counters: Arc<Counters>,
@@ -98,7 +98,7 @@ impl Datapath {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn run(mut self) -> Result<(), TrafficError> {
         while !self.stop.load(Relaxed) {
             self.follow_orders();
@@ -135,11 +135,11 @@ impl Datapath {
         }
     }
 
-    /// Takes what a guest sends now.
+    /// Reads the packets that a guest has sent.
     fn take(&mut self, port: usize) -> io::Result<()> {
         let mut pages = self.free_pages();
         if pages.is_empty() {
-            // All are on their way through a NIC that takes its time.
+            // All are on their way through a slow NIC.
             std::thread::sleep(Duration::from_millis(1));
             return Ok(());
         }
@@ -148,7 +148,7 @@ impl Datapath {
             .map(|pages| &mut pages.bytes_mut()[BEFORE..])
             .collect();
         let lengths = self.ports[port].socket.receive(&mut buffers)?;
-        // Until all is sent, nobody takes the filter away.
+        // The filter is not detached until all packets are sent.
         let gate = Arc::clone(&self.gate);
         let _open = gate.read();
         let mut down = Vec::with_capacity(lengths.len());
@@ -179,8 +179,8 @@ impl Datapath {
         }
     }
 
-    /// Passes on a frame of the guest `from`: to another guest, or among those that go down; what is
-    /// for many goes both ways.
+    /// Forwards a frame of the guest `from`: to another guest, or to the filter; a multicast goes
+    /// both ways.
     fn pass(
         &mut self,
         from: usize,
@@ -232,8 +232,8 @@ impl Datapath {
         Ok(())
     }
 
-    /// Counts a large send. Returns whether it goes down; if not, it is cut here, or lost while
-    /// nobody takes it.
+    /// Counts a large send. Returns whether it is sent to the filter; if not, it is segmented here,
+    /// or lost while neither filter nor NIC accepts it.
     fn goes_down(&self, large: &Large, frame: &[u8]) -> bool {
         if !self.take_note(large) {
             return false;
@@ -246,8 +246,8 @@ impl Datapath {
         may
     }
 
-    /// Counts a large send. Returns whether anybody takes it: while no filter is attached, what
-    /// goes down has to fit the NIC.
+    /// Counts a large send. Returns whether it is accepted: while no filter is attached, it has to
+    /// fit the NIC.
     fn take_note(&self, large: &Large) -> bool {
         let counters = &self.counters;
         counters.large_sends.add(1);
@@ -281,7 +281,7 @@ impl Datapath {
         self.ports.iter().position(|port| port.guest.mac() == *to)
     }
 
-    /// Hands a frame to a guest of this host as it is: the filter never sees it.
+    /// Delivers a frame to a guest of this host unchanged: the filter never gets it.
     fn deliver_whole(&self, port: usize, frame: &[u8], header: VnetHeader) -> io::Result<u64> {
         let large = header.segments != vnet::Segments::None;
         if large {
@@ -304,7 +304,7 @@ impl Datapath {
         }])
     }
 
-    /// Cuts a large send that is not of what the NIC was said to take, as a switch has to.
+    /// Segments a large send beyond the advertised limits, as a switch must.
     fn cut(&self, frame: &[u8], slots: &Slots) {
         let Ok(packets) = one_stage(frame, slots, 16) else {
             self.counters.uncut.add(1);
@@ -315,7 +315,7 @@ impl Datapath {
         self.world().send(packets, SendCall::default());
     }
 
-    /// Takes back what is completed, and looks at how it came back.
+    /// Collects the completed sends, and checks how they were completed.
     fn recycle(&mut self) {
         for returned in self.world().take_returned() {
             match returned.completed.status {
@@ -342,7 +342,7 @@ impl Datapath {
     }
 }
 
-/// The slots that say something, but for that of LSO.
+/// The slots that are not empty, except that of LSO.
 fn oob(slots: &Slots) -> Vec<(usize, usize)> {
     let all = [
         (sys::TcpIpChecksumNetBufferListInfo, slots.checksum.to_raw()),

@@ -1,15 +1,15 @@
-//! What goes wrong around the driver: namespaces, devices, sockets, commands.
+//! Failures around the driver: of namespaces, devices, sockets, commands.
 
 use std::{fmt, io};
 
-/// Why there is no traffic. Its text is one line that says what to do where that is known.
+/// The reason why there is no traffic. Its text is one line, with the next step where one is known.
 #[derive(Debug)]
 pub enum TrafficError {
     /// Network namespaces may not be made.
     NotPermitted(io::Error),
     /// The system refuses something.
     System {
-        /// What the lab was doing.
+        /// The operation that failed.
         doing: String,
         /// The reason.
         why: io::Error,
@@ -39,9 +39,9 @@ impl fmt::Display for TrafficError {
 
 impl std::error::Error for TrafficError {}
 
-/// Says of a failed call what it was for.
+/// Adds the operation to the error of a failed call.
 pub(super) trait Doing<T> {
-    /// Names what was being done, as in "setting the MTU".
+    /// Names the operation, as in "setting the MTU".
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, TrafficError>;
 }
 

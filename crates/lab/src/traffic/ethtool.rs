@@ -13,12 +13,12 @@ use super::namespace::Namespace;
 /// the device goes with it.
 const SEND_OFFLOADS: [u32; 3] = [0x1F, 0x24, 0x17];
 
-/// Turns off what the device `name` would do for its sender, so that the kernel segments, and
-/// finishes every checksum, before a packet enters it. Who receives it checks them all then.
+/// Turns off the send offloads of the device `name`, so that the kernel segments, and finishes
+/// every checksum, before a packet enters it. The receiver then checks every checksum.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn no_send_offloads(namespace: &Namespace, name: &str) -> Result<(), TrafficError> {
     namespace.inside(|| {
         SEND_OFFLOADS
@@ -42,12 +42,12 @@ const NOT_CARRIED: [&str; 8] = [
     "tx-esp-segmentation",
 ];
 
-/// Turns off what the lab cannot carry of what the device `name` offers its stack, which then cuts
+/// Turns off those offloads of the device `name` that the lab cannot carry; its stack then segments
 /// and finishes such packets itself.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn only_what_is_carried(namespace: &Namespace, name: &str) -> Result<(), TrafficError> {
     namespace.inside(|| {
         turn_off(name, &NOT_CARRIED).doing(|| format!("turning the offloads of {name} off"))
@@ -86,7 +86,7 @@ fn turn_off(name: &str, features: &[&str]) -> io::Result<()> {
     ioctl(name, &mut set)
 }
 
-/// A number of 64 bits as it lies in memory.
+/// A number of 64 bits in its memory layout.
 fn words_of(number: u64) -> [u32; 2] {
     let bytes = number.to_ne_bytes();
     let word =
@@ -111,7 +111,8 @@ fn ioctl(name: &str, words: &mut [u32]) -> io::Result<()> {
     }
     request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
     // SAFETY: SIOCETHTOOL reads and writes the ifreq and, behind its pointer, as many words as the
-    // command and the counts after it say, which callers have room for; both live until it returns.
+    // command and the counts after it state, which callers have room for; both live until it
+    // returns.
     let done = unsafe { libc::ioctl(any.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     if done < 0 {
         return Err(io::Error::last_os_error());

@@ -1,7 +1,7 @@
 //! Things that go wrong, or merely change, around a filter at work, chosen by a seed.
 //!
-//! Which happen in which order is the seed's choice; what they meet is the moment's, as traffic goes
-//! on meanwhile on other threads.
+//! The seed chooses the faults and their order; the traffic that they hit varies, as it runs meanwhile
+//! on other threads.
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -31,12 +31,12 @@ pub struct Happened {
     pub pauses: u64,
     /// The filter was detached and attached again.
     pub detaches: u64,
-    /// What filters had counted when they were detached, which they take with them.
+    /// The last counters of filters that were detached; a detach discards them.
     #[serde(skip)]
     pub counted: Filter,
 }
 
-/// What the wire does, with a seed.
+/// The faults of the wire, with a seed.
 #[must_use]
 pub fn wire_faults(seed: u64) -> WireFaults {
     WireFaults {
@@ -58,7 +58,7 @@ pub struct Faults<'a> {
 }
 
 impl<'a> Faults<'a> {
-    /// Faults of the `host` whose NIC takes `nic_max`.
+    /// Faults of the `host` with a NIC of maximum `nic_max`.
     #[must_use]
     pub fn new(host: &'a HostAtWork, nic_max: u32, seed: u64) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl<'a> Faults<'a> {
         self.happened
     }
 
-    /// Some time, in which the NIC completes what it holds at moments of its own.
+    /// A wait, in which the NIC completes the sends that it holds at moments of its own.
     fn wait(&mut self, milliseconds: u64) {
         for _ in 0..self.random.below(milliseconds) + 1 {
             thread::sleep(Duration::from_millis(1));
@@ -144,8 +144,8 @@ impl<'a> Faults<'a> {
         self.restart();
     }
 
-    /// A detach as NDIS does it: announced, paused, and with no send under way. For some time the
-    /// NIC is on its own.
+    /// A detach as NDIS does it: signalled, paused, and with no send in flight. For some time the
+    /// NIC is without a filter.
     fn detach(&mut self) {
         self.happened.detaches += 1;
         let world = self.host.world();
@@ -172,7 +172,7 @@ impl<'a> Faults<'a> {
                 .gate
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
-            // What fails shows as a rule broken, or as traffic that stands still.
+            // A failure shows as a broken rule, or as stalled traffic.
             let _ = world.attach();
         }
         self.restart();
@@ -208,7 +208,7 @@ impl Happened {
     }
 }
 
-/// The NIC takes LSOv2 of `size` from now on.
+/// The NIC accepts LSOv2 of `size` from now on.
 fn take(nic: &mut Nic, size: u32) {
     nic.limits.v2_ipv4.max_payload = size;
     nic.limits.v2_ipv6.max_payload = size;

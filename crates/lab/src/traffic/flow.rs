@@ -90,7 +90,7 @@ pub(super) fn flow(
     }
     summary.cost(system::processor_time().saturating_sub(before));
     let mut summary = finish(lab, summary)?;
-    // A guest's device makes none beyond its own size, whatever it is told; and of a size that is
+    // A guest's device makes none beyond its own size, whatever is advertised; and with a size
     // little above the NIC's, whole segments may fit both.
     let most = summary.told.map_or(0, |told| told.ipv4.max(told.ipv6));
     let raised = most.min(VETH_MOST) >= args.lab.nic_max.saturating_mul(2);
@@ -104,7 +104,7 @@ pub(super) fn flow(
     Ok(summary)
 }
 
-/// A transfer that fails is a fault like others, of which the rest of the run may tell more; for all
+/// A transfer that fails is a fault like others, which the rest of the run may explain; for all
 /// else there is no verdict.
 pub(super) fn a_fault_or_the_end(
     result: Result<(), TrafficError>,
@@ -116,7 +116,7 @@ pub(super) fn a_fault_or_the_end(
     }
 }
 
-/// Bytes in which a guest that may make larger large sends than the NIC takes does make some.
+/// Bytes after which a guest that may exceed the NIC's maximum certainly does.
 const ENOUGH: u64 = 64 << 20;
 
 /// Makes all transfers, with faults meanwhile where they are wanted.
@@ -157,7 +157,7 @@ fn with_faults<T>(faults: Vec<Faults<'_>>, body: impl FnOnce() -> T) -> (T, Happ
     })
 }
 
-/// Ends the lab, and adds what is known then.
+/// Ends the lab, and adds its final results.
 pub(super) fn finish(lab: Lab<'_>, mut summary: Summary) -> Result<Summary, Failure> {
     let stations = lab.network.guests.iter().chain([&lab.network.peer]);
     for station in stations {

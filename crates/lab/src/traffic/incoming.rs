@@ -11,12 +11,12 @@ use super::error::{Doing, TrafficError};
 use super::packet::{Message, PacketSocket};
 use super::vnet::{self, room_hint};
 
-/// What comes in from the wire goes to the guest that it is for, on whatever host; the filter has
-/// no part in it. Works until `stop`.
+/// Delivers packets from the wire to their guest, on whatever host; the filter has no part in it.
+/// Works until `stop`.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn receive_side(
     peer: &PacketSocket,
     guests: impl Fn(&[u8]) -> Vec<Arc<PacketSocket>>,

@@ -1,7 +1,7 @@
-//! The virtual NIC: a packet as a guest's stack hands it over becomes what a switch hands down.
+//! The virtual NIC: turns a packet of a guest's stack into a send of a switch.
 //!
-//! The two say the same in different words (see [`crate::ingest`]), so nothing but headers changes:
-//! the payload stays where it was received.
+//! Both describe the same send in different formats (see [`crate::ingest`]), so only headers
+//! change: the payload stays where it was received.
 
 use model::{
     ChecksumSlot, LargeSendLimits, Layout, SendKind, Slots, UsoLimits, UsoSlot, layout, tunnel,
@@ -12,21 +12,21 @@ use super::second_stage::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum, fold};
 use super::vnet::{Segments, VnetHeader};
 use crate::capture::strip_jumbo_in_place;
 
-/// What a guest handed over.
+/// A packet from a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intake {
-    /// What it is.
+    /// The kind of packet.
     pub kind: Kind,
-    /// Bytes before the frame that are no longer part of it.
+    /// Bytes before the frame that no longer belong to it.
     pub skipped: usize,
 }
 
-/// What a packet of a guest is.
+/// The kind of a guest's packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A large send.
     LargeSend(Large),
-    /// Any other packet, with what is in its checksum slot.
+    /// Any other packet, with its checksum slot.
     Packet(usize),
     /// A large send of a kind that the lab does not carry.
     Odd,
@@ -35,13 +35,13 @@ pub enum Kind {
 /// A large send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Large {
-    /// What its slots say: LSOv2, LSOv2 in a tunnel, or USO.
+    /// The slots it has: LSOv2, LSOv2 in a tunnel, or USO.
     pub slots: Slots,
     /// Bytes of payload.
     pub payload: u32,
 }
 
-/// Brings the packet in `frame` with its `header` into the shape in which it goes down.
+/// Brings the packet in `frame` with its `header` into the shape that NDIS sends have.
 #[must_use]
 pub fn intake(frame: &mut [u8], header: VnetHeader) -> Intake {
     if header.segments == Segments::None {
@@ -72,7 +72,7 @@ fn large_send(frame: &mut [u8], header: VnetHeader) -> Option<Kind> {
     Some(Kind::LargeSend(Large { slots, payload }))
 }
 
-/// The slots of what is in no tunnel.
+/// The slots of a packet without a tunnel.
 fn slots_of(found: Layout, header: VnetHeader) -> Option<Slots> {
     let mss = u32::from(header.segment_size);
     let transport = found.transport as u32;
@@ -93,8 +93,8 @@ fn slots_of(found: Layout, header: VnetHeader) -> Option<Slots> {
     Some(slots)
 }
 
-/// What is cut in a tunnel that NDIS has offloads for, and its slots. The kernel says of a tunnel
-/// no more than where the inner checksum is.
+/// The layout and slots of a large send in a tunnel that NDIS has offloads for. For a tunnel the
+/// kernel gives only the place of the inner checksum.
 fn in_tunnel(frame: &[u8], header: VnetHeader) -> Option<(Layout, Slots)> {
     let around = tunnel(frame)?;
     let found = around.inner;
@@ -111,8 +111,8 @@ fn in_tunnel(frame: &[u8], header: VnetHeader) -> Option<(Layout, Slots)> {
 }
 
 /// Writes lengths of 0, and takes the length out of the sum that the guest left in the checksum
-/// field. That sum stays the guest's own: where a source route has addresses still to visit, it is
-/// over the last of them, not over that in the header (RFC 8200, section 8.1).
+/// field. The rest of that sum is kept: where a source route has addresses still to visit, it is
+/// over the last of them, not over the one in the header (RFC 8200, section 8.1).
 fn bring_to_shape(frame: &mut [u8], found: Layout) {
     let covered = (frame.len() - found.transport) as u64;
     let (ip, transport) = frame[found.ip..].split_at_mut(found.transport - found.ip);
@@ -131,8 +131,8 @@ fn bring_to_shape(frame: &mut [u8], found: Layout) {
     field.copy_from_slice(&seed.to_be_bytes());
 }
 
-/// What the checksum slot says of a packet whose checksum is still to be made. A checksum that the
-/// slot has no words for, as in a tunnel, is made here.
+/// The checksum slot of a packet whose checksum is still to be made. A checksum that the slot
+/// cannot express, as in a tunnel, is made here.
 fn checksum_slot(frame: &mut [u8], header: VnetHeader) -> usize {
     let Some(from) = header.checksum_from else {
         return 0;
@@ -158,7 +158,8 @@ fn checksum_slot(frame: &mut [u8], header: VnetHeader) -> usize {
     sys::CHECKSUM_TCP_HEADER_OFFSET.with(word, from as u32) as usize
 }
 
-/// What a NIC reads in the checksum slot: where the checksum starts, and where behind that it is.
+/// The content of the checksum slot for a NIC: where the checksum starts, and where behind that it
+/// is.
 #[must_use]
 pub fn read_checksum_slot(slot: ChecksumSlot) -> Option<(u16, u16)> {
     let at = match (slot.tcp, slot.udp) {
@@ -169,7 +170,7 @@ pub fn read_checksum_slot(slot: ChecksumSlot) -> Option<(u16, u16)> {
     Some((slot.header_offset as u16, at as u16))
 }
 
-/// The most payload of such a large send and its least segments, of what was told.
+/// The most payload of such a large send and its least segments, by the advertised limits.
 #[must_use]
 pub fn limit(slots: Slots, limits: LargeSendLimits, uso: UsoLimits) -> (u32, u32) {
     let of = match (slots.kind(), slots.uso.ipv6) {
@@ -181,9 +182,9 @@ pub fn limit(slots: Slots, limits: LargeSendLimits, uso: UsoLimits) -> (u32, u32
     (of.max_payload, of.min_segments)
 }
 
-/// Whether the layer above was told that it may make a large send of this kind in so many segments,
-/// so that the switch need not cut it itself. TCP's may be larger than is told now, as a guest
-/// follows what it is told a moment later.
+/// Whether the advertised limits allow a large send of this kind in so many segments, so that the
+/// switch need not segment it itself. TCP's may exceed the current size, as a guest applies a new
+/// size a moment later.
 #[must_use]
 pub fn may_go_down(large: &Large, limits: LargeSendLimits, uso: UsoLimits) -> bool {
     let (most, least) = limit(large.slots, limits, uso);

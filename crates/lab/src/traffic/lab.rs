@@ -30,7 +30,7 @@ use crate::failure::Failure;
 /// A host's NIC and what its filter is set to.
 #[derive(Clone, Copy, Debug)]
 pub struct HostPlan {
-    /// Bytes of TCP payload in the largest large send that the NIC takes.
+    /// Bytes of TCP payload in the largest large send that the NIC accepts.
     pub nic_max: u32,
     /// The least segments of one.
     pub min_segments: u32,
@@ -38,14 +38,14 @@ pub struct HostPlan {
     pub multiple: Option<u32>,
 }
 
-/// What a lab is like.
+/// The configuration of a lab.
 #[derive(Clone)]
 pub struct LabPlan {
     /// Its network.
     pub shape: Shape,
     /// Its hosts; guests begin on the first.
     pub hosts: Vec<HostPlan>,
-    /// Who cuts large sends to packets.
+    /// The stage that segments large sends.
     pub stage: SecondStage,
     /// How much is compared.
     pub sample: Sample,
@@ -53,7 +53,7 @@ pub struct LabPlan {
     pub backing: Backing,
     /// Where what leaves the NICs is written.
     pub capture: Option<Capture>,
-    /// What goes wrong on the wire.
+    /// The faults of the wire, if any.
     pub faults: Option<WireFaults>,
 }
 
@@ -81,9 +81,9 @@ pub struct Lab<'driver> {
     pub network: Network,
     /// The hosts.
     pub hosts: Vec<HostAtWork>,
-    /// The guests, as their switches know them.
+    /// The guests, as entries of their switches.
     pub guests: Vec<Guest>,
-    /// What was counted.
+    /// The lab's counters.
     pub counters: Arc<Counters>,
     /// How guests' large sends change.
     pub changes: Receiver<Change>,
@@ -92,11 +92,11 @@ pub struct Lab<'driver> {
     driver: PhantomData<&'driver Driver>,
 }
 
-/// What is known at the end.
+/// The results of a lab.
 pub struct LabEnd {
-    /// What each host's filter counted, as it says itself.
+    /// The counters of each host's filter, as its device reports them.
     pub statistics: Vec<StatisticsReply>,
-    /// What was wrong, in one line each.
+    /// Faults, in one line each.
     pub wrong: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ impl<'driver> Lab<'driver> {
     ///
     /// # Errors
     ///
-    /// What the system says, or the driver does not start.
+    /// The system's error, or the driver does not start.
     pub fn start(driver: &'driver Driver, plan: &LabPlan) -> Result<Self, Failure> {
         let network = Network::build(plan.shape)?;
         let (changes_to, changes) = mpsc::channel();
@@ -212,7 +212,7 @@ impl<'driver> Lab<'driver> {
         })
     }
 
-    /// Waits until every guest has taken note of what it was told.
+    /// Waits until every guest has applied the size advertised to it.
     #[must_use]
     pub fn settled(&self, count: usize) -> Vec<Change> {
         let wait = std::time::Duration::from_secs(5);
@@ -220,8 +220,8 @@ impl<'driver> Lab<'driver> {
         changes.collect()
     }
 
-    /// Moves a guest from one host to another, as a hypervisor does: it stops, what is under way
-    /// comes back, and it goes on where it is told something else.
+    /// Moves a guest from one host to another, as a hypervisor does: it stops, its sends in flight
+    /// complete, and it continues on the other host, which advertises another size.
     pub fn migrate(&self, guest: usize, from: usize, to: usize) {
         let guest = &self.guests[guest];
         let (hand_over, port) = mpsc::channel();

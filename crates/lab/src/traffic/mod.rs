@@ -3,17 +3,18 @@
 //! 1. [`network`] builds guests and a peer, each a [`namespace`] with a TCP/IP stack, and cables, by
 //!    [`netlink`] and [`ethtool`];
 //! 2. a [`lab`] starts the driver on model hosts, and sets each to work on a thread: its
-//!    [`datapath`] reads what guests send from [`packet`] sockets, [`intake`] brings it into the
-//!    shape of LSO, and the model has the filter split it, over the very memory it was received in;
-//! 3. the model's NIC hands what it has to a [`wire`], where [`second_stage`] has the kernel or the
-//!    model cut it to packets;
-//! 4. [`stream`]s run through that, or the user's own commands, with [`faults`] where they are
-//!    wanted; [`summary`] tells what came of them.
+//!    [`datapath`] reads the guests' packets from [`packet`] sockets, [`intake`] brings them into
+//!    the shape of LSO, and the model has the filter split them, in the memory that they were
+//!    received in;
+//! 3. the model's NIC passes its packets to a [`wire`], where [`second_stage`] has the kernel or the
+//!    model segment them;
+//! 4. [`stream`]s run through that, or the user's own commands, with [`faults`] if asked for;
+//!    [`summary`] reports the result.
 //!
-//! On the same ground stand [`judge`], which has the kernel judge the filter, [`migrate`], which
+//! These parts also serve [`judge`], which has the kernel judge the filter, [`migrate`], which
 //! moves a guest between two hosts, and [`tune`], which measures.
 //!
-//! The model holds everything that passes against its rules, as in the tests.
+//! The model checks all traffic against its rules, as in the tests.
 
 mod chart;
 mod commands;
@@ -52,8 +53,8 @@ use crate::cli::TrafficArgs;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 
-/// Has traffic flow, and tells on `out` what came of it, on `notes` what is wrong. Returns whether
-/// nothing is.
+/// Runs traffic, and reports the result on `out`, and faults on `notes`. Returns whether there is
+/// no fault.
 ///
 /// # Errors
 ///
@@ -79,7 +80,7 @@ pub fn run(
     } else {
         crate::report::driver_line(build) + &summary.text()
     };
-    // Who reads may have gone away, which is no fault of the driver.
+    // A reader that closed the pipe is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if summary.is_good() && summary.is_empty() {
         return Err(Failure::NothingTried);

@@ -1,8 +1,8 @@
 //! Network namespaces without names.
 //!
-//! A namespace lives as long as somebody has it open or runs in it. The lab keeps no more than an
-//! open file of each, so that the kernel takes namespaces and all devices in them away with the
-//! process, however it ends; and as there are no names, any number of labs run side by side.
+//! A namespace lives as long as a process has it open or runs in it. The lab keeps only an open
+//! file of each, so that the kernel removes namespaces and all devices in them with the process,
+//! however it ends; and as there are no names, any number of labs run side by side.
 
 use std::{fs::File, io, thread};
 
@@ -26,7 +26,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// [`TrafficError::NotPermitted`], or what else the system says.
+    /// [`TrafficError::NotPermitted`], or another error of the system.
     pub fn new(name: &str) -> Result<Self, TrafficError> {
         // On a thread of its own, which is not in this process's namespace from then on.
         let made = on_a_thread(|| {
@@ -51,7 +51,7 @@ impl Namespace {
         &self.name
     }
 
-    /// The open file, by which the kernel knows the namespace.
+    /// The open file, which identifies the namespace.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
@@ -77,7 +77,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn enter(&self) -> Result<(), TrafficError> {
         setns(&self.file, CloneFlags::CLONE_NEWNET)
             .doing(|| format!("entering the network namespace of {}", self.name))
@@ -87,7 +87,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn sysctl(&self, path: &str, value: &str) -> Result<(), TrafficError> {
         self.inside(|| {
             let file = format!("/proc/sys/net/{path}");

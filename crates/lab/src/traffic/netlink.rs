@@ -51,7 +51,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn open(namespace: &Namespace) -> Result<Self, TrafficError> {
         namespace.inside(|| {
             let open = || {
@@ -73,7 +73,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn add_veth(
         &mut self,
         here: &End<'_>,
@@ -112,7 +112,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// There is none, or what the system says.
+    /// There is none, or the system's error.
     pub fn device(&mut self, name: &str) -> Result<Device, TrafficError> {
         let mut link = LinkMessage::default();
         link.attributes.push(LinkAttribute::IfName(name.to_owned()));
@@ -130,7 +130,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn up(&mut self, device: Device) -> Result<(), TrafficError> {
         let mut link = LinkMessage::default();
         link.header.index = device;
@@ -140,12 +140,12 @@ impl Netlink {
             .doing(|| "turning a device on".to_owned())
     }
 
-    /// Sets how large a packet the stack may hand to a device, in bytes of packet: over IPv4 by
-    /// attribute 63, over IPv6 by the older one, which covered both once.
+    /// Sets the largest packet that the stack may pass to a device, in bytes of packet: over IPv4
+    /// by attribute 63, over IPv6 by the older one, which once covered both.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn set_large_sends(
         &mut self,
         device: Device,
@@ -166,7 +166,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn add_address(
         &mut self,
         device: Device,
@@ -177,7 +177,7 @@ impl Netlink {
         message.header.family = family(address);
         message.header.index = device;
         message.header.prefix_len = prefix;
-        // Nobody else can have it, so it need not be asked for.
+        // The address is unique in the lab, so no duplicate detection is needed.
         message.header.flags = AddressHeaderFlags::Nodad;
         message.attributes = vec![
             AddressAttribute::Local(address),
@@ -194,7 +194,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn add_neighbour(
         &mut self,
         device: Device,
@@ -220,12 +220,12 @@ impl Netlink {
         .doing(|| format!("naming the neighbour {address}"))
     }
 
-    /// Sets the route to the host `address`. A route that is replaced takes along what connections
-    /// have learnt by it, the device's sizes among that.
+    /// Sets the route to the host `address`. Replacing a route discards the values that connections
+    /// have learnt by it, such as the device's sizes.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn set_route(&mut self, device: Device, address: IpAddr) -> Result<(), TrafficError> {
         let mut message = RouteMessage::default();
         let (length, destination) = match address {

@@ -17,7 +17,7 @@ use super::netlink::{Device, End, Mac, Netlink};
 use super::packet::{Direction, PacketSocket};
 use super::wire::Directory;
 
-/// The largest packet that a veth device lets a stack hand it (`TSO_MAX_SIZE` for 8 pages to a
+/// The largest packet that a veth device accepts from a stack (`TSO_MAX_SIZE` for 8 pages to a
 /// fragment).
 pub const VETH_MOST: u32 = 524_280;
 
@@ -78,7 +78,7 @@ impl Ip {
 pub struct Network {
     /// The guests.
     pub guests: Vec<Station>,
-    /// Who is behind the wire.
+    /// The station behind the wire.
     pub peer: Station,
     /// Where cables end on the hosts' side.
     pub directory: Arc<Directory>,
@@ -86,7 +86,7 @@ pub struct Network {
     pub hosts: Namespace,
 }
 
-/// What a network is like.
+/// The configuration of a network.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// How many guests it has.
@@ -100,13 +100,13 @@ pub struct Shape {
 
 /// Settings of a station's stack, below `/proc/sys/net`.
 const SETTINGS: [(&str, &str); 5] = [
-    // Addresses are known, so nobody has to look for routers or for others with the same.
+    // Addresses are configured, so there is no need for router or duplicate address detection.
     ("ipv6/conf/default/accept_ra", "0"),
     ("ipv6/conf/default/router_solicitations", "0"),
     // A window that large sends of 512 KiB fit into many times.
     ("ipv4/tcp_wmem", "4096 4194304 67108864"),
     ("ipv4/tcp_rmem", "4096 16777216 67108864"),
-    // A measurement must not start with what the last one learnt.
+    // A measurement must not start with metrics that the last one left.
     ("ipv4/tcp_no_metrics_save", "1"),
 ];
 
@@ -120,10 +120,10 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn build(shape: Shape) -> Result<Self, TrafficError> {
         let hosts = Namespace::new("the hosts")?;
-        // Their devices are ends of cables, and say nothing on their own.
+        // Their devices are ends of cables, and send no packets on their own.
         hosts.sysctl("ipv6/conf/default/disable_ipv6", "1")?;
         let mut here = Netlink::open(&hosts)?;
         let peer = station("the peer", PEER, WIRE, &hosts, &mut here, shape.mtu)?;
@@ -156,7 +156,7 @@ impl Network {
         Ok(network)
     }
 
-    /// Everybody knows everybody.
+    /// Every station gets the addresses of every other.
     fn introduce(&mut self) -> Result<(), TrafficError> {
         let mut all: Vec<_> = self.guests.iter_mut().collect();
         all.push(&mut self.peer);

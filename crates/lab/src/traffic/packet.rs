@@ -17,7 +17,7 @@ use super::namespace::Namespace;
 use super::netlink::Device;
 use super::vnet::{self, VnetHeader};
 
-/// The socket options that nix does not know.
+/// The socket options that nix does not have.
 mod option {
     use nix::libc;
     // These two are used by the third without their path.
@@ -36,7 +36,7 @@ mod option {
         AuxiliaryData, SetOnly, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool
     );
     sockopt_impl!(
-        /// How many frames came, and how many of them found no place, since somebody asked.
+        /// How many frames arrived, and how many of them found no place, since the last read.
         Statistics, GetOnly, libc::SOL_PACKET, libc::PACKET_STATISTICS, libc::tpacket_stats
     );
 }
@@ -83,7 +83,7 @@ impl Received {
     }
 }
 
-/// The tag in a `tpacket_auxdata` (`linux/if_packet.h`), as it is in a frame.
+/// The tag in a `tpacket_auxdata` (`linux/if_packet.h`), in the form that a frame has.
 fn tag(data: &[u8]) -> Option<[u8; 4]> {
     let status = u32::from_ne_bytes(*data.first_chunk()?);
     let half = |at: usize| Some(u16::from_ne_bytes(*data.get(at..)?.first_chunk()?));
@@ -109,7 +109,7 @@ pub enum Direction {
 /// A frame to be sent, with its header.
 #[derive(Debug)]
 pub struct Message<'a> {
-    /// What the kernel is told of the frame.
+    /// The kernel's metadata of the frame.
     pub header: VnetHeader,
     /// The frame's first bytes, where they are not where the others are.
     pub front: Vec<u8>,
@@ -150,7 +150,7 @@ impl PacketSocket {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn open(
         namespace: &Namespace,
         device: Device,
@@ -163,7 +163,7 @@ impl PacketSocket {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn wait<'a>(
         sockets: impl Iterator<Item = &'a Self>,
         milliseconds: u8,
@@ -183,7 +183,7 @@ impl PacketSocket {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn receive(&self, buffers: &mut [&mut [u8]]) -> io::Result<Vec<Received>> {
         let count = buffers.len().min(BATCH);
         let room = nix::cmsg_space!(libc::tpacket_auxdata);
@@ -223,7 +223,7 @@ impl PacketSocket {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn send(&self, messages: &[Message<'_>]) -> io::Result<u64> {
         let encoded: Vec<_> = messages.iter().map(|one| one.header.encode()).collect();
         let slices: Vec<Vec<IoSlice<'_>>> = messages
@@ -254,7 +254,7 @@ impl PacketSocket {
                 Ok(sent) => done += sent.count().max(1),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => self.wait_for_room()?,
-                // What the kernel cannot make room for, it can't later either.
+                // A frame that the kernel has no room for now will not fit later either.
                 Err(Errno::ENOBUFS | Errno::ENETDOWN | Errno::EMSGSIZE | Errno::EINVAL) => {
                     done += 1;
                     lost += 1;
@@ -297,8 +297,8 @@ fn open(device: Device, direction: Direction) -> io::Result<PacketSocket> {
     setsockopt(&socket, option::VnetHeaders, &true)?;
     setsockopt(&socket, option::IgnoreOutgoing, &true)?;
     setsockopt(&socket, option::AuxiliaryData, &true)?;
-    // Without the right to it, as in a user namespace, as much as everybody may have; packets that
-    // find no place then are lost, and TCP sends them again.
+    // Without the privilege, as in a user namespace, the size that is open to every user; packets
+    // that find no place are then lost, and TCP retransmits them.
     setsockopt(&socket, sockopt::RcvBufForce, &QUEUE)
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &QUEUE))?;
     setsockopt(&socket, sockopt::SndBufForce, &QUEUE)
@@ -323,7 +323,7 @@ fn bind(socket: &OwnedFd, device: Device, protocol: u16) -> io::Result<()> {
     address.sll_protocol = protocol;
     address.sll_ifindex = device.cast_signed();
     let length = size_of::<libc::sockaddr_ll>() as u32;
-    // SAFETY: the address is as long as it is said to be, and lives until the call returns.
+    // SAFETY: the address has the stated length, and lives until the call returns.
     let done = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
     if done < 0 {
         return Err(io::Error::last_os_error());

@@ -1,4 +1,4 @@
-//! What a person sees while a transfer runs.
+//! The progress display of a transfer.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;

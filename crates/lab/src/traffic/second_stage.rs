@@ -1,5 +1,5 @@
-//! The NIC's second stage: by the kernel, which is told of each large send in a [`VnetHeader`], or
-//! by the model's own, which cuts it here.
+//! The NIC's second stage: by the kernel, which gets a [`VnetHeader`] with each large send, or by
+//! the model, which segments here.
 
 use std::borrow::Cow;
 
@@ -15,8 +15,8 @@ const ID_BITS: u32 = 16;
 
 /// Appends what leaves the NIC for `packet`; `None` where it is a large send that cannot be cut.
 ///
-/// A virtio-net header of a packet socket has no words for a tunnel, so that the model cuts what is
-/// in one.
+/// A virtio-net header of a packet socket cannot describe a tunnel, so the model segments tunnelled
+/// packets.
 #[must_use]
 pub fn second_stage<'a>(
     stage: SecondStage,
@@ -68,13 +68,13 @@ pub(super) fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
     };
     let sum = !fold(sum(covered));
     if let Some(field) = covered.get_mut(at..at + 2) {
-        // With UDP, 0 would say that there is none.
+        // With UDP, 0 would mean that there is no checksum.
         let sum = if sum == 0 { 0xFFFF } else { sum };
         field.copy_from_slice(&sum.to_be_bytes());
     }
 }
 
-/// A large send cut here. What cannot be cut does not leave, as in hardware.
+/// A large send segmented here. A send that cannot be segmented is dropped, as in hardware.
 fn by_model<'a>(packet: &Outgoing<'a>) -> Option<impl Iterator<Item = Message<'a>> + use<'a>> {
     let frame = match packet.bytes[..] {
         [whole] => Cow::Borrowed(whole),
@@ -210,7 +210,8 @@ mod tests {
         }
     }
 
-    /// What a Linux stack would have sent, by the synthesizer, which shares nothing with this.
+    /// The packets that a Linux stack would have sent, by the synthesizer, which shares no code
+    /// with this.
     #[test]
     fn the_kernel_gets_the_lengths_that_it_has_itself() {
         let frame = Synth::v4(9000, 1448).frame(false);

@@ -9,12 +9,12 @@ use signal_hook::flag;
 
 use super::error::{Doing, TrafficError};
 
-/// A flag that is set when the user or the system asks for the end. Who asks again does not have to
-/// wait: the process ends at once, and the kernel clears up.
+/// A flag that is set when the user or the system asks for the end. A second request ends the
+/// process at once, and the kernel cleans up.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn end_on_request() -> Result<Arc<AtomicBool>, TrafficError> {
     let asked = Arc::new(AtomicBool::new(false));
     let register = |signal| {

@@ -21,7 +21,7 @@ mod option {
     use nix::{getsockopt_impl, sockopt_impl};
 
     sockopt_impl!(
-        /// What the kernel knows of a connection.
+        /// The kernel's state of a connection.
         TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, libc::tcp_info
     );
 }
@@ -37,19 +37,19 @@ pub enum Amount {
 
 /// A transfer to be made.
 pub struct Transfer<'a> {
-    /// Who sends.
+    /// The sender.
     pub from: &'a Station,
-    /// Who receives.
+    /// The receiver.
     pub to: &'a Station,
     /// By which IP.
     pub ip: Ip,
     /// How much.
     pub amount: Amount,
-    /// Which stream.
+    /// The seed that the stream's bytes are made from.
     pub seed: u64,
 }
 
-/// What became of a transfer.
+/// The result of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transferred {
     /// Bytes that went in.
@@ -82,11 +82,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(200);
 
 impl Transfer<'_> {
-    /// Makes the transfer, counting in `progress` what has arrived, until it is done or `stop`.
+    /// Makes the transfer, counting in `progress` the bytes that have arrived, until it is done or
+    /// `stop`.
     ///
     /// # Errors
     ///
-    /// What the system says, or it stands still.
+    /// The system's error, or the stream stalls.
     pub fn run(
         &self,
         progress: &AtomicU64,
@@ -99,7 +100,7 @@ impl Transfer<'_> {
             .namespace
             .inside(|| TcpListener::bind(address).doing(name))?;
         let address = listener.local_addr().doing(name)?;
-        // On the way through the driver, even what the system says is about the driver.
+        // On the way through the driver, even the system's errors are faults of the driver.
         let failed = |why: io::Error| TrafficError::Transfer(format!("{}: {why}", name()));
         let begun = Instant::now();
         let (sent, received) = thread::scope(|scope| {
@@ -155,7 +156,7 @@ fn send(to: SocketAddr, amount: Amount, seed: u64, stop: &AtomicBool) -> io::Res
         bytes += length as u64;
     }
     stream.shutdown(std::net::Shutdown::Write)?;
-    // Until the other side has all, what is sent again is still to be counted.
+    // Until the other side has all bytes, retransmits are still to be counted.
     stream.set_read_timeout(Some(LOOK))?;
     await_end(&mut stream, stop)?;
     Ok(Sent {
@@ -165,7 +166,7 @@ fn send(to: SocketAddr, amount: Amount, seed: u64, stop: &AtomicBool) -> io::Res
     })
 }
 
-/// Writes all, however long it takes while something moves.
+/// Writes all, however long, as long as there is progress.
 fn write_all(stream: &mut TcpStream, mut bytes: &[u8], stop: &AtomicBool) -> io::Result<()> {
     let mut moved = Instant::now();
     while !bytes.is_empty() && !stop.load(Relaxed) {

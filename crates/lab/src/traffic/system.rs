@@ -1,4 +1,4 @@
-//! What the kernel counts: processor time of this process, and checksums that a stack found wrong.
+//! The kernel's counters: processor time of this process, and checksums that a stack found wrong.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn time_of(who: UsageWho) -> Duration {
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn wrong_checksums(namespace: &Namespace) -> Result<u64, TrafficError> {
     const FILE: &str = "/proc/thread-self/net/snmp";
     let text =

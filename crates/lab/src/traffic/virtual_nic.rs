@@ -1,4 +1,4 @@
-//! A guest's virtual NIC: what the switch says of large sends, the guest's stack does.
+//! A guest's virtual NIC: it applies the sizes that the switch advertises to the guest's stack.
 
 use std::fs::File;
 use std::io::Write;
@@ -23,7 +23,7 @@ pub struct Port {
     pub nic: VirtualNic,
 }
 
-/// What a guest does about large sends.
+/// The large-send state of a guest.
 pub struct VirtualNic {
     /// The guest's own connection with its kernel.
     pub netlink: Netlink,
@@ -35,9 +35,9 @@ pub struct VirtualNic {
     pub flush: File,
     /// The largest that the device can do, in bytes of packet.
     pub most: u32,
-    /// What it was set to last.
+    /// The limits applied last.
     pub applied: Option<LargeSendLimits>,
-    /// Who is told of every change.
+    /// The channel that gets every change.
     pub changes: Sender<Change>,
 }
 
@@ -48,25 +48,25 @@ pub struct Change {
     pub guest: String,
     /// When.
     pub at: std::time::Instant,
-    /// What it was told.
+    /// The limits advertised to it.
     pub told: LargeSendLimits,
 }
 
 impl VirtualNic {
-    /// Has the guest's stack make large sends of the size that it was told.
+    /// Sets the guest's stack to large sends of the advertised size.
     pub(super) fn follow(&mut self, guest: &Guest) -> Result<(), TrafficError> {
         let told = guest.indicator();
         if self.applied == Some(told) {
             return Ok(());
         }
-        // The kernel counts headers, an indicator does not; and without large sends at all it
-        // still has to have a size.
+        // The kernel counts headers, an advertised size does not; and even without large sends it
+        // must have a size.
         let size = |payload: u32, headers: u32| (payload.max(4096) + headers).min(self.most);
         let ipv4 = size(told.v2_ipv4.max_payload, 14 + 20 + 20);
         let ipv6 = size(told.v2_ipv6.max_payload, 14 + 40 + 8 + 20);
         self.netlink.set_large_sends(self.device, ipv4, ipv6)?;
-        // A connection asks for the size when it looks for its route, and then no more, so every
-        // route has to be found anew: over IPv4 all at once, over IPv6 what replaces another is new.
+        // A connection reads the size once, when it looks up its route, so every route has to be
+        // found anew: over IPv4 all at once, over IPv6 a route that replaces another is new.
         self.flush
             .write_all(b"1")
             .doing(|| "flushing a guest's routes".to_owned())?;

@@ -1,5 +1,5 @@
-//! The virtio-net header: what a Linux stack says of a packet beside its bytes (virtio 1.3, section
-//! 5.1.6; `linux/virtio_net.h`).
+//! The virtio-net header: the metadata of a packet on Linux (virtio 1.3, section 5.1.6;
+//! `linux/virtio_net.h`).
 
 /// A header, in the order of the machine, as packet sockets have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,17 +8,17 @@ pub struct VnetHeader {
     pub checksum_from: Option<u16>,
     /// ... to be written so many bytes behind.
     pub checksum_at: u16,
-    /// What the packet is to be cut into.
+    /// The segmentation of the packet.
     pub segments: Segments,
     /// Whether CWR is set, which only the first segment keeps.
     pub ecn: bool,
     /// Bytes of payload in each segment.
     pub segment_size: u16,
-    /// A hint: bytes that had better lie together. Nothing to go by.
+    /// A hint: bytes that had better be contiguous. It is not reliable.
     pub headers: u16,
 }
 
-/// What a packet is to be cut into.
+/// The segmentation of a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Segments {
     /// It is one packet.
@@ -82,11 +82,11 @@ impl VnetHeader {
     }
 }
 
-/// The hint with which a packet socket has a place for a frame of `length` bytes: what does not
-/// fill whole pieces of 32 KiB had better lie with the headers.
+/// The hint with which a packet socket has a place for a frame of `length` bytes: the bytes that do
+/// not fill whole pieces of 32 KiB had better be contiguous with the headers.
 ///
-/// A packet has at most 17 pieces (`MAX_SKB_FRAGS`), and a rest takes several smaller ones: frames
-/// of 520,000 bytes, for example, find no place without the hint.
+/// A packet has at most 17 pieces (`MAX_SKB_FRAGS`), and a remainder needs several smaller ones:
+/// frames of 520,000 bytes, for example, find no place without the hint.
 #[must_use]
 pub fn room_hint(length: usize, headers: usize) -> u16 {
     const PIECE: usize = 32 << 10;
@@ -99,7 +99,7 @@ pub fn room_hint(length: usize, headers: usize) -> u16 {
 mod tests {
     use super::*;
 
-    /// As Linux 6.18 handed down a large send over IPv4 with CWR.
+    /// A large send over IPv4 with CWR, as Linux 6.18 sent it.
     #[test]
     fn a_header_by_its_bytes() {
         let bytes = [1, 0x81, 66, 0, 0xA8, 0x05, 34, 0, 16, 0];

@@ -1,4 +1,4 @@
-//! What is behind a NIC: its second stage, the wire, and what may go wrong on it.
+//! The path behind a NIC: its second stage, the wire, and the faults of the wire.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::capture::{CaptureError, CaptureWriter};
 use crate::cli::SecondStage;
 use crate::random::Random;
 
-/// Whom frames reach, by their destination: guests, on whatever host, and else the peer.
+/// The receivers of frames, by destination: guests, on whatever host, or else the peer.
 #[derive(Debug)]
 pub struct Directory {
     /// Each guest with the switch's end of its cable.
@@ -72,28 +72,28 @@ pub struct WireFaults {
     pub lost: u64,
     /// Leaves behind the next.
     pub late: u64,
-    /// Where chance comes from.
+    /// The source of randomness.
     pub random: Random,
 }
 
-/// What a NIC sends into.
+/// The wire that a NIC sends into.
 pub struct LabWire {
     /// Whom it reaches.
     pub directory: Arc<Directory>,
-    /// Who cuts large sends.
+    /// The stage that segments large sends.
     pub stage: SecondStage,
     /// Where is counted.
     pub counters: Arc<Counters>,
     /// Where every frame is written, if anywhere.
     pub capture: Option<Capture>,
-    /// What goes wrong, if anything.
+    /// The faults of the wire, if any.
     pub faults: Option<WireFaults>,
     /// A frame that leaves behind the next.
     late: Option<(VnetHeader, Vec<u8>)>,
 }
 
 impl LabWire {
-    /// A wire on which nothing goes wrong and nobody listens.
+    /// A wire without faults and without a receiver.
     #[must_use]
     pub fn new(directory: Arc<Directory>, stage: SecondStage, counters: Arc<Counters>) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! Captures as others write them: link types, frame check sequences, text, compression, and packets
-//! without an MSS. The expected wire is said by the reference, from the frame itself.
+//! Captures as other programs write them: link types, frame check sequences, text, compression, and
+//! packets without an MSS. The reference computes the expected wire from the frame itself.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -111,7 +111,7 @@ fn link_types_of_ip_and_linux() {
         let name = format!("link_{link}");
         assert_cut(&name, &pcap(link, &[packet]), &mss, &ethernet(source));
     }
-    // The upper bits of the field are no part of the link type: 4 bytes of check sequence.
+    // The upper bits of the field do not belong to the link type: 4 bytes of check sequence.
     let frame = [&large()[..], &[1, 2, 3, 4]].concat();
     assert_cut("link_fcs", &pcap(0x2400_0001, &[frame]), &mss, &large());
 }

@@ -1,4 +1,4 @@
-//! What the program's tests share: they run the program itself.
+//! Helpers of the program's tests: they run the program itself.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -50,7 +50,7 @@ pub fn capture(folder: &Path, packets: &[Captured]) -> PathBuf {
     path
 }
 
-/// What a run of `split` made of a capture.
+/// The result of running `split` on a capture.
 pub struct Split {
     pub code: i32,
     pub out: String,
@@ -85,7 +85,7 @@ pub fn run(input: &Path, children: &Path, wire: &Path, options: &[&str]) -> Outp
     command.arg("--wire").arg(wire).output().unwrap()
 }
 
-/// What one stage would put on the wire, said without the program.
+/// The packets of a single segmentation stage, made without the program.
 pub fn one_stage(packets: &[Captured], id_bits: u32) -> Vec<Vec<u8>> {
     let cut = |packet: &Captured| {
         let frame = strip_jumbo_hop_by_hop(packet.bytes.clone());
@@ -94,8 +94,8 @@ pub fn one_stage(packets: &[Captured], id_bits: u32) -> Vec<Vec<u8>> {
     packets.iter().flat_map(cut).collect()
 }
 
-/// What a NIC would put on the wire for what it was given, of any kind. What has no MSS beside it
-/// is one packet, whose checksum may still be to do.
+/// The packets that a NIC would put on the wire for the sends that it got, of any kind. A send
+/// without an MSS is one packet, whose checksum may still be to do.
 pub fn second_stage(given: &[Captured], id_bits: u32) -> Vec<Vec<u8>> {
     let kind_of = |frame: &[u8]| {
         [Kind::Encapsulated, Kind::Udp, Kind::Tcp]

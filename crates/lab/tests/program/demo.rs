@@ -32,7 +32,7 @@ fn payloads(step: &Value) -> Vec<u64> {
     sends.map(|send| size(&send["payload"])).collect()
 }
 
-/// What each host says over IPv4: NIC, multiple, advertised.
+/// The sizes that each host shows over IPv4: NIC, multiple, advertised.
 fn said(step: &Value) -> Vec<[u64; 3]> {
     let hosts = list(step, "hosts").iter();
     let said = hosts.map(|host| {

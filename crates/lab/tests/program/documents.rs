@@ -62,7 +62,7 @@ fn commands_without_root_run_as_printed() {
             Some(0),
             "{file}: {arguments}: {output:?}"
         );
-        // What a command names as an output is there.
+        // The outputs that a command names must exist.
         for name in arguments
             .split_whitespace()
             .filter(|word| word.ends_with(".svg") || word.ends_with(".pcapng"))

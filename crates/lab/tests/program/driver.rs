@@ -15,7 +15,7 @@ fn image() -> Option<PathBuf> {
     )
 }
 
-/// What the program prints with `driver`, but for the line that names it, and its exit code.
+/// The program's output with `driver`, except the line that names it, and its exit code.
 fn printed(driver: &Path, line: &[&str], folder: &Path) -> (String, Option<i32>) {
     let mut command = lab();
     command.current_dir(folder).arg("--driver").arg(driver);
@@ -58,7 +58,7 @@ fn what_does_not_load_is_one_line_and_code_2() {
             }
         }
     }
-    // Nothing else was made.
+    // No other file was made.
     let left = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(left, 1);
 }

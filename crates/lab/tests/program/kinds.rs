@@ -11,7 +11,7 @@ use serde_json::json;
 
 const CAPTURES: [&str; 2] = ["bigtcp-ipv4.pcapng", "bigtcp-ipv6.pcapng"];
 
-/// A run that finds nothing wrong, and in which what the NIC was given makes the wire.
+/// A run without a fault, in which segmenting the children gives the packets on the wire.
 fn good(folder: &Path, input: &Path, options: &[&str]) -> Split {
     let run = split(folder, input, &[&["--json"], options].concat());
     assert_eq!((run.code, run.notes.as_str()), (0, ""), "{options:?}");
@@ -42,7 +42,7 @@ fn a_nic_without_large_sends_gets_packets() {
     }
 }
 
-/// What a capture's comment says of a packet is what it has beside it.
+/// A packet's comment in a capture becomes its out-of-band information.
 #[test]
 fn comments_tell_packets_from_large_sends() {
     let folder = folder("kinds_comments");
@@ -105,13 +105,13 @@ fn what_the_filter_makes_is_within_the_mtu() {
         run.json()["refused"].clone()
     };
     let too_long = json!({ "segment-above-mtu": 2 });
-    // What the NIC cuts is its own matter.
+    // The MTU does not limit the packets that the NIC segments.
     assert_eq!(refused(&[]), json!({}));
     assert_eq!(refused(&["--nic-lso", "off"]), too_long);
     assert_eq!(refused(&["--nic-lso", "off", "--mtu", "8999"]), too_long);
     assert_eq!(refused(&["--nic-lso", "off", "--mtu", "9000"]), json!({}));
     let tunnel = ["--nic-lso", "off", "--encap", "vxlan", "--mtu"];
-    // What is around the inner packet does not count.
+    // The headers around the inner packet do not count.
     assert_eq!(refused(&[&tunnel[..], &["8999"]].concat()), too_long);
     assert_eq!(refused(&[&tunnel[..], &["9000"]].concat()), json!({}));
 }

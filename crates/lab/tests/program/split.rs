@@ -33,7 +33,7 @@ fn check(run: &Split, input: &[Captured], limit: usize) {
     );
     let sizes: Vec<_> = run.children.iter().map(|c| payload(&c.bytes)).collect();
     assert!(sizes.iter().all(|size| *size <= limit), "{sizes:?}");
-    // Each child is a large send in itself, and cutting it gives its part.
+    // Each child is a large send in itself, and segmenting it gives its share of the packets.
     assert!(frames(&run.wire) == one_stage(&run.children, 16));
     let expected = json!({
         "parents": input.len(),
@@ -133,7 +133,7 @@ fn what_is_no_large_send_passes_unchanged() {
         packet(arp, None),
         packet(vec![1, 2, 3], None),
         packet(Vec::new(), None),
-        // As large as they come, but nobody says how to cut it.
+        // As large as possible, but without an MSS.
         packet(Synth::v6(100_000, 1428).frame(false), None),
         // Within the MSS: also with flags that no large send has.
         packet(
@@ -143,7 +143,7 @@ fn what_is_no_large_send_passes_unchanged() {
         packet(Synth::v4(0, 1448).flags(flag::RST).frame(true), Some(0)),
     ];
     let run = split(&folder, &capture(&folder, &input), &["--json"]);
-    // One is longer than a segment, which is told.
+    // One is longer than a segment, which is reported.
     assert_eq!((run.code, run.notes.lines().count()), (3, 1));
     assert_eq!(run.children, input);
     assert!(frames(&run.wire) == frames(&input));
@@ -366,7 +366,7 @@ fn checksums_are_over_the_final_addresses() {
         let addresses = [&packet.bytes[26..30], &[10, 0, 0, 2]];
         assert!(has_right_checksum(&addresses, &packet.bytes[46..]));
     }
-    // A route that does not say where it ends.
+    // A route that does not state its end.
     let send = large_send(&v6(43, &routing(3, &[&other])));
     let run = split(&folder, &capture(&folder, &[send]), &[]);
     assert!(
@@ -386,8 +386,8 @@ fn a_large_send_of_16_mib() {
     assert!(frames(&run.wire) == one_stage(&input, 16));
 }
 
-/// The wire is the same with the tags beside the large sends as with the tags
-/// in them; the children tell the difference.
+/// The wire is the same with the tags beside the large sends as with the tags in them; only the
+/// children differ.
 #[test]
 fn tags_go_down_beside_the_frame() {
     let folder = folder("split_vlan_oob");

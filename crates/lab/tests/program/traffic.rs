@@ -1,6 +1,6 @@
 //! Live traffic where it cannot be: command lines that are wrong, and users who may not.
 //!
-//! What needs root runs in CI as commands of their own.
+//! Commands that need root run in CI, not here.
 
 #[cfg(target_os = "linux")]
 use std::process::Command;

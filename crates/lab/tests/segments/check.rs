@@ -22,7 +22,7 @@ pub struct Ip<'a> {
     pub protocol: u8,
     /// Source and destination, one after the other.
     addresses: Vec<u8>,
-    /// What follows the IP headers.
+    /// The bytes after the IP headers.
     pub rest: &'a [u8],
 }
 

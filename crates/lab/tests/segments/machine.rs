@@ -20,7 +20,7 @@ prop_compose! {
         Setup {
             nic_lso,
             nic_checksum,
-            // Whatever the MSS: refusals are for other tests.
+            // Any MSS fits: other tests cover refusals.
             mtu: 65_535,
             max_elements,
             ended_chains,
@@ -36,8 +36,8 @@ fn form() -> impl Strategy<Value = (Synth, Form)> {
     prop_oneof![tcp, udp, strategy::encapsulated().prop_map(tunnel)]
 }
 
-/// The large send; `None` for one within the MSS, or of too few segments for the layer above. By
-/// LSOv1 where that is asked for and can be.
+/// The large send; `None` for one within the MSS, or of fewer segments than advertised. By LSOv1
+/// where that is asked for and possible.
 fn large_send(synth: &Synth, form: &Form, min_segments: u32, v1: bool) -> Option<LargeSend> {
     let can = matches!(form, Form::Tcp) && synth.ip == IpVersion::V4 && synth.payload < 65_000;
     let terms = Terms {

@@ -1,6 +1,5 @@
-//! The reference against what can be said without it: every packet parses
-//! strictly, every checksum holds by another computation, the payload comes
-//! out whole, and nothing changes that may not.
+//! The reference against independent checks: every packet parses strictly, every checksum holds by
+//! another computation, the payload is complete, and only the fields that may change do.
 
 mod check;
 mod cross;

@@ -1,4 +1,4 @@
-//! UDP: every packet is a datagram with an equal part of the payload.
+//! UDP: every packet is a datagram with an equal share of the payload.
 
 use mslso_lab::reference::{Kind, cut};
 use proptest::prelude::*;

@@ -22,7 +22,7 @@ const CARRIED: [usize; 10] = [
     sys::WfpNetBufferListInfo,
 ];
 
-/// Flags of an NBL that say something of what is sent.
+/// Flags of an NBL that describe the sent packet.
 const NBL_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_IPV4
     | sys::NDIS_NBL_FLAGS_IS_IPV6

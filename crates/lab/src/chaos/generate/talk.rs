@@ -1,4 +1,4 @@
-//! What is said and asked beside the data path.
+//! Generates the control plane: indications, OID requests and control requests.
 
 use control::{IoControl, Message, Select, SetRequest, Tuning};
 use model::{FILTER_IF_INDEX, MINIPORT_IF_INDEX};
@@ -19,7 +19,8 @@ const MALFORMED: [([u8; 4], usize); 8] = [
     ([0, 0, 0, 0], 400),
 ];
 
-/// Objects that are asked for: those of offloads, one that the NIC knows, and one that it does not.
+/// Objects of the OID requests: those of offloads, one that the NIC supports, and one that it does
+/// not.
 const OIDS: [u32; 5] = [
     sys::OID_TCP_OFFLOAD_CURRENT_CONFIG,
     sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,
@@ -150,7 +151,7 @@ impl Generator {
 
 fn encoded<M: Message>(message: &M) -> Vec<u8> {
     let mut bytes = vec![0; M::SIZE];
-    // What cannot be said is not said.
+    // A message that cannot be encoded is left out.
     match message.encode(&mut bytes) {
         Ok(_) => bytes,
         Err(_) => Vec::new(),

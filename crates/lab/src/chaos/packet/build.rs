@@ -217,7 +217,7 @@ impl Damage {
             Self::LargeSend(value) => packet.large_send = LargeSendInfo::from_raw(value as usize),
             Self::Longer(more) => {
                 packet.extra_length = more;
-                // What is behind the frame would be a part of it.
+                // Bytes behind the frame would become a part of it.
                 packet.tail = 0;
             }
             Self::Skew(more) => packet.skew = more,

@@ -1,5 +1,5 @@
-//! The driver's and the module's life: every step of it may be asked for at any time, and does
-//! first what it needs.
+//! The life cycle of driver and module: each step is possible at any time, and first takes the
+//! steps that it needs.
 
 use control::keyword;
 use model::{Failing, ModuleState, RegistryValue};
@@ -42,8 +42,8 @@ impl Run<'_> {
         self.world.complete_oids();
         if !self.loaded {
             self.twice("DriverEntry", |run| {
-                // SAFETY: the driver is borrowed for as long as this run lives, and nobody else has
-                // the world.
+                // SAFETY: the driver is borrowed for as long as this run lives, and no other code
+                // has the world.
                 unsafe { run.driver.load_into(&run.world) }
             })?;
             self.loaded = true;
@@ -76,7 +76,7 @@ impl Run<'_> {
         attached
     }
 
-    /// Does `what`, and again where it failed for want of memory.
+    /// Does `what`, and again if it failed for lack of memory.
     fn twice(
         &mut self,
         name: &str,
@@ -96,7 +96,7 @@ impl Run<'_> {
         what(self).map_err(|status| Wrong::new(name, format!("{name} again: {status:#x}")))
     }
 
-    /// Writes the settings into the registry, and makes the NIC what they say of it.
+    /// Writes the settings into the registry, and makes the NIC match them.
     fn set_up(&self) {
         let Settings {
             ip_id_bits,

@@ -1,4 +1,4 @@
-//! What the NIC does, and what is sent to it.
+//! The NIC's actions, and the sends to it.
 
 use model::{Answering, Completion, Nic, Order, Packet, SendCall};
 use ndis::sys;
@@ -11,8 +11,8 @@ use crate::chaos::{
 };
 
 impl Run<'_> {
-    /// The layer above sends to a module that is attached; to the bare NIC it would have to bind
-    /// anew first.
+    /// The overlying driver sends to a module that is attached; to send to the bare NIC it would
+    /// have to bind anew first.
     pub(super) fn send(&mut self, sends: &Sends) -> bool {
         if !self.is_attached() || sends.packets.is_empty() {
             return false;
@@ -53,7 +53,8 @@ impl Run<'_> {
         true
     }
 
-    /// The NIC becomes another, and says so; and if its hardware has become another, that too.
+    /// The NIC changes and indicates its new configuration, and its new hardware capabilities if
+    /// those change.
     pub(super) fn nic_changes(&self, offer: &Offer) -> bool {
         if !self.has_offload {
             return false;

@@ -1,4 +1,4 @@
-//! What is said, asked and set beside the data path.
+//! The control plane: status indications, OID requests and settings.
 
 use control::{IoControl, Parameters};
 use model::{Indication, LargeSendLimit, LargeSendLimits, OidCall, OidHeader, OidKind};
@@ -12,7 +12,7 @@ use crate::chaos::{
 use crate::device;
 
 impl Run<'_> {
-    /// The layer above turns these offloads off, and all others on.
+    /// The overlying driver turns these offloads off, and all others on.
     pub(super) fn enable(&self, off: u16) -> bool {
         if !self.has_offload {
             return false;
@@ -103,7 +103,7 @@ impl Run<'_> {
         true
     }
 
-    /// A guest brings the sizes that it was told elsewhere.
+    /// A guest arrives with the sizes that another host advertised to it.
     pub(super) fn migrate(&self, sizes: [u32; 5]) -> bool {
         let [v1, v2_ipv4, v2_ipv6, ..] = sizes.map(|max_payload| LargeSendLimit {
             max_payload,

@@ -1,4 +1,4 @@
-//! The stage notices what is wrong.
+//! The stage detects faults.
 
 use super::*;
 use crate::demo::step::Family;
@@ -17,7 +17,7 @@ fn a_size_that_is_not_told_is_noticed() {
     let (mut stage, _guest) = stage();
     stage.look().unwrap();
     assert!(stage.take_wrong().is_empty());
-    // The NIC changes, and its miniport says nothing.
+    // The NIC changes, and its miniport does not indicate it.
     let silently = |nic: &mut Nic| nic.limits.v2_ipv6.max_payload = 9000;
     stage.host(0).world().set_nic(silently);
     stage.look().unwrap();

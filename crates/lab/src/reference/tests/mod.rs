@@ -1,4 +1,4 @@
-//! Literal packets of every kind, and what is refused.
+//! Literal packets of every kind, and refused ones.
 //!
 //! The bytes were computed by a program that shares nothing with this one, and
 //! found right by Wireshark.

@@ -89,7 +89,7 @@ fn identifications_count_in_15_or_16_bits() {
     assert_eq!(ids(15), [[0x80, 0x00], [0x00, 0x00]]);
 }
 
-/// What a tunnel carries is what would have been sent without it.
+/// The content of a tunnel equals the packets sent without it.
 #[test]
 fn the_inner_frames_are_those_without_a_tunnel() {
     let inner = Synth::v6(9000, 1400).vlan(&[7]);

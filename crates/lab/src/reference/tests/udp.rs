@@ -79,7 +79,7 @@ fn no_checksum_stays_none() {
     }
 }
 
-/// Unlike that of TCP, whatever is set.
+/// Unlike that of TCP, for any setting.
 #[test]
 fn identification_counts_in_16_bits() {
     let send = Synth::udp_v4(3, 1).ip_id(0x7FFF).frame(false);
@@ -94,7 +94,7 @@ fn identification_counts_in_16_bits() {
     );
 }
 
-/// The lengths that come in do not matter, nor does what is in a checksum.
+/// The lengths and checksums of the input do not matter.
 #[test]
 fn stale_fields_are_ignored() {
     let right = Synth::udp_v4(4000, 1472).frame(false);

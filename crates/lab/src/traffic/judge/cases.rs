@@ -6,7 +6,7 @@ use crate::synth::{Synth, flag};
 /// (`net.core.netdev_max_backlog`), which is the whole machine's and not the lab's to change.
 const MOST_PACKETS: u32 = 990;
 
-/// Each with what is special about it.
+/// Each with its special feature.
 pub(super) fn cases() -> Vec<(String, Synth)> {
     let mut cases = Vec::new();
     for (mss, v6_mss) in [(536, 536), (1448, 1428), (8948, 8928)] {
@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<(String, Synth)> {
             cases.push(("sizes".to_owned(), Synth::v6(payload, v6_mss)));
         }
     }
-    // Lengths that the kernel has no place for, unless it is told how to lay them out.
+    // Lengths that the kernel has no place for, without a hint for their layout.
     for payload in [519_500, 536_000, 544_000, 551_900] {
         cases.push(("awkward sizes".to_owned(), Synth::v4(payload, 1448)));
         cases.push(("awkward sizes".to_owned(), Synth::v6(payload, 1428)));

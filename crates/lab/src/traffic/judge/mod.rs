@@ -1,8 +1,8 @@
 //! `mslso-lab traffic --judge`: the kernel as the judge of the filter.
 //!
-//! The same large send goes twice into a wire whose end does not segment, so that the kernel cuts
-//! it: once as it is, and once through the filter, in parts. Behind the wire is nobody but a packet
-//! socket, and what it receives must be the same packets, byte for byte. The kernel shares no code
+//! The same large send goes twice into a wire whose end does not segment, so that the kernel
+//! segments it: once unchanged, and once through the filter, as children. Only a packet socket is
+//! behind the wire, and it must receive the same packets, byte for byte. The kernel shares no code
 //! with the filter or with the lab's own reference, and computes every checksum itself.
 
 mod cases;
@@ -28,10 +28,10 @@ use crate::failure::Failure;
 use crate::ingest::{LargeSend, LsoVersion, Terms, ingest};
 use crate::report::{ip_name, lined, number};
 
-/// A large send and what the kernel says of it.
+/// A large send and the kernel's verdict on it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Judged {
-    /// What is special about it.
+    /// The special feature of the case.
     pub case: String,
     /// Its version of IP.
     pub ip: &'static str,
@@ -39,7 +39,7 @@ pub struct Judged {
     pub payload: u32,
     /// Its MSS.
     pub mss: u32,
-    /// What the filter made of it.
+    /// The children that the filter made of it.
     pub children: usize,
     /// Packets that the kernel alone made of it.
     pub packets: usize,
@@ -123,7 +123,7 @@ pub fn text(judged: &[Judged], wrong: &[String]) -> String {
     format!("{table}\n\n{verdict}\n")
 }
 
-/// What leaves the model's NIC, as the kernel is to get it.
+/// The packets that leave the model's NIC, in the form that the kernel takes.
 #[derive(Clone, Default)]
 struct Taken(std::sync::Arc<std::sync::Mutex<Vec<Vec<Piece>>>>);
 
@@ -154,14 +154,14 @@ impl Wire for Taken {
 fn for_kernel(packets: &[Outgoing<'_>]) -> Vec<Piece> {
     let mut messages = Vec::new();
     for packet in packets {
-        // What cannot be cut is missed at the other end.
+        // A packet that cannot be segmented is missing at the other end.
         let _ = second_stage(SecondStage::Kernel, packet, &mut messages);
     }
     let pieces = messages.iter().map(|one| (one.header, one.frame()));
     pieces.collect()
 }
 
-/// Two ends of a cable with nobody else on it.
+/// Two ends of a cable with no other station on it.
 struct Bench {
     from: PacketSocket,
     to: PacketSocket,
@@ -246,7 +246,8 @@ impl Bench {
         })
     }
 
-    /// What arrives of `pieces` within `patience`, of which the kernel should make `count` packets.
+    /// The packets of `pieces` that arrive within `patience`; the kernel should make `count` of
+    /// them.
     fn cross(
         &self,
         pieces: &[Piece],
@@ -291,7 +292,7 @@ fn up(netlink: &mut Netlink) -> Result<Device, TrafficError> {
     Ok(device)
 }
 
-/// The first difference, or what is missing.
+/// The first difference, or the missing packets.
 fn difference(alone: &[Vec<u8>], split: &[Vec<u8>], count: usize) -> Option<String> {
     if alone.len() != count || split.len() != count {
         return Some(format!(

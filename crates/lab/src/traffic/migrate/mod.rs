@@ -30,7 +30,7 @@ use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 use crate::report::driver_line;
 
-/// What happens, in order; each begins when its share of the bytes has arrived.
+/// The events, in order; each begins when its share of the bytes has arrived.
 const STAGES: [(f64, Event); 5] = [
     (0.0, Event::Start),
     (0.2, Event::Retune(0)),
@@ -57,15 +57,15 @@ enum Event {
 /// A time between two events.
 #[derive(Clone, Debug, Serialize)]
 pub struct Phase {
-    /// What began it.
+    /// The event that began it.
     pub event: String,
     /// Seconds since the start.
     pub at: f64,
     /// The guest's host.
     pub host: String,
-    /// What its NIC takes, in bytes of payload.
+    /// The maximum of the host's NIC, in bytes of payload.
     pub nic: u32,
-    /// What the guest is told, and uses, in bytes of payload.
+    /// The size advertised to the guest, and used by it, in bytes of payload.
     pub told: u32,
     /// Milliseconds until its stack was set to that.
     pub followed_after: f64,
@@ -73,18 +73,18 @@ pub struct Phase {
     pub largest_large_send: u64,
 }
 
-/// What came of it, as `--json` prints it.
+/// The result of a migration, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Migration {
-    /// What happened, in order.
+    /// The phases, in order.
     pub phases: Vec<Phase>,
     /// All else.
     #[serde(flatten)]
     pub summary: Summary,
 }
 
-/// Has a guest move about, and tells on `out` what came of it, on `notes` what is wrong. Returns
-/// whether nothing is.
+/// Migrates a guest, and reports the result on `out`, and faults on `notes`. Returns whether there
+/// is no fault.
 ///
 /// # Errors
 ///
@@ -146,7 +146,7 @@ fn plan(args: &MigrateArgs) -> LabPlan {
 /// The largest large send of each moment: seconds, and bytes of payload.
 type Sizes = Vec<(f64, u64)>;
 
-/// Who lets things happen while a transfer runs.
+/// Triggers the events while a transfer runs.
 struct Director<'a, 'driver> {
     lab: &'a Lab<'driver>,
     ip: Ip,
@@ -156,7 +156,7 @@ struct Director<'a, 'driver> {
     wrong: Vec<String>,
     /// The guest's host.
     host: usize,
-    /// What the guest was told last, in bytes of payload.
+    /// The size last advertised to the guest, in bytes of payload.
     told: u32,
 }
 

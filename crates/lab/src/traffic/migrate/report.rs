@@ -1,4 +1,4 @@
-//! What came of a migration, as text and as a chart.
+//! The result of a migration, as text and as a chart.
 
 use super::super::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
 use super::{Migration, Phase, Sizes};

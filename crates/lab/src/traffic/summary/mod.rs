@@ -1,4 +1,4 @@
-//! What a run of live traffic came to, as `--json` prints it and as [`text`].
+//! The result of a run of live traffic, as `--json` prints it and as [`text`].
 
 mod text;
 
@@ -17,12 +17,13 @@ use super::stream::{Transfer, Transferred};
 pub struct Summary {
     /// The transfers, in order.
     pub transfers: Vec<Row>,
-    /// Bytes of TCP payload that the guest was told it may send at once, at the start.
+    /// Bytes of TCP payload in the largest large send that was advertised to the guest, at the
+    /// start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
-    /// What was counted on the way.
+    /// The counters of the lab.
     pub counted: Counted,
-    /// What the filters counted, all together.
+    /// The filters' counters, added up.
     pub filter: Filter,
     /// TCP packets that the peer dropped for a wrong checksum.
     pub wrong_checksums: u64,
@@ -34,10 +35,10 @@ pub struct Summary {
     /// Processor seconds for a gigabyte (10^9 bytes) that arrived, this program's and the kernel's
     /// for it.
     pub cpu_seconds_per_gigabyte: f64,
-    /// What went wrong on purpose, where that was asked for.
+    /// The faults made on purpose, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<Happened>,
-    /// What was wrong, in one line each.
+    /// Faults found, in one line each.
     pub violations: Vec<String>,
 }
 
@@ -53,9 +54,9 @@ pub struct Told {
 /// A transfer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// Who sent.
+    /// The sender.
     pub from: String,
-    /// Who received.
+    /// The receiver.
     pub to: String,
     /// By which IP.
     pub ip: &'static str,
@@ -65,13 +66,13 @@ pub struct Row {
     pub seconds: f64,
     /// Packets that were sent again.
     pub retransmitted: u32,
-    /// SHA-256 of what was sent.
+    /// SHA-256 of the sent bytes.
     pub sha256_sent: String,
     /// SHA-256 of what arrived.
     pub sha256_received: String,
 }
 
-/// What switches and NICs counted; sizes are bytes of TCP payload.
+/// The counters of switches and NICs; sizes are bytes of TCP payload.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Counted {
     /// Large sends to the outside.
@@ -108,7 +109,7 @@ pub struct Counted {
     pub failed: u64,
     /// Sends that came back since the filter was paused.
     pub paused: u64,
-    /// Sends dropped since nobody took them while the filter was away.
+    /// Sends dropped because no NIC accepted them while the filter was away.
     pub too_large: u64,
     /// Large sends of a kind that the lab does not carry, dropped.
     pub odd: u64,
@@ -118,7 +119,7 @@ pub struct Counted {
     pub late: u64,
 }
 
-/// What filters counted.
+/// The counters of filters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Filter {
     /// Large sends that came down.
@@ -230,8 +231,8 @@ impl Summary {
         self.transfers.iter().map(|row| row.bytes).sum()
     }
 
-    /// Names sends that were lost, where nothing was to go wrong: whoever sent them may not notice,
-    /// as TCP does not, which sends them again in small packets.
+    /// Reports sends that were lost, where no fault was asked for: a sender may not notice, as TCP
+    /// retransmits them in small packets.
     pub fn note_lost_sends(&mut self) {
         let of = &self.counted;
         let lost = [
@@ -248,8 +249,8 @@ impl Summary {
         self.violations.extend(lines.collect::<Vec<_>>());
     }
 
-    /// Names frames that queues of the lab had no place for. In a command's traffic nobody else
-    /// notices them.
+    /// Reports frames that queues of the lab had no place for. In a command's traffic they would go
+    /// unnoticed.
     pub fn note_lost_frames(&mut self) {
         let lost = self.counted.no_place + self.counted.overflown;
         if lost > 0 {

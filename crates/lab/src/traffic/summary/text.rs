@@ -146,7 +146,7 @@ impl Summary {
         lines
     }
 
-    /// What was looked at, and what was not.
+    /// The checks that ran, and those that did not.
     fn checked(&self) -> String {
         let bytes = match self.compared_one_in {
             1 => "payload bytes of all large sends".to_owned(),

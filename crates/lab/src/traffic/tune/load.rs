@@ -1,4 +1,4 @@
-//! What is measured: a bulk transfer, and requests that want a quick answer beside it.
+//! The measured load: a bulk transfer, and latency-sensitive requests beside it.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,7 +19,8 @@ use super::super::system::thread_time;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
     /// Processor seconds of the thread that sends, its stack's work for it included, for a gigabyte
-    /// (10^9 bytes). The receiver, the driver and the model run on other threads, and are no part.
+    /// (10^9 bytes). The receiver, the driver and the model run on other threads, and are not
+    /// included.
     pub cpu: f64,
     /// Gigabits per second.
     pub throughput: f64,
@@ -40,7 +41,7 @@ const CHUNK: usize = 4 << 20;
 ///
 /// # Errors
 ///
-/// What the system says, or the end was asked for.
+/// The system's error, or the end was asked for.
 pub fn measure(
     from: &Station,
     to: &Station,
@@ -116,7 +117,7 @@ fn send(to: SocketAddr, bytes: u64, stop: &AtomicBool) -> io::Result<Duration> {
     Ok(thread_time().saturating_sub(before))
 }
 
-/// Takes what comes without copying it: the receiver's own work is not what is measured.
+/// Receives without copying: the receiver's own work is not measured.
 fn take(listener: &TcpListener, stop: &AtomicBool) -> io::Result<u64> {
     let stream = accept(listener, stop)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -1,9 +1,9 @@
 //! `mslso-lab tune`: which multiple is worth it on this machine.
 //!
-//! Live traffic runs at each multiple in turn, and again, so that whatever drifts drifts for all.
-//! Each round's measurements are divided by that round's own at multiple 1, and the ratios of all
-//! rounds tell how far to believe their mean. The processor time is that of the sending thread with
-//! its TCP stack: the receiver and the model would hide it.
+//! Live traffic runs at each multiple in turn, and again, so that any drift affects all of them.
+//! Each round's measurements are divided by that round's own at multiple 1, and the spread of the
+//! ratios over all rounds gives the confidence in their mean. The processor time is that of the
+//! sending thread with its TCP stack: the receiver and the model would hide it.
 
 mod load;
 mod ratio;
@@ -37,10 +37,10 @@ use crate::driver::{Build, Driver};
 use crate::failure::Failure;
 use crate::report::driver_line;
 
-/// What a sweep came to, as `--json` prints it.
+/// The result of a sweep, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sweep {
-    /// What the NIC takes, in bytes of payload.
+    /// The NIC's maximum, in bytes of payload.
     pub nic_max: u32,
     /// The day, as 2026-01-31, in UTC.
     pub date: String,
@@ -54,9 +54,9 @@ pub struct Sweep {
     pub ip: &'static str,
     /// Each multiple.
     pub multiples: Vec<Point>,
-    /// What is to be had from that, by profile.
+    /// The recommendations, by profile.
     pub recommended: Vec<Recommendation>,
-    /// What was wrong, in one line each.
+    /// Faults, in one line each.
     pub violations: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ pub struct Sweep {
 pub struct Point {
     /// The multiple.
     pub multiple: u32,
-    /// What guests are told, in bytes of payload.
+    /// The size advertised to guests, in bytes of payload.
     pub told: u32,
     /// The largest large send that was seen.
     pub largest_large_send: u64,
@@ -77,19 +77,19 @@ pub struct Point {
     pub latency: Ratio,
 }
 
-/// What suits a profile.
+/// The recommendation for a profile.
 #[derive(Clone, Debug, Serialize)]
 pub struct Recommendation {
     /// The profile.
     pub profile: &'static str,
-    /// The multiple; none where the noise does not let it tell.
+    /// The multiple; none where the noise is too large.
     pub multiple: Option<u32>,
     /// Why.
     pub why: String,
 }
 
-/// Measures, and tells on `out` what came of it, on `notes` what is wrong. Returns whether nothing
-/// is.
+/// Measures, and reports the result on `out`, and faults on `notes`. Returns whether there is no
+/// fault.
 ///
 /// # Errors
 ///
@@ -146,7 +146,7 @@ fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, F
             multiple: Some(1),
         }],
         stage: SecondStage::Kernel,
-        // What is compared costs the same for each byte, and much.
+        // The compared work costs the same for each byte, and much.
         sample: Sample(u64::MAX),
         backing: Backing::NonPagedPool,
         capture: None,
@@ -243,7 +243,7 @@ impl Measuring {
         stop: &AtomicBool,
     ) -> Result<Measured, Failure> {
         let host = &lab.hosts[0];
-        // The command line takes no other.
+        // The command line accepts no other.
         let raise = Multiple::new(self.multiple).map_or(Raise::default(), Raise::Multiple);
         device::tune(host.world(), Tuning { raise, cap: None })?;
         self.told = host.host.filter_advertises().v2_ipv4.max_payload;
@@ -277,8 +277,8 @@ fn compare(all: &[Measuring]) -> Vec<Point> {
     let Some(base) = all.first() else {
         return Vec::new();
     };
-    // Of several intervals at once each is wider, so that all hold in 95 of 100 sweeps (Bonferroni).
-    // Each multiple has three of them.
+    // With several intervals each is wider, so that all hold in 95 of 100 sweeps (Bonferroni). Each
+    // multiple has three of them.
     let compared = 3.0 * all.len().saturating_sub(1).max(1) as f64;
     let confidence = 1.0 - 0.05 / compared;
     let point = |one: &Measuring| {

@@ -21,7 +21,7 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// Of `values`, with an interval that holds the true one with this confidence.
+    /// The geometric mean of `values`, with an interval that holds the true one with this confidence.
     #[must_use]
     pub fn of(values: &[f64], confidence: f64) -> Self {
         let rounds = values.len() as f64;
@@ -59,7 +59,7 @@ impl Ratio {
         }
     }
 
-    /// Whether the interval holds 1: neither more nor less can be told.
+    /// Whether the interval holds 1, so that the ratio is neither above nor below it for certain.
     #[must_use]
     pub fn is_noise(self) -> bool {
         self.low <= 1.0 && self.high >= 1.0

@@ -1,4 +1,4 @@
-//! What a sweep supports.
+//! The recommendations that a sweep supports.
 
 use control::Profile;
 
@@ -12,8 +12,8 @@ const MARGIN: f64 = 1.1;
 /// Rounds beyond which it is of no use to wait.
 const MANY: f64 = 10_000.0;
 
-/// The multiple for each profile, only where the interval excludes the opposite. Of those, the
-/// smallest within what the best may be off by: it delays others least.
+/// The multiple for each profile, only where the interval excludes the opposite. If several
+/// qualify, the smallest within the tolerance of the best: it delays others least.
 pub(super) fn recommend(points: &[Point]) -> Vec<Recommendation> {
     let raised: Vec<_> = points.iter().filter(|point| point.multiple > 1).collect();
     let cheaper: Vec<_> = raised
@@ -98,8 +98,8 @@ fn best<'a>(points: &[&'a Point], ratio: impl Fn(&Point) -> Ratio) -> Option<&'a
     all.find(|point| ratio(point).mean <= reach).copied()
 }
 
-/// Of no point it is certain that its ratio is below `bound`: it is certain that all are above, or
-/// it takes more rounds to tell.
+/// The answer if no point is certain to have a ratio below `bound`: either all are certainly above,
+/// or more rounds are needed.
 fn unknown(
     points: &[&Point],
     ratio: impl Fn(&Point) -> Ratio,

@@ -18,7 +18,7 @@ pub(super) fn shown(ratio: Ratio) -> String {
     format!("{mean:.2} ({low:.2} to {high:.2}{noise})")
 }
 
-/// The line that says what was measured, and when.
+/// The line with the subject and date of the measurement.
 fn measured(sweep: &Sweep) -> String {
     format!(
         "Measured {} on Linux {}: {} rounds of {} bytes by {}, a NIC of {} bytes. Ratios to multiple 1, \
@@ -44,7 +44,7 @@ fn recommended(sweep: &Sweep) -> Vec<String> {
 const BEGIN: &str = "<!-- tune: begin -->";
 const END: &str = "<!-- tune: end -->";
 
-/// The Markdown `document` with what was measured between its two marks.
+/// The Markdown `document` with the measurements between its two marks.
 pub(super) fn into_document(document: &str, sweep: &Sweep) -> Result<String, String> {
     let marks = || format!("it lacks the lines {BEGIN} and {END} in this order");
     let (before, rest) = document.split_once(BEGIN).ok_or_else(marks)?;
