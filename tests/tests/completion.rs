@@ -1,10 +1,11 @@
 //! However the NIC completes, every parent is completed once, with the status of its children.
 
 use model::{Completion, Config, Nic, Order, Packet};
+use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
-    packets::{MSS, arp, large_v4, large_v6, on_port, small},
+    packets::{MSS, arp, large_v1, large_v4, large_v6, on_port, small},
 };
 
 const FAILURE: i32 = sys::NDIS_STATUS_FAILURE;
@@ -262,6 +263,23 @@ fn a_timestamp_that_is_asked_for_is_that_of_the_first_child() {
                     machine.world.deliver();
                 }
             }
+            machine.stop_clean();
+        }
+    }
+}
+
+/// LSOv1 reports in TcpPayload how much went out: after a failure nothing, because TCP sends all of it
+/// again. The model reads the slot of each parent that is completed.
+#[test]
+fn an_lsov1_parent_with_a_failed_child_reports_no_payload() {
+    for way in every_way() {
+        for failing in 0..3 {
+            let mut nic = nic(way);
+            nic.failing = vec![(failing, FAILURE)];
+            let machine = Machine::with_nic(nic);
+            let number = machine.send_one(large_v1(&Synth::v4(9 * MSS, MSS)));
+            machine.deliver_all();
+            assert_eq!(machine.status(number), FAILURE, "{way:?}");
             machine.stop_clean();
         }
     }
