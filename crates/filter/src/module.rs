@@ -76,18 +76,14 @@ impl FilterModule {
 
     /// Counts an offload configuration that violates NDIS's definition.
     pub(crate) fn malformed_offload(&self) {
-        let before = self.malformed_offloads.fetch_add(1, Ordering::Relaxed);
-        let count = before.saturating_add(1);
-        if is_due(count) {
+        if let Some(count) = count_up(&self.malformed_offloads) {
             self.event_malformed_offload(count);
         }
     }
 
     /// Counts an OID request without a valid header.
     pub(crate) fn invalid_oid_header(&self) {
-        let before = self.invalid_oid_headers.fetch_add(1, Ordering::Relaxed);
-        let count = before.saturating_add(1);
-        if is_due(count) {
+        if let Some(count) = count_up(&self.invalid_oid_headers) {
             self.event_invalid_oid_header(count);
         }
     }
@@ -106,4 +102,11 @@ impl FilterModule {
             SendError::Paused => {}
         }
     }
+}
+
+/// Increments `counter`. Returns the new count if an [event](is_due) is to be written for it.
+fn count_up(counter: &AtomicU64) -> Option<u64> {
+    let before = counter.fetch_add(1, Ordering::Relaxed);
+    let count = before.saturating_add(1);
+    is_due(count).then_some(count)
 }

@@ -72,8 +72,7 @@ pub(super) enum Order {
 impl Order {
     /// The number at `at`; 0 where there is none.
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> u16 {
-        let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
-        let word = word.copied().unwrap_or_default();
+        let word = word(bytes, at);
         match self {
             Self::Big => u16::from_be_bytes(word),
             Self::Little => u16::from_le_bytes(word),
@@ -82,8 +81,7 @@ impl Order {
 
     /// The number at `at`; 0 where there is none.
     pub(super) fn u32(self, bytes: &[u8], at: usize) -> u32 {
-        let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
-        let word = word.copied().unwrap_or_default();
+        let word = word(bytes, at);
         match self {
             Self::Big => u32::from_be_bytes(word),
             Self::Little => u32::from_le_bytes(word),
@@ -92,11 +90,16 @@ impl Order {
 
     /// The number at `at`; 0 where there is none.
     pub(super) fn i64(self, bytes: &[u8], at: usize) -> i64 {
-        let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
-        let word = word.copied().unwrap_or_default();
+        let word = word(bytes, at);
         match self {
             Self::Big => i64::from_be_bytes(word),
             Self::Little => i64::from_le_bytes(word),
         }
     }
+}
+
+/// The bytes of a number at `at`; zeros where there is none.
+fn word<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    word.copied().unwrap_or([0; N])
 }

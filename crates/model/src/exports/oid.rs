@@ -4,7 +4,12 @@ use std::{ffi::c_void, ptr};
 
 use ::ndis::sys::{self, NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_STATUS};
 
-use crate::{memory::Block, oid::CloneOf, rules::Rule, thread};
+use crate::{
+    memory::Block,
+    oid::{CloneOf, raw::has_valid_header},
+    rules::Rule,
+    thread,
+};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
@@ -25,11 +30,7 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     };
     // SAFETY: a request that is under way is live.
-    let header = unsafe { (*original).Header };
-    if header.Type != sys::NDIS_OBJECT_TYPE_OID_REQUEST
-        || header.Revision < sys::NDIS_OID_REQUEST_REVISION_1
-        || header.Size < sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1
-    {
+    if !unsafe { has_valid_header(original) } {
         // NDIS raises a bug check from 6.50 on; the model fails the request instead, so that the
         // run goes on.
         let found = "of a request without a valid header: bug check 0x7C, 0x21";

@@ -134,6 +134,18 @@ pub(super) unsafe fn counts(raw: *const sys::NDIS_OID_REQUEST) -> (u32, u32, u32
     }
 }
 
+/// Whether the header is that of an NDIS_OID_REQUEST of a known revision.
+///
+/// # Safety
+/// `raw` points to a request.
+pub(crate) unsafe fn has_valid_header(raw: *const sys::NDIS_OID_REQUEST) -> bool {
+    // SAFETY: `raw` points to a request, by this function's contract.
+    let header = unsafe { (*raw).Header };
+    header.Type == sys::NDIS_OBJECT_TYPE_OID_REQUEST
+        && header.Revision >= sys::NDIS_OID_REQUEST_REVISION_1
+        && header.Size >= sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1
+}
+
 /// The bytes of a request.
 ///
 /// # Safety

@@ -9,7 +9,10 @@ use ndis::sys;
 use super::World;
 use crate::{
     nic::Answering,
-    oid::{self, Asked, Below, OidCall, OidResult, Oids, raw::look},
+    oid::{
+        self, Asked, Below, OidCall, OidResult, Oids,
+        raw::{has_valid_header, look},
+    },
     rules::Rule,
     thread,
 };
@@ -255,10 +258,8 @@ impl World {
             return Some("a request that is under way".into());
         }
         // SAFETY: as the caller vouches.
-        let (header, id) = unsafe { ((*request).Header, (*request).RequestId.addr()) };
-        if header.Type != sys::NDIS_OBJECT_TYPE_OID_REQUEST
-            || header.Size < sys::NDIS_SIZEOF_OID_REQUEST_REVISION_1
-        {
+        let (valid, id) = unsafe { (has_valid_header(request), (*request).RequestId.addr()) };
+        if !valid {
             return Some("its header is not that of a request".into());
         }
         if state.asked_at(request.addr()).is_some() {
