@@ -1,15 +1,11 @@
-//! The Windows kernel and NDIS in Rust.
+//! Owning types for the objects of NDIS and of the Windows kernel.
 //!
-//! [`sys`] is the raw ABI, checked against the WDK's layouts by assertions. The other modules are
-//! owning types: one for each kernel object that the filter uses, named after it, with every
+//! There is one type for each kernel object that the filter uses, named after it, with every
 //! obligation that the compiler can check moved into a type and every other one named in a
-//! `# Safety` section.
+//! `# Safety` section. The raw ABI is the crate `ndis-sys`.
 //!
-//! All unsafe code of the data path lives here. Three crates may depend on this one: the filter,
-//! the driver, and the model NDIS that plays the other side on Linux.
-//!
-//! The routines in [`sys`] are declared without a library to link with. In the driver they are
-//! imports of `ndis.sys` and `ntoskrnl.exe`; in tests the model defines them.
+//! The crates `children` and `filter` build on this one, and the model NDIS that plays the other
+//! side on Linux uses its types of values.
 #![no_std]
 #![expect(
     unsafe_code,
@@ -25,22 +21,8 @@
     clippy::cast_possible_wrap
 )]
 
-// Here and not in the module: build scripts of the driver compile it as well, for its tables, and
-// other lints hold there.
-#[expect(
-    missing_docs,
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    reason = "the names are the WDK's own and documented there"
-)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_wrap,
-    clippy::indexing_slicing,
-    reason = "the tables are computed at compile time, where an error stops the build"
-)]
-pub mod sys;
+/// The raw ABI that these types wrap.
+pub use ndis_sys as sys;
 
 mod chains;
 mod child;

@@ -13,8 +13,24 @@
 //! - every number that has a name in the WDK is in a `constants!` table, collected in
 //!   [`CONSTANTS`], and compared in the same way.
 //!
-//! This module has no behaviour. Ownership, lifetimes and IRQL are the business of the types around
-//! it; only they should use it.
+//! This crate has no behaviour. Ownership, lifetimes and IRQL are the business of the crate `ndis`,
+//! whose types wrap these.
+//!
+//! The routines are declared without a library to link with. In the driver they are imports of
+//! `ndis.sys` and `ntoskrnl.exe`; in tests the model defines them. A build script that needs the
+//! tables alone can depend on this crate, because nothing in it calls a routine.
+#![no_std]
+#![expect(
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    reason = "the names are the WDK's own and documented there"
+)]
+#![expect(
+    unsafe_code,
+    reason = "routines of the kernel are declared, and widths of fields are taken from raw places"
+)]
 
 #[macro_use]
 mod layout;
@@ -78,10 +94,10 @@ const CONSTANT_GROUPS: &[&[(&str, i64)]] = &[
     types::CONSTANTS,
 ];
 
-/// The layout of every structure of this module, for comparison with another source.
+/// The layout of every structure of this crate, for comparison with another source.
 pub const LAYOUTS: &[Layout] = &layout::join::<_, { layout::total(LAYOUT_GROUPS) }>(LAYOUT_GROUPS);
 
-/// Name and value of every constant of this module that the WDK names.
+/// Name and value of every constant of this crate that the WDK names.
 ///
 /// Status codes are negative where the WDK's are: they are signed 32-bit numbers.
 pub const CONSTANTS: &[(&str, i64)] =

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use super::{DEVICE_OBJECT, KPROCESSOR_MODE, LIST_ENTRY, MDL, NTSTATUS, UNICODE_STRING};
+use crate::{DEVICE_OBJECT, KPROCESSOR_MODE, LIST_ENTRY, MDL, NTSTATUS, UNICODE_STRING};
 
 /// A request to a device.
 ///

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use super::{DRIVER_DISPATCH, GUID, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STRING, UNICODE_STRING};
+use crate::{DRIVER_DISPATCH, GUID, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STRING, UNICODE_STRING};
 
 /// The object whose parameters NdisOpenConfigurationEx opens.
 #[repr(C)]

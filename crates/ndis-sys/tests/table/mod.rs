@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use ndis::sys::{Field, Layout};
+use ndis_sys::{Field, Layout};
 use serde::Deserialize;
 
 /// Structures of one architecture, by their names in C.
@@ -137,7 +137,7 @@ impl Row {
     /// A member with members of its own must have been compared too.
     fn unopened(&self, c_name: &str, words: &[&str]) -> Option<String> {
         let path = format!("{c_name}.{}", self.name);
-        let mut layouts = ndis::sys::LAYOUTS.iter();
+        let mut layouts = ndis_sys::LAYOUTS.iter();
         let compared = layouts.any(|layout| layout.c_names.contains(&path.as_str()));
         let any = format!("{c_name}.*");
         let known = compared || words.contains(&path.as_str()) || words.contains(&any.as_str());

@@ -1,6 +1,6 @@
 //! Task offload: the capabilities of a NIC, and the settings of a protocol.
 
-use super::{BitField, NDIS_OBJECT_HEADER};
+use crate::{BitField, NDIS_OBJECT_HEADER};
 
 /// The task offload capabilities of a NIC, or its enabled ones.
 ///

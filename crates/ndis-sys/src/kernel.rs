@@ -5,7 +5,7 @@ use core::{
     marker::{PhantomData, PhantomPinned},
 };
 
-use super::{IRP, NTSTATUS};
+use crate::{IRP, NTSTATUS};
 
 /// Declares types that only the kernel can look into.
 macro_rules! opaque {

@@ -5,7 +5,7 @@
 
 mod table;
 
-use ndis::sys::{self, CONSTANTS, LAYOUTS};
+use ndis_sys::{self as sys, CONSTANTS, LAYOUTS};
 use table::{AbiTable, ConstantTable};
 
 /// Parts of a structure that Rust carries as words and doesn't look into. A star stands for every

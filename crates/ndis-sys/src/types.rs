@@ -15,7 +15,7 @@ pub type NDIS_PORT_NUMBER = u32;
 /// An interface's index, unique while the interface exists.
 pub type NET_IFINDEX = u32;
 /// A counted UTF-16 string.
-pub type NDIS_STRING = super::UNICODE_STRING;
+pub type NDIS_STRING = crate::UNICODE_STRING;
 
 /// Interrupt request level.
 pub type KIRQL = u8;

@@ -63,7 +63,7 @@ macro_rules! layout {
                 assert!(
                     // SAFETY: `width` never calls the closure; it needs only the types in its
                     // signature.
-                    $crate::sys::layout::width(|object: *const $name| unsafe {
+                    $crate::layout::width(|object: *const $name| unsafe {
                         &raw const (*object).$field
                     }) == $width,
                     concat!("width of ", stringify!($name), ".", stringify!($field)),
@@ -71,14 +71,14 @@ macro_rules! layout {
             )*
         }; )*
 
-        pub(super) const LAYOUTS: &[$crate::sys::layout::Layout] = &[$(
-            $crate::sys::layout::Layout {
+        pub(crate) const LAYOUTS: &[$crate::layout::Layout] = &[$(
+            $crate::layout::Layout {
                 name: stringify!($name),
                 c_names: layout!(@c_names $name $($($c_name)+)?),
                 size: $size,
                 align: $align,
                 fields: &[$(
-                    $crate::sys::layout::Field {
+                    $crate::layout::Field {
                         name: stringify!($field),
                         offset: $offset,
                         size: $width,
@@ -97,19 +97,19 @@ macro_rules! constants {
     ($( $type:ty { $( $(#[$doc:meta])* $name:ident = $value:expr; )+ } )+) => {
         $($( $(#[$doc])* pub const $name: $type = $value; )+)+
 
-        pub(super) const CONSTANTS: &[(&str, i64)] = &[
+        pub(crate) const CONSTANTS: &[(&str, i64)] = &[
             $($( (stringify!($name), $name as i64) ),+),+
         ];
     };
 }
 
 /// The size of the projection's target.
-pub(super) const fn width<S, F>(_: fn(*const S) -> *const F) -> usize {
+pub(crate) const fn width<S, F>(_: fn(*const S) -> *const F) -> usize {
     size_of::<F>()
 }
 
 /// The total number of entries of all groups.
-pub(super) const fn total<T>(groups: &[&[T]]) -> usize {
+pub(crate) const fn total<T>(groups: &[&[T]]) -> usize {
     let (mut sum, mut group) = (0, 0);
     while group < groups.len() {
         sum += groups[group].len();
@@ -119,7 +119,7 @@ pub(super) const fn total<T>(groups: &[&[T]]) -> usize {
 }
 
 /// The groups' entries in one array; `N` is their [`total`].
-pub(super) const fn join<T: Copy, const N: usize>(groups: &[&[T]]) -> [T; N] {
+pub(crate) const fn join<T: Copy, const N: usize>(groups: &[&[T]]) -> [T; N] {
     let mut all = [groups[0][0]; N];
     let (mut filled, mut group) = (0, 0);
     while group < groups.len() {

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use super::{GUID, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OID, NDIS_PORT_NUMBER, NDIS_STATUS};
+use crate::{GUID, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_OID, NDIS_PORT_NUMBER, NDIS_STATUS};
 
 /// A query or a setting on its way from the overlying driver to the miniport.
 #[repr(C)]

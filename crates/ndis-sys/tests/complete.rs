@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use ndis::sys::{self, LAYOUTS};
+use ndis_sys::{self as sys, LAYOUTS};
 
-/// Structures of `sys` that are no part of the ABI.
+/// Structures of the crate that are no part of the ABI.
 const OUR_OWN: &[&str] = &["Field", "Layout", "BitField"];
 
 /// Constants that the tables don't have, with their values as read from the headers `ndis/nbl.h`,
@@ -145,8 +145,8 @@ fn no_constant_and_no_structure_is_listed_twice() {
 }
 
 fn source() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sys");
-    let files = fs::read_dir(folder).expect("the module's folder");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = fs::read_dir(folder).expect("the crate's sources");
     files
         .map(|file| fs::read_to_string(file.expect("a file").path()).expect("readable source"))
         .collect()

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use super::{
+use crate::{
     MDL, NDIS_HANDLE, NDIS_OBJECT_HEADER, NDIS_STATUS, PHYSICAL_ADDRESS, oob::MaxNetBufferListInfo,
 };
 
