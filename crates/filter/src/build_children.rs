@@ -1,8 +1,6 @@
 //! Builds the children of one parent after a plan.
 
-use lso::{
-    Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Sum, Template, Transport,
-};
+use lso::{Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Template, Transport};
 use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCursor};
 
 use crate::{module::FilterModule, split::SendError};
@@ -93,7 +91,6 @@ impl<'a> ChildBuilder<'a> {
             PacketChecksum::Left => (Checksum::Offloaded, self.checksum_to_make()),
             PacketChecksum::Made => {
                 let sum = payload.sum(part.payload_length)?;
-                let sum = Sum::default().and_word(sum);
                 (Checksum::Complete(sum), ChecksumInfo::default())
             }
         };

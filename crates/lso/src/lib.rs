@@ -81,7 +81,6 @@
     clippy::unwrap_used
 )]
 
-mod checksum;
 mod child;
 mod headers;
 mod identification;

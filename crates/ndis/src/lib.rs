@@ -50,7 +50,6 @@ mod seq_lock;
 mod siblings;
 mod spin_lock;
 mod status;
-mod sum;
 
 pub use chains::{Chains, MOST_ELEMENTS};
 pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY};

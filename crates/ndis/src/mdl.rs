@@ -5,7 +5,9 @@
 
 use core::ptr::{self, NonNull};
 
-use crate::{nbl::NetBuffer, sum::OnesSum, sys};
+use checksum::Sum;
+
+use crate::{nbl::NetBuffer, sys};
 
 /// The bits of an address that lie within a page.
 const PAGE_MASK: usize = 0xFFF;
@@ -318,24 +320,22 @@ impl PayloadCursor<'_> {
         Ok(())
     }
 
-    /// The ones' complement sum of the next `length` bytes, as words in network byte order. The
-    /// cursor does not move.
+    /// The sum of the next `length` bytes. The cursor does not move.
     ///
     /// # Errors
     /// [`BufferError`] where the chain ends before or an MDL cannot be mapped.
-    pub fn sum(&self, length: u32) -> Result<u16, BufferError> {
+    pub fn sum(&self, length: u32) -> Result<Sum, BufferError> {
         let mut cursor = Self { ..*self };
-        let (mut sum, mut at) = (OnesSum::default(), 0_u32);
-        while at < length {
-            let part = cursor.skip_empty()?.min(length.saturating_sub(at));
+        let (mut sum, mut left) = (Sum::default(), length);
+        while left > 0 {
+            let part = cursor.skip_empty()?.min(left);
             let from = cursor.address()?;
             // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped.
-            let piece = unsafe { OnesSum::of(from, part as usize) };
-            sum.add(piece, at as usize);
+            sum.append(unsafe { Sum::of_volatile(from, part as usize) });
             cursor.move_in_mdl(part);
-            at = at.saturating_add(part);
+            left = left.saturating_sub(part);
         }
-        Ok(sum.in_network_order())
+        Ok(sum)
     }
 
     /// Makes `piece` describe the rest of the current MDL from the cursor on, `length` bytes at

@@ -1,7 +1,8 @@
 //! The header of a child that is a packet: true lengths, and checksums.
 
+use checksum::Sum;
+
 use super::{Fields, Ip, Template};
-use crate::checksum::Sum;
 use crate::headers::Tunnel;
 use crate::wire::{get_u16, get_u32, ipv4, ipv6, protocol, put_u16, tcp, udp};
 use crate::{Child, IpVersion, MAX_HEADER, Refusal, Transport};
