@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use children::{Chains, Child, ChildPool, Siblings};
 use model::{Backing, Config, World};
 use ndis::{
-    AtDispatch, Chains, ChecksumInfo, Child, ChildPool, EncapsulationInfo, InnerOffsets,
-    LargeSendInfo, ModuleHandle, NblChain, Siblings, UdpSendInfo, sys,
+    AtDispatch, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, ModuleHandle,
+    NblChain, UdpSendInfo, sys,
 };
 use scenarios::{assert_clean, raw::RawPacket};
 

@@ -4,8 +4,9 @@
 
 use std::ptr;
 
+use children::MOST_CHILDREN;
 use model::{Nic, Packet, Tamper};
-use ndis::{MOST_CHILDREN, sys};
+use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, large_v4},

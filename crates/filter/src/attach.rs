@@ -6,9 +6,10 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
 };
 
+use children::ChildPool;
 use ndis::{
-    AttachOffload, ChildPool, Gate, Lent, Listed, ModuleHandle, OffloadConfig, PoolBox, SpinLock,
-    Status, Tag, oid::HardwareQuery, sys,
+    AttachOffload, Gate, Lent, Listed, ModuleHandle, OffloadConfig, PoolBox, SpinLock, Status, Tag,
+    oid::HardwareQuery, sys,
 };
 
 use crate::{

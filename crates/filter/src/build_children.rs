@@ -1,7 +1,8 @@
 //! Builds the children of one parent after a plan.
 
+use children::{Child, Children};
 use lso::{Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Template, Transport};
-use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCursor};
+use ndis::{AtDispatch, ChecksumInfo, Nbl, NetBuffer, PayloadCursor};
 
 use crate::{module::FilterModule, split::SendError};
 

@@ -4,7 +4,8 @@
 //! processor, perhaps from within our own send. Children return to the pool; a parent whose last
 //! child is in the chain joins the other NBLs on their way up.
 
-use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Siblings, Status};
+use children::Siblings;
+use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Status};
 
 use crate::{module::FilterModule, statistics::Tally};
 

@@ -5,12 +5,13 @@
 
 use core::sync::atomic::Ordering;
 
+use children::{Chains, MOST_ELEMENTS};
 use control::{
     AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message,
     NicLimits, ReadReply, Select, SetRequest, VersionRequest,
 };
 use lso::IpIdWidth;
-use ndis::{Borrowed, Chains, DeviceCall, MOST_ELEMENTS, Status};
+use ndis::{Borrowed, DeviceCall, Status};
 
 use crate::{
     driver::Driver, events::Source, module::FilterModule, nic_caps::LargeSendSupport, settings,

@@ -2,9 +2,10 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use children::ChildPool;
 use control::Name;
 use ndis::{
-    ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock,
+    Exit, Gate, Lent, ModuleHandle, SpinLock,
     oid::{HardwareQuery, RequestId},
 };
 

@@ -1,8 +1,9 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
+use children::{Chains, MOST_ELEMENTS};
 use control::{SoftwareSegmentation, Tuning, keyword, utf16};
 use lso::IpIdWidth;
-use ndis::{Chains, Configuration, MOST_ELEMENTS, ModuleHandle, Status};
+use ndis::{Configuration, ModuleHandle, Status};
 
 static MULTIPLE: [u16; keyword::MULTIPLE.len() + 1] = utf16(keyword::MULTIPLE);
 static PROFILE: [u16; keyword::PROFILE.len() + 1] = utf16(keyword::PROFILE);

@@ -2,11 +2,9 @@
 
 use core::sync::atomic::Ordering;
 
+use children::{Children, MOST_CHILDREN};
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
-use ndis::{
-    AtDispatch, BufferError, Children, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue, NetBuffer,
-    SendFlags, Status,
-};
+use ndis::{AtDispatch, BufferError, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags, Status};
 
 use crate::{
     build_children::{ChildBuilder, PacketChecksum},

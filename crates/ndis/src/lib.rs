@@ -24,9 +24,6 @@
 /// The raw ABI that these types wrap.
 pub use ndis_sys as sys;
 
-mod chains;
-mod child;
-mod child_pool;
 mod configuration;
 mod critical_region;
 mod device;
@@ -34,7 +31,7 @@ pub mod driver;
 mod event;
 mod filter_module;
 mod indication;
-mod mdl;
+pub mod mdl;
 mod nbl;
 mod offload;
 pub mod oid;
@@ -47,13 +44,9 @@ mod registry;
 mod restart;
 mod rundown;
 mod seq_lock;
-mod siblings;
 mod spin_lock;
 mod status;
 
-pub use chains::{Chains, MOST_ELEMENTS};
-pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY};
-pub use child_pool::{ChildPool, MOST_CHILDREN};
 pub use configuration::Configuration;
 pub use critical_region::CriticalRegion;
 pub use device::{DeviceCall, DeviceNames, DeviceRequest};
@@ -66,12 +59,11 @@ pub use offload::{AttachOffload, Malformed, OffloadConfig};
 pub use oob::{ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, UdpSendInfo};
 pub use passive_lock::{PassiveGuard, PassiveLock};
 pub use pnp::NetPnpEvent;
-pub use pool::{Lent, PoolBox, PoolSlice, Tag};
+pub use pool::{Lent, PoolBox, PoolSlice, Tag, allocate_bytes, free_bytes};
 pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts, sleep_briefly};
 pub use registry::{Borrowed, Listed, Registry};
 pub use restart::RestartParameters;
 pub use rundown::{Exit, Gate};
 pub use seq_lock::{SeqLock, Words};
-pub use siblings::{Siblings, WaitingParent};
 pub use spin_lock::{SpinGuard, SpinLock};
 pub use status::Status;

@@ -69,7 +69,10 @@ unsafe fn free<T>(tag: Tag, values: NonNull<T>) {
 
 /// Allocates `length` bytes (at least one), uninitialised, at no particular alignment. They are
 /// freed with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
-pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
+///
+/// # Errors
+/// [`Status::RESOURCES`] where there is no memory.
+pub fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
     let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_UNINITIALIZED;
     // SAFETY: as in `allocate`.
     let memory = unsafe { sys::ExAllocatePool2(flags, length.max(1), tag.value()) };
@@ -80,7 +83,7 @@ pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Sta
 ///
 /// # Safety
 /// `memory` was allocated under `tag`, and is not used any more.
-pub(crate) unsafe fn free_bytes(tag: Tag, memory: NonNull<u8>) {
+pub unsafe fn free_bytes(tag: Tag, memory: NonNull<u8>) {
     // SAFETY: `memory` was allocated under `tag` and is unused, by this function's contract.
     unsafe { sys::ExFreePoolWithTag(memory.as_ptr().cast(), tag.value()) };
 }

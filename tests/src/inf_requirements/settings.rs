@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use children::MOST_ELEMENTS;
 use control::{Cap, Multiple, Profile, SoftwareSegmentation, Tuning, keyword};
 use lso::IpIdWidth;
-use ndis::MOST_ELEMENTS;
 
 use super::{
     Outcome, SZ,

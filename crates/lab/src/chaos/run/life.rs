@@ -1,9 +1,10 @@
 //! The life cycle of driver and module: each step is possible at any time, and first takes the
 //! steps that it needs.
 
+use children::MOST_ELEMENTS;
 use control::keyword;
 use model::{Failing, ModuleState, RegistryValue};
-use ndis::{MOST_ELEMENTS, sys};
+use ndis::sys;
 
 use super::Run;
 use crate::chaos::{balance::Counts, outcome::Wrong, step::Settings};

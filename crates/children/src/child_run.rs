@@ -5,13 +5,12 @@ use core::{
     sync::atomic::{AtomicI32, AtomicUsize, Ordering, fence},
 };
 
+use ndis::{ModuleHandle, Nbl, NblChain, NblQueue, Status};
+use ndis_sys as sys;
+
 use crate::{
     child::{Context, asks_for_timestamp, children_left, context, is_tagged},
     child_pool::ChildPool,
-    filter_module::ModuleHandle,
-    nbl::{Nbl, NblChain, NblQueue},
-    status::Status,
-    sys,
 };
 
 /// Adjacent NBLs in a completed chain that are children of one parent and of one owner CPU: they

@@ -12,16 +12,15 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
 };
 
+use ndis::{
+    AtDispatch, ModuleHandle, Nbl, NblChain, NblQueue, PerProcessor, Status, Tag, driver::header,
+    processor_counts,
+};
+use ndis_sys as sys;
+
 use crate::{
     chains::Chains,
     child::{Children, Context, context, is_tagged},
-    driver::header,
-    filter_module::ModuleHandle,
-    nbl::{Nbl, NblChain, NblQueue},
-    pool::Tag,
-    processor::{AtDispatch, PerProcessor, processor_counts},
-    status::Status,
-    sys,
 };
 
 /// Maximum number of children that a processor may own, and so the most that one parent can have:

@@ -18,15 +18,13 @@ use core::{
     ptr::{self, NonNull},
 };
 
-use crate::{
-    chains::{Chains, Pieces},
-    filter_module::ModuleHandle,
-    mdl::{self, BufferError, PayloadCursor},
-    nbl::{Nbl, NblQueue},
-    oob::{ChecksumInfo, EncapsulationInfo, LargeSendInfo, UdpSendInfo},
-    status::Status,
-    sys,
+use ndis::{
+    BufferError, ChecksumInfo, EncapsulationInfo, LargeSendInfo, ModuleHandle, Nbl, NblQueue,
+    PayloadCursor, Status, UdpSendInfo, mdl,
 };
+use ndis_sys as sys;
+
+use crate::chains::{Chains, Pieces};
 
 /// Bytes before a child's header that a lower driver may retreat into without an allocation.
 pub const BACKFILL: u32 = 64;

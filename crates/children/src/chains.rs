@@ -9,11 +9,8 @@
 
 use core::ptr;
 
-use crate::{
-    mdl::{self, BufferError, PayloadCursor},
-    pool::{Tag, allocate_bytes, free_bytes},
-    sys,
-};
+use ndis::{BufferError, PayloadCursor, Tag, allocate_bytes, free_bytes, mdl};
+use ndis_sys as sys;
 
 /// Maximum number of elements in a trimmed chain, the header's included. A child has room for this
 /// many and copies the rest: buffers below 1 KiB with the maxima of today's NICs.
