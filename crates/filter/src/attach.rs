@@ -8,8 +8,8 @@ use core::{
 
 use children::ChildPool;
 use ndis::{
-    AttachOffload, Gate, Lent, Listed, ModuleHandle, OffloadConfig, PoolBox, SpinLock, Status, Tag,
-    oid::HardwareQuery, sys,
+    AttachOffload, DriverRef, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox, RundownRef,
+    SpinLock, Status, Tag, oid::HardwareQuery, sys,
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 const TAG_MODULE: Tag = Tag::new(*b"MslM");
-const TAG_GATE: Tag = Tag::new(*b"MslG");
+const TAG_RUNDOWN: Tag = Tag::new(*b"MslG");
 
 /// Children preallocated on each processor: three sends of 1 MiB in flight, in about 70 KiB,
 /// because hosts have many processors, and adapters that never see a large send. A busier processor
@@ -45,7 +45,7 @@ pub(crate) struct Parameters<'call> {
 }
 
 /// A module as NDIS keeps it.
-pub(crate) type Context = Listed<FilterModule>;
+pub(crate) type Context = ModuleEntry<FilterModule>;
 
 /// Creates the module, paused, advertises the first-stage size through the configuration that the
 /// overlying driver will read, and sets it as NDIS's module context as the last step, after which
@@ -54,7 +54,7 @@ pub(crate) type Context = Listed<FilterModule>;
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
 pub(crate) fn attach(
-    driver: Lent<Driver>,
+    driver: DriverRef<Driver>,
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
@@ -63,7 +63,7 @@ pub(crate) fn attach(
 }
 
 fn try_attach(
-    driver: Lent<Driver>,
+    driver: DriverRef<Driver>,
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
@@ -151,7 +151,7 @@ unsafe fn free(context: NonNull<Context>) {
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
 fn build(
-    driver: Lent<Driver>,
+    driver: DriverRef<Driver>,
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<PoolBox<Context>, Status> {
@@ -171,7 +171,7 @@ fn build(
         driver,
         handle,
         identity: parameters.identity,
-        gate: Gate::try_new_closed(TAG_GATE)?,
+        rundown: RundownRef::try_new_run_down(TAG_RUNDOWN)?,
         running: AtomicBool::new(false),
         advertiser: Advertiser::new(nic, settings.tuning, settings.software),
         settings_out_of_range: AtomicU32::new(settings.out_of_range()),
@@ -184,7 +184,7 @@ fn build(
         invalid_oid_headers: AtomicU64::new(0),
         mtu: AtomicU32::new(0),
     };
-    let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;
+    let module = PoolBox::try_new(TAG_MODULE, ModuleEntry::try_new(module, TAG_RUNDOWN)?)?;
     module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
     Ok(module)

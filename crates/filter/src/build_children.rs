@@ -39,7 +39,7 @@ impl<'a> ChildBuilder<'a> {
             .map_err(|_| SendError::LowMemory)?;
         let result = self.fill(&mut children).and_then(|()| {
             // A pause may have begun since the batch came in.
-            if self.module.gate.enter(self.plan.children()) {
+            if self.module.rundown.acquire(self.plan.children()) {
                 Ok(())
             } else {
                 Err(SendError::Paused)

@@ -11,7 +11,7 @@ use control::{
     NicLimits, ReadReply, Select, SetRequest, VersionRequest,
 };
 use lso::IpIdWidth;
-use ndis::{Borrowed, DeviceCall, Status};
+use ndis::{DeviceCall, ModuleRef, Status};
 
 use crate::{
     driver::Driver, events::Source, module::FilterModule, nic_caps::LargeSendSupport, settings,
@@ -100,11 +100,11 @@ fn refuse(invalid: Invalid) -> Status {
 fn selected<'driver>(
     driver: &'driver Driver,
     request: &[u8],
-) -> Result<Borrowed<'driver, FilterModule>, Status> {
+) -> Result<ModuleRef<'driver, FilterModule>, Status> {
     find(driver, Select::decode(request).map_err(refuse)?.if_index)
 }
 
-fn find(driver: &Driver, if_index: u32) -> Result<Borrowed<'_, FilterModule>, Status> {
+fn find(driver: &Driver, if_index: u32) -> Result<ModuleRef<'_, FilterModule>, Status> {
     driver
         .modules
         .find(|module| module.identity.is(if_index))

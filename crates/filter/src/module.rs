@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use children::ChildPool;
 use control::Name;
 use ndis::{
-    Exit, Gate, Lent, ModuleHandle, SpinLock,
+    DriverRef, ModuleHandle, RundownGuard, RundownRef, SpinLock,
     oid::{HardwareQuery, RequestId},
 };
 
@@ -20,12 +20,12 @@ use crate::{
 
 /// See the module.
 pub(crate) struct FilterModule {
-    pub(crate) driver: Lent<Driver>,
+    pub(crate) driver: DriverRef<Driver>,
     pub(crate) handle: ModuleHandle,
     pub(crate) identity: Identity,
-    /// Open while running. Every send call is inside while it lasts, every child until the call
-    /// that completed it ends.
-    pub(crate) gate: Gate,
+    /// Can be acquired while the module runs. A send call holds it until it returns, a child until
+    /// the call that completed it returns.
+    pub(crate) rundown: RundownRef,
     pub(crate) running: AtomicBool,
     /// The NIC's capabilities and those advertised to the overlying driver.
     pub(crate) advertiser: Advertiser,
@@ -66,8 +66,8 @@ impl Identity {
 
 impl FilterModule {
     /// The handle that releases the module's rundown protection.
-    pub(crate) fn exit(&self) -> Exit {
-        self.gate.exit()
+    pub(crate) fn rundown_guard(&self) -> RundownGuard {
+        self.rundown.guard()
     }
 
     /// The module's counters since it was attached, or since the last reset.

@@ -16,7 +16,7 @@ use crate::{
 /// Sends `batch`. Returns how often the module's rundown protection was acquired and must be
 /// released: once if the module runs. Each child that is sent holds it separately.
 pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
-    if !module.gate.enter(1) {
+    if !module.rundown.acquire(1) {
         refuse_all(module, batch, flags);
         return 0;
     }

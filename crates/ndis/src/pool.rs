@@ -160,22 +160,22 @@ impl<T> Drop for PoolBox<T> {
 
 /// A value with another owner that outlives all its users, for example the driver's context as the
 /// filter modules see it.
-pub struct Lent<T>(NonNull<T>);
+pub struct DriverRef<T>(NonNull<T>);
 
-// SAFETY: a Lent provides access to `&T` only.
-unsafe impl<T: Sync> Send for Lent<T> {}
+// SAFETY: a DriverRef provides access to `&T` only.
+unsafe impl<T: Sync> Send for DriverRef<T> {}
 // SAFETY: as above.
-unsafe impl<T: Sync> Sync for Lent<T> {}
+unsafe impl<T: Sync> Sync for DriverRef<T> {}
 
-impl<T> Clone for Lent<T> {
+impl<T> Clone for DriverRef<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Lent<T> {}
+impl<T> Copy for DriverRef<T> {}
 
-impl<T> Lent<T> {
+impl<T> DriverRef<T> {
     /// # Safety
     /// `value` is alive, and changed through shared references alone, as long as this is used.
     #[must_use]
@@ -184,7 +184,7 @@ impl<T> Lent<T> {
     }
 }
 
-impl<T> Deref for Lent<T> {
+impl<T> Deref for DriverRef<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

@@ -1,4 +1,4 @@
-//! A bounded list of entries that are added and removed while in use.
+//! A bounded list of filter modules, which are added and removed while in use.
 //!
 //! An entry is found under a spin lock and used without it: each user acquires the entry's rundown
 //! protection, and removing the entry waits until all users have released it.
@@ -7,28 +7,28 @@ use core::ptr::{self, NonNull};
 
 use crate::{
     pool::Tag,
-    rundown::{Exit, Gate},
+    rundown::{RundownGuard, RundownRef},
     spin_lock::SpinLock,
     status::Status,
 };
 
 /// Maximum number of entries of a list.
-const MOST: usize = 64;
+const MAX_MODULES: usize = 64;
 
 /// A value that can be listed.
-pub struct Listed<T> {
+pub struct ModuleEntry<T> {
     value: T,
-    users: Gate,
+    rundown: RundownRef,
 }
 
-impl<T> Listed<T> {
+impl<T> ModuleEntry<T> {
     /// `value`, not listed yet. IRQL ≤ APC_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory; `value` is dropped then.
     pub fn try_new(value: T, tag: Tag) -> Result<Self, Status> {
-        let users = Gate::try_new_closed(tag)?;
-        Ok(Self { value, users })
+        let rundown = RundownRef::try_new_run_down(tag)?;
+        Ok(Self { value, rundown })
     }
 
     /// The value.
@@ -39,23 +39,23 @@ impl<T> Listed<T> {
 }
 
 /// The list.
-pub struct Registry<T> {
-    entries: SpinLock<[*const Listed<T>; MOST]>,
+pub struct ModuleList<T> {
+    entries: SpinLock<[*const ModuleEntry<T>; MAX_MODULES]>,
 }
 
 // SAFETY: entries are shared between threads by reference only, and guarded by lock and rundown.
-unsafe impl<T: Sync> Sync for Registry<T> {}
-// SAFETY: the registry owns no entry.
-unsafe impl<T: Sync> Send for Registry<T> {}
+unsafe impl<T: Sync> Sync for ModuleList<T> {}
+// SAFETY: the list owns no entry.
+unsafe impl<T: Sync> Send for ModuleList<T> {}
 
 /// An entry in use: it is valid until this is dropped, and its removal waits for that. A user-mode
 /// program's thread has one within a [`CriticalRegion`](crate::CriticalRegion) only.
-pub struct Borrowed<'list, T> {
-    entry: &'list Listed<T>,
-    exit: Exit,
+pub struct ModuleRef<'list, T> {
+    entry: &'list ModuleEntry<T>,
+    guard: RundownGuard,
 }
 
-impl<T> core::ops::Deref for Borrowed<'_, T> {
+impl<T> core::ops::Deref for ModuleRef<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -63,18 +63,18 @@ impl<T> core::ops::Deref for Borrowed<'_, T> {
     }
 }
 
-impl<T> Drop for Borrowed<'_, T> {
+impl<T> Drop for ModuleRef<'_, T> {
     fn drop(&mut self) {
-        self.exit.leave(1);
+        self.guard.release(1);
     }
 }
 
-impl<T> Registry<T> {
+impl<T> ModuleList<T> {
     /// An empty list, to be [initialised](Self::initialize) where it stays.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            entries: SpinLock::new([ptr::null(); MOST]),
+            entries: SpinLock::new([ptr::null(); MAX_MODULES]),
         }
     }
 
@@ -90,10 +90,10 @@ impl<T> Registry<T> {
     ///
     /// # Safety
     /// `entry` lives, and does not move, until [`remove`](Self::remove) of it has returned.
-    pub unsafe fn insert(&self, entry: NonNull<Listed<T>>) -> Result<(), Status> {
+    pub unsafe fn insert(&self, entry: NonNull<ModuleEntry<T>>) -> Result<(), Status> {
         // SAFETY: the entry lives until `remove`, by this function's contract. It is not listed
         // yet, so its rundown protection is not active.
-        unsafe { entry.as_ref() }.users.open();
+        unsafe { entry.as_ref() }.rundown.reinitialize();
         let mut entries = self.entries.lock();
         if let Some(free) = entries.iter_mut().find(|slot| slot.is_null()) {
             *free = entry.as_ptr();
@@ -101,7 +101,7 @@ impl<T> Registry<T> {
         }
         drop(entries);
         // SAFETY: as above.
-        unsafe { entry.as_ref() }.users.close();
+        unsafe { entry.as_ref() }.rundown.wait_for_release();
         Err(Status::RESOURCES)
     }
 
@@ -109,7 +109,7 @@ impl<T> Registry<T> {
     ///
     /// # Safety
     /// `entry` was listed.
-    pub unsafe fn remove(&self, entry: NonNull<Listed<T>>) {
+    pub unsafe fn remove(&self, entry: NonNull<ModuleEntry<T>>) {
         let mut entries = self.entries.lock();
         for slot in entries.iter_mut() {
             if ptr::eq(*slot, entry.as_ptr()) {
@@ -119,21 +119,21 @@ impl<T> Registry<T> {
         drop(entries);
         // SAFETY: the entry was listed, by this function's contract, and so lives until this
         // returns.
-        unsafe { entry.as_ref() }.users.close();
+        unsafe { entry.as_ref() }.rundown.wait_for_release();
     }
 
     /// The first entry for which `wanted` is true. It is called under the lock, so it may only
     /// inspect the entry. IRQL ≤ DISPATCH_LEVEL.
-    pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Borrowed<'_, T>> {
+    pub fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<ModuleRef<'_, T>> {
         let entries = self.entries.lock();
         for slot in entries.iter() {
             // SAFETY: a listed entry is alive, and `remove` waits for the lock.
             let Some(entry) = (unsafe { slot.as_ref() }) else {
                 continue;
             };
-            if wanted(&entry.value) && entry.users.enter(1) {
-                let exit = entry.users.exit();
-                return Some(Borrowed { entry, exit });
+            if wanted(&entry.value) && entry.rundown.acquire(1) {
+                let guard = entry.rundown.guard();
+                return Some(ModuleRef { entry, guard });
             }
         }
         None
@@ -141,25 +141,25 @@ impl<T> Registry<T> {
 
     /// Calls `each` with every entry, one after the other, without the lock.
     pub fn for_each(&self, mut each: impl FnMut(&T)) {
-        for place in 0..MOST {
+        for place in 0..MAX_MODULES {
             if let Some(entry) = self.at(place) {
                 each(&entry);
             }
         }
     }
 
-    fn at(&self, place: usize) -> Option<Borrowed<'_, T>> {
+    fn at(&self, place: usize) -> Option<ModuleRef<'_, T>> {
         let entries = self.entries.lock();
         // SAFETY: as in `find`.
         let entry = unsafe { entries.get(place)?.as_ref() }?;
-        entry.users.enter(1).then(|| Borrowed {
+        entry.rundown.acquire(1).then(|| ModuleRef {
             entry,
-            exit: entry.users.exit(),
+            guard: entry.rundown.guard(),
         })
     }
 }
 
-impl<T> Default for Registry<T> {
+impl<T> Default for ModuleList<T> {
     fn default() -> Self {
         Self::new()
     }
