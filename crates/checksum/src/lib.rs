@@ -153,9 +153,5 @@ fn fold(sum: u64) -> u16 {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "a panic is a failed test"
-)]
+#[expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 mod tests;

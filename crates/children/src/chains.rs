@@ -14,9 +14,9 @@ use ndis_sys as sys;
 
 /// Maximum number of elements in a trimmed chain, the header's included. A child has room for this
 /// many and copies the rest: buffers below 1 KiB with the maxima of today's NICs.
-pub const MOST_ELEMENTS: u32 = 64;
+pub const MAX_SG_ELEMENTS: u32 = 64;
 /// Minimum number of elements: the header, and one for all of the payload.
-const FEWEST_ELEMENTS: u32 = 2;
+const MIN_SG_ELEMENTS: u32 = 2;
 
 const TAG_COPY: Tag = Tag::new(*b"MslP");
 
@@ -25,45 +25,47 @@ const TAG_COPY: Tag = Tag::new(*b"MslP");
 pub enum Chains {
     /// At the end of the parent's chain: it may continue past the child's window. This is fastest.
     #[default]
-    Lent,
+    Shared,
     /// Exactly where the child's window ends.
-    Ended {
+    Trimmed {
         /// Maximum number of MDLs of one child, the header's included; at least 2 are used. `None`
-        /// stands for [`MOST_ELEMENTS`], which is also the maximum.
-        max_elements: Option<u32>,
+        /// stands for [`MAX_SG_ELEMENTS`], which is also the maximum.
+        max_sg_elements: Option<u32>,
     },
 }
 
 impl Chains {
     /// Maximum number of MDLs that describe the payload of a trimmed chain; 0 if chains are not
     /// trimmed.
-    pub(crate) const fn most_pieces(self) -> u32 {
-        let most = match self {
-            Self::Lent => return 0,
-            Self::Ended { max_elements: None } => MOST_ELEMENTS,
-            Self::Ended {
-                max_elements: Some(most),
-            } => most,
+    pub(crate) const fn max_payload_mdls(self) -> u32 {
+        let max = match self {
+            Self::Shared => return 0,
+            Self::Trimmed {
+                max_sg_elements: None,
+            } => MAX_SG_ELEMENTS,
+            Self::Trimmed {
+                max_sg_elements: Some(max),
+            } => max,
         };
-        let most = if most > MOST_ELEMENTS {
-            MOST_ELEMENTS
-        } else if most < FEWEST_ELEMENTS {
-            FEWEST_ELEMENTS
+        let max = if max > MAX_SG_ELEMENTS {
+            MAX_SG_ELEMENTS
+        } else if max < MIN_SG_ELEMENTS {
+            MIN_SG_ELEMENTS
         } else {
-            most
+            max
         };
-        most.saturating_sub(1)
+        max.saturating_sub(1)
     }
 }
 
 /// The MDLs of one child's payload, in a chain trimmed to it. They follow this structure in memory
 /// back to back; the `Size` of each gives its length.
 #[repr(C, align(16))]
-pub(crate) struct Pieces {
+pub(crate) struct PayloadMdls {
     /// Maximum number of bytes of payload.
     capacity: u32,
     /// Maximum number of MDLs.
-    most: u32,
+    max: u32,
     /// MDLs in use.
     used: u32,
     /// The buffer that the last MDL describes, if it is a copy. It is allocated for each such child
@@ -72,27 +74,27 @@ pub(crate) struct Pieces {
     copy: *mut u8,
 }
 
-impl Pieces {
-    /// Bytes of memory for pieces of `most` MDLs that describe `capacity` bytes together.
+impl PayloadMdls {
+    /// Bytes of memory for `max` MDLs that together describe `capacity` bytes.
     ///
     /// An MDL of n bytes has ⌈n / 4096⌉ + 1 page frame numbers: two for itself, and those of its
     /// whole pages, of which all MDLs together have no more than `capacity` bytes have.
-    pub(crate) const fn size(most: u32, capacity: u32) -> usize {
+    pub(crate) const fn size(max: u32, capacity: u32) -> usize {
         let each = size_of::<sys::MDL>().saturating_add(2_usize.saturating_mul(PFN));
         let pages = (capacity / sys::PAGE_SIZE) as usize;
         size_of::<Self>()
-            .saturating_add((most as usize).saturating_mul(each))
+            .saturating_add((max as usize).saturating_mul(each))
             .saturating_add(pages.saturating_mul(PFN))
     }
 
-    /// Initializes the pieces with none in use.
+    /// Initializes them with none in use.
     ///
     /// # Safety
-    /// `this` is aligned memory of at least [`Pieces::size`] bytes that is not used elsewhere.
-    pub(crate) unsafe fn initialize(this: *mut Self, most: u32, capacity: u32) {
+    /// `this` is aligned memory of at least [`PayloadMdls::size`] bytes that is not used elsewhere.
+    pub(crate) unsafe fn initialize(this: *mut Self, max: u32, capacity: u32) {
         let empty = Self {
             capacity,
-            most,
+            max,
             used: 0,
             copy: ptr::null_mut(),
         };
@@ -123,7 +125,7 @@ impl Pieces {
         length: u32,
     ) -> Result<(), BufferError> {
         // SAFETY: `this` is initialized, and it and `header` are not used elsewhere, by this
-        // function's contract. No more than `most` MDLs are built, of no more than `capacity` bytes
+        // function's contract. No more than `max` MDLs are built, of no more than `capacity` bytes
         // together, so all of them lie in the memory after `this`: see `size`.
         unsafe {
             Self::release(this);
@@ -133,7 +135,7 @@ impl Pieces {
             }
             let (mut last, mut place, mut left) = (header, Self::first(this), length);
             while left > 0 {
-                let is_last = (*this).used.saturating_add(1) >= (*this).most;
+                let is_last = (*this).used.saturating_add(1) >= (*this).max;
                 let part = if is_last && payload.skip_empty()? < left {
                     Self::copy(this, place, payload, left)?;
                     left
@@ -202,9 +204,9 @@ const PFN: usize = size_of::<sys::PFN_NUMBER>();
 /// The MDL that follows `mdl` in memory.
 ///
 /// # Safety
-/// `mdl` is one of a child's pieces, with its size written.
+/// `mdl` is one of a child's payload MDLs, with its size written.
 unsafe fn next(mdl: *mut sys::MDL) -> *mut sys::MDL {
-    // SAFETY: `mdl` is one of a child's pieces and its size is written, by this function's
+    // SAFETY: `mdl` is one of a child's payload MDLs and its size is written, by this function's
     // contract. The size is positive: `mdl::initialize` wrote it.
     unsafe { mdl.wrapping_byte_add(usize::from((*mdl).Size.unsigned_abs())) }
 }

@@ -1,17 +1,4 @@
-//! Children: the NBLs that this filter originates, preallocated, recycled, and never copied.
-//!
-//! A child is an NBL with its NET_BUFFER from our own NDIS pool. Its context area holds everything
-//! that one large send needs beside the parent's payload: the header bytes with an MDL that is
-//! built once, and room for one partial MDL, or for more where [chains are trimmed](Chains::Ended).
-//! A split therefore allocates nothing in steady state:
-//!
-//! 1. [`ChildPool::take`](crate::ChildPool::take) hands out idle children of the processor;
-//! 2. [`Children::inherit`] copies the parent's out-of-band data to each;
-//! 3. [`Child::header`] and [`Child::set_payload`] make a large send of one, and
-//!    [`Child::become_packet`] a single packet;
-//! 4. [`Children::adopted_by`] attaches them to their parent, which is kept, and yields the NBLs;
-//! 5. [`Siblings`](crate::Siblings) returns those that NDIS completed to their owner CPU, and
-//!    yields the parent after the last.
+//! One child NBL, and the children of one parent before they are sent.
 
 use core::{
     mem::offset_of,
@@ -24,7 +11,7 @@ use ndis::{
 };
 use ndis_sys as sys;
 
-use crate::chains::{Chains, Pieces};
+use crate::chains::{Chains, PayloadMdls};
 
 /// Bytes before a child's header that a lower driver may retreat into without an allocation.
 pub const BACKFILL: u32 = 64;
@@ -37,10 +24,10 @@ type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
 #[repr(C, align(16))]
 pub(crate) struct Context {
     /// The owner CPU, whose cache the child belongs to.
-    pub(crate) home: u32,
-    /// The child's chain ends with its window: [`Pieces`] follow instead of page frame numbers, and
-    /// the partial MDL is not used.
-    is_ended: bool,
+    pub(crate) owner_cpu: u32,
+    /// The child's chain ends with its window: [`PayloadMdls`] follow instead of page frame numbers,
+    /// and the partial MDL is not used.
+    is_trimmed: bool,
     /// The NBL that it is a child of, while it is. NDIS has a field for that, ParentNetBufferList,
     /// which is for clones made by NdisAllocateCloneNetBufferList and null in every other NBL
     /// (Windows driver documentation, NET_BUFFER_LIST).
@@ -54,7 +41,7 @@ pub(crate) struct Context {
     partial_mdl: sys::MDL,
 }
 
-const _: () = assert!(align_of::<Pieces>() <= align_of::<Context>());
+const _: () = assert!(align_of::<PayloadMdls>() <= align_of::<Context>());
 const _: () =
     assert!(offset_of!(Context, backfill) + BACKFILL as usize == offset_of!(Context, header));
 
@@ -63,8 +50,8 @@ const _: () =
 /// # Safety
 /// `nbl` is a live NBL that a `ChildPool` allocated.
 pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
-    // SAFETY: the pool requested a context area of at least a `Context` from NDIS; NDIS aligns it
-    // to 16 bytes and stores in `Offset` where the used part starts.
+    // SAFETY: `nbl` is live and has a context area of the pool's size, by this function's contract
+    // (invariant 1); NDIS stores in `Offset` where the used part starts.
     unsafe {
         let area = (*nbl.as_ptr()).Context;
         let offset = usize::from((*area).Offset);
@@ -74,7 +61,7 @@ pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
 
 /// One child that this code owns.
 #[must_use = "a child that is neither sent nor recycled is lost"]
-pub struct Child {
+pub struct ChildNbl {
     nbl: RawNbl,
     context: *mut Context,
 }
@@ -83,9 +70,9 @@ impl Context {
     /// Bytes of context area for children of up to `capacity` bytes of payload, rounded up as NDIS
     /// requires to a multiple of MEMORY_ALLOCATION_ALIGNMENT.
     pub(crate) const fn size(capacity: u32, chains: Chains) -> usize {
-        let behind = match chains.most_pieces() {
+        let behind = match chains.max_payload_mdls() {
             0 => mdl::page_array_size(capacity),
-            most => Pieces::size(most, capacity),
+            max => PayloadMdls::size(max, capacity),
         };
         size_of::<Self>()
             .saturating_add(behind)
@@ -97,12 +84,17 @@ impl Context {
     /// # Safety
     /// `this` is the context area of a new NBL, at least [`Context::size`] of `capacity` and
     /// `chains` long.
-    pub(crate) unsafe fn initialize(this: *mut Self, home: u32, capacity: u32, chains: Chains) {
+    pub(crate) unsafe fn initialize(
+        this: *mut Self,
+        owner_cpu: u32,
+        capacity: u32,
+        chains: Chains,
+    ) {
         // SAFETY: `this` is a context area of sufficient size, by this function's contract, and
         // non-paged as all of NDIS's pools are; each MDL is followed by room for the page frame
         // numbers of its capacity, or is not used.
         unsafe {
-            (*this).home = home;
+            (*this).owner_cpu = owner_cpu;
             (*this).backfill = [0; _];
             (*this).header = [0; _];
             // Both, which adjoin.
@@ -111,10 +103,10 @@ impl Context {
             let header_mdl = &raw mut (*this).header_mdl;
             mdl::initialize(header_mdl, bytes, length, length);
             sys::MmBuildMdlForNonPagedPool(header_mdl);
-            let most = chains.most_pieces();
-            (*this).is_ended = most > 0;
-            if most > 0 {
-                Pieces::initialize(Self::pieces(this), most, capacity);
+            let max = chains.max_payload_mdls();
+            (*this).is_trimmed = max > 0;
+            if max > 0 {
+                PayloadMdls::initialize(Self::payload_mdls(this), max, capacity);
             } else {
                 let partial_mdl = &raw mut (*this).partial_mdl;
                 mdl::initialize(partial_mdl, ptr::null_mut(), 0, capacity);
@@ -122,8 +114,8 @@ impl Context {
         }
     }
 
-    /// The address of the pieces, if the chain is trimmed.
-    const fn pieces(this: *mut Self) -> *mut Pieces {
+    /// The address of the payload MDLs, if the chain is trimmed.
+    const fn payload_mdls(this: *mut Self) -> *mut PayloadMdls {
         this.wrapping_add(1).cast()
     }
 
@@ -137,8 +129,8 @@ impl Context {
         // SAFETY: `this` is the context area of a child that is owned here, by this function's
         // contract.
         unsafe {
-            if (*this).is_ended {
-                Pieces::release(Self::pieces(this));
+            if (*this).is_trimmed {
+                PayloadMdls::release(Self::payload_mdls(this));
             } else {
                 mdl::prepare_for_reuse(&raw mut (*this).partial_mdl);
             }
@@ -146,7 +138,7 @@ impl Context {
     }
 }
 
-impl Child {
+impl ChildNbl {
     /// The child whose NBL is `nbl`.
     ///
     /// # Safety
@@ -162,7 +154,8 @@ impl Child {
     /// [`set_payload`](Self::set_payload) determines how many of the bytes are the header.
     #[inline]
     pub fn header(&mut self) -> &mut [u8; HEADER_CAPACITY as usize] {
-        // SAFETY: `self` owns the child and with it the header area, which `allocate` zeroed.
+        // SAFETY: `self` owns the child and its context (invariant 2), whose header bytes
+        // `Context::initialize` zeroed (invariant 1).
         unsafe { &mut (*self.context).header }
     }
 
@@ -181,16 +174,21 @@ impl Child {
         payload_length: u32,
     ) -> Result<(), BufferError> {
         let context = self.context;
-        // SAFETY: `self` owns the NBL, its only NET_BUFFER and its context. The partial MDL was
-        // set up for the pool's capacity, which bounds `payload_length`; the pieces see to it
-        // themselves.
+        // SAFETY: `self` owns the NBL, its only NET_BUFFER and its context (invariants 1 and 2). The
+        // partial MDL has room for the pool's capacity, which bounds `payload_length`; a trimmed
+        // chain checks its own capacity.
         unsafe {
             let header = &raw mut (*context).header_mdl;
-            if !(*context).is_ended {
+            if !(*context).is_trimmed {
                 let first = payload.take(payload_length, &raw mut (*context).partial_mdl)?;
                 (*header).Next = first;
             } else {
-                Pieces::take(Context::pieces(context), header, payload, payload_length)?;
+                PayloadMdls::take(
+                    Context::payload_mdls(context),
+                    header,
+                    payload,
+                    payload_length,
+                )?;
             }
             (*header).ByteCount = BACKFILL.wrapping_add(header_length);
             let packet = (*self.nbl.as_ptr()).FirstNetBuffer;
@@ -203,12 +201,12 @@ impl Child {
         Ok(())
     }
 
-    /// Turns a child, which has [inherited](Children::inherit) the parent's large-send request,
-    /// into one packet that requests `checksum` only. The packet is not flagged as a frame in a
+    /// Turns a child, which has the parent's [large-send request](Children::copy_oob_from), into one
+    /// packet that requests `checksum` only. The packet is not flagged as a frame in a
     /// tunnel either, so that no NIC computes anything in it.
     #[inline]
     pub fn become_packet(&mut self, checksum: ChecksumInfo) {
-        // SAFETY: `self` owns the NBL, and lends it for this call.
+        // SAFETY: `self` owns the NBL (invariant 2), and `nbl` ends with this call.
         let mut nbl = unsafe { Nbl::from_raw(self.nbl) };
         nbl.set_large_send(LargeSendInfo::default());
         nbl.set_udp_send(UdpSendInfo::default());
@@ -224,7 +222,7 @@ impl Child {
 /// # Safety
 /// Both NBLs are owned by the caller; the child is one of ours, without an object of WFP's.
 #[inline]
-unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
+unsafe fn copy_oob_from(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
     let (child, from) = (nbl.as_ptr(), parent.as_ptr());
     // SAFETY: both NBLs are owned by the caller, by this function's contract.
     unsafe {
@@ -242,7 +240,7 @@ unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
         // With a TCP large send, the content of this slot is left over from a receive.
         let udp_send = ptr::without_provenance_mut(parent.udp_send().to_raw());
         to[sys::UdpSegmentationOffloadInfo] = udp_send;
-        (*child).NblFlags = (*from).NblFlags & INHERITED_FLAGS;
+        (*child).NblFlags = (*from).NblFlags & COPIED_FLAGS;
         (*child).Status = sys::NDIS_STATUS_SUCCESS;
         (*child).SourceHandle = module.raw();
         (*context(nbl)).parent = from;
@@ -256,13 +254,13 @@ unsafe fn inherit(nbl: RawNbl, parent: &Nbl, module: ModuleHandle) {
 /// # Safety
 /// `child` is a child that is owned here.
 #[inline]
-pub(crate) unsafe fn is_tagged(child: RawNbl) -> bool {
+pub(crate) unsafe fn has_wfp_context(child: RawNbl) -> bool {
     // SAFETY: `child` is a live child that is owned here, by this function's contract.
     unsafe { !(&(*child.as_ptr()).NetBufferListInfo)[sys::WfpNetBufferListInfo].is_null() }
 }
 
 /// NBL flags that describe the packet and how it may be handled, as opposed to its ownership.
-const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
+const COPIED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_IPV4
     | sys::NDIS_NBL_FLAGS_IS_IPV6
     | sys::NDIS_NBL_FLAGS_IS_TCP
@@ -274,7 +272,7 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
 /// # Safety
 /// `nbl` is live, and its flags do not change during the call.
 #[inline]
-pub(crate) unsafe fn asks_for_timestamp(nbl: *mut sys::NET_BUFFER_LIST) -> bool {
+pub(crate) unsafe fn requests_timestamp(nbl: *mut sys::NET_BUFFER_LIST) -> bool {
     // SAFETY: `nbl` is live and its flags do not change, by this function's contract.
     unsafe { (*nbl).NblFlags & sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT != 0 }
 }
@@ -318,14 +316,15 @@ impl Children {
     /// NBL flags. If the parent requests a transmit timestamp, the first child requests it instead,
     /// as with several packets in one NBL (Windows driver documentation, "Attaching timestamps to
     /// packets").
-    pub fn inherit(&mut self, parent: &Nbl, module: ModuleHandle) {
+    pub fn copy_oob_from(&mut self, parent: &Nbl, module: ModuleHandle) {
         for nbl in self.queue.iter() {
-            // SAFETY: the children and the parent are owned here, and no child has been sent yet.
-            unsafe { inherit(nbl, parent, module) };
+            // SAFETY: `self` owns the children, the caller owns the parent, and no child has been
+            // sent yet, so that none has an object of WFP's (invariants 2 and 7).
+            unsafe { copy_oob_from(nbl, parent, module) };
         }
-        // SAFETY: the parent is owned here, and so is the child.
+        // SAFETY: the caller owns the parent, and `self` the child (invariant 2).
         unsafe {
-            if asks_for_timestamp(parent.as_ptr())
+            if requests_timestamp(parent.as_ptr())
                 && let Some(first) = self.queue.iter().next()
             {
                 (*first.as_ptr()).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
@@ -336,9 +335,9 @@ impl Children {
     /// Sets the TCP header offset in each child, for a parent that leaves it 0: not every NIC finds
     /// the header itself.
     #[cold]
-    pub fn locate(&mut self, tcp_header_offset: u32) {
+    pub fn set_tcp_header_offset(&mut self, tcp_header_offset: u32) {
         for nbl in self.queue.iter() {
-            // SAFETY: the queue owns the NBL, and lends it for this call.
+            // SAFETY: the queue owns the NBL (invariant 2), and `nbl` ends with this turn.
             let mut nbl = unsafe { Nbl::from_raw(nbl) };
             let located = nbl.large_send().located(tcp_header_offset);
             nbl.set_large_send(located);
@@ -352,23 +351,24 @@ impl Children {
     #[inline]
     pub fn try_for_each<E>(
         &mut self,
-        mut make: impl FnMut(&mut Child) -> Result<(), E>,
+        mut make: impl FnMut(&mut ChildNbl) -> Result<(), E>,
     ) -> Result<(), E> {
-        // SAFETY: the queue's NBLs come from a pool. `Child` does not change an NBL's `Next`, nor
-        // does it free the NBL.
+        // SAFETY: the queue owns its NBLs, which are children (invariants 1 and 2). A `ChildNbl`
+        // does not change `Next`, nor does it free the NBL.
         self.queue
             .iter()
-            .try_for_each(|nbl| make(&mut unsafe { Child::of(nbl) }))
+            .try_for_each(|nbl| make(&mut unsafe { ChildNbl::of(nbl) }))
     }
 
-    /// Attaches the children to `parent`, from which they have [inherited](Self::inherit), and
-    /// yields their NBLs. [`Siblings`](crate::Siblings) yields the parent with the last one; `done`
-    /// is the content of its large-send slot once all have been sent.
-    pub fn adopted_by(self, mut parent: Nbl, done: LargeSendInfo) -> NblQueue {
-        parent.set_large_send(done);
+    /// Attaches the children to `parent`, whose out-of-band data they [have](Self::copy_oob_from), and
+    /// returns their NBLs. [`WaitingParent`](crate::WaitingParent) returns the parent after the last
+    /// one; `completion_info` is the content of its large-send slot if all succeed.
+    pub fn attach_to(self, mut parent: Nbl, completion_info: LargeSendInfo) -> NblQueue {
+        parent.set_large_send(completion_info);
         parent.set_status(Status::SUCCESS);
         let raw = parent.into_raw().as_ptr();
-        // SAFETY: the parent is owned here, and no child has been sent yet.
+        // SAFETY: the caller gave up the parent to this call, and no child has been sent yet, so that
+        // nothing else accesses Scratch (invariant 5).
         unsafe { *children_left(raw) = self.count as usize };
         self.queue
     }
@@ -376,7 +376,7 @@ impl Children {
     /// Makes the children idle again and hands them over: the split was abandoned.
     pub(crate) fn abandon(self) -> NblQueue {
         for nbl in self.queue.iter() {
-            // SAFETY: the child is owned here, and no lower driver has seen it.
+            // SAFETY: the queue owns the child (invariants 1 and 2), and no lower driver has seen it.
             unsafe { Context::release(context(nbl)) };
         }
         self.queue

@@ -20,20 +20,22 @@ use ndis_sys as sys;
 
 use crate::{
     chains::Chains,
-    child::{Children, Context, context, is_tagged},
+    child::{Children, Context, context, has_wfp_context},
 };
 
 /// Maximum number of children that a processor may own, and so the most that one parent can have:
 /// about 9 MiB of non-paged pool, enough for 480 sends of 1 MiB in flight. With trimmed chains it
 /// is 42 MiB.
-pub const MOST_CHILDREN: u32 = 8192;
+pub const MAX_CHILDREN: u32 = 8192;
 /// Largest payload in bytes of one child that a pool can be made for. It keeps the context area,
 /// page frame numbers included, far below the 64 KiB that an NBL's context may have.
-const MOST_CAPACITY: u32 = 1 << 20;
+const MAX_CAPACITY: u32 = 1 << 20;
 const _: () = {
-    let ended = Chains::Ended { max_elements: None };
-    assert!(Context::size(MOST_CAPACITY, ended) < 8 << 10);
-    assert!(Context::size(MOST_CAPACITY, Chains::Lent) < 8 << 10);
+    let trimmed = Chains::Trimmed {
+        max_sg_elements: None,
+    };
+    assert!(Context::size(MAX_CAPACITY, trimmed) < 8 << 10);
+    assert!(Context::size(MAX_CAPACITY, Chains::Shared) < 8 << 10);
 };
 
 const TAG_NBL: Tag = Tag::new(*b"MslN");
@@ -52,7 +54,7 @@ struct Local {
     idle: RawNbl,
     /// Children that were allocated for this owner CPU, wherever they are now. Those that were
     /// freed are counted separately.
-    made: u32,
+    allocated: u32,
 }
 
 /// In a cache line of its own: other processors write to it.
@@ -63,8 +65,7 @@ struct Returned {
     freed: AtomicU32,
 }
 
-// SAFETY: `local` is reached through an `AtDispatch` of its processor alone, which serialises all
-// access (see `ChildPool::local`); `returned` is atomic.
+// SAFETY: `local` is reached by one processor at a time, and `returned` is atomic (invariant 3).
 unsafe impl Sync for Cache {}
 // SAFETY: NBLs are not tied to a thread.
 unsafe impl Send for Cache {}
@@ -80,7 +81,7 @@ pub struct ChildPool {
 
 impl ChildPool {
     /// A pool whose children carry up to `capacity` bytes of payload each (1 MiB at most) in
-    /// `chains`, with `ready` of them for each active processor. IRQL PASSIVE_LEVEL.
+    /// `chains`, with `preallocated` of them for each active processor. IRQL PASSIVE_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory; nothing is left behind then.
@@ -88,14 +89,14 @@ impl ChildPool {
         module: ModuleHandle,
         capacity: u32,
         chains: Chains,
-        ready: u32,
+        preallocated: u32,
     ) -> Result<Self, Status> {
-        let capacity = capacity.clamp(1, MOST_CAPACITY);
+        let capacity = capacity.clamp(1, MAX_CAPACITY);
         let nbls = NblPool::try_new(module, Context::size(capacity, chains))?;
         let caches = PerProcessor::try_new(TAG_CACHE, |_| Cache {
             local: UnsafeCell::new(Local {
                 idle: ptr::null_mut(),
-                made: 0,
+                allocated: 0,
             }),
             returned: Returned {
                 idle: AtomicPtr::new(ptr::null_mut()),
@@ -110,7 +111,7 @@ impl ChildPool {
             allocations: AtomicU64::new(0),
         };
         for processor in 0..processor_counts().0 {
-            pool.stock(processor, ready)?;
+            pool.preallocate(processor, preallocated)?;
         }
         Ok(pool)
     }
@@ -127,12 +128,12 @@ impl ChildPool {
         self.allocations.load(Ordering::Relaxed)
     }
 
-    /// Preallocates `ready` children in the cache of `processor`, before the pool is in use.
-    fn stock(&self, processor: u32, ready: u32) -> Result<(), Status> {
+    /// Preallocates `count` children in the cache of `processor`, before the pool is in use.
+    fn preallocate(&self, processor: u32, count: u32) -> Result<(), Status> {
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
-        // SAFETY: the pool is still private to `try_new`.
+        // SAFETY: only `try_new` has the pool so far (invariant 3).
         let local = unsafe { &mut *cache.local.get() };
-        for _ in 0..ready.min(MOST_CHILDREN) {
+        for _ in 0..count.min(MAX_CHILDREN) {
             let child = self
                 .allocate(processor, local, &cache.returned)
                 .ok_or(Status::RESOURCES)?;
@@ -150,9 +151,9 @@ impl ChildPool {
     pub fn take(&self, count: u32, at: &AtDispatch) -> Result<Children, Status> {
         let processor = at.processor();
         let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
-        // SAFETY: `at` proves that this thread has the processor to itself at DISPATCH_LEVEL, and
-        // the reference ends before any call that could re-enter this function: the pool routine
-        // that `allocate` calls does not.
+        // SAFETY: `at` proves that this thread has the processor to itself at DISPATCH_LEVEL
+        // (invariant 3), and the reference ends before any call that could re-enter this function:
+        // the pool routine that `allocate` calls does not.
         let local = unsafe { &mut *cache.local.get() };
         let mut taken = Children::default();
         while taken.count() < count {
@@ -169,19 +170,20 @@ impl ChildPool {
         Ok(taken)
     }
 
-    /// Allocates one more child with owner CPU `home`, within the bound for a processor.
+    /// Allocates one more child with owner CPU `owner_cpu`, within the bound for a processor.
     #[cold]
-    fn allocate(&self, home: u32, local: &mut Local, returned: &Returned) -> Option<Nbl> {
+    fn allocate(&self, owner_cpu: u32, local: &mut Local, returned: &Returned) -> Option<Nbl> {
         let freed = returned.freed.load(Ordering::Relaxed);
-        if local.made.wrapping_sub(freed) >= MOST_CHILDREN {
+        if local.allocated.wrapping_sub(freed) >= MAX_CHILDREN {
             return None;
         }
         let nbl = self.nbls.allocate()?;
-        // SAFETY: a new NBL from a pool whose context size was made for `capacity` and `chains`.
-        unsafe { Context::initialize(context(nbl), home, self.capacity, self.chains) };
-        local.made = local.made.wrapping_add(1);
+        // SAFETY: a new NBL of the pool, with a context area for its capacity and chains, which this
+        // initializes before anything else uses it (invariant 1).
+        unsafe { Context::initialize(context(nbl), owner_cpu, self.capacity, self.chains) };
+        local.allocated = local.allocated.wrapping_add(1);
         self.allocations.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: NDIS has just handed it over.
+        // SAFETY: NDIS has just allocated it for this call, so nothing else owns it (invariant 2).
         Some(unsafe { Nbl::from_raw(nbl) })
     }
 
@@ -189,26 +191,27 @@ impl ChildPool {
     pub fn recycle(&self, children: Children) {
         let mut children = children.abandon().into_chain();
         let mut idle = NblQueue::new();
-        let mut home = 0;
+        let mut owner_cpu = 0;
         while let Some(first) = children.first() {
-            // SAFETY: the child is owned here. All were taken together, from one cache.
-            let tagged = unsafe {
-                home = (*context(first)).home;
-                is_tagged(first)
+            // SAFETY: `children` owns its first NBL, a child (invariants 1 and 2). All were taken
+            // together, from one cache.
+            let must_be_freed = unsafe {
+                owner_cpu = (*context(first)).owner_cpu;
+                has_wfp_context(first)
             };
             match children.pop() {
-                Some(child) if tagged => self.discard(home, NblQueue::of(child)),
+                Some(child) if must_be_freed => self.discard(owner_cpu, NblQueue::of(child)),
                 Some(child) => idle.push(child),
                 None => {}
             }
         }
-        self.bring_home(home, idle);
+        self.return_to_owner_cpu(owner_cpu, idle);
     }
 
-    /// Frees children of owner CPU `home` that cannot be used again. IRQL ≤ DISPATCH_LEVEL.
+    /// Frees children of owner CPU `owner_cpu` that cannot be used again. IRQL ≤ DISPATCH_LEVEL.
     #[cold]
-    pub(crate) fn discard(&self, home: u32, children: NblQueue) {
-        let Some(cache) = self.caches.get(home) else {
+    pub(crate) fn discard(&self, owner_cpu: u32, children: NblQueue) {
+        let Some(cache) = self.caches.get(owner_cpu) else {
             return;
         };
         let mut children = children.into_chain();
@@ -218,17 +221,17 @@ impl ChildPool {
         }
     }
 
-    /// Returns idle children to the cache of `home`, their owner CPU. IRQL ≤ DISPATCH_LEVEL.
+    /// Returns idle children to the cache of `owner_cpu`, their owner CPU. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
-    pub(crate) fn bring_home(&self, home: u32, children: NblQueue) {
-        let (Some((first, last)), Some(cache)) = (children.into_ends(), self.caches.get(home))
+    pub(crate) fn return_to_owner_cpu(&self, owner_cpu: u32, children: NblQueue) {
+        let (Some((first, last)), Some(cache)) = (children.into_ends(), self.caches.get(owner_cpu))
         else {
             return;
         };
         let list = &cache.returned.idle;
         let mut head = list.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the children are owned here until the exchange succeeds.
+            // SAFETY: this call owns the children until the exchange succeeds (invariant 2).
             unsafe { (*last.as_ptr()).Next = head };
             // Release: the thread that takes the children sees all earlier writes to them.
             match list.compare_exchange_weak(
@@ -245,16 +248,16 @@ impl ChildPool {
 }
 
 impl Drop for ChildPool {
-    /// Frees every child; all have been returned, since the filter module's rundown is complete.
+    /// Frees every child; all have been returned (invariant 8).
     fn drop(&mut self) {
         for cache in self.caches.iter() {
-            // SAFETY: `&mut self`: the pool is not shared.
+            // SAFETY: `&mut self` is the only reference to the pool (invariant 3).
             let local = unsafe { &mut *cache.local.get() };
             while let Some((run, _)) = local.pop_run(u32::MAX, &cache.returned) {
                 let mut run = run.into_chain();
                 while let Some(child) = run.pop() {
-                    // SAFETY: the child is owned here. One that was neither completed nor abandoned
-                    // before it was returned may have a copy left.
+                    // SAFETY: `run` owned the child (invariants 1 and 2). One that was neither
+                    // completed nor abandoned before it was returned may have a copy left.
                     unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
                     self.nbls.free(child);
                 }
@@ -266,21 +269,21 @@ impl Drop for ChildPool {
 impl Local {
     fn push(&mut self, child: Nbl) {
         let raw = child.into_raw().as_ptr();
-        // SAFETY: the child is owned here.
+        // SAFETY: this call owns the child (invariant 2).
         unsafe { (*raw).Next = self.idle };
         self.idle = raw;
     }
 
-    /// Takes up to `most` children out, all at once; `None` if none is idle.
+    /// Takes up to `max` children out, all at once; `None` if none is idle.
     #[inline]
-    fn pop_run(&mut self, most: u32, returned: &Returned) -> Option<(NblQueue, u32)> {
+    fn pop_run(&mut self, max: u32, returned: &Returned) -> Option<(NblQueue, u32)> {
         if self.idle.is_null() {
             // Acquire: see what the returning processor wrote to the children.
             self.idle = returned.idle.swap(ptr::null_mut(), Ordering::Acquire);
         }
-        // SAFETY: the list owns its children.
+        // SAFETY: the list owns its children, linked by `Next` with null at the end (invariant 2).
         let mut chain = unsafe { NblChain::from_raw(self.idle) };
-        let run = chain.pop_counted(most);
+        let run = chain.pop_counted(max);
         self.idle = chain.into_raw();
         run
     }
@@ -338,14 +341,15 @@ impl NblPool {
     }
 
     fn free(&self, nbl: Nbl) {
-        // SAFETY: `nbl` came from `allocate` and is owned here.
+        // SAFETY: `nbl` came from `allocate`, and this call owns it (invariant 2).
         unsafe { sys::NdisFreeNetBufferList(nbl.into_raw().as_ptr()) };
     }
 }
 
 impl Drop for NblPool {
     fn drop(&mut self) {
-        // SAFETY: ChildPool's drop freed all NBLs of the pool before its fields are dropped.
+        // SAFETY: ChildPool's drop freed all NBLs of the pool before its fields are dropped
+        // (invariant 8).
         unsafe { sys::NdisFreeNetBufferListPool(self.pool) };
     }
 }

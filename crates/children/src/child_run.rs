@@ -9,7 +9,7 @@ use ndis::{ModuleHandle, Nbl, NblChain, NblQueue, Status};
 use ndis_sys as sys;
 
 use crate::{
-    child::{Context, asks_for_timestamp, children_left, context, is_tagged},
+    child::{Context, children_left, context, has_wfp_context, requests_timestamp},
     child_pool::ChildPool,
 };
 
@@ -17,45 +17,44 @@ use crate::{
 /// are returned together and decrement the parent's count together. A child that cannot be used
 /// again is handled alone.
 #[must_use = "children that are not completed are lost, and their parent with them"]
-pub struct Siblings {
+pub struct ChildRun {
     nbls: NblQueue,
     count: u32,
-    home: u32,
+    owner_cpu: u32,
     /// The first failure among them.
     status: sys::NDIS_STATUS,
     parent: NonNull<sys::NET_BUFFER_LIST>,
     /// The run is a single child that cannot be used again.
-    is_tagged: bool,
+    has_wfp_context: bool,
 }
 
-impl Siblings {
+impl ChildRun {
     /// Takes the run of children that `chain` begins with, as many as there are, if they belong to
     /// the filter module `module`; `None` if the first NBL is not one of the module's children.
     #[inline]
     pub fn pop(chain: &mut NblChain, module: ModuleHandle) -> Option<Self> {
-        // Only `Children::inherit` writes the module's handle to a SourceHandle, and only to
-        // children; NDIS forbids others to write it.
         let is_child = |nbl: NonNull<sys::NET_BUFFER_LIST>| {
-            // SAFETY: the chain owns its NBLs.
+            // SAFETY: `nbl` is one of the chain, which owns its NBLs.
             unsafe { (*nbl.as_ptr()).SourceHandle == module.raw() }
         };
         let first = chain.first().filter(|first| is_child(*first))?;
-        // SAFETY: the chain owns its NBLs, and these are children, with a context of ours and a
-        // parent that waits for them.
+        // SAFETY: the chain owns its NBLs; those with the module's SourceHandle are children
+        // (invariant 4), with a context (invariant 1) and a parent that waits for them (invariant 5).
         unsafe {
             let ours = context(first);
-            let (parent, home) = (NonNull::new((*ours).parent)?, (*ours).home);
+            let (parent, owner_cpu) = (NonNull::new((*ours).parent)?, (*ours).owner_cpu);
             let (mut count, mut status) = (0_u32, sys::NDIS_STATUS_SUCCESS);
             let (mut last, mut next) = (first, Some(first));
             let mut alone = false;
             while let Some(nbl) = next.filter(|nbl| is_child(*nbl) && !alone) {
                 let context = context(nbl);
-                let differs = (*context).parent != parent.as_ptr() || (*context).home != home;
-                let tagged = is_tagged(nbl);
-                if differs || tagged && count > 0 {
+                let differs =
+                    (*context).parent != parent.as_ptr() || (*context).owner_cpu != owner_cpu;
+                let must_be_freed = has_wfp_context(nbl);
+                if differs || must_be_freed && count > 0 {
                     break;
                 }
-                alone = tagged;
+                alone = must_be_freed;
                 Context::release(context);
                 if status == sys::NDIS_STATUS_SUCCESS {
                     status = (*nbl.as_ptr()).Status;
@@ -67,10 +66,10 @@ impl Siblings {
             Some(Self {
                 nbls: chain.split_after(last),
                 count,
-                home,
+                owner_cpu,
                 status,
                 parent,
-                is_tagged: alone,
+                has_wfp_context: alone,
             })
         }
     }
@@ -93,14 +92,14 @@ impl Siblings {
     /// them. IRQL ≤ DISPATCH_LEVEL.
     #[inline]
     pub fn return_to_owner_cpu(self, pool: &ChildPool) -> WaitingParent {
-        // SAFETY: the parent is the filter's, and its flags do not change.
-        if unsafe { asks_for_timestamp(self.parent.as_ptr()) } {
-            self.bring_timestamp();
+        // SAFETY: the parent waits for these children, and its flags do not change (invariant 5).
+        if unsafe { requests_timestamp(self.parent.as_ptr()) } {
+            self.copy_timestamp();
         }
-        if self.is_tagged {
-            pool.discard(self.home, self.nbls);
+        if self.has_wfp_context {
+            pool.discard(self.owner_cpu, self.nbls);
         } else {
-            pool.bring_home(self.home, self.nbls);
+            pool.return_to_owner_cpu(self.owner_cpu, self.nbls);
         }
         WaitingParent {
             parent: self.parent,
@@ -110,13 +109,13 @@ impl Siblings {
 
     /// Copies the transmit timestamp to the parent, if the child that requested it is among them.
     #[cold]
-    fn bring_timestamp(&self) {
+    fn copy_timestamp(&self) {
         const SLOT: usize = sys::NetBufferListInfoReserved3;
         for nbl in self.nbls.iter() {
-            // SAFETY: the children are owned here, and the parent waits for them; only one of its
-            // children requests a timestamp, so that the slot has a single writer.
+            // SAFETY: `self` owns the children (invariant 2), and the parent waits for them (invariant
+            // 5); only one of its children requests a timestamp, so that the slot has a single writer.
             unsafe {
-                if asks_for_timestamp(nbl.as_ptr()) {
+                if requests_timestamp(nbl.as_ptr()) {
                     (&mut (*self.parent.as_ptr()).NetBufferListInfo)[SLOT] =
                         (&(*nbl.as_ptr()).NetBufferListInfo)[SLOT];
                 }
@@ -137,8 +136,8 @@ impl WaitingParent {
     #[inline]
     pub fn record_first_failure(&self, status: Status) {
         if status != Status::SUCCESS {
-            // SAFETY: the parent lives until all its children are counted off, of which this has
-            // some, and its status is accessed only like this until then.
+            // SAFETY: the parent waits for the children that `self` has still to count off; until then
+            // its status is accessed atomically (invariant 5).
             let first = unsafe { AtomicI32::from_ptr(&raw mut (*self.parent.as_ptr()).Status) };
             // Losing the race means that another child failed first.
             let _ = first.compare_exchange(
@@ -153,8 +152,8 @@ impl WaitingParent {
     /// Counts the children off. Returns the parent if these were its last.
     #[inline]
     pub fn count_off(self) -> Option<Nbl> {
-        // SAFETY: the parent is the filter's until its last child is counted off; several processors
-        // access the field at once, all of them atomically.
+        // SAFETY: the parent waits for the children that `self` counts off, and several processors
+        // access Scratch at once, all of them atomically (invariant 5).
         unsafe {
             let left = AtomicUsize::from_ptr(children_left(self.parent.as_ptr()));
             // Release, so that the thread that completes the parent sees everything that happened to

@@ -1,7 +1,7 @@
 //! Builds the children of one parent after a plan.
 
-use children::{Child, Children};
-use lso::{Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Template, Transport};
+use children::{ChildNbl, Children};
+use lso::{Checksum, Form, IpVersion, PacketTemplate, Plan, PlannedChild, Template, Transport};
 use ndis::{AtDispatch, ChecksumInfo, Nbl, NetBuffer, PayloadCursor};
 
 use crate::{module::FilterModule, split::SendError};
@@ -57,41 +57,41 @@ impl<'a> ChildBuilder<'a> {
     /// Builds the planned children from the idle ones, as many as there are.
     #[inline(never)]
     fn fill(&self, children: &mut Children) -> Result<(), SendError> {
-        children.inherit(self.parent, self.module.handle);
+        children.copy_oob_from(self.parent, self.module.handle);
         if self.is_unlocated {
-            children.locate(self.template.headers().transport_offset());
+            children.set_tcp_header_offset(self.template.headers().transport_offset());
         }
         let length = self.template.headers().length();
         let mut payload = self.packet.payload(length)?;
         let mut packets = None;
-        let mut parts = self.plan.iter();
+        let mut planned_children = self.plan.iter();
         children.try_for_each(|child| {
-            let Some(part) = parts.next() else {
+            let Some(planned) = planned_children.next() else {
                 return Ok(());
             };
-            match part.form {
-                Form::LargeSend => self.template.write(&part, child.header())?,
-                Form::Packet => self.make_packet(&mut packets, part, child, &payload)?,
+            match planned.form {
+                Form::LargeSend => self.template.write(&planned, child.header())?,
+                Form::Packet => self.make_packet(&mut packets, planned, child, &payload)?,
             }
-            Ok(child.set_payload(length, &mut payload, part.payload_length)?)
+            Ok(child.set_payload(length, &mut payload, planned.payload_length)?)
         })
     }
 
-    /// Makes `child` a packet with `part` of the payload, which is next at `payload`. `packets` is
+    /// Makes `child` the `planned` packet, whose payload is next at `payload`. `packets` is
     /// initialized with the first one.
     #[inline(never)]
     fn make_packet(
         &self,
         packets: &mut Option<PacketTemplate<'a>>,
-        part: Part,
-        child: &mut Child,
+        planned: PlannedChild,
+        child: &mut ChildNbl,
         payload: &PayloadCursor<'_>,
     ) -> Result<(), SendError> {
         let (checksum, left) = match self.checksum {
             PacketChecksum::None => (Checksum::Offloaded, ChecksumInfo::default()),
             PacketChecksum::Left => (Checksum::Offloaded, self.checksum_to_make()),
             PacketChecksum::Made => {
-                let sum = payload.sum(part.payload_length)?;
+                let sum = payload.sum(planned.payload_length)?;
                 (Checksum::Complete(sum), ChecksumInfo::default())
             }
         };
@@ -100,7 +100,7 @@ impl<'a> ChildBuilder<'a> {
             Some(packets) => packets,
             None => packets.insert(self.template.for_packets()?),
         };
-        Ok(packets.write(&part, checksum, child.header())?)
+        Ok(packets.write(&planned, checksum, child.header())?)
     }
 
     fn checksum_to_make(&self) -> ChecksumInfo {

@@ -5,7 +5,7 @@
 
 use core::sync::atomic::Ordering;
 
-use children::{Chains, MOST_ELEMENTS};
+use children::{Chains, MAX_SG_ELEMENTS};
 use control::{
     AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message,
     NicLimits, ReadReply, Select, SetRequest, VersionRequest,
@@ -136,8 +136,8 @@ fn read(module: &FilterModule) -> ReadReply {
         },
         software: settings.software,
         max_elements: match settings.chains {
-            Chains::Lent => 0,
-            Chains::Ended { max_elements } => max_elements.unwrap_or(MOST_ELEMENTS),
+            Chains::Shared => 0,
+            Chains::Trimmed { max_sg_elements } => max_sg_elements.unwrap_or(MAX_SG_ELEMENTS),
         },
         mtu: module.mtu.load(Ordering::Relaxed),
         running: module.running.load(Ordering::Relaxed),

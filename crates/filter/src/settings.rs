@@ -1,6 +1,6 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
-use children::{Chains, MOST_ELEMENTS};
+use children::{Chains, MAX_SG_ELEMENTS};
 use control::{SoftwareSegmentation, Tuning, keyword, utf16};
 use lso::IpIdWidth;
 use ndis::{Configuration, ModuleHandle, Status};
@@ -95,15 +95,15 @@ fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
         Some(1) => (true, 0),
         Some(_) => (false, 1),
     };
-    let (max_elements, wrong_most): (_, u32) = match most {
+    let (max_sg_elements, wrong_most): (_, u32) = match most {
         None | Some(0) => (None, 0),
-        Some(most) if (LEAST_ELEMENTS..=MOST_ELEMENTS).contains(&most) => (Some(most), 0),
+        Some(most) if (LEAST_ELEMENTS..=MAX_SG_ELEMENTS).contains(&most) => (Some(most), 0),
         Some(_) => (None, 1),
     };
-    let chains = if ended || max_elements.is_some() {
-        Chains::Ended { max_elements }
+    let chains = if ended || max_sg_elements.is_some() {
+        Chains::Trimmed { max_sg_elements }
     } else {
-        Chains::Lent
+        Chains::Shared
     };
     (chains, wrong_most.saturating_add(wrong_ended))
 }

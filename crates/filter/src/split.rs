@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use children::{Children, MOST_CHILDREN};
+use children::{Children, MAX_CHILDREN};
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
 use ndis::{AtDispatch, BufferError, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags, Status};
 
@@ -125,7 +125,7 @@ impl<'call> Splitter<'call> {
             Ok(None) => Split::Fits(parent),
             Ok(Some(split)) => {
                 tally.split(&split);
-                Split::Children(split.children.adopted_by(parent, split.completion_info))
+                Split::Children(split.children.attach_to(parent, split.completion_info))
             }
             Err(error) => Split::Failed(parent, error),
         }
@@ -273,7 +273,7 @@ impl<'a> Job<'a> {
         } else {
             Plan::of_whole_segments(payload, self.send.mss, limit)?
         };
-        if plan.children() > MOST_CHILDREN {
+        if plan.children() > MAX_CHILDREN {
             return Err(Refusal::TooManyChildren);
         }
         Ok(plan)

@@ -13,7 +13,7 @@ use ndis::{AtDispatch, Status};
 
 /// A pool with two children ready on processor 0, and none on the others.
 fn pool() -> Arc<ChildPool> {
-    let pool = ChildPool::try_new(child_pool_module(), 3000, Chains::Lent, 2);
+    let pool = ChildPool::try_new(child_pool_module(), 3000, Chains::Shared, 2);
     Arc::new(pool.expect("there is memory"))
 }
 

@@ -6,7 +6,7 @@ use crate::headers::Tunnel;
 use crate::wire::{
     Field, get_u8, get_u16, get_u32, ipv4, ipv6, put_u8, put_u16, put_u32, tcp, udp,
 };
-use crate::{Child, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Refusal, Transport};
+use crate::{Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, PlannedChild, Refusal, Transport};
 pub use packet::{Checksum, PacketTemplate};
 
 /// The parent's header as a template for each child.
@@ -218,7 +218,7 @@ impl<'a> Template<'a> {
     /// [`Lsov1TooLong`](Refusal::Lsov1TooLong) for a child with more payload than
     /// [`Headers::most_payload`].
     #[inline]
-    pub fn write(&self, child: &Child, out: &mut [u8; MAX_HEADER]) -> Result<(), Refusal> {
+    pub fn write(&self, child: &PlannedChild, out: &mut [u8; MAX_HEADER]) -> Result<(), Refusal> {
         self.copy(out);
         self.stamp(child, out)
             .ok_or(Refusal::HeaderBufferTooShort)?;
@@ -244,7 +244,7 @@ impl<'a> Template<'a> {
 
     /// Writes the fields that advance from child to child.
     #[inline]
-    fn stamp(&self, child: &Child, header: &mut [u8; MAX_HEADER]) -> Option<()> {
+    fn stamp(&self, child: &PlannedChild, header: &mut [u8; MAX_HEADER]) -> Option<()> {
         self.ip.count(child, header)?;
         if let Fields::Tcp { sequence, flags } = self.transport {
             let transport = self.headers.transport_start();
@@ -321,7 +321,7 @@ impl Ip {
 
     /// Advances the identification.
     #[inline]
-    fn count(&self, child: &Child, header: &mut [u8]) -> Option<()> {
+    fn count(&self, child: &PlannedChild, header: &mut [u8]) -> Option<()> {
         if self.version == IpVersion::V6 {
             return Some(());
         }
@@ -388,7 +388,7 @@ const AT_THE_START: u8 = tcp::flag::CWR;
 
 /// The flags that a child has of its parent's.
 #[inline]
-fn flags_kept(child: &Child) -> u8 {
+fn flags_kept(child: &PlannedChild) -> u8 {
     let end = if child.is_last { 0 } else { AT_THE_END };
     let start = if child.is_first { 0 } else { AT_THE_START };
     !(end | start)

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use lso::{
-    Checksum, Child, Form, Headers, IpIdWidth, IpVersion, Limit, MAX_HEADER, Offload, Plan, Sum,
-    Template,
+    Checksum, Form, Headers, IpIdWidth, IpVersion, Limit, MAX_HEADER, Offload, Plan, PlannedChild,
+    Sum, Template,
 };
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ fn send() -> impl Strategy<Value = Send> {
     )
 }
 
-fn write(send: &Send, child: &Child) -> Vec<u8> {
+fn write(send: &Send, child: &PlannedChild) -> Vec<u8> {
     let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
     let mut front = front(&send.frame);
     let template = Template::new(&mut front, headers, send.version, send.width);
@@ -126,7 +126,7 @@ fn wire_ip(send: &Send, ip: &mut [u8], k: u32, bytes: u32) {
     }
 }
 
-fn any_child() -> impl Strategy<Value = Child> {
+fn any_child() -> impl Strategy<Value = PlannedChild> {
     (any::<[u32; 5]>(), any::<[bool; 2]>()).prop_map(|(numbers, [is_first, is_last])| {
         let [
             index,
@@ -135,7 +135,7 @@ fn any_child() -> impl Strategy<Value = Child> {
             first_segment,
             segments,
         ] = numbers;
-        Child {
+        PlannedChild {
             form: Form::LargeSend,
             index,
             payload_offset,

@@ -5,7 +5,7 @@ use checksum::Sum;
 use super::{Fields, Ip, Template};
 use crate::headers::Tunnel;
 use crate::wire::{get_u16, get_u32, ipv4, ipv6, protocol, put_u16, tcp, udp};
-use crate::{Child, IpVersion, MAX_HEADER, Refusal, Transport};
+use crate::{IpVersion, MAX_HEADER, PlannedChild, Refusal, Transport};
 
 /// The place where a packet's TCP or UDP checksum is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl PacketTemplate<'_> {
     /// tunnel. The content of `out` is unspecified then.
     pub fn write(
         &self,
-        child: &Child,
+        child: &PlannedChild,
         checksum: Checksum,
         out: &mut [u8; MAX_HEADER],
     ) -> Result<(), Refusal> {

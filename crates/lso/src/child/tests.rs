@@ -3,7 +3,7 @@ use crate::frames::{NVGRE, QINQ_OPTIONS, USO_V4, V4, V6, V6_CHAIN, VXLAN, patche
 use crate::wire::protocol;
 use crate::{Form, Framing, LargeSend, Limit, Plan, Sum};
 
-const FIRST: Child = Child {
+const FIRST: PlannedChild = PlannedChild {
     form: Form::LargeSend,
     index: 0,
     payload_offset: 0,
@@ -14,7 +14,7 @@ const FIRST: Child = Child {
     is_last: false,
 };
 
-const MIDDLE: Child = Child {
+const MIDDLE: PlannedChild = PlannedChild {
     index: 1,
     payload_offset: 60_816,
     first_segment: 42,
@@ -22,7 +22,7 @@ const MIDDLE: Child = Child {
     ..FIRST
 };
 
-const LAST: Child = Child {
+const LAST: PlannedChild = PlannedChild {
     index: 2,
     payload_offset: 121_632,
     first_segment: 84,
@@ -53,12 +53,12 @@ fn with_template<T>(
 }
 
 /// The header of a large send.
-fn large_send(template: &Template<'_>, child: &Child) -> Result<Header, Refusal> {
+fn large_send(template: &Template<'_>, child: &PlannedChild) -> Result<Header, Refusal> {
     let mut out = [0xEE; MAX_HEADER];
     template.write(child, &mut out).map(|()| out)
 }
 
-fn stamped<const N: usize>(front: &[u8; N], child: &Child) -> [u8; N] {
+fn stamped<const N: usize>(front: &[u8; N], child: &PlannedChild) -> [u8; N] {
     let out = with_template(front, Offload::LsoV2, IpIdWidth::Bits16, |template| {
         large_send(template, child).expect("a header")
     });
@@ -107,7 +107,7 @@ fn fin_and_psh_are_the_last_childs_and_cwr_the_firsts() {
     assert_eq!(flags(&FIRST), 0x90);
     assert_eq!(flags(&MIDDLE), 0x10);
     assert_eq!(flags(&LAST), 0x19);
-    let only = Child {
+    let only = PlannedChild {
         is_last: true,
         ..FIRST
     };
@@ -127,7 +127,7 @@ fn other_flags_are_copied() {
 fn identification_wraps_in_the_width() {
     let id = |width, first_segment| {
         let front = patched(V4, &[(18, 0x7f), (19, 0xfe)]);
-        let child = Child {
+        let child = PlannedChild {
             first_segment,
             ..MIDDLE
         };
@@ -144,7 +144,7 @@ fn identification_wraps_in_the_width() {
 
 #[test]
 fn sequence_of_the_last_byte_of_the_largest_payload() {
-    let child = Child {
+    let child = PlannedChild {
         payload_offset: u32::MAX,
         ..LAST
     };
@@ -153,7 +153,7 @@ fn sequence_of_the_last_byte_of_the_largest_payload() {
 
 /// The LSOv1 header for so much payload.
 fn lsov1(payload_length: u32) -> Result<Header, Refusal> {
-    let child = Child {
+    let child = PlannedChild {
         payload_length,
         ..FIRST
     };
@@ -185,7 +185,7 @@ fn lsov1_plan_under_the_callers_cap() {
         min_segments: 2,
     };
     let plan = Plan::new(1 << 20, 1448, limit).expect("a plan");
-    let written = |child: Child| lsov1(child.payload_length).is_ok();
+    let written = |child: PlannedChild| lsov1(child.payload_length).is_ok();
     assert!(plan.iter().all(written));
 }
 
@@ -262,7 +262,7 @@ fn with_template_of<T>(
 }
 
 /// The third packet, with 3 bytes of payload.
-const PACKET: Child = Child {
+const PACKET: PlannedChild = PlannedChild {
     form: Form::Packet,
     index: 2,
     payload_offset: 2000,
@@ -424,7 +424,7 @@ fn a_packet_that_is_too_long() {
     for front in [&V4[..], &V6] {
         let most = Headers::parse(front).expect("a valid frame").most_payload();
         let of = |payload_length| {
-            let child = Child {
+            let child = PlannedChild {
                 payload_length,
                 ..PACKET
             };
@@ -456,7 +456,7 @@ fn a_large_send_in_a_tunnel() {
 fn lengths_of_large_sends_follow_the_parents_rule() {
     let lengths = |ip: u8, payload_length| {
         let front = patched(USO_V4, &[(17, ip), (39, ip)]);
-        let child = Child {
+        let child = PlannedChild {
             payload_length,
             ..MIDDLE
         };

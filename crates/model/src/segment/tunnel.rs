@@ -140,7 +140,7 @@ pub fn segment_tunnelled(
         if inner.udp {
             let length = transport.len() as u16;
             put16(transport, 4, length);
-            finish_udp_checksum(transport, length.into());
+            finish_udp_checksum(transport, length);
         } else {
             finish_tcp_checksum(transport);
         }
