@@ -339,8 +339,8 @@ impl Children {
         for nbl in self.queue.iter() {
             // SAFETY: the queue owns the NBL (invariant 2), and `nbl` ends with this turn.
             let mut nbl = unsafe { Nbl::from_raw(nbl) };
-            let located = nbl.large_send().located(tcp_header_offset);
-            nbl.set_large_send(located);
+            let info = nbl.large_send().with_tcp_header_offset(tcp_header_offset);
+            nbl.set_large_send(info);
         }
     }
 

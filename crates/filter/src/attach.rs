@@ -29,11 +29,11 @@ const TAG_RUNDOWN: Tag = Tag::new(*b"MslG");
 /// because hosts have many processors, and adapters that never see a large send. A busier processor
 /// allocates the rest once and keeps it. With trimmed chains it is about 340 KiB, or less in
 /// proportion to the number of elements.
-const READY_CHILDREN: u32 = 64;
+const PREALLOCATED_CHILDREN: u32 = 64;
 
 /// Least payload in bytes that children are allocated for, so that a NIC whose maximum grows while
 /// the module is attached need not wait for the next attach.
-const LEAST_CAPACITY: u32 = 256 << 10;
+const MIN_CAPACITY: u32 = 256 << 10;
 
 /// The fields of FilterAttach's parameters that are used.
 pub(crate) struct Parameters<'call> {
@@ -99,7 +99,7 @@ fn advertise_default_config(
 ) -> Option<OffloadConfig> {
     let buffer = offload.bytes();
     let Ok(before) = OffloadConfig::copy_from(buffer) else {
-        module.malformed_offload();
+        module.count_malformed_offload();
         return None;
     };
     let mut config = before;
@@ -110,7 +110,7 @@ fn advertise_default_config(
     } else {
         // A configuration that cannot be restored, being longer than any known revision, is not
         // changed.
-        module.malformed_offload();
+        module.count_malformed_offload();
     }
     module.advertiser.record_bind_config(Some(&config));
     Some(before)
@@ -129,7 +129,7 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
         module.advertiser.suspend();
         // Pre-detach, where this is done first, comes only if the stack is torn down in an orderly
         // way.
-        module.hardware.wait();
+        module.hardware_query.wait();
         module.event_detach();
         free(context);
     }
@@ -159,7 +159,7 @@ fn build(
         return Err(Status::UNSUPPORTED_MEDIA);
     }
     let settings = {
-        let _alone = driver.settings.lock();
+        let _lock = driver.settings.lock();
         Settings::read(handle)?
     };
     let nic = parameters
@@ -176,10 +176,15 @@ fn build(
         advertiser: Advertiser::new(nic, settings.tuning, settings.software),
         settings_out_of_range: AtomicU32::new(settings.out_of_range()),
         settings,
-        children: ChildPool::try_new(handle, capacity(&nic), settings.chains, READY_CHILDREN)?,
+        children: ChildPool::try_new(
+            handle,
+            capacity(&nic),
+            settings.chains,
+            PREALLOCATED_CHILDREN,
+        )?,
         counters: Counters::try_new()?,
         pending_oid: SpinLock::new(None),
-        hardware: HardwareQuery::new(),
+        hardware_query: HardwareQuery::new(),
         malformed_offloads: AtomicU64::new(0),
         invalid_oid_headers: AtomicU64::new(0),
         mtu: AtomicU32::new(0),
@@ -200,5 +205,5 @@ fn capacity(nic: &NicCaps) -> u32 {
         nic.uso_ipv6.max_payload,
     ]
     .into_iter()
-    .fold(LEAST_CAPACITY, u32::max)
+    .fold(MIN_CAPACITY, u32::max)
 }

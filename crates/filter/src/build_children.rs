@@ -15,7 +15,7 @@ pub(crate) struct ChildBuilder<'a> {
     pub(crate) template: &'a Template<'a>,
     pub(crate) checksum: PacketChecksum,
     /// The parent's TCP header offset is 0: the sender left it to be found.
-    pub(crate) is_unlocated: bool,
+    pub(crate) lacks_header_offset: bool,
 }
 
 /// The place where the TCP or UDP checksum of a child that is a packet is computed.
@@ -24,9 +24,9 @@ pub(crate) enum PacketChecksum {
     /// The packet has no checksum, and must not be given one.
     None,
     /// The NIC.
-    Left,
+    Nic,
     /// The filter, from all of the payload.
-    Made,
+    Filter,
 }
 
 impl<'a> ChildBuilder<'a> {
@@ -47,9 +47,9 @@ impl<'a> ChildBuilder<'a> {
         });
         match result {
             Ok(()) => Ok(children),
-            Err(why) => {
+            Err(error) => {
                 pool.recycle(children);
-                Err(why)
+                Err(error)
             }
         }
     }
@@ -58,7 +58,7 @@ impl<'a> ChildBuilder<'a> {
     #[inline(never)]
     fn fill(&self, children: &mut Children) -> Result<(), SendError> {
         children.copy_oob_from(self.parent, self.module.handle);
-        if self.is_unlocated {
+        if self.lacks_header_offset {
             children.set_tcp_header_offset(self.template.headers().transport_offset());
         }
         let length = self.template.headers().length();
@@ -87,15 +87,15 @@ impl<'a> ChildBuilder<'a> {
         child: &mut ChildNbl,
         payload: &PayloadCursor<'_>,
     ) -> Result<(), SendError> {
-        let (checksum, left) = match self.checksum {
+        let (checksum, offload) = match self.checksum {
             PacketChecksum::None => (Checksum::Offloaded, ChecksumInfo::default()),
-            PacketChecksum::Left => (Checksum::Offloaded, self.checksum_to_make()),
-            PacketChecksum::Made => {
+            PacketChecksum::Nic => (Checksum::Offloaded, self.nic_checksum()),
+            PacketChecksum::Filter => {
                 let sum = payload.sum(planned.payload_length)?;
                 (Checksum::Complete(sum), ChecksumInfo::default())
             }
         };
-        child.become_packet(left);
+        child.become_packet(offload);
         let packets = match packets {
             Some(packets) => packets,
             None => packets.insert(self.template.for_packets()?),
@@ -103,7 +103,7 @@ impl<'a> ChildBuilder<'a> {
         Ok(packets.write(&planned, checksum, child.header())?)
     }
 
-    fn checksum_to_make(&self) -> ChecksumInfo {
+    fn nic_checksum(&self) -> ChecksumInfo {
         let headers = self.template.headers();
         let ipv6 = headers.ip_version() == IpVersion::V6;
         let offset = headers.transport_offset();

@@ -282,7 +282,7 @@ unsafe extern "efiapi" fn filter_oid_request_complete(
     // module's own query or else a clone.
     unsafe {
         let module = module_of(context);
-        if module.hardware.is(request) {
+        if module.hardware_query.is(request) {
             oid::on_hardware_answer(module, Status(status));
         } else {
             oid::complete(module, OidClone::from_raw(request), Status(status));

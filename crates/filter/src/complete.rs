@@ -38,7 +38,7 @@ fn complete_children(
             // Cannot overflow: one call never carries 2^32 NBLs.
             children = children.wrapping_add(run.count());
             if let Some(parent) = complete_run(module, run) {
-                tally.completed(&parent);
+                tally.count_completed(&parent);
                 up.push(parent);
             }
         } else if let Some(others) = chain.pop() {

@@ -16,7 +16,7 @@ static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len() + 1] = utf16(keyword::MAX
 
 /// Smallest bound of elements that can be set: the header and three buffers, so that a window is not
 /// copied for being in two buffers and ending in a third.
-const LEAST_ELEMENTS: u32 = 4;
+const MIN_SG_ELEMENTS: u32 = 4;
 
 /// The settings that a filter module started with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -97,7 +97,7 @@ fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
     };
     let (max_sg_elements, wrong_most): (_, u32) = match most {
         None | Some(0) => (None, 0),
-        Some(most) if (LEAST_ELEMENTS..=MAX_SG_ELEMENTS).contains(&most) => (Some(most), 0),
+        Some(most) if (MIN_SG_ELEMENTS..=MAX_SG_ELEMENTS).contains(&most) => (Some(most), 0),
         Some(_) => (None, 1),
     };
     let chains = if ended || max_sg_elements.is_some() {

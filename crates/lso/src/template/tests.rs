@@ -170,7 +170,7 @@ fn lsov1_states_the_true_length() {
 
 #[test]
 fn lsov1_length_ends_at_sixteen_bits() {
-    let most = Headers::parse(&V4).expect("a valid frame").most_payload();
+    let most = Headers::parse(&V4).expect("a valid frame").max_payload();
     for payload in [most + 1, 65_536, u32::MAX] {
         assert_eq!(lsov1(payload), Err(Refusal::Lsov1TooLong));
     }
@@ -181,7 +181,7 @@ fn lsov1_length_ends_at_sixteen_bits() {
 fn lsov1_plan_under_the_callers_cap() {
     let headers = Headers::parse(&V4).expect("a valid frame");
     let limit = Limit {
-        max_payload: headers.most_payload(),
+        max_payload: headers.max_payload(),
         min_segments: 2,
     };
     let plan = Plan::new(1 << 20, 1448, limit).expect("a plan");
@@ -422,7 +422,7 @@ fn no_checksum_in_a_tunnel_is_left_to_the_nic() {
 #[test]
 fn a_packet_that_is_too_long() {
     for front in [&V4[..], &V6] {
-        let most = Headers::parse(front).expect("a valid frame").most_payload();
+        let most = Headers::parse(front).expect("a valid frame").max_payload();
         let of = |payload_length| {
             let child = PlannedChild {
                 payload_length,

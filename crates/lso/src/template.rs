@@ -216,7 +216,7 @@ impl<'a> Template<'a> {
     /// # Errors
     ///
     /// [`Lsov1TooLong`](Refusal::Lsov1TooLong) for a child with more payload than
-    /// [`Headers::most_payload`].
+    /// [`Headers::max_payload`].
     #[inline]
     pub fn write(&self, child: &PlannedChild, out: &mut [u8; MAX_HEADER]) -> Result<(), Refusal> {
         self.copy(out);

@@ -28,7 +28,7 @@ pub struct PacketTemplate<'a> {
     transport: Sum,
     /// The sum of the IP header around a tunnel.
     outer_ip: Sum,
-    most_payload: u32,
+    max_payload: u32,
 }
 
 impl Template<'_> {
@@ -53,7 +53,7 @@ impl Template<'_> {
                 None => Sum::default(),
                 Some(outer) => outer.ip.sum(header)?,
             },
-            most_payload: self.headers.most_payload(),
+            max_payload: self.headers.max_payload(),
         })
     }
 }
@@ -121,7 +121,7 @@ impl PacketTemplate<'_> {
     /// # Errors
     ///
     /// [`SegmentTooLong`](Refusal::SegmentTooLong) for more payload than
-    /// [`Headers::most_payload`](crate::Headers::most_payload), and
+    /// [`Headers::max_payload`](crate::Headers::max_payload), and
     /// [`MalformedLargeSend`](Refusal::MalformedLargeSend) for a checksum left to the NIC in a
     /// tunnel. The content of `out` is unspecified then.
     pub fn write(
@@ -136,7 +136,7 @@ impl PacketTemplate<'_> {
         }
         let payload = u16::try_from(child.payload_length)
             .ok()
-            .filter(|_| child.payload_length <= self.most_payload)
+            .filter(|_| child.payload_length <= self.max_payload)
             .ok_or(Refusal::SegmentTooLong)?;
         template.copy(out);
         template

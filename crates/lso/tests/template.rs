@@ -32,7 +32,7 @@ fn send() -> impl Strategy<Value = Send> {
             let v1 = v1 && frame.version == IpVersion::V4;
             let version = if v1 { Offload::LsoV1 } else { Offload::LsoV2 };
             let headers = Headers::parse(&frame.bytes).expect("a valid frame");
-            let cap = if v1 { headers.most_payload() } else { u32::MAX };
+            let cap = if v1 { headers.max_payload() } else { u32::MAX };
             let limit = Limit {
                 max_payload: cap.min(mss + above),
                 min_segments: 2,
