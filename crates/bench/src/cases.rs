@@ -70,8 +70,6 @@ pub(crate) struct Case {
     /// NBLs sent in one call.
     pub(crate) batch: usize,
     pub(crate) nic: Nic,
-    /// The children's chains end with them.
-    pub(crate) ended: bool,
     pub(crate) unit: Unit,
     pub(crate) budget: Option<Budget>,
 }
@@ -92,7 +90,6 @@ const SPLIT: Case = Case {
     buffers: LARGE_BUFFERS,
     batch: 1,
     nic: Nic::LargeSends,
-    ended: false,
     unit: Unit::Child,
     budget: None,
 };
@@ -154,17 +151,6 @@ pub(crate) const CASES: &[Case] = &[
     split("1 MiB in 4 KiB x16", KIB * KIB, PAGES, 16),
     split("256 KiB mixed x1", 256 * KIB, MIXED, 1),
     split("1 MiB mixed x16", KIB * KIB, MIXED, 16),
-    Case {
-        name: "256 KiB in 64 KiB x1, ended",
-        ended: true,
-        ..SPLIT
-    },
-    Case {
-        name: "256 KiB in 4 KiB x1, ended",
-        buffers: PAGES,
-        ended: true,
-        ..SPLIT
-    },
     Case {
         name: "VXLAN, 256 KiB in 64 KiB x1",
         traffic: Traffic::Vxlan(1398),

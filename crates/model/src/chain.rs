@@ -1,5 +1,5 @@
-//! Requirements on a child's chain by consumers that walk an MDL chain to its end, and by NICs with
-//! a limit on the number of elements.
+//! Requirements on a child's chain by consumers that walk an MDL chain to its end, of which
+//! NetAdapterCx is one, and by NICs with a limit on the number of elements.
 #![expect(unsafe_code, reason = "MDLs are C structures")]
 
 use ndis::sys;
@@ -37,7 +37,7 @@ impl State {
                 mdl = (*mdl).Next;
             }
         }
-        if nic.walks_to_end && (bytes != window || behind > 0) {
+        if bytes != window || behind > 0 {
             let found =
                 format!("its chain has {bytes} bytes for {window}, and {behind} MDLs behind them");
             self.violation(Rule::Chain, name, found);

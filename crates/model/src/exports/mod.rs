@@ -13,6 +13,7 @@ pub mod etw;
 pub mod kernel;
 pub mod memory;
 pub mod ndis;
+pub mod net_buffer;
 pub mod oid;
 pub mod spin_lock;
 pub mod status;
@@ -39,6 +40,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
     let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
         "ndis.sys" => &[
             ndis::EXPORTS,
+            net_buffer::EXPORTS,
             configuration::EXPORTS,
             device::EXPORTS,
             oid::EXPORTS,
