@@ -186,6 +186,8 @@ fn build(
     let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;
     module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
+    module.get().hardware.initialize();
+    module.get().counters.initialize();
     Ok(module)
 }
 
