@@ -29,7 +29,6 @@ unsafe extern "system" {
     fn NdisFreeNetBufferListPool();
     fn NdisGetDeviceReservedExtension();
     fn NdisGetVersion();
-    fn NdisMSleep();
     fn NdisOpenConfigurationEx();
     fn NdisReadConfiguration();
     fn NdisRegisterDeviceEx();
@@ -57,11 +56,15 @@ unsafe extern "system" {
     fn KeAcquireSpinLockRaiseToDpc();
     fn KeEnterCriticalRegion();
     fn KeGetCurrentProcessorNumberEx();
+    fn KeInitializeEvent();
     fn KeInitializeSpinLock();
     fn KeLeaveCriticalRegion();
     fn KeQueryActiveProcessorCountEx();
     fn KeQueryMaximumProcessorCountEx();
     fn KeReleaseSpinLock();
+    fn KeResetEvent();
+    fn KeSetEvent();
+    fn KeWaitForSingleObject();
     fn KfRaiseIrql();
     fn MmBuildMdlForNonPagedPool();
     fn MmMapLockedPagesSpecifyCache();

@@ -192,6 +192,8 @@ fn build(
     let module = PoolBox::try_new(TAG_MODULE, ModuleEntry::try_new(module, TAG_RUNDOWN)?)?;
     module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
+    module.get().hardware_query.initialize();
+    module.get().counters.initialize();
     Ok(module)
 }
 

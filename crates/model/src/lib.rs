@@ -26,6 +26,7 @@ mod attach;
 mod chain;
 mod device;
 mod etw;
+mod events;
 pub mod exports;
 pub mod host;
 mod large_send_limits;

@@ -11,6 +11,7 @@ pub mod configuration;
 pub mod device;
 pub mod etw;
 pub mod kernel;
+pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
 pub mod oid;
@@ -47,6 +48,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         "ntoskrnl.exe" => &[
             etw::EXPORTS,
             kernel::EXPORTS,
+            kernel_event::EXPORTS,
             memory::EXPORTS,
             spin_lock::EXPORTS,
         ],
