@@ -98,7 +98,7 @@ impl OidRequest {
         let clone = Status(status)
             .ok()
             .and_then(|()| NonNull::new(clone).ok_or(Status::RESOURCES))
-            .inspect_err(|_| self.say_nothing_was_done())?;
+            .inspect_err(|_| self.report_nothing_done())?;
         // SAFETY: the clone is new and ours; its SourceReserved is for its originator, 16 bytes
         // that are aligned as a pointer is.
         unsafe {
@@ -116,7 +116,7 @@ impl OidRequest {
     }
 
     /// Sets the byte counts of a request that does not go down.
-    fn say_nothing_was_done(&self) {
+    fn report_nothing_done(&self) {
         // SAFETY: the request is lent. A zeroed request is valid and empty; its type is then the
         // original's.
         unsafe {
@@ -312,9 +312,9 @@ impl HardwareQuery {
         }
     }
 
-    /// Sends the query, unless it is pending. Its completion calls [`completed`](Self::completed),
+    /// Sends the query, unless it is pending. Its completion calls [`complete`](Self::complete),
     /// unless the status returned here is another than [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
-    pub fn ask(&self, module: ModuleHandle) -> Status {
+    pub fn send(&self, module: ModuleHandle) -> Status {
         let before = self
             .state
             .compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed);
@@ -353,30 +353,30 @@ impl HardwareQuery {
     }
 
     /// Handles the completion with `status`: lends the bytes of the answer, if there are any, to
-    /// `learn`. After that the module may be freed.
+    /// `read`. After that the module may be freed.
     ///
     /// # Safety
     /// The query was sent, and NDIS has just given it back: by FilterOidRequestComplete, or by a
-    /// status other than PENDING from [`ask`](Self::ask).
-    pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
+    /// status other than PENDING from [`send`](Self::send).
+    pub unsafe fn complete(&self, status: Status, read: impl FnOnce(&[u8])) {
         if status == Status::SUCCESS {
-            // SAFETY: NDIS has given the content back, by this function's contract, and `ask`
+            // SAFETY: NDIS has given the content back, by this function's contract, and `send`
             // initialized it.
             let answer = unsafe {
                 let query = (*self.raw()).DATA.QUERY_INFORMATION;
                 let content = &*self.content.get();
                 content.answer.get(..query.BytesWritten as usize)
             };
-            learn(answer.unwrap_or_default());
+            read(answer.unwrap_or_default());
         }
         self.state.store(IDLE, Ordering::Release);
     }
 
     /// Cancels the query, if it is pending, and waits until NDIS has given it back: if the
     /// underlying driver cannot cancel it, until it is completed. IRQL PASSIVE_LEVEL.
-    pub fn give_up(&self, module: ModuleHandle) {
+    pub fn cancel(&self, module: ModuleHandle) {
         if self.state.load(Ordering::Acquire) != IDLE {
-            // The identifier is the query's address, as in `ask`.
+            // The identifier is the query's address, as in `send`.
             cancel(module, RequestId::from_raw(self.raw().cast()));
         }
         self.wait();
