@@ -126,7 +126,9 @@ impl Case {
                         refused
                     }
                     "pass unchanged" => !refused && is_on(&wire, &given[number - 1]),
-                    word if word.starts_with("cut") || word.starts_with("read and cut") => !refused,
+                    word if word.starts_with("cut") || word.starts_with("read and cut") => {
+                        !refused && !is_on(&wire, &given[number - 1])
+                    }
                     _ => return Err(format!("an expectation that is not known: {part}")),
                 };
                 if !right {
