@@ -9,9 +9,10 @@ use crate::{
     above::Sent,
     device::{Device, Request},
     etw::Tracing,
+    events::Events,
     limits::Limits,
     memory::{Block, Memory},
-    miniport::{Child, Held},
+    miniport::{Held, SentChild},
     offers::UsoLimits,
     offload::MayAdd,
     oid::Oids,
@@ -134,7 +135,7 @@ pub(crate) struct State {
     pub(crate) held: VecDeque<Held>,
     /// MDLs inside the windows of packets in flight, with the NBL that has them.
     pub(crate) windows: BTreeMap<usize, usize>,
-    pub(crate) children: Vec<Child>,
+    pub(crate) children: Vec<SentChild>,
     pub(crate) wire: Vec<Vec<u8>>,
     pub(crate) accepted: u64,
     /// How many packets have left on the wire.
@@ -174,8 +175,6 @@ pub(crate) struct State {
     pub(crate) restart_completed: Option<(u32, i32)>,
     /// Whether the driver asked NDIS to restart the module.
     pub(crate) restart_requested: bool,
-    /// Events by address, and whether each is signaled.
-    pub(crate) events: BTreeMap<usize, bool>,
     /// The ids for which the filter cancelled sends below.
     pub(crate) cancels_below: BTreeSet<usize>,
     /// Received NBLs by address.
@@ -192,6 +191,7 @@ pub(crate) struct State {
     /// Requests that the control device has now.
     pub(crate) requests: Vec<Request>,
     pub(crate) spin_locks: SpinLocks,
+    pub(crate) events: Events,
     pub(crate) tracing: Tracing,
 }
 
@@ -251,7 +251,6 @@ impl State {
             pauses_completed: 0,
             restart_completed: None,
             restart_requested: false,
-            events: BTreeMap::new(),
             cancels_below: BTreeSet::new(),
             received: BTreeMap::new(),
             next_received: 0,
@@ -262,6 +261,7 @@ impl State {
             device: None,
             requests: Vec::new(),
             spin_locks: SpinLocks::default(),
+            events: Events::default(),
             tracing: Tracing::default(),
         }
     }
@@ -300,12 +300,19 @@ impl State {
     /// The spin locks in freed memory are gone with it.
     pub(crate) fn forget_locks(&mut self, block: &Block) {
         let gone = block.address()..block.address() + block.size();
-        self.events.retain(|event, _| !gone.contains(event));
         for lock in self.spin_locks.forget(gone) {
             if thread::holds(lock) {
                 let subject = format!("spin lock at {lock:#x}");
                 self.violation(Rule::SpinLock, subject, "freed while it is held");
             }
+        }
+    }
+
+    /// The events in freed memory are gone with it.
+    pub(crate) fn forget_events(&mut self, block: &Block) {
+        for event in self.events.forget(block) {
+            let subject = format!("event at {event:#x}");
+            self.violation(Rule::Events, subject, "freed while a thread waits");
         }
     }
 

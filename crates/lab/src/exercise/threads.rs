@@ -77,7 +77,7 @@ pub(super) fn pauses(world: &Arc<World>) -> Result<(), i32> {
         for number in 0..3 {
             scope.spawn(move || {
                 let mut frames = Frames::of_thread(8 + number);
-                for turn in 0..4000 {
+                for turn in 0..4000_u32 {
                     if done.load(Ordering::SeqCst) {
                         break;
                     }

@@ -1,41 +1,40 @@
-//! `ndis.sys`: events to wait for.
+//! `ndis.sys`: events to wait for, which are kernel events of their own names.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ::ndis::sys;
 
-use crate::{rules::Rule, suspension, thread};
+use super::kernel_event::with;
+use crate::{rules::Rule, suspension, thread, world::World};
 
 /// NDIS_EVENT, whose contents are the kernel's.
 #[repr(C)]
 pub struct NDIS_EVENT([usize; 3]);
 
-/// Sets the event at `event` to `signaled`; `None` leaves it.
-fn change(event: *mut NDIS_EVENT, signaled: bool, routine: &str) {
-    let world = thread::world();
-    let mut state = world.state();
-    match state.events.get_mut(&event.addr()) {
-        Some(known) => *known = signaled,
-        None => state.violation(Rule::Memory, routine, "an event that was not initialised"),
-    }
-}
-
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisInitializeEvent(event: *mut NDIS_EVENT) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisInitializeEvent");
-    thread::world().state().events.insert(event.addr(), false);
+    let event = event.addr();
+    with(&thread::world(), event, |events| {
+        events.initialize(event, sys::NotificationEvent, false)
+    });
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisSetEvent(event: *mut NDIS_EVENT) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisSetEvent");
-    change(event, true, "NdisSetEvent");
+    let event = event.addr();
+    with(&thread::world(), event, |events| events.set(event));
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisResetEvent(event: *mut NDIS_EVENT) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisResetEvent");
-    change(event, false, "NdisResetEvent");
+    let event = event.addr();
+    with(&thread::world(), event, |events| events.reset(event));
 }
 
 #[unsafe(no_mangle)]
@@ -44,32 +43,38 @@ pub unsafe extern "efiapi" fn NdisWaitEvent(event: *mut NDIS_EVENT, milliseconds
     thread::ndis_call(sys::PASSIVE_LEVEL, routine);
     suspension::require_none(routine);
     let world = thread::world();
+    let event = event.addr();
+    let Some(wait) = with(&world, event, |events| events.begin_wait(event)) else {
+        return 0;
+    };
     let limit = Duration::from_millis(milliseconds.into());
+    let ended = wait_for(&world, wait, (milliseconds != 0).then_some(limit));
+    if !ended {
+        world.state().events.give_up(event, wait);
+    }
+    ended.into()
+}
+
+/// Waits until `wait` is over, or for `limit`. While this thread waits, the miniport goes on. A
+/// wait without a limit that does not end is reported, and goes on: its driver does not expect to
+/// return from it.
+fn wait_for(world: &Arc<World>, wait: u64, limit: Option<Duration>) -> bool {
     let (begun, mut reported) = (Instant::now(), false);
-    loop {
-        match world.state().events.get(&event.addr()) {
-            Some(true) => break,
-            Some(false) => {}
-            None => {
-                let found = "an event that was not initialised";
-                world.violation(Rule::Memory, routine, found.into());
-                return 0;
-            }
+    while !world.state().events.is_over(wait) {
+        if limit.is_some_and(|limit| begun.elapsed() >= limit) {
+            return false;
         }
-        if milliseconds != 0 && begun.elapsed() >= limit {
-            return 0;
-        }
-        // While this thread waits, the miniport goes on.
         if world.deliver() + world.complete_oids() > 0 {
             continue;
         }
-        if !reported && begun.elapsed() > world.config.patience {
+        if limit.is_none() && !reported && begun.elapsed() > world.config.patience {
             reported = true;
-            world.violation(Rule::Pause, routine, "the wait does not end".into());
+            let found = "the wait does not end";
+            world.violation(Rule::Events, "NdisWaitEvent", found.into());
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    1
+    true
 }
 
 super::exports! {

@@ -86,6 +86,7 @@ pub(super) fn free_pool(memory: *mut c_void, tag: Option<u32>, routine: &str) {
         state.violation(Rule::Memory, routine, found);
     }
     state.forget_locks(&block);
+    state.forget_events(&block);
     state.forget_own_oids(&block);
 }
 

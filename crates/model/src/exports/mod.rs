@@ -4,7 +4,7 @@
 #![expect(
     clippy::missing_safety_doc,
     missing_docs,
-    reason = "contracts and documentation are those of ndis::sys's declarations"
+    reason = "contracts and documentation are those of the declarations in ndis-sys"
 )]
 
 pub mod configuration;
@@ -12,6 +12,7 @@ pub mod device;
 pub mod etw;
 pub mod event;
 pub mod kernel;
+pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
 pub mod oid;
@@ -54,6 +55,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         "ntoskrnl.exe" => &[
             etw::EXPORTS,
             kernel::EXPORTS,
+            kernel_event::EXPORTS,
             memory::EXPORTS,
             spin_lock::EXPORTS,
             text::EXPORTS,

@@ -127,23 +127,26 @@ pub enum Rule {
     ChecksumOffload = 41,
     /// A packet that is no large send is within the MTU.
     Mtu = 42,
+    /// A kernel event is initialised before it is used, outlives the waits for it, and is signalled
+    /// for each of them.
+    Events = 43,
     /// A failure of the miniport reaches the overlying driver.
-    FinalStatus = 43,
+    FinalStatus = 44,
     /// A routine of NDIS is called with the handle that NDIS gave the driver for it.
-    Handles = 44,
+    Handles = 45,
     /// A packet goes on under the port that it came for, and its flags are defined ones.
-    PortAndFlags = 45,
+    PortAndFlags = 46,
     /// Received NBLs are indicated or returned once, as many as the call states; one that was
     /// indicated with RESOURCES is the miniport's again when the handler returns.
-    Receives = 46,
+    Receives = 47,
     /// A restart completes once, and successfully or not at all.
-    Restart = 47,
+    Restart = 48,
     /// Memory is used within its bounds, while it is allocated, by its owner.
-    Memory = 48,
+    Memory = 49,
     /// Two threads do not access the same memory without synchronization, one of them writing.
-    Race = 49,
+    Race = 50,
     /// The driver's own assertions hold.
-    Assertion = 50,
+    Assertion = 51,
 }
 
 impl Rule {
@@ -190,6 +193,7 @@ impl Rule {
             Self::PacketChecksum => "packet checksums",
             Self::ChecksumOffload => "checksum offload",
             Self::Mtu => "MTU",
+            Self::Events => "kernel events",
             Self::Tracing => "event tracing",
             Self::FinalStatus => "final status",
             Self::Handles => "handles",

@@ -108,6 +108,7 @@ impl Rule {
             Self::Restart => "ddi/ndis/nc-ndis-filter_restart",
             Self::Memory => "devtest/special-pool",
             Self::Race => "network/synchronization-and-notification-in-network-drivers",
+            Self::Events => "kernel/event-objects",
             Self::Assertion => "devtest/breaking-into-the-debugger",
         }
     }
