@@ -8,7 +8,7 @@
 
 $MslsoService = 'mslso'
 # The component's identifier, as mslso.inf has it.
-$MslsoComponent = 'ms_mslso'
+$MslsoComponent = 'mslso_lwf'
 $MslsoCertificate = 'mslso-test.cer'
 # The trace provider's identifier, which follows from its name, "Mslso".
 $MslsoProvider = '{05247842-e8ea-5b1a-55d4-9ce2493e738d}'
