@@ -79,7 +79,7 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
 
 function Assert-HyperV {
     if (-not (Get-Command New-VM -ErrorAction SilentlyContinue) -or

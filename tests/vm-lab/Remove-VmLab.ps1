@@ -30,7 +30,7 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
 
 function Remove-LabGuest($Item) {
     $vm = Get-VM -Id $Item.Id -ErrorAction SilentlyContinue

@@ -3,7 +3,7 @@
 
 mod setup;
 
-pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU};
+pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU, turned_on};
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -122,6 +122,13 @@ impl Config {
         self
     }
 
+    /// This machine with a parameter of the filter module in the registry.
+    #[must_use]
+    pub fn with_parameter(mut self, keyword: &str, value: u32) -> Self {
+        self.parameters.push((keyword.to_owned(), value));
+        self
+    }
+
     /// The default machine with another NIC.
     #[must_use]
     pub fn with_nic(nic: Nic) -> Self {
