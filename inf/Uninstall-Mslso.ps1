@@ -24,7 +24,7 @@ Removes without asking.
 param()
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
 
 # NETCFG_S_REBOOT of netcfgx.h: done, to be finished by a restart.
 $restartNeeded = 0x4A020

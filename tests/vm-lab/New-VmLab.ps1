@@ -82,8 +82,8 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Lab.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Lab.ps1')
 
 # ---- Everything is looked at before anything changes; each function returns what is in the way ----
 

@@ -34,8 +34,8 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Lab.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Lab.ps1')
 
 # How long Hyper-V may take to merge a checkpoint or to finish what a guest is doing.
 $patience = 60

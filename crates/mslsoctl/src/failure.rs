@@ -108,7 +108,7 @@ impl fmt::Display for Failure {
             Self::NotAttached(asked) => write!(
                 f,
                 "the driver is not attached to the connection {asked:?}; enable it there with \
-                 `Enable-NetAdapterBinding -Name {asked:?} -ComponentID ms_mslso`"
+                 `Enable-NetAdapterBinding -Name {asked:?} -ComponentID mslso_lwf`"
             ),
             Self::NoSuchAdapter(asked) => write!(
                 f,
@@ -117,7 +117,7 @@ impl fmt::Display for Failure {
             ),
             Self::NoAdapters => f.write_str(
                 "the driver is attached to no adapter; enable it on one with \
-                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID ms_mslso`",
+                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID mslso_lwf`",
             ),
             Self::Ambiguous(asked, adapters) => {
                 match asked {

@@ -183,7 +183,10 @@ mod tests {
         let inf = inf(TEXT);
         assert_eq!(inf.catalog(), Some("mslso.cat"));
         assert_eq!(Vec::from_iter(inf.files()), ["mslso.sys"]);
-        assert_eq!(Vec::from_iter(inf.identifiers()), ["ms_mslso", "other\\id"]);
+        assert_eq!(
+            Vec::from_iter(inf.identifiers()),
+            ["mslso_lwf", "other\\id"]
+        );
     }
 
     #[test]

@@ -1,12 +1,6 @@
-# What the scripts for test machines share: files that survive a crash, answers of Hyper-V, NICs.
-
-#Requires -Version 5.1
-Set-StrictMode -Version Latest
-$ErrorActionPreference = 'Stop'
-
-# The note of a switch that a lab made begins with this; the lab's identifier follows.
-$SwitchNote = 'mslso lab '
-$LabKinds = 'folder', 'switch', 'disk', 'vm'
+# The code that the scripts for test machines share: files that survive a crash, a lab's state file,
+# Hyper-V's answers, NICs. A script dot-sources it after Mslso.Common.ps1. Nothing here changes the
+# system but its own files.
 
 # ---- Files ----
 
@@ -147,7 +141,7 @@ function Read-LabState {
         foreach ($property in $one.PSObject.Properties) {
             if ($item.PSObject.Properties[$property.Name]) { $item.$($property.Name) = $property.Value }
         }
-        if ($item.Kind -notin $LabKinds) { throw "$StateFile lists '$($item.Kind)', which this script does not know." }
+        if ($item.Kind -notin 'folder', 'switch', 'disk', 'vm') { throw "$StateFile lists '$($item.Kind)', which this script does not know." }
         $lab.Made += $item
     }
     $lab
@@ -179,7 +173,7 @@ function Get-LabSwitchNote {
     Returns the note by which the switch of a lab is known, before its identifier is written down.
     #>
     param([Parameter(Mandatory)]$Lab)
-    "$SwitchNote$($Lab.Id)"
+    "mslso lab $($Lab.Id)"
 }
 
 function Find-LabItem {
@@ -309,5 +303,3 @@ function Get-LabBinding {
     @(Get-NetAdapterBinding -AllBindings -ErrorAction Stop |
             Where-Object { $_.Name -eq $Nic.Name -and $_.ComponentID -eq $Component })
 }
-
-Export-ModuleMember -Function *
