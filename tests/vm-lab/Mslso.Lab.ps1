@@ -11,7 +11,7 @@ function Test-LabPath {
     #>
     param([Parameter(Mandatory)][string]$Path)
     $root = [IO.Path]::GetPathRoot($Path)
-    if ($root -and -not [IO.Directory]::Exists($root)) { throw "$root cannot be reached, so $Path cannot be looked at." }
+    if ($root -and -not [IO.Directory]::Exists($root)) { Stop-Mslso "$root cannot be reached, so $Path cannot be looked at." }
     # Test-Path also answers "no" to a path that it may not read.
     try {
         [IO.File]::GetAttributes($Path) | Out-Null
@@ -30,7 +30,7 @@ function Assert-LabFolderPath {
     $place = $Path
     while ($place -and -not (Test-LabPath $place)) { $place = [IO.Path]::GetDirectoryName($place) }
     if ($place -and -not [IO.Directory]::Exists($place)) {
-        throw "The folder $Path cannot be made: $place is a file. Name another folder."
+        Stop-Mslso "The folder $Path cannot be made: $place is a file. Name another folder."
     }
 }
 
@@ -63,8 +63,8 @@ function Read-LabFile {
     #>
     param([Parameter(Mandatory)][string]$Path)
     $text = [IO.File]::ReadAllText($Path)
-    if (-not $text.Trim([char[]]"`0 `r`n`t")) { throw "$Path is empty." }
-    try { ConvertFrom-Json $text } catch { throw "$Path is broken: $_" }
+    if (-not $text.Trim([char[]]"`0 `r`n`t")) { Stop-Mslso "$Path is empty." }
+    try { ConvertFrom-Json $text } catch { Stop-Mslso "$Path is broken: $_" }
 }
 
 # ---- Notes: what a later run has to know, even after a crash ----
@@ -87,7 +87,7 @@ function Read-LabNote {
     param([Parameter(Mandatory)][string]$Name)
     $path = Get-LabNotePath $Name
     if (-not (Test-LabPath $path)) { return }
-    try { Read-LabFile $path } catch { throw "$_ Look at what it was for, '$Name', and delete it." }
+    try { Read-LabFile $path } catch { Stop-Mslso "$_ Look at what it was for, '$Name', and delete it." }
 }
 
 function Write-LabNote {
@@ -126,12 +126,12 @@ function Read-LabState {
     try {
         $read = Read-LabFile $StateFile
     } catch {
-        throw ("The state file cannot be used. $_ It listed what the lab consists of. Look for the lab's VMs, " +
+        Stop-Mslso ("The state file cannot be used. $_ It listed what the lab consists of. Look for the lab's VMs, " +
             "switch and disks yourself (Get-VM, Get-VMSwitch), remove them, and delete $StateFile.")
     }
     $names = @($read.PSObject.Properties | ForEach-Object { $_.Name })
     if ('Version' -notin $names -or 'Made' -notin $names -or $read.Version -notin 1, 2) {
-        throw "$StateFile is no state file, or one of another version of New-VmLab.ps1. Use the scripts that wrote it."
+        Stop-Mslso "$StateFile is no state file, or one of another version of New-VmLab.ps1. Use the scripts that wrote it."
     }
     $lab = [pscustomobject]@{ Id = [guid]::NewGuid().ToString(); Made = @() }
     if ('Lab' -in $names) { $lab.Id = $read.Lab }
@@ -141,7 +141,7 @@ function Read-LabState {
         foreach ($property in $one.PSObject.Properties) {
             if ($item.PSObject.Properties[$property.Name]) { $item.$($property.Name) = $property.Value }
         }
-        if ($item.Kind -notin 'folder', 'switch', 'disk', 'vm') { throw "$StateFile lists '$($item.Kind)', which this script does not know." }
+        if ($item.Kind -notin 'folder', 'switch', 'disk', 'vm') { Stop-Mslso "$StateFile lists '$($item.Kind)', which this script does not know." }
         $lab.Made += $item
     }
     $lab
@@ -225,12 +225,12 @@ function Assert-HyperV {
     #>
     if (-not (Get-Command New-VM -ErrorAction SilentlyContinue) -or
         -not (Get-Service vmms -ErrorAction SilentlyContinue)) {
-        throw ("Hyper-V or its PowerShell module is missing. Add it, then restart. Server: " +
+        Stop-Mslso ("Hyper-V or its PowerShell module is missing. Add it, then restart. Server: " +
             "Install-WindowsFeature Hyper-V -IncludeManagementTools. Client: " +
             "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All")
     }
     if ("$((Get-Service vmms).Status)" -ne 'Running') {
-        throw "Hyper-V's service vmms does not run, so nothing is known of VMs and switches. Start it: Start-Service vmms"
+        Stop-Mslso "Hyper-V's service vmms does not run, so nothing is known of VMs and switches. Start it: Start-Service vmms"
     }
 }
 
@@ -269,7 +269,7 @@ function Find-LabNic {
     $all = @(Get-NetAdapter -Physical:$Physical -ErrorAction Stop)
     $found = @($all | Where-Object { $_.Name -eq $Name })
     if ($found.Count -eq 1) { return $found[0] }
-    throw "There is no adapter '$Name'. There are: $(@($all | ForEach-Object { $_.Name }) -join ', ')."
+    Stop-Mslso "There is no adapter '$Name'. There are: $(@($all | ForEach-Object { $_.Name }) -join ', ')."
 }
 
 function Get-LabNicUse {

@@ -51,6 +51,9 @@ The most that a guest's empty disk grows to, in GiB.
 .PARAMETER StateFile
 Where what was made is written. By default mslso-lab.json in Folder.
 
+.PARAMETER Force
+Asks no question.
+
 .EXAMPLE
 .\New-VmLab.ps1 -NetAdapter 'Ethernet 2' -WindowsVhdx D:\base\server.vhdx -LinuxVhdx D:\base\debian.vhdx -Folder D:\lab
 
@@ -78,7 +81,8 @@ param(
     [int]$Processors = 2,
     [ValidateRange(8, 2048)]
     [int]$DiskGB = 64,
-    [string]$StateFile
+    [string]$StateFile,
+    [switch]$Force
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -88,11 +92,11 @@ $ErrorActionPreference = 'Stop'
 # ---- Everything is looked at before anything changes; each function returns what is in the way ----
 
 function Resolve-Source([string]$Guest, [string]$Vhdx, [string]$Iso) {
-    if ($Vhdx -and $Iso) { throw "For the $Guest guest give a disk or an ISO, not both." }
+    if ($Vhdx -and $Iso) { Stop-Mslso "For the $Guest guest give a disk or an ISO, not both." }
     $given = "$Vhdx$Iso"
     if (-not $given) { return }
     $path = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($given)
-    if (-not [IO.File]::Exists($path)) { throw "$path does not exist, or is no file." }
+    if (-not [IO.File]::Exists($path)) { Stop-Mslso "$path does not exist, or is no file." }
     $name = "$Prefix-$Guest"
     [pscustomobject]@{ Guest = $Guest; IsDisk = [bool]$Vhdx; Path = $path; Name = $name; Disk = Join-Path $Folder "$name.vhdx" }
 }
@@ -135,7 +139,7 @@ function Test-SourceDisk($Source) {
         return
     }
     try {
-        if (-not (Test-VHD -Path $Source.Path -ErrorAction Stop)) { throw 'Test-VHD finds it damaged.' }
+        if (-not (Test-VHD -Path $Source.Path -ErrorAction Stop)) { Stop-Mslso 'Test-VHD finds it damaged.' }
         $disk = Get-VHD -Path $Source.Path -ErrorAction Stop
     } catch {
         "$($Source.Path) cannot be used as a disk. $_"
@@ -272,7 +276,7 @@ function New-LabGuest($Source) {
 function Undo-Run {
     if (-not [IO.File]::Exists($StateFile) -or ($earlier -and $lab.Made.Count -le $earlier)) { return }
     try {
-        & (Join-Path $PSScriptRoot 'Remove-VmLab.ps1') -StateFile $StateFile -Keep $earlier -Confirm:$false | Out-Null
+        & (Join-Path $PSScriptRoot 'Remove-VmLab.ps1') -StateFile $StateFile -Keep $earlier -Force | Out-Null
     } catch {
         "The parts that this run made could not all be removed either. $_ Then remove them: Remove-VmLab.ps1 -StateFile '$StateFile'"
     }
@@ -289,7 +293,7 @@ if ($StateFile) {
     $StateFile = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($StateFile)
     $place = [IO.Path]::GetDirectoryName($StateFile)
     if ($place -ne $Folder -and -not [IO.Directory]::Exists($place)) {
-        throw "The folder $place for the state file does not exist. Make it, or leave -StateFile out."
+        Stop-Mslso "The folder $place for the state file does not exist. Make it, or leave -StateFile out."
     }
 } else {
     $StateFile = Join-Path $Folder 'mslso-lab.json'
@@ -299,7 +303,7 @@ $sources = @(
     Resolve-Source linux $LinuxVhdx $LinuxIso
 )
 if (-not $sources) {
-    throw 'Name a disk or an ISO for at least one guest: -WindowsVhdx, -WindowsIso, -LinuxVhdx, -LinuxIso.'
+    Stop-Mslso 'Name a disk or an ISO for at least one guest: -WindowsVhdx, -WindowsIso, -LinuxVhdx, -LinuxIso.'
 }
 $lab = [pscustomobject]@{ Id = [guid]::NewGuid().ToString(); Made = @() }
 if (Test-LabPath $StateFile) { $lab = Read-LabState $StateFile }
@@ -313,12 +317,12 @@ $problems = @(
     foreach ($source in $sources) { Test-Guest $source $vms }
     Test-Room @($sources | Where-Object { $_.Name -notin $running })
 )
-if ($problems) { throw $problems -join "`n" }
+if ($problems) { Stop-Mslso ($problems -join "`n") }
 
 $plan = @("A switch '$Prefix' on '$($nic.Name)', whose connections pause for some seconds. $(Get-LabNicUse $nic)".Trim())
 foreach ($source in $sources) { $plan += "A guest '$($source.Name)' from $($source.Path), which is started." }
-$plan = "Make in ${Folder}, as far as it is missing: $($plan -join ' ')"
-if (-not $PSCmdlet.ShouldProcess($plan, "$plan`nGo on?", 'New-VmLab.ps1')) {
+if ($Force) { $ConfirmPreference = 'None' }
+if (-not (Confirm-Mslso $PSCmdlet $Folder "Make what is missing of: $($plan -join ' ')")) {
     if (-not $WhatIfPreference) { Write-Warning 'Nothing was made.' }
     return
 }
@@ -339,5 +343,5 @@ try {
     # After Ctrl-C nothing but this is reached.
     if (-not $complete) { $left = Undo-Run }
 }
-if ($failure) { throw "The lab is not complete. $failure`n$left" }
+if ($failure) { Stop-Mslso "The lab is not complete. $failure`n$left" }
 Write-Output "The lab is there; $StateFile says what was made. Remove-VmLab.ps1 -StateFile '$StateFile' removes it."

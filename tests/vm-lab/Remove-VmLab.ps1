@@ -20,6 +20,9 @@ The state file that New-VmLab.ps1 wrote.
 .PARAMETER Keep
 The number of parts that stay, counted from the first made. New-VmLab.ps1 undoes a failed run with it.
 
+.PARAMETER Force
+Asks no question.
+
 .EXAMPLE
 .\Remove-VmLab.ps1 -StateFile D:\lab\mslso-lab.json
 #>
@@ -30,7 +33,8 @@ param(
     [ValidateNotNullOrEmpty()]
     [string]$StateFile,
     [ValidateRange(0, 1000)]
-    [int]$Keep = 0
+    [int]$Keep = 0,
+    [switch]$Force
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -78,7 +82,7 @@ function Remove-LabSwitch($Item) {
 
 function Remove-LabDisk($Item) {
     $users = @(Get-LabDiskUser $Item.Id)
-    if ($users) { throw "the VM '$($users[0].VM.Name)' uses it" }
+    if ($users) { Stop-Mslso "the VM '$($users[0].VM.Name)' uses it" }
     Wait-Success "disk $($Item.Id)" {
         $disk = Get-VHD -Path $Item.Id -ErrorAction Stop
         if ($Item.Mark -and "$($disk.DiskIdentifier)" -ne $Item.Mark) {
@@ -103,7 +107,7 @@ function Remove-LabFolder($Item) {
         Write-Warning "$($Item.Id) stays: it has files that the lab did not make, such as $($files[0].Name)."
     } elseif (Test-LabBelow $StateFile $Item.Id) {
         # The state file goes last, and the folders that it is in after it.
-        $script:emptied += $Item.Id
+        $script:emptied += $Item
     } else {
         Remove-Item -LiteralPath $Item.Id -Recurse -ErrorAction Stop
     }
@@ -119,7 +123,7 @@ function Remove-LabItem($Item) {
             'folder' { Remove-LabFolder $Item }
         }
     }
-    $lab.Made = @($lab.Made | Where-Object { $_ -ne $Item })
+    $lab.Made = @($lab.Made | Where-Object { $_ -ne $Item -or $_ -in $emptied })
     Write-LabState $StateFile $lab
 }
 
@@ -133,13 +137,14 @@ function Test-Declined($Item) {
 Assert-MslsoHost
 $StateFile = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($StateFile)
 if (-not [IO.File]::Exists($StateFile)) {
-    throw "There is no state file $StateFile. New-VmLab.ps1 says where it wrote it."
+    Stop-Mslso "There is no state file $StateFile. New-VmLab.ps1 says where it wrote it."
 }
 Assert-HyperV
 $lab = Read-LabState $StateFile
 # Parts that are gone need no question, and those of a killed run their identifiers.
 $lab.Made = @(Find-LabItem $lab)
 
+if ($Force) { $ConfirmPreference = 'None' }
 $emptied = @()
 $failures = @()
 $declined = @()
@@ -153,7 +158,7 @@ for ($place = $listed.Count - 1; $place -ge $Keep; $place--) {
     }
     if (Test-Declined $item) {
         $declined += $item
-    } elseif ($PSCmdlet.ShouldProcess($what, 'Remove')) {
+    } elseif (Confirm-Mslso $PSCmdlet $what 'Remove') {
         try {
             Remove-LabItem $item
         } catch {
@@ -165,16 +170,16 @@ for ($place = $listed.Count - 1; $place -ge $Keep; $place--) {
     }
 }
 if ($failures) {
-    throw ("The lab is not removed. $($failures -join '; '). Mend that and run the script again: " +
+    Stop-Mslso ("The lab is not removed. $($failures -join '; '). Mend that and run the script again: " +
         "$StateFile lists what is left.")
 }
 if ($declined) {
     Write-Warning "Not removed: $($declined.Count). The state file stays."
-} elseif ($lab.Made) {
+} elseif ($lab.Made.Count -gt $emptied.Count) {
     Write-Output "Kept: $($lab.Made.Count). The state file stays."
-} elseif ($PSCmdlet.ShouldProcess($StateFile, 'Delete the state file')) {
+} elseif (Confirm-Mslso $PSCmdlet $StateFile 'Delete the state file') {
     Remove-Item -LiteralPath $StateFile
     [IO.File]::Delete("$StateFile.new")
-    foreach ($folder in $emptied) { Remove-Item -LiteralPath $folder -Recurse }
+    foreach ($folder in $emptied) { Remove-Item -LiteralPath $folder.Id -Recurse }
     Write-Output 'The lab is removed.'
 }
