@@ -17,6 +17,9 @@ $MslsoOldestBuild = 19041
 
 . (Join-Path $PSScriptRoot 'Mslso.Package.ps1')
 . (Join-Path $PSScriptRoot 'Mslso.Driver.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Netcfg.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Settings.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Control.ps1')
 
 function Stop-Mslso {
     <#
@@ -84,12 +87,13 @@ function Format-ExitCode {
 function Invoke-Native {
     <#
     .SYNOPSIS
-    Runs a program and returns the lines it printed; stops with them unless its exit code is allowed.
+    Runs a program and returns the lines it printed; stops with them unless its exit code is allowed, or any is.
     #>
     param(
         [Parameter(Mandatory)][string]$FilePath,
         [string[]]$ArgumentList = @(),
-        [int[]]$Allowed = @(0)
+        [int[]]$Allowed = @(0),
+        [switch]$AnyExitCode
     )
     if (-not (Get-Command $FilePath -CommandType Application -ErrorAction SilentlyContinue)) {
         Stop-Mslso "$FilePath is not found. It comes with Windows or the package, or belongs on the PATH."
@@ -97,7 +101,7 @@ function Invoke-Native {
     # Windows PowerShell would take a line on the error stream for an error of the script.
     $ErrorActionPreference = 'Continue'
     $printed = @(& $FilePath @ArgumentList 2>&1 | ForEach-Object { "$_" })
-    if ($LASTEXITCODE -notin $Allowed) {
+    if (-not $AnyExitCode -and $LASTEXITCODE -notin $Allowed) {
         $said = ($printed | Where-Object { $_.Trim() } | Select-Object -Last 8) -join "`n"
         $name = Split-Path -Leaf $FilePath
         Stop-Mslso "'$name $ArgumentList' failed with exit code $(Format-ExitCode $LASTEXITCODE).`n$said"

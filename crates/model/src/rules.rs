@@ -98,6 +98,9 @@ pub enum Rule {
     ChecksumOffload = 41,
     /// A child that is one packet is within the MTU.
     Mtu = 42,
+    /// A kernel event is initialised before it is used, outlives the waits for it, and is signalled
+    /// for each of them.
+    Events = 43,
 }
 
 impl Rule {
@@ -144,6 +147,7 @@ impl Rule {
             Self::PacketChecksum => "packet checksums",
             Self::ChecksumOffload => "checksum offload",
             Self::Mtu => "MTU",
+            Self::Events => "kernel events",
             Self::Tracing => "event tracing",
         }
     }

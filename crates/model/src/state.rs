@@ -9,9 +9,10 @@ use crate::{
     above::Sent,
     device::{Device, Request},
     etw::Tracing,
+    events::Events,
     limits::Limits,
     memory::{Block, Memory},
-    miniport::{Child, Held},
+    miniport::{Held, SentChild},
     offers::UsoLimits,
     offload::MayAdd,
     oid::Oids,
@@ -130,7 +131,7 @@ pub(crate) struct State {
     pub(crate) held: VecDeque<Held>,
     /// MDLs inside the windows of packets in flight, with the NBL that has them.
     pub(crate) windows: BTreeMap<usize, usize>,
-    pub(crate) children: Vec<Child>,
+    pub(crate) children: Vec<SentChild>,
     pub(crate) wire: Vec<Vec<u8>>,
     pub(crate) accepted: u64,
     /// How many packets have left on the wire.
@@ -172,6 +173,7 @@ pub(crate) struct State {
     pub(crate) requests: Vec<Request>,
     /// Addresses of initialised spin locks.
     pub(crate) spin_locks: BTreeSet<usize>,
+    pub(crate) events: Events,
     pub(crate) tracing: Tracing,
 }
 
@@ -233,6 +235,7 @@ impl State {
             device: None,
             requests: Vec::new(),
             spin_locks: BTreeSet::new(),
+            events: Events::default(),
             tracing: Tracing::default(),
         }
     }
@@ -269,6 +272,14 @@ impl State {
                 let subject = format!("spin lock at {lock:#x}");
                 self.violation(Rule::SpinLock, subject, "freed while it is held");
             }
+        }
+    }
+
+    /// The events in freed memory are gone with it.
+    pub(crate) fn forget_events(&mut self, block: &Block) {
+        for event in self.events.forget(block) {
+            let subject = format!("event at {event:#x}");
+            self.violation(Rule::Events, subject, "freed while a thread waits");
         }
     }
 

@@ -9,11 +9,10 @@ use core::{
     cell::UnsafeCell,
     mem::{MaybeUninit, offset_of},
     ptr::{self, NonNull},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::{
-    driver::header, filter_module::ModuleHandle, pool::Tag, processor::sleep_briefly,
+    driver::header, filter_module::ModuleHandle, kernel_event::KernelEvent, pool::Tag,
     status::Status, sys,
 };
 
@@ -98,7 +97,7 @@ impl OidRequest {
         let clone = Status(status)
             .ok()
             .and_then(|()| NonNull::new(clone).ok_or(Status::RESOURCES))
-            .inspect_err(|_| self.say_nothing_was_done())?;
+            .inspect_err(|_| self.report_nothing_done())?;
         // SAFETY: the clone is new and ours; its SourceReserved is for its originator, 16 bytes
         // that are aligned as a pointer is.
         unsafe {
@@ -116,7 +115,7 @@ impl OidRequest {
     }
 
     /// Sets the byte counts of a request that does not go down.
-    fn say_nothing_was_done(&self) {
+    fn report_nothing_done(&self) {
         // SAFETY: the request is lent. A zeroed request is valid and empty; its type is then the
         // original's.
         unsafe {
@@ -275,7 +274,10 @@ pub fn cancel(module: ModuleHandle, id: RequestId) {
 /// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: the NIC's capabilities, enabled
 /// or not. One query is pending at a time; it lives in the filter module.
 pub struct HardwareQuery {
-    state: AtomicU32,
+    /// Signalled while the content is not in use. The thread that resets it owns the content, and
+    /// lends it to NDIS, until it is signalled again: as the last access to the query, after which
+    /// a waiting thread may free it.
+    idle: KernelEvent,
     content: UnsafeCell<QueryContent>,
 }
 
@@ -288,23 +290,17 @@ struct QueryContent {
     answer: [u8; LONGEST_ANSWER],
 }
 
-/// The content is not in use.
-const IDLE: u32 = 0;
-/// The content is in use by NDIS, or by the thread that writes the query or reads its answer.
-const BUSY: u32 = 1;
-
-// SAFETY: the thread that changes the state from IDLE to BUSY owns the content, until it is IDLE
-// again.
+// SAFETY: the event gives one thread at a time access to the content.
 unsafe impl Sync for HardwareQuery {}
 // SAFETY: nothing in it is tied to a thread.
 unsafe impl Send for HardwareQuery {}
 
 impl HardwareQuery {
-    /// A query that was not sent yet.
+    /// A query that was not sent yet, to be [initialized](Self::initialize) where it stays.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            state: AtomicU32::new(IDLE),
+            idle: KernelEvent::new(),
             content: UnsafeCell::new(QueryContent {
                 request: MaybeUninit::uninit(),
                 answer: [0; LONGEST_ANSWER],
@@ -312,17 +308,20 @@ impl HardwareQuery {
         }
     }
 
-    /// Sends the query, unless it is pending. Its completion calls [`completed`](Self::completed),
+    /// Initializes the query, at its final address and before its first use. Any IRQL.
+    pub fn initialize(&self) {
+        self.idle.initialize_notification();
+    }
+
+    /// Sends the query, unless it is pending. Its completion calls [`complete`](Self::complete),
     /// unless the status returned here is another than [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
-    pub fn ask(&self, module: ModuleHandle) -> Status {
-        let before = self
-            .state
-            .compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed);
-        if before.is_err() {
+    pub fn send(&self, module: ModuleHandle) -> Status {
+        let was_idle = self.idle.reset();
+        if !was_idle {
             return Status::PENDING;
         }
         let request = self.raw();
-        // SAFETY: the state reserves the content for this call. A zeroed request is valid and
+        // SAFETY: the event reserves the content for this call. A zeroed request is valid and
         // empty; the buffer lives as long as the module, which waits for the answer before it is
         // freed (see `wait`).
         unsafe {
@@ -353,30 +352,30 @@ impl HardwareQuery {
     }
 
     /// Handles the completion with `status`: lends the bytes of the answer, if there are any, to
-    /// `learn`. After that the module may be freed.
+    /// `read`. After that the module may be freed.
     ///
     /// # Safety
     /// The query was sent, and NDIS has just given it back: by FilterOidRequestComplete, or by a
-    /// status other than PENDING from [`ask`](Self::ask).
-    pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
+    /// status other than PENDING from [`send`](Self::send).
+    pub unsafe fn complete(&self, status: Status, read: impl FnOnce(&[u8])) {
         if status == Status::SUCCESS {
-            // SAFETY: NDIS has given the content back, by this function's contract, and `ask`
+            // SAFETY: NDIS has given the content back, by this function's contract, and `send`
             // initialized it.
             let answer = unsafe {
                 let query = (*self.raw()).DATA.QUERY_INFORMATION;
                 let content = &*self.content.get();
                 content.answer.get(..query.BytesWritten as usize)
             };
-            learn(answer.unwrap_or_default());
+            read(answer.unwrap_or_default());
         }
-        self.state.store(IDLE, Ordering::Release);
+        self.idle.set();
     }
 
     /// Cancels the query, if it is pending, and waits until NDIS has given it back: if the
     /// underlying driver cannot cancel it, until it is completed. IRQL PASSIVE_LEVEL.
-    pub fn give_up(&self, module: ModuleHandle) {
-        if self.state.load(Ordering::Acquire) != IDLE {
-            // The identifier is the query's address, as in `ask`.
+    pub fn cancel(&self, module: ModuleHandle) {
+        if !self.idle.is_signalled() {
+            // The identifier is the query's address, as in `send`.
             cancel(module, RequestId::from_raw(self.raw().cast()));
         }
         self.wait();
@@ -384,9 +383,7 @@ impl HardwareQuery {
 
     /// Waits until the query, if it is pending, is completed. IRQL PASSIVE_LEVEL.
     pub fn wait(&self) {
-        while self.state.load(Ordering::Acquire) != IDLE {
-            sleep_briefly();
-        }
+        self.idle.wait();
     }
 
     const fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {

@@ -11,7 +11,11 @@ use ndis::{
 };
 
 use super::memory;
-use crate::{machine::Registered, world};
+use crate::{
+    machine::Registered,
+    points::{point, wake},
+    world,
+};
 
 /// The filter module's handle.
 pub(crate) const MODULE: usize = 0x10;
@@ -160,13 +164,30 @@ unsafe extern "efiapi" fn NdisReadConfiguration(
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisCloseConfiguration(_configuration: NDIS_HANDLE) {}
 
-/// The NIC does not report its hardware capabilities.
+/// The NIC has no answer to a query: at once, or [later](crate::Machine::answer_queries).
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFOidRequest(
     _module: NDIS_HANDLE,
-    _request: *mut sys::NDIS_OID_REQUEST,
+    request: *mut sys::NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
-    sys::NDIS_STATUS_NOT_SUPPORTED
+    let pends = world::with(|world| {
+        if world.queries_pend {
+            world.queries.push_back(request);
+        }
+        world.queries_pend
+    });
+    if !pends {
+        return sys::NDIS_STATUS_NOT_SUPPORTED;
+    }
+    wake();
+    point();
+    sys::NDIS_STATUS_PENDING
+}
+
+/// The NIC cannot cancel a query.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFCancelOidRequest(_module: NDIS_HANDLE, _id: *mut c_void) {
+    point();
 }
 
 #[unsafe(no_mangle)]

@@ -56,6 +56,7 @@ pub unsafe extern "efiapi" fn ExFreePoolWithTag(memory: *mut c_void, tag: u32) {
         }
         Some((block, _)) => {
             state.forget_locks(&block);
+            state.forget_events(&block);
             state.forget_own_oids(&block);
         }
     }

@@ -4,13 +4,14 @@
 #![expect(
     clippy::missing_safety_doc,
     missing_docs,
-    reason = "contracts and documentation are those of ndis::sys's declarations"
+    reason = "contracts and documentation are those of the declarations in ndis-sys"
 )]
 
 pub mod configuration;
 pub mod device;
 pub mod etw;
 pub mod kernel;
+pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
 pub mod oid;
@@ -47,6 +48,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         "ntoskrnl.exe" => &[
             etw::EXPORTS,
             kernel::EXPORTS,
+            kernel_event::EXPORTS,
             memory::EXPORTS,
             spin_lock::EXPORTS,
         ],
