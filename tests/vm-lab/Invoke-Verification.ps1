@@ -98,17 +98,12 @@ $started = Get-Date
 
 # ---- The driver ----
 
-function Invoke-Ctl([string[]]$Arguments) {
-    $printed = Invoke-Native (Join-Path $PSScriptRoot 'mslsoctl.exe') ($Arguments + '--json')
-    ($printed -join "`n") | ConvertFrom-Json
-}
-
 function Test-Attached($Nic) {
-    [bool]@((Invoke-Ctl list).adapters | Where-Object { $_.base_if_index -eq $Nic.ifIndex -and $_.running })
+    [bool]@((Invoke-MslsoCtl list).adapters | Where-Object { $_.base_if_index -eq $Nic.ifIndex -and $_.running })
 }
 
 function Get-FilterCounter {
-    (Invoke-Ctl stats, "$($nic.ifIndex)").statistics
+    (Invoke-MslsoCtl stats, "$($nic.ifIndex)").statistics
 }
 
 function Wait-Attached($Nic, [bool]$Wanted) {
@@ -258,7 +253,7 @@ try {
     }
     Test-Step 'mslsoctl reaches the driver' {
         if (-not (Test-Attached $nic)) { throw "mslso does not run on '$Adapter'." }
-        $report.Settings = Invoke-Ctl show, "$($nic.ifIndex)"
+        $report.Settings = Invoke-MslsoCtl show, "$($nic.ifIndex)"
         $report.Before = Get-FilterCounter
     }
     Test-Step 'a trace is started' {
@@ -315,7 +310,7 @@ try {
         $job = Start-Background $works
         try {
             foreach ($multiple in 1, 16, 2, 8, 4) {
-                $set = Invoke-Ctl set, "$($nic.ifIndex)", '--multiple', "$multiple"
+                $set = Invoke-MslsoCtl set, "$($nic.ifIndex)", '--multiple', "$multiple"
                 if ($set.tuning.multiple -ne $multiple) { throw "The multiple is $($set.tuning.multiple), not $multiple." }
                 Start-Sleep -Seconds 2
             }

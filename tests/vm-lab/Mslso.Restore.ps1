@@ -91,7 +91,7 @@ function Restore-Tuning {
     $back = @('--multiple', "$($Tuning.multiple)")
     if ($Tuning.profile) { $back = @('--profile', $Tuning.profile) }
     $cap = [int]$Tuning.cap_bytes
-    Invoke-Ctl (@('set', "$($Nic.ifIndex)", '--cap', "$cap") + $back) | Out-Null
+    Invoke-MslsoCtl (@('set', "$($Nic.ifIndex)", '--cap', "$cap") + $back) | Out-Null
 }
 
 function Restore-Original {

@@ -321,11 +321,12 @@ if ($problems) { Stop-Mslso ($problems -join "`n") }
 
 $plan = @("A switch '$Prefix' on '$($nic.Name)', whose connections pause for some seconds. $(Get-LabNicUse $nic)".Trim())
 foreach ($source in $sources) { $plan += "A guest '$($source.Name)' from $($source.Path), which is started." }
-if ($Force) { $ConfirmPreference = 'None' }
+if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
 if (-not (Confirm-Mslso $PSCmdlet $Folder "Make what is missing of: $($plan -join ' ')")) {
     if (-not $WhatIfPreference) { Write-Warning 'Nothing was made.' }
     return
 }
+$ConfirmPreference = 'None'
 
 $complete = $false
 $failure = $null

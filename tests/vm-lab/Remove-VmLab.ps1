@@ -114,6 +114,8 @@ function Remove-LabFolder($Item) {
 }
 
 function Remove-LabItem($Item) {
+    # The script has asked; the cmdlets need not.
+    $ConfirmPreference = 'None'
     # A disk or folder that went with what was removed before it is done.
     if ($Item.Kind -notin 'disk', 'folder' -or (Test-LabPath $Item.Id)) {
         switch ($Item.Kind) {
@@ -144,7 +146,7 @@ $lab = Read-LabState $StateFile
 # Parts that are gone need no question, and those of a killed run their identifiers.
 $lab.Made = @(Find-LabItem $lab)
 
-if ($Force) { $ConfirmPreference = 'None' }
+if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
 $emptied = @()
 $failures = @()
 $declined = @()

@@ -138,7 +138,7 @@ function Enable-Verifier($Before) {
 
 Assert-MslsoHost
 $setting = Get-Setting
-if ($Force) { $ConfirmPreference = 'None' }
+if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
 if (-not $Off) {
     Assert-Own $setting
     $action = "Verify mslso.sys and ndis.sys with flags 0x$('{0:X}' -f ($standard -bor $ndis))"
