@@ -277,7 +277,8 @@ fn the_verification_runs_checks_are_listed_in_order() {
 
 #[test]
 fn the_peer_of_cts_traffic_expects_the_length_that_is_sent() {
-    let script = read("tests/vm-lab/Invoke-Verification.ps1");
+    let script =
+        read("tests/vm-lab/Invoke-Verification.ps1") + &read("tests/vm-lab/Mslso.Traffic.ps1");
     let lengths = |text: &str| {
         let rest = text.split("-transfer:").skip(1);
         rest.map(|rest| {
