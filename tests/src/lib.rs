@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use control::Statistics;
 use driver::Driver;
-use model::{Child, Config, Nic, Packet, SendCall, Violation, World};
+use model::{Config, Nic, Packet, SendCall, SentChild, Violation, World};
 use ndis::sys::DRIVER_INITIALIZE;
 use packets::one_stage;
 
@@ -107,7 +107,7 @@ impl Machine {
     /// # Panics
     /// If the send fails, is not split, or reaches the wire otherwise.
     #[track_caller]
-    pub fn assert_split(&self, packet: Packet) -> Vec<Child> {
+    pub fn assert_split(&self, packet: Packet) -> Vec<SentChild> {
         let children = self.assert_sent(packet);
         assert!(children.len() > 1, "it is split");
         assert!(children.iter().all(|child| child.is_child));
@@ -120,7 +120,7 @@ impl Machine {
     /// # Panics
     /// If the send fails or reaches the wire otherwise.
     #[track_caller]
-    pub fn assert_sent(&self, packet: Packet) -> Vec<Child> {
+    pub fn assert_sent(&self, packet: Packet) -> Vec<SentChild> {
         let expected = one_stage(&packet, self.world.nic().id_bits);
         let _ = (self.world.take_children(), self.world.take_wire());
         let number = self.send_one(packet);

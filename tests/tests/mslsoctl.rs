@@ -157,7 +157,7 @@ fn show_says_which_settings_are_in_effect() {
         (
             &[("SoftwareSegmentation", 2), ("EndedChains", 1)],
             "always",
-            json!(ndis::MOST_ELEMENTS),
+            json!(children::MAX_SG_ELEMENTS),
         ),
         (&[("MaxElements", 33)], "with-checksums", json!(33)),
         (

@@ -2,7 +2,7 @@
 //! the size is advertised.
 
 use lso::Refusal;
-use model::{Answering, Child, Config, Enabled, Nic, OidCall, Packet};
+use model::{Answering, Config, Enabled, Nic, OidCall, Packet, SentChild};
 use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
@@ -20,9 +20,9 @@ fn bare() -> Nic {
 
 /// Sends `packet`, of which the NIC must get nothing but packets.
 #[track_caller]
-fn packets(machine: &Machine, packet: Packet) -> Vec<Child> {
+fn packets(machine: &Machine, packet: Packet) -> Vec<SentChild> {
     let packets = machine.assert_sent(packet);
-    assert!(packets.iter().all(Child::is_packet));
+    assert!(packets.iter().all(SentChild::is_packet));
     packets
 }
 

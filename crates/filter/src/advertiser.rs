@@ -208,7 +208,7 @@ impl Advertiser {
     }
 
     /// Changes the tuning. The caller publishes it.
-    pub(crate) fn tune(&self, tuning: Tuning) {
+    pub(crate) fn set_tuning(&self, tuning: Tuning) {
         self.state.lock().tuning = tuning;
     }
 

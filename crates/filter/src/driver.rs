@@ -1,7 +1,7 @@
 //! The characteristics that the driver registers with NDIS.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, EventLock, PoolBox, Registry, Status, Tag, driver, sys};
+use ndis::{DeviceNames, EventLock, ModuleList, PoolBox, Status, Tag, driver, sys};
 
 use crate::{events::Events, module::FilterModule};
 
@@ -10,7 +10,7 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 
 /// The driver's state from load to unload.
 pub(crate) struct Driver {
-    pub(crate) modules: Registry<FilterModule>,
+    pub(crate) modules: ModuleList<FilterModule>,
     pub(crate) events: Events,
     /// Held while settings in the registry are read or written, or a tuning is put into effect:
     /// NDIS requires its configuration routines to be called one after the other, and the tuning
@@ -28,7 +28,7 @@ impl Driver {
         let driver = PoolBox::try_new(
             TAG_DRIVER,
             Self {
-                modules: Registry::new(),
+                modules: ModuleList::new(),
                 events: Events::begin(),
                 settings: EventLock::new(),
             },

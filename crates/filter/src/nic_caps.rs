@@ -278,7 +278,7 @@ impl NicCaps {
         }
         if send.offload == Offload::LsoV1 {
             // The IPv4 header of an LSOv1 send has its length.
-            support.max_payload = support.max_payload.min(headers.most_payload());
+            support.max_payload = support.max_payload.min(headers.max_payload());
         }
         support
     }

@@ -14,7 +14,7 @@ use crate::module::FilterModule;
 /// Passes a request down. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn request(module: &FilterModule, request: &OidRequest) -> Status {
     if !request.has_valid_header() {
-        module.invalid_oid_header();
+        module.count_invalid_oid_header();
     }
     let clone = match request.try_clone(module.handle) {
         Ok(clone) => clone,
@@ -52,7 +52,7 @@ pub(crate) fn query_hardware_capabilities(module: &FilterModule) {
     if !module.advertiser.needs_hardware() {
         return;
     }
-    let status = module.hardware.ask(module.handle);
+    let status = module.hardware_query.send(module.handle);
     if status != Status::PENDING {
         // SAFETY: the query has just completed.
         unsafe { on_hardware_answer(module, status) };
@@ -67,10 +67,10 @@ pub(crate) fn query_hardware_capabilities(module: &FilterModule) {
 pub(crate) unsafe fn on_hardware_answer(module: &FilterModule, status: Status) {
     // SAFETY: NDIS has just given the query back, by this function's contract.
     unsafe {
-        module.hardware.completed(status, |answer| {
+        module.hardware_query.complete(status, |answer| {
             match OffloadConfig::copy_from(answer) {
                 Ok(config) => module.advertiser.record_hardware(&config),
-                Err(Malformed) => module.malformed_offload(),
+                Err(Malformed) => module.count_malformed_offload(),
             }
             module.advertiser.publish(module);
         });
@@ -92,6 +92,6 @@ fn rewrite_answer(module: &FilterModule, clone: &mut OidClone) {
         return;
     };
     if module.advertiser.rewrite_in_place(answer).is_err() {
-        module.malformed_offload();
+        module.count_malformed_offload();
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     if let Some(mtu) = parameters.and_then(RestartParameters::mtu) {
         module.mtu.store(mtu, Ordering::Relaxed);
     }
-    module.gate.open();
+    module.rundown.reinitialize();
     module.running.store(true, Ordering::Relaxed);
     module.event_restart();
     module.advertiser.resume(module);
@@ -25,6 +25,6 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
 pub(crate) fn pause(module: &FilterModule) {
     module.running.store(false, Ordering::Relaxed);
     module.advertiser.suspend();
-    module.gate.close();
+    module.rundown.wait_for_release();
     module.event_pause();
 }

@@ -11,8 +11,8 @@ use crate::module::FilterModule;
 pub(crate) fn net_pnp_event(module: &FilterModule, event: &NetPnpEvent) -> Status {
     if event.is_pre_detach() {
         module.event_pre_detach();
-        module.hardware.give_up(module.handle);
+        module.hardware_query.cancel(module.handle);
         module.advertiser.restore_nic_config(module);
     }
-    event.pass_on(module.handle)
+    event.forward(module.handle)
 }

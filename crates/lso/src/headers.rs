@@ -171,7 +171,7 @@ impl Headers {
     /// and with LSOv1 no child, regardless of the NIC's maximum.
     #[must_use]
     #[inline]
-    pub fn most_payload(&self) -> u32 {
+    pub fn max_payload(&self) -> u32 {
         let version = self.tunnel.map_or(self.ip_version, Tunnel::ip_version);
         let uncounted = match version {
             IpVersion::V4 => 0,

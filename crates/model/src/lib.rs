@@ -60,7 +60,7 @@ pub use large_send_limits::{LargeSendLimit, LargeSendLimits};
 pub use live::{Lent, Outgoing, Pages, Returned, Wire};
 pub use mdl::Backing;
 pub use memory::Failing;
-pub use miniport::Child;
+pub use miniport::SentChild;
 pub use nic::{Answering, Completion, Nic, Order};
 pub use offers::{
     ChecksumOffload, ChecksumOffloads, Enabled, INNER_IPV4, INNER_IPV6, LargeSendOptions,

@@ -12,7 +12,7 @@ use crate::{
     events::Events,
     limits::Limits,
     memory::{Block, Memory},
-    miniport::{Child, Held},
+    miniport::{Held, SentChild},
     offers::UsoLimits,
     offload::MayAdd,
     oid::Oids,
@@ -131,7 +131,7 @@ pub(crate) struct State {
     pub(crate) held: VecDeque<Held>,
     /// MDLs inside the windows of packets in flight, with the NBL that has them.
     pub(crate) windows: BTreeMap<usize, usize>,
-    pub(crate) children: Vec<Child>,
+    pub(crate) children: Vec<SentChild>,
     pub(crate) wire: Vec<Vec<u8>>,
     pub(crate) accepted: u64,
     /// How many packets have left on the wire.

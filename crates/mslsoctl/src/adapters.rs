@@ -70,7 +70,7 @@ fn visible(name: &str) -> String {
     name.chars().map(visible).collect()
 }
 
-/// The adapter that `asked` names in full: by either interface index, by its connection's name, or
+/// The adapter that `name` names in full: by either interface index, by its connection's name, or
 /// by its description, ignoring case, in this order.
 ///
 /// A connection is that connection: where it has an adapter without the filter, no description is
@@ -81,15 +81,15 @@ fn visible(name: &str) -> String {
 /// [`Failure::Ambiguous`].
 pub fn named(
     adapters: &[Adapter],
-    asked: &str,
+    name: &str,
     connections: &dyn Connections,
 ) -> Result<Adapter, Failure> {
     if adapters.is_empty() {
         return Err(Failure::NoAdapters);
     }
-    let index = asked.parse().ok();
-    let lowercase = asked.to_lowercase();
-    let connected = connections.index_of(asked);
+    let index = name.parse().ok();
+    let lowercase = name.to_lowercase();
+    let connected = connections.index_of(name);
     let has = |adapter: &Adapter, index: Option<u32>| {
         index.is_some_and(|index| [adapter.if_index, adapter.base_if_index].contains(&index))
     };
@@ -100,37 +100,37 @@ pub fn named(
     ];
     let mut found = ways.iter().map(|way| matching(adapters, way));
     match (found.find(|found| !found.is_empty()), connected) {
-        (Some(found), _) => only(found, Some(asked)),
-        (None, Some(_)) => Err(Failure::NotAttached(asked.into())),
-        (None, None) => Err(Failure::NoSuchAdapter(asked.into())),
+        (Some(found), _) => only(found, Some(name)),
+        (None, Some(_)) => Err(Failure::NotAttached(name.into())),
+        (None, None) => Err(Failure::NoSuchAdapter(name.into())),
     }
 }
 
-/// The adapter that `asked` selects: the one with exactly this name or description, or else the
+/// The adapter that `name` selects: the one with exactly this name or description, or else the
 /// only one with such a part in its connection's name or its description. A number is an index,
-/// never a part. Without `asked`, the only adapter is selected.
+/// never a part. Without `name`, the only adapter is selected.
 ///
 /// # Errors
 /// As [`named`].
-pub fn meant(
+pub fn selected(
     adapters: Vec<Adapter>,
-    asked: Option<&str>,
+    name: Option<&str>,
     connections: &dyn Connections,
 ) -> Result<Adapter, Failure> {
-    let Some(asked) = asked else {
+    let Some(name) = name else {
         return only(adapters, None);
     };
-    let named = named(&adapters, asked, connections);
-    let is_number = asked.parse::<u64>().is_ok();
-    if asked.is_empty() || is_number || !matches!(named, Err(Failure::NoSuchAdapter(_))) {
+    let named = named(&adapters, name, connections);
+    let is_number = name.parse::<u64>().is_ok();
+    if name.is_empty() || is_number || !matches!(named, Err(Failure::NoSuchAdapter(_))) {
         return named;
     }
-    let lowercase = asked.to_lowercase();
+    let lowercase = name.to_lowercase();
     let found = matching(&adapters, &|adapter| adapter.has_part(&lowercase));
     if found.is_empty() {
         return named;
     }
-    only(found, Some(asked))
+    only(found, Some(name))
 }
 
 fn matching(adapters: &[Adapter], way: &dyn Fn(&Adapter) -> bool) -> Vec<Adapter> {
@@ -138,13 +138,13 @@ fn matching(adapters: &[Adapter], way: &dyn Fn(&Adapter) -> bool) -> Vec<Adapter
     found.cloned().collect()
 }
 
-fn only(mut adapters: Vec<Adapter>, asked: Option<&str>) -> Result<Adapter, Failure> {
+fn only(mut adapters: Vec<Adapter>, name: Option<&str>) -> Result<Adapter, Failure> {
     match (adapters.pop(), adapters.is_empty()) {
         (Some(adapter), true) => Ok(adapter),
         (None, _) => Err(Failure::NoAdapters),
         (last, _) => {
             adapters.extend(last);
-            Err(Failure::Ambiguous(asked.map(Into::into), adapters))
+            Err(Failure::Ambiguous(name.map(Into::into), adapters))
         }
     }
 }

@@ -22,12 +22,12 @@ mod refusals;
 mod text;
 
 #[cfg(not(windows))]
-mod elsewhere;
+mod non_windows;
 #[cfg(windows)]
 mod windows;
 
 #[cfg(not(windows))]
-pub use elsewhere::{Host, open};
+pub use non_windows::{Host, open};
 #[cfg(windows)]
 pub use windows::{Host, open};
 

@@ -53,9 +53,9 @@ pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
 
 /// The length of `text` in bytes, limited to what 16 bits can count.
 const fn bytes_of(text: &[u16]) -> u16 {
-    const MOST: usize = u16::MAX as usize / 2;
-    let units = if text.len() < MOST { text.len() } else { MOST };
-    #[expect(clippy::cast_possible_truncation, reason = "at most MOST, twice")]
+    const MAX: usize = u16::MAX as usize / 2;
+    let units = if text.len() < MAX { text.len() } else { MAX };
+    #[expect(clippy::cast_possible_truncation, reason = "at most MAX, twice")]
     let bytes = units.saturating_mul(2) as u16;
     bytes
 }

@@ -12,8 +12,12 @@ use core::{
 };
 
 use crate::{
-    driver::header, filter_module::ModuleHandle, kernel_event::KernelEvent, pool::Tag,
-    status::Status, sys,
+    driver::header,
+    filter_module::ModuleHandle,
+    kernel_event::KernelEvent,
+    pool::{PoolBox, Tag},
+    status::Status,
+    sys,
 };
 
 const TAG: Tag = Tag::new(*b"MslO");
@@ -97,7 +101,7 @@ impl OidRequest {
         let clone = Status(status)
             .ok()
             .and_then(|()| NonNull::new(clone).ok_or(Status::RESOURCES))
-            .inspect_err(|_| self.say_nothing_was_done())?;
+            .inspect_err(|_| self.report_nothing_done())?;
         // SAFETY: the clone is new and ours; its SourceReserved is for its originator, 16 bytes
         // that are aligned as a pointer is.
         unsafe {
@@ -115,7 +119,7 @@ impl OidRequest {
     }
 
     /// Sets the byte counts of a request that does not go down.
-    fn say_nothing_was_done(&self) {
+    fn report_nothing_done(&self) {
         // SAFETY: the request is lent. A zeroed request is valid and empty; its type is then the
         // original's.
         unsafe {
@@ -278,7 +282,8 @@ pub struct HardwareQuery {
     /// lends it to NDIS, until it is signalled again: as the last access to the query, after which
     /// a waiting thread may free it.
     idle: KernelEvent,
-    content: UnsafeCell<QueryContent>,
+    /// Not in the module, which is built on the stack of FilterAttach.
+    content: PoolBox<UnsafeCell<QueryContent>>,
 }
 
 /// Size in bytes of the answer's buffer. NDIS_OFFLOAD of revision 7, the newest, has 216.
@@ -296,16 +301,20 @@ unsafe impl Sync for HardwareQuery {}
 unsafe impl Send for HardwareQuery {}
 
 impl HardwareQuery {
-    /// A query that was not sent yet, to be [initialized](Self::initialize) where it stays.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
+    /// A query that was not sent yet, to be [initialized](Self::initialize) where it stays. IRQL ≤
+    /// DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where there is no memory.
+    pub fn try_new() -> Result<Self, Status> {
+        let content = QueryContent {
+            request: MaybeUninit::uninit(),
+            answer: [0; LONGEST_ANSWER],
+        };
+        Ok(Self {
             idle: KernelEvent::new(),
-            content: UnsafeCell::new(QueryContent {
-                request: MaybeUninit::uninit(),
-                answer: [0; LONGEST_ANSWER],
-            }),
-        }
+            content: PoolBox::try_new(TAG, UnsafeCell::new(content))?,
+        })
     }
 
     /// Initializes the query, at its final address and before its first use. Any IRQL.
@@ -313,9 +322,9 @@ impl HardwareQuery {
         self.idle.initialize_notification();
     }
 
-    /// Sends the query, unless it is pending. Its completion calls [`completed`](Self::completed),
+    /// Sends the query, unless it is pending. Its completion calls [`complete`](Self::complete),
     /// unless the status returned here is another than [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
-    pub fn ask(&self, module: ModuleHandle) -> Status {
+    pub fn send(&self, module: ModuleHandle) -> Status {
         let was_idle = self.idle.reset();
         if !was_idle {
             return Status::PENDING;
@@ -352,30 +361,30 @@ impl HardwareQuery {
     }
 
     /// Handles the completion with `status`: lends the bytes of the answer, if there are any, to
-    /// `learn`. After that the module may be freed.
+    /// `read`. After that the module may be freed.
     ///
     /// # Safety
     /// The query was sent, and NDIS has just given it back: by FilterOidRequestComplete, or by a
-    /// status other than PENDING from [`ask`](Self::ask).
-    pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
+    /// status other than PENDING from [`send`](Self::send).
+    pub unsafe fn complete(&self, status: Status, read: impl FnOnce(&[u8])) {
         if status == Status::SUCCESS {
-            // SAFETY: NDIS has given the content back, by this function's contract, and `ask`
+            // SAFETY: NDIS has given the content back, by this function's contract, and `send`
             // initialized it.
             let answer = unsafe {
                 let query = (*self.raw()).DATA.QUERY_INFORMATION;
                 let content = &*self.content.get();
                 content.answer.get(..query.BytesWritten as usize)
             };
-            learn(answer.unwrap_or_default());
+            read(answer.unwrap_or_default());
         }
         self.idle.set();
     }
 
     /// Cancels the query, if it is pending, and waits until NDIS has given it back: if the
     /// underlying driver cannot cancel it, until it is completed. IRQL PASSIVE_LEVEL.
-    pub fn give_up(&self, module: ModuleHandle) {
+    pub fn cancel(&self, module: ModuleHandle) {
         if !self.idle.is_signalled() {
-            // The identifier is the query's address, as in `ask`.
+            // The identifier is the query's address, as in `send`.
             cancel(module, RequestId::from_raw(self.raw().cast()));
         }
         self.wait();
@@ -386,14 +395,8 @@ impl HardwareQuery {
         self.idle.wait();
     }
 
-    const fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
+    fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
         // The request is the content's first field, at a place that never changes.
         self.content.get().cast()
-    }
-}
-
-impl Default for HardwareQuery {
-    fn default() -> Self {
-        Self::new()
     }
 }

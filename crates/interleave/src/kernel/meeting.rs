@@ -216,7 +216,7 @@ unsafe extern "efiapi" fn ExReleaseRundownProtectionCacheAwareEx(reference: Refe
     let rundown = unsafe { rundown(reference) };
     match rundown.inside.checked_sub(count) {
         Some(inside) => rundown.inside = inside,
-        None => world::wrong("a gate is left more often than it was entered"),
+        None => world::wrong("rundown protection is released more often than it was acquired"),
     }
     wake();
     // From here on the module may be gone.

@@ -4,7 +4,7 @@
 #![expect(
     clippy::missing_safety_doc,
     missing_docs,
-    reason = "contracts and documentation are those of ndis::sys's declarations"
+    reason = "contracts and documentation are those of the declarations in ndis-sys"
 )]
 
 pub mod configuration;

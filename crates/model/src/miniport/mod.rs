@@ -28,7 +28,7 @@ pub(crate) use release::reorder;
 
 /// A packet that the filter gave to the miniport, as it was then.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Child {
+pub struct SentChild {
     /// The frame.
     pub frame: Vec<u8>,
     /// The large-send slot.
@@ -52,7 +52,7 @@ impl Window {
     }
 }
 
-impl Child {
+impl SentChild {
     /// Whether the filter made it as one packet of the wire.
     #[must_use]
     pub fn is_packet(&self) -> bool {
@@ -268,7 +268,7 @@ impl State {
             self.transmit(nic, given, &packet);
         }
         if !self.live {
-            self.children.push(Child {
+            self.children.push(SentChild {
                 large_send: given.slots.large_send,
                 slots: given.slots,
                 send: given.send.unwrap_or(u64::MAX),

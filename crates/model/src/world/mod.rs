@@ -33,7 +33,7 @@ use crate::{
     above::{Completed, Packet},
     live::Wire,
     memory::{Block, Failing},
-    miniport::Child,
+    miniport::SentChild,
     nic::Nic,
     offload::MayAdd,
     registry::RegistryValue,
@@ -318,7 +318,7 @@ impl World {
 
     /// The NBLs that the filter gave to the NIC since the last call, in order.
     #[must_use]
-    pub fn take_children(&self) -> Vec<Child> {
+    pub fn take_children(&self) -> Vec<SentChild> {
         std::mem::take(&mut self.state().children)
     }
 

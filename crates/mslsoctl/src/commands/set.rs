@@ -17,14 +17,14 @@ struct Set {
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: &SetArgs) -> Result<(), Failure> {
-    let Some(asked) = &args.adapter else {
+    let Some(name) = &args.adapter else {
         let all = Choice {
             adapter: None,
             all: true,
         };
         return session.each(&all, |session, adapter| set(session, adapter, args));
     };
-    let adapter = session.named(asked)?;
+    let adapter = session.named(name)?;
     set(session, adapter, args)
 }
 
