@@ -9,7 +9,7 @@ use core::{
 use children::ChildPool;
 use ndis::{
     AttachOffload, DriverRef, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox, RundownRef,
-    SpinLock, Status, Tag, oid::HardwareQuery, sys,
+    SpinLock, Status, Tag, oid::OffloadQuery, sys,
 };
 
 use crate::{
@@ -103,7 +103,7 @@ fn advertise_default_config(
         return None;
     };
     let mut config = before;
-    let nic = module.advertiser.record_nic(&config);
+    let nic = module.advertiser.record_default(&config);
     if config.is_whole() {
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
@@ -129,6 +129,7 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
         module.advertiser.suspend();
         // Pre-detach, where this is done first, comes only if the stack is torn down in an orderly
         // way.
+        module.current_query.wait();
         module.hardware_query.wait();
         module.event_detach();
         free(context);
@@ -159,6 +160,7 @@ fn build(
     let module = PoolBox::try_new(TAG_MODULE, ModuleEntry::try_new(module, TAG_RUNDOWN)?)?;
     module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
+    module.get().current_query.initialize();
     module.get().hardware_query.initialize();
     module.get().counters.initialize();
     Ok(module)
@@ -204,7 +206,8 @@ fn new_module(
         )?,
         counters: Counters::try_new()?,
         pending_oid: SpinLock::new(None),
-        hardware_query: HardwareQuery::try_new()?,
+        current_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG)?,
+        hardware_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?,
         malformed_offloads: AtomicU64::new(0),
         invalid_oid_headers: AtomicU64::new(0),
         mtu: AtomicU32::new(0),
