@@ -28,9 +28,9 @@ mod non_windows;
 mod windows;
 
 #[cfg(not(windows))]
-pub use non_windows::{Host, open};
+pub use non_windows::{Host, device};
 #[cfg(windows)]
-pub use windows::{Host, open};
+pub use windows::{Host, device};
 
 pub use commands::run;
 

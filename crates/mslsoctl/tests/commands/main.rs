@@ -4,6 +4,7 @@ mod adapters;
 mod all;
 mod failures;
 mod fake;
+mod handles;
 
 use control::{
     Cap, DriverVersion, IoControl, Multiple, NicLimits, Profile, Raise, SoftwareSegmentation,
