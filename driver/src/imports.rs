@@ -33,7 +33,6 @@ unsafe extern "system" {
     fn NdisFreeNetBufferPool();
     fn NdisGetDeviceReservedExtension();
     fn NdisGetVersion();
-    fn NdisMSleep();
     fn NdisOpenConfigurationEx();
     fn NdisReadConfiguration();
     fn NdisRegisterDeviceEx();
@@ -62,11 +61,15 @@ unsafe extern "system" {
     fn KeAcquireSpinLockRaiseToDpc();
     fn KeEnterCriticalRegion();
     fn KeGetCurrentProcessorNumberEx();
+    fn KeInitializeEvent();
     fn KeInitializeSpinLock();
     fn KeLeaveCriticalRegion();
     fn KeQueryActiveProcessorCountEx();
     fn KeQueryMaximumProcessorCountEx();
     fn KeReleaseSpinLock();
+    fn KeResetEvent();
+    fn KeSetEvent();
+    fn KeWaitForSingleObject();
     fn KfRaiseIrql();
     fn MmBuildMdlForNonPagedPool();
     fn MmMapLockedPagesSpecifyCache();

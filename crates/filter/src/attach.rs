@@ -9,7 +9,7 @@ use core::{
 use children::{ChildPool, PoolLimits};
 use ndis::{
     AttachOffload, DriverRef, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox, RundownRef,
-    SpinLock, Status, Tag, oid::HardwareQuery, sys,
+    SpinLock, Status, Tag, oid::OffloadQuery, sys,
 };
 
 use crate::{
@@ -103,7 +103,7 @@ fn advertise_default_config(
         return None;
     };
     let mut config = before;
-    let nic = module.advertiser.record_nic(&config);
+    let nic = module.advertiser.record_default(&config);
     if config.is_whole() {
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
@@ -129,6 +129,7 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
         module.advertiser.suspend();
         // Pre-detach, where this is done first, comes only if the stack is torn down in an orderly
         // way.
+        module.current_query.wait();
         module.hardware_query.wait();
         module.event_detach();
         free(context);
@@ -163,11 +164,7 @@ fn build(
         let _lock = driver.settings.lock();
         Settings::read(handle)?
     };
-    let nic = parameters
-        .offload
-        .as_mut()
-        .and_then(|offload| OffloadConfig::copy_from(offload.bytes()).ok())
-        .map_or_else(NicCaps::default, |config| NicCaps::from(&config));
+    let nic = nic_of(parameters);
     let limits = PoolLimits {
         capacity: capacity(&nic),
         max_sg_elements: settings.max_sg_elements,
@@ -178,7 +175,10 @@ fn build(
     let advertiser = new_advertiser(nic, &settings)?;
     let children = ChildPool::try_new(handle, limits)?;
     let counters = Counters::try_new()?;
+    let current_query = OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG)?;
+    let hardware_query = OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?;
     let identity = &parameters.identity;
+    // Put together where it stays: a frame with several copies of a module is longer than a page.
     let module = ModuleEntry::try_new(TAG_MODULE, TAG_RUNDOWN, || FilterModule {
         driver,
         handle,
@@ -191,14 +191,28 @@ fn build(
         children,
         counters,
         pending_oid: SpinLock::new(None),
-        hardware_query: HardwareQuery::new(),
+        current_query,
+        hardware_query,
         malformed_offloads: AtomicU64::new(0),
         invalid_oid_headers: AtomicU64::new(0),
         mtu: AtomicU32::new(0),
     })?;
     module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
+    module.get().current_query.initialize();
+    module.get().hardware_query.initialize();
+    module.get().counters.initialize();
     Ok(module)
+}
+
+/// The NIC's capabilities as the parameters have them.
+#[inline(never)]
+fn nic_of(parameters: &mut Parameters<'_>) -> NicCaps {
+    parameters
+        .offload
+        .as_mut()
+        .and_then(|offload| OffloadConfig::copy_from(offload.bytes()).ok())
+        .map_or_else(NicCaps::default, |config| NicCaps::from(&config))
 }
 
 /// The advertiser, in an allocation of its own and made in a frame of its own: the module is put

@@ -1,7 +1,7 @@
 //! The characteristics that the driver registers with NDIS.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, ModuleList, PassiveLock, PoolBox, Status, Tag, driver, sys};
+use ndis::{DeviceNames, EventLock, ModuleList, PoolBox, Status, Tag, driver, sys};
 
 use crate::{events::Events, module::FilterModule};
 
@@ -15,7 +15,7 @@ pub(crate) struct Driver {
     /// Held while settings in the registry are read or written, or a tuning is put into effect:
     /// NDIS requires its configuration routines to be called one after the other, and the tuning
     /// written last must be the one in effect.
-    pub(crate) settings: PassiveLock,
+    pub(crate) settings: EventLock,
 }
 
 impl Driver {
@@ -30,10 +30,11 @@ impl Driver {
             Self {
                 modules: ModuleList::new(),
                 events: Events::begin(),
-                settings: PassiveLock::new(),
+                settings: EventLock::new(),
             },
         )?;
         driver.modules.initialize();
+        driver.settings.initialize();
         Ok(driver)
     }
 }

@@ -148,7 +148,7 @@ impl<'a> Job<'a> {
             found => found?,
         };
         let segment = self.send.mss.min(payload);
-        if segment > headers.max_payload() {
+        if !headers.can_carry(segment) {
             return Err(Refusal::SegmentTooLong.into());
         }
         let support = self.nic.support(&self.send, &headers);
@@ -160,7 +160,7 @@ impl<'a> Job<'a> {
             self.check_mtu(&headers, segment)?;
         }
         let ip_id = self.module.settings.ip_id;
-        let template = Template::new(front, headers, self.send.offload, ip_id)?;
+        let template = Template::new(front, &headers, self.send.offload, ip_id)?;
         let builder = ChildBuilder {
             module: self.module,
             parent: self.parent,

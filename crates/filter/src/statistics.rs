@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use lso::Refusal;
-use ndis::{Nbl, PassiveLock, PerProcessor, Status, Tag, current_processor};
+use ndis::{EventLock, Nbl, PerProcessor, Status, Tag, current_processor};
 
 use crate::{
     events::is_due,
@@ -89,7 +89,7 @@ impl Tally {
 pub(crate) struct Counters {
     processors: PerProcessor<CpuCounters>,
     /// Held while they are read or reset, so that a reader never sees half of a reset.
-    administrators: PassiveLock,
+    administrators: EventLock,
 }
 
 /// The counters of one processor. Those that every large send updates are in one cache line.
@@ -163,13 +163,19 @@ impl CpuCounters {
 }
 
 impl Counters {
-    /// Counters at zero. IRQL ≤ DISPATCH_LEVEL.
+    /// Counters at zero, to be [initialized](Self::initialize) where they stay. IRQL ≤
+    /// DISPATCH_LEVEL.
     pub(crate) fn try_new() -> Result<Self, Status> {
         let processors = PerProcessor::try_new(TAG_COUNTERS, |_| CpuCounters::default())?;
         Ok(Self {
             processors,
-            administrators: PassiveLock::new(),
+            administrators: EventLock::new(),
         })
+    }
+
+    /// Makes the counters ready, at their final address.
+    pub(crate) fn initialize(&self) {
+        self.administrators.initialize();
     }
 
     /// Adds the counts of one call.

@@ -50,7 +50,7 @@
 //! let plan = Plan::new(1 << 20, send.mss, nic)?;
 //! assert_eq!((plan.children(), plan.segments()), (17, 719));
 //!
-//! let template = Template::new(&mut front, headers, send.offload, IpIdWidth::Bits16)?;
+//! let template = Template::new(&mut front, &headers, send.offload, IpIdWidth::Bits16)?;
 //! let mut header = [0; MAX_HEADER];
 //! for child in plan.iter() {
 //!     template.write(&child, &mut header)?;

@@ -3,6 +3,7 @@
 mod packet;
 
 use crate::headers::Tunnel;
+use crate::identification::Identification;
 use crate::wire::{
     Field, get_u8, get_u16, get_u32, ipv4, ipv6, put_u8, put_u16, put_u32, tcp, udp,
 };
@@ -31,7 +32,7 @@ pub use packet::{Checksum, PacketTemplate};
 pub struct Template<'a> {
     /// The parent's header, with the fields set that are the same in every large send.
     header: &'a [u8; MAX_HEADER],
-    headers: Headers,
+    headers: &'a Headers,
     ip: Ip,
     transport: Fields,
     outer: Option<Outer>,
@@ -42,12 +43,15 @@ pub struct Template<'a> {
 /// The values of an IP header that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 struct Ip {
-    version: IpVersion,
-    /// The offset at which it begins.
-    start: usize,
-    identification: u16,
-    width: IpIdWidth,
+    identification: Identification,
     length: Length,
+}
+
+/// An IP header's kind, and the offset at which it begins.
+#[derive(Clone, Copy, Debug)]
+struct IpPlace {
+    version: IpVersion,
+    start: usize,
 }
 
 /// The values of a transport header that vary from child to child.
@@ -60,7 +64,6 @@ enum Fields {
 /// The values of the headers around an inner frame that vary from child to child.
 #[derive(Clone, Copy, Debug)]
 struct Outer {
-    tunnel: Tunnel,
     ip: Ip,
     /// VXLAN's UDP header.
     udp: Option<Length>,
@@ -121,7 +124,7 @@ impl<'a> Template<'a> {
     /// the parsed one may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
     pub fn new(
         front: &'a mut [u8; MAX_HEADER],
-        headers: Headers,
+        headers: &'a Headers,
         offload: Offload,
         ip_id: IpIdWidth,
     ) -> Result<Self, Refusal> {
@@ -143,19 +146,20 @@ impl<'a> Template<'a> {
     /// template is proof that it is inside the header.
     fn read(
         front: &'a mut [u8; MAX_HEADER],
-        headers: Headers,
+        headers: &'a Headers,
         offload: Offload,
         width: IpIdWidth,
     ) -> Option<Self> {
         let header = front.get_mut(..headers.end())?;
-        let mut ip = Ip::read(header, headers.ip_version(), headers.ip_start(), width)?;
+        let place = headers.ip_place();
+        let mut ip = Ip::read(header, place, width)?;
         match offload {
             Offload::LsoV1 => {
-                ip.length = Length::Own(headers.end().checked_sub(ip.start)?.try_into().ok()?);
+                ip.length = Length::Own(headers.end().checked_sub(place.start)?.try_into().ok()?);
             }
             Offload::LsoV2 => {
                 ip.length = Length::Zero;
-                put_u16(fixed::<IP>(header, ip.start)?, ip.length_field(), 0)?;
+                put_u16(fixed::<IP>(header, place.start)?, place.length_field(), 0)?;
             }
             Offload::Uso => {}
         }
@@ -194,7 +198,7 @@ impl<'a> Template<'a> {
     #[must_use]
     #[inline]
     pub fn headers(&self) -> &Headers {
-        &self.headers
+        self.headers
     }
 
     /// Whether its packets have a TCP or UDP checksum: a UDP checksum of 0 means none.
@@ -223,7 +227,7 @@ impl<'a> Template<'a> {
         self.stamp(child, out)
             .ok_or(Refusal::HeaderBufferTooShort)?;
         if self.has_more {
-            self.put_lengths(child.payload_length, out)?;
+            self.put_more(child, out)?;
         }
         Ok(())
     }
@@ -242,10 +246,10 @@ impl<'a> Template<'a> {
         }
     }
 
-    /// Writes the fields that advance from child to child.
+    /// Writes the fields of the innermost headers that advance from child to child.
     #[inline]
     fn stamp(&self, child: &PlannedChild, header: &mut [u8; MAX_HEADER]) -> Option<()> {
-        self.ip.count(child, header)?;
+        self.ip.count(self.headers.ip_place(), child, header)?;
         if let Fields::Tcp { sequence, flags } = self.transport {
             let transport = self.headers.transport_start();
             let tcp = fixed::<{ tcp::MIN_LENGTH }>(header, transport)?;
@@ -255,36 +259,43 @@ impl<'a> Template<'a> {
                 put_u8(tcp, tcp::FLAGS, flags & flags_kept(child))?;
             }
         }
-        if self.has_more
-            && let Some(outer) = &self.outer
-        {
-            outer.ip.count(child, header)?;
-        }
         Some(())
     }
 
-    /// Writes the length fields of a large send.
+    /// Advances the identification of a tunnel's outer header.
+    fn stamp_outer(&self, child: &PlannedChild, header: &mut [u8; MAX_HEADER]) -> Option<()> {
+        match (&self.outer, self.headers.tunnel()) {
+            (Some(outer), Some(tunnel)) => outer.ip.count(tunnel.ip_place(), child, header),
+            _ => Some(()),
+        }
+    }
+
+    /// Writes what few large sends have beside the fields of [`stamp`](Self::stamp): an outer
+    /// identification, and length fields.
     #[inline(never)]
-    fn put_lengths(&self, payload: u32, header: &mut [u8; MAX_HEADER]) -> Result<(), Refusal> {
+    fn put_more(&self, child: &PlannedChild, header: &mut [u8; MAX_HEADER]) -> Result<(), Refusal> {
+        let payload = child.payload_length;
         if let Length::Own(headers) = self.ip.length
             && sum(headers, payload).is_none()
         {
             return Err(Refusal::Lsov1TooLong);
         }
-        self.put_each_length(payload, header)
+        self.stamp_outer(child, header)
+            .and_then(|()| self.put_lengths(payload, header))
             .ok_or(Refusal::HeaderBufferTooShort)
     }
 
-    fn put_each_length(&self, payload: u32, header: &mut [u8; MAX_HEADER]) -> Option<()> {
-        self.ip.put_length(payload, header)?;
+    fn put_lengths(&self, payload: u32, header: &mut [u8; MAX_HEADER]) -> Option<()> {
+        self.ip
+            .put_length(self.headers.ip_place(), payload, header)?;
         if let Fields::Udp { length } = self.transport {
             length.put_udp(payload, self.headers.transport_start(), header)?;
         }
-        let Some(outer) = &self.outer else {
+        let Some((outer, tunnel)) = self.outer.as_ref().zip(self.headers.tunnel()) else {
             return Some(());
         };
-        outer.ip.put_length(payload, header)?;
-        match outer.tunnel.udp_start().zip(outer.udp) {
+        outer.ip.put_length(tunnel.ip_place(), payload, header)?;
+        match tunnel.udp_start().zip(outer.udp) {
             None => Some(()),
             Some((start, length)) => length.put_udp(payload, start, header),
         }
@@ -294,12 +305,41 @@ impl<'a> Template<'a> {
 /// Bytes of an IP header that are written to: of IPv6's 40, none is beyond IPv4's 20.
 const IP: usize = ipv4::MIN_LENGTH;
 
+impl Headers {
+    #[inline]
+    fn ip_place(&self) -> IpPlace {
+        IpPlace {
+            version: self.ip_version(),
+            start: self.ip_start(),
+        }
+    }
+}
+
+impl Tunnel {
+    fn ip_place(self) -> IpPlace {
+        IpPlace {
+            version: self.ip_version(),
+            start: self.ip_start(),
+        }
+    }
+}
+
+impl IpPlace {
+    #[inline]
+    fn length_field(self) -> Field {
+        match self.version {
+            IpVersion::V4 => ipv4::TOTAL_LENGTH,
+            IpVersion::V6 => ipv6::PAYLOAD_LENGTH,
+        }
+    }
+}
+
 impl Ip {
-    fn read(header: &[u8], version: IpVersion, start: usize, width: IpIdWidth) -> Option<Self> {
-        let rest = header.get(start..)?;
+    fn read(header: &[u8], place: IpPlace, width: IpIdWidth) -> Option<Self> {
+        let rest = header.get(place.start..)?;
         let ip: &[u8; IP] = rest.first_chunk()?;
         let all = u16::try_from(rest.len()).ok()?;
-        let (identification, length) = match version {
+        let (identification, length) = match place.version {
             IpVersion::V4 => (
                 get_u16(ip, ipv4::IDENTIFICATION)?,
                 Length::as_in_parent(get_u16(ip, ipv4::TOTAL_LENGTH)?, all),
@@ -311,48 +351,37 @@ impl Ip {
             }
         };
         Some(Self {
-            version,
-            start,
-            identification,
-            width,
+            identification: Identification::new(width, identification),
             length,
         })
     }
 
     /// Advances the identification.
     #[inline]
-    fn count(&self, child: &PlannedChild, header: &mut [u8]) -> Option<()> {
-        if self.version == IpVersion::V6 {
+    fn count(&self, place: IpPlace, child: &PlannedChild, header: &mut [u8]) -> Option<()> {
+        if place.version == IpVersion::V6 {
             return Some(());
         }
-        let ip = fixed::<IP>(header, self.start)?;
-        let id = self.width.advance(self.identification, child.first_segment);
+        let ip = fixed::<IP>(header, place.start)?;
+        let id = self.identification.after(child.first_segment);
         put_u16(ip, ipv4::IDENTIFICATION, id)
     }
 
-    fn put_length(&self, payload: u32, header: &mut [u8]) -> Option<()> {
-        let ip = fixed::<IP>(header, self.start)?;
-        self.length.put(payload, ip, self.length_field())
-    }
-
-    #[inline]
-    fn length_field(&self) -> Field {
-        match self.version {
-            IpVersion::V4 => ipv4::TOTAL_LENGTH,
-            IpVersion::V6 => ipv6::PAYLOAD_LENGTH,
-        }
+    fn put_length(&self, place: IpPlace, payload: u32, header: &mut [u8]) -> Option<()> {
+        let ip = fixed::<IP>(header, place.start)?;
+        self.length.put(payload, ip, place.length_field())
     }
 }
 
 impl Outer {
     #[inline(never)]
     fn read(header: &[u8], tunnel: Tunnel, width: IpIdWidth) -> Option<Self> {
-        let ip = Ip::read(header, tunnel.ip_version(), tunnel.ip_start(), width)?;
+        let ip = Ip::read(header, tunnel.ip_place(), width)?;
         let udp = match tunnel.udp_start() {
             None => None,
             Some(start) => Some(udp_length(header.get(start..)?)?),
         };
-        Some(Self { tunnel, ip, udp })
+        Some(Self { ip, udp })
     }
 }
 

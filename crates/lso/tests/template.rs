@@ -53,7 +53,7 @@ fn send() -> impl Strategy<Value = Send> {
 fn write(send: &Send, child: &PlannedChild) -> Vec<u8> {
     let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
     let mut front = front(&send.frame);
-    let template = Template::new(&mut front, headers, send.version, send.width);
+    let template = Template::new(&mut front, &headers, send.version, send.width);
     let mut out = [0xEE; MAX_HEADER];
     let written = template.and_then(|template| template.write(child, &mut out));
     written.expect("a header");
@@ -203,7 +203,7 @@ proptest! {
         send.frame.bytes[checksum..][..2].copy_from_slice(&seed.to_be_bytes());
         let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
         let mut front = front(&send.frame);
-        let template = Template::new(&mut front, headers, send.version, send.width);
+        let template = Template::new(&mut front, &headers, send.version, send.width);
         let template = template.expect("a template");
         let packets = template.for_packets().expect("a template of packets");
         for child in send.plan.iter() {
@@ -240,7 +240,7 @@ proptest! {
         let headers = Headers::parse(&send.frame.bytes).expect("a valid frame");
         let mut out = [0xEE; MAX_HEADER];
         let mut front = front(&other);
-        let template = Template::new(&mut front, headers, send.version, send.width);
+        let template = Template::new(&mut front, &headers, send.version, send.width);
         let Ok(template) = template else { return Ok(()) };
         let _ = template.write(&child, &mut out);
         let Ok(packets) = template.for_packets() else { return Ok(()) };

@@ -4,7 +4,11 @@
 
 use ndis::sys;
 
-use crate::{nic::Nic, rules::Rule, state::State};
+use crate::{
+    nic::Nic,
+    rules::{Finding, Level, Rule},
+    state::State,
+};
 
 impl State {
     /// Checks the chain of a child against the NIC's limits.
@@ -40,7 +44,7 @@ impl State {
         if bytes != window || behind > 0 {
             let found =
                 format!("its chain has {bytes} bytes for {window}, and {behind} MDLs behind them");
-            self.violation(Rule::Chain, name, found);
+            self.finding(name, Finding::at(Level::Advice, Rule::Chain, found));
         }
         if nic.max_elements.is_some_and(|most| elements > most) {
             let found = format!("{elements} MDLs, the NIC takes {:?}", nic.max_elements);

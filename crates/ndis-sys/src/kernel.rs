@@ -69,6 +69,13 @@ pub struct GUID {
     pub Data4: [u8; 8],
 }
 
+/// An object that threads wait for until it is signalled. It must stay at its address.
+#[repr(C)]
+pub struct KEVENT {
+    /// The dispatcher header, which the kernel alone reads.
+    pub Header: [u64; 3],
+}
+
 /// A processor as group and number within the group.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,6 +131,9 @@ layout! {
         Data2 @ 4: 2,
         Data3 @ 6: 2,
         Data4 @ 8: 8,
+    }
+    KEVENT: size 24, align 8 {
+        Header @ 0: 24,
     }
     PROCESSOR_NUMBER: size 4, align 2 {
         Group @ 0: 2,
@@ -183,6 +193,10 @@ constants! {
         POOL_FLAG_PAGED = 0x0100;
     }
     i32 {
+        NotificationEvent = 0;
+        SynchronizationEvent = 1;
+        Executive = 0;
+
         PagedPool = 1;
         NonPagedPoolNx = 512;
         NonPagedPoolNxCacheAligned = 516;

@@ -12,7 +12,7 @@ use core::ffi::c_void;
 
 use crate::{
     BOOLEAN, DEVICE_OBJECT, DRIVER_OBJECT, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR,
-    EX_RUNDOWN_REF_CACHE_AWARE, GUID, IRP, KIRQL, KPROCESSOR_MODE, KSPIN_LOCK, MDL,
+    EX_RUNDOWN_REF_CACHE_AWARE, GUID, IRP, KEVENT, KIRQL, KPROCESSOR_MODE, KSPIN_LOCK, MDL,
     NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_DEVICE_OBJECT_ATTRIBUTES,
     NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_OID_REQUEST,
     NDIS_PORT_NUMBER, NDIS_STATUS, NDIS_STATUS_INDICATION, NDIS_STRING, NET_BUFFER,
@@ -345,6 +345,33 @@ unsafe extern "efiapi" {
     ///
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn KeLeaveCriticalRegion();
+
+    /// Initializes an event, signalled if `State` is not 0.
+    ///
+    /// ntoskrnl.exe, any level.
+    pub fn KeInitializeEvent(Event: *mut KEVENT, Type: i32, State: BOOLEAN);
+
+    /// Signals an event; returns its previous state.
+    ///
+    /// ntoskrnl.exe, DISPATCH_LEVEL if `Wait` is 0.
+    pub fn KeSetEvent(Event: *mut KEVENT, Increment: i32, Wait: BOOLEAN) -> i32;
+
+    /// Makes an event not signalled; returns its previous state.
+    ///
+    /// ntoskrnl.exe, DISPATCH_LEVEL.
+    pub fn KeResetEvent(Event: *mut KEVENT) -> i32;
+
+    /// Waits until an object is signalled, or until a time has passed: in units of 100 ns, negative
+    /// if relative; a null pointer is no limit.
+    ///
+    /// ntoskrnl.exe, APC_LEVEL; DISPATCH_LEVEL if `*Timeout` is 0.
+    pub fn KeWaitForSingleObject(
+        Object: *mut c_void,
+        WaitReason: i32,
+        WaitMode: KPROCESSOR_MODE,
+        Alertable: BOOLEAN,
+        Timeout: *mut i64,
+    ) -> NTSTATUS;
 
     /// Makes a spin lock free.
     ///

@@ -78,6 +78,8 @@ constants! {
 
 /// The miniport's MTU has changed: a ULONG.
 pub const NDIS_STATUS_L2_MTU_SIZE_CHANGE: i32 = 0x4002_00b1;
+/// A wait ended because its time was over.
+pub const STATUS_TIMEOUT: i32 = 0x0000_0102;
 /// The requested object does not exist.
 pub const STATUS_NOT_FOUND: i32 = code(0xc000_0225);
 /// The two sides use different revisions of a protocol.

@@ -104,6 +104,11 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         0xc000_0225,
     ),
     (
+        "STATUS_TIMEOUT",
+        sys::STATUS_TIMEOUT.cast_unsigned(),
+        0x0000_0102,
+    ),
+    (
         "STATUS_REVISION_MISMATCH",
         sys::STATUS_REVISION_MISMATCH.cast_unsigned(),
         0xc000_0059,

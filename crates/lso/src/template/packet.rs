@@ -2,7 +2,7 @@
 
 use checksum::Sum;
 
-use super::{Fields, Ip, Template};
+use super::{Fields, IpPlace, Template};
 use crate::headers::Tunnel;
 use crate::wire::{get_u16, get_u32, ipv4, ipv6, protocol, put_u16, tcp, udp};
 use crate::{IpVersion, MAX_HEADER, PlannedChild, Refusal, Transport};
@@ -45,22 +45,22 @@ impl Template<'_> {
         let header = self.header.get(..self.headers.end())?;
         Some(PacketTemplate {
             template: self,
-            ip: self.ip.sum(header)?,
+            ip: self.headers.ip_place().sum(header)?,
             transport: self
                 .transport
                 .sum(header.get(self.headers.transport_start()..)?)?,
-            outer_ip: match &self.outer {
+            outer_ip: match self.headers.tunnel() {
                 None => Sum::default(),
-                Some(outer) => outer.ip.sum(header)?,
+                Some(tunnel) => tunnel.ip_place().sum(header)?,
             },
             max_payload: self.headers.max_payload(),
         })
     }
 }
 
-impl Ip {
+impl IpPlace {
     /// The sum of the header in the template, without length, identification and checksum.
-    fn sum(&self, header: &[u8]) -> Option<Sum> {
+    fn sum(self, header: &[u8]) -> Option<Sum> {
         if self.version == IpVersion::V6 {
             return Some(Sum::default());
         }
@@ -76,7 +76,7 @@ impl Ip {
     /// Writes the length, and for IPv4 the header's checksum, in a header whose identification is
     /// written. `sum` is the result of [`sum`](Self::sum).
     #[inline]
-    fn finish(&self, header: &mut [u8], sum: Sum, payload: u16) -> Option<()> {
+    fn finish(self, header: &mut [u8], sum: Sum, payload: u16) -> Option<()> {
         let ip = header.get_mut(self.start..)?;
         match self.version {
             IpVersion::V4 => {
@@ -131,7 +131,7 @@ impl PacketTemplate<'_> {
         out: &mut [u8; MAX_HEADER],
     ) -> Result<(), Refusal> {
         let template = self.template;
-        if template.outer.is_some() && checksum == Checksum::Offloaded {
+        if template.headers.tunnel().is_some() && checksum == Checksum::Offloaded {
             return Err(Refusal::MalformedLargeSend);
         }
         let payload = u16::try_from(child.payload_length)
@@ -141,6 +141,7 @@ impl PacketTemplate<'_> {
         template.copy(out);
         template
             .stamp(child, out)
+            .and_then(|()| template.stamp_outer(child, out))
             .and_then(|()| out.get_mut(..template.headers.end()))
             .and_then(|header| self.finish(header, payload, checksum))
             .ok_or(Refusal::HeaderBufferTooShort)
@@ -154,12 +155,13 @@ impl PacketTemplate<'_> {
             Transport::Tcp => self.finish_tcp(transport, payload, checksum)?,
             Transport::Udp => self.finish_udp(transport, payload, checksum)?,
         }
-        template.ip.finish(header, self.ip, payload)?;
-        match (&template.outer, checksum) {
+        let ip = template.headers.ip_place();
+        ip.finish(header, self.ip, payload)?;
+        match (template.headers.tunnel(), checksum) {
             (None, _) => Some(()),
-            (Some(outer), Checksum::Complete(sum)) => {
-                finish_tunnel(header, outer.tunnel, payload, sum)?;
-                outer.ip.finish(header, self.outer_ip, payload)
+            (Some(tunnel), Checksum::Complete(sum)) => {
+                finish_tunnel(header, tunnel, payload, sum)?;
+                tunnel.ip_place().finish(header, self.outer_ip, payload)
             }
             (Some(_), Checksum::Offloaded) => None,
         }

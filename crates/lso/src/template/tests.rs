@@ -49,7 +49,7 @@ fn with_template<T>(
 ) -> T {
     let headers = Headers::parse(front).expect("a valid frame");
     let mut front = header(front);
-    write(&Template::new(&mut front, headers, offload, width).expect("a template"))
+    write(&Template::new(&mut front, &headers, offload, width).expect("a template"))
 }
 
 /// The header of a large send.
@@ -193,7 +193,7 @@ fn lsov1_plan_under_the_callers_cap() {
 fn lsov1_on_ipv6() {
     let headers = Headers::parse(&V6).expect("a valid frame");
     let mut front = header(&V6);
-    let refused = Template::new(&mut front, headers, Offload::LsoV1, IpIdWidth::Bits16);
+    let refused = Template::new(&mut front, &headers, Offload::LsoV1, IpIdWidth::Bits16);
     assert_eq!(refused.err(), Some(Refusal::Lsov1OnIpv6));
 }
 
@@ -257,7 +257,7 @@ fn with_template_of<T>(
 ) -> T {
     let headers = headers_of(front, offload, framing);
     let mut front = header(front);
-    let template = Template::new(&mut front, headers, offload, IpIdWidth::Bits16);
+    let template = Template::new(&mut front, &headers, offload, IpIdWidth::Bits16);
     write(&template.expect("a template"))
 }
 
@@ -478,6 +478,6 @@ fn lengths_of_large_sends_follow_the_parents_rule() {
 fn an_offload_of_another_transport() {
     let headers = Headers::parse(&V4).expect("a valid frame");
     let mut front = header(&V4);
-    let refused = Template::new(&mut front, headers, Offload::Uso, IpIdWidth::Bits16);
+    let refused = Template::new(&mut front, &headers, Offload::Uso, IpIdWidth::Bits16);
     assert_eq!(refused.err(), Some(Refusal::MalformedLargeSend));
 }

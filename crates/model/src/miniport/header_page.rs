@@ -3,7 +3,11 @@
 use ndis::sys;
 
 use super::{Given, GivenPacket};
-use crate::{mdl::Read, rules::Rule, state::State};
+use crate::{
+    mdl::Read,
+    rules::{Finding, Level, Rule},
+    state::State,
+};
 
 const PAGE: usize = sys::PAGE_SIZE as usize;
 
@@ -18,7 +22,8 @@ impl State {
         let headers = layout.payload.min(first.length);
         if in_page + headers > PAGE {
             let found = format!("{headers} bytes of header from {in_page} bytes into a page");
-            self.violation(Rule::Headers, &*given.name, found);
+            let finding = Finding::at(Level::Advice, Rule::Headers, found);
+            self.finding(&*given.name, finding);
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn check(input: &Input<'_>, headers: Headers, plan: &Plan) -> usize {
     let mut template = [0x5A; MAX_HEADER];
     let known = front.len().min(MAX_HEADER);
     template[..known].copy_from_slice(&front[..known]);
-    let template = Template::new(&mut template, headers, input.send.offload, input.ip_id);
+    let template = Template::new(&mut template, &headers, input.send.offload, input.ip_id);
     let template = template.expect("a template of what was parsed");
     let parent = Parent {
         input,
