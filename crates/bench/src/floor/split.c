@@ -174,35 +174,38 @@ INLINE bool is_tail(struct cursor at, uint32_t length) {
     return rest == length;
 }
 
-/* The next bytes as a chain that ends with them. The parent's own MDLs can be the end of it. */
-INLINE void trim(struct cursor *at, struct child *child, uint32_t length, bool is_last) {
-    MDL **link = &child->header_mdl.Next, *place = (MDL *)child->partial;
-    bool tail = is_last && is_tail(*at, length);
+/* The next bytes as a chain that ends with them. The parent's own MDLs can be the end of it. Out of
+ * line: a loop with few variables stays in registers. */
+static __attribute__((noinline)) void trim(struct cursor *cursor, struct child *child,
+                                           uint32_t length, bool is_last) {
+    struct cursor at = *cursor;
+    MDL *last = &child->header_mdl, *place = (MDL *)child->partial;
+    bool tail = is_last && is_tail(at, length);
 
     while (length > 0) {
         uint32_t part, page, bytes;
-        while (at->left == 0)
-            next_mdl(at);
-        if (tail && at->offset == 0) {
-            *link = at->mdl;
+        while (at.left == 0)
+            next_mdl(&at);
+        if (tail && at.offset == 0) {
+            last->Next = at.mdl;
             return;
         }
-        part = smaller(length, at->left);
-        page = (at->mdl->ByteOffset + at->offset) % PAGE_SIZE;
+        part = smaller(length, at.left);
+        page = (at.mdl->ByteOffset + at.offset) % PAGE_SIZE;
         bytes = sizeof(MDL) + (page + part + PAGE_SIZE - 1) / PAGE_SIZE * sizeof(uint64_t);
         if ((uint8_t *)place + bytes > child->partial + PARTIAL_BYTES)
             __builtin_trap();
         place->Size = bytes;
         place->MdlFlags = 0;
-        build_partial(at, place, part, child);
-        *link = place;
-        link = &place->Next;
-        place = (MDL *)((uint8_t *)place + bytes);
-        at->offset += part;
-        at->left -= part;
+        build_partial(&at, place, part, child);
+        last = last->Next = place;
+        place = (MDL *)((uint8_t *)place + (uint16_t)place->Size);
+        at.offset += part;
+        at.left -= part;
         length -= part;
     }
-    *link = NULL;
+    last->Next = NULL;
+    *cursor = at;
 }
 
 /* Copies out-of-band data: what NDIS is documented to copy, and the slots that it is not. */
@@ -227,8 +230,11 @@ INLINE void copy_header(const struct header *header, uint8_t *to) {
     const slot_pair *from = (const slot_pair *)header->bytes;
     loose_pair *pieces = (loose_pair *)to;
 
-    for (int piece = 0; piece < 4; piece++)
-        pieces[piece] = from[piece];
+    /* Not in a loop, of which the compiler would make a string instruction. */
+    pieces[0] = from[0];
+    pieces[1] = from[1];
+    pieces[2] = from[2];
+    pieces[3] = from[3];
     if (header->end > 64) {
         pieces[4] = from[4];
         pieces[5] = from[5];
