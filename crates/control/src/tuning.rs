@@ -17,11 +17,10 @@ pub mod keyword {
     pub const IP_ID_BITS: &str = "IpIdBits";
     /// The condition for large sends in software on a NIC without them: 0 to 2.
     pub const SOFTWARE_SEGMENTATION: &str = "SoftwareSegmentation";
-    /// Whether the NIC gets MDL chains trimmed to the packet: 0 for no, 1 for yes.
-    pub const ENDED_CHAINS: &str = "EndedChains";
-    /// Maximum number of MDLs in a chain for the NIC, which implies trimmed chains: 0 for no bound,
-    /// or 4 to 64.
-    pub const MAX_ELEMENTS: &str = "MaxElements";
+    /// Maximum number of MDLs of a packet for the NIC: 0 for 64, the most there is, or 4 to 64.
+    pub const MAX_SG_ELEMENTS: &str = "MaxSgElements";
+    /// Maximum of non-paged pool for child NBLs, in MiB: 4 to 4096.
+    pub const MEMORY_BOUND: &str = "MemoryBound";
 }
 
 /// A named compromise between CPU time saved and the time that a small packet waits behind a large
@@ -35,12 +34,13 @@ pub mod keyword {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Profile {
-    /// No size is raised: the NIC's own maximum is advertised to the overlying driver.
+    /// No size is raised: the NIC's own maximum is advertised to the overlying driver. So it is until
+    /// the administrator chooses a profile: installing the driver changes nothing.
+    #[default]
     Off = 0,
     /// Twice the maximum: half as many sends, and a small packet waits 0.1 ms more at most.
     Latency = 1,
     /// Eight times: about 512 KiB, the smallest size at which a saving was measured.
-    #[default]
     Throughput = 2,
     /// Sixteen times, as much as there is: about 1 MiB, the fewest sends, and the longest wait.
     Cpu = 3,
@@ -161,7 +161,7 @@ impl Default for Raise {
     }
 }
 
-/// An adapter's tuning by the administrator. By default, [`Profile::Throughput`] with no cap.
+/// An adapter's tuning by the administrator. By default, [`Profile::Off`] with no cap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tuning {
     /// The factor by which the NIC's maximum is raised.

@@ -13,16 +13,15 @@ use crate::{nbl::NetBuffer, sys};
 const PAGE_MASK: usize = 0xFFF;
 const _: () = assert!(PAGE_MASK + 1 == sys::PAGE_SIZE as usize);
 
-/// Pages that `length` bytes can touch when they start anywhere in a page.
+/// Bytes of an MDL for `length` bytes from `base` on: its header and the numbers of the pages that
+/// they touch. (ADDRESS_AND_SIZE_TO_SPAN_PAGES)
 #[must_use]
-pub(crate) const fn worst_case_pages(length: u32) -> u32 {
-    length.div_ceil(sys::PAGE_SIZE).saturating_add(1)
-}
-
-/// Bytes of the page frame numbers after an MDL that describes up to `capacity` bytes.
-#[must_use]
-pub const fn page_array_size(capacity: u32) -> usize {
-    (worst_case_pages(capacity) as usize).saturating_mul(size_of::<sys::PFN_NUMBER>())
+pub fn size_for(base: *const u8, length: u32) -> usize {
+    let in_page = base.addr() & PAGE_MASK;
+    let pages = in_page
+        .saturating_add(length as usize)
+        .div_ceil(const { PAGE_MASK + 1 });
+    size_of::<sys::MDL>().saturating_add(pages.saturating_mul(size_of::<sys::PFN_NUMBER>()))
 }
 
 /// The address at which the kernel can read the bytes that `mdl` describes, or null if they cannot
@@ -66,20 +65,20 @@ unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
     }
 }
 
-/// Writes an MDL's header for `length` bytes at `base`, with room for the pages of `capacity`
-/// bytes at the worst place in a page. (MmInitializeMdl)
+/// Writes an MDL's header for `length` bytes at `base`. (MmInitializeMdl)
 ///
 /// # Safety
-/// `mdl` is followed by [`worst_case_pages`] of `capacity` page frame numbers in its allocation.
-pub unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, capacity: u32) {
-    let bytes = size_of::<sys::MDL>().saturating_add(page_array_size(capacity));
+/// `mdl` points to memory of [`size_for`] these bytes, which is not used elsewhere.
+pub unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32) {
+    let bytes = size_for(base, length);
     let page_offset = base.addr() & PAGE_MASK;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_possible_wrap,
-        reason = "the offset is below 4096, and ChildPool bounds the capacity so that the size fits"
+        reason = "the offset is below 4096, and a child's capacity bounds the length so that the \
+                  size fits"
     )]
-    // SAFETY: `mdl` is followed by room for the page frame numbers, by this function's contract.
+    // SAFETY: there is room for the MDL and its page frame numbers, by this function's contract.
     unsafe {
         (*mdl).Next = ptr::null_mut();
         (*mdl).Size = bytes as i16;
@@ -168,6 +167,10 @@ impl NetBuffer<'_> {
             .checked_sub(offset)
             .ok_or(BufferError::Malformed)?;
         let length = into.len().min(in_mdl.min(data_length) as usize);
+        if length == 0 {
+            // An empty MDL cannot be mapped.
+            return Ok(&[]);
+        }
         // SAFETY: the pages of a packet being sent are locked or non-paged.
         let address = unsafe { system_address(mdl) };
         if address.is_null() {
@@ -338,81 +341,69 @@ impl PayloadCursor<'_> {
         Ok(sum)
     }
 
-    /// Makes `piece` describe the rest of the current MDL from the cursor on, `length` bytes at
-    /// most, as a chain of its own, and advances past it. Returns the number of bytes described.
-    ///
-    /// # Errors
-    /// [`BufferError::Malformed`] where the chain ends before.
-    ///
-    /// # Safety
-    /// `piece` has room for an MDL of that many bytes, at most `length`, and is not used elsewhere.
-    pub unsafe fn take_piece(
-        &mut self,
-        length: u32,
-        piece: *mut sys::MDL,
-    ) -> Result<u32, BufferError> {
-        let part = self.skip_empty()?.min(length);
-        // SAFETY: the current MDL is one of the owned chain and has `part` bytes from the cursor
-        // on; `piece` has room for them and is unshared, by this function's contract.
-        unsafe {
-            initialize(piece, ptr::null_mut(), 0, part);
-            self.build_partial(piece, part);
-        }
-        self.move_in_mdl(part);
-        Ok(part)
-    }
-
-    /// Makes `partial` describe the next `length` bytes, which lie in the current MDL.
-    ///
-    /// # Safety
-    /// They do, and `partial` was set up by [`initialize`] with at least that capacity and is not
-    /// used elsewhere.
-    unsafe fn build_partial(&self, partial: *mut sys::MDL, length: u32) {
-        let source = self.mdl.as_ptr();
-        // SAFETY: `partial` has the capacity and the bytes lie in the current MDL, by this
-        // function's contract; the source is an MDL of the owned chain.
-        unsafe {
-            let start = virtual_address(source).wrapping_add(self.offset as usize);
-            sys::IoBuildPartialMdl(source, partial, start.cast(), length);
-        }
-    }
-
-    /// Returns the next `length` bytes (at least one) as an MDL chain that starts exactly there,
-    /// and advances past them. The chain may continue past `length`; a DataLength bounds it.
-    ///
-    /// An MDL that starts at the cursor is used unchanged. One that starts earlier is described by
-    /// `partial`: every MDL of the packet is thus in the chain of one window only, the one that has
-    /// its first byte.
-    ///
-    /// # Errors
-    /// [`BufferError::Malformed`] where the chain ends before.
-    ///
-    /// # Safety
-    /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and is not used
-    /// elsewhere.
+    /// Whether the cursor is at the first byte of its MDL.
     #[inline]
-    pub unsafe fn take(
-        &mut self,
-        length: u32,
-        partial: *mut sys::MDL,
-    ) -> Result<*mut sys::MDL, BufferError> {
-        let left = self.skip_empty()?;
-        let source = self.mdl.as_ptr();
-        if self.offset == 0 {
-            self.advance(length)?;
-            return Ok(source);
-        }
-        // SAFETY: the source is an MDL of the owned chain and has `left` bytes from the cursor on;
-        // `partial` has the capacity and is unshared, by this function's contract.
+    #[must_use]
+    pub const fn is_at_start(&self) -> bool {
+        self.offset == 0
+    }
+
+    /// Bytes of an MDL for the next `length` bytes, all of which are in the current MDL.
+    #[inline]
+    #[must_use]
+    pub fn mdl_size(&self, length: u32) -> usize {
+        size_for(self.start(), length)
+    }
+
+    /// The address of the byte at the cursor, as IoBuildPartialMdl takes it; it may not be mapped.
+    #[inline]
+    fn start(&self) -> *mut u8 {
+        // SAFETY: the current MDL is one of the owned chain.
+        unsafe { virtual_address(self.mdl.as_ptr()) }.wrapping_add(self.offset as usize)
+    }
+
+    /// Makes `partial` a partial MDL of the next `length` bytes, as a chain of its own, and advances
+    /// past them. [`skip_empty`](Self::skip_empty) returned at least that number right before.
+    ///
+    /// # Safety
+    /// `partial` points to [`mdl_size`](Self::mdl_size) bytes that are not used elsewhere, and
+    /// `length` bytes of the current MDL lie behind the cursor.
+    #[inline]
+    pub unsafe fn take_partial(&mut self, length: u32, partial: *mut sys::MDL) {
+        let start = self.start();
+        // SAFETY: there is room for the MDL and its page frame numbers, and its bytes lie in the
+        // current MDL, which is one of the owned chain, by this function's contract.
         unsafe {
-            self.build_partial(partial, length.min(left));
-            (*partial).Next = if length > left {
-                (*source).Next
-            } else {
-                ptr::null_mut()
-            };
+            initialize(partial, start, length);
+            sys::IoBuildPartialMdl(self.mdl.as_ptr(), partial, start.cast(), length);
         }
-        self.advance(length)?;
-        Ok(partial)
+        self.move_in_mdl(length);
+    }
+
+    /// Returns the parent's own MDLs from the cursor on, if they hold exactly the next `length`
+    /// bytes in at most `most` MDLs, none of them empty, and advances past them. `None` if they do
+    /// not, or if the cursor is inside an MDL.
+    pub fn take_tail(&mut self, length: u32, most: u32) -> Option<*mut sys::MDL> {
+        if self.offset != 0 {
+            return None;
+        }
+        let first = self.mdl;
+        let (mut mdl, mut bytes, mut left, mut count) = (first, self.left, length, 1_u32);
+        // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
+        while let Some(next) = NonNull::new(unsafe { (*mdl.as_ptr()).Next }) {
+            if bytes == 0 || bytes >= left || count >= most {
+                return None;
+            }
+            left = left.wrapping_sub(bytes);
+            count = count.wrapping_add(1);
+            mdl = next;
+            // SAFETY: as above.
+            bytes = unsafe { (*mdl.as_ptr()).ByteCount };
+        }
+        if bytes != left {
+            return None;
+        }
+        (self.mdl, self.offset, self.left) = (mdl, bytes, 0);
+        Some(first.as_ptr())
     }
 }

@@ -71,7 +71,7 @@ impl Floor {
     pub(crate) fn start(case: &Case) -> anyhow::Result<Self> {
         ensure!(Self::supports(case), "{}: there is no floor", case.name);
         // SAFETY: any numbers will do.
-        let state = unsafe { mslso_floor_new(MAX_PAYLOAD, MIN_SEGMENTS, case.ended.into()) };
+        let state = unsafe { mslso_floor_new(MAX_PAYLOAD, MIN_SEGMENTS, 1) };
         let state = NonNull::new(state).context("memory for the floor")?;
         Ok(Self {
             state,

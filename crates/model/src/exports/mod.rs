@@ -10,13 +10,18 @@
 pub mod configuration;
 pub mod device;
 pub mod etw;
+pub mod event;
 pub mod kernel;
 pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
+pub mod net_buffer;
 pub mod oid;
+pub mod pool;
+pub mod receive;
 pub mod spin_lock;
 pub mod status;
+pub mod text;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -40,9 +45,13 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
     let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
         "ndis.sys" => &[
             ndis::EXPORTS,
+            net_buffer::EXPORTS,
             configuration::EXPORTS,
             device::EXPORTS,
+            event::EXPORTS,
             oid::EXPORTS,
+            pool::EXPORTS,
+            receive::EXPORTS,
             status::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
@@ -51,6 +60,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             kernel_event::EXPORTS,
             memory::EXPORTS,
             spin_lock::EXPORTS,
+            text::EXPORTS,
         ],
         _ => return None,
     };

@@ -1,0 +1,400 @@
+//! The parts of one packet beside its NET_BUFFER: the header, and the MDLs of its chain.
+//!
+//! The first packet of a child is in the child's context area. A child of many packets has the
+//! others as [`Extra`] blocks of the pool.
+
+use core::{
+    mem::offset_of,
+    ptr::{self, NonNull},
+};
+
+use ndis::{BufferError, PayloadCursor, mdl};
+use ndis_sys as sys;
+
+use crate::{
+    child_pool::MdlSource,
+    idle_list::Link,
+    mdl_array::{Copy, MdlArray},
+};
+
+/// Bytes before a child's header that a lower driver may retreat into without an allocation.
+pub const BACKFILL: u32 = 64;
+/// Longest header in bytes that a child can carry.
+pub const HEADER_CAPACITY: u32 = 256;
+
+const PAGE: usize = sys::PAGE_SIZE as usize;
+
+/// Bytes of header area, and of the MDLs in the packet itself: those of three MDLs for 64 KiB.
+const AREA: usize = (BACKFILL + HEADER_CAPACITY) as usize;
+
+/// The kind of an [`Extra`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum ExtraKind {
+    /// A [`Packet`] of its own, with a NET_BUFFER.
+    Packet,
+    /// An [`MdlArray`].
+    MdlArray,
+    /// A [`Copy`] of payload.
+    Copy,
+}
+
+/// The beginning of a block of memory that a child uses beside its own: each can be in a list.
+#[repr(C)]
+pub(crate) struct Extra {
+    pub(crate) link: Link,
+    pub(crate) kind: ExtraKind,
+    /// Bytes of the copy, if it is one; MDLs in use of an array.
+    pub(crate) used: u32,
+}
+
+impl Extra {
+    pub(crate) const fn new(kind: ExtraKind, used: u32) -> Self {
+        Self {
+            link: Link {
+                next: ptr::null_mut(),
+            },
+            kind,
+            used,
+        }
+    }
+}
+
+/// A list of extras, linked by their [`Link`]s.
+pub(crate) struct Extras(*mut Extra);
+
+impl Extras {
+    pub(crate) const NONE: Self = Self(ptr::null_mut());
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// # Safety
+    /// The extra is owned by the caller.
+    pub(crate) unsafe fn push(&mut self, extra: NonNull<Extra>) {
+        // SAFETY: the extra is owned here, by this function's contract.
+        unsafe { (*extra.as_ptr()).link.next = self.0.cast() };
+        self.0 = extra.as_ptr();
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<NonNull<Extra>> {
+        let first = NonNull::new(self.0)?;
+        // SAFETY: the list owns its extras.
+        self.0 = unsafe { (*first.as_ptr()).link.next }.cast();
+        Some(first)
+    }
+}
+
+/// See the module.
+#[repr(C, align(16))]
+pub(crate) struct Packet {
+    extra: Extra,
+    pub(crate) net_buffer: *mut sys::NET_BUFFER,
+    /// [`BACKFILL`] and [`HEADER_CAPACITY`] bytes in one page.
+    header: *mut u8,
+    /// Room for MDLs in the other area.
+    mdls: *mut sys::MDL,
+    /// MDLs in use there.
+    used: u32,
+    /// What the chain needs beside these: an array of MDLs, a copy.
+    extras: Extras,
+    header_mdl: sys::MDL,
+    header_page: sys::PFN_NUMBER,
+    /// The header area is the one that no page boundary crosses: some drivers take the first element
+    /// of a packet's scatter-gather list for all of its headers. Two areas that are side by side
+    /// cannot both be crossed.
+    areas: [[u8; AREA]; 2],
+}
+
+const _: () = assert!(offset_of!(Packet, extra) == 0 && offset_of!(Extra, link) == 0);
+const _: () = assert!(2 * AREA <= PAGE && PAGE.is_power_of_two());
+const _: () = {
+    let behind = offset_of!(Packet, header_mdl).checked_add(size_of::<sys::MDL>());
+    assert!(matches!(behind, Some(behind) if behind == offset_of!(Packet, header_page)));
+};
+const _: () = assert!(offset_of!(Packet, areas).is_multiple_of(align_of::<sys::MDL>()));
+
+impl Packet {
+    /// Sets up a new packet with `net_buffer`.
+    ///
+    /// # Safety
+    /// `this` is memory for a packet that is not used elsewhere, and stays where it is.
+    pub(crate) unsafe fn initialize(this: *mut Self, net_buffer: *mut sys::NET_BUFFER) {
+        // SAFETY: `this` is unshared memory for a packet, by this function's contract, and non-paged
+        // as all pools here are. The header MDL is followed by room for the number of one page.
+        unsafe {
+            ptr::write_bytes(this, 0, 1);
+            (*this).extra.kind = ExtraKind::Packet;
+            (*this).net_buffer = net_buffer;
+            let areas = (&raw mut (*this).areas).cast::<u8>();
+            let second = areas.add(AREA);
+            let in_page = areas.addr() & const { PAGE - 1 };
+            let crosses = in_page.saturating_add(AREA) > PAGE;
+            let (header, mdls) = if crosses {
+                (second, areas)
+            } else {
+                (areas, second)
+            };
+            (*this).header = header;
+            (*this).mdls = mdls.cast();
+            let header_mdl = &raw mut (*this).header_mdl;
+            mdl::initialize(header_mdl, header, BACKFILL.wrapping_add(HEADER_CAPACITY));
+            sys::MmBuildMdlForNonPagedPool(header_mdl);
+        }
+    }
+
+    /// The place of the header, whose first byte is behind the backfill.
+    ///
+    /// # Safety
+    /// `this` is a packet that is owned by the caller.
+    #[inline]
+    pub(crate) unsafe fn header(this: *mut Self) -> *mut [u8; HEADER_CAPACITY as usize] {
+        // SAFETY: `this` is owned, by this function's contract; the area has room for both.
+        unsafe { (*this).header.add(BACKFILL as usize).cast() }
+    }
+
+    /// Makes the NET_BUFFER a packet of `header_length` bytes of header as written, and the next
+    /// `payload_length` bytes at `payload`, which are referenced: see [`Chain`].
+    ///
+    /// # Errors
+    /// [`BufferError`]; [`release`](Self::release) undoes what was done until then.
+    ///
+    /// # Safety
+    /// `this` is a packet that is owned by the caller, and released.
+    #[inline]
+    pub(crate) unsafe fn set_payload(
+        this: *mut Self,
+        header_length: u32,
+        payload: &mut PayloadCursor<'_>,
+        payload_length: u32,
+        is_last: bool,
+        source: &MdlSource<'_>,
+    ) -> Result<(), BufferError> {
+        // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
+        unsafe {
+            let header = &raw mut (*this).header_mdl;
+            (*header).Next = ptr::null_mut();
+            (*header).ByteCount = BACKFILL.wrapping_add(header_length);
+            let mut chain = Chain {
+                packet: this,
+                last: header,
+                place: (*this).mdls,
+                end: (*this).mdls.wrapping_byte_add(AREA).addr(),
+                used: &raw mut (*this).used,
+                elements: 1,
+            };
+            chain.extend(payload, payload_length, is_last, source)?;
+            let packet = (*this).net_buffer;
+            (*packet).MdlChain = header;
+            (*packet).CurrentMdl = header;
+            (*packet).DataOffset = BACKFILL;
+            (*packet).CurrentMdlOffset = BACKFILL;
+            (*packet).DataLength = header_length.wrapping_add(payload_length);
+        }
+        Ok(())
+    }
+
+    /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
+    /// owner, and moves what the chain has beside its own to `extras`.
+    ///
+    /// # Safety
+    /// `this` is a packet that is owned by the caller.
+    #[inline]
+    pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) {
+        // SAFETY: `this` is owned by the caller, by this function's contract; `used` MDLs are in
+        // its area.
+        unsafe {
+            prepare_for_reuse((*this).mdls, (*this).used);
+            (*this).used = 0;
+            if !(*this).extras.is_empty() {
+                Self::release_extras(this, extras);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`release`](Self::release).
+    #[inline(never)]
+    unsafe fn release_extras(this: *mut Self, extras: &mut Extras) {
+        // SAFETY: `this` is owned by the caller, by this function's contract, and with it its
+        // extras.
+        unsafe {
+            while let Some(extra) = (*this).extras.pop() {
+                if (*extra.as_ptr()).kind == ExtraKind::MdlArray {
+                    let array = extra.as_ptr().cast();
+                    prepare_for_reuse(MdlArray::mdls(array), (*extra.as_ptr()).used);
+                    (*extra.as_ptr()).used = 0;
+                }
+                extras.push(extra);
+            }
+        }
+    }
+}
+
+/// Undoes what lower drivers left on `count` MDLs that are one after the other in memory.
+///
+/// # Safety
+/// They are partial MDLs of ours, or of a copy, which are not used elsewhere.
+#[inline]
+unsafe fn prepare_for_reuse(first: *mut sys::MDL, count: u32) {
+    let mut place = first;
+    for _ in 0..count {
+        // SAFETY: the MDLs are there and unshared, by this function's contract.
+        unsafe {
+            mdl::prepare_for_reuse(place);
+            place = next(place);
+        }
+    }
+}
+
+/// The place right behind `mdl`. Its size is positive: `mdl::initialize` wrote it.
+///
+/// # Safety
+/// `mdl` is an initialized MDL.
+#[inline]
+unsafe fn next(mdl: *mut sys::MDL) -> *mut sys::MDL {
+    // SAFETY: `mdl` is initialized, by this function's contract.
+    unsafe { mdl.wrapping_byte_add(usize::from((*mdl).Size.unsigned_abs())) }
+}
+
+/// An MDL chain that is being built: trimmed to the packet, because many drivers follow it to its
+/// end and ignore the packet's length.
+///
+/// Each buffer of the parent in the packet is described by a partial MDL of our own. Only the end of
+/// the parent's own chain, where it ends with the parent, is used as it is. `Next` of the parent's
+/// MDLs is never written to: a clone of the parent may share them.
+struct Chain {
+    packet: *mut Packet,
+    last: *mut sys::MDL,
+    /// The place for the next MDL, and the address where there is no more room.
+    place: *mut sys::MDL,
+    end: usize,
+    /// The count of MDLs at that place.
+    used: *mut u32,
+    /// MDLs in the chain.
+    elements: u32,
+}
+
+impl Chain {
+    /// Appends the next `length` bytes at `payload`, and advances past them. What would exceed the
+    /// number of elements that is set is copied.
+    ///
+    /// # Safety
+    /// The packet and the chain's last MDL are owned by the caller.
+    #[inline]
+    unsafe fn extend(
+        &mut self,
+        payload: &mut PayloadCursor<'_>,
+        length: u32,
+        is_last: bool,
+        source: &MdlSource<'_>,
+    ) -> Result<(), BufferError> {
+        if length > source.capacity() {
+            return Err(BufferError::Malformed);
+        }
+        let (mut left, mut try_tail) = (length, is_last);
+        while left > 0 {
+            let available = payload.skip_empty()?;
+            let rest = source.max_sg_elements().saturating_sub(self.elements);
+            if try_tail && payload.is_at_start() {
+                try_tail = false;
+                if let Some(tail) = payload.take_tail(left, rest) {
+                    // SAFETY: the chain's last MDL is owned, by this function's contract.
+                    unsafe { (*self.last).Next = tail };
+                    return Ok(());
+                }
+            }
+            if rest <= 1 && available < left {
+                // SAFETY: as this function's contract.
+                return unsafe { self.copy(payload, left, source) };
+            }
+            let part = available.min(left);
+            // SAFETY: `make_room` provides the memory, and `part` bytes are in the current MDL.
+            unsafe {
+                self.make_room(payload.mdl_size(part), source)?;
+                payload.take_partial(part, self.place);
+                self.link();
+            }
+            left = left.wrapping_sub(part);
+        }
+        Ok(())
+    }
+
+    /// Appends the MDL at `place`, which is initialized.
+    ///
+    /// # Safety
+    /// As for [`extend`](Self::extend).
+    #[inline]
+    unsafe fn link(&mut self) {
+        // SAFETY: the chain's MDLs and the count are owned, by this function's contract.
+        unsafe {
+            (*self.last).Next = self.place;
+            *self.used = (*self.used).wrapping_add(1);
+            self.last = self.place;
+            self.place = next(self.place);
+        }
+        self.elements = self.elements.wrapping_add(1);
+    }
+
+    /// Makes room for an MDL of `bytes`, if need be in an array, which has room for all MDLs of a
+    /// packet.
+    ///
+    /// # Safety
+    /// As for [`extend`](Self::extend).
+    #[inline]
+    unsafe fn make_room(
+        &mut self,
+        bytes: usize,
+        source: &MdlSource<'_>,
+    ) -> Result<(), BufferError> {
+        if self.place.addr().saturating_add(bytes) <= self.end {
+            return Ok(());
+        }
+        // SAFETY: as this function's contract.
+        unsafe { self.move_to_array(source) }
+    }
+
+    /// # Safety
+    /// As for [`extend`](Self::extend).
+    #[cold]
+    #[inline(never)]
+    unsafe fn move_to_array(&mut self, source: &MdlSource<'_>) -> Result<(), BufferError> {
+        let array = source.array().ok_or(BufferError::NoMemory)?;
+        // SAFETY: the packet and the array are owned, by this function's contract.
+        unsafe {
+            (*self.packet).extras.push(array.cast());
+            self.place = MdlArray::mdls(array.as_ptr());
+            self.end = self.place.addr().saturating_add(source.array_room());
+            self.used = &raw mut (*array.as_ptr().cast::<Extra>()).used;
+        }
+        Ok(())
+    }
+
+    /// Appends a copy of the next `length` bytes at `payload`.
+    ///
+    /// # Safety
+    /// As for [`extend`](Self::extend).
+    #[cold]
+    #[inline(never)]
+    unsafe fn copy(
+        &mut self,
+        payload: &mut PayloadCursor<'_>,
+        length: u32,
+        source: &MdlSource<'_>,
+    ) -> Result<(), BufferError> {
+        let copy = source.copy(length).ok_or(BufferError::NoMemory)?;
+        // SAFETY: the packet and the copy are owned, by this function's contract; the copy has room
+        // for `length` bytes, and stays until it is released with the packet.
+        unsafe {
+            (*self.packet).extras.push(copy.cast());
+            let bytes = Copy::bytes(copy.as_ptr());
+            payload.copy(bytes, length)?;
+            self.make_room(mdl::size_for(bytes, length), source)?;
+            mdl::initialize(self.place, bytes, length);
+            sys::MmBuildMdlForNonPagedPool(self.place);
+            self.link();
+        }
+        Ok(())
+    }
+}
