@@ -52,13 +52,16 @@ static NET_BUFFER_LIST *allocate(struct floor *floor, uint32_t owner) {
     NET_BUFFER_LIST *list =
         NdisAllocateNetBufferAndNetBufferList(floor, sizeof(struct child), 0, NULL, 0, 0);
     struct child *child = child_of(list);
-    uintptr_t start = (uintptr_t)child->backfill;
+    uintptr_t start = (uintptr_t)child->areas[0];
 
+    if (start % PAGE_SIZE + HEADER_AREA > PAGE_SIZE)
+        start = (uintptr_t)child->areas[1];
     child->owner = owner;
-    child->header_mdl = (MDL){.Size = sizeof(MDL) + sizeof child->header_pages,
+    child->header = (uint8_t *)start + BACKFILL;
+    child->header_mdl = (MDL){.Size = sizeof(MDL) + sizeof child->header_page,
                               .StartVa = (char *)(start & -PAGE_SIZE),
                               .ByteOffset = start % PAGE_SIZE,
-                              .ByteCount = BACKFILL + MOST_HEADER};
+                              .ByteCount = HEADER_AREA};
     MmBuildMdlForNonPagedPool(&child->header_mdl);
     list->SourceHandle = floor;
     return list;
@@ -148,23 +151,6 @@ INLINE void build_partial(const struct cursor *at, MDL *partial, uint32_t length
         !(partial->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL));
 }
 
-/* The next bytes as a chain that may go on after them. */
-INLINE void lend(struct cursor *at, struct child *child, uint32_t length) {
-    MDL *partial = (MDL *)child->partial;
-
-    while (at->left == 0)
-        next_mdl(at);
-    if (at->offset == 0) {
-        child->header_mdl.Next = at->mdl;
-    } else {
-        partial->Size = sizeof child->partial;
-        build_partial(at, partial, smaller(length, at->left), child);
-        partial->Next = length > at->left ? at->mdl->Next : NULL;
-        child->header_mdl.Next = partial;
-    }
-    advance(at, length);
-}
-
 /* Whether the chain ends where `length` bytes do. */
 INLINE bool is_tail(struct cursor at, uint32_t length) {
     uint32_t rest = at.left;
@@ -214,12 +200,12 @@ INLINE void copy_oob(NET_BUFFER_LIST *child, const NET_BUFFER_LIST *parent) {
     const slot_pair *from = (const slot_pair *)parent->NetBufferListInfo;
     const pair none = {0, 0};
 
-    to[0] = to[2] = to[3] = to[5] = to[6] = to[8] = to[9] = to[10] = to[12] = none;
+    to[0] = to[2] = to[3] = to[5] = to[6] = to[8] = to[9] = to[10] = to[11] = none;
     child->NetBufferListInfo[SLOTS - 1] = 0;
     to[TcpLargeSend / 2] = from[TcpLargeSend / 2];
     to[HashValue / 2] = from[HashValue / 2];
     to[FilteringInfo / 2] = from[FilteringInfo / 2];
-    to[UdpSegmentation / 2] = (pair){0, parent->NetBufferListInfo[Supplemental]};
+    to[GftInformation / 2] = from[GftInformation / 2];
     NdisCopySendNetBufferListInfo(child, parent);
     child->NblFlags =
         (parent->NblFlags & INHERITED_NBL_FLAGS) | (child->NblFlags & NDIS_NBL_FLAGS);
@@ -281,10 +267,7 @@ bool mslso_floor_split(struct floor *floor, uint32_t number, NET_BUFFER_LIST *pa
         copy_header(&header, child->header);
         *(loose_u16 *)(child->header + ETHERNET + 4) = swap16(id);
         *(loose_u32 *)(child->header + header.tcp + 4) = __builtin_bswap32(sequence);
-        if (floor->trims)
-            trim(&at, child, length, is_last);
-        else
-            lend(&at, child, length);
+        trim(&at, child, length, is_last);
         child->header_mdl.ByteCount = BACKFILL + header.end;
         own->MdlChain = own->CurrentMdl = &child->header_mdl;
         own->DataOffset = own->CurrentMdlOffset = BACKFILL;
