@@ -95,8 +95,10 @@ pub(crate) struct Packet {
     header: *mut u8,
     /// Room for MDLs in the other area.
     mdls: *mut sys::MDL,
-    /// MDLs in use there.
+    /// MDLs there that a lower driver may have mapped.
     used: u32,
+    /// There is something to release: such MDLs, extras, or further packets of the child.
+    pub(crate) needs_release: bool,
     /// What the chain needs beside these: an array of MDLs, a copy.
     extras: Extras,
     header_mdl: sys::MDL,
@@ -162,7 +164,8 @@ impl Packet {
     ///
     /// # Safety
     /// `this` is a packet that is owned by the caller, and released.
-    #[inline]
+    // Out of line, so that the loop over the payload's MDLs stays in registers.
+    #[inline(never)]
     pub(crate) unsafe fn set_payload(
         this: *mut Self,
         header_length: u32,
@@ -171,26 +174,44 @@ impl Packet {
         is_last: bool,
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
+        if payload_length > source.capacity() {
+            return Err(BufferError::Malformed);
+        }
         // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
         unsafe {
             let header = &raw mut (*this).header_mdl;
             (*header).ByteCount = BACKFILL.wrapping_add(header_length);
-            let mut chain = Chain {
-                packet: this,
-                run: MdlRun::new(header, (*this).mdls, AREA),
-                array: ptr::null_mut(),
-                elements: 1,
-            };
-            chain.extend(payload, payload_length, is_last, source)?;
-            chain.finish();
             let packet = (*this).net_buffer;
             (*packet).MdlChain = header;
             (*packet).CurrentMdl = header;
             (*packet).DataOffset = BACKFILL;
             (*packet).CurrentMdlOffset = BACKFILL;
             (*packet).DataLength = header_length.wrapping_add(payload_length);
+            let mut run = MdlRun::new(header, (*this).mdls, AREA);
+            let mut left = payload_length;
+            if !is_last {
+                let most = source.max_sg_elements().wrapping_sub(1);
+                left = payload.take_partials(left, most, &mut run)?;
+            }
+            if left > 0 {
+                return Chain::new(this, run).extend(payload, left, is_last, source);
+            }
+            if run.to_prepare() > 0 {
+                Self::note_used(this, run.to_prepare());
+            }
         }
         Ok(())
+    }
+
+    /// # Safety
+    /// `this` is a packet that is owned by the caller.
+    #[cold]
+    unsafe fn note_used(this: *mut Self, used: u32) {
+        // SAFETY: the packet is owned, by this function's contract.
+        unsafe {
+            (*this).used = used;
+            (*this).needs_release = true;
+        }
     }
 
     /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
@@ -198,26 +219,13 @@ impl Packet {
     ///
     /// # Safety
     /// `this` is a packet that is owned by the caller.
-    #[inline]
     pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: `this` is owned by the caller, by this function's contract; `used` MDLs are in
-        // its area.
+        // SAFETY: `this` is owned by the caller, by this function's contract, and with it its
+        // extras; `used` MDLs are in its area.
         unsafe {
             prepare_for_reuse((*this).mdls, (*this).used);
             (*this).used = 0;
-            if !(*this).extras.is_empty() {
-                Self::release_extras(this, extras);
-            }
-        }
-    }
-
-    /// # Safety
-    /// As for [`release`](Self::release).
-    #[inline(never)]
-    unsafe fn release_extras(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: `this` is owned by the caller, by this function's contract, and with it its
-        // extras.
-        unsafe {
+            (*this).needs_release = false;
             while let Some(extra) = (*this).extras.pop() {
                 if (*extra.as_ptr()).kind == ExtraKind::MdlArray {
                     let array = extra.as_ptr().cast();
@@ -271,33 +279,39 @@ struct Chain {
 }
 
 impl Chain {
+    /// A chain of the header, and the MDLs of `run`, which is in `packet`.
+    const fn new(packet: *mut Packet, run: MdlRun) -> Self {
+        Self {
+            packet,
+            run,
+            array: ptr::null_mut(),
+            elements: 1,
+        }
+    }
+
     /// Appends the next `length` bytes at `payload`, and advances past them. What would exceed the
     /// number of elements that is set is copied.
     ///
     /// # Safety
     /// The packet and the chain's last MDL are owned by the caller.
-    #[inline]
+    #[inline(never)]
     unsafe fn extend(
-        &mut self,
+        mut self,
         payload: &mut PayloadCursor<'_>,
         length: u32,
         is_last: bool,
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
-        if length > source.capacity() {
-            return Err(BufferError::Malformed);
-        }
         // SAFETY: the packet and the chain's last MDL are owned, by this function's contract.
         unsafe {
             if is_last {
-                return self.finish_parent(payload, length, source);
+                self.extend_to_end(payload, length, source)?;
+            } else {
+                self.extend_further(payload, length, source)?;
             }
-            let most = source.max_sg_elements().wrapping_sub(1);
-            match payload.take_partials(length, most, &mut self.run)? {
-                0 => Ok(()),
-                left => self.extend_further(payload, left, source),
-            }
+            self.finish();
         }
+        Ok(())
     }
 
     /// The number of MDLs that the chain may still have.
@@ -311,8 +325,7 @@ impl Chain {
     ///
     /// # Safety
     /// As for [`extend`](Self::extend).
-    #[inline(never)]
-    unsafe fn finish_parent(
+    unsafe fn extend_to_end(
         &mut self,
         payload: &mut PayloadCursor<'_>,
         length: u32,
@@ -343,11 +356,11 @@ impl Chain {
         }
     }
 
-    /// Appends the next `length` bytes, whose MDLs have no room in the packet, or are too many.
+    /// Appends the next `length` bytes by MDLs of our own, in an array where they have no room in
+    /// the packet.
     ///
     /// # Safety
     /// As for [`extend`](Self::extend).
-    #[inline(never)]
     unsafe fn extend_further(
         &mut self,
         payload: &mut PayloadCursor<'_>,
@@ -384,6 +397,7 @@ impl Chain {
         unsafe {
             (*self.packet).extras.push(array.cast());
             (*self.packet).used = self.run.to_prepare();
+            (*self.packet).needs_release = true;
         }
         self.elements = self.elements.saturating_add(self.run.count());
         self.array = array.as_ptr();
@@ -409,6 +423,7 @@ impl Chain {
         // for `length` bytes, and stays until it is released with the packet.
         unsafe {
             (*self.packet).extras.push(copy.cast());
+            (*self.packet).needs_release = true;
             let bytes = Copy::bytes(copy.as_ptr());
             payload.copy(bytes, length)?;
             if !self.run.push_non_paged(bytes, length) {
@@ -430,10 +445,10 @@ impl Chain {
         let used = self.run.to_prepare();
         // SAFETY: the packet is owned, by this function's contract, and so is its array.
         unsafe {
-            if self.array.is_null() {
-                (*self.packet).used = used;
-            } else {
+            if !self.array.is_null() {
                 (*self.array.cast::<Extra>()).used = used;
+            } else if used > 0 {
+                Packet::note_used(self.packet, used);
             }
         }
     }

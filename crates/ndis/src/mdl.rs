@@ -247,9 +247,10 @@ pub struct PayloadCursor<'nb> {
 pub struct MdlRun {
     /// The chain's last MDL.
     last: *mut sys::MDL,
-    /// The place for the next MDL, and the address where there is no more room.
+    /// The place for the next MDL.
     place: *mut sys::MDL,
-    end: usize,
+    /// Bytes of room there.
+    room: usize,
     /// MDLs that were built here.
     count: u32,
     /// A lower driver may map one of them: it has no mapping from its source.
@@ -263,7 +264,7 @@ impl MdlRun {
         Self {
             last,
             place,
-            end: place.addr().saturating_add(bytes),
+            room: bytes,
             count: 0,
             may_be_mapped: false,
         }
@@ -299,9 +300,9 @@ impl MdlRun {
     /// The memory of the run and the last MDL of its chain are not used elsewhere.
     pub unsafe fn push_non_paged(&mut self, bytes: *mut u8, length: u32) -> bool {
         let size = size_for(bytes, length);
-        if self.place.addr().saturating_add(size) > self.end {
+        let Some(room) = self.room.checked_sub(size) else {
             return false;
-        }
+        };
         // SAFETY: there is room for the MDL at `place`, and it and the chain's last MDL are not used
         // elsewhere, by this function's contract.
         unsafe {
@@ -311,6 +312,7 @@ impl MdlRun {
         }
         self.last = self.place;
         self.place = self.place.wrapping_byte_add(size);
+        self.room = room;
         self.count = self.count.wrapping_add(1);
         true
     }
@@ -450,8 +452,8 @@ impl PayloadCursor<'_> {
     ///
     /// # Safety
     /// The memory of `run` and the last MDL of its chain are not used elsewhere.
-    // Out of line, and on copies of the fields: a loop that stays in registers.
-    #[inline(never)]
+    // On copies of the fields: a loop that stays in registers.
+    #[inline(always)]
     pub unsafe fn take_partials(
         &mut self,
         length: u32,
@@ -460,14 +462,15 @@ impl PayloadCursor<'_> {
     ) -> Result<u32, BufferError> {
         let (mut mdl, mut offset, mut available) = (self.mdl, self.offset, self.left);
         let (mut left, mut rest) = (length, most);
-        let (mut last, mut place, mut may_be_mapped) = (run.last, run.place, run.may_be_mapped);
+        let (mut last, mut place, mut room) = (run.last, run.place, run.room);
+        let mut may_be_mapped = run.may_be_mapped;
         while left > 0 {
             while available == 0 {
                 (mdl, available) = Self::next_mdl(mdl)?;
                 offset = 0;
             }
             let part = available.min(left);
-            if rest <= u32::from(part < left) {
+            if rest <= 1 && (rest == 0 || part < left) {
                 break;
             }
             // SAFETY: the current MDL is one of the owned chain, and has `part` bytes at `offset`.
@@ -476,9 +479,10 @@ impl PayloadCursor<'_> {
             unsafe {
                 let start = virtual_address(mdl.as_ptr()).wrapping_add(offset as usize);
                 let bytes = size_for(start, part);
-                if place.addr().saturating_add(bytes) > run.end {
+                let Some(less) = room.checked_sub(bytes) else {
                     break;
-                }
+                };
+                room = less;
                 // Of a target, IoBuildPartialMdl reads its size and flags.
                 (*place).Size = mdl_size(bytes);
                 (*place).MdlFlags = 0;
@@ -497,7 +501,8 @@ impl PayloadCursor<'_> {
         unsafe { (*last).Next = ptr::null_mut() };
         (self.mdl, self.offset, self.left) = (mdl, offset, available);
         run.count = run.count.wrapping_add(most.wrapping_sub(rest));
-        (run.last, run.place, run.may_be_mapped) = (last, place, may_be_mapped);
+        (run.last, run.place, run.room) = (last, place, room);
+        run.may_be_mapped = may_be_mapped;
         Ok(left)
     }
 
