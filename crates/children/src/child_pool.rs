@@ -267,15 +267,22 @@ impl ChildPool {
             // SAFETY: the packet is owned here.
             unsafe { extras.push(packet.cast()) };
         }
-        self.return_children(owner_cpu, idle);
+        self.return_children(owner_cpu, idle, None);
         self.return_extras(owner_cpu, extras);
     }
 
-    /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL.
+    /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`
+    /// shows, they are the next that it takes: its data cache still has them.
     #[inline]
-    pub(crate) fn return_children(&self, owner_cpu: u32, children: Items) {
-        if let Some(idle) = self.idle.get(owner_cpu) {
-            idle.children.give(children);
+    pub(crate) fn return_children(&self, owner_cpu: u32, children: Items, at: Option<&AtDispatch>) {
+        let Some(idle) = self.idle.get(owner_cpu) else {
+            return;
+        };
+        match at {
+            Some(at) if at.processor() == owner_cpu => {
+                idle.children.give_local(children, self.keep.children, at);
+            }
+            _ => idle.children.give(children),
         }
     }
 
