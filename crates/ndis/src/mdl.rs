@@ -249,8 +249,8 @@ pub struct MdlRun {
     last: *mut sys::MDL,
     /// The place for the next MDL.
     place: *mut sys::MDL,
-    /// Bytes of room there.
-    room: usize,
+    /// The address where there is no more room.
+    end: usize,
     /// MDLs that were built here.
     count: u32,
     /// A lower driver may map one of them: it has no mapping from its source.
@@ -264,10 +264,17 @@ impl MdlRun {
         Self {
             last,
             place,
-            room: bytes,
+            end: place.addr().wrapping_add(bytes),
             count: 0,
             may_be_mapped: false,
         }
+    }
+
+    /// Notes that an MDL has no mapping. Out of line, to keep the loop short.
+    #[cold]
+    #[inline(never)]
+    fn note_unmapped(&mut self) {
+        self.may_be_mapped = true;
     }
 
     /// The chain's last MDL.
@@ -300,9 +307,10 @@ impl MdlRun {
     /// The memory of the run and the last MDL of its chain are not used elsewhere.
     pub unsafe fn push_non_paged(&mut self, bytes: *mut u8, length: u32) -> bool {
         let size = size_for(bytes, length);
-        let Some(room) = self.room.checked_sub(size) else {
+        let next = self.place.wrapping_byte_add(size);
+        if next.addr() > self.end {
             return false;
-        };
+        }
         // SAFETY: there is room for the MDL at `place`, and it and the chain's last MDL are not used
         // elsewhere, by this function's contract.
         unsafe {
@@ -310,9 +318,7 @@ impl MdlRun {
             sys::MmBuildMdlForNonPagedPool(self.place);
             (*self.last).Next = self.place;
         }
-        self.last = self.place;
-        self.place = self.place.wrapping_byte_add(size);
-        self.room = room;
+        (self.last, self.place) = (self.place, next);
         self.count = self.count.wrapping_add(1);
         true
     }
@@ -462,8 +468,7 @@ impl PayloadCursor<'_> {
     ) -> Result<u32, BufferError> {
         let (mut mdl, mut offset, mut available) = (self.mdl, self.offset, self.left);
         let (mut left, mut rest) = (length, most);
-        let (mut last, mut place, mut room) = (run.last, run.place, run.room);
-        let mut may_be_mapped = run.may_be_mapped;
+        let (mut last, mut place) = (run.last, run.place);
         while left > 0 {
             while available == 0 {
                 (mdl, available) = Self::next_mdl(mdl)?;
@@ -479,18 +484,19 @@ impl PayloadCursor<'_> {
             unsafe {
                 let start = virtual_address(mdl.as_ptr()).wrapping_add(offset as usize);
                 let bytes = size_for(start, part);
-                let Some(less) = room.checked_sub(bytes) else {
+                let next = place.wrapping_byte_add(bytes);
+                if next.addr() > run.end {
                     break;
-                };
-                room = less;
+                }
                 // Of a target, IoBuildPartialMdl reads its size and flags.
                 (*place).Size = mdl_size(bytes);
                 (*place).MdlFlags = 0;
                 sys::IoBuildPartialMdl(mdl.as_ptr(), place, start.cast(), part);
-                may_be_mapped |= (*place).MdlFlags & MAPPED == 0;
+                if (*place).MdlFlags & MAPPED == 0 {
+                    run.note_unmapped();
+                }
                 (*last).Next = place;
-                last = place;
-                place = place.wrapping_byte_add(bytes);
+                (last, place) = (place, next);
             }
             rest = rest.wrapping_sub(1);
             offset = offset.wrapping_add(part);
@@ -501,8 +507,7 @@ impl PayloadCursor<'_> {
         unsafe { (*last).Next = ptr::null_mut() };
         (self.mdl, self.offset, self.left) = (mdl, offset, available);
         run.count = run.count.wrapping_add(most.wrapping_sub(rest));
-        (run.last, run.place, run.room) = (last, place, room);
-        run.may_be_mapped = may_be_mapped;
+        (run.last, run.place) = (last, place);
         Ok(left)
     }
 
