@@ -43,9 +43,9 @@ const NDIS_BYTES: usize = 64 + POOL_HEADER;
 /// Most items of each kind that a processor keeps for itself; the others can be freed when memory is
 /// short on another processor.
 const KEEP: Keep = Keep {
-    children: 64,
+    children: 320,
     packets: 64,
-    arrays: 16,
+    arrays: 64,
 };
 
 const TAG_LISTS: Tag = Tag::new(*b"MslC");
@@ -268,7 +268,7 @@ impl ChildPool {
             unsafe { extras.push(packet.cast()) };
         }
         self.return_children(owner_cpu, idle, None);
-        self.return_extras(owner_cpu, extras);
+        self.return_extras(owner_cpu, extras, None);
     }
 
     /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`
@@ -287,9 +287,14 @@ impl ChildPool {
     }
 
     /// Returns what children had beside their own to `owner_cpu`, and frees copies. IRQL ≤
-    /// DISPATCH_LEVEL.
+    /// DISPATCH_LEVEL; `at` as for [`return_children`](Self::return_children).
     #[inline(never)]
-    pub(crate) fn return_extras(&self, owner_cpu: u32, mut extras: Extras) {
+    pub(crate) fn return_extras(
+        &self,
+        owner_cpu: u32,
+        mut extras: Extras,
+        at: Option<&AtDispatch>,
+    ) {
         let Some(idle) = self.idle.get(owner_cpu) else {
             return;
         };
@@ -304,8 +309,16 @@ impl ChildPool {
                 }
             }
         }
-        idle.packets.give(packets);
-        idle.arrays.give(arrays);
+        match at.filter(|at| at.processor() == owner_cpu) {
+            Some(at) => {
+                idle.packets.give_local(packets, self.keep.packets, at);
+                idle.arrays.give_local(arrays, self.keep.arrays, at);
+            }
+            None => {
+                idle.packets.give(packets);
+                idle.arrays.give(arrays);
+            }
+        }
     }
 
     /// Frees what processors have beyond the children that rest with them.

@@ -119,7 +119,7 @@ impl ChildRun {
         }
         let count = self.children.count();
         if !self.extras.is_empty() {
-            pool.return_extras(self.owner_cpu, self.extras);
+            pool.return_extras(self.owner_cpu, self.extras, at);
         }
         if !self.has_wfp_context {
             pool.return_children(self.owner_cpu, self.children, at);
