@@ -7,14 +7,13 @@
 
 use core::ptr;
 
-use ndis::{BufferError, PayloadCursor, mdl};
-use ndis_sys as sys;
+use ndis::{BufferError, MdlRun, PayloadCursor};
 
 use crate::{
     child_pool::MdlSource,
     extra::Extra,
     mdl_array::{Copy, MdlArray},
-    packet::{AREA, BACKFILL, Packet, next},
+    packet::{AREA, BACKFILL, Packet},
 };
 
 /// Makes the NET_BUFFER a packet of `header_length` bytes of header as written, and the next
@@ -25,7 +24,8 @@ use crate::{
 ///
 /// # Safety
 /// `this` is a packet that is owned by the caller, and released.
-#[inline]
+// Out of line, so that the loop over the payload's MDLs stays in registers.
+#[inline(never)]
 pub(crate) unsafe fn set_payload(
     this: *mut Packet,
     header_length: u32,
@@ -34,26 +34,31 @@ pub(crate) unsafe fn set_payload(
     is_last: bool,
     source: &MdlSource<'_>,
 ) -> Result<(), BufferError> {
+    if payload_length > source.capacity() {
+        return Err(BufferError::Malformed);
+    }
     // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
     unsafe {
         let header = &raw mut (*this).header_mdl;
-        (*header).Next = ptr::null_mut();
         (*header).ByteCount = BACKFILL.wrapping_add(header_length);
-        let mut chain = Chain {
-            packet: this,
-            last: header,
-            place: (*this).mdls,
-            end: (*this).mdls.wrapping_byte_add(AREA).addr(),
-            used: &raw mut (*this).used,
-            elements: 1,
-        };
-        chain.extend(payload, payload_length, is_last, source)?;
         let packet = (*this).net_buffer;
         (*packet).MdlChain = header;
         (*packet).CurrentMdl = header;
         (*packet).DataOffset = BACKFILL;
         (*packet).CurrentMdlOffset = BACKFILL;
         (*packet).DataLength = header_length.wrapping_add(payload_length);
+        let mut run = MdlRun::new(header, (*this).mdls, AREA);
+        let mut left = payload_length;
+        if !is_last {
+            let most = source.max_sg_elements().wrapping_sub(1);
+            left = payload.take_partials(left, most, &mut run)?;
+        }
+        if left > 0 {
+            return Chain::new(this, run).extend(payload, left, is_last, source);
+        }
+        if run.to_prepare() > 0 {
+            Packet::note_used(this, run.to_prepare());
+        }
     }
     Ok(())
 }
@@ -61,108 +66,138 @@ pub(crate) unsafe fn set_payload(
 /// A chain that is being built: see the module.
 struct Chain {
     packet: *mut Packet,
-    last: *mut sys::MDL,
-    /// The place for the next MDL, and the address where there is no more room.
-    place: *mut sys::MDL,
-    end: usize,
-    /// The count of MDLs at that place.
-    used: *mut u32,
-    /// MDLs in the chain.
+    run: MdlRun,
+    /// The array that the run is in; null if it is in the packet.
+    array: *mut MdlArray,
+    /// MDLs in the chain, those of the run not counted.
     elements: u32,
 }
 
 impl Chain {
+    /// A chain of the header, and the MDLs of `run`, which is in `packet`.
+    const fn new(packet: *mut Packet, run: MdlRun) -> Self {
+        Self {
+            packet,
+            run,
+            array: ptr::null_mut(),
+            elements: 1,
+        }
+    }
+
     /// Appends the next `length` bytes at `payload`, and advances past them. What would exceed the
     /// number of elements that is set is copied.
     ///
     /// # Safety
     /// The packet and the chain's last MDL are owned by the caller.
-    #[inline]
+    #[inline(never)]
     unsafe fn extend(
-        &mut self,
+        mut self,
         payload: &mut PayloadCursor<'_>,
         length: u32,
         is_last: bool,
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
-        if length > source.capacity() {
-            return Err(BufferError::Malformed);
-        }
-        let (mut left, mut try_tail) = (length, is_last);
-        while left > 0 {
-            let available = payload.skip_empty()?;
-            let rest = source.max_sg_elements().saturating_sub(self.elements);
-            if try_tail && payload.is_at_start() {
-                try_tail = false;
-                if let Some(tail) = payload.take_tail(left, rest) {
-                    // SAFETY: the chain's last MDL is owned, by this function's contract.
-                    unsafe { (*self.last).Next = tail };
-                    return Ok(());
-                }
+        // SAFETY: the packet and the chain's last MDL are owned, by this function's contract.
+        unsafe {
+            if is_last {
+                self.extend_to_end(payload, length, source)?;
+            } else {
+                self.extend_further(payload, length, source)?;
             }
-            if rest <= 1 && available < left {
-                // SAFETY: as this function's contract.
-                return unsafe { self.copy(payload, left, source) };
-            }
-            let part = available.min(left);
-            // SAFETY: `make_room` provides the memory, and `part` bytes are in the current MDL.
-            unsafe {
-                self.make_room(payload.mdl_size(part), source)?;
-                payload.take_partial(part, self.place);
-                self.link();
-            }
-            left = left.wrapping_sub(part);
+            self.finish();
         }
         Ok(())
     }
 
-    /// Appends the MDL at `place`, which is initialized.
-    ///
-    /// # Safety
-    /// As for [`extend`](Self::extend).
-    #[inline]
-    unsafe fn link(&mut self) {
-        // SAFETY: the chain's MDLs and the count are owned, by this function's contract.
-        unsafe {
-            (*self.last).Next = self.place;
-            *self.used = (*self.used).wrapping_add(1);
-            self.last = self.place;
-            self.place = next(self.place);
-        }
-        self.elements = self.elements.wrapping_add(1);
+    /// The number of MDLs that the chain may still have.
+    fn rest(&self, source: &MdlSource<'_>) -> u32 {
+        let elements = self.elements.saturating_add(self.run.count());
+        source.max_sg_elements().saturating_sub(elements)
     }
 
-    /// Makes room for an MDL of `bytes`, if need be in an array, which has room for all MDLs of a
-    /// packet.
+    /// Appends the last `length` bytes of the parent: the end of its own chain, if that ends with
+    /// them, after what is in the MDL that they begin in.
     ///
     /// # Safety
     /// As for [`extend`](Self::extend).
-    #[inline]
-    unsafe fn make_room(
+    unsafe fn extend_to_end(
         &mut self,
-        bytes: usize,
+        payload: &mut PayloadCursor<'_>,
+        length: u32,
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
-        if self.place.addr().saturating_add(bytes) <= self.end {
-            return Ok(());
-        }
         // SAFETY: as this function's contract.
-        unsafe { self.move_to_array(source) }
+        unsafe {
+            let rest = self.rest(source);
+            let begun = if payload.is_at_start() {
+                0
+            } else {
+                payload.left_in_mdl()
+            };
+            // Of several MDLs, none may be the last that the chain may have.
+            if begun >= length || rest <= 1 {
+                return self.extend_further(payload, length, source);
+            }
+            let left = length.wrapping_sub(begun);
+            let undone = payload.take_partials(begun, rest, &mut self.run)?;
+            if undone == 0 {
+                payload.skip_empty()?;
+                if let Some(tail) = payload.take_tail(left, self.rest(source)) {
+                    (*self.run.last()).Next = tail;
+                    return Ok(());
+                }
+            }
+            self.extend_further(payload, left.wrapping_add(undone), source)
+        }
     }
 
+    /// Appends the next `length` bytes by MDLs of our own, in an array where they have no room in
+    /// the packet.
+    ///
     /// # Safety
     /// As for [`extend`](Self::extend).
-    #[cold]
-    #[inline(never)]
+    unsafe fn extend_further(
+        &mut self,
+        payload: &mut PayloadCursor<'_>,
+        length: u32,
+        source: &MdlSource<'_>,
+    ) -> Result<(), BufferError> {
+        let mut left = length;
+        // SAFETY: as this function's contract.
+        unsafe {
+            loop {
+                let rest = self.rest(source);
+                left = payload.take_partials(left, rest, &mut self.run)?;
+                if left == 0 {
+                    return Ok(());
+                }
+                if self.rest(source) <= 1 {
+                    return self.copy(payload, left, source);
+                }
+                self.move_to_array(source)?;
+            }
+        }
+    }
+
+    /// Continues in an array, which has room for all MDLs of a packet.
+    ///
+    /// # Safety
+    /// As for [`extend`](Self::extend).
     unsafe fn move_to_array(&mut self, source: &MdlSource<'_>) -> Result<(), BufferError> {
+        if !self.array.is_null() {
+            return Err(BufferError::NoMemory);
+        }
         let array = source.array().ok_or(BufferError::NoMemory)?;
         // SAFETY: the packet and the array are owned, by this function's contract.
         unsafe {
             (*self.packet).extras.push(array.cast());
-            self.place = MdlArray::mdls(array.as_ptr());
-            self.end = self.place.addr().saturating_add(source.array_room());
-            self.used = &raw mut (*array.as_ptr().cast::<Extra>()).used;
+            (*self.packet).used = self.run.to_prepare();
+            (*self.packet).needs_release = true;
         }
+        self.elements = self.elements.saturating_add(self.run.count());
+        self.array = array.as_ptr();
+        let place = MdlArray::mdls(self.array);
+        self.run = MdlRun::new(self.run.last(), place, source.array_room());
         Ok(())
     }
 
@@ -183,13 +218,33 @@ impl Chain {
         // for `length` bytes, and stays until it is released with the packet.
         unsafe {
             (*self.packet).extras.push(copy.cast());
+            (*self.packet).needs_release = true;
             let bytes = Copy::bytes(copy.as_ptr());
             payload.copy(bytes, length)?;
-            self.make_room(mdl::size_for(bytes, length), source)?;
-            mdl::initialize(self.place, bytes, length);
-            sys::MmBuildMdlForNonPagedPool(self.place);
-            self.link();
+            if !self.run.push_non_paged(bytes, length) {
+                self.move_to_array(source)?;
+                if !self.run.push_non_paged(bytes, length) {
+                    return Err(BufferError::NoMemory);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Notes the MDLs that have to be prepared for reuse.
+    ///
+    /// # Safety
+    /// As for [`extend`](Self::extend).
+    #[inline]
+    unsafe fn finish(&self) {
+        let used = self.run.to_prepare();
+        // SAFETY: the packet is owned, by this function's contract, and so is its array.
+        unsafe {
+            if !self.array.is_null() {
+                (*self.array.cast::<Extra>()).used = used;
+            } else if used > 0 {
+                Packet::note_used(self.packet, used);
+            }
+        }
     }
 }

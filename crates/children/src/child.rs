@@ -1,6 +1,10 @@
 //! A child: an NBL, its context area, and what it carries of its parent.
 
-use core::ptr::{self, NonNull};
+use core::{
+    ffi::c_void,
+    mem::offset_of,
+    ptr::{self, NonNull},
+};
 
 use ndis::{
     AtDispatch, BufferError, ChecksumInfo, EncapsulationInfo, LargeSendInfo, ModuleHandle, Nbl,
@@ -98,7 +102,7 @@ impl ChildNbl<'_> {
         let packet = self.spare.pop()?;
         // SAFETY: the child is owned by `fill`, and so is the packet.
         unsafe {
-            (*self.context).more.push(packet.cast());
+            Context::add(self.context, packet.cast());
             let packet: *mut Packet = packet.as_ptr().cast();
             (*(*packet).net_buffer).Next = ptr::null_mut();
             (*self.last).Next = (*packet).net_buffer;
@@ -139,38 +143,98 @@ pub struct ChildOob {
     pub encapsulation: EncapsulationInfo,
 }
 
-/// Copies the out-of-band data that lower drivers need from `parent` to `child`. NDIS copies it for
-/// each child separately: it includes a part that drivers do not see, and an object of WFP's that
-/// belongs to a single NBL.
-///
-/// # Safety
-/// Both NBLs are owned by the caller; the child is one of ours, without an object of WFP's.
-#[inline]
-unsafe fn copy_oob(nbl: RawNbl, parent: &Nbl, oob: &ChildOob) {
-    let (child, from) = (nbl.as_ptr(), parent.as_ptr());
-    let raw = ptr::without_provenance_mut;
-    // SAFETY: both NBLs are owned by the caller, by this function's contract.
-    unsafe {
-        (*child).NetBufferListInfo = [ptr::null_mut(); sys::MaxNetBufferListInfo];
-        sys::NdisCopySendNetBufferListInfo(child, from);
-        let (to, of) = (&mut (*child).NetBufferListInfo, &(*from).NetBufferListInfo);
-        // Slots that NdisCopySendNetBufferListInfo is not documented to copy.
-        to[sys::ClassificationHandleNetBufferListInfo] =
-            of[sys::ClassificationHandleNetBufferListInfo];
-        to[sys::NetBufferListHashValue] = of[sys::NetBufferListHashValue];
-        to[sys::NetBufferListHashInfo] = of[sys::NetBufferListHashInfo];
-        to[sys::MediaSpecificInformationEx] = of[sys::MediaSpecificInformationEx];
-        to[sys::GftOffloadInformation] = of[sys::GftOffloadInformation];
-        to[sys::GftFlowEntryId] = of[sys::GftFlowEntryId];
-        to[sys::TcpLargeSendNetBufferListInfo] = raw(oob.large_send.to_raw());
-        to[sys::UdpSegmentationOffloadInfo] = raw(oob.udp_send.to_raw());
-        to[sys::TcpSendOffloadsSupplementalNetBufferListInfo] = raw(oob.encapsulation.to_raw());
-        let ndis = (*child).NblFlags & NDIS_FLAGS;
-        (*child).NblFlags = (*from).NblFlags & INHERITED_FLAGS | ndis;
-        (*child).Status = sys::NDIS_STATUS_SUCCESS;
-        (*child).SourceHandle = oob.module.raw();
-        (*context(nbl)).parent = from;
-        (*context(nbl)).is_first = false;
+/// Two adjacent slots of out-of-band data, which are written at once.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+struct SlotPair([*mut c_void; 2]);
+
+impl SlotPair {
+    const NONE: Self = Self([ptr::null_mut(); 2]);
+
+    /// The slots `first` and the next of `slots`.
+    const fn of(slots: &[*mut c_void; sys::MaxNetBufferListInfo], first: usize) -> Self {
+        Self([slots[first], slots[first + 1]])
+    }
+}
+
+/// What the children of one parent have in common: read once, and written to each.
+struct CommonOob<'a> {
+    parent: &'a Nbl,
+    module: ModuleHandle,
+    flags: u32,
+    /// Slots that NdisCopySendNetBufferListInfo is not documented to copy, or with another content,
+    /// each with its neighbour.
+    pairs: [SlotPair; PAIRS.len()],
+    media_specific_ex: *mut c_void,
+}
+
+/// The first slot of each of the pairs.
+const PAIRS: [usize; 4] = [
+    sys::TcpLargeSendNetBufferListInfo,
+    sys::NetBufferListHashValue,
+    sys::UdpSegmentationOffloadInfo,
+    sys::GftOffloadInformation,
+];
+/// The first slots of the other pairs: the last slot has no neighbour.
+const CLEARED: [usize; 9] = [0, 4, 6, 10, 12, 14, 16, 18, 20];
+const _: () = assert!(2 * (PAIRS.len() + CLEARED.len()) + 1 == sys::MaxNetBufferListInfo);
+const _: () = assert!(
+    sys::ClassificationHandleNetBufferListInfo == PAIRS[0] + 1
+        && sys::NetBufferListHashInfo == PAIRS[1] + 1
+        && sys::TcpSendOffloadsSupplementalNetBufferListInfo == PAIRS[2] + 1
+        && sys::GftFlowEntryId == PAIRS[3] + 1
+        && offset_of!(sys::NET_BUFFER_LIST, NetBufferListInfo).is_multiple_of(16)
+);
+
+impl<'a> CommonOob<'a> {
+    #[inline]
+    fn new(parent: &'a Nbl, oob: &ChildOob) -> Self {
+        let raw = ptr::without_provenance_mut;
+        let from = parent.as_ptr();
+        // SAFETY: the parent is owned for `'a`.
+        let (of, flags) = unsafe { (&(*from).NetBufferListInfo, (*from).NblFlags) };
+        let mut pairs = PAIRS.map(|first| SlotPair::of(of, first));
+        pairs[0].0[0] = raw(oob.large_send.to_raw());
+        pairs[2] = SlotPair([raw(oob.udp_send.to_raw()), raw(oob.encapsulation.to_raw())]);
+        Self {
+            parent,
+            module: oob.module,
+            flags: flags & INHERITED_FLAGS,
+            pairs,
+            media_specific_ex: of[sys::MediaSpecificInformationEx],
+        }
+    }
+
+    /// Copies the out-of-band data that lower drivers need to `child`. NDIS copies it for each child
+    /// separately: it includes a part that drivers do not see, and an object of WFP's that belongs to
+    /// a single NBL.
+    ///
+    /// # Safety
+    /// The child is one of ours that is owned by the caller, without an object of WFP's, and
+    /// `context` is its context area.
+    #[inline(always)]
+    unsafe fn copy_to(&self, child: RawNbl, context: *mut Context) {
+        let (child, from) = (child.as_ptr(), self.parent.as_ptr());
+        // SAFETY: both NBLs are owned, by this function's contract and by that of `new`; the slots
+        // begin at a multiple of 16 bytes, and pairs are of even slots below the 27th.
+        unsafe {
+            let slots = &raw mut (*child).NetBufferListInfo;
+            let pairs = slots.cast::<SlotPair>();
+            for first in CLEARED {
+                *pairs.add(first / 2) = SlotPair::NONE;
+            }
+            (*slots)[sys::MaxNetBufferListInfo - 1] = ptr::null_mut();
+            sys::NdisCopySendNetBufferListInfo(child, from);
+            for (pair, first) in self.pairs.iter().zip(PAIRS) {
+                *pairs.add(first / 2) = *pair;
+            }
+            (*slots)[sys::MediaSpecificInformationEx] = self.media_specific_ex;
+            (*child).NblFlags = self.flags | (*child).NblFlags & NDIS_FLAGS;
+            (*child).Status = sys::NDIS_STATUS_SUCCESS;
+            (*child).SourceHandle = self.module.raw();
+            (*context).parent = from;
+            (*context).is_first = false;
+        }
     }
 }
 
@@ -191,6 +255,7 @@ impl ChildPool {
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
+    #[inline]
     pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Result<Children, Status> {
         let (children, spare) = self.take_items(count, packets, at)?;
         Ok(Children {
@@ -225,8 +290,8 @@ impl ChildPool {
             // SAFETY: the packet is owned here.
             unsafe { extras.push(packet.cast()) };
         }
-        self.return_children(owner_cpu, idle);
-        self.return_extras(owner_cpu, extras);
+        self.return_children(owner_cpu, idle, None);
+        self.return_extras(owner_cpu, extras, None);
     }
 }
 
@@ -261,24 +326,35 @@ impl Children {
         oob: &ChildOob,
         mut make: impl FnMut(&mut ChildNbl<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let common = CommonOob::new(parent, oob);
         let first = self.children.first();
-        let mut next = first;
-        while let Some(link) = NonNull::new(next) {
-            let nbl: RawNbl = link.cast();
+        let Some(link) = NonNull::new(first) else {
+            return Ok(());
+        };
+        let mut nbl: RawNbl = link.cast();
+        let mut child = ChildNbl {
+            nbl,
+            // SAFETY: the children are NBLs of a pool.
+            context: unsafe { context(nbl) },
+            spare: &mut self.spare,
+            packets: 0,
+            last: ptr::null_mut(),
+        };
+        loop {
             // SAFETY: the children are NBLs of a pool, and are owned here, as is the parent; no
             // lower driver has them.
-            let context = unsafe {
-                copy_oob(nbl, parent, oob);
-                next = (*link.as_ptr()).next;
-                context(nbl)
+            let next = unsafe {
+                common.copy_to(nbl, child.context);
+                (*nbl.as_ptr()).Next
             };
-            make(&mut ChildNbl {
-                nbl,
-                context,
-                spare: &mut self.spare,
-                packets: 0,
-                last: ptr::null_mut(),
-            })?;
+            make(&mut child)?;
+            let Some(next) = NonNull::new(next) else {
+                break;
+            };
+            nbl = next;
+            // SAFETY: as above.
+            (child.nbl, child.context) = (nbl, unsafe { context(nbl) });
+            child.packets = 0;
         }
         if let Some(first) = NonNull::new(first) {
             let first: RawNbl = first.cast();
@@ -310,7 +386,7 @@ impl Children {
         // Packets that no child has needed come back with the first.
         while let Some(packet) = spare.pop() {
             // SAFETY: the child and the packet are owned here.
-            unsafe { (*context(first.cast())).more.push(packet.cast()) };
+            unsafe { Context::add(context(first.cast()), packet.cast()) };
         }
         // SAFETY: the children are NBLs in a list that ends with the last.
         unsafe { NblChain::from_raw(first.as_ptr().cast()).split_after(last.cast()) }

@@ -44,9 +44,9 @@ const NDIS_BYTES: usize = 64 + POOL_HEADER;
 /// Most items of each kind that a processor keeps for itself; the others can be freed when memory is
 /// short on another processor.
 const KEEP: Keep = Keep {
-    children: 64,
+    children: 320,
     packets: 64,
-    arrays: 16,
+    arrays: 64,
 };
 
 const TAG_LISTS: Tag = Tag::new(*b"MslC");
@@ -252,18 +252,30 @@ impl ChildPool {
         Ok((children, more))
     }
 
-    /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL.
+    /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`
+    /// shows, they are the next that it takes: its data cache still has them.
     #[inline]
-    pub(crate) fn return_children(&self, owner_cpu: u32, children: Items) {
-        if let Some(idle) = self.idle.get(owner_cpu) {
-            idle.children.give(children);
+    pub(crate) fn return_children(&self, owner_cpu: u32, children: Items, at: Option<&AtDispatch>) {
+        let Some(idle) = self.idle.get(owner_cpu) else {
+            return;
+        };
+        match at {
+            Some(at) if at.processor() == owner_cpu => {
+                idle.children.give_local(children, self.keep.children, at);
+            }
+            _ => idle.children.give(children),
         }
     }
 
     /// Returns what children had beside their own to `owner_cpu`, and frees copies. IRQL ≤
-    /// DISPATCH_LEVEL.
+    /// DISPATCH_LEVEL; `at` as for [`return_children`](Self::return_children).
     #[inline(never)]
-    pub(crate) fn return_extras(&self, owner_cpu: u32, mut extras: Extras) {
+    pub(crate) fn return_extras(
+        &self,
+        owner_cpu: u32,
+        mut extras: Extras,
+        at: Option<&AtDispatch>,
+    ) {
         let Some(idle) = self.idle.get(owner_cpu) else {
             return;
         };
@@ -278,8 +290,16 @@ impl ChildPool {
                 }
             }
         }
-        idle.packets.give(packets);
-        idle.arrays.give(arrays);
+        match at.filter(|at| at.processor() == owner_cpu) {
+            Some(at) => {
+                idle.packets.give_local(packets, self.keep.packets, at);
+                idle.arrays.give_local(arrays, self.keep.arrays, at);
+            }
+            None => {
+                idle.packets.give(packets);
+                idle.arrays.give(arrays);
+            }
+        }
     }
 
     /// Frees what processors have beyond the children that rest with them.

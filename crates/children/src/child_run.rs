@@ -5,7 +5,7 @@ use core::{
     sync::atomic::{AtomicI32, AtomicUsize, Ordering, fence},
 };
 
-use ndis::{ModuleHandle, Nbl, NblChain, Status};
+use ndis::{AtDispatch, ModuleHandle, Nbl, NblChain, Status};
 use ndis_sys as sys;
 
 use crate::{
@@ -49,30 +49,33 @@ impl ChildRun {
         // SAFETY: the chain owns its NBLs, and these are children, with a context of ours and a
         // parent that waits for them.
         unsafe {
-            let ours = context(first);
+            let mut ours = context(first);
             let (parent, owner_cpu) = (NonNull::new((*ours).parent)?, (*ours).owner_cpu);
             let (mut count, mut status) = (0_u32, sys::NDIS_STATUS_SUCCESS);
-            let (mut last, mut next) = (first, Some(first));
-            let mut alone = false;
-            while let Some(nbl) = next.filter(|nbl| is_child(*nbl) && !alone) {
-                let context = context(nbl);
-                let differs =
-                    (*context).parent != parent.as_ptr() || (*context).owner_cpu != owner_cpu;
-                let tagged = has_wfp_context(nbl);
-                if differs || tagged && count > 0 {
-                    break;
-                }
-                alone = tagged;
-                Context::release(context, &mut extras);
-                if (*context).is_first {
-                    first_child = Some(nbl);
+            let (mut last, alone) = (first, has_wfp_context(first));
+            loop {
+                Context::release(ours, &mut extras);
+                if (*ours).is_first {
+                    first_child = Some(last);
                 }
                 if status == sys::NDIS_STATUS_SUCCESS {
-                    status = (*nbl.as_ptr()).Status;
+                    status = (*last.as_ptr()).Status;
                 }
                 count = count.wrapping_add(1);
-                last = nbl;
-                next = NonNull::new((*nbl.as_ptr()).Next);
+                // The next one belongs to the run if it is like this one: it is compared with what
+                // is known of the first, and read once.
+                let Some(next) = NonNull::new((*last.as_ptr()).Next) else {
+                    break;
+                };
+                if alone || !is_child(next) {
+                    break;
+                }
+                ours = context(next);
+                let differs = (*ours).parent != parent.as_ptr() || (*ours).owner_cpu != owner_cpu;
+                if differs || has_wfp_context(next) {
+                    break;
+                }
+                last = next;
             }
             // Out of the chain, as the list from `first` to `last` that it is.
             let _ = chain.split_after(last);
@@ -103,19 +106,23 @@ impl ChildRun {
     }
 
     /// Returns them to their owner CPU in `pool`. Yields the parent, which still waits for them. IRQL
-    /// ≤ DISPATCH_LEVEL.
+    /// ≤ DISPATCH_LEVEL; with `at`, the owner CPU itself takes them back at once.
     #[inline]
-    pub fn return_to_owner_cpu(mut self, pool: &ChildPool) -> WaitingParent {
+    pub fn return_to_owner_cpu(
+        mut self,
+        pool: &ChildPool,
+        at: Option<&AtDispatch>,
+    ) -> WaitingParent {
         if let Some(first) = self.first_child {
             // SAFETY: the child is owned here, and the parent waits for it.
             unsafe { copy_timestamp(first.as_ptr(), self.parent.as_ptr()) };
         }
         let count = self.children.count();
         if !self.extras.is_empty() {
-            pool.return_extras(self.owner_cpu, self.extras);
+            pool.return_extras(self.owner_cpu, self.extras, at);
         }
         if !self.has_wfp_context {
-            pool.return_children(self.owner_cpu, self.children);
+            pool.return_children(self.owner_cpu, self.children, at);
         } else if let Some(child) = self.children.pop() {
             // SAFETY: a single child, owned here and released.
             unsafe { pool.free_child(child) };
@@ -181,10 +188,15 @@ impl WaitingParent {
             // Release, so that the thread that completes the parent sees everything that happened to
             // these children; acquire there, to see it.
             let count = self.count as usize;
-            if left.fetch_sub(count, Ordering::Release) != count {
+            // If these are all that are left, no other processor counts any off: no need for an
+            // interlocked operation.
+            if left.load(Ordering::Acquire) == count {
+                left.store(0, Ordering::Relaxed);
+            } else if left.fetch_sub(count, Ordering::Release) != count {
                 return None;
+            } else {
+                fence(Ordering::Acquire);
             }
-            fence(Ordering::Acquire);
             Some(Nbl::from_raw(self.parent))
         }
     }

@@ -4,7 +4,10 @@ use core::ptr::{self, NonNull};
 
 use ndis_sys as sys;
 
-use crate::{extra::Extras, packet::Packet};
+use crate::{
+    extra::{Extra, Extras},
+    packet::Packet,
+};
 
 pub(crate) type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
 
@@ -56,6 +59,18 @@ impl Context {
         }
     }
 
+    /// Adds a packet to the child.
+    ///
+    /// # Safety
+    /// `this` is the context area of a child that is owned by the caller, as is the packet.
+    pub(crate) unsafe fn add(this: *mut Self, packet: NonNull<Extra>) {
+        // SAFETY: the child and the packet are owned, by this function's contract.
+        unsafe {
+            (*this).more.push(packet);
+            (*this).packet.needs_release = true;
+        }
+    }
+
     /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
     /// owner, and moves what the child has beside its own to `extras`.
     ///
@@ -65,9 +80,8 @@ impl Context {
     pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) {
         // SAFETY: the child is owned by the caller, by this function's contract.
         unsafe {
-            Packet::release(&raw mut (*this).packet, extras);
-            if !(*this).more.is_empty() {
-                Self::release_more(this, extras);
+            if (*this).packet.needs_release {
+                Self::release_parts(this, extras);
             }
         }
     }
@@ -75,10 +89,11 @@ impl Context {
     /// # Safety
     /// As for [`release`](Self::release).
     #[inline(never)]
-    unsafe fn release_more(this: *mut Self, extras: &mut Extras) {
+    unsafe fn release_parts(this: *mut Self, extras: &mut Extras) {
         // SAFETY: the child is owned by the caller, by this function's contract, and with it its
         // packets.
         unsafe {
+            Packet::release(&raw mut (*this).packet, extras);
             (*(*this).packet.net_buffer).Next = ptr::null_mut();
             while let Some(packet) = (*this).more.pop() {
                 Packet::release(packet.as_ptr().cast(), extras);

@@ -29,11 +29,13 @@ pub(crate) struct Packet {
     extra: Extra,
     pub(crate) net_buffer: *mut sys::NET_BUFFER,
     /// [`BACKFILL`] and [`HEADER_CAPACITY`] bytes in one page.
-    pub(crate) header: *mut u8,
+    header: *mut u8,
     /// Room for MDLs in the other area.
     pub(crate) mdls: *mut sys::MDL,
-    /// MDLs in use there.
+    /// MDLs there that a lower driver may have mapped.
     pub(crate) used: u32,
+    /// There is something to release: such MDLs, extras, or further packets of the child.
+    pub(crate) needs_release: bool,
     /// What the chain needs beside these: an array of MDLs, a copy.
     pub(crate) extras: Extras,
     pub(crate) header_mdl: sys::MDL,
@@ -91,31 +93,29 @@ impl Packet {
         unsafe { (*this).header.add(BACKFILL as usize).cast() }
     }
 
+    /// # Safety
+    /// `this` is a packet that is owned by the caller.
+    #[cold]
+    pub(crate) unsafe fn note_used(this: *mut Self, used: u32) {
+        // SAFETY: the packet is owned, by this function's contract.
+        unsafe {
+            (*this).used = used;
+            (*this).needs_release = true;
+        }
+    }
+
     /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
     /// owner, and moves what the chain has beside its own to `extras`.
     ///
     /// # Safety
     /// `this` is a packet that is owned by the caller.
-    #[inline]
     pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: `this` is owned by the caller, by this function's contract; `used` MDLs are in
-        // its area.
+        // SAFETY: `this` is owned by the caller, by this function's contract, and with it its
+        // extras; `used` MDLs are in its area.
         unsafe {
             prepare_for_reuse((*this).mdls, (*this).used);
             (*this).used = 0;
-            if !(*this).extras.is_empty() {
-                Self::release_extras(this, extras);
-            }
-        }
-    }
-
-    /// # Safety
-    /// As for [`release`](Self::release).
-    #[inline(never)]
-    unsafe fn release_extras(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: `this` is owned by the caller, by this function's contract, and with it its
-        // extras.
-        unsafe {
+            (*this).needs_release = false;
             while let Some(extra) = (*this).extras.pop() {
                 if (*extra.as_ptr()).kind == ExtraKind::MdlArray {
                     let array = extra.as_ptr().cast();
@@ -144,12 +144,11 @@ unsafe fn prepare_for_reuse(first: *mut sys::MDL, count: u32) {
     }
 }
 
-/// The place right behind `mdl`. Its size is positive: `mdl::initialize` wrote it.
+/// The place right behind `mdl`.
 ///
 /// # Safety
 /// `mdl` is an initialized MDL.
-#[inline]
-pub(crate) unsafe fn next(mdl: *mut sys::MDL) -> *mut sys::MDL {
-    // SAFETY: `mdl` is initialized, by this function's contract.
+unsafe fn next(mdl: *mut sys::MDL) -> *mut sys::MDL {
+    // SAFETY: `mdl` is initialized, by this function's contract. Its size is positive.
     unsafe { mdl.wrapping_byte_add(usize::from((*mdl).Size.unsigned_abs())) }
 }

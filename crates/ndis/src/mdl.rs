@@ -16,13 +16,19 @@ const _: () = assert!(PAGE_MASK + 1 == sys::PAGE_SIZE as usize);
 /// Bytes of an MDL for `length` bytes from `base` on: its header and the numbers of the pages that
 /// they touch. (ADDRESS_AND_SIZE_TO_SPAN_PAGES)
 #[must_use]
+#[inline]
 pub fn size_for(base: *const u8, length: u32) -> usize {
     let in_page = base.addr() & PAGE_MASK;
+    // Cannot overflow: both are below 2^33, and so is the result.
     let pages = in_page
-        .saturating_add(length as usize)
-        .div_ceil(const { PAGE_MASK + 1 });
-    size_of::<sys::MDL>().saturating_add(pages.saturating_mul(size_of::<sys::PFN_NUMBER>()))
+        .wrapping_add(length as usize)
+        .wrapping_add(PAGE_MASK)
+        >> sys::PAGE_SHIFT;
+    size_of::<sys::MDL>().wrapping_add(pages.wrapping_mul(size_of::<sys::PFN_NUMBER>()))
 }
+
+/// Flags of an MDL whose bytes are mapped at MappedSystemVa.
+const MAPPED: u16 = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
 
 /// The address at which the kernel can read the bytes that `mdl` describes, or null if they cannot
 /// be mapped now. The mapping lives as long as the MDL's owner keeps it.
@@ -31,10 +37,9 @@ pub fn size_for(base: *const u8, length: u32) -> usize {
 /// # Safety
 /// `mdl` points to a live MDL whose pages are locked or non-paged, and that this code may use.
 unsafe fn system_address(mdl: *mut sys::MDL) -> *mut u8 {
-    let mapped = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
     // SAFETY: `mdl` is a live MDL whose pages are locked or non-paged, by this function's contract.
     unsafe {
-        if (*mdl).MdlFlags & mapped != 0 {
+        if (*mdl).MdlFlags & MAPPED != 0 {
             return (*mdl).MappedSystemVa.cast();
         }
         sys::MmMapLockedPagesSpecifyCache(
@@ -65,23 +70,30 @@ unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
     }
 }
 
+/// Bytes of an MDL as its `Size` expresses them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a child's capacity bounds the length of what an MDL describes so that its size fits"
+)]
+const fn mdl_size(bytes: usize) -> i16 {
+    bytes as i16
+}
+
 /// Writes an MDL's header for `length` bytes at `base`. (MmInitializeMdl)
 ///
 /// # Safety
 /// `mdl` points to memory of [`size_for`] these bytes, which is not used elsewhere.
 pub unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32) {
-    let bytes = size_for(base, length);
     let page_offset = base.addr() & PAGE_MASK;
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "the offset is below 4096, and a child's capacity bounds the length so that the \
-                  size fits"
+        reason = "the offset in a page is below 4096"
     )]
     // SAFETY: there is room for the MDL and its page frame numbers, by this function's contract.
     unsafe {
         (*mdl).Next = ptr::null_mut();
-        (*mdl).Size = bytes as i16;
+        (*mdl).Size = mdl_size(size_for(base, length));
         (*mdl).MdlFlags = 0;
         (*mdl).StartVa = base.wrapping_sub(page_offset).cast();
         (*mdl).ByteOffset = page_offset as u32;
@@ -231,6 +243,87 @@ pub struct PayloadCursor<'nb> {
     of: core::marker::PhantomData<&'nb NetBuffer<'nb>>,
 }
 
+/// MDLs of ours, one after the other in memory, at the end of a chain.
+pub struct MdlRun {
+    /// The chain's last MDL.
+    last: *mut sys::MDL,
+    /// The place for the next MDL.
+    place: *mut sys::MDL,
+    /// The address where there is no more room.
+    end: usize,
+    /// MDLs that were built here.
+    count: u32,
+    /// A lower driver may map one of them: it has no mapping from its source.
+    may_be_mapped: bool,
+}
+
+impl MdlRun {
+    /// A run without MDLs in `bytes` bytes at `place`, for the chain that ends with `last`.
+    #[inline]
+    pub fn new(last: *mut sys::MDL, place: *mut sys::MDL, bytes: usize) -> Self {
+        Self {
+            last,
+            place,
+            end: place.addr().wrapping_add(bytes),
+            count: 0,
+            may_be_mapped: false,
+        }
+    }
+
+    /// Notes that an MDL has no mapping. Out of line, to keep the loop short.
+    #[cold]
+    #[inline(never)]
+    fn note_unmapped(&mut self) {
+        self.may_be_mapped = true;
+    }
+
+    /// The chain's last MDL.
+    #[inline]
+    #[must_use]
+    pub const fn last(&self) -> *mut sys::MDL {
+        self.last
+    }
+
+    /// The number of MDLs that were built here.
+    #[inline]
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The number of MDLs from the first one on for which [`prepare_for_reuse`] is to be called:
+    /// none if no lower driver has a reason to map any. A partial MDL of a mapped source inherits
+    /// the mapping, which MmGetSystemAddressForMdlSafe then returns.
+    #[inline]
+    #[must_use]
+    pub const fn to_prepare(&self) -> u32 {
+        if self.may_be_mapped { self.count } else { 0 }
+    }
+
+    /// Extends the chain by an MDL of `length` bytes of non-paged memory at `bytes`, if there is
+    /// room for it.
+    ///
+    /// # Safety
+    /// The memory of the run and the last MDL of its chain are not used elsewhere.
+    pub unsafe fn push_non_paged(&mut self, bytes: *mut u8, length: u32) -> bool {
+        let size = size_for(bytes, length);
+        let next = self.place.wrapping_byte_add(size);
+        if next.addr() > self.end {
+            return false;
+        }
+        // SAFETY: there is room for the MDL at `place`, and it and the chain's last MDL are not used
+        // elsewhere, by this function's contract.
+        unsafe {
+            initialize(self.place, bytes, length);
+            sys::MmBuildMdlForNonPagedPool(self.place);
+            (*self.last).Next = self.place;
+        }
+        (self.last, self.place) = (self.place, next);
+        self.count = self.count.wrapping_add(1);
+        true
+    }
+}
+
 impl PayloadCursor<'_> {
     /// Moves `length` bytes on. Stops at the end of an MDL rather than at the start of the next.
     #[inline]
@@ -348,36 +441,74 @@ impl PayloadCursor<'_> {
         self.offset == 0
     }
 
-    /// Bytes of an MDL for the next `length` bytes, all of which are in the current MDL.
+    /// Bytes of the current MDL from the cursor on.
     #[inline]
     #[must_use]
-    pub fn mdl_size(&self, length: u32) -> usize {
-        size_for(self.start(), length)
+    pub const fn left_in_mdl(&self) -> u32 {
+        self.left
     }
 
-    /// The address of the byte at the cursor, as IoBuildPartialMdl takes it; it may not be mapped.
-    #[inline]
-    fn start(&self) -> *mut u8 {
-        // SAFETY: the current MDL is one of the owned chain.
-        unsafe { virtual_address(self.mdl.as_ptr()) }.wrapping_add(self.offset as usize)
-    }
-
-    /// Makes `partial` a partial MDL of the next `length` bytes, as a chain of its own, and advances
-    /// past them. [`skip_empty`](Self::skip_empty) returned at least that number right before.
+    /// Extends the chain of `run` by partial MDLs of the next `length` bytes, and advances past what
+    /// they describe. Returns the number of bytes that are left because there is no more room, or
+    /// because they need more than `most` MDLs; the last of these would have to describe them all.
+    ///
+    /// # Errors
+    /// [`BufferError::Malformed`] where the parent's chain ends before; the run is then unchanged,
+    /// and what its chain has after it is unspecified.
     ///
     /// # Safety
-    /// `partial` points to [`mdl_size`](Self::mdl_size) bytes that are not used elsewhere, and
-    /// `length` bytes of the current MDL lie behind the cursor.
-    #[inline]
-    pub unsafe fn take_partial(&mut self, length: u32, partial: *mut sys::MDL) {
-        let start = self.start();
-        // SAFETY: there is room for the MDL and its page frame numbers, and its bytes lie in the
-        // current MDL, which is one of the owned chain, by this function's contract.
-        unsafe {
-            initialize(partial, start, length);
-            sys::IoBuildPartialMdl(self.mdl.as_ptr(), partial, start.cast(), length);
+    /// The memory of `run` and the last MDL of its chain are not used elsewhere.
+    // On copies of the fields: a loop that stays in registers.
+    #[inline(always)]
+    pub unsafe fn take_partials(
+        &mut self,
+        length: u32,
+        most: u32,
+        run: &mut MdlRun,
+    ) -> Result<u32, BufferError> {
+        let (mut mdl, mut offset, mut available) = (self.mdl, self.offset, self.left);
+        let (mut left, mut rest) = (length, most);
+        let (mut last, mut place) = (run.last, run.place);
+        while left > 0 {
+            while available == 0 {
+                (mdl, available) = Self::next_mdl(mdl)?;
+                offset = 0;
+            }
+            let part = available.min(left);
+            if rest <= 1 && (rest == 0 || part < left) {
+                break;
+            }
+            // SAFETY: the current MDL is one of the owned chain, and has `part` bytes at `offset`.
+            // There is room for a partial MDL of them at `place`, which is not used elsewhere, as is
+            // the chain's last MDL, by this function's contract.
+            unsafe {
+                let start = virtual_address(mdl.as_ptr()).wrapping_add(offset as usize);
+                let bytes = size_for(start, part);
+                let next = place.wrapping_byte_add(bytes);
+                if next.addr() > run.end {
+                    break;
+                }
+                // Of a target, IoBuildPartialMdl reads its size and flags.
+                (*place).Size = mdl_size(bytes);
+                (*place).MdlFlags = 0;
+                sys::IoBuildPartialMdl(mdl.as_ptr(), place, start.cast(), part);
+                if (*place).MdlFlags & MAPPED == 0 {
+                    run.note_unmapped();
+                }
+                (*last).Next = place;
+                (last, place) = (place, next);
+            }
+            rest = rest.wrapping_sub(1);
+            offset = offset.wrapping_add(part);
+            available = available.wrapping_sub(part);
+            left = left.wrapping_sub(part);
         }
-        self.move_in_mdl(length);
+        // SAFETY: as above.
+        unsafe { (*last).Next = ptr::null_mut() };
+        (self.mdl, self.offset, self.left) = (mdl, offset, available);
+        run.count = run.count.wrapping_add(most.wrapping_sub(rest));
+        (run.last, run.place) = (last, place);
+        Ok(left)
     }
 
     /// Returns the parent's own MDLs from the cursor on, if they hold exactly the next `length`
