@@ -1,4 +1,5 @@
-//! Passes the compiler's version to the program, and builds the parts that peers in C need.
+//! Passes the compiler's version to the program, and builds what it has in C: the floor, and the
+//! parts that peers need.
 
 use std::{env, process::Command};
 
@@ -11,8 +12,20 @@ fn main() {
         .expect("the compiler runs");
     let version = String::from_utf8(version.stdout).expect("UTF-8");
     println!("cargo::rustc-env=MSLSO_RUSTC={}", version.trim());
+    floor();
     #[cfg(feature = "dpdk")]
     dpdk();
+}
+
+/// The floor. The C compiler is the one that links Rust programs.
+fn floor() {
+    println!("cargo::rerun-if-changed=src/floor");
+    cc::Build::new()
+        .files(["src/floor/floor.c", "src/floor/split.c"])
+        .std("gnu11")
+        // As a driver is built: for speed, whatever the profile.
+        .opt_level(2)
+        .compile("mslso_floor");
 }
 
 /// The shim, and of DPDK's many libraries those that it needs.

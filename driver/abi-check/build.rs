@@ -1,24 +1,11 @@
-//! Writes one comparison with wdk-sys for each structure and constant of `ndis::sys`.
+//! Writes one comparison with wdk-sys for each structure and constant of `ndis-sys`.
 
 use std::{env, fmt::Write, fs, path::PathBuf};
 
-/// `ndis::sys` for its tables only, as in the build script of the driver.
-#[path = "../../crates/ndis/src/sys/mod.rs"]
-#[expect(
-    dead_code,
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    unsafe_code,
-    unused_imports,
-    clippy::upper_case_acronyms,
-    reason = "of all that the ABI has, only its tables matter here; its names are the WDK's"
-)]
-mod sys;
+use ndis_sys::{CONSTANTS, LAYOUTS, Layout};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=../../crates/ndis/src/sys");
     if env::var_os("CARGO_FEATURE_WDK").is_none() {
         return;
     }
@@ -30,15 +17,15 @@ fn main() {
 /// Compares size and alignment. A name that wdk-sys lacks resolves to `Unknown`.
 fn structures() -> String {
     let named = || {
-        let in_c = |layout: &&sys::Layout| layout.c_names == [layout.name];
-        sys::LAYOUTS.iter().filter(in_c)
+        let in_c = |layout: &&Layout| layout.c_names == [layout.name];
+        LAYOUTS.iter().filter(in_c)
     };
     let mut code = String::from("mod structures {\nuse super::Unknown;\n");
     for layout in named() {
         line(&mut code, &format!("type {} = Unknown;", layout.name));
     }
     code += "pub const KNOWN: usize = {\nuse wdk_sys::*;\nlet mut known = 0;\n";
-    for sys::Layout {
+    for Layout {
         name, size, align, ..
     } in named()
     {
@@ -57,7 +44,7 @@ fn structures() -> String {
 /// Compares values. A name that wdk-sys lacks resolves to an `i128`, which no constant of C is.
 fn constants() -> String {
     let mut code = String::from("mod constants {\n");
-    for (name, _) in sys::CONSTANTS {
+    for (name, _) in CONSTANTS {
         line(&mut code, &format!("const {name}: i128 = 0;"));
     }
     code += "pub const KNOWN: usize = {\nuse wdk_sys::*;\n";
@@ -73,7 +60,7 @@ fn constants() -> String {
         line(&mut code, &format!("use wdk_sys::{module}::*;"));
     }
     code += "let mut known = 0;\n";
-    for (name, value) in sys::CONSTANTS {
+    for (name, value) in CONSTANTS {
         line(
             &mut code,
             &format!(

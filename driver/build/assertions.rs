@@ -1,4 +1,4 @@
-//! The tables of `ndis::sys` as C assertions, which the WDK's compiler checks with the installed
+//! The tables of `ndis-sys` as C assertions, which the WDK's compiler checks with the installed
 //! `ndis.h`.
 //!
 //! `C_ASSERT` and `FIELD_OFFSET` are macros of the WDK. `_Static_assert` would need `/std:c11`,
@@ -7,17 +7,17 @@
 
 use std::fmt::Write;
 
-use crate::sys;
+use ndis_sys::{CONSTANTS, Field, LAYOUTS, Layout};
 
-/// A C file that compiles only if every structure of `ndis::sys` matches the headers.
+/// A C file that compiles only if every structure of `ndis-sys` matches the headers.
 pub fn source() -> String {
     let mut c = String::from("#include <ndis.h>\n\n");
-    for layout in sys::LAYOUTS {
+    for layout in LAYOUTS {
         for name in layout.c_names {
             structure(&mut c, by_member(name), layout);
         }
     }
-    for (name, value) in sys::CONSTANTS {
+    for (name, value) in CONSTANTS {
         assert(&mut c, &format!("(long long)({name}) == {value}LL"), name);
     }
     c
@@ -39,7 +39,7 @@ fn assert(c: &mut String, condition: &str, what: &str) {
 }
 
 /// Size of the structure, and place and size of each of its fields.
-fn structure(c: &mut String, name: &str, layout: &sys::Layout) {
+fn structure(c: &mut String, name: &str, layout: &Layout) {
     let (owner, member) = name.split_once('.').unwrap_or((name, ""));
     let size = layout.size;
     if member.is_empty() {
@@ -71,6 +71,6 @@ fn structure(c: &mut String, name: &str, layout: &sys::Layout) {
 
 /// Whether the field has its C name: one that stands for bit-fields or for half of a union has
 /// a name of our own.
-fn is_in_c(field: &sys::Field) -> bool {
+fn is_in_c(field: &Field) -> bool {
     field.stands_for.is_empty()
 }

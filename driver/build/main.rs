@@ -1,5 +1,5 @@
 //! Sets the linker options of a Windows driver image, adds the version resource, and, where the
-//! Windows Driver Kit is used, has its compiler check the structures of `ndis::sys`.
+//! Windows Driver Kit is used, has its compiler check the structures of `ndis-sys`.
 #![expect(
     clippy::print_stdout,
     reason = "Cargo reads what a build script prints"
@@ -10,22 +10,6 @@ mod assertions;
 mod version;
 #[cfg(windows)]
 mod wdk;
-
-/// `ndis::sys` for its tables only. The crate itself cannot be a dependency of a build script: its
-/// routines exist only in the kernel and in the model.
-#[cfg(windows)]
-#[path = "../../crates/ndis/src/sys/mod.rs"]
-#[expect(
-    dead_code,
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    unsafe_code,
-    unused_imports,
-    clippy::upper_case_acronyms,
-    reason = "of all that the ABI has, only its tables matter here; its names are the WDK's"
-)]
-mod sys;
 
 use std::{
     env, fs,

@@ -6,7 +6,7 @@ use wdk_build::Config;
 
 use crate::assertions;
 
-/// Lets wdk-build configure the link of an image, and the WDK's compiler check `ndis::sys` against
+/// Lets wdk-build configure the link of an image, and the WDK's compiler check `ndis-sys` against
 /// `ndis.h`.
 pub fn configure(is_image: bool) {
     let config = Config::from_env_auto().expect(
@@ -41,5 +41,5 @@ fn compare(config: &Config) {
     }
     build
         .try_compile_intermediates()
-        .expect("ndis::sys differs from the installed ndis.h where the compiler says so above");
+        .expect("ndis-sys differs from the installed ndis.h where the compiler says so above");
 }

@@ -1,6 +1,6 @@
 //! The entry point that the linker names as the image's.
 
-use ndis::sys;
+use ndis_sys as sys;
 
 /// The system calls this once it has mapped the image. IRQL PASSIVE_LEVEL.
 ///

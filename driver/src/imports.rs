@@ -1,6 +1,6 @@
 //! The image's import table: every routine of another module that the driver calls.
 //!
-//! `ndis::sys` declares these routines with their signatures and without a library; here each gets
+//! `ndis-sys` declares these routines with their signatures and without a library; here each gets
 //! the library that exports it. A routine missing here fails to link, and the image checks compare
 //! the finished table with this list, so that it is complete and has no superfluous entry.
 
@@ -29,7 +29,6 @@ unsafe extern "system" {
     fn NdisFreeNetBufferListPool();
     fn NdisGetDeviceReservedExtension();
     fn NdisGetVersion();
-    fn NdisMSleep();
     fn NdisOpenConfigurationEx();
     fn NdisReadConfiguration();
     fn NdisRegisterDeviceEx();
@@ -57,11 +56,15 @@ unsafe extern "system" {
     fn KeAcquireSpinLockRaiseToDpc();
     fn KeEnterCriticalRegion();
     fn KeGetCurrentProcessorNumberEx();
+    fn KeInitializeEvent();
     fn KeInitializeSpinLock();
     fn KeLeaveCriticalRegion();
     fn KeQueryActiveProcessorCountEx();
     fn KeQueryMaximumProcessorCountEx();
     fn KeReleaseSpinLock();
+    fn KeResetEvent();
+    fn KeSetEvent();
+    fn KeWaitForSingleObject();
     fn KfRaiseIrql();
     fn MmBuildMdlForNonPagedPool();
     fn MmMapLockedPagesSpecifyCache();

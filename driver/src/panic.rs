@@ -3,7 +3,7 @@
 
 use core::panic::PanicInfo;
 
-use ndis::sys;
+use ndis_sys as sys;
 
 /// The bug check code of a panic in this driver: `MSLP`. Its parameters are the line, the column,
 /// and the address and length of the file's name.

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use children::{Chains, ChildNbl, ChildPool, ChildRun};
 use model::{Backing, Config, World};
 use ndis::{
-    AtDispatch, Chains, ChecksumInfo, Child, ChildPool, EncapsulationInfo, InnerOffsets,
-    LargeSendInfo, ModuleHandle, NblChain, Siblings, UdpSendInfo, sys,
+    AtDispatch, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, ModuleHandle,
+    NblChain, UdpSendInfo, sys,
 };
 use scenarios::{assert_clean, raw::RawPacket};
 
@@ -37,7 +38,7 @@ const COUNT: usize = 3;
 /// parent's completion value if all went well.
 fn with_children(
     slots: &[(usize, usize)],
-    make: impl Fn(&mut Child),
+    make: impl Fn(&mut ChildNbl),
     done: LargeSendInfo,
     status: i32,
 ) -> (Vec<Vec<usize>>, Vec<usize>) {
@@ -45,7 +46,7 @@ fn with_children(
     let said = world.inside(|| {
         // SAFETY: the model's only module, as long as this runs.
         let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
-        let pool = ChildPool::try_new(module, 10_000, Chains::Lent, 1).expect("memory");
+        let pool = ChildPool::try_new(module, 10_000, Chains::Shared, 1).expect("memory");
         let mut parent = RawPacket::new(&[(0, &[0; 100])], 0, Backing::NonPagedPool);
         for slot in CARRIED {
             parent.set_slot(slot, 0x1000 + slot);
@@ -59,20 +60,20 @@ fn with_children(
             .expect("children");
         // Slots of an earlier use are not carried over.
         for what in [ChecksumInfo::udp(true, 54), ChecksumInfo::tcp(false, 99)] {
-            children.inherit(&nbl, module);
+            children.copy_oob_from(&nbl, module);
             let made = children.try_for_each(|child| {
                 child.become_packet(what);
                 Ok::<_, ()>(())
             });
             assert_eq!(made, Ok(()));
         }
-        children.inherit(&nbl, module);
+        children.copy_oob_from(&nbl, module);
         let made = children.try_for_each(|child| {
             make(child);
             Ok::<_, ()>(())
         });
         assert_eq!(made, Ok(()));
-        let raw = children.adopted_by(nbl, done).into_chain().into_raw();
+        let raw = children.attach_to(nbl, done).into_chain().into_raw();
         let mut said = Vec::new();
         let mut next = raw;
         while !next.is_null() {
@@ -94,7 +95,7 @@ fn with_children(
         }
         // SAFETY: as above.
         let mut chain = unsafe { NblChain::from_raw(raw) };
-        let siblings = Siblings::pop(&mut chain, module).expect("children");
+        let siblings = ChildRun::pop(&mut chain, module).expect("children");
         assert!(chain.is_empty());
         assert_eq!(siblings.count() as usize, COUNT);
         let (completed, parent) = (siblings.status(), siblings.return_to_owner_cpu(&pool));
@@ -137,7 +138,7 @@ fn tunnel() -> EncapsulationInfo {
 }
 
 /// A large send is what it inherits.
-fn large_send(_: &mut Child) {}
+fn large_send(_: &mut ChildNbl) {}
 
 #[test]
 fn large_children_of_a_udp_send_are_such_and_the_parents_slots_stay() {
@@ -180,7 +181,7 @@ fn packets_of_any_large_send_are_none_and_ask_for_their_checksum() {
     for slot in [(LSO, lso().to_raw()), (USO, uso().to_raw())] {
         for checksum in [ChecksumInfo::default(), ChecksumInfo::tcp(false, 34)] {
             let slots = [slot, (CHECKSUM, 0x15), (SUPPLEMENTAL, tunnel().to_raw())];
-            let packet = |child: &mut Child| child.become_packet(checksum);
+            let packet = |child: &mut ChildNbl| child.become_packet(checksum);
             let (children, parent) = with_children(&slots, packet, LargeSendInfo::default(), 0);
             for child in children {
                 assert_eq!((child[LSO], child[USO], child[SUPPLEMENTAL]), (0, 0, 0));
@@ -208,8 +209,8 @@ fn a_window_above_a_childs_capacity_is_refused_where_chains_end() {
     world.inside(|| {
         // SAFETY: the model's only module, as long as this runs.
         let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
-        let chains = Chains::Ended {
-            max_elements: Some(0),
+        let chains = Chains::Trimmed {
+            max_sg_elements: Some(0),
         };
         let pool = ChildPool::try_new(module, 5_000, chains, 1).expect("memory");
         let bytes = [0; 9_000];

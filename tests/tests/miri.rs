@@ -109,7 +109,7 @@ fn what_the_nic_does_not_take_is_cut_with_its_checksums_and_without() {
                 backing: Backing::LockedPages,
                 ..packet.in_buffers(701)
             });
-            assert!(packets.iter().all(model::Child::is_packet));
+            assert!(packets.iter().all(model::SentChild::is_packet));
         }
         machine.stop_clean();
     }

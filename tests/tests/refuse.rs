@@ -2,7 +2,7 @@
 //! harm to other sends.
 
 use lso::Refusal;
-use model::{Child, Config, Nic, Packet};
+use model::{Config, Nic, Packet, SentChild};
 use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
@@ -134,7 +134,10 @@ fn forms(machine: &Machine, packet: Packet) -> (usize, usize) {
         .take_while(|child| !child.is_packet())
         .count();
     let packets = &children[large_sends..];
-    assert!(packets.iter().all(Child::is_packet), "packets come last");
+    assert!(
+        packets.iter().all(SentChild::is_packet),
+        "packets come last"
+    );
     (large_sends, packets.len())
 }
 

@@ -1,7 +1,7 @@
 //! Large sends inside VXLAN and NVGRE.
 
 use lso::Refusal;
-use model::{Child, INNER_IPV6, Nic, OUTER_IPV4, Packet, SendKind};
+use model::{INNER_IPV6, Nic, OUTER_IPV4, Packet, SendKind, SentChild};
 use mslso_lab::synth::{Synth, Tunnel};
 use ndis::{LargeSendInfo, sys};
 use scenarios::Machine;
@@ -39,7 +39,7 @@ fn datagrams(synth: Synth, tunnel: Tunnel) -> Packet {
 }
 
 /// How many large sends there are, and how many packets.
-fn forms(parts: &[Child]) -> (usize, usize) {
+fn forms(parts: &[SentChild]) -> (usize, usize) {
     let packets = parts.iter().filter(|part| part.is_packet()).count();
     (parts.len() - packets, packets)
 }

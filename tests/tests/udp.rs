@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use lso::Refusal;
-use model::{Child, Nic, Packet, Rule, Tamper, UsoSlot};
+use model::{Nic, Packet, Rule, SentChild, Tamper, UsoSlot};
 use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
@@ -31,7 +31,7 @@ fn be16(frame: &[u8], at: usize) -> u16 {
 }
 
 /// How many large sends there are, and how many packets.
-fn forms(parts: &[Child]) -> (usize, usize) {
+fn forms(parts: &[SentChild]) -> (usize, usize) {
     let packets = parts.iter().filter(|part| part.is_packet()).count();
     (parts.len() - packets, packets)
 }

@@ -4,8 +4,9 @@
 
 use std::ptr;
 
+use children::MAX_CHILDREN;
 use model::{Nic, Packet, Tamper};
-use ndis::{MOST_CHILDREN, sys};
+use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, large_v4},
@@ -58,7 +59,7 @@ fn what_a_callout_below_attaches_goes_with_the_child() {
 fn there_is_no_end_of_children_that_cannot_be_used_again() {
     let machine = machine();
     machine.world.keep_no_packets();
-    for _ in 0..=MOST_CHILDREN / 5 {
+    for _ in 0..=MAX_CHILDREN / 5 {
         let number = machine.send_one(tagged());
         assert_eq!(machine.status(number), 0);
         drop(machine.world.settle());

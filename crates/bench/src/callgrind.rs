@@ -9,7 +9,14 @@ use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::{cases::Case, module, module::Module, ndis, packets::Batch, steady};
+use crate::{
+    cases::Case,
+    floor::Floor,
+    module::{self, Handlers, Module},
+    ndis,
+    packets::Batch,
+    steady,
+};
 
 /// How often the batch is sent under callgrind.
 const TIMES: u32 = 20;
@@ -42,8 +49,8 @@ pub(crate) fn require() -> anyhow::Result<()> {
     }
 }
 
-/// Counts the cost of one unit of `case`.
-pub(crate) fn count(case: &Case, units: u64) -> anyhow::Result<Instructions> {
+/// Counts the cost of one unit of `case`, in the filter or in the [floor](crate::floor).
+pub(crate) fn count(case: &Case, units: u64, in_floor: bool) -> anyhow::Result<Instructions> {
     let program = env::current_exe().context("this program's own path")?;
     let out = env::temp_dir().join(format!("mslso-bench-{}.callgrind", std::process::id()));
     let answer = Command::new("valgrind")
@@ -54,6 +61,7 @@ pub(crate) fn count(case: &Case, units: u64) -> anyhow::Result<Instructions> {
         .arg("--dump-line=no")
         .arg(program)
         .args(["--run-case", case.name])
+        .args(in_floor.then_some("--floor"))
         // The C library chooses its memcpy by the machine. This one is on all of them, and like
         // the kernel's it does without AVX.
         .env(
@@ -91,12 +99,18 @@ pub(crate) fn count(case: &Case, units: u64) -> anyhow::Result<Instructions> {
 }
 
 /// The part that runs under callgrind.
-pub(crate) fn run(case: &Case) -> anyhow::Result<()> {
+pub(crate) fn run(case: &Case, in_floor: bool) -> anyhow::Result<()> {
+    if in_floor {
+        return send(case, Floor::start(case)?.handlers());
+    }
     module::load()?;
-    let module = Module::start(case)?;
+    send(case, Module::start(case)?.handlers())
+}
+
+fn send(case: &Case, filter: &Handlers) -> anyhow::Result<()> {
     let mut batch = Batch::new(case);
-    steady::warm_up(case, &module, &mut batch)?;
-    steady::run(&module, &mut batch, TIMES);
+    steady::warm_up(case, filter, &mut batch)?;
+    steady::run(filter, case.elsewhere, &mut batch, TIMES);
     Ok(())
 }
 

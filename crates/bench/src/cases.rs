@@ -27,6 +27,8 @@ pub(crate) enum Nic {
 /// Bytes of payload that the NIC accepts as one large send: the maximum that Hyper-V's virtual NIC
 /// advertises.
 pub(crate) const MAX_PAYLOAD: u32 = 62_780;
+/// Segments that a large send must make.
+pub(crate) const MIN_SEGMENTS: u32 = 2;
 
 /// The unit by which costs are divided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,13 +51,22 @@ impl Unit {
     }
 }
 
-/// The design's budget for one unit.
+/// The budget for one unit: whichever limits are set.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Budget {
+pub(crate) struct Budget {
+    /// Instructions of filter and null NDIS, as a multiple of the floor's.
+    pub(crate) of_floor: Option<f64>,
     /// Instructions of filter and null NDIS.
-    Instructions(f64),
-    /// Time.
-    Nanoseconds(f64),
+    pub(crate) instructions: Option<f64>,
+    pub(crate) nanoseconds: Option<f64>,
+}
+
+impl Budget {
+    const NONE: Self = Self {
+        of_floor: None,
+        instructions: None,
+        nanoseconds: None,
+    };
 }
 
 /// See the module.
@@ -72,8 +83,10 @@ pub(crate) struct Case {
     pub(crate) nic: Nic,
     /// The children's chains end with them.
     pub(crate) ended: bool,
+    /// The processor that completes is another than the one that sends.
+    pub(crate) elsewhere: bool,
     pub(crate) unit: Unit,
-    pub(crate) budget: Option<Budget>,
+    pub(crate) budget: Budget,
 }
 
 const KIB: u32 = 1024;
@@ -93,15 +106,22 @@ const SPLIT: Case = Case {
     batch: 1,
     nic: Nic::LargeSends,
     ended: false,
+    elsewhere: false,
     unit: Unit::Child,
-    budget: None,
+    budget: Budget::NONE,
 };
 
 const fn split(name: &'static str, payload: u32, buffers: &'static [u32], batch: usize) -> Case {
-    let budget = match buffers {
-        [65_536] => Some(Budget::Instructions(200.0)),
-        [4096] => Some(Budget::Instructions(330.0)),
-        _ => None,
+    let (of_floor, nanoseconds) = match (buffers, payload) {
+        ([65_536], 1_048_576) => (Some(1.1), Some(25.0)),
+        ([65_536], _) => (Some(1.25), Some(30.0)),
+        ([4096], _) => (None, Some(60.0)),
+        _ => (None, None),
+    };
+    let budget = Budget {
+        of_floor,
+        nanoseconds,
+        ..Budget::NONE
     };
     Case {
         name,
@@ -113,6 +133,17 @@ const fn split(name: &'static str, payload: u32, buffers: &'static [u32], batch:
     }
 }
 
+/// Completed on another processor.
+const fn elsewhere(name: &'static str, payload: u32) -> Case {
+    Case {
+        name,
+        payload,
+        batch: 16,
+        elsewhere: true,
+        ..SPLIT
+    }
+}
+
 const fn untouched(name: &'static str, batch: usize) -> Case {
     Case {
         name,
@@ -120,7 +151,10 @@ const fn untouched(name: &'static str, batch: usize) -> Case {
         payload: 1448,
         batch,
         unit: Unit::Untouched,
-        budget: Some(Budget::Instructions(15.0)),
+        budget: Budget {
+            instructions: if batch >= 64 { Some(16.0) } else { None },
+            ..Budget::NONE
+        },
         ..SPLIT
     }
 }
@@ -132,9 +166,12 @@ const fn software(name: &'static str, mss: u32, nic: Nic) -> Case {
         payload: TO_SEGMENT,
         nic,
         unit: Unit::Packet,
-        budget: match (mss, nic) {
-            (1448, Nic::Nothing) => Some(Budget::Nanoseconds(60.0)),
-            _ => None,
+        budget: Budget {
+            nanoseconds: match (mss, nic) {
+                (1448, Nic::Nothing) => Some(45.0),
+                _ => None,
+            },
+            ..Budget::NONE
         },
         ..SPLIT
     }
@@ -154,6 +191,8 @@ pub(crate) const CASES: &[Case] = &[
     split("1 MiB in 4 KiB x16", KIB * KIB, PAGES, 16),
     split("256 KiB mixed x1", 256 * KIB, MIXED, 1),
     split("1 MiB mixed x16", KIB * KIB, MIXED, 16),
+    elsewhere("256 KiB in 64 KiB x16, elsewhere", 256 * KIB),
+    elsewhere("1 MiB in 64 KiB x16, elsewhere", KIB * KIB),
     Case {
         name: "256 KiB in 64 KiB x1, ended",
         ended: true,

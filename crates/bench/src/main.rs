@@ -9,6 +9,8 @@
 mod baseline;
 mod callgrind;
 mod cases;
+mod elsewhere;
+mod floor;
 mod frame;
 mod module;
 mod ndis;
@@ -17,6 +19,7 @@ mod peers;
 mod report;
 mod steady;
 mod time;
+mod two_processors;
 
 use std::{
     fs,
@@ -30,7 +33,8 @@ use clap::Parser;
 use crate::{
     baseline::Baseline,
     cases::{CASES, Case},
-    report::{PeerRow, Report, Row, TwoProcessors},
+    floor::Floor,
+    report::{Figures, PeerRow, Report, Row, TwoProcessors},
 };
 
 /// The compiler that built this.
@@ -66,13 +70,16 @@ struct Cli {
     /// Send one case's batches: the part that runs under valgrind
     #[arg(long, hide = true, value_name = "NAME")]
     run_case: Option<String>,
+    /// Send it through the floor
+    #[arg(long, hide = true, requires = "run_case")]
+    floor: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     if let Some(name) = &cli.run_case {
         let case = cases::find(name).context("there is no such case")?;
-        return callgrind::run(case);
+        return callgrind::run(case, cli.floor);
     }
     let only_instructions = cli.check.is_some() || cli.write_baseline.is_some();
     let report = measure(&cli, !cli.no_time && !only_instructions)?;
@@ -107,10 +114,11 @@ fn measure(cli: &Cli, with_time: bool) -> anyhow::Result<Report> {
         report.cases.push(row(cli, case, with_time)?);
     }
     if with_time {
-        for case in chosen().filter(|case| case.batch == 16) {
-            let ratio = time::two_processors(case)?;
-            let name = case.name;
-            report.two_processors.push(TwoProcessors { name, ratio });
+        for case in chosen().filter(|case| case.batch == 16 && !case.elsewhere) {
+            if let Some(gain) = two_processors::gain(case)? {
+                let name = case.name;
+                report.two_processors.push(TwoProcessors { name, gain });
+            }
         }
         report.peers = peers(&report)?;
     }
@@ -118,39 +126,38 @@ fn measure(cli: &Cli, with_time: bool) -> anyhow::Result<Report> {
 }
 
 fn row(cli: &Cli, case: &Case, with_time: bool) -> anyhow::Result<Row> {
-    let (units, nanoseconds) = if with_time {
-        let (units, nanoseconds) = time::measure(case)?;
-        (units, Some(nanoseconds))
-    } else {
-        (time::units(case)?, None)
+    let mut figures = Figures::default();
+    if with_time {
+        figures.time = Some(time::measure(case, None)?);
+    }
+    let units = match &figures.time {
+        Some(time) => time.units,
+        None => time::units(case)?,
     };
-    let instructions = if cli.no_instructions {
-        None
-    } else {
-        Some(callgrind::count(case, units)?)
-    };
-    Ok(Row::new(case, units, instructions, nanoseconds))
+    if !cli.no_instructions {
+        figures.instructions = Some(callgrind::count(case, units, false)?);
+        if Floor::supports(case) {
+            figures.floor = Some(callgrind::count(case, units, true)?);
+        }
+    }
+    Ok(Row::new(case, units, figures))
 }
 
 /// The cost of the same work in peers, for some of the cases.
 fn peers(report: &Report) -> anyhow::Result<Vec<PeerRow>> {
     let mut rows = Vec::new();
-    for (peer, work) in peers::ALL {
+    for (peer, prepare) in peers::ALL {
         for row in &report.cases {
-            let (Some(case), Some(ours)) = (cases::find(row.name), row.nanoseconds) else {
+            let case = cases::find(row.name).context("a case of the report")?;
+            let Some(work) = prepare(case)? else {
                 continue;
             };
-            let Some(first) = work(case)? else {
-                continue;
-            };
-            // In turns, so that other load on the machine disturbs both alike.
-            let (_, again) = time::measure(case)?;
-            let second = work(case)?.unwrap_or(first);
+            let time = time::measure(case, Some(work))?;
             rows.push(PeerRow {
                 peer,
                 work: case.name,
-                nanoseconds: first.min(second),
-                ours: ours.min(again),
+                nanoseconds: time.other.context("the peer was measured")?,
+                ours: time.filter,
             });
         }
     }

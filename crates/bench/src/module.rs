@@ -4,27 +4,56 @@
 use std::{cell::UnsafeCell, mem::zeroed, ptr};
 
 use anyhow::{Context, ensure};
-use control::keyword;
+use control::{Profile, keyword};
 use ndis::sys;
 
 use crate::{
-    cases::{Case, MAX_PAYLOAD, Nic},
+    cases::{Case, MAX_PAYLOAD, MIN_SEGMENTS, Nic},
     ndis::{characteristics, set_parameters, take_context},
 };
 
+/// A filter's data path: its two handlers, and the context that they take.
+pub(crate) struct Handlers {
+    pub(crate) context: sys::NDIS_HANDLE,
+    pub(crate) send: sys::FILTER_SEND_NET_BUFFER_LISTS,
+    pub(crate) complete: sys::FILTER_SEND_NET_BUFFER_LISTS_COMPLETE,
+}
+
+// SAFETY: NDIS calls the handlers on any processor, several at once.
+unsafe impl Send for Handlers {}
+// SAFETY: as above.
+unsafe impl Sync for Handlers {}
+
+impl Handlers {
+    /// FilterSendNetBufferLists, from a caller that does not state its IRQL.
+    ///
+    /// # Safety
+    /// The chain's NBLs belong to the caller, which hands them over.
+    #[inline]
+    pub(crate) unsafe fn send(&self, chain: *mut sys::NET_BUFFER_LIST) {
+        // SAFETY: the caller hands over the chain, by this function's contract; the filter runs.
+        unsafe { (self.send)(self.context, chain, 0, 0) };
+    }
+
+    /// FilterSendNetBufferListsComplete, from a miniport that completes at DISPATCH_LEVEL and says
+    /// so, as they do from their DPC.
+    ///
+    /// # Safety
+    /// The chain is exactly the NBLs that the filter sent down.
+    #[inline]
+    pub(crate) unsafe fn complete(&self, chain: *mut sys::NET_BUFFER_LIST) {
+        let flags = sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL;
+        // SAFETY: the filter sent the NBLs, by this function's contract, and it runs.
+        unsafe { (self.complete)(self.context, chain, flags) };
+    }
+}
+
 /// A filter module that runs, until it is dropped.
 pub(crate) struct Module {
-    context: sys::NDIS_HANDLE,
-    send: sys::FILTER_SEND_NET_BUFFER_LISTS,
-    complete: sys::FILTER_SEND_NET_BUFFER_LISTS_COMPLETE,
+    handlers: Handlers,
     pause: sys::FILTER_PAUSE,
     detach: sys::FILTER_DETACH,
 }
-
-// SAFETY: the handlers may be called on any processor.
-unsafe impl Send for Module {}
-// SAFETY: as above.
-unsafe impl Sync for Module {}
 
 /// The driver object, which the system keeps.
 struct DriverObject(UnsafeCell<sys::DRIVER_OBJECT>);
@@ -46,7 +75,10 @@ pub(crate) fn load() -> anyhow::Result<()> {
 impl Module {
     /// Attaches and starts a module for `case`.
     pub(crate) fn start(case: &Case) -> anyhow::Result<Self> {
-        set_parameters(vec![(keyword::ENDED_CHAINS, u32::from(case.ended))]);
+        set_parameters(vec![
+            (keyword::PROFILE, Profile::Throughput.number()),
+            (keyword::ENDED_CHAINS, u32::from(case.ended)),
+        ]);
         let (handlers, driver) = characteristics().context("no filter driver is registered")?;
         let attach = handlers.AttachHandler.context("no attach handler")?;
         let restart = handlers.RestartHandler.context("no restart handler")?;
@@ -72,34 +104,20 @@ impl Module {
             "FilterRestart: {status:#x}"
         );
         Ok(Self {
-            context,
-            send: handlers.SendNetBufferListsHandler.context("no send")?,
-            complete: handlers
-                .SendNetBufferListsCompleteHandler
-                .context("no send complete")?,
+            handlers: Handlers {
+                context,
+                send: handlers.SendNetBufferListsHandler.context("no send")?,
+                complete: handlers
+                    .SendNetBufferListsCompleteHandler
+                    .context("no send complete")?,
+            },
             pause: handlers.PauseHandler.context("no pause")?,
             detach: handlers.DetachHandler.context("no detach")?,
         })
     }
 
-    /// FilterSendNetBufferLists, from a caller that does not state its IRQL.
-    ///
-    /// # Safety
-    /// The chain's NBLs belong to the caller, which hands them over.
-    #[inline]
-    pub(crate) unsafe fn send(&self, chain: *mut sys::NET_BUFFER_LIST) {
-        // SAFETY: as the caller vouches; the module runs.
-        unsafe { (self.send)(self.context, chain, 0, 0) };
-    }
-
-    /// FilterSendNetBufferListsComplete.
-    ///
-    /// # Safety
-    /// The chain is exactly the NBLs that the module sent down.
-    #[inline]
-    pub(crate) unsafe fn complete(&self, chain: *mut sys::NET_BUFFER_LIST) {
-        // SAFETY: as the caller vouches; the module runs.
-        unsafe { (self.complete)(self.context, chain, 0) };
+    pub(crate) fn handlers(&self) -> &Handlers {
+        &self.handlers
     }
 }
 
@@ -107,8 +125,8 @@ impl Drop for Module {
     fn drop(&mut self) {
         // SAFETY: the module runs, and nothing is under way in it.
         unsafe {
-            (self.pause)(self.context, ptr::null_mut());
-            (self.detach)(self.context);
+            (self.pause)(self.handlers.context, ptr::null_mut());
+            (self.detach)(self.handlers.context);
         }
     }
 }
@@ -133,7 +151,7 @@ fn offload(nic: Nic) -> sys::NDIS_OFFLOAD {
         offload.LsoV2.IPv4 = sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_IPV4 {
             Encapsulation: sys::NDIS_ENCAPSULATION_IEEE_802_3,
             MaxOffLoadSize: MAX_PAYLOAD,
-            MinSegmentCount: 2,
+            MinSegmentCount: MIN_SEGMENTS,
         };
         let bits = sys::USO_OFFLOAD_MIN_SEGMENT_COUNT.with(0, 2);
         offload.UdpSegmentation.IPv4 = sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4 {

@@ -50,6 +50,9 @@ pub(crate) struct Batch {
     slots: Slots,
 }
 
+// SAFETY: the batch owns all that its NBLs point to.
+unsafe impl Send for Batch {}
+
 /// The out-of-band slots that describe the send. Completion changes the first.
 #[derive(Clone, Copy)]
 struct Slots {

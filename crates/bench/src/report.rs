@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::{
     callgrind::Instructions,
     cases::{Budget, Case},
+    time::Measured,
+    two_processors::Gain,
 };
 
 /// All that one run found.
@@ -35,7 +37,7 @@ impl Report {
     /// Returns the report as `--json` writes it.
     pub(crate) fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(&Versioned {
-            schema: 1,
+            schema: 2,
             report: self,
         })
     }
@@ -51,8 +53,12 @@ pub(crate) struct Row {
     /// Instructions a unit: the filter's, and the null NDIS's.
     pub(crate) filter: Option<f64>,
     pub(crate) ndis: Option<f64>,
+    /// Instructions a unit of the floor, with the null NDIS's.
+    pub(crate) floor: Option<f64>,
+    /// The filter's time, and the floor's in the same rounds.
     pub(crate) nanoseconds: Option<f64>,
-    /// The design's budget, and whether it is kept.
+    pub(crate) floor_nanoseconds: Option<f64>,
+    /// The budget, and whether it is kept.
     pub(crate) budget: Option<String>,
     pub(crate) is_met: Option<bool>,
     #[serde(skip)]
@@ -63,7 +69,8 @@ pub(crate) struct Row {
 #[derive(Serialize)]
 pub(crate) struct TwoProcessors {
     pub(crate) name: &'static str,
-    pub(crate) ratio: f64,
+    #[serde(flatten)]
+    pub(crate) gain: Gain,
 }
 
 /// One peer's work beside ours.
@@ -76,34 +83,65 @@ pub(crate) struct PeerRow {
     pub(crate) ours: f64,
 }
 
+/// Instructions and time of one case, as far as they were measured.
+#[derive(Default)]
+pub(crate) struct Figures {
+    pub(crate) instructions: Option<Instructions>,
+    pub(crate) floor: Option<Instructions>,
+    pub(crate) time: Option<Measured>,
+}
+
 impl Row {
-    pub(crate) fn new(
-        case: &Case,
-        units: u64,
-        instructions: Option<Instructions>,
-        nanoseconds: Option<f64>,
-    ) -> Self {
-        let all = instructions.as_ref().map(Instructions::all);
-        let (budget, is_met) = match case.budget {
-            None => (None, None),
-            Some(Budget::Instructions(most)) => {
-                (Some(format!("{most}")), all.map(|all| all <= most))
-            }
-            Some(Budget::Nanoseconds(most)) => {
-                (Some(format!("{most} ns")), nanoseconds.map(|ns| ns <= most))
-            }
-        };
-        Self {
+    pub(crate) fn new(case: &Case, units: u64, figures: Figures) -> Self {
+        let (instructions, time) = (figures.instructions, figures.time);
+        let mut row = Self {
             name: case.name,
             unit: case.unit.name(),
             units,
             filter: instructions.as_ref().map(|count| count.filter),
             ndis: instructions.as_ref().map(|count| count.ndis),
-            nanoseconds,
-            budget,
-            is_met,
+            floor: figures.floor.as_ref().map(Instructions::all),
+            nanoseconds: time.as_ref().map(|time| time.filter),
+            floor_nanoseconds: time.as_ref().and_then(|time| time.floor),
+            budget: None,
+            is_met: None,
             functions: instructions.map_or(Vec::new(), |count| count.functions),
-        }
+        };
+        row.compare(&case.budget);
+        row
+    }
+
+    /// Instructions of filter and null NDIS.
+    fn both(&self) -> Option<f64> {
+        Some(self.filter? + self.ndis?)
+    }
+
+    /// The same as a multiple of the floor's.
+    fn of_floor(&self) -> Option<f64> {
+        Some(self.both()? / self.floor?)
+    }
+
+    fn compare(&mut self, budget: &Budget) {
+        let limits = [
+            (budget.of_floor, self.of_floor(), " x floor"),
+            (budget.instructions, self.both(), ""),
+            (budget.nanoseconds, self.nanoseconds, " ns"),
+        ];
+        let set = || {
+            let limits = limits.iter();
+            limits.filter_map(|(most, is, unit)| Some(((*most)?, is, unit)))
+        };
+        let texts: Vec<_> = set()
+            .map(|(most, _, unit)| format!("{most}{unit}"))
+            .collect();
+        self.budget = (!texts.is_empty()).then(|| texts.join(", "));
+        // One that is exceeded decides, whether or not the others were measured.
+        let kept: Vec<_> = set().map(|(most, is, _)| is.map(|is| is <= most)).collect();
+        self.is_met = if kept.contains(&Some(false)) {
+            Some(false)
+        } else {
+            (!kept.is_empty() && !kept.contains(&None)).then_some(true)
+        };
     }
 }
 
@@ -123,8 +161,8 @@ impl Report {
         }
         lines.extend(self.two_processors.iter().map(|two| {
             format!(
-                "two processors do {:.2} times the work of one: {}",
-                two.ratio, two.name
+                "two processors do {:.2} times the work of one, and {:.2} times with a module each: {}",
+                two.gain.shared, two.gain.apart, two.name
             )
         }));
         lines.extend(self.peers.iter().map(|row| {
@@ -148,17 +186,21 @@ impl Report {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
         table.set_header([
-            "sent", "unit", "filter", "NDIS", "both", "ns", "budget", "met",
+            "sent", "unit", "filter", "NDIS", "both", "floor", "x floor", "ns", "floor ns",
+            "budget", "met",
         ]);
         for row in &self.cases {
-            let both = row.filter.zip(row.ndis).map(|(filter, ndis)| filter + ndis);
             table.add_row([
                 row.name.to_owned(),
                 row.unit.to_owned(),
                 number(row.filter),
                 number(row.ndis),
-                number(both),
+                number(row.both()),
+                number(row.floor),
+                row.of_floor()
+                    .map_or("-".into(), |ratio| format!("{ratio:.2}")),
                 number(row.nanoseconds),
+                number(row.floor_nanoseconds),
                 row.budget.clone().unwrap_or_default(),
                 match row.is_met {
                     None => "",
@@ -168,9 +210,49 @@ impl Report {
                 .to_owned(),
             ]);
         }
-        for column in table.column_iter_mut().skip(2).take(4) {
+        for column in table.column_iter_mut().skip(2).take(7) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+
+    fn instructions(all: f64) -> Option<Instructions> {
+        Some(Instructions {
+            filter: all,
+            ndis: 0.0,
+            functions: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_budget_is_met_only_if_every_limit_is() {
+        let case = cases::find("1 MiB in 64 KiB x1").expect("a case");
+        let row = |all, nanoseconds| {
+            let time = |filter| Measured {
+                units: 17,
+                filter,
+                floor: None,
+                other: None,
+            };
+            let figures = Figures {
+                instructions: instructions(all),
+                floor: instructions(100.0),
+                time: Option::map(nanoseconds, time),
+            };
+            Row::new(case, 17, figures)
+        };
+        assert_eq!(row(110.0, Some(25.0)).is_met, Some(true));
+        assert_eq!(row(111.0, Some(25.0)).is_met, Some(false));
+        assert_eq!(row(110.0, Some(25.1)).is_met, Some(false));
+        assert_eq!(row(110.0, None).is_met, None);
+        assert_eq!(row(111.0, None).is_met, Some(false));
+        let budget = row(110.0, None).budget;
+        assert_eq!(budget.as_deref(), Some("1.1 x floor, 25 ns"));
     }
 }

@@ -9,24 +9,32 @@ use ndis::sys;
 
 use crate::{
     cases::{Case, Unit},
-    module::Module,
-    ndis::{locks_taken, pool_calls, take_completed, take_sent},
+    module::Handlers,
+    ndis::{become_processor, locks_taken, pool_calls, take_completed, take_sent},
     packets::Batch,
 };
 
 /// The loop's name in a profile.
 pub(crate) const LOOP: &str = "mslso_bench_steady_state";
 
-/// Sends and completes `batch` so many times.
+/// Sends and completes `batch` so many times. If it is completed `elsewhere`, this thread is
+/// processor 0 when it sends and processor 1 when it completes.
 #[unsafe(export_name = "mslso_bench_steady_state")]
 #[inline(never)]
-pub(crate) fn run(module: &Module, batch: &mut Batch, times: u32) {
+pub(crate) fn run(filter: &Handlers, elsewhere: bool, batch: &mut Batch, times: u32) {
     for _ in 0..times {
         // SAFETY: the batch is complete, its NBLs belong to this function alone, and every earlier
         // send is completed.
         unsafe {
-            module.send(batch.chain());
-            module.complete(take_sent());
+            filter.send(batch.chain());
+            let sent = take_sent();
+            if elsewhere {
+                become_processor(1);
+            }
+            filter.complete(sent);
+        }
+        if elsewhere {
+            become_processor(0);
         }
         take_completed();
     }
@@ -37,15 +45,15 @@ const WARM_UP: u32 = 3;
 
 /// Sends the batch until everything is allocated, and checks that the filter handles it as the case
 /// intends. Returns how many units one batch makes.
-pub(crate) fn warm_up(case: &Case, module: &Module, batch: &mut Batch) -> anyhow::Result<u64> {
+pub(crate) fn warm_up(case: &Case, filter: &Handlers, batch: &mut Batch) -> anyhow::Result<u64> {
     let mut units = 0;
     for _ in 0..WARM_UP {
         // SAFETY: as in `run`.
         unsafe {
-            module.send(batch.chain());
+            filter.send(batch.chain());
             let sent = take_sent();
             units = length(sent);
-            module.complete(sent);
+            filter.complete(sent);
         }
         let all = batch.is_completed(take_completed());
         ensure!(all, "{}: a send failed", case.name);

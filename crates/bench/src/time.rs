@@ -1,129 +1,146 @@
-//! Nanoseconds: the best of several rounds, which is the one that was disturbed least.
+//! Nanoseconds: the best of many short rounds, which is the one that was disturbed least.
+//!
+//! Works that are compared take turns, round by round, so that a machine that is busy or slow for a
+//! while is so for all of them.
 
-use std::{
-    sync::{
-        Barrier,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+use crate::{
+    cases::Case,
+    elsewhere::Completer,
+    floor::Floor,
+    module::{Handlers, Module},
+    packets::Batch,
+    steady::{self, Still},
 };
 
-use anyhow::Context;
-
-use crate::{cases::Case, module::Module, ndis::become_processor, packets::Batch, steady};
-
 /// Rounds, of which the best counts.
-pub(crate) const ROUNDS: u32 = 9;
-/// The approximate duration of a round.
-const ROUND: Duration = Duration::from_millis(20);
+pub(crate) const ROUNDS: u32 = 1000;
+/// The approximate duration of a round: shorter than what a scheduler lets a thread run, and long
+/// beside the clock's resolution.
+const ROUND: Duration = Duration::from_micros(250);
 
-/// The nanoseconds that one of `work`'s units takes, `units` of which one call makes.
-pub(crate) fn best(units: u64, mut work: impl FnMut(u32)) -> f64 {
-    let times = calibrate(&mut work);
-    let rounds = (0..ROUNDS).map(|_| {
-        let start = Instant::now();
-        work(times);
-        start.elapsed()
-    });
-    let best = rounds.min().unwrap_or_default();
-    best.as_nanos() as f64 / (u64::from(times) * units) as f64
+/// One of the works that are compared.
+pub(crate) struct Work<'a> {
+    /// Units that one call makes.
+    pub(crate) units: u64,
+    /// Does the work so many times.
+    pub(crate) run: Box<dyn FnMut(u32) + 'a>,
 }
 
-/// How often to work in a round.
-fn calibrate(work: &mut impl FnMut(u32)) -> u32 {
-    let mut times = 1;
-    loop {
-        let start = Instant::now();
-        work(times);
-        let took = start.elapsed();
-        if took * 4 > ROUND {
-            let fits = ROUND.as_nanos() / took.as_nanos().max(1);
-            return times.saturating_mul(u32::try_from(fits).unwrap_or(1).max(1));
+impl<'a> Work<'a> {
+    pub(crate) fn new(units: u64, run: impl FnMut(u32) + 'a) -> Self {
+        Self {
+            units,
+            run: Box::new(run),
         }
-        times *= 2;
+    }
+
+    fn round(&mut self, times: u32) -> Duration {
+        let start = Instant::now();
+        (self.run)(times);
+        start.elapsed()
+    }
+
+    /// How often to work in a round.
+    pub(crate) fn calibrate(&mut self) -> u32 {
+        let mut times = 1;
+        loop {
+            let took = (0..5).map(|_| self.round(times)).min().unwrap_or_default();
+            if took * 4 > ROUND {
+                let fits = ROUND.as_nanos() * u128::from(times) / took.as_nanos().max(1);
+                return u32::try_from(fits).unwrap_or(times).max(1);
+            }
+            times *= 2;
+        }
     }
 }
 
-/// The nanoseconds that one unit of `case` takes, and how many units a batch makes.
-pub(crate) fn measure(case: &Case) -> anyhow::Result<(u64, f64)> {
+/// The nanoseconds that one unit of each work takes.
+pub(crate) fn best(works: &mut [Work<'_>]) -> Vec<f64> {
+    let times: Vec<_> = works.iter_mut().map(Work::calibrate).collect();
+    let mut best = vec![Duration::MAX; works.len()];
+    for _ in 0..ROUNDS {
+        for ((work, times), best) in works.iter_mut().zip(&times).zip(&mut best) {
+            *best = work.round(*times).min(*best);
+        }
+    }
+    let each = |((work, times), best): ((&Work<'_>, &u32), &Duration)| {
+        best.as_nanos() as f64 / (u64::from(*times) * work.units) as f64
+    };
+    works.iter().zip(&times).zip(&best).map(each).collect()
+}
+
+/// The time of one unit of a case, in nanoseconds.
+pub(crate) struct Measured {
+    pub(crate) units: u64,
+    pub(crate) filter: f64,
+    pub(crate) floor: Option<f64>,
+    /// Of the work that was compared with the filter's.
+    pub(crate) other: Option<f64>,
+}
+
+/// Measures the filter's time for `case`, with the floor's where there is one, and with that of
+/// `other`.
+pub(crate) fn measure(case: &Case, other: Option<Work<'_>>) -> anyhow::Result<Measured> {
     let module = Module::start(case)?;
-    let mut batch = Batch::new(case);
-    let units = steady::warm_up(case, &module, &mut batch)?;
-    let still = steady::Still::now();
-    let nanoseconds = best(units, |times| steady::run(&module, &mut batch, times));
+    let floor = Floor::supports(case).then(|| Floor::start(case));
+    let floor = floor.transpose()?;
+    let completer = case.elsewhere.then(Completer::start).flatten();
+    let mut batches = (Batch::new(case), Batch::new(case));
+    let units = steady::warm_up(case, module.handlers(), &mut batches.0)?;
+    let mut works = vec![work(
+        (case, units),
+        module.handlers(),
+        completer.as_ref(),
+        &mut batches.0,
+    )];
+    if let Some(floor) = &floor {
+        let same = steady::warm_up(case, floor.handlers(), &mut batches.1)?;
+        ensure!(same == units, "{}: the floor sends {same} NBLs", case.name);
+        works.push(work(
+            (case, units),
+            floor.handlers(),
+            completer.as_ref(),
+            &mut batches.1,
+        ));
+    }
+    works.extend(other);
+    let still = Still::now();
+    let mut times = best(&mut works).into_iter();
     still.check(case)?;
-    Ok((units, nanoseconds))
+    let mut next = || times.next().unwrap_or(f64::NAN);
+    Ok(Measured {
+        units,
+        filter: next(),
+        floor: floor.as_ref().map(|_| next()),
+        other: times.next(),
+    })
+}
+
+/// Sends and completes `batch`, on a machine with one processor always on that.
+fn work<'a>(
+    (case, units): (&Case, u64),
+    filter: &'a Handlers,
+    completer: Option<&'a Completer>,
+    batch: &'a mut Batch,
+) -> Work<'a> {
+    let elsewhere = case.elsewhere;
+    Work::new(units, move |times| match completer {
+        None => steady::run(filter, elsewhere, batch, times),
+        Some(completer) => completer.run(filter, batch, times),
+    })
 }
 
 /// How many units a batch of `case` makes, where no time is measured.
 pub(crate) fn units(case: &Case) -> anyhow::Result<u64> {
     let module = Module::start(case)?;
     let mut batch = Batch::new(case);
-    let units = steady::warm_up(case, &module, &mut batch)?;
-    let still = steady::Still::now();
-    steady::run(&module, &mut batch, 1);
+    let units = steady::warm_up(case, module.handlers(), &mut batch)?;
+    let still = Still::now();
+    steady::run(module.handlers(), case.elsewhere, &mut batch, 1);
     still.check(case)?;
     Ok(units)
-}
-
-/// How much more two processors do in the same time than one, both sending through one module. The
-/// median of the rounds: the best round of one and the best of the other need not be alike.
-pub(crate) fn two_processors(case: &Case) -> anyhow::Result<f64> {
-    let cores = core_affinity::get_core_ids().context("the processors are not known")?;
-    anyhow::ensure!(cores.len() > 1, "there is only one processor");
-    let module = Module::start(case)?;
-    let mut ratios = Vec::new();
-    for _ in 0..ROUNDS {
-        let one = throughput(case, &module, &cores[..1])?;
-        let two = throughput(case, &module, &cores[..2])?;
-        ratios.push(two / one);
-    }
-    ratios.sort_by(f64::total_cmp);
-    Ok(ratios[ratios.len() / 2])
-}
-
-/// Batches a second that these cores send together.
-fn throughput(
-    case: &Case,
-    module: &Module,
-    cores: &[core_affinity::CoreId],
-) -> anyhow::Result<f64> {
-    let barrier = Barrier::new(cores.len());
-    let rate = AtomicU64::new(0);
-    thread::scope(|scope| {
-        let start = |(number, core): (u32, &core_affinity::CoreId)| {
-            let (core, barrier, rate) = (*core, &barrier, &rate);
-            scope.spawn(move || -> anyhow::Result<()> {
-                core_affinity::set_for_current(core);
-                become_processor(number);
-                let mut batch = Batch::new(case);
-                let warm = steady::warm_up(case, module, &mut batch);
-                barrier.wait();
-                warm?;
-                let sent = send_for(ROUND * 2, module, &mut batch);
-                rate.fetch_add(sent, Ordering::Relaxed);
-                Ok(())
-            })
-        };
-        let threads: Vec<_> = (0..).zip(cores).map(start).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().expect("no panic"))
-    })?;
-    Ok(rate.into_inner() as f64)
-}
-
-/// Batches a second that this processor sends while it is tried.
-fn send_for(while_: Duration, module: &Module, batch: &mut Batch) -> u64 {
-    let start = Instant::now();
-    let mut sent = 0;
-    loop {
-        steady::run(module, batch, 100);
-        sent += 100;
-        let took = start.elapsed();
-        if took > while_ {
-            return (f64::from(sent) / took.as_secs_f64()) as u64;
-        }
-    }
 }

@@ -14,7 +14,7 @@
 //! none is sent once a detach has begun; FilterRestart resumes it.
 
 use control::{Profile, Raise, SoftwareSegmentation, Tuning};
-use ndis::{Malformed, OffloadConfig, SeqLock, SpinLock, indicate, sleep_briefly, sys};
+use ndis::{KernelEvent, Malformed, OffloadConfig, SeqLock, SpinLock, indicate, sys};
 
 use crate::{
     module::FilterModule,
@@ -27,11 +27,16 @@ pub(crate) struct Advertiser {
     /// The capabilities that the miniport reported last. Written under the lock of `state`.
     nic: SeqLock<NicCaps>,
     state: SpinLock<State>,
+    /// Signalled while no indication is in flight. Set and reset under the lock of `state`, so that
+    /// the two agree whenever the lock is free.
+    no_indications: KernelEvent,
 }
 
 struct State {
     /// The configuration that the miniport reported last; `None` without offload configuration.
     nic: Option<OffloadConfig>,
+    /// The miniport has indicated its configuration: `nic` is no longer the one from attach.
+    indicated: bool,
     /// The capabilities of the NIC's hardware, turned on or not, once they are known.
     hardware: Option<NicCaps>,
     tuning: Tuning,
@@ -81,14 +86,24 @@ impl State {
     }
 
     /// Begins an indication.
-    fn begin_indication(&mut self) {
+    fn begin_indication(&mut self, no_indications: &KernelEvent) {
         self.order_unknown |= self.indications_in_flight > 0;
+        if self.indications_in_flight == 0 {
+            no_indications.reset();
+        }
         self.indications_in_flight = self.indications_in_flight.saturating_add(1);
     }
 
     /// Ends an indication of `advertised`. Returns it if it differs from the previous one.
-    fn end_indication(&mut self, advertised: Option<NicCaps>) -> Option<NicCaps> {
+    fn end_indication(
+        &mut self,
+        no_indications: &KernelEvent,
+        advertised: Option<NicCaps>,
+    ) -> Option<NicCaps> {
         self.indications_in_flight = self.indications_in_flight.saturating_sub(1);
+        if self.indications_in_flight == 0 {
+            no_indications.set();
+        }
         let news = advertised.filter(|_| self.last_advertised != advertised);
         self.last_advertised = advertised;
         news
@@ -96,7 +111,7 @@ impl State {
 
     /// Begins the next indication, if there is one: a newer configuration than the last one
     /// advertised. If another indication is in flight, the thread that ends it calls this.
-    fn next_indication(&mut self) -> Option<OffloadConfig> {
+    fn next_indication(&mut self, no_indications: &KernelEvent) -> Option<OffloadConfig> {
         if self.suspended || self.indications_in_flight > 0 {
             return None;
         }
@@ -107,7 +122,7 @@ impl State {
             return None;
         }
         self.order_unknown = false;
-        self.begin_indication();
+        self.begin_indication(no_indications);
         Some(config)
     }
 }
@@ -125,6 +140,7 @@ impl Advertiser {
             nic: SeqLock::new(nic),
             state: SpinLock::new(State {
                 nic: None,
+                indicated: false,
                 hardware: None,
                 tuning,
                 software,
@@ -134,12 +150,14 @@ impl Advertiser {
                 last_advertised: None,
                 order_unknown: false,
             }),
+            no_indications: KernelEvent::new(),
         }
     }
 
     /// Makes the advertiser ready, at its final address.
     pub(crate) fn initialize(&self) {
         self.state.initialize();
+        self.no_indications.initialize_notification();
     }
 
     /// The capabilities that the NIC reported last.
@@ -148,16 +166,51 @@ impl Advertiser {
         self.nic.load()
     }
 
-    /// Records the configuration that the miniport reports. One that is longer than any known
+    /// Records the configuration that NDIS passes to FilterAttach. One that is longer than any known
     /// revision takes effect but is not kept, and nothing is raised until the miniport reports
     /// another one.
+    pub(crate) fn record_default(&self, config: &OffloadConfig) -> NicCaps {
+        self.record(config, false)
+    }
+
+    /// Records the configuration that the miniport indicates, likewise.
     pub(crate) fn record_nic(&self, config: &OffloadConfig) -> NicCaps {
+        self.record(config, true)
+    }
+
+    fn record(&self, config: &OffloadConfig, indicated: bool) -> NicCaps {
         let nic = NicCaps::from(config);
         let mut state = self.state.lock();
+        state.indicated |= indicated;
         state.nic = config.is_whole().then_some(*config);
         // Under the lock: one of two concurrent reports is the newer one for both fields.
         self.nic.store(nic);
         nic
+    }
+
+    /// Whether the NIC's configuration is still the one from attach, of which NDIS may have passed
+    /// a raised one.
+    pub(crate) fn has_default_only(&self) -> bool {
+        let state = self.state.lock();
+        state.nic.is_some() && !state.indicated
+    }
+
+    /// Lowers the NIC's limits to those in `answer`, as far as these are lower, unless the miniport
+    /// has indicated its configuration. Returns whether that changes them. The caller publishes.
+    pub(crate) fn lower_nic(&self, answer: &OffloadConfig) -> bool {
+        let mut state = self.state.lock();
+        if state.indicated {
+            return false;
+        }
+        // Without a configuration nothing is raised.
+        let Some(config) = &mut state.nic else {
+            return false;
+        };
+        let before = NicCaps::from(&*config);
+        offload::lower(config, answer);
+        let nic = NicCaps::from(&*config);
+        self.nic.store(nic);
+        nic != before
     }
 
     /// Records the capabilities of the NIC's hardware. The caller publishes them.
@@ -193,7 +246,7 @@ impl Advertiser {
     }
 
     /// Changes the tuning. The caller publishes it.
-    pub(crate) fn tune(&self, tuning: Tuning) {
+    pub(crate) fn set_tuning(&self, tuning: Tuning) {
         self.state.lock().tuning = tuning;
     }
 
@@ -231,15 +284,20 @@ impl Advertiser {
     }
 
     fn wait_for_indications(&self) {
-        while self.state.lock().indications_in_flight > 0 {
-            sleep_briefly();
+        loop {
+            self.no_indications.wait();
+            // The next one may have begun since. The lock also keeps this thread from returning
+            // while the thread that signalled the event still holds it.
+            if self.state.lock().indications_in_flight == 0 {
+                return;
+            }
         }
     }
 
     /// Indicates the newest configuration to the overlying driver of `module`, to which this
     /// advertiser belongs, unless the overlying driver has it. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn publish(&self, module: &FilterModule) {
-        let next = self.state.lock().next_indication();
+        let next = self.state.lock().next_indication(&self.no_indications);
         self.indicate(module, next);
     }
 
@@ -251,7 +309,7 @@ impl Advertiser {
         module: &FilterModule,
         forward: impl FnOnce() -> Option<NicCaps>,
     ) {
-        self.state.lock().begin_indication();
+        self.state.lock().begin_indication(&self.no_indications);
         let advertised = forward();
         let next = self.end_indication(module, advertised);
         self.indicate(module, next);
@@ -274,7 +332,8 @@ impl Advertiser {
     ) -> Option<OffloadConfig> {
         let (news, next) = {
             let mut state = self.state.lock();
-            (state.end_indication(advertised), state.next_indication())
+            let news = state.end_indication(&self.no_indications, advertised);
+            (news, state.next_indication(&self.no_indications))
         };
         if let Some(advertised) = news {
             module.event_advertised(&advertised);

@@ -6,9 +6,10 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
 };
 
+use children::ChildPool;
 use ndis::{
-    AttachOffload, ChildPool, Gate, Lent, Listed, ModuleHandle, OffloadConfig, PoolBox, SpinLock,
-    Status, Tag, oid::HardwareQuery, sys,
+    AttachOffload, DriverRef, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox, RundownRef,
+    SpinLock, Status, Tag, oid::OffloadQuery, sys,
 };
 
 use crate::{
@@ -22,17 +23,17 @@ use crate::{
 };
 
 const TAG_MODULE: Tag = Tag::new(*b"MslM");
-const TAG_GATE: Tag = Tag::new(*b"MslG");
+const TAG_RUNDOWN: Tag = Tag::new(*b"MslG");
 
 /// Children preallocated on each processor: three sends of 1 MiB in flight, in about 70 KiB,
 /// because hosts have many processors, and adapters that never see a large send. A busier processor
 /// allocates the rest once and keeps it. With trimmed chains it is about 340 KiB, or less in
 /// proportion to the number of elements.
-const READY_CHILDREN: u32 = 64;
+const PREALLOCATED_CHILDREN: u32 = 64;
 
 /// Least payload in bytes that children are allocated for, so that a NIC whose maximum grows while
 /// the module is attached need not wait for the next attach.
-const LEAST_CAPACITY: u32 = 256 << 10;
+const MIN_CAPACITY: u32 = 256 << 10;
 
 /// The fields of FilterAttach's parameters that are used.
 pub(crate) struct Parameters<'call> {
@@ -44,7 +45,7 @@ pub(crate) struct Parameters<'call> {
 }
 
 /// A module as NDIS keeps it.
-pub(crate) type Context = Listed<FilterModule>;
+pub(crate) type Context = ModuleEntry<FilterModule>;
 
 /// Creates the module, paused, advertises the first-stage size through the configuration that the
 /// overlying driver will read, and sets it as NDIS's module context as the last step, after which
@@ -53,7 +54,7 @@ pub(crate) type Context = Listed<FilterModule>;
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
 pub(crate) fn attach(
-    driver: Lent<Driver>,
+    driver: DriverRef<Driver>,
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
@@ -62,7 +63,7 @@ pub(crate) fn attach(
 }
 
 fn try_attach(
-    driver: Lent<Driver>,
+    driver: DriverRef<Driver>,
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
@@ -98,18 +99,18 @@ fn advertise_default_config(
 ) -> Option<OffloadConfig> {
     let buffer = offload.bytes();
     let Ok(before) = OffloadConfig::copy_from(buffer) else {
-        module.malformed_offload();
+        module.count_malformed_offload();
         return None;
     };
     let mut config = before;
-    let nic = module.advertiser.record_nic(&config);
+    let nic = module.advertiser.record_default(&config);
     if config.is_whole() {
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
     } else {
         // A configuration that cannot be restored, being longer than any known revision, is not
         // changed.
-        module.malformed_offload();
+        module.count_malformed_offload();
     }
     module.advertiser.record_bind_config(Some(&config));
     Some(before)
@@ -128,7 +129,8 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
         module.advertiser.suspend();
         // Pre-detach, where this is done first, comes only if the stack is torn down in an orderly
         // way.
-        module.hardware.wait();
+        module.current_query.wait();
+        module.hardware_query.wait();
         module.event_detach();
         free(context);
     }
@@ -150,15 +152,36 @@ unsafe fn free(context: NonNull<Context>) {
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
 fn build(
-    driver: Lent<Driver>,
+    driver: DriverRef<Driver>,
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<PoolBox<Context>, Status> {
+    let module = new_module(driver, handle, parameters)?;
+    let module = PoolBox::try_new(TAG_MODULE, ModuleEntry::try_new(module, TAG_RUNDOWN)?)?;
+    module.get().advertiser.initialize();
+    module.get().pending_oid.initialize();
+    module.get().current_query.initialize();
+    module.get().hardware_query.initialize();
+    module.get().counters.initialize();
+    Ok(module)
+}
+
+/// The module's fields. Out of line, because a frame with several copies of a module is longer than
+/// a page and would have to be probed.
+///
+/// # Errors
+/// As [`build`].
+#[inline(never)]
+fn new_module(
+    driver: DriverRef<Driver>,
+    handle: ModuleHandle,
+    parameters: &mut Parameters<'_>,
+) -> Result<FilterModule, Status> {
     if parameters.medium != sys::NdisMedium802_3 {
         return Err(Status::UNSUPPORTED_MEDIA);
     }
     let settings = {
-        let _alone = driver.settings.lock();
+        let _lock = driver.settings.lock();
         Settings::read(handle)?
     };
     let nic = parameters
@@ -166,27 +189,29 @@ fn build(
         .as_mut()
         .and_then(|offload| OffloadConfig::copy_from(offload.bytes()).ok())
         .map_or_else(NicCaps::default, |config| NicCaps::from(&config));
-    let module = FilterModule {
+    Ok(FilterModule {
         driver,
         handle,
         identity: parameters.identity,
-        gate: Gate::try_new_closed(TAG_GATE)?,
+        rundown: RundownRef::try_new_run_down(TAG_RUNDOWN)?,
         running: AtomicBool::new(false),
         advertiser: Advertiser::new(nic, settings.tuning, settings.software),
         settings_out_of_range: AtomicU32::new(settings.out_of_range()),
         settings,
-        children: ChildPool::try_new(handle, capacity(&nic), settings.chains, READY_CHILDREN)?,
+        children: ChildPool::try_new(
+            handle,
+            capacity(&nic),
+            settings.chains,
+            PREALLOCATED_CHILDREN,
+        )?,
         counters: Counters::try_new()?,
         pending_oid: SpinLock::new(None),
-        hardware: HardwareQuery::new(),
+        current_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG)?,
+        hardware_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?,
         malformed_offloads: AtomicU64::new(0),
         invalid_oid_headers: AtomicU64::new(0),
         mtu: AtomicU32::new(0),
-    };
-    let module = PoolBox::try_new(TAG_MODULE, Listed::try_new(module, TAG_GATE)?)?;
-    module.get().advertiser.initialize();
-    module.get().pending_oid.initialize();
-    Ok(module)
+    })
 }
 
 /// Payload in bytes that one child must be able to carry.
@@ -199,5 +224,5 @@ fn capacity(nic: &NicCaps) -> u32 {
         nic.uso_ipv6.max_payload,
     ]
     .into_iter()
-    .fold(LEAST_CAPACITY, u32::max)
+    .fold(MIN_CAPACITY, u32::max)
 }

@@ -1,9 +1,8 @@
 //! Builds the children of one parent after a plan.
 
-use lso::{
-    Checksum, Child as Part, Form, IpVersion, PacketTemplate, Plan, Sum, Template, Transport,
-};
-use ndis::{AtDispatch, ChecksumInfo, Child, Children, Nbl, NetBuffer, PayloadCursor};
+use children::{ChildNbl, Children};
+use lso::{Checksum, Form, IpVersion, PacketTemplate, Plan, PlannedChild, Template, Transport};
+use ndis::{AtDispatch, ChecksumInfo, Nbl, NetBuffer, PayloadCursor};
 
 use crate::{module::FilterModule, split::SendError};
 
@@ -16,7 +15,7 @@ pub(crate) struct ChildBuilder<'a> {
     pub(crate) template: &'a Template<'a>,
     pub(crate) checksum: PacketChecksum,
     /// The parent's TCP header offset is 0: the sender left it to be found.
-    pub(crate) is_unlocated: bool,
+    pub(crate) lacks_header_offset: bool,
 }
 
 /// The place where the TCP or UDP checksum of a child that is a packet is computed.
@@ -25,9 +24,9 @@ pub(crate) enum PacketChecksum {
     /// The packet has no checksum, and must not be given one.
     None,
     /// The NIC.
-    Left,
+    Nic,
     /// The filter, from all of the payload.
-    Made,
+    Filter,
 }
 
 impl<'a> ChildBuilder<'a> {
@@ -40,7 +39,7 @@ impl<'a> ChildBuilder<'a> {
             .map_err(|_| SendError::LowMemory)?;
         let result = self.fill(&mut children).and_then(|()| {
             // A pause may have begun since the batch came in.
-            if self.module.gate.enter(self.plan.children()) {
+            if self.module.rundown.acquire(self.plan.children()) {
                 Ok(())
             } else {
                 Err(SendError::Paused)
@@ -48,9 +47,9 @@ impl<'a> ChildBuilder<'a> {
         });
         match result {
             Ok(()) => Ok(children),
-            Err(why) => {
+            Err(error) => {
                 pool.recycle(children);
-                Err(why)
+                Err(error)
             }
         }
     }
@@ -58,54 +57,53 @@ impl<'a> ChildBuilder<'a> {
     /// Builds the planned children from the idle ones, as many as there are.
     #[inline(never)]
     fn fill(&self, children: &mut Children) -> Result<(), SendError> {
-        children.inherit(self.parent, self.module.handle);
-        if self.is_unlocated {
-            children.locate(self.template.headers().transport_offset());
+        children.copy_oob_from(self.parent, self.module.handle);
+        if self.lacks_header_offset {
+            children.set_tcp_header_offset(self.template.headers().transport_offset());
         }
         let length = self.template.headers().length();
         let mut payload = self.packet.payload(length)?;
         let mut packets = None;
-        let mut parts = self.plan.iter();
+        let mut planned_children = self.plan.iter();
         children.try_for_each(|child| {
-            let Some(part) = parts.next() else {
+            let Some(planned) = planned_children.next() else {
                 return Ok(());
             };
-            match part.form {
-                Form::LargeSend => self.template.write(&part, child.header())?,
-                Form::Packet => self.make_packet(&mut packets, part, child, &payload)?,
+            match planned.form {
+                Form::LargeSend => self.template.write(&planned, child.header())?,
+                Form::Packet => self.make_packet(&mut packets, planned, child, &payload)?,
             }
-            Ok(child.set_payload(length, &mut payload, part.payload_length)?)
+            Ok(child.set_payload(length, &mut payload, planned.payload_length)?)
         })
     }
 
-    /// Makes `child` a packet with `part` of the payload, which is next at `payload`. `packets` is
+    /// Makes `child` the `planned` packet, whose payload is next at `payload`. `packets` is
     /// initialized with the first one.
     #[inline(never)]
     fn make_packet(
         &self,
         packets: &mut Option<PacketTemplate<'a>>,
-        part: Part,
-        child: &mut Child,
+        planned: PlannedChild,
+        child: &mut ChildNbl,
         payload: &PayloadCursor<'_>,
     ) -> Result<(), SendError> {
-        let (checksum, left) = match self.checksum {
+        let (checksum, offload) = match self.checksum {
             PacketChecksum::None => (Checksum::Offloaded, ChecksumInfo::default()),
-            PacketChecksum::Left => (Checksum::Offloaded, self.checksum_to_make()),
-            PacketChecksum::Made => {
-                let sum = payload.sum(part.payload_length)?;
-                let sum = Sum::default().and_word(sum);
+            PacketChecksum::Nic => (Checksum::Offloaded, self.nic_checksum()),
+            PacketChecksum::Filter => {
+                let sum = payload.sum(planned.payload_length)?;
                 (Checksum::Complete(sum), ChecksumInfo::default())
             }
         };
-        child.become_packet(left);
+        child.become_packet(offload);
         let packets = match packets {
             Some(packets) => packets,
             None => packets.insert(self.template.for_packets()?),
         };
-        Ok(packets.write(&part, checksum, child.header())?)
+        Ok(packets.write(&planned, checksum, child.header())?)
     }
 
-    fn checksum_to_make(&self) -> ChecksumInfo {
+    fn nic_checksum(&self) -> ChecksumInfo {
         let headers = self.template.headers();
         let ipv6 = headers.ip_version() == IpVersion::V6;
         let offset = headers.transport_offset();

@@ -9,8 +9,8 @@ use core::{ffi::c_void, ptr::NonNull};
 
 use ::control::Name;
 use ndis::{
-    AttachOffload, CompleteFlags, CriticalRegion, DeviceRequest, Indication, Lent, ModuleHandle,
-    NblChain, NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status,
+    AttachOffload, CompleteFlags, CriticalRegion, DeviceRequest, DriverRef, Indication,
+    ModuleHandle, NblChain, NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status,
     driver::{deregister, register},
     oid::{OidClone, OidRequest, RequestId},
     sys,
@@ -143,7 +143,7 @@ unsafe extern "efiapi" fn filter_attach(
         ) {
             (Some(driver), Some(parameters)) => parameters_of(parameters).and_then(|mut found| {
                 attach::attach(
-                    Lent::new(driver),
+                    DriverRef::new(driver),
                     ModuleHandle::from_raw(handle),
                     &mut found,
                 )
@@ -237,10 +237,10 @@ unsafe extern "efiapi" fn filter_send(
 ) {
     // SAFETY: see `module_of`; NDIS hands the chain over.
     let (module, batch) = unsafe { (module_of(context), NblChain::from_raw(net_buffer_lists)) };
-    let exit = module.exit();
-    let entered = send::send(module, batch, Port(port), SendFlags(flags));
-    // `module` may be gone from here on: see `ndis::Exit`.
-    exit.leave(entered);
+    let guard = module.rundown_guard();
+    let acquired = send::send(module, batch, Port(port), SendFlags(flags));
+    // `module` may be gone from here on: see `ndis::RundownGuard`.
+    guard.release(acquired);
 }
 
 /// FilterSendNetBufferListsComplete. IRQL ≤ DISPATCH_LEVEL.
@@ -251,10 +251,10 @@ unsafe extern "efiapi" fn filter_send_complete(
 ) {
     // SAFETY: see `module_of`; NDIS hands the chain over.
     let (module, chain) = unsafe { (module_of(context), NblChain::from_raw(net_buffer_lists)) };
-    let exit = module.exit();
+    let guard = module.rundown_guard();
     let completed = complete::send_complete(module, chain, CompleteFlags(flags));
-    // `module` may be gone from here on: see `ndis::Exit`.
-    exit.leave(completed);
+    // `module` may be gone from here on: see `ndis::RundownGuard`.
+    guard.release(completed);
 }
 
 /// FilterOidRequest. IRQL ≤ DISPATCH_LEVEL.
@@ -279,10 +279,12 @@ unsafe extern "efiapi" fn filter_oid_request_complete(
         return;
     };
     // SAFETY: see `module_of`; NDIS gives back a request that this filter originated, which is the
-    // module's own query or else a clone.
+    // one of the module's own queries or else a clone.
     unsafe {
         let module = module_of(context);
-        if module.hardware.is(request) {
+        if module.current_query.is(request) {
+            oid::on_current_answer(module, Status(status));
+        } else if module.hardware_query.is(request) {
             oid::on_hardware_answer(module, Status(status));
         } else {
             oid::complete(module, OidClone::from_raw(request), Status(status));

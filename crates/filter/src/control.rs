@@ -5,19 +5,20 @@
 
 use core::sync::atomic::Ordering;
 
+use children::{Chains, MAX_SG_ELEMENTS};
 use control::{
     AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message,
     NicLimits, ReadReply, Select, SetRequest, VersionRequest,
 };
 use lso::IpIdWidth;
-use ndis::{Borrowed, Chains, DeviceCall, MOST_ELEMENTS, Status};
+use ndis::{DeviceCall, ModuleRef, Status};
 
 use crate::{
     driver::Driver, events::Source, module::FilterModule, nic_caps::LargeSendSupport, settings,
 };
 
 /// Bytes of a request that are read: more than any request has, so that a longer one is detected.
-const LONGEST_REQUEST: usize = 64;
+const MAX_REQUEST: usize = 64;
 
 /// Handles one call: returns its status, and bytes of output. IRQL PASSIVE_LEVEL, within a
 /// [`CriticalRegion`](ndis::CriticalRegion).
@@ -45,49 +46,49 @@ fn control(
     input: usize,
     output: usize,
 ) -> Result<usize, Status> {
-    let mut copy = [0; LONGEST_REQUEST];
+    let mut copy = [0; MAX_REQUEST];
     // The front of a longer request is enough to find its error.
-    let input = input.min(LONGEST_REQUEST);
+    let input = input.min(MAX_REQUEST);
     let request = copy.get_mut(..input).ok_or(Status::INVALID_PARAMETER)?;
     for (place, byte) in request.iter_mut().zip(buffer.iter()) {
         *place = *byte;
     }
     let out = buffer.get_mut(..output).ok_or(Status::INVALID_PARAMETER)?;
-    match IoControl::from_code(code).map_err(refuse)? {
+    match IoControl::from_code(code).map_err(status_of)? {
         IoControl::LIST => {
-            ListRequest::decode(request).map_err(refuse)?;
+            ListRequest::decode(request).map_err(status_of)?;
             list(driver, out)
         }
         IoControl::READ => {
-            let module = selected(driver, request)?;
-            read(&module).encode(out).map_err(refuse)
+            let module = selected_module(driver, request)?;
+            read(&module).encode(out).map_err(status_of)
         }
         IoControl::STATISTICS => {
-            let module = selected(driver, request)?;
-            module.statistics().encode(out).map_err(refuse)
+            let module = selected_module(driver, request)?;
+            module.statistics().encode(out).map_err(status_of)
         }
         IoControl::RESET_STATISTICS => {
-            let module = selected(driver, request)?;
+            let module = selected_module(driver, request)?;
             module.counters.reset();
             module.event_statistics_reset();
             Ok(0)
         }
         IoControl::SET => {
-            let set = SetRequest::decode(request).map_err(refuse)?;
-            let module = find(driver, set.if_index)?;
+            let set = SetRequest::decode(request).map_err(status_of)?;
+            let module = find_module(driver, set.if_index)?;
             self::set(&module, &set)?;
             Ok(0)
         }
         IoControl::DRIVER_VERSION => {
-            VersionRequest::decode(request).map_err(refuse)?;
-            DriverVersion::BUILT.encode(out).map_err(refuse)
+            VersionRequest::decode(request).map_err(status_of)?;
+            DriverVersion::BUILT.encode(out).map_err(status_of)
         }
         _ => Err(Status::INVALID_DEVICE_REQUEST),
     }
 }
 
 /// The status that reports the error in a request to the program.
-fn refuse(invalid: Invalid) -> Status {
+fn status_of(invalid: Invalid) -> Status {
     match invalid {
         Invalid::BufferTooSmall => Status::BUFFER_TOO_SMALL,
         Invalid::Version => Status::REVISION_MISMATCH,
@@ -96,22 +97,22 @@ fn refuse(invalid: Invalid) -> Status {
     }
 }
 
-fn selected<'driver>(
+fn selected_module<'driver>(
     driver: &'driver Driver,
     request: &[u8],
-) -> Result<Borrowed<'driver, FilterModule>, Status> {
-    find(driver, Select::decode(request).map_err(refuse)?.if_index)
+) -> Result<ModuleRef<'driver, FilterModule>, Status> {
+    find_module(driver, Select::decode(request).map_err(status_of)?.if_index)
 }
 
-fn find(driver: &Driver, if_index: u32) -> Result<Borrowed<'_, FilterModule>, Status> {
+fn find_module(driver: &Driver, if_index: u32) -> Result<ModuleRef<'_, FilterModule>, Status> {
     driver
         .modules
-        .find(|module| module.identity.is(if_index))
+        .find(|module| module.identity.matches(if_index))
         .ok_or(Status::NOT_FOUND)
 }
 
 fn list(driver: &Driver, out: &mut [u8]) -> Result<usize, Status> {
-    let mut list = ListWriter::new(out).map_err(refuse)?;
+    let mut list = ListWriter::new(out).map_err(status_of)?;
     driver.modules.for_each(|module| {
         list.push(&AdapterEntry {
             if_index: module.identity.if_index,
@@ -120,7 +121,7 @@ fn list(driver: &Driver, out: &mut [u8]) -> Result<usize, Status> {
             name: module.identity.name,
         });
     });
-    list.finish().map_err(refuse)
+    list.finish().map_err(status_of)
 }
 
 fn read(module: &FilterModule) -> ReadReply {
@@ -135,8 +136,8 @@ fn read(module: &FilterModule) -> ReadReply {
         },
         software: settings.software,
         max_elements: match settings.chains {
-            Chains::Lent => 0,
-            Chains::Ended { max_elements } => max_elements.unwrap_or(MOST_ELEMENTS),
+            Chains::Shared => 0,
+            Chains::Trimmed { max_sg_elements } => max_sg_elements.unwrap_or(MAX_SG_ELEMENTS),
         },
         mtu: module.mtu.load(Ordering::Relaxed),
         running: module.running.load(Ordering::Relaxed),
@@ -169,21 +170,21 @@ fn limit(support: LargeSendSupport) -> Limit {
 /// Puts a tuning into effect: first written to the registry, if it is to be persistent, so that a
 /// registry error leaves everything unchanged; then advertised.
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
-    let alone = module.driver.settings.lock();
+    let lock = module.driver.settings.lock();
     if request.persist {
         settings::persist(module.handle, request.tuning)?;
         // The tuning's out-of-range parameters in the registry are overwritten.
         let left = module.settings.others_out_of_range;
         module.settings_out_of_range.store(left, Ordering::Relaxed);
     }
-    module.advertiser.tune(request.tuning);
+    module.advertiser.set_tuning(request.tuning);
     let source = if request.persist {
         Source::ControlDevicePersistent
     } else {
         Source::ControlDevice
     };
     module.event_tuning(request.tuning, source);
-    drop(alone);
+    drop(lock);
     module.advertiser.publish(module);
     Ok(())
 }

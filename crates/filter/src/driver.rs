@@ -1,7 +1,7 @@
 //! The characteristics that the driver registers with NDIS.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, PassiveLock, PoolBox, Registry, Status, Tag, driver, sys};
+use ndis::{DeviceNames, EventLock, ModuleList, PoolBox, Status, Tag, driver, sys};
 
 use crate::{events::Events, module::FilterModule};
 
@@ -10,12 +10,12 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 
 /// The driver's state from load to unload.
 pub(crate) struct Driver {
-    pub(crate) modules: Registry<FilterModule>,
+    pub(crate) modules: ModuleList<FilterModule>,
     pub(crate) events: Events,
     /// Held while settings in the registry are read or written, or a tuning is put into effect:
     /// NDIS requires its configuration routines to be called one after the other, and the tuning
     /// written last must be the one in effect.
-    pub(crate) settings: PassiveLock,
+    pub(crate) settings: EventLock,
 }
 
 impl Driver {
@@ -28,12 +28,13 @@ impl Driver {
         let driver = PoolBox::try_new(
             TAG_DRIVER,
             Self {
-                modules: Registry::new(),
+                modules: ModuleList::new(),
                 events: Events::begin(),
-                settings: PassiveLock::new(),
+                settings: EventLock::new(),
             },
         )?;
         driver.modules.initialize();
+        driver.settings.initialize();
         Ok(driver)
     }
 }

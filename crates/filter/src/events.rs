@@ -165,10 +165,10 @@ impl FilterModule {
 
     /// The advertised size has changed: to a raised one, or back to the NIC's own.
     #[cold]
-    pub(crate) fn event_advertised(&self, told: &NicCaps) {
+    pub(crate) fn event_advertised(&self, caps: &NicCaps) {
         let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
         let nic = self.advertiser.nic();
-        advertised(&mut event, told)
+        advertised(&mut event, caps)
             .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
             .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload);
         self.write(&event);
@@ -262,10 +262,10 @@ fn nic(event: &mut Event, nic: &NicCaps) {
 }
 
 /// Adds the sizes advertised to the overlying driver, in bytes of payload.
-fn advertised<'event>(event: &'event mut Event, told: &NicCaps) -> &'event mut Event {
+fn advertised<'event>(event: &'event mut Event, caps: &NicCaps) -> &'event mut Event {
     event
-        .u32("AdvertisedV2IPv4", told.lso_v2_ipv4.max_payload)
-        .u32("AdvertisedV2IPv6", told.lso_v2_ipv6.max_payload)
-        .u32("AdvertisedUsoIPv4", told.uso_ipv4.max_payload)
-        .u32("AdvertisedUsoIPv6", told.uso_ipv6.max_payload)
+        .u32("AdvertisedV2IPv4", caps.lso_v2_ipv4.max_payload)
+        .u32("AdvertisedV2IPv6", caps.lso_v2_ipv6.max_payload)
+        .u32("AdvertisedUsoIPv4", caps.uso_ipv4.max_payload)
+        .u32("AdvertisedUsoIPv6", caps.uso_ipv6.max_payload)
 }

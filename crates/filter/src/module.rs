@@ -2,10 +2,11 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use children::ChildPool;
 use control::Name;
 use ndis::{
-    ChildPool, Exit, Gate, Lent, ModuleHandle, SpinLock,
-    oid::{HardwareQuery, RequestId},
+    DriverRef, ModuleHandle, RundownGuard, RundownRef, SpinLock,
+    oid::{OffloadQuery, RequestId},
 };
 
 use crate::{
@@ -19,12 +20,12 @@ use crate::{
 
 /// See the module.
 pub(crate) struct FilterModule {
-    pub(crate) driver: Lent<Driver>,
+    pub(crate) driver: DriverRef<Driver>,
     pub(crate) handle: ModuleHandle,
     pub(crate) identity: Identity,
-    /// Open while running. Every send call is inside while it lasts, every child until the call
-    /// that completed it ends.
-    pub(crate) gate: Gate,
+    /// Can be acquired while the module runs. A send call holds it until it returns, a child until
+    /// the call that completed it returns.
+    pub(crate) rundown: RundownRef,
     pub(crate) running: AtomicBool,
     /// The NIC's capabilities and those advertised to the overlying driver.
     pub(crate) advertiser: Advertiser,
@@ -33,8 +34,10 @@ pub(crate) struct FilterModule {
     pub(crate) counters: Counters,
     /// The OID request that is on its way below; NDIS sends one at a time.
     pub(crate) pending_oid: SpinLock<Option<RequestId>>,
-    /// The module's own question.
-    pub(crate) hardware: HardwareQuery,
+    /// The module's query of the NIC's current configuration.
+    pub(crate) current_query: OffloadQuery,
+    /// The module's query of the capabilities of the NIC's hardware, enabled or not.
+    pub(crate) hardware_query: OffloadQuery,
     /// Settings in the registry that are out of range.
     pub(crate) settings_out_of_range: AtomicU32,
     /// Offload configurations from the miniport that violated NDIS's rules.
@@ -58,15 +61,15 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Whether `if_index` names this adapter.
-    pub(crate) fn is(&self, if_index: u32) -> bool {
+    pub(crate) fn matches(&self, if_index: u32) -> bool {
         [self.if_index, self.base_if_index].contains(&if_index)
     }
 }
 
 impl FilterModule {
     /// The handle that releases the module's rundown protection.
-    pub(crate) fn exit(&self) -> Exit {
-        self.gate.exit()
+    pub(crate) fn rundown_guard(&self) -> RundownGuard {
+        self.rundown.guard()
     }
 
     /// The module's counters since it was attached, or since the last reset.
@@ -75,14 +78,14 @@ impl FilterModule {
     }
 
     /// Counts an offload configuration that violates NDIS's definition.
-    pub(crate) fn malformed_offload(&self) {
+    pub(crate) fn count_malformed_offload(&self) {
         if let Some(count) = count_up(&self.malformed_offloads) {
             self.event_malformed_offload(count);
         }
     }
 
     /// Counts an OID request without a valid header.
-    pub(crate) fn invalid_oid_header(&self) {
+    pub(crate) fn count_invalid_oid_header(&self) {
         if let Some(count) = count_up(&self.invalid_oid_headers) {
             self.event_invalid_oid_header(count);
         }
@@ -91,11 +94,11 @@ impl FilterModule {
     /// Counts one send that is completed without being sent. Out of line, off the fast path.
     #[cold]
     #[inline(never)]
-    pub(crate) fn unsent(&self, why: SendError) {
-        let Some(count) = self.counters.unsent(why) else {
+    pub(crate) fn count_failed_send(&self, error: SendError) {
+        let Some(count) = self.counters.failed(error) else {
             return;
         };
-        match why {
+        match error {
             SendError::Refused(reason) => self.event_refused(reason, count),
             SendError::LowMemory => self.event_low_memory(count),
             // No event: sending to a paused module is the overlying driver's error.

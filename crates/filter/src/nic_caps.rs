@@ -102,11 +102,15 @@ impl Variations {
         self.0 & other.0 == other.0
     }
 
-    /// The options in `headers`.
-    fn of(headers: &Headers) -> Self {
-        Self::IP_OPTIONS
-            .when(headers.has_ip_options())
-            .and(Self::TCP_OPTIONS.when(headers.has_tcp_options()))
+    /// Whether the options in `headers` are among these.
+    fn cover(self, headers: &Headers) -> bool {
+        // Most NICs support all options, whatever the headers have.
+        self.contains(Self::IP_OPTIONS.and(Self::TCP_OPTIONS))
+            || self.contains(
+                Self::IP_OPTIONS
+                    .when(headers.has_ip_options())
+                    .and(Self::TCP_OPTIONS.when(headers.has_tcp_options())),
+            )
     }
 }
 
@@ -273,12 +277,12 @@ impl NicCaps {
         if headers.transport() == Transport::Tcp {
             support.variations = support.variations.and(Variations::SHORT_FINAL);
         }
-        if !support.variations.contains(Variations::of(headers)) {
+        if !support.variations.cover(headers) {
             support.max_payload = 0;
         }
         if send.offload == Offload::LsoV1 {
             // The IPv4 header of an LSOv1 send has its length.
-            support.max_payload = support.max_payload.min(headers.most_payload());
+            support.max_payload = support.max_payload.min(headers.max_payload());
         }
         support
     }
@@ -319,9 +323,7 @@ impl NicCaps {
             Transport::Tcp => support.tcp,
             Transport::Udp => support.udp,
         };
-        headers.tunnel().is_none()
-            && transport != 0
-            && support.variations.contains(Variations::of(headers))
+        headers.tunnel().is_none() && transport != 0 && support.variations.cover(headers)
     }
 }
 

@@ -12,7 +12,9 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     if let Some(mtu) = parameters.and_then(RestartParameters::mtu) {
         module.mtu.store(mtu, Ordering::Relaxed);
     }
-    module.gate.open();
+    // Before the first send, because children are cut for the limits that this may lower.
+    oid::query_current_config(module);
+    module.rundown.reinitialize();
     module.running.store(true, Ordering::Relaxed);
     module.event_restart();
     module.advertiser.resume(module);
@@ -25,6 +27,6 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
 pub(crate) fn pause(module: &FilterModule) {
     module.running.store(false, Ordering::Relaxed);
     module.advertiser.suspend();
-    module.gate.close();
+    module.rundown.wait_for_release();
     module.event_pause();
 }

@@ -16,8 +16,8 @@ use crate::{
 /// Sends `batch`. Returns how often the module's rundown protection was acquired and must be
 /// released: once if the module runs. Each child that is sent holds it separately.
 pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: SendFlags) -> u32 {
-    if !module.gate.enter(1) {
-        refuse_all(module, batch, flags);
+    if !module.rundown.acquire(1) {
+        fail_all(module, batch, flags);
         return 0;
     }
     // Most batches have no large send, which one read of each NBL shows.
@@ -63,14 +63,14 @@ fn send_large(module: &FilterModule, mut batch: NblChain, port: Port, flags: Sen
 /// have, is looked at further.
 #[inline]
 fn fits(nbl: &Nbl, nic: &NicCaps, tally: &mut Tally) -> bool {
-    tally.seen();
+    tally.count_send();
     if !nbl.is_large_send() {
         return true;
     }
     let Some((support, mss)) = nic.of_kind(nbl) else {
         return true;
     };
-    tally.seen_large(nbl);
+    tally.count_large_send(nbl);
     !nbl.encapsulation().is_encapsulated()
         && nbl.first_net_buffer().is_some_and(|packet| {
             support.fits_any_headers(packet.data_length(), mss) && packet.is_only()
@@ -114,7 +114,7 @@ fn split_batch(
             Split::Children(nbls) => down.append(nbls),
             Split::Fits(nbl) => down.push(nbl),
             Split::Failed(nbl, error) => {
-                module.unsent(error);
+                module.count_failed_send(error);
                 up.push(error.fail(nbl));
             }
         }
@@ -124,15 +124,15 @@ fn split_batch(
 }
 
 /// Completes a batch that arrived while the module is paused.
-fn refuse_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
+fn fail_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
     let mut tally = Tally::default();
     let mut up = NblQueue::new();
     while let Some(nbl) = batch.pop() {
-        tally.seen();
+        tally.count_send();
         if nbl.is_large_send() {
-            tally.seen_large(&nbl);
+            tally.count_large_send(&nbl);
         }
-        module.unsent(SendError::Paused);
+        module.count_failed_send(SendError::Paused);
         up.push(SendError::Paused.fail(nbl));
     }
     module.counters.add(&tally);

@@ -1,8 +1,9 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
+use children::{Chains, MAX_SG_ELEMENTS};
 use control::{SoftwareSegmentation, Tuning, keyword, utf16};
 use lso::IpIdWidth;
-use ndis::{Chains, Configuration, MOST_ELEMENTS, ModuleHandle, Status};
+use ndis::{Configuration, ModuleHandle, Status};
 
 static MULTIPLE: [u16; keyword::MULTIPLE.len() + 1] = utf16(keyword::MULTIPLE);
 static PROFILE: [u16; keyword::PROFILE.len() + 1] = utf16(keyword::PROFILE);
@@ -15,7 +16,7 @@ static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len() + 1] = utf16(keyword::MAX
 
 /// Smallest bound of elements that can be set: the header and three buffers, so that a window is not
 /// copied for being in two buffers and ending in a third.
-const LEAST_ELEMENTS: u32 = 4;
+const MIN_SG_ELEMENTS: u32 = 4;
 
 /// The settings that a filter module started with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -94,15 +95,15 @@ fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
         Some(1) => (true, 0),
         Some(_) => (false, 1),
     };
-    let (max_elements, wrong_most): (_, u32) = match most {
+    let (max_sg_elements, wrong_most): (_, u32) = match most {
         None | Some(0) => (None, 0),
-        Some(most) if (LEAST_ELEMENTS..=MOST_ELEMENTS).contains(&most) => (Some(most), 0),
+        Some(most) if (MIN_SG_ELEMENTS..=MAX_SG_ELEMENTS).contains(&most) => (Some(most), 0),
         Some(_) => (None, 1),
     };
-    let chains = if ended || max_elements.is_some() {
-        Chains::Ended { max_elements }
+    let chains = if ended || max_sg_elements.is_some() {
+        Chains::Trimmed { max_sg_elements }
     } else {
-        Chains::Lent
+        Chains::Shared
     };
     (chains, wrong_most.saturating_add(wrong_ended))
 }

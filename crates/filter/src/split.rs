@@ -2,11 +2,9 @@
 
 use core::sync::atomic::Ordering;
 
+use children::{Children, MAX_CHILDREN};
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
-use ndis::{
-    AtDispatch, BufferError, Children, LargeSendInfo, MOST_CHILDREN, Nbl, NblQueue, NetBuffer,
-    SendFlags, Status,
-};
+use ndis::{AtDispatch, BufferError, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags, Status};
 
 use crate::{
     build_children::{ChildBuilder, PacketChecksum},
@@ -126,8 +124,8 @@ impl<'call> Splitter<'call> {
         match job.run(&mut self.front, &self.at) {
             Ok(None) => Split::Fits(parent),
             Ok(Some(split)) => {
-                tally.split(&split);
-                Split::Children(split.children.adopted_by(parent, split.completion_info))
+                tally.count_split(&split);
+                Split::Children(split.children.attach_to(parent, split.completion_info))
             }
             Err(error) => Split::Failed(parent, error),
         }
@@ -157,7 +155,7 @@ impl<'a> Job<'a> {
             found => found?,
         };
         let segment = self.send.mss.min(payload);
-        if segment > headers.most_payload() {
+        if !headers.can_carry(segment) {
             return Err(Refusal::SegmentTooLong.into());
         }
         let support = self.nic.support(&self.send, &headers);
@@ -169,7 +167,7 @@ impl<'a> Job<'a> {
             self.check_mtu(&headers, segment)?;
         }
         let ip_id = self.module.settings.ip_id;
-        let template = Template::new(front, headers, self.send.offload, ip_id)?;
+        let template = Template::new(front, &headers, self.send.offload, ip_id)?;
         let builder = ChildBuilder {
             module: self.module,
             parent: self.parent,
@@ -177,7 +175,7 @@ impl<'a> Job<'a> {
             plan: &plan,
             template: &template,
             checksum: self.packet_checksum(&plan, &template),
-            is_unlocated: self.send.framing == Framing::Plain { transport: 0 },
+            lacks_header_offset: self.send.framing == Framing::Plain { transport: 0 },
         };
         Ok(Some(SplitSend {
             children: builder.children(at)?,
@@ -275,7 +273,7 @@ impl<'a> Job<'a> {
         } else {
             Plan::of_whole_segments(payload, self.send.mss, limit)?
         };
-        if plan.children() > MOST_CHILDREN {
+        if plan.children() > MAX_CHILDREN {
             return Err(Refusal::TooManyChildren);
         }
         Ok(plan)
@@ -299,9 +297,9 @@ impl<'a> Job<'a> {
         if plan.packets() == 0 || headers.tunnel().is_none() && !template.has_checksum() {
             PacketChecksum::None
         } else if self.nic.computes_checksum(headers) {
-            PacketChecksum::Left
+            PacketChecksum::Nic
         } else {
-            PacketChecksum::Made
+            PacketChecksum::Filter
         }
     }
 

@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use lso::Refusal;
-use ndis::{Nbl, PassiveLock, PerProcessor, Status, Tag, current_processor};
+use ndis::{EventLock, Nbl, PerProcessor, Status, Tag, current_processor};
 
 use crate::{
     events::is_due,
@@ -51,14 +51,14 @@ impl Tally {
 
     /// The overlying driver sent an NBL.
     #[inline]
-    pub(crate) fn seen(&mut self) {
+    pub(crate) fn count_send(&mut self) {
         // Cannot overflow: one call never carries 2^32 NBLs.
         self.sends = self.sends.wrapping_add(1);
     }
 
     /// The NBL is the large send `nbl`.
     #[inline]
-    pub(crate) fn seen_large(&mut self, nbl: &Nbl) {
+    pub(crate) fn count_large_send(&mut self, nbl: &Nbl) {
         if let Some(packet) = nbl.first_net_buffer() {
             self.large_sends = self.large_sends.wrapping_add(1);
             self.largest = self.largest.max(packet.data_length());
@@ -67,7 +67,7 @@ impl Tally {
 
     /// A parent went down as the children of `split`.
     #[inline]
-    pub(crate) fn split(&mut self, split: &SplitSend) {
+    pub(crate) fn count_split(&mut self, split: &SplitSend) {
         // Cannot overflow: see `seen`.
         self.split = self.split.wrapping_add(1);
         self.children = self.children.wrapping_add(split.count());
@@ -77,7 +77,7 @@ impl Tally {
 
     /// `parent` is completed.
     #[inline]
-    pub(crate) fn completed(&mut self, parent: &Nbl) {
+    pub(crate) fn count_completed(&mut self, parent: &Nbl) {
         self.completed = self.completed.wrapping_add(1);
         if parent.status() != Status::SUCCESS {
             self.failed = self.failed.wrapping_add(1);
@@ -87,26 +87,26 @@ impl Tally {
 
 /// The counters of one filter module.
 pub(crate) struct Counters {
-    processors: PerProcessor<Block>,
+    processors: PerProcessor<CpuCounters>,
     /// Held while they are read or reset, so that a reader never sees half of a reset.
-    administrators: PassiveLock,
+    administrators: EventLock,
 }
 
 /// The counters of one processor. Those that every large send updates are in one cache line.
 #[derive(Default)]
 #[repr(C)]
-struct Block {
+struct CpuCounters {
     /// Since the last reset, which sets it to zero.
     largest: AtomicU64,
     /// Since the module was attached: only ever increased.
-    counted: Figures,
+    counted: CounterSet,
     /// The values of `counted` at the last reset, which are subtracted from the reported ones.
-    base: Figures,
+    base: CounterSet,
 }
 
 #[derive(Default)]
 #[repr(C)]
-struct Figures {
+struct CounterSet {
     sends: AtomicU64,
     large_sends: AtomicU64,
     split: AtomicU64,
@@ -120,7 +120,7 @@ struct Figures {
     refused: [AtomicU64; REFUSALS],
 }
 
-impl Figures {
+impl CounterSet {
     fn all(&self) -> impl Iterator<Item = &AtomicU64> {
         [
             &self.sends,
@@ -139,8 +139,8 @@ impl Figures {
     }
 
     /// The counter of sends that do not go down for that reason.
-    fn unsent(&self, why: SendError) -> Option<&AtomicU64> {
-        match why {
+    fn failed(&self, error: SendError) -> Option<&AtomicU64> {
+        match error {
             SendError::Refused(reason) => self.refused.get(reason.index()),
             SendError::LowMemory => Some(&self.low_memory),
             SendError::Paused => Some(&self.paused),
@@ -148,7 +148,7 @@ impl Figures {
     }
 }
 
-impl Block {
+impl CpuCounters {
     /// Resets the counters. Other processors count meanwhile, so `counted` itself is not changed.
     fn reset(&self) {
         for (base, counted) in self.base.all().zip(self.counted.all()) {
@@ -163,19 +163,25 @@ impl Block {
 }
 
 impl Counters {
-    /// Counters at zero. IRQL ≤ DISPATCH_LEVEL.
+    /// Counters at zero, to be [initialized](Self::initialize) where they stay. IRQL ≤
+    /// DISPATCH_LEVEL.
     pub(crate) fn try_new() -> Result<Self, Status> {
-        let processors = PerProcessor::try_new(TAG_COUNTERS, |_| Block::default())?;
+        let processors = PerProcessor::try_new(TAG_COUNTERS, |_| CpuCounters::default())?;
         Ok(Self {
             processors,
-            administrators: PassiveLock::new(),
+            administrators: EventLock::new(),
         })
+    }
+
+    /// Makes the counters ready, at their final address.
+    pub(crate) fn initialize(&self) {
+        self.administrators.initialize();
     }
 
     /// Adds the counts of one call.
     pub(crate) fn add(&self, tally: &Tally) {
         // A thread that is moved to another processor meanwhile costs speed, not correctness.
-        let Some(block) = self.processors.get(current_processor()) else {
+        let Some(cpu) = self.processors.get(current_processor()) else {
             return;
         };
         let add = |counter: &AtomicU64, value: u64| {
@@ -183,7 +189,7 @@ impl Counters {
                 counter.fetch_add(value, Ordering::Relaxed);
             }
         };
-        let counted = &block.counted;
+        let counted = &cpu.counted;
         add(&counted.sends, tally.sends.into());
         add(&counted.large_sends, tally.large_sends.into());
         add(&counted.split, tally.split.into());
@@ -192,71 +198,70 @@ impl Counters {
         add(&counted.bytes, tally.bytes);
         add(&counted.completed, tally.completed.into());
         add(&counted.failed, tally.failed.into());
-        if u64::from(tally.largest) > block.largest.load(Ordering::Relaxed) {
-            block
-                .largest
+        if u64::from(tally.largest) > cpu.largest.load(Ordering::Relaxed) {
+            cpu.largest
                 .fetch_max(tally.largest.into(), Ordering::Relaxed);
         }
     }
 
     /// Counts one send that is not sent. If an [event](is_due) is to be written for it, returns the
     /// total for this reason on all processors.
-    pub(crate) fn unsent(&self, why: SendError) -> Option<u64> {
-        let block = self.processors.get(current_processor())?;
-        let base = block.base.unsent(why)?.load(Ordering::Relaxed);
-        let before = block
+    pub(crate) fn failed(&self, error: SendError) -> Option<u64> {
+        let cpu = self.processors.get(current_processor())?;
+        let base = cpu.base.failed(error)?.load(Ordering::Relaxed);
+        let before = cpu
             .counted
-            .unsent(why)?
+            .failed(error)?
             .fetch_add(1, Ordering::Relaxed)
             .saturating_sub(base);
-        is_due(before.saturating_add(1)).then(|| self.since(|figures| figures.unsent(why)))
+        is_due(before.saturating_add(1)).then(|| self.since(|counters| counters.failed(error)))
     }
 
     /// Resets every counter, except for parents in flight: they still count as split. IRQL
     /// PASSIVE_LEVEL.
     pub(crate) fn reset(&self) {
-        let _alone = self.administrators.lock();
-        self.processors.iter().for_each(Block::reset);
+        let _lock = self.administrators.lock();
+        self.processors.iter().for_each(CpuCounters::reset);
     }
 
-    /// The sum of one of the figures over all processors since the last reset.
-    fn since(&self, figure: impl Fn(&Figures) -> Option<&AtomicU64>) -> u64 {
-        let total = |of: fn(&Block) -> &Figures| {
+    /// The sum of one of the counters over all processors since the last reset.
+    fn since(&self, counter: impl Fn(&CounterSet) -> Option<&AtomicU64>) -> u64 {
+        let total = |of: fn(&CpuCounters) -> &CounterSet| {
             self.processors
                 .iter()
-                .filter_map(|block| figure(of(block)))
+                .filter_map(|cpu| counter(of(cpu)))
                 .map(|counter| counter.load(Ordering::Relaxed))
                 .fold(0, u64::saturating_add)
         };
-        let base = total(|block| &block.base);
-        total(|block| &block.counted).saturating_sub(base)
+        let base = total(|cpu| &cpu.base);
+        total(|cpu| &cpu.counted).saturating_sub(base)
     }
 
     /// All processors' counters together. IRQL PASSIVE_LEVEL.
     pub(crate) fn sum(&self, children_allocated: u64) -> Statistics {
-        let _alone = self.administrators.lock();
+        let _lock = self.administrators.lock();
         let mut refused = [0_u64; REFUSALS];
         for (sum, reason) in refused.iter_mut().zip(Refusal::ALL) {
-            *sum = self.since(|figures| figures.unsent(SendError::Refused(reason)));
+            *sum = self.since(|counters| counters.failed(SendError::Refused(reason)));
         }
         // Before those that are split, which are counted earlier: no more are completed than that.
-        let completed = self.since(|figures| Some(&figures.completed));
+        let completed = self.since(|counters| Some(&counters.completed));
         Statistics {
-            sends: self.since(|figures| Some(&figures.sends)),
-            large_sends: self.since(|figures| Some(&figures.large_sends)),
-            split: self.since(|figures| Some(&figures.split)),
-            children: self.since(|figures| Some(&figures.children)),
-            packets: self.since(|figures| Some(&figures.packets)),
-            bytes: self.since(|figures| Some(&figures.bytes)),
+            sends: self.since(|counters| Some(&counters.sends)),
+            large_sends: self.since(|counters| Some(&counters.large_sends)),
+            split: self.since(|counters| Some(&counters.split)),
+            children: self.since(|counters| Some(&counters.children)),
+            packets: self.since(|counters| Some(&counters.packets)),
+            bytes: self.since(|counters| Some(&counters.bytes)),
             largest_large_send: self
                 .processors
                 .iter()
-                .map(|block| block.largest.load(Ordering::Relaxed))
+                .map(|cpu| cpu.largest.load(Ordering::Relaxed))
                 .fold(0, u64::max),
             completed,
-            failed: self.since(|figures| Some(&figures.failed)),
-            low_memory: self.since(|figures| Some(&figures.low_memory)),
-            paused: self.since(|figures| Some(&figures.paused)),
+            failed: self.since(|counters| Some(&counters.failed)),
+            low_memory: self.since(|counters| Some(&counters.low_memory)),
+            paused: self.since(|counters| Some(&counters.paused)),
             children_allocated,
             refused: refused.into(),
         }

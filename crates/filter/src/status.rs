@@ -15,9 +15,9 @@ pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
         }
         sys::NDIS_STATUS_L2_MTU_SIZE_CHANGE => {
             on_mtu_change(module, indication.buffer());
-            indication.pass_on(module.handle);
+            indication.forward(module.handle);
         }
-        _ => indication.pass_on(module.handle),
+        _ => indication.forward(module.handle),
     }
 }
 
@@ -25,8 +25,8 @@ pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
 /// gets the indication.
 fn on_current_config(module: &FilterModule, indication: &Indication<'_>) {
     let Ok(config) = OffloadConfig::copy_from(indication.buffer()) else {
-        module.malformed_offload();
-        indication.pass_on(module.handle);
+        module.count_malformed_offload();
+        indication.forward(module.handle);
         return;
     };
     let before = module.advertiser.nic();
@@ -56,8 +56,8 @@ fn on_hardware_capabilities(module: &FilterModule, indication: &Indication<'_>) 
             forward(module, indication, config, &module.advertiser.nic());
         }
         Err(Malformed) => {
-            module.malformed_offload();
-            indication.pass_on(module.handle);
+            module.count_malformed_offload();
+            indication.forward(module.handle);
         }
     }
     module.advertiser.publish(module);
@@ -73,10 +73,10 @@ fn forward(
 ) -> Option<NicCaps> {
     if config.is_whole() {
         module.advertiser.rewrite(&mut config, nic);
-        indication.pass_on_saying(module.handle, config.bytes_mut());
+        indication.forward_with(module.handle, config.bytes_mut());
     } else {
-        module.malformed_offload();
-        indication.pass_on(module.handle);
+        module.count_malformed_offload();
+        indication.forward(module.handle);
     }
     Some(NicCaps::from(&config))
 }

@@ -61,11 +61,7 @@ pub fn wait(threads: impl IntoIterator<Item = JoinHandle<()>>) {
 
 /// Calls a handler of the driver.
 pub(crate) fn call<R>(handler: impl FnOnce() -> R) -> R {
-    world::with(|world| world.calls += 1);
-    let result = driver(handler);
-    world::with(|world| world.calls -= 1);
-    wake();
-    result
+    driver(handler)
 }
 
 /// The adapter's interface index.
@@ -173,6 +169,8 @@ impl Machine {
         let detach = handler!(self, DetachHandler);
         // SAFETY: the module is paused.
         call(|| unsafe { detach(self.module) });
+        world::with(|world| world.detached = true);
+        wake();
     }
 
     /// An administrator tunes the adapter to so many times the NIC's maximum. Returns whether there

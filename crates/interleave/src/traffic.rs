@@ -104,6 +104,27 @@ impl Machine {
         call(|| unsafe { status(self.module, &raw mut indication) });
     }
 
+    /// From now on the NIC holds the driver's queries.
+    pub fn holds_queries(&self) {
+        world::with(|world| world.queries_pend = true);
+    }
+
+    /// The NIC completes the driver's queries, without an answer, until the module is detached.
+    pub fn answer_queries(&self) {
+        let complete = handler!(self, OidRequestCompleteHandler);
+        loop {
+            wait_until(|| world::with(|world| world.detached || !world.queries.is_empty()));
+            let Some(query) = world::with(|world| world.queries.pop_front()) else {
+                return;
+            };
+            if world::with(|world| world.detached) {
+                return world::wrong("the module is detached while its query is under way");
+            }
+            // SAFETY: the module sent it, and ownership returns to it.
+            call(|| unsafe { complete(self.module, query, sys::NDIS_STATUS_NOT_SUPPORTED) });
+        }
+    }
+
     /// The LSOv2 maxima of IPv4 that were advertised to the overlying driver, in order.
     #[must_use]
     pub fn heard(&self) -> Vec<u32> {

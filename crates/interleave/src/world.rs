@@ -24,13 +24,17 @@ pub(crate) struct World {
     at_dispatch: [Option<usize>; PROCESSORS as usize],
     /// Threads that wait for something.
     pub(crate) waiting: Vec<Thread>,
-    /// Calls of the driver that have not returned.
-    pub(crate) calls: u32,
     pub(crate) driver: Option<Registered>,
     /// How many NBLs the driver can allocate, where there is a limit.
     pub(crate) nbls_left: Option<usize>,
     /// The module is paused.
     pub(crate) paused: bool,
+    /// The module is detached.
+    pub(crate) detached: bool,
+    /// The NIC answers the driver's queries later.
+    pub(crate) queries_pend: bool,
+    /// The queries that the NIC holds, the oldest first.
+    pub(crate) queries: VecDeque<*mut sys::NDIS_OID_REQUEST>,
     /// The NBLs that the NIC holds, the oldest first.
     pub(crate) nic: VecDeque<*mut NET_BUFFER_LIST>,
     /// How many of each send the NIC completes at once, and through whom.

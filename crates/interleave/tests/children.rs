@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
+use children::{Chains, ChildPool, Children};
 use interleave::{Preemptions, child_pool_module, driver, explore, finish, limit_nbls, on, wait};
-use ndis::{AtDispatch, Chains, ChildPool, Children, Status};
+use ndis::{AtDispatch, Status};
 
 /// A pool with two children ready on processor 0, and none on the others.
 fn pool() -> Arc<ChildPool> {
-    let pool = ChildPool::try_new(child_pool_module(), 3000, Chains::Lent, 2);
+    let pool = ChildPool::try_new(child_pool_module(), 3000, Chains::Shared, 2);
     Arc::new(pool.expect("there is memory"))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::ingest::LsoVersion;
 use control::StatisticsReply;
 use lso::IpVersion;
-use model::Child;
+use model::SentChild;
 use serde::Serialize;
 
 use crate::capture::{CaptureError, CaptureWriter, Captured};
@@ -102,7 +102,7 @@ impl Outputs {
     fn write(
         &mut self,
         sent: &Sent,
-        comment: impl Fn(&Child) -> Option<String>,
+        comment: impl Fn(&SentChild) -> Option<String>,
         time: Duration,
     ) -> Result<(), CaptureError> {
         for child in &sent.children {
@@ -132,7 +132,7 @@ pub struct Bench<'driver> {
 }
 
 /// The comment in a capture for a child of `send`: an MSS only where the NIC is to segment it.
-fn beside(child: &Child, send: &LargeSend) -> Option<String> {
+fn beside(child: &SentChild, send: &LargeSend) -> Option<String> {
     let checksum = child.slots.checksum;
     let said = [
         (!child.is_packet()).then(|| format!("mss={}", send.mss)),
@@ -250,7 +250,7 @@ impl<'driver> Bench<'driver> {
     /// An output cannot be written.
     pub fn pass(&mut self, packet: &Captured) -> Result<Vec<String>, Failure> {
         let sent = self.machine.pass(packet.bytes.clone());
-        let comment = |_: &Child| packet.mss.map(|mss| format!("mss={mss}"));
+        let comment = |_: &SentChild| packet.mss.map(|mss| format!("mss={mss}"));
         self.outputs.write(&sent, comment, packet.timestamp)?;
         self.totals.wire_packets += sent.wire.len() as u64;
         self.totals.passed += 1;

@@ -3,7 +3,7 @@
 
 mod setup;
 
-pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU};
+pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU, turned_on};
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::ingest::LsoVersion;
 use control::StatisticsReply;
 use lso::Refusal;
-use model::{Child, Packet, SendCall, Violation, World};
+use model::{Packet, SendCall, SentChild, Violation, World};
 use ndis::sys;
 
 use crate::device::{self, ControlError};
@@ -34,7 +34,7 @@ pub struct Machine<'driver> {
 /// The outcome of one packet.
 pub struct Sent {
     /// The children that the NIC got for it, in order.
-    pub children: Vec<Child>,
+    pub children: Vec<SentChild>,
     /// The packets on the wire, in order.
     pub wire: Vec<Vec<u8>>,
     /// Why it did not go out, where it did not.

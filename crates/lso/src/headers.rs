@@ -13,6 +13,9 @@ pub use tunnel::{Tunnel, TunnelKind};
 pub const MAX_HEADER: usize = 256;
 
 const MAX_VLAN_TAGS: usize = 2;
+/// Bytes of payload that fit a packet with any headers.
+#[expect(clippy::cast_possible_truncation, reason = "it is 256")]
+const LEAST_MAX_PAYLOAD: u32 = u16::MAX as u32 - MAX_HEADER as u32;
 
 /// The positions of the headers of a TCP or UDP packet in its frame.
 ///
@@ -171,7 +174,7 @@ impl Headers {
     /// and with LSOv1 no child, regardless of the NIC's maximum.
     #[must_use]
     #[inline]
-    pub fn most_payload(&self) -> u32 {
+    pub fn max_payload(&self) -> u32 {
         let version = self.tunnel.map_or(self.ip_version, Tunnel::ip_version);
         let uncounted = match version {
             IpVersion::V4 => 0,
@@ -180,6 +183,14 @@ impl Headers {
         };
         let headers = usize::from(self.ip_and_beyond()).saturating_sub(uncounted);
         u32::from(u16::MAX).saturating_sub(u32::try_from(headers).unwrap_or(u32::MAX))
+    }
+
+    /// Whether a segment can carry `payload` bytes: see [`max_payload`](Self::max_payload).
+    #[must_use]
+    #[inline]
+    pub fn can_carry(&self, payload: u32) -> bool {
+        // Most are far below what the longest headers leave.
+        payload <= LEAST_MAX_PAYLOAD || payload <= self.max_payload()
     }
 
     /// Checks that the packet may be a large send and matches the description in `send`. `front`

@@ -23,13 +23,39 @@ impl IpIdWidth {
     /// one that clears it then send the same packets as they would for the parent.
     #[must_use]
     pub fn advance(self, base: u16, segments: u32) -> u16 {
-        let counted = match self {
-            Self::Bits15 => 0x7FFF,
-            Self::Bits16 => 0xFFFF,
+        Identification::new(self, base).after(segments)
+    }
+}
+
+/// A parent's identification, to count from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identification {
+    base: u16,
+    /// The bits that count, as a mask.
+    counted: u16,
+    /// The others, as they stay.
+    kept: u16,
+}
+
+impl Identification {
+    pub(crate) fn new(width: IpIdWidth, base: u16) -> Self {
+        let counted = match width {
+            IpIdWidth::Bits15 => 0x7FFF,
+            IpIdWidth::Bits16 => 0xFFFF,
         };
+        Self {
+            base,
+            counted,
+            kept: base & !counted,
+        }
+    }
+
+    /// The identification `segments` wire segments later.
+    #[inline]
+    pub(crate) fn after(self, segments: u32) -> u16 {
         let [_, _, high, low] = segments.to_be_bytes();
-        let sum = base.wrapping_add(u16::from_be_bytes([high, low]));
-        (base & !counted) | (sum & counted)
+        let sum = self.base.wrapping_add(u16::from_be_bytes([high, low]));
+        self.kept | (sum & self.counted)
     }
 }
 

@@ -13,9 +13,9 @@
 //!    matches its description. It may be TCP, UDP, or TCP in a tunnel.
 //! 2. [`Plan::new`] cuts the payload for the NIC's [`Limit`], into large sends and, where the NIC
 //!    does not accept those, into packets of one segment. With LSOv1 the caller first lowers the
-//!    limit to [`Headers::most_payload`].
+//!    limit to [`Headers::max_payload`].
 //! 3. [`Template::new`] takes the parent's header as the pattern.
-//! 4. For each [`Child`] of the plan, [`Template::write`] or, by the child's [`Form`],
+//! 4. For each [`PlannedChild`] of the plan, [`Template::write`] or, by the child's [`Form`],
 //!    [`PacketTemplate::write`] copies the pattern and sets the few fields that differ. The payload
 //!    itself is never touched: the caller describes `payload_length` bytes from `payload_offset` of
 //!    it. The caller reads them, into a [`Sum`], only if a packet's checksum is not left to the
@@ -50,7 +50,7 @@
 //! let plan = Plan::new(1 << 20, send.mss, nic)?;
 //! assert_eq!((plan.children(), plan.segments()), (17, 719));
 //!
-//! let template = Template::new(&mut front, headers, send.offload, IpIdWidth::Bits16)?;
+//! let template = Template::new(&mut front, &headers, send.offload, IpIdWidth::Bits16)?;
 //! let mut header = [0; MAX_HEADER];
 //! for child in plan.iter() {
 //!     template.write(&child, &mut header)?;
@@ -81,13 +81,12 @@
     clippy::unwrap_used
 )]
 
-mod checksum;
-mod child;
 mod headers;
 mod identification;
 mod large_send;
 mod plan;
 mod refusal;
+mod template;
 mod wire;
 
 #[cfg(test)]
@@ -95,9 +94,9 @@ mod wire;
 mod frames;
 
 pub use checksum::Sum;
-pub use child::{Checksum, PacketTemplate, Template};
 pub use headers::{Headers, MAX_HEADER, Tunnel, TunnelKind};
 pub use identification::IpIdWidth;
 pub use large_send::{Framing, InnerOffsets, IpVersion, LargeSend, Offload, Transport};
-pub use plan::{Child, Form, Limit, Plan};
+pub use plan::{Form, Limit, Plan, PlannedChild};
 pub use refusal::Refusal;
+pub use template::{Checksum, PacketTemplate, Template};

@@ -75,7 +75,7 @@ struct LargeSends {
 
 /// One child of a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Child {
+pub struct PlannedChild {
     /// The form in which the NIC gets it.
     pub form: Form,
     /// Its place among the children, from 0.
@@ -167,8 +167,8 @@ impl Plan {
     /// The children in the order of the payload.
     #[must_use]
     #[inline]
-    pub fn iter(&self) -> Children<'_> {
-        Children {
+    pub fn iter(&self) -> PlannedChildren<'_> {
+        PlannedChildren {
             plan: self,
             index: 0,
             segment: 0,
@@ -209,7 +209,7 @@ struct Run {
 
 /// The children of a [`Plan`], from the first to the last.
 #[derive(Clone, Debug)]
-pub struct Children<'a> {
+pub struct PlannedChildren<'a> {
     plan: &'a Plan,
     /// The next child's place among all.
     index: u32,
@@ -221,11 +221,11 @@ pub struct Children<'a> {
     run: Run,
 }
 
-impl Iterator for Children<'_> {
-    type Item = Child;
+impl Iterator for PlannedChildren<'_> {
+    type Item = PlannedChild;
 
     #[inline]
-    fn next(&mut self) -> Option<Child> {
+    fn next(&mut self) -> Option<PlannedChild> {
         let (plan, index) = (self.plan, self.index);
         if index >= self.run.end {
             if index >= plan.children {
@@ -242,7 +242,7 @@ impl Iterator for Children<'_> {
         } else {
             self.run.payload
         };
-        let child = Child {
+        let child = PlannedChild {
             form: self.run.form,
             index,
             payload_offset: self.offset,

@@ -204,7 +204,9 @@ impl Slots {
             return self;
         };
         if self.kind() == SendKind::LargeSend && self.large_send.tcp_header_offset() == 0 {
-            self.large_send = self.large_send.located(found.transport as u32);
+            self.large_send = self
+                .large_send
+                .with_tcp_header_offset(found.transport as u32);
         }
         self
     }

@@ -5,7 +5,7 @@ use control::{
     Select, SetRequest, StatisticsReply, VersionRequest,
 };
 
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::device::{Device, DeviceError};
 use crate::failure::Failure;
 
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 const ROOM: usize = 16;
 
 /// Adapters beyond which a list is not believed.
-const MOST_ADAPTERS: usize = 65_536;
+const MAX_ADAPTERS: usize = 65_536;
 
 /// The driver behind a device.
 pub struct Driver<'a> {
@@ -33,7 +33,7 @@ impl<'a> Driver<'a> {
     pub fn adapters(&mut self) -> Result<Vec<AdapterEntry>, Failure> {
         let request = encoded(&ListRequest)?;
         let mut room = ROOM;
-        while room <= MOST_ADAPTERS {
+        while room <= MAX_ADAPTERS {
             let mut output = vec![0; ListReply::size_of(room)];
             match self.device.control(IoControl::LIST, &request, &mut output) {
                 Ok(length) => {
@@ -57,7 +57,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn version(&mut self) -> Result<Option<DriverVersion>, Failure> {
-        match self.ask(IoControl::DRIVER_VERSION, &VersionRequest) {
+        match self.query(IoControl::DRIVER_VERSION, &VersionRequest) {
             Ok(version) => Ok(Some(version)),
             Err(Failure::Device(DeviceError::UnknownCode)) => Ok(None),
             Err(failure) => Err(failure),
@@ -69,7 +69,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn read(&mut self, adapter: &Adapter) -> Result<ReadReply, Failure> {
-        self.ask(IoControl::READ, &select(adapter))
+        self.query(IoControl::READ, &select(adapter))
     }
 
     /// An adapter's statistics.
@@ -77,7 +77,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn statistics(&mut self, adapter: &Adapter) -> Result<StatisticsReply, Failure> {
-        self.ask(IoControl::STATISTICS, &select(adapter))
+        self.query(IoControl::STATISTICS, &select(adapter))
     }
 
     /// Puts an adapter's statistics back to zero.
@@ -85,7 +85,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// [`Failure::Device`].
     pub fn reset_statistics(&mut self, adapter: &Adapter) -> Result<(), Failure> {
-        self.tell(IoControl::RESET_STATISTICS, &select(adapter))
+        self.send(IoControl::RESET_STATISTICS, &select(adapter))
     }
 
     /// Sets an adapter's tuning.
@@ -93,16 +93,16 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// [`Failure::Device`].
     pub fn set(&mut self, request: &SetRequest) -> Result<(), Failure> {
-        self.tell(IoControl::SET, request)
+        self.send(IoControl::SET, request)
     }
 
-    fn ask<R: Message>(&mut self, code: IoControl, request: &impl Message) -> Result<R, Failure> {
+    fn query<R: Message>(&mut self, code: IoControl, request: &impl Message) -> Result<R, Failure> {
         let mut output = vec![0; R::SIZE];
         let length = self.device.control(code, &encoded(request)?, &mut output)?;
         Ok(R::decode(reply(&output, length)?)?)
     }
 
-    fn tell(&mut self, code: IoControl, request: &impl Message) -> Result<(), Failure> {
+    fn send(&mut self, code: IoControl, request: &impl Message) -> Result<(), Failure> {
         self.device.control(code, &encoded(request)?, &mut [])?;
         Ok(())
     }

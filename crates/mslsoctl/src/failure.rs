@@ -6,7 +6,7 @@ use control::Invalid;
 use serde_json::json;
 
 use crate::SCHEMA;
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::device::DeviceError;
 
 /// The exit codes of the program.
@@ -105,23 +105,23 @@ impl fmt::Display for Failure {
                 "the driver's answer cannot be understood ({invalid}); use the mslsoctl that came \
                  with the driver"
             ),
-            Self::NotAttached(asked) => write!(
+            Self::NotAttached(name) => write!(
                 f,
-                "the driver is not attached to the connection {asked:?}; enable it there with \
-                 `Enable-NetAdapterBinding -Name {asked:?} -ComponentID ms_mslso`"
+                "the driver is not attached to the connection {name:?}; enable it there with \
+                 `Enable-NetAdapterBinding -Name {name:?} -ComponentID mslso_lwf`"
             ),
-            Self::NoSuchAdapter(asked) => write!(
+            Self::NoSuchAdapter(name) => write!(
                 f,
-                "no adapter has the interface index, the connection or the description {asked:?}; \
+                "no adapter has the interface index, the connection or the description {name:?}; \
                  see `mslsoctl list`"
             ),
             Self::NoAdapters => f.write_str(
                 "the driver is attached to no adapter; enable it on one with \
-                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID ms_mslso`",
+                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID mslso_lwf`",
             ),
-            Self::Ambiguous(asked, adapters) => {
-                match asked {
-                    Some(asked) => write!(f, "several adapters match {asked:?}:")?,
+            Self::Ambiguous(name, adapters) => {
+                match name {
+                    Some(name) => write!(f, "several adapters match {name:?}:")?,
                     None => f.write_str("there are several adapters:")?,
                 }
                 for (place, adapter) in adapters.iter().enumerate() {

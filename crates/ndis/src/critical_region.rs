@@ -10,7 +10,7 @@ use crate::sys;
 /// wait").
 ///
 /// Required on a user-mode program's thread that takes something other threads wait for: a
-/// [`PassiveLock`](crate::PassiveLock), an entry [`Borrowed`](crate::Borrowed). Special kernel APCs
+/// [`EventLock`](crate::EventLock), an entry [`ModuleRef`](crate::ModuleRef). Special kernel APCs
 /// continue, and with them everything the registry needs. System threads are never suspended.
 pub struct CriticalRegion {
     /// The region belongs to the thread that entered it.

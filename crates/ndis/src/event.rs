@@ -184,7 +184,7 @@ impl Event {
         event.metadata.push(&[0, 0, 0]);
         event.metadata.push(name.as_bytes());
         event.metadata.push(&[0]);
-        event.metadata.say_length();
+        event.metadata.write_length();
         event
     }
 
@@ -263,7 +263,7 @@ impl Event {
             self.metadata.length = metadata;
             self.data.length = data;
         }
-        self.metadata.say_length();
+        self.metadata.write_length();
         self
     }
 }
@@ -302,7 +302,7 @@ impl<const N: usize> Bytes<N> {
     }
 
     /// Writes the length into the first two bytes.
-    fn say_length(&mut self) {
+    fn write_length(&mut self) {
         let length = u16::try_from(self.length).unwrap_or_default();
         if let Some(place) = self.bytes.first_chunk_mut() {
             *place = length.to_le_bytes();

@@ -3,8 +3,8 @@
 use core::ptr::NonNull;
 
 use crate::{
-    driver::header,
     nbl::{Nbl, NblChain},
+    object::header,
     status::Status,
     sys,
 };
@@ -58,7 +58,9 @@ impl ModuleHandle {
         Self(raw)
     }
 
-    pub(crate) const fn raw(self) -> sys::NDIS_HANDLE {
+    /// The handle as NDIS routines take it.
+    #[must_use]
+    pub const fn raw(self) -> sys::NDIS_HANDLE {
         self.0
     }
 

@@ -2,7 +2,7 @@
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use crate::{driver::header, filter_module::ModuleHandle, sys};
+use crate::{filter_module::ModuleHandle, object::header, sys};
 
 /// An indication that NDIS lends to FilterStatus for the time of the call.
 pub struct Indication<'call> {
@@ -44,23 +44,23 @@ impl Indication<'_> {
         }
     }
 
-    /// Passes it on as it is. IRQL ≤ DISPATCH_LEVEL.
-    pub fn pass_on(&self, module: ModuleHandle) {
+    /// Forwards it unchanged. IRQL ≤ DISPATCH_LEVEL.
+    pub fn forward(&self, module: ModuleHandle) {
         // SAFETY: the module is attached, and the indication lent for the call.
         unsafe { sys::NdisFIndicateStatus(module.raw(), self.raw.as_ptr()) };
     }
 
     /// Forwards a copy of the indication with `buffer` as its status buffer. IRQL ≤ DISPATCH_LEVEL.
-    pub fn pass_on_saying(&self, module: ModuleHandle, buffer: &mut [u8]) {
+    pub fn forward_with(&self, module: ModuleHandle, buffer: &mut [u8]) {
         // SAFETY: lent for the call.
         let mut copy = unsafe { *self.raw.as_ptr() };
-        say(&mut copy, buffer);
+        set_buffer(&mut copy, buffer);
         // SAFETY: the module is attached; copy and buffer live during the call.
         unsafe { sys::NdisFIndicateStatus(module.raw(), &raw mut copy) };
     }
 }
 
-fn say(indication: &mut sys::NDIS_STATUS_INDICATION, buffer: &mut [u8]) {
+fn set_buffer(indication: &mut sys::NDIS_STATUS_INDICATION, buffer: &mut [u8]) {
     indication.StatusBuffer = buffer.as_mut_ptr().cast();
     indication.StatusBufferSize = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
 }
@@ -80,7 +80,7 @@ pub fn indicate(module: ModuleHandle, code: sys::NDIS_STATUS, buffer: &mut [u8])
         // SAFETY: numbers and raw pointers may all be zero.
         ..unsafe { core::mem::zeroed() }
     };
-    say(&mut indication, buffer);
+    set_buffer(&mut indication, buffer);
     // SAFETY: the module is attached; indication and buffer live during the call.
     unsafe { sys::NdisFIndicateStatus(module.raw(), &raw mut indication) };
 }

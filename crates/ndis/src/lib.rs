@@ -1,15 +1,11 @@
-//! The Windows kernel and NDIS in Rust.
+//! Owning types for the objects of NDIS and of the Windows kernel.
 //!
-//! [`sys`] is the raw ABI, checked against the WDK's layouts by assertions. The other modules are
-//! owning types: one for each kernel object that the filter uses, named after it, with every
+//! There is one type for each kernel object that the filter uses, named after it, with every
 //! obligation that the compiler can check moved into a type and every other one named in a
-//! `# Safety` section.
+//! `# Safety` section. The raw ABI is the crate `ndis-sys`.
 //!
-//! All unsafe code of the data path lives here. Three crates may depend on this one: the filter,
-//! the driver, and the model NDIS that plays the other side on Linux.
-//!
-//! The routines in [`sys`] are declared without a library to link with. In the driver they are
-//! imports of `ndis.sys` and `ntoskrnl.exe`; in tests the model defines them.
+//! The crates `children` and `filter` build on this one, and the model NDIS that plays the other
+//! side on Linux uses its types of values.
 #![no_std]
 #![expect(
     unsafe_code,
@@ -25,72 +21,52 @@
     clippy::cast_possible_wrap
 )]
 
-// Here and not in the module: build scripts of the driver compile it as well, for its tables, and
-// other lints hold there.
-#[expect(
-    missing_docs,
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    reason = "the names are the WDK's own and documented there"
-)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_wrap,
-    clippy::indexing_slicing,
-    reason = "the tables are computed at compile time, where an error stops the build"
-)]
-pub mod sys;
+/// The raw ABI that these types wrap.
+pub use ndis_sys as sys;
 
-mod chains;
-mod child;
-mod child_pool;
 mod configuration;
 mod critical_region;
 mod device;
 pub mod driver;
 mod event;
+mod event_lock;
 mod filter_module;
 mod indication;
-mod mdl;
+mod kernel_event;
+pub mod mdl;
+mod module_list;
 mod nbl;
+mod object;
 mod offload;
 pub mod oid;
 mod oob;
-mod passive_lock;
 mod pnp;
 mod pool;
 mod processor;
-mod registry;
 mod restart;
 mod rundown;
 mod seq_lock;
-mod siblings;
 mod spin_lock;
 mod status;
-mod sum;
 
-pub use chains::{Chains, MOST_ELEMENTS};
-pub use child::{BACKFILL, Child, Children, HEADER_CAPACITY};
-pub use child_pool::{ChildPool, MOST_CHILDREN};
 pub use configuration::Configuration;
 pub use critical_region::CriticalRegion;
 pub use device::{DeviceCall, DeviceNames, DeviceRequest};
 pub use event::{Event, Level, Provider};
+pub use event_lock::{EventGuard, EventLock};
 pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
 pub use indication::{Indication, indicate};
+pub use kernel_event::KernelEvent;
 pub use mdl::{BufferError, PayloadCursor};
+pub use module_list::{ModuleEntry, ModuleList, ModuleRef};
 pub use nbl::{Nbl, NblChain, NblQueue, NetBuffer};
 pub use offload::{AttachOffload, Malformed, OffloadConfig};
 pub use oob::{ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, UdpSendInfo};
-pub use passive_lock::{PassiveGuard, PassiveLock};
 pub use pnp::NetPnpEvent;
-pub use pool::{Lent, PoolBox, PoolSlice, Tag};
-pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts, sleep_briefly};
-pub use registry::{Borrowed, Listed, Registry};
+pub use pool::{DriverRef, PoolBox, PoolSlice, Tag, allocate_bytes, free_bytes};
+pub use processor::{AtDispatch, PerProcessor, current_processor, processor_counts};
 pub use restart::RestartParameters;
-pub use rundown::{Exit, Gate};
+pub use rundown::{RundownGuard, RundownRef};
 pub use seq_lock::{SeqLock, Words};
-pub use siblings::{Siblings, WaitingParent};
 pub use spin_lock::{SpinGuard, SpinLock};
 pub use status::Status;

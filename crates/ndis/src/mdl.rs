@@ -5,7 +5,9 @@
 
 use core::ptr::{self, NonNull};
 
-use crate::{nbl::NetBuffer, sum::OnesSum, sys};
+use checksum::Sum;
+
+use crate::{nbl::NetBuffer, sys};
 
 /// The bits of an address that lie within a page.
 const PAGE_MASK: usize = 0xFFF;
@@ -19,7 +21,7 @@ pub(crate) const fn worst_case_pages(length: u32) -> u32 {
 
 /// Bytes of the page frame numbers after an MDL that describes up to `capacity` bytes.
 #[must_use]
-pub(crate) const fn page_array_size(capacity: u32) -> usize {
+pub const fn page_array_size(capacity: u32) -> usize {
     (worst_case_pages(capacity) as usize).saturating_mul(size_of::<sys::PFN_NUMBER>())
 }
 
@@ -69,7 +71,7 @@ unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
 ///
 /// # Safety
 /// `mdl` is followed by [`worst_case_pages`] of `capacity` page frame numbers in its allocation.
-pub(crate) unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, capacity: u32) {
+pub unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, capacity: u32) {
     let bytes = size_of::<sys::MDL>().saturating_add(page_array_size(capacity));
     let page_offset = base.addr() & PAGE_MASK;
     #[expect(
@@ -93,7 +95,7 @@ pub(crate) unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, 
 ///
 /// # Safety
 /// `mdl` points to an MDL of ours that is not used elsewhere.
-pub(crate) unsafe fn prepare_for_reuse(mdl: *mut sys::MDL) {
+pub unsafe fn prepare_for_reuse(mdl: *mut sys::MDL) {
     // SAFETY: `mdl` is an unshared MDL of ours, by this function's contract; the flag means that it
     // is mapped at MappedSystemVa.
     unsafe {
@@ -269,7 +271,7 @@ impl PayloadCursor<'_> {
 
     /// Moves to the next MDL that has bytes from the cursor on, and returns how many it has.
     #[inline]
-    pub(crate) fn skip_empty(&mut self) -> Result<u32, BufferError> {
+    pub fn skip_empty(&mut self) -> Result<u32, BufferError> {
         while self.left == 0 {
             (self.mdl, self.left) = Self::next_mdl(self.mdl)?;
             self.offset = 0;
@@ -301,7 +303,7 @@ impl PayloadCursor<'_> {
     ///
     /// # Safety
     /// `into` has room for `length` bytes that are not used elsewhere.
-    pub(crate) unsafe fn copy(&mut self, into: *mut u8, length: u32) -> Result<(), BufferError> {
+    pub unsafe fn copy(&mut self, into: *mut u8, length: u32) -> Result<(), BufferError> {
         let (mut into, mut left) = (into, length);
         while left > 0 {
             let part = self.skip_empty()?.min(left);
@@ -318,24 +320,22 @@ impl PayloadCursor<'_> {
         Ok(())
     }
 
-    /// The ones' complement sum of the next `length` bytes, as words in network byte order. The
-    /// cursor does not move.
+    /// The sum of the next `length` bytes. The cursor does not move.
     ///
     /// # Errors
     /// [`BufferError`] where the chain ends before or an MDL cannot be mapped.
-    pub fn sum(&self, length: u32) -> Result<u16, BufferError> {
+    pub fn sum(&self, length: u32) -> Result<Sum, BufferError> {
         let mut cursor = Self { ..*self };
-        let (mut sum, mut at) = (OnesSum::default(), 0_u32);
-        while at < length {
-            let part = cursor.skip_empty()?.min(length.saturating_sub(at));
+        let (mut sum, mut left) = (Sum::default(), length);
+        while left > 0 {
+            let part = cursor.skip_empty()?.min(left);
             let from = cursor.address()?;
             // SAFETY: `part` bytes from the cursor on lie within the MDL, which is mapped.
-            let piece = unsafe { OnesSum::of(from, part as usize) };
-            sum.add(piece, at as usize);
+            sum.append(unsafe { Sum::of_volatile(from, part as usize) });
             cursor.move_in_mdl(part);
-            at = at.saturating_add(part);
+            left = left.saturating_sub(part);
         }
-        Ok(sum.in_network_order())
+        Ok(sum)
     }
 
     /// Makes `piece` describe the rest of the current MDL from the cursor on, `length` bytes at
@@ -346,7 +346,7 @@ impl PayloadCursor<'_> {
     ///
     /// # Safety
     /// `piece` has room for an MDL of that many bytes, at most `length`, and is not used elsewhere.
-    pub(crate) unsafe fn take_piece(
+    pub unsafe fn take_piece(
         &mut self,
         length: u32,
         piece: *mut sys::MDL,
@@ -391,7 +391,7 @@ impl PayloadCursor<'_> {
     /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and is not used
     /// elsewhere.
     #[inline]
-    pub(crate) unsafe fn take(
+    pub unsafe fn take(
         &mut self,
         length: u32,
         partial: *mut sys::MDL,

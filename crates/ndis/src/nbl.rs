@@ -36,7 +36,8 @@ impl Nbl {
     }
 
     /// The pointer, for reading and writing while `self` stays the owner.
-    pub(crate) const fn as_ptr(&self) -> *mut sys::NET_BUFFER_LIST {
+    #[must_use]
+    pub const fn as_ptr(&self) -> *mut sys::NET_BUFFER_LIST {
         self.0.as_ptr()
     }
 
@@ -228,7 +229,8 @@ impl NblChain {
 
     /// The first NBL, which stays the chain's.
     #[inline]
-    pub(crate) const fn first(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
+    #[must_use]
+    pub const fn first(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
         NonNull::new(self.head)
     }
 
@@ -237,7 +239,7 @@ impl NblChain {
     /// # Safety
     /// `last` is one of the chain.
     #[inline]
-    pub(crate) unsafe fn split_after(&mut self, last: NonNull<sys::NET_BUFFER_LIST>) -> NblQueue {
+    pub unsafe fn split_after(&mut self, last: NonNull<sys::NET_BUFFER_LIST>) -> NblQueue {
         let ends = NonNull::new(self.head).map(|first| (first, last));
         // SAFETY: `last` is one of the chain, by this function's contract; its `Next` is the rest
         // of the chain.
@@ -258,7 +260,7 @@ impl NblChain {
 
     /// Takes the first NBLs out, `most` of them (at least one) or as many as there are, and returns
     /// them with their number. `None` if the chain is empty.
-    pub(crate) fn pop_counted(&mut self, most: u32) -> Option<(NblQueue, u32)> {
+    pub fn pop_counted(&mut self, most: u32) -> Option<(NblQueue, u32)> {
         let first = NonNull::new(self.head)?;
         let (mut last, mut count) = (first, 1_u32);
         // SAFETY: the chain owns its NBLs, each of whose `Next` is the rest of it.
@@ -322,7 +324,7 @@ impl NblQueue {
     }
 
     /// A queue of one.
-    pub(crate) fn of(nbl: Nbl) -> Self {
+    pub fn of(nbl: Nbl) -> Self {
         let mut queue = Self::new();
         queue.push(nbl);
         queue
@@ -360,7 +362,7 @@ impl NblQueue {
     }
 
     /// The NBLs in turn, while the queue stays the owner.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = NonNull<sys::NET_BUFFER_LIST>> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = NonNull<sys::NET_BUFFER_LIST>> + '_ {
         let mut next = self.ends.map(|(first, _)| first);
         core::iter::from_fn(move || {
             let nbl = next?;
@@ -371,7 +373,8 @@ impl NblQueue {
     }
 
     /// First and last NBL, or `None` for an empty queue.
-    pub(crate) const fn into_ends(
+    #[must_use]
+    pub const fn into_ends(
         self,
     ) -> Option<(NonNull<sys::NET_BUFFER_LIST>, NonNull<sys::NET_BUFFER_LIST>)> {
         self.ends

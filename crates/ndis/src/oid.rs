@@ -9,12 +9,15 @@ use core::{
     cell::UnsafeCell,
     mem::{MaybeUninit, offset_of},
     ptr::{self, NonNull},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::{
-    driver::header, filter_module::ModuleHandle, pool::Tag, processor::sleep_briefly,
-    status::Status, sys,
+    filter_module::ModuleHandle,
+    kernel_event::KernelEvent,
+    object::header,
+    pool::{PoolBox, Tag},
+    status::Status,
+    sys,
 };
 
 const TAG: Tag = Tag::new(*b"MslO");
@@ -98,7 +101,7 @@ impl OidRequest {
         let clone = Status(status)
             .ok()
             .and_then(|()| NonNull::new(clone).ok_or(Status::RESOURCES))
-            .inspect_err(|_| self.say_nothing_was_done())?;
+            .inspect_err(|_| self.report_nothing_done())?;
         // SAFETY: the clone is new and ours; its SourceReserved is for its originator, 16 bytes
         // that are aligned as a pointer is.
         unsafe {
@@ -116,7 +119,7 @@ impl OidRequest {
     }
 
     /// Sets the byte counts of a request that does not go down.
-    fn say_nothing_was_done(&self) {
+    fn report_nothing_done(&self) {
         // SAFETY: the request is lent. A zeroed request is valid and empty; its type is then the
         // original's.
         unsafe {
@@ -272,11 +275,16 @@ pub fn cancel(module: ModuleHandle, id: RequestId) {
     unsafe { sys::NdisFCancelOidRequest(module.raw(), id) };
 }
 
-/// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: the NIC's capabilities, enabled
-/// or not. One query is pending at a time; it lives in the filter module.
-pub struct HardwareQuery {
-    state: AtomicU32,
-    content: UnsafeCell<QueryContent>,
+/// The filter's own query of an OID whose answer is an NDIS_OFFLOAD. It lives in the filter module,
+/// and is pending once at a time.
+pub struct OffloadQuery {
+    oid: u32,
+    /// Signalled while the content is not in use. The thread that resets it owns the content, and
+    /// lends it to NDIS, until it is signalled again: as the last access to the query, after which
+    /// a waiting thread may free it.
+    idle: KernelEvent,
+    /// Not in the module, which is built on the stack of FilterAttach.
+    content: PoolBox<UnsafeCell<QueryContent>>,
 }
 
 /// Size in bytes of the answer's buffer. NDIS_OFFLOAD of revision 7, the newest, has 216.
@@ -288,41 +296,43 @@ struct QueryContent {
     answer: [u8; LONGEST_ANSWER],
 }
 
-/// The content is not in use.
-const IDLE: u32 = 0;
-/// The content is in use by NDIS, or by the thread that writes the query or reads its answer.
-const BUSY: u32 = 1;
-
-// SAFETY: the thread that changes the state from IDLE to BUSY owns the content, until it is IDLE
-// again.
-unsafe impl Sync for HardwareQuery {}
+// SAFETY: the event gives one thread at a time access to the content.
+unsafe impl Sync for OffloadQuery {}
 // SAFETY: nothing in it is tied to a thread.
-unsafe impl Send for HardwareQuery {}
+unsafe impl Send for OffloadQuery {}
 
-impl HardwareQuery {
-    /// A query that was not sent yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            state: AtomicU32::new(IDLE),
-            content: UnsafeCell::new(QueryContent {
-                request: MaybeUninit::uninit(),
-                answer: [0; LONGEST_ANSWER],
-            }),
-        }
+impl OffloadQuery {
+    /// A query of `oid` that was not sent yet, to be [initialized](Self::initialize) where it stays. IRQL ≤
+    /// DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where there is no memory.
+    pub fn try_new(oid: u32) -> Result<Self, Status> {
+        let content = QueryContent {
+            request: MaybeUninit::uninit(),
+            answer: [0; LONGEST_ANSWER],
+        };
+        Ok(Self {
+            oid,
+            idle: KernelEvent::new(),
+            content: PoolBox::try_new(TAG, UnsafeCell::new(content))?,
+        })
     }
 
-    /// Sends the query, unless it is pending. Its completion calls [`completed`](Self::completed),
+    /// Initializes the query, at its final address and before its first use. Any IRQL.
+    pub fn initialize(&self) {
+        self.idle.initialize_notification();
+    }
+
+    /// Sends the query, unless it is pending. Its completion calls [`complete`](Self::complete),
     /// unless the status returned here is another than [`Status::PENDING`]. IRQL PASSIVE_LEVEL.
-    pub fn ask(&self, module: ModuleHandle) -> Status {
-        let before = self
-            .state
-            .compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed);
-        if before.is_err() {
+    pub fn send(&self, module: ModuleHandle) -> Status {
+        let was_idle = self.idle.reset();
+        if !was_idle {
             return Status::PENDING;
         }
         let request = self.raw();
-        // SAFETY: the state reserves the content for this call. A zeroed request is valid and
+        // SAFETY: the event reserves the content for this call. A zeroed request is valid and
         // empty; the buffer lives as long as the module, which waits for the answer before it is
         // freed (see `wait`).
         unsafe {
@@ -335,7 +345,7 @@ impl HardwareQuery {
             (*request).RequestType = sys::NdisRequestQueryInformation;
             (*request).RequestId = request.cast();
             let query = &raw mut (*request).DATA.QUERY_INFORMATION;
-            (*query).Oid = sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES;
+            (*query).Oid = self.oid;
             (*query).InformationBuffer = (&raw mut (*self.content.get()).answer).cast();
             #[expect(clippy::cast_possible_truncation, reason = "it is 320")]
             {
@@ -353,30 +363,30 @@ impl HardwareQuery {
     }
 
     /// Handles the completion with `status`: lends the bytes of the answer, if there are any, to
-    /// `learn`. After that the module may be freed.
+    /// `read`. After that the module may be freed.
     ///
     /// # Safety
     /// The query was sent, and NDIS has just given it back: by FilterOidRequestComplete, or by a
-    /// status other than PENDING from [`ask`](Self::ask).
-    pub unsafe fn completed(&self, status: Status, learn: impl FnOnce(&[u8])) {
+    /// status other than PENDING from [`send`](Self::send).
+    pub unsafe fn complete(&self, status: Status, read: impl FnOnce(&[u8])) {
         if status == Status::SUCCESS {
-            // SAFETY: NDIS has given the content back, by this function's contract, and `ask`
+            // SAFETY: NDIS has given the content back, by this function's contract, and `send`
             // initialized it.
             let answer = unsafe {
                 let query = (*self.raw()).DATA.QUERY_INFORMATION;
                 let content = &*self.content.get();
                 content.answer.get(..query.BytesWritten as usize)
             };
-            learn(answer.unwrap_or_default());
+            read(answer.unwrap_or_default());
         }
-        self.state.store(IDLE, Ordering::Release);
+        self.idle.set();
     }
 
     /// Cancels the query, if it is pending, and waits until NDIS has given it back: if the
     /// underlying driver cannot cancel it, until it is completed. IRQL PASSIVE_LEVEL.
-    pub fn give_up(&self, module: ModuleHandle) {
-        if self.state.load(Ordering::Acquire) != IDLE {
-            // The identifier is the query's address, as in `ask`.
+    pub fn cancel(&self, module: ModuleHandle) {
+        if !self.idle.is_signalled() {
+            // The identifier is the query's address, as in `send`.
             cancel(module, RequestId::from_raw(self.raw().cast()));
         }
         self.wait();
@@ -384,19 +394,17 @@ impl HardwareQuery {
 
     /// Waits until the query, if it is pending, is completed. IRQL PASSIVE_LEVEL.
     pub fn wait(&self) {
-        while self.state.load(Ordering::Acquire) != IDLE {
-            sleep_briefly();
-        }
+        self.idle.wait();
     }
 
-    const fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
+    /// Waits until the query, if it is pending, is completed, or so many milliseconds have passed.
+    /// IRQL PASSIVE_LEVEL.
+    pub fn wait_at_most(&self, milliseconds: u32) {
+        self.idle.wait_at_most(milliseconds);
+    }
+
+    fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
         // The request is the content's first field, at a place that never changes.
         self.content.get().cast()
-    }
-}
-
-impl Default for HardwareQuery {
-    fn default() -> Self {
-        Self::new()
     }
 }

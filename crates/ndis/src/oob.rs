@@ -37,7 +37,7 @@ impl LargeSendInfo {
 
     /// The same send with its TCP header offset filled in, if the sender left it 0.
     #[must_use]
-    pub const fn located(self, tcp_header_offset: u32) -> Self {
+    pub const fn with_tcp_header_offset(self, tcp_header_offset: u32) -> Self {
         Self(sys::LSO_TCP_HEADER_OFFSET.with(self.0, tcp_header_offset))
     }
 

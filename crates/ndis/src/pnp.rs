@@ -24,7 +24,7 @@ impl NetPnpEvent {
 
     /// Forwards the event, and returns the status of the other drivers. IRQL PASSIVE_LEVEL.
     #[must_use]
-    pub fn pass_on(&self, module: ModuleHandle) -> Status {
+    pub fn forward(&self, module: ModuleHandle) -> Status {
         // SAFETY: the module is attached, and the event lent for the call.
         Status(unsafe { sys::NdisFNetPnPEvent(module.raw(), self.0.as_ptr()) })
     }

@@ -69,7 +69,10 @@ unsafe fn free<T>(tag: Tag, values: NonNull<T>) {
 
 /// Allocates `length` bytes (at least one), uninitialised, at no particular alignment. They are
 /// freed with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
-pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
+///
+/// # Errors
+/// [`Status::RESOURCES`] where there is no memory.
+pub fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
     let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_UNINITIALIZED;
     // SAFETY: as in `allocate`.
     let memory = unsafe { sys::ExAllocatePool2(flags, length.max(1), tag.value()) };
@@ -80,7 +83,7 @@ pub(crate) fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Sta
 ///
 /// # Safety
 /// `memory` was allocated under `tag`, and is not used any more.
-pub(crate) unsafe fn free_bytes(tag: Tag, memory: NonNull<u8>) {
+pub unsafe fn free_bytes(tag: Tag, memory: NonNull<u8>) {
     // SAFETY: `memory` was allocated under `tag` and is unused, by this function's contract.
     unsafe { sys::ExFreePoolWithTag(memory.as_ptr().cast(), tag.value()) };
 }
@@ -157,22 +160,22 @@ impl<T> Drop for PoolBox<T> {
 
 /// A value with another owner that outlives all its users, for example the driver's context as the
 /// filter modules see it.
-pub struct Lent<T>(NonNull<T>);
+pub struct DriverRef<T>(NonNull<T>);
 
-// SAFETY: a Lent provides access to `&T` only.
-unsafe impl<T: Sync> Send for Lent<T> {}
+// SAFETY: a DriverRef provides access to `&T` only.
+unsafe impl<T: Sync> Send for DriverRef<T> {}
 // SAFETY: as above.
-unsafe impl<T: Sync> Sync for Lent<T> {}
+unsafe impl<T: Sync> Sync for DriverRef<T> {}
 
-impl<T> Clone for Lent<T> {
+impl<T> Clone for DriverRef<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Lent<T> {}
+impl<T> Copy for DriverRef<T> {}
 
-impl<T> Lent<T> {
+impl<T> DriverRef<T> {
     /// # Safety
     /// `value` is alive, and changed through shared references alone, as long as this is used.
     #[must_use]
@@ -181,7 +184,7 @@ impl<T> Lent<T> {
     }
 }
 
-impl<T> Deref for Lent<T> {
+impl<T> Deref for DriverRef<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

@@ -61,12 +61,6 @@ impl Drop for AtDispatch {
     }
 }
 
-/// Yields the processor for a millisecond. IRQL PASSIVE_LEVEL.
-pub fn sleep_briefly() {
-    // SAFETY: no precondition but the IRQL, which the caller keeps.
-    unsafe { sys::NdisMSleep(1_000) };
-}
-
 /// The number of active processors, and the maximum after a hot add.
 #[must_use]
 pub fn processor_counts() -> (u32, u32) {

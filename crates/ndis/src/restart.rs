@@ -9,7 +9,7 @@ use core::{
 use crate::sys;
 
 /// Maximum number of attributes that are read. NDIS passes a handful; this bounds a circular list.
-const MOST_ATTRIBUTES: u32 = 256;
+const MAX_ATTRIBUTES: u32 = 256;
 
 /// The parameters that NDIS lends to FilterRestart for the time of the call.
 pub struct RestartParameters<'call> {
@@ -42,7 +42,7 @@ impl RestartParameters<'_> {
             }
             (*self.raw.as_ptr()).RestartAttributes
         };
-        for _ in 0..MOST_ATTRIBUTES {
+        for _ in 0..MAX_ATTRIBUTES {
             let attribute = NonNull::new(next)?.as_ptr();
             // SAFETY: the attributes are lent with the parameters.
             unsafe {

@@ -1,4 +1,4 @@
-//! Compares `ndis::sys` with the bindings that wdk-sys makes from the installed headers. A
+//! Compares `ndis-sys` with the bindings that wdk-sys makes from the installed headers. A
 //! difference stops the build.
 //!
 //! The driver depends on this crate with feature `wdk` and names nothing in it, so that Cargo builds
@@ -39,7 +39,7 @@ mod comparison {
     macro_rules! same_offsets {
         ($($name:ident { $($field:ident)* })*) => {$($(
             const _: () = assert!(
-                core::mem::offset_of!(ndis::sys::$name, $field)
+                core::mem::offset_of!(ndis_sys::$name, $field)
                     == core::mem::offset_of!(wdk_sys::$name, $field),
                 concat!(stringify!($name), ".", stringify!($field)),
             );

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use children::MAX_SG_ELEMENTS;
 use control::{Cap, Multiple, Profile, SoftwareSegmentation, Tuning, keyword};
 use lso::IpIdWidth;
-use ndis::MOST_ELEMENTS;
 
 use super::{
     Outcome, SZ,
@@ -51,7 +51,7 @@ const RANGES: [Range; 5] = [
         keyword: keyword::MAX_ELEMENTS,
         kind: "int",
         min: 0,
-        max: MOST_ELEMENTS,
+        max: MAX_SG_ELEMENTS,
     },
 ];
 

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "drivers that misbehave")]
 
 mod control_device;
+mod events;
 mod kernel;
 mod oid;
 mod pass_through;

@@ -10,7 +10,7 @@ mod nics;
 mod sends;
 
 use expected::{Expected, expected};
-use model::{Child, Config, Nic, SendCall};
+use model::{Config, Nic, SendCall, SentChild};
 use ndis::sys;
 use nics::Chains;
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
@@ -60,13 +60,13 @@ impl Case {
 
 /// The number of the NBL for each packet that the NIC got: an NBL that is no large send may have
 /// several packets.
-fn nbl_numbers(below: &[Child]) -> Vec<u64> {
+fn nbl_numbers(below: &[SentChild]) -> Vec<u64> {
     let mut number = 0;
-    let mut before: Option<&Child> = None;
+    let mut before: Option<&SentChild> = None;
     below
         .iter()
         .map(|child| {
-            let same = |before: &Child| before.send == child.send && !child.is_child;
+            let same = |before: &SentChild| before.send == child.send && !child.is_child;
             if before.is_some_and(|before| !same(before)) {
                 number += 1;
             }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use ::ndis::sys::{
-    self, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KSPIN_LOCK, NDIS_FILTER_ATTRIBUTES,
-    NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_STATUS, NTSTATUS,
+    self, BOOLEAN, EX_RUNDOWN_REF_CACHE_AWARE, KEVENT, KIRQL, KPROCESSOR_MODE, KSPIN_LOCK,
+    NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_STATUS, NTSTATUS,
 };
 
 use super::thread::PROCESSOR;
@@ -210,6 +210,38 @@ static LOCKS_TAKEN: AtomicU64 = AtomicU64::new(0);
 /// How often a spin lock was taken, so far.
 pub(crate) fn locks_taken() -> u64 {
     LOCKS_TAKEN.load(Ordering::Relaxed)
+}
+
+/// Makes an event signalled or not.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeInitializeEvent(event: *mut KEVENT, _kind: i32, signalled: BOOLEAN) {
+    // SAFETY: the caller passes a place for an event.
+    unsafe { (*event).Header = [signalled.into(), 0, 0] };
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeSetEvent(event: *mut KEVENT, _increment: i32, _wait: BOOLEAN) -> i32 {
+    // SAFETY: the caller passes an event that is initialized and, here, used by the main thread
+    // alone.
+    unsafe { std::mem::replace(&mut (*event).Header[0], 1) as i32 }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeResetEvent(event: *mut KEVENT) -> i32 {
+    // SAFETY: as above.
+    unsafe { std::mem::replace(&mut (*event).Header[0], 0) as i32 }
+}
+
+/// All events are signalled already when the main thread waits for them.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeWaitForSingleObject(
+    _object: *mut c_void,
+    _reason: i32,
+    _mode: KPROCESSOR_MODE,
+    _alertable: BOOLEAN,
+    _timeout: *mut i64,
+) -> NTSTATUS {
+    sys::NDIS_STATUS_SUCCESS
 }
 
 /// All protection is released already, for the benchmark completes its sends.

@@ -31,7 +31,6 @@ unused! {
         *mut NDIS_STATUS, NDIS_HANDLE, *mut NDIS_STRING, *mut NDIS_CONFIGURATION_PARAMETER
     );
     fn NdisDeregisterDeviceEx(NDIS_HANDLE);
-    fn NdisMSleep(u32);
     fn MmMapLockedPagesSpecifyCache(
         *mut MDL, KPROCESSOR_MODE, i32, *mut c_void, u32, u32
     ) -> *mut c_void;

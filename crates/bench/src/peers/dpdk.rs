@@ -13,7 +13,8 @@ use anyhow::ensure;
 
 use crate::{
     cases::{Case, MAX_PAYLOAD, Nic, Traffic, Unit},
-    packets, time,
+    packets,
+    time::Work,
 };
 
 unsafe extern "C" {
@@ -35,7 +36,7 @@ static STARTED: OnceLock<c_int> = OnceLock::new();
 /// Most bytes that one of its buffers describes.
 const MOST_IN_BUFFER: u32 = 32 << 10;
 
-pub(crate) fn measure(case: &Case) -> anyhow::Result<Option<f64>> {
+pub(crate) fn prepare(case: &Case) -> anyhow::Result<Option<Work<'static>>> {
     let Traffic::Tcp(mss) = case.traffic else {
         return Ok(None);
     };
@@ -70,11 +71,12 @@ pub(crate) fn measure(case: &Case) -> anyhow::Result<Option<f64>> {
         (started, packet, segments) == (0, 0, expected as c_int),
         "DPDK made {segments} segments and not {expected}"
     );
-    let nanoseconds = time::best(u64::from(expected), |times| {
-        // SAFETY: the packet is there.
+    Ok(Some(Work::new(u64::from(expected), move |times| {
+        // The packet's buffers point into it.
+        let _alive = &payload;
+        // SAFETY: the packet is there, and so is its payload.
         unsafe { mslso_dpdk_run(times, checksums) };
-    });
-    Ok(Some(nanoseconds))
+    })))
 }
 
 /// `length` in parts that DPDK's buffers can be.

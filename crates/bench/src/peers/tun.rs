@@ -7,10 +7,11 @@ use tun_rs::{VIRTIO_NET_HDR_GSO_TCPV4, VirtioNetHdr, gso_split};
 
 use crate::{
     cases::{Case, Nic, Traffic, Unit},
-    frame, packets, time,
+    frame, packets,
+    time::Work,
 };
 
-pub(crate) fn measure(case: &Case) -> anyhow::Result<Option<f64>> {
+pub(crate) fn prepare(case: &Case) -> anyhow::Result<Option<Work<'static>>> {
     let (Traffic::Tcp(mss), Nic::Nothing, Unit::Packet) = (case.traffic, case.nic, case.unit)
     else {
         return Ok(None);
@@ -29,13 +30,12 @@ pub(crate) fn measure(case: &Case) -> anyhow::Result<Option<f64>> {
     input.resize(input.len() + (segments * mss) as usize, 0xA5);
     let mut packets = vec![vec![0; 9100]; segments as usize];
     let mut sizes = vec![0; packets.len()];
-    let mut split = || gso_split(&mut input, header, &mut packets, &mut sizes, 0, false);
+    let mut split = move || gso_split(&mut input, header, &mut packets, &mut sizes, 0, false);
     let made = split()?;
     ensure!(made == segments as usize, "tun-rs made {made} packets");
-    let nanoseconds = time::best(u64::from(segments), |times| {
+    Ok(Some(Work::new(u64::from(segments), move |times| {
         for _ in 0..times {
             let _ = std::hint::black_box(split());
         }
-    });
-    Ok(Some(nanoseconds))
+    })))
 }

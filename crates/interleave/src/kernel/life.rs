@@ -2,6 +2,7 @@
 
 use std::{ffi::c_void, ptr};
 
+use control::{Profile, keyword};
 use ndis::{
     ModuleHandle,
     sys::{
@@ -11,7 +12,11 @@ use ndis::{
 };
 
 use super::memory;
-use crate::{machine::Registered, world};
+use crate::{
+    machine::Registered,
+    points::{point, wake},
+    world,
+};
 
 /// The filter module's handle.
 pub(crate) const MODULE: usize = 0x10;
@@ -134,7 +139,7 @@ pub(crate) fn free_extension() {
     unsafe { memory::free(extension) };
 }
 
-/// There is nothing in the registry.
+/// The registry has a profile, so that there is something to split, and nothing else.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     _object: *mut sys::NDIS_CONFIGURATION_OBJECT,
@@ -148,25 +153,61 @@ unsafe extern "efiapi" fn NdisOpenConfigurationEx(
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisReadConfiguration(
     status: *mut NDIS_STATUS,
-    _value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
+    value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
     _configuration: NDIS_HANDLE,
-    _keyword: *mut sys::NDIS_STRING,
+    asked: *mut sys::NDIS_STRING,
     _kind: i32,
 ) {
-    // SAFETY: the caller passes a place for the status.
-    unsafe { *status = sys::NDIS_STATUS_FAILURE };
+    // SAFETY: the caller passes a counted string.
+    let name = unsafe {
+        let units = usize::from((*asked).Length) / 2;
+        std::slice::from_raw_parts((*asked).Buffer, units)
+    };
+    let is_profile = name.iter().copied().eq(keyword::PROFILE.encode_utf16());
+    // SAFETY: the caller passes places for status and value. The value is never freed, which is
+    // acceptable for one number an attach.
+    unsafe {
+        *status = if is_profile {
+            *value = Box::leak(Box::new(sys::NDIS_CONFIGURATION_PARAMETER {
+                ParameterType: sys::NdisParameterInteger,
+                ParameterData: sys::NDIS_CONFIGURATION_PARAMETER_DATA {
+                    IntegerData: Profile::Throughput.number(),
+                },
+            }));
+            sys::NDIS_STATUS_SUCCESS
+        } else {
+            sys::NDIS_STATUS_FAILURE
+        };
+    }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisCloseConfiguration(_configuration: NDIS_HANDLE) {}
 
-/// The NIC does not report its hardware capabilities.
+/// The NIC has no answer to a query: at once, or [later](crate::Machine::answer_queries).
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFOidRequest(
     _module: NDIS_HANDLE,
-    _request: *mut sys::NDIS_OID_REQUEST,
+    request: *mut sys::NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
-    sys::NDIS_STATUS_NOT_SUPPORTED
+    let pends = world::with(|world| {
+        if world.queries_pend {
+            world.queries.push_back(request);
+        }
+        world.queries_pend
+    });
+    if !pends {
+        return sys::NDIS_STATUS_NOT_SUPPORTED;
+    }
+    wake();
+    point();
+    sys::NDIS_STATUS_PENDING
+}
+
+/// The NIC cannot cancel a query.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFCancelOidRequest(_module: NDIS_HANDLE, _id: *mut c_void) {
+    point();
 }
 
 #[unsafe(no_mangle)]

@@ -1,7 +1,10 @@
-//! The means by which processors synchronize: IRQL, spin locks, rundown protection, sleep.
+//! The means by which processors synchronize: IRQL, spin locks, events, rundown protection.
+
+use std::ffi::c_void;
 
 use ndis::sys::{
-    BOOLEAN, DISPATCH_LEVEL, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KSPIN_LOCK, PROCESSOR_NUMBER,
+    self, BOOLEAN, DISPATCH_LEVEL, EX_RUNDOWN_REF_CACHE_AWARE, KEVENT, KIRQL, KPROCESSOR_MODE,
+    KSPIN_LOCK, NTSTATUS, PROCESSOR_NUMBER,
 };
 
 use super::memory;
@@ -69,12 +72,103 @@ unsafe extern "efiapi" fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, irql: KIRQL) 
     }
 }
 
-/// Waits until another thread has left the driver, if one is in it: no time passes here.
+/// An event, where the kernel's is expected.
+#[repr(C)]
+struct Event {
+    /// The event ends one wait, in place of all.
+    is_synchronization: bool,
+    signalled: bool,
+    /// How often it was signalled.
+    signals: u64,
+    _kernel: u64,
+}
+const _: () = assert!(size_of::<Event>() == size_of::<KEVENT>());
+
+/// # Safety
+/// `event` is initialized. The returned reference is the only one.
+unsafe fn event<'a>(event: *mut KEVENT) -> &'a mut Event {
+    // SAFETY: KeInitializeEvent wrote it there; only one thread of the system touches it.
+    unsafe { &mut *event.cast() }
+}
+
 #[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisMSleep(_microseconds: u32) {
-    let others = || world::with(|world| world.calls);
-    let before = others();
-    wait_until(|| before <= 1 || others() < before);
+unsafe extern "efiapi" fn KeInitializeEvent(place: *mut KEVENT, kind: i32, signalled: BOOLEAN) {
+    let event = Event {
+        is_synchronization: kind == sys::SynchronizationEvent,
+        signalled: signalled != 0,
+        signals: 0,
+        _kernel: 0,
+    };
+    // SAFETY: the caller passes a place for an event.
+    unsafe { place.cast::<Event>().write(event) };
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeSetEvent(place: *mut KEVENT, _increment: i32, _wait: BOOLEAN) -> i32 {
+    point();
+    // SAFETY: the caller passes an event that is initialized.
+    let event = unsafe { event(place) };
+    let before = std::mem::replace(&mut event.signalled, true);
+    event.signals += 1;
+    wake();
+    // From here on a thread that waited may have freed the event.
+    point();
+    before.into()
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeResetEvent(place: *mut KEVENT) -> i32 {
+    point();
+    // SAFETY: the caller passes an event that is initialized.
+    let event = unsafe { event(place) };
+    std::mem::take(&mut event.signalled).into()
+}
+
+/// A notification event ends the waits that have begun when it is signalled, also if it is reset
+/// before the waiting threads run.
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn KeWaitForSingleObject(
+    object: *mut c_void,
+    _reason: i32,
+    _mode: KPROCESSOR_MODE,
+    _alertable: BOOLEAN,
+    timeout: *mut i64,
+) -> NTSTATUS {
+    let place = object.cast();
+    point();
+    // SAFETY: the caller passes an event that is initialized, and lives while this thread waits;
+    // the timeout is null, or lives as long as the call.
+    let (signals, timeout) = unsafe { (event(place).signals, timeout.as_ref()) };
+    let is_over = || {
+        // SAFETY: as above.
+        let event = unsafe { event(place) };
+        if event.is_synchronization {
+            std::mem::take(&mut event.signalled)
+        } else {
+            event.signalled || event.signals != signals
+        }
+    };
+    if timeout == Some(&0) {
+        return if is_over() {
+            sys::STATUS_SUCCESS
+        } else {
+            sys::STATUS_TIMEOUT
+        };
+    }
+    if world::with(|world| world.irql()) >= DISPATCH_LEVEL {
+        world::wrong("a wait at DISPATCH_LEVEL");
+    }
+    if timeout.is_some() {
+        // Any time may have passed when this thread goes on.
+        point();
+        return if is_over() {
+            sys::STATUS_SUCCESS
+        } else {
+            sys::STATUS_TIMEOUT
+        };
+    }
+    wait_until(is_over);
+    sys::STATUS_SUCCESS
 }
 
 /// Rundown protection, where a pointer to the kernel's is expected.
@@ -131,7 +225,7 @@ unsafe extern "efiapi" fn ExReleaseRundownProtectionCacheAwareEx(reference: Refe
     let rundown = unsafe { rundown(reference) };
     match rundown.inside.checked_sub(count) {
         Some(inside) => rundown.inside = inside,
-        None => world::wrong("a gate is left more often than it was entered"),
+        None => world::wrong("rundown protection is released more often than it was acquired"),
     }
     wake();
     // From here on the module may be gone.

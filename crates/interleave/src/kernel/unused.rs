@@ -21,7 +21,6 @@ macro_rules! unused {
 
 unused! {
     fn NdisFOidRequestComplete(NDIS_HANDLE, *mut NDIS_OID_REQUEST, NDIS_STATUS);
-    fn NdisFCancelOidRequest(NDIS_HANDLE, *mut c_void);
     fn NdisAllocateCloneOidRequest(
         NDIS_HANDLE, *mut NDIS_OID_REQUEST, u32, *mut *mut NDIS_OID_REQUEST
     ) -> NDIS_STATUS;

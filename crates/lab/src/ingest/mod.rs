@@ -24,6 +24,7 @@ mod vlan;
 pub use form::{Form, ingest_as};
 pub use vlan::Tag;
 
+use checksum::Sum;
 use lso::{Headers, IpVersion, Refusal};
 
 use crate::capture::strip_jumbo_hop_by_hop;
@@ -221,12 +222,5 @@ pub(crate) fn bring_to_shape(frame: &mut [u8], headers: &Headers, lso: LsoVersio
 
 /// The folded sum of addresses and protocol (RFC 1071).
 fn address_sum(addresses: &[u8], protocol: u8) -> u16 {
-    let words = addresses
-        .chunks_exact(2)
-        .map(|word| u64::from(word[0]) << 8 | u64::from(word[1]));
-    let mut sum = words.sum::<u64>() + u64::from(protocol);
-    while sum > 0xFFFF {
-        sum = (sum >> 16) + (sum & 0xFFFF);
-    }
-    sum as u16
+    Sum::of(addresses).and_word(protocol.into()).folded()
 }

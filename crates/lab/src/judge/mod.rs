@@ -4,7 +4,7 @@ mod stated;
 
 use stated::misstated;
 
-use model::Child;
+use model::SentChild;
 
 use crate::ingest::LargeSend;
 use crate::machine::{Sent, Unsent};
@@ -71,7 +71,7 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
 
 /// The fault in the form of a child of `send`, if any: a child that makes one packet on the wire
 /// must be sent as a packet, any other as a large send.
-fn malformed(send: &LargeSend, child: &Child) -> Option<String> {
+fn malformed(send: &LargeSend, child: &SentChild) -> Option<String> {
     let is_packet = child.payload <= send.mss as usize;
     let wrong = child.is_child && child.is_packet() != is_packet;
     wrong.then(|| {
@@ -167,7 +167,7 @@ mod tests {
         let mut machine = Machine::start(&Driver::Native, setup).unwrap();
         let mut sent = machine.send(&send);
         assert_eq!(judge(&send, &sent, 16), Verdict::Same { untouched: false });
-        assert!(sent.children.len() == 7 && sent.children.iter().all(Child::is_packet));
+        assert!(sent.children.len() == 7 && sent.children.iter().all(SentChild::is_packet));
         sent.children[6].slots.large_send = ndis::LargeSendInfo::v2(1428, 54, true);
         let line = "the NIC was given 432 bytes of payload as a large send of MSS 1428";
         let wrong = |line: &str| Verdict::Wrong(vec![line.to_owned()]);

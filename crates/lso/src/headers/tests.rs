@@ -244,7 +244,7 @@ fn check_of_a_shorter_front() {
 
 #[test]
 fn payload_leaves_room_for_the_headers() {
-    let most = |front: &[u8]| Headers::parse(front).map(|headers| headers.most_payload());
+    let most = |front: &[u8]| Headers::parse(front).map(|headers| headers.max_payload());
     assert_eq!(most(&V4), Ok(65_535 - 52));
     assert_eq!(most(&QINQ_OPTIONS), Ok(65_535 - 44));
     assert_eq!(most(&V6), Ok(65_535 - 20));
@@ -276,7 +276,7 @@ fn udp() {
     assert_eq!(headers.transport(), Transport::Udp);
     assert_eq!((headers.transport_offset(), headers.length()), (34, 42));
     assert!(!headers.has_ip_options() && !headers.has_tcp_options());
-    assert_eq!(headers.most_payload(), 65_535 - 28);
+    assert_eq!(headers.max_payload(), 65_535 - 28);
     assert_eq!(headers.datagram(1472), 1500);
     for end in 0..USO_V4.len() {
         let refused = Headers::of(&USO_V4[..end], &USO_SEND);

@@ -31,7 +31,7 @@ fn a_mebibyte_for_a_virtual_nic() {
     let of = |segments| plan.iter().filter(|c| c.segments == segments).count();
     assert_eq!((of(42), of(43)), (12, 5));
     let last = plan.iter().nth(16).expect("the last");
-    let expected = Child {
+    let expected = PlannedChild {
         form: Form::LargeSend,
         index: 16,
         payload_offset: 676 * 1460,

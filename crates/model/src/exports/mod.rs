@@ -4,18 +4,23 @@
 #![expect(
     clippy::missing_safety_doc,
     missing_docs,
-    reason = "contracts and documentation are those of ndis::sys's declarations"
+    reason = "contracts and documentation are those of the declarations in ndis-sys"
 )]
 
 pub mod configuration;
 pub mod device;
 pub mod etw;
+pub mod event;
 pub mod kernel;
+pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
 pub mod oid;
+pub mod pool;
+pub mod receive;
 pub mod spin_lock;
 pub mod status;
+pub mod text;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -41,14 +46,19 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             ndis::EXPORTS,
             configuration::EXPORTS,
             device::EXPORTS,
+            event::EXPORTS,
             oid::EXPORTS,
+            pool::EXPORTS,
+            receive::EXPORTS,
             status::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
             etw::EXPORTS,
             kernel::EXPORTS,
+            kernel_event::EXPORTS,
             memory::EXPORTS,
             spin_lock::EXPORTS,
+            text::EXPORTS,
         ],
         _ => return None,
     };

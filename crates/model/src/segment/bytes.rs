@@ -1,5 +1,7 @@
 //! Fields of headers: numbers in network order, lengths, identifications, sums.
 
+use checksum::Sum;
+
 /// The 16-bit number at `at`.
 pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
@@ -10,28 +12,10 @@ pub(super) fn put16(bytes: &mut [u8], at: usize, value: u16) {
     bytes[at..at + 2].copy_from_slice(&value.to_be_bytes());
 }
 
-/// The sum of 16-bit words, the last one filled up with a zero byte.
-pub(super) fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<2>();
-    let words: u64 = words
-        .iter()
-        .map(|w| u64::from(u16::from_be_bytes(*w)))
-        .sum();
-    words + rest.first().map_or(0, |byte| u64::from(*byte) << 8)
-}
-
-/// A sum in ones' complement (RFC 1071).
-pub(super) fn fold(mut sum: u64) -> u16 {
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
-}
-
 /// The sum over addresses and protocol, which is the pseudo-header's without the length.
-pub(super) fn pseudo_sum(ip: &[u8], ipv6: bool, protocol: u8) -> u64 {
+pub(super) fn pseudo_sum(ip: &[u8], ipv6: bool, protocol: u8) -> Sum {
     let addresses = if ipv6 { 8..40 } else { 12..20 };
-    sum(&ip[addresses]) + u64::from(protocol)
+    Sum::of(&ip[addresses]).and_word(protocol.into())
 }
 
 /// Makes the datagram that begins with `ip`, and has `rest` bytes more, wire packet `index` of a
@@ -57,6 +41,6 @@ pub(super) fn patch_ip(ip: &mut [u8], rest: usize, index: usize, id_bits: u32, i
 pub(super) fn write_header_checksum(ip: &mut [u8]) {
     ip[10..12].fill(0);
     let header = usize::from(ip[0] & 15) * 4;
-    let checksum = !fold(sum(&ip[..header]));
+    let checksum = Sum::of(&ip[..header]).checksum();
     put16(ip, 10, checksum);
 }

@@ -1,7 +1,9 @@
 //! Checksums of single packets: finished by the NIC, and looked at on the wire.
 
+use checksum::Sum;
+
 use super::{
-    bytes::{be16, fold, pseudo_sum, sum, write_header_checksum},
+    bytes::{be16, pseudo_sum, write_header_checksum},
     layout::{Layout, TCP, UDP, layout},
     tunnel::{TunnelKind, tunnel},
 };
@@ -36,7 +38,7 @@ pub(crate) fn finish(frame: &[u8], slot: ChecksumSlot) -> Option<Vec<u8>> {
         if found.udp {
             finish_udp_checksum(segment, 0);
         } else {
-            let checksum = !fold(sum(segment));
+            let checksum = Sum::of(segment).checksum();
             put16(segment, field(false), checksum);
         }
     }
@@ -57,7 +59,7 @@ fn end_of(frame: &[u8], found: &Layout) -> Option<usize> {
 /// Whether the IPv4 header at `ip` has its checksum.
 pub(crate) fn ip_header_right(frame: &[u8], ip: usize) -> bool {
     let header = usize::from(frame[ip] & 15) * 4;
-    fold(sum(&frame[ip..ip + header])) == 0xFFFF
+    Sum::of(&frame[ip..ip + header]).folded() == 0xFFFF
 }
 
 /// Describes a wrong checksum of a wire packet of TCP or UDP; `None` if all are right.
@@ -77,8 +79,8 @@ pub(crate) fn wrong_checksum(frame: &[u8]) -> Option<String> {
     }
     let protocol = if found.udp { UDP } else { TCP };
     let pseudo = pseudo_sum(&frame[found.ip..], found.ipv6, protocol);
-    let whole = fold(pseudo + segment.len() as u64 + sum(segment));
-    (whole != 0xFFFF).then(|| {
+    let whole = pseudo.and_words(segment.len() as u32).and(Sum::of(segment));
+    (whole.folded() != 0xFFFF).then(|| {
         let name = if found.udp { "UDP" } else { "TCP" };
         format!("the {name} checksum is wrong")
     })
@@ -104,7 +106,7 @@ pub(crate) fn has_right_seed(frame: &[u8], slots: &Slots) -> bool {
         let found = layout(frame)?;
         let protocol = if found.udp { UDP } else { TCP };
         let has = be16(frame, found.transport + field(found.udp))?;
-        let right = fold(pseudo_sum(&frame[found.ip..], found.ipv6, protocol));
+        let right = pseudo_sum(&frame[found.ip..], found.ipv6, protocol).folded();
         Some(has == right || found.udp && has == 0)
     };
     let seeded = match slots.kind() {

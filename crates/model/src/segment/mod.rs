@@ -2,7 +2,8 @@
 //!
 //! As hardware does it, and unlike the driver: positions come from the out-of-band information and
 //! the bytes, and a checksum is finished from the seed that the sender left in the checksum field,
-//! so that a wrong seed shows on the wire. No code is shared with the driver's crates.
+//! so that a wrong seed shows on the wire. No code is shared with the driver's crates but the sum itself,
+//! the crate `checksum`, which its own tests compare with another implementation.
 
 mod bytes;
 mod checksum;
@@ -19,7 +20,7 @@ pub use tcp::{Job, segment};
 pub use tunnel::{Tunnel, TunnelKind, segment_tunnelled, tunnel};
 pub use udp::{UsoJob, segment_uso};
 
-pub(crate) use checksum::{
+pub(crate) use self::checksum::{
     finish, has_right_seed, ip_header_right, tunnel_header_wrong, wrong_checksum,
 };
 

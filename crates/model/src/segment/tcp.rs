@@ -1,7 +1,9 @@
 //! Large sends of TCP.
 
+use checksum::Sum;
+
 use super::{
-    bytes::{fold, patch_ip, put16, sum},
+    bytes::{patch_ip, put16},
     layout::parts,
 };
 
@@ -86,7 +88,7 @@ pub(super) fn patch_tcp(tcp: &mut [u8], offset: usize, first: bool, last: bool) 
 /// Finishes the checksum of a whole segment, in which the field holds the sum over addresses and
 /// protocol: length, header and payload come to it.
 pub(super) fn finish_tcp_checksum(tcp: &mut [u8]) {
-    let length = tcp.len() as u64;
-    let checksum = !fold(sum(tcp) + length);
+    let length = tcp.len() as u32;
+    let checksum = Sum::of(tcp).and_words(length).checksum();
     put16(tcp, 16, checksum);
 }

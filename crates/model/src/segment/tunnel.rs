@@ -1,7 +1,7 @@
 //! Large sends of TCP and UDP inside a tunnel: NVGRE (RFC 7637) and VXLAN (RFC 7348).
 
 use super::{
-    bytes::{be16, fold, patch_ip, pseudo_sum, put16},
+    bytes::{be16, patch_ip, pseudo_sum, put16},
     layout::{Layout, UDP, layout, network},
     tcp::{finish_tcp_checksum, patch_tcp},
     udp::finish_udp_checksum,
@@ -140,7 +140,7 @@ pub fn segment_tunnelled(
         if inner.udp {
             let length = transport.len() as u16;
             put16(transport, 4, length);
-            finish_udp_checksum(transport, length.into());
+            finish_udp_checksum(transport, length);
         } else {
             finish_tcp_checksum(transport);
         }
@@ -161,7 +161,7 @@ fn finish_outer_udp(packet: &mut [u8], found: &Tunnel) {
     put16(udp, 4, length);
     if udp[6..8] != [0, 0] {
         // A seed that is never 0, for 0 would mean that there is no checksum.
-        put16(udp, 6, fold(pseudo));
-        finish_udp_checksum(udp, length.into());
+        put16(udp, 6, pseudo.folded());
+        finish_udp_checksum(udp, length);
     }
 }

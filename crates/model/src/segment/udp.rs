@@ -1,7 +1,9 @@
 //! Large sends of UDP.
 
+use checksum::Sum;
+
 use super::{
-    bytes::{fold, patch_ip, put16, sum},
+    bytes::{patch_ip, put16},
     layout::layout,
 };
 
@@ -46,7 +48,7 @@ pub fn segment_uso(frame: &[u8], job: UsoJob) -> Result<Vec<Vec<u8>>, String> {
         let udp = &mut packet[found.transport..];
         let length = udp.len() as u16;
         put16(udp, 4, length);
-        finish_udp_checksum(udp, length.into());
+        finish_udp_checksum(udp, length);
         packet
     };
     Ok((0..count).map(packet).collect())
@@ -55,11 +57,11 @@ pub fn segment_uso(frame: &[u8], job: UsoJob) -> Result<Vec<Vec<u8>>, String> {
 /// Computes the checksum of a whole datagram, in which the field holds the folded sum over the
 /// bytes that are not in it except for `more`; 0 stays 0, and a sum of 0 is sent as 0xFFFF (RFC
 /// 768).
-pub(super) fn finish_udp_checksum(udp: &mut [u8], more: u64) {
+pub(super) fn finish_udp_checksum(udp: &mut [u8], more: u16) {
     if udp[6..8] == [0, 0] {
         return;
     }
-    let checksum = match !fold(sum(udp) + more) {
+    let checksum = match Sum::of(udp).and_word(more).checksum() {
         0 => 0xFFFF,
         checksum => checksum,
     };

@@ -4,7 +4,7 @@ use control::{Profile, Raise, SetRequest, Tuning};
 use serde::Serialize;
 
 use super::{Session, show};
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::cli::{Change, Choice, SetArgs};
 use crate::failure::Failure;
 
@@ -17,14 +17,14 @@ struct Set {
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: &SetArgs) -> Result<(), Failure> {
-    let Some(asked) = &args.adapter else {
+    let Some(name) = &args.adapter else {
         let all = Choice {
             adapter: None,
             all: true,
         };
         return session.each(&all, |session, adapter| set(session, adapter, args));
     };
-    let adapter = session.named(asked)?;
+    let adapter = session.named(name)?;
     set(session, adapter, args)
 }
 

@@ -1,6 +1,6 @@
 //! Properties that must hold for any plan.
 
-use lso::{Child, Form, Plan};
+use lso::{Form, Plan, PlannedChild};
 
 use super::Input;
 
@@ -48,7 +48,7 @@ pub(super) fn check(plan: &Plan, input: &Input<'_>) {
 }
 
 impl Cut {
-    fn check_child(&self, k: u64, child: &Child) {
+    fn check_child(&self, k: u64, child: &PlannedChild) {
         let [offset, length] = [child.payload_offset, child.payload_length].map(u64::from);
         let [first, segments] = [child.first_segment, child.segments].map(u64::from);
         assert_eq!(u64::from(child.index), k);
@@ -98,7 +98,7 @@ impl Cut {
 }
 
 /// `child` begins where `before` ends, in payload and in segments.
-fn follows(before: &Child, child: &Child) {
+fn follows(before: &PlannedChild, child: &PlannedChild) {
     let end = before.payload_offset + before.payload_length;
     assert_eq!(child.payload_offset, end);
     assert_eq!(child.first_segment, before.first_segment + before.segments);

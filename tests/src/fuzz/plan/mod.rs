@@ -85,10 +85,10 @@ pub fn run(bytes: &[u8]) -> Result<usize, Refusal> {
     }
     let headers = Headers::of(input.front, &input.send)?;
     if input.send.offload == Offload::LsoV1 {
-        input.limit.max_payload = input.limit.max_payload.min(headers.most_payload());
+        input.limit.max_payload = input.limit.max_payload.min(headers.max_payload());
     }
     let plan = input.plan()?;
-    if input.send.mss.min(input.payload) > headers.most_payload() {
+    if input.send.mss.min(input.payload) > headers.max_payload() {
         return Err(Refusal::SegmentTooLong);
     }
     Ok(wire::check(&input, headers, &plan))

@@ -2,8 +2,8 @@
 //! carries after both stages.
 
 use lso::{
-    Checksum, Child, Form, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Plan, Sum, Template,
-    Transport,
+    Checksum, Form, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Plan, PlannedChild, Sum,
+    Template, Transport,
 };
 use mslso_lab::reference::{self, Kind, ReferenceError};
 
@@ -26,7 +26,7 @@ pub(super) fn check(input: &Input<'_>, headers: Headers, plan: &Plan) -> usize {
     let mut template = [0x5A; MAX_HEADER];
     let known = front.len().min(MAX_HEADER);
     template[..known].copy_from_slice(&front[..known]);
-    let template = Template::new(&mut template, headers, input.send.offload, input.ip_id);
+    let template = Template::new(&mut template, &headers, input.send.offload, input.ip_id);
     let template = template.expect("a template of what was parsed");
     let parent = Parent {
         input,
@@ -103,7 +103,7 @@ impl Parent<'_> {
     }
 
     /// The frame of a child, finished where it is a packet.
-    fn frame_of(&self, child: &Child) -> Vec<u8> {
+    fn frame_of(&self, child: &PlannedChild) -> Vec<u8> {
         let header = self.header_of(child);
         let mut frame = [header, payload(child.payload_offset, child.payload_length)].concat();
         if child.form == Form::Packet && self.is_left() {
@@ -118,7 +118,7 @@ impl Parent<'_> {
     }
 
     /// The header of a child, which must be the parent's.
-    fn header_of(&self, child: &Child) -> Vec<u8> {
+    fn header_of(&self, child: &PlannedChild) -> Vec<u8> {
         let length = self.header().len();
         let mut out = [0xA5; MAX_HEADER];
         match child.form {
@@ -144,7 +144,7 @@ impl Parent<'_> {
 
     /// Checks the fields of a large send's header that are the NIC's input: none of them is on the
     /// wire.
-    fn check_large_send(&self, child: &Child, out: &[u8]) {
+    fn check_large_send(&self, child: &PlannedChild, out: &[u8]) {
         let (ip, transport) = self.places();
         let checksum = transport + checksum_field(self.headers.transport());
         assert_eq!(word(out, checksum), word(self.header(), checksum));
@@ -227,7 +227,7 @@ fn payload(offset: u32, length: u32) -> Vec<u8> {
 }
 
 /// The sum of a child's payload, which lies in two buffers.
-fn sum(child: &Child) -> Sum {
+fn sum(child: &PlannedChild) -> Sum {
     let bytes = payload(child.payload_offset, child.payload_length);
     let (first, rest) = bytes.split_at(bytes.len() / 3);
     let mut sum = Sum::of(first);

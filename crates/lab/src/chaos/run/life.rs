@@ -1,9 +1,10 @@
 //! The life cycle of driver and module: each step is possible at any time, and first takes the
 //! steps that it needs.
 
+use children::MAX_SG_ELEMENTS;
 use control::keyword;
 use model::{Failing, ModuleState, RegistryValue};
-use ndis::{MOST_ELEMENTS, sys};
+use ndis::sys;
 
 use super::Run;
 use crate::chaos::{balance::Counts, outcome::Wrong, step::Settings};
@@ -121,12 +122,12 @@ impl Run<'_> {
             set(keyword::PROFILE, profile);
             set(keyword::CAP_BYTES, cap);
         }
-        let most = max_elements.filter(|most| (LEAST_ELEMENTS..=MOST_ELEMENTS).contains(most));
+        let most = max_elements.filter(|most| (LEAST_ELEMENTS..=MAX_SG_ELEMENTS).contains(most));
         let ended = ended_chains == Some(1) || most.is_some();
         self.world.set_nic(|nic| {
             nic.id_bits = if ip_id_bits == 15 { 15 } else { 16 };
             nic.walks_to_end = ended;
-            nic.max_elements = ended.then(|| most.unwrap_or(MOST_ELEMENTS) as usize);
+            nic.max_elements = ended.then(|| most.unwrap_or(MAX_SG_ELEMENTS) as usize);
         });
     }
 
