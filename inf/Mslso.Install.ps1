@@ -67,7 +67,7 @@ function Get-MslsoDamage {
     param([Parameter(Mandatory)]$Driver)
     if ($Driver.Start -ne 1) { "the service's start type (it is $($Driver.Start) instead of 1, system start)" }
     if (-not (Test-Path -LiteralPath $MslsoDescriptionKey)) { 'the descriptions of settings (FilterAdapterParams)' }
-    if ((Test-Path -LiteralPath "$MslsoNoteKey\Parameters") -and -not (Test-Path -LiteralPath $MslsoParametersKey)) { 'the settings of adapters' }
+    if (Test-MslsoSettingsLost) { 'the settings of adapters' }
     $noted = @(Get-MslsoNote)
     # One that is off among others that are on was taken off by the administrator.
     if ($noted) {
