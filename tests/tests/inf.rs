@@ -312,7 +312,7 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "settings have the driver's ranges",
     ),
     (
-        "Profile, default,, \"2\"",
+        "Profile, default,, \"0\"",
         "Profile, default,, \"3\"",
         "settings have the driver's defaults",
     ),

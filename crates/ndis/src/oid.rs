@@ -12,7 +12,7 @@ use core::{
 };
 
 use crate::{
-    driver::header, filter_module::ModuleHandle, kernel_event::KernelEvent, pool::Tag,
+    filter_module::ModuleHandle, kernel_event::KernelEvent, object::header, pool::Tag,
     status::Status, sys,
 };
 
