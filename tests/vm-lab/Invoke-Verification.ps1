@@ -286,6 +286,9 @@ try {
         $before = $report.Before
         $report.After = $after = Get-FilterCounter
         if ($after.sends -lt $before.sends) { Skip-Check 'the filter attached anew, and its counters began again' }
+        if ($report.Settings.tuning.multiple -le 1) {
+            Skip-Check "the filter raises nothing on this NIC; turn it on: mslsoctl set $($nic.ifIndex) --profile throughput"
+        }
         if ($after.split -le $before.split) {
             Skip-Check "none came; the largest large send has $($after.largest_large_send) bytes. See mslsoctl show."
         }
