@@ -115,7 +115,7 @@ fn with_children(
         let siblings = ChildRun::pop(&mut chain, module).expect("children");
         assert!(chain.is_empty());
         assert_eq!(siblings.count() as usize, COUNT);
-        let (completed, parent) = (siblings.status(), siblings.return_to_owner_cpu(&pool));
+        let (completed, parent) = (siblings.status(), siblings.return_to_owner_cpu(&pool, None));
         parent.record_first_failure(completed);
         let parent = parent.count_off();
         let parent = parent.expect("the last child yields the parent");
