@@ -63,6 +63,10 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         _ => return None,
     };
     let mut all = tables.iter().copied().flatten();
-    all.find(|(export, _)| *export == name)
-        .map(|(_, address)| address.0)
+    let found = all.find(|(export, _)| *export == name);
+    #[cfg(target_arch = "x86_64")]
+    if found.is_none() {
+        return crate::race::calls::find(name);
+    }
+    found.map(|(_, address)| address.0)
 }

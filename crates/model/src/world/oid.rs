@@ -13,9 +13,14 @@ use crate::{
         self, Asked, Below, OidCall, OidResult, Oids,
         raw::{has_valid_header, look},
     },
+    race,
     rules::{Finding, Level, Rule},
     thread,
 };
+
+/// Stands for the order of the overlying driver's requests, in the search for races: NDIS passes one
+/// on when the one before is completed.
+const SERIALIZED: usize = 1;
 
 impl World {
     /// Makes a request, makes the miniport complete all that it holds, and returns the outcome.
@@ -138,6 +143,7 @@ impl World {
         let handler = self
             .handlers()
             .and_then(|all| all.OidRequestCompleteHandler);
+        race::acquire(request.addr());
         if let Some(handler) = handler {
             self.call("OID-complete handler", thread::irql(), || {
                 // SAFETY: the handler is the driver's; the request is the filter's again.
@@ -176,6 +182,7 @@ impl World {
     fn oid_enters(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST, irql: u8) -> i32 {
         match self.module_handlers().and_then(|all| all.OidRequestHandler) {
             Some(handler) => self.call("OID handler", irql, || {
+                race::acquire(SERIALIZED);
                 // SAFETY: the handler is the driver's; the request lives until it is completed.
                 unsafe { handler(self.context(), request) }
             }),
@@ -190,6 +197,7 @@ impl World {
 
     /// FilterOidRequest answered request `number` itself.
     fn oid_answered(&self, number: u64, status: i32) {
+        race::release(SERIALIZED);
         let mut state = self.state();
         if state.oids.current == Some(number) {
             state.oid_came_back(number, status);
@@ -202,6 +210,7 @@ impl World {
 
     /// NdisFOidRequestComplete.
     pub(crate) fn oid_up(&self, request: *const sys::NDIS_OID_REQUEST, status: i32) {
+        race::release(SERIALIZED);
         let mut state = self.state();
         match state.asked_at(request.addr()) {
             Some(number) => state.oid_came_back(number, status),
@@ -217,6 +226,7 @@ impl World {
     /// # Safety
     /// `request` points to a request.
     pub(crate) unsafe fn oid_down(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST) -> i32 {
+        race::release(request.addr());
         // SAFETY: as the caller vouches.
         let found = unsafe { self.wrong_oid(request) };
         if let Some(found) = found {
