@@ -107,6 +107,9 @@ fn command(
     command.args(["--pages", &word(pages.to_possible_value())]);
     command.args(["--level", level, "--seed", &seed.to_string()]);
     command.args(["--timeout", &args.timeout.to_string()]);
+    if args.stress {
+        command.arg("--stress");
+    }
     for code in &args.ioctl {
         command.args(["--ioctl", &code.to_string()]);
     }

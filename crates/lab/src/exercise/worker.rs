@@ -61,6 +61,8 @@ pub(super) struct Bench {
     pub(super) random: Random,
     /// Control codes that the command line names.
     pub(super) codes: Vec<u32>,
+    /// Whether what no page rules out is tried too.
+    stress: bool,
     level: Level,
     patience: Duration,
 }
@@ -82,7 +84,7 @@ impl Bench {
             level: self.level,
             patience: self.patience,
             stack,
-            restart_attributes_reversed: self.random.once_in(2),
+            restart_attributes_reversed: self.stress,
             ..Config::with_nic(nic)
         })
     }
@@ -105,6 +107,7 @@ pub(super) fn work(
         driver: Driver::load(build)?,
         random: Random::new(args.seed),
         codes: args.ioctl.clone(),
+        stress: args.stress,
         level: args.level.into(),
         patience: Duration::from_secs(args.timeout.min(20) / 2).max(Duration::from_millis(500)),
     };

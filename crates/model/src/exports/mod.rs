@@ -20,6 +20,7 @@ pub mod pool;
 pub mod receive;
 pub mod spin_lock;
 pub mod status;
+pub mod switch;
 pub mod text;
 
 /// The address of a routine.
@@ -51,6 +52,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             pool::EXPORTS,
             receive::EXPORTS,
             status::EXPORTS,
+            switch::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
             etw::EXPORTS,

@@ -100,7 +100,9 @@ impl World {
                     let mut state = self.state();
                     let name = state.oid_name(number);
                     let found = "is still with the miniport after FilterCancelOidRequest";
-                    state.violation(Rule::Oid, name, found);
+                    // A filter should pass the cancel on as soon as it can.
+                    let finding = Finding::at(Level::Advice, Rule::Oid, found);
+                    state.finding(name, finding);
                 }
             }
             None => self.cancel_below(id),
@@ -123,7 +125,21 @@ impl World {
             return self.comes_back(waiting, sys::NDIS_STATUS_REQUEST_ABORTED);
         }
         let aborted = Some(sys::NDIS_STATUS_REQUEST_ABORTED);
-        self.complete_below(aborted, Some(request_id));
+        if self.complete_below(aborted, Some(request_id)) {
+            return;
+        }
+        let mut state = self.state();
+        let below = state.oids.below.as_ref();
+        let clone = below.filter(|below| !below.direct && !below.completing);
+        let Some(of) = clone.and_then(|below| below.of) else {
+            return;
+        };
+        // The clone of the very request that is cancelled, under another id.
+        if state.oids.asked[&of].request_id() == request_id {
+            let name = state.oid_name(of);
+            let found = "its cancel finds nothing: its clone has another RequestId";
+            state.violation(Rule::Oid, name, found);
+        }
     }
 
     /// Takes the request of that RequestId out of those that wait for the miniport.
