@@ -9,7 +9,7 @@ use core::{
 use children::ChildPool;
 use ndis::{
     AttachOffload, DriverRef, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox, RundownRef,
-    SpinLock, Status, Tag, oid::HardwareQuery, sys,
+    SpinLock, Status, Tag, oid::OffloadQuery, sys,
 };
 
 use crate::{
@@ -103,7 +103,7 @@ fn advertise_default_config(
         return None;
     };
     let mut config = before;
-    let nic = module.advertiser.record_nic(&config);
+    let nic = module.advertiser.record_default(&config);
     if config.is_whole() {
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
@@ -129,6 +129,7 @@ pub(crate) unsafe fn detach(context: NonNull<Context>) {
         module.advertiser.suspend();
         // Pre-detach, where this is done first, comes only if the stack is torn down in an orderly
         // way.
+        module.current_query.wait();
         module.hardware_query.wait();
         module.event_detach();
         free(context);
@@ -155,6 +156,27 @@ fn build(
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<PoolBox<Context>, Status> {
+    let module = new_module(driver, handle, parameters)?;
+    let module = PoolBox::try_new(TAG_MODULE, ModuleEntry::try_new(module, TAG_RUNDOWN)?)?;
+    module.get().advertiser.initialize();
+    module.get().pending_oid.initialize();
+    module.get().current_query.initialize();
+    module.get().hardware_query.initialize();
+    module.get().counters.initialize();
+    Ok(module)
+}
+
+/// The module's fields. Out of line, because a frame with several copies of a module is longer than
+/// a page and would have to be probed.
+///
+/// # Errors
+/// As [`build`].
+#[inline(never)]
+fn new_module(
+    driver: DriverRef<Driver>,
+    handle: ModuleHandle,
+    parameters: &mut Parameters<'_>,
+) -> Result<FilterModule, Status> {
     if parameters.medium != sys::NdisMedium802_3 {
         return Err(Status::UNSUPPORTED_MEDIA);
     }
@@ -167,7 +189,7 @@ fn build(
         .as_mut()
         .and_then(|offload| OffloadConfig::copy_from(offload.bytes()).ok())
         .map_or_else(NicCaps::default, |config| NicCaps::from(&config));
-    let module = FilterModule {
+    Ok(FilterModule {
         driver,
         handle,
         identity: parameters.identity,
@@ -184,17 +206,12 @@ fn build(
         )?,
         counters: Counters::try_new()?,
         pending_oid: SpinLock::new(None),
-        hardware_query: HardwareQuery::new(),
+        current_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG)?,
+        hardware_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?,
         malformed_offloads: AtomicU64::new(0),
         invalid_oid_headers: AtomicU64::new(0),
         mtu: AtomicU32::new(0),
-    };
-    let module = PoolBox::try_new(TAG_MODULE, ModuleEntry::try_new(module, TAG_RUNDOWN)?)?;
-    module.get().advertiser.initialize();
-    module.get().pending_oid.initialize();
-    module.get().hardware_query.initialize();
-    module.get().counters.initialize();
-    Ok(module)
+    })
 }
 
 /// Payload in bytes that one child must be able to carry.

@@ -6,7 +6,7 @@ use children::ChildPool;
 use control::Name;
 use ndis::{
     DriverRef, ModuleHandle, RundownGuard, RundownRef, SpinLock,
-    oid::{HardwareQuery, RequestId},
+    oid::{OffloadQuery, RequestId},
 };
 
 use crate::{
@@ -34,8 +34,10 @@ pub(crate) struct FilterModule {
     pub(crate) counters: Counters,
     /// The OID request that is on its way below; NDIS sends one at a time.
     pub(crate) pending_oid: SpinLock<Option<RequestId>>,
-    /// The module's own question.
-    pub(crate) hardware_query: HardwareQuery,
+    /// The module's query of the NIC's current configuration.
+    pub(crate) current_query: OffloadQuery,
+    /// The module's query of the capabilities of the NIC's hardware, enabled or not.
+    pub(crate) hardware_query: OffloadQuery,
     /// Settings in the registry that are out of range.
     pub(crate) settings_out_of_range: AtomicU32,
     /// Offload configurations from the miniport that violated NDIS's rules.

@@ -12,6 +12,8 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     if let Some(mtu) = parameters.and_then(RestartParameters::mtu) {
         module.mtu.store(mtu, Ordering::Relaxed);
     }
+    // Before the first send, because children are cut for the limits that this may lower.
+    oid::query_current_config(module);
     module.rundown.reinitialize();
     module.running.store(true, Ordering::Relaxed);
     module.event_restart();

@@ -153,6 +153,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     /// The NDIS_OFFLOAD that the overlying driver found when it bound.
     pub(crate) binding: Option<Vec<u8>>,
+    /// The NDIS_OFFLOAD that the last FilterAttach left.
+    pub(crate) left_offload: Option<Vec<u8>>,
     /// The limits advertised to the overlying driver last.
     pub(crate) advertised: LargeSendLimits,
     /// The same of UDP.
@@ -242,6 +244,7 @@ impl State {
             rundowns: BTreeMap::new(),
             limits: Limits::default(),
             binding: None,
+            left_offload: None,
             advertised: LargeSendLimits::default(),
             advertised_uso: UsoLimits::default(),
             seen_statuses: Vec::new(),

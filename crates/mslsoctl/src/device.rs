@@ -18,6 +18,22 @@ pub trait Device {
     ) -> Result<usize, DeviceError>;
 }
 
+/// A device that is opened for each request and closed after it: Windows unloads the driver only
+/// once every handle to its device is closed, and a program that samples for hours must not prevent
+/// that. The field opens the device.
+pub struct PerRequest<Open>(pub Open);
+
+impl<D: Device, Open: FnMut() -> Result<D, DeviceError>> Device for PerRequest<Open> {
+    fn control(
+        &mut self,
+        code: IoControl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        (self.0)()?.control(code, input, output)
+    }
+}
+
 /// The reason why the device cannot be opened or a request to it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceError {
@@ -104,7 +120,7 @@ impl fmt::Display for DeviceError {
             }
             Self::NotInstalled => {
                 "the driver is not installed or not loaded; install it with \
-                 `netcfg -v -l mslso.inf -c s -i ms_mslso`, or start it with `sc.exe start mslso`"
+                 `netcfg -v -l mslso.inf -c s -i mslso_lwf`, or start it with `sc.exe start mslso`"
             }
             Self::AccessDenied => {
                 "access denied; run mslsoctl from an elevated prompt (Run as administrator)"

@@ -55,9 +55,20 @@ impl World {
             };
         }
         let answered = self.request(sys::IRP_MJ_DEVICE_CONTROL, code, input, output);
+        self.close_device();
+        answered
+    }
+
+    /// Closes a handle of [`open_device`](Self::open_device).
+    pub fn close_device(self: &Arc<Self>) {
         self.request(sys::IRP_MJ_CLEANUP, 0, &[], 0);
         self.request(sys::IRP_MJ_CLOSE, 0, &[], 0);
-        answered
+    }
+
+    /// Makes one request through a handle that is open, and returns its status.
+    pub fn open_ioctl(self: &Arc<Self>, code: u32, input: &[u8], output: usize) -> i32 {
+        self.request(sys::IRP_MJ_DEVICE_CONTROL, code, input, output)
+            .status
     }
 
     /// Opens the control device, or the name `below` below it, and returns the status.

@@ -91,7 +91,10 @@ impl World {
             return Err(sys::NDIS_STATUS_FAILURE);
         };
         let nic = self.nic();
-        let own = nic.offload_config();
+        let kept = self.state().left_offload.clone();
+        let own = kept
+            .filter(|_| self.config.keeps_raised_offload)
+            .unwrap_or_else(|| nic.offload_config());
         let mut parameters = AttachParameters::new(&self.config, &own);
         let raw = parameters.raw();
         {
@@ -116,6 +119,7 @@ impl World {
             self.bind(None, ModuleState::Detached);
             return Err(status);
         }
+        self.state().left_offload.clone_from(&told);
         self.bind(told, ModuleState::Paused);
         Ok(())
     }

@@ -69,6 +69,9 @@ pub struct Config {
     pub mtu: Option<u32>,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
+    /// Whether NDIS passes to FilterAttach the configuration that an earlier FilterAttach left,
+    /// raised, in place of the miniport's.
+    pub keeps_raised_offload: bool,
     /// Integer parameters of the filter module in the registry at the start, by keyword.
     pub parameters: Vec<(String, u32)>,
     /// The highest level of findings that are reported.
@@ -91,6 +94,7 @@ impl Default for Config {
             medium: sys::NdisMedium802_3,
             mtu: Some(1500),
             has_offload: true,
+            keeps_raised_offload: false,
             parameters: Vec::new(),
             level: Level::default(),
             patience: Duration::from_millis(100),
@@ -119,6 +123,13 @@ impl Config {
     pub fn counting_ip_id_in(mut self, bits: u32) -> Self {
         self.nic.id_bits = bits;
         self.parameters.push(("IpIdBits".into(), bits));
+        self
+    }
+
+    /// This machine with a parameter of the filter module in the registry.
+    #[must_use]
+    pub fn with_parameter(mut self, keyword: &str, value: u32) -> Self {
+        self.parameters.push((keyword.to_owned(), value));
         self
     }
 
