@@ -35,6 +35,8 @@ pub(crate) struct Advertiser {
 struct State {
     /// The configuration that the miniport reported last; `None` without offload configuration.
     nic: Option<OffloadConfig>,
+    /// The miniport has indicated its configuration: `nic` is no longer the one from attach.
+    indicated: bool,
     /// The capabilities of the NIC's hardware, turned on or not, once they are known.
     hardware: Option<NicCaps>,
     tuning: Tuning,
@@ -138,6 +140,7 @@ impl Advertiser {
             nic: SeqLock::new(nic),
             state: SpinLock::new(State {
                 nic: None,
+                indicated: false,
                 hardware: None,
                 tuning,
                 software,
@@ -163,16 +166,51 @@ impl Advertiser {
         self.nic.load()
     }
 
-    /// Records the configuration that the miniport reports. One that is longer than any known
+    /// Records the configuration that NDIS passes to FilterAttach. One that is longer than any known
     /// revision takes effect but is not kept, and nothing is raised until the miniport reports
     /// another one.
+    pub(crate) fn record_default(&self, config: &OffloadConfig) -> NicCaps {
+        self.record(config, false)
+    }
+
+    /// Records the configuration that the miniport indicates, likewise.
     pub(crate) fn record_nic(&self, config: &OffloadConfig) -> NicCaps {
+        self.record(config, true)
+    }
+
+    fn record(&self, config: &OffloadConfig, indicated: bool) -> NicCaps {
         let nic = NicCaps::from(config);
         let mut state = self.state.lock();
+        state.indicated |= indicated;
         state.nic = config.is_whole().then_some(*config);
         // Under the lock: one of two concurrent reports is the newer one for both fields.
         self.nic.store(nic);
         nic
+    }
+
+    /// Whether the NIC's configuration is still the one from attach, of which NDIS may have passed
+    /// a raised one.
+    pub(crate) fn has_default_only(&self) -> bool {
+        let state = self.state.lock();
+        state.nic.is_some() && !state.indicated
+    }
+
+    /// Lowers the NIC's limits to those in `answer`, as far as these are lower, unless the miniport
+    /// has indicated its configuration. Returns whether that changes them. The caller publishes.
+    pub(crate) fn lower_nic(&self, answer: &OffloadConfig) -> bool {
+        let mut state = self.state.lock();
+        if state.indicated {
+            return false;
+        }
+        // Without a configuration nothing is raised.
+        let Some(config) = &mut state.nic else {
+            return false;
+        };
+        let before = NicCaps::from(&*config);
+        offload::lower(config, answer);
+        let nic = NicCaps::from(&*config);
+        self.nic.store(nic);
+        nic != before
     }
 
     /// Records the capabilities of the NIC's hardware. The caller publishes them.

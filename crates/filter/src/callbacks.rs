@@ -279,10 +279,12 @@ unsafe extern "efiapi" fn filter_oid_request_complete(
         return;
     };
     // SAFETY: see `module_of`; NDIS gives back a request that this filter originated, which is the
-    // module's own query or else a clone.
+    // one of the module's own queries or else a clone.
     unsafe {
         let module = module_of(context);
-        if module.hardware_query.is(request) {
+        if module.current_query.is(request) {
+            oid::on_current_answer(module, Status(status));
+        } else if module.hardware_query.is(request) {
             oid::on_hardware_answer(module, Status(status));
         } else {
             oid::complete(module, OidClone::from_raw(request), Status(status));

@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use children::ChildPool;
 use control::Name;
 use ndis::{
-    DriverRef, ModuleHandle, RundownGuard, RundownRef, SpinLock,
-    oid::{HardwareQuery, RequestId},
+    DriverRef, ModuleHandle, PoolBox, RundownGuard, RundownRef, SpinLock,
+    oid::{OffloadQuery, RequestId},
 };
 
 use crate::{
@@ -28,14 +28,16 @@ pub(crate) struct FilterModule {
     pub(crate) rundown: RundownRef,
     pub(crate) running: AtomicBool,
     /// The NIC's capabilities and those advertised to the overlying driver.
-    pub(crate) advertiser: Advertiser,
+    pub(crate) advertiser: PoolBox<Advertiser>,
     pub(crate) settings: Settings,
     pub(crate) children: ChildPool,
     pub(crate) counters: Counters,
     /// The OID request that is on its way below; NDIS sends one at a time.
     pub(crate) pending_oid: SpinLock<Option<RequestId>>,
-    /// The module's own question.
-    pub(crate) hardware_query: HardwareQuery,
+    /// The module's query of the NIC's current configuration.
+    pub(crate) current_query: OffloadQuery,
+    /// The module's query of the capabilities of the NIC's hardware, enabled or not.
+    pub(crate) hardware_query: OffloadQuery,
     /// Settings in the registry that are out of range.
     pub(crate) settings_out_of_range: AtomicU32,
     /// Offload configurations from the miniport that violated NDIS's rules.

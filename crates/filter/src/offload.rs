@@ -80,6 +80,33 @@ pub fn rewrite(config: &mut OffloadConfig, nic: &NicCaps, tuning: Tuning, softwa
     }
 }
 
+/// Lowers `config` to `answer`: of each kind of large send that has a smaller maximum there,
+/// everything is taken from there. The rest stays.
+pub fn lower(config: &mut OffloadConfig, answer: &OffloadConfig) {
+    let has_uso = config.has_uso() && answer.has_uso();
+    let (fields, answer) = (config.fields_mut(), answer.fields());
+    if answer.LsoV1.IPv4.MaxOffLoadSize < fields.LsoV1.IPv4.MaxOffLoadSize {
+        fields.LsoV1.IPv4 = answer.LsoV1.IPv4;
+    }
+    if answer.LsoV2.IPv4.MaxOffLoadSize < fields.LsoV2.IPv4.MaxOffLoadSize {
+        fields.LsoV2.IPv4 = answer.LsoV2.IPv4;
+    }
+    if answer.LsoV2.IPv6.MaxOffLoadSize < fields.LsoV2.IPv6.MaxOffLoadSize {
+        fields.LsoV2.IPv6 = answer.LsoV2.IPv6;
+    }
+    // An answer of an older revision has no word on UDP segmentation.
+    if !has_uso {
+        return;
+    }
+    let (uso, answer) = (&mut fields.UdpSegmentation, &answer.UdpSegmentation);
+    if answer.IPv4.MaxOffLoadSize < uso.IPv4.MaxOffLoadSize {
+        uso.IPv4 = answer.IPv4;
+    }
+    if answer.IPv6.MaxOffLoadSize < uso.IPv6.MaxOffLoadSize {
+        uso.IPv6 = answer.IPv6;
+    }
+}
+
 /// The fields of one kind of large send.
 struct Entry<'config> {
     encapsulation: &'config mut u32,

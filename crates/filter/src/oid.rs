@@ -46,6 +46,46 @@ pub(crate) fn cancel(module: &FilterModule, id: RequestId) {
     }
 }
 
+/// How long a restart waits for the answer to its query of the current configuration, in
+/// milliseconds. NDIS answers that OID for the miniport (Windows driver documentation,
+/// OID_TCP_OFFLOAD_CURRENT_CONFIG); an answer that comes later still counts.
+const CURRENT_CONFIG_WAIT_MS: u32 = 100;
+
+/// Queries the NIC's current configuration, unless the miniport has indicated it, and waits for the
+/// answer: DefaultOffloadConfiguration, which NDIS passed to FilterAttach, may be one that this
+/// filter raised at an earlier attach. IRQL PASSIVE_LEVEL.
+pub(crate) fn query_current_config(module: &FilterModule) {
+    if !module.advertiser.has_default_only() {
+        return;
+    }
+    let status = module.current_query.send(module.handle);
+    if status == Status::PENDING {
+        module.current_query.wait_at_most(CURRENT_CONFIG_WAIT_MS);
+    } else {
+        // SAFETY: the query has just completed.
+        unsafe { on_current_answer(module, status) };
+    }
+}
+
+/// Handles the answer to [`query_current_config`]: it may lower the NIC's limits, and never raises
+/// them. Without an answer they stay. IRQL ≤ DISPATCH_LEVEL.
+///
+/// # Safety
+/// NDIS has just given the module's query back.
+pub(crate) unsafe fn on_current_answer(module: &FilterModule, status: Status) {
+    // SAFETY: NDIS has just given the query back, by this function's contract.
+    unsafe {
+        module.current_query.complete(status, |answer| {
+            match OffloadConfig::copy_from(answer) {
+                Ok(config) if module.advertiser.lower_nic(&config) => module.event_nic_limits(),
+                Ok(_) => {}
+                Err(Malformed) => module.count_malformed_offload(),
+            }
+            module.advertiser.publish(module);
+        });
+    }
+}
+
 /// Queries the capabilities of the NIC's hardware, if they are needed and unknown. IRQL
 /// PASSIVE_LEVEL.
 pub(crate) fn query_hardware_capabilities(module: &FilterModule) {
@@ -77,8 +117,8 @@ pub(crate) unsafe fn on_hardware_answer(module: &FilterModule, status: Status) {
     }
 }
 
-/// The NIC's limits are not learnt from an answer: the documentation does not specify whether it
-/// comes from the miniport, or from NDIS, which has seen our own indication.
+/// The NIC's limits are not learnt from an answer to the overlying driver: the documentation does
+/// not specify whether it comes from the miniport, or from NDIS, which has seen our own indication.
 ///
 /// An answer does not count as the last advertised size either: it was current when it was
 /// rewritten, and later changes are reported by a status indication, as they would be without a

@@ -117,6 +117,9 @@ impl Machine {
             let Some(query) = world::with(|world| world.queries.pop_front()) else {
                 return;
             };
+            if world::with(|world| world.detached) {
+                return world::wrong("the module is detached while its query is under way");
+            }
             // SAFETY: the module sent it, and ownership returns to it.
             call(|| unsafe { complete(self.module, query, sys::NDIS_STATUS_NOT_SUPPORTED) });
         }

@@ -5,7 +5,12 @@ use std::ptr;
 
 use ndis::sys;
 
-use crate::{memory::Block, rules::Rule, state::State};
+use crate::{
+    guard,
+    memory::Block,
+    rules::{Finding, Level, Rule},
+    state::State,
+};
 
 /// The protection that the control device must have: access for the system and administrators only.
 pub const PROTECTION: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
@@ -97,6 +102,7 @@ impl Request {
         input: &[u8],
         output: usize,
         below: &str,
+        level: Level,
     ) -> Self {
         let name: Vec<u8> = below.encode_utf16().flat_map(u16::to_ne_bytes).collect();
         let (name, name_length) = (Block::of(&name), name.len() as u16);
@@ -104,7 +110,9 @@ impl Request {
         let raw_file = file.start().cast::<sys::FILE_OBJECT>();
         let length = input.len().max(output);
         let mut bytes = input.to_vec();
-        bytes.extend((input.len()..length + GUARD).map(stale));
+        // A guard page behind the buffer finds a write there at once.
+        let guard = if guard::is_on() { 0 } else { GUARD };
+        bytes.extend((input.len()..length + guard).map(stale));
         let request = Self {
             irp: Block::new(size_of::<sys::IRP>(), 16),
             stack: Block::new(size_of::<sys::IO_STACK_LOCATION>(), 16),
@@ -126,9 +134,11 @@ impl Request {
             (*irp).RequestorMode = sys::UserMode;
             (*irp).StackCount = 1;
             (*irp).CurrentLocation = 1;
-            // Somebody else's status: a driver sets both, always.
-            (*irp).IoStatus.Status = UNSET;
-            (*irp).IoStatus.Information = usize::MAX;
+            // The system makes an IRP of zeroes; this product's driver sets both, always.
+            if level == Level::Product {
+                (*irp).IoStatus.Status = UNSET;
+                (*irp).IoStatus.Information = usize::MAX;
+            }
             if length > 0 {
                 (*irp).AssociatedIrp.SystemBuffer = request.buffer.start().cast();
             }
@@ -166,41 +176,77 @@ impl Request {
             unsafe { ptr::write_bytes(block.start(), GONE, block.size()) };
         }
         self.after = Some([self.irp.bytes(), self.buffer.bytes()]);
+        for block in [&self.irp, &self.stack, &self.buffer] {
+            guard::close(block.start(), "of an IRP that was completed");
+        }
+    }
+
+    /// Whether it is completed.
+    pub(crate) fn is_completed(&self) -> bool {
+        self.completed.is_some()
+    }
+
+    /// Whether the driver has marked it pending.
+    pub(crate) fn is_pending(&self) -> bool {
+        const SL_PENDING_RETURNED: u8 = 1;
+        let stack = self.stack.start().cast::<sys::IO_STACK_LOCATION>();
+        // SAFETY: the location lives as long as `self`, and is accessible until the completion.
+        !self.is_completed() && unsafe { (*stack).Control } & SL_PENDING_RETURNED != 0
+    }
+
+    /// Opens its memory for a last look.
+    fn open(&self) {
+        for block in [&self.irp, &self.stack, &self.buffer] {
+            guard::open(block.start());
+        }
     }
 
     /// Judges the request once its handler has returned `status`.
-    pub(crate) fn judge(mut self, status: i32, broken: &mut Vec<String>) -> Answered {
+    pub(crate) fn judge(mut self, status: i32, broken: &mut Vec<Finding>) -> Answered {
+        self.open();
+        let mut add = |level, found: String| {
+            broken.push(Finding::at(level, Rule::ControlDevice, found));
+        };
         let Some((completed, information)) = self.completed else {
-            broken.push(format!("never completed, the handler returned {status:#x}"));
+            let found = format!("never completed, the handler returned {status:#x}");
+            add(Level::Contract, found);
             return Answered {
                 status: sys::STATUS_UNSUCCESSFUL,
                 bytes: Vec::new(),
             };
         };
-        if status != completed {
+        if completed == sys::STATUS_PENDING {
+            let found = "completed with STATUS_PENDING, which is no final status";
+            add(Level::Contract, found.into());
+        }
+        if status != completed && status != sys::STATUS_PENDING {
             let found = format!("completed with {completed:#x}, the handler returned {status:#x}");
-            broken.push(found);
+            add(Level::Contract, found);
         }
         if self.after != Some([self.irp.bytes(), self.buffer.bytes()]) {
-            broken.push("touched after it was completed".into());
+            add(Level::Contract, "touched after it was completed".into());
         }
-        let guard = self.result.split_off(self.input.max(self.output));
-        if !guard
-            .iter()
-            .enumerate()
-            .all(|(index, byte)| *byte == stale(self.input.max(self.output) + index))
-        {
-            broken.push("written to behind its buffer".into());
+        let behind = self.result.split_off(self.input.max(self.output));
+        let intact =
+            |(index, byte): (usize, &u8)| *byte == stale(self.input.max(self.output) + index);
+        if !guard::is_on() && !behind.iter().enumerate().all(intact) {
+            add(Level::Contract, "written to behind its buffer".into());
         }
+        // The system copies no output of a request that failed.
+        let copied = if is_error(completed) {
+            Level::Product
+        } else {
+            Level::Contract
+        };
         if information > self.output {
             let found = format!("{information} bytes of output in room for {}", self.output);
-            broken.push(found);
+            add(copied, found);
         }
         let mut bytes = self.result;
         bytes.truncate(information.min(self.output));
         if let Some(at) = disclosed(&bytes, self.input) {
             let found = format!("its output has bytes from {at} on that nobody wrote");
-            broken.push(found);
+            add(copied, found);
         }
         if is_error(completed) {
             bytes.clear();

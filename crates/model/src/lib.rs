@@ -28,6 +28,7 @@ mod device;
 mod etw;
 mod events;
 pub mod exports;
+pub mod guard;
 pub mod host;
 mod large_send_limits;
 mod limits;
@@ -41,10 +42,13 @@ mod offload;
 mod oid;
 mod oob;
 mod private;
+mod race;
+mod received;
 mod registry;
 mod restart;
 mod rules;
 mod segment;
+mod spin_lock;
 mod state;
 mod status;
 mod suspension;
@@ -53,7 +57,7 @@ mod told;
 mod world;
 
 pub use above::{Completed, Packet};
-pub use attach::{FILTER_IF_INDEX, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
+pub use attach::{FILTER_IF_INDEX, FILTER_MODULE_GUID, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
 pub use device::{Answered, PROTECTION};
 pub use etw::{TracedEvent, TracedValue};
 pub use large_send_limits::{LargeSendLimit, LargeSendLimits};
@@ -70,11 +74,11 @@ pub use offload::OffloadShape;
 pub use oid::{OidCall, OidHeader, OidKind, OidResult};
 pub use oob::{ChecksumSlot, SendKind, Slots, TunnelSlot, UsoSlot};
 pub use registry::RegistryValue;
-pub use rules::{Rule, Violation};
+pub use rules::{Level, Rule, Violation};
 pub use segment::{
     Job, Layout, Parts, Tunnel, TunnelKind, UsoJob, layout, one_stage, parts, segment,
     segment_tunnelled, segment_uso, tunnel,
 };
 pub use state::ModuleState;
 pub use status::{Indication, SeenStatus, StatusSource};
-pub use world::{Account, Config, SendCall, Tamper, World};
+pub use world::{Account, Config, ReceiveCall, STACK, SendCall, Tamper, World};

@@ -17,6 +17,7 @@ use ndis::{LargeSendInfo, sys};
 
 use crate::{
     above::{self, Completed, Packet, Parts},
+    guard,
     mdl::{Backing, Buffer},
     memory::Block,
     miniport::{Held, Piece, reorder},
@@ -120,7 +121,7 @@ impl World {
     /// Sends lent packets as one chain, and returns their numbers.
     pub fn send_lent(self: &Arc<Self>, packets: Vec<Lent>, call: SendCall) -> Vec<u64> {
         let (numbers, chain, failed_before) = self.build_chain(packets.into_iter(), build);
-        self.send_chain(&numbers, chain, failed_before, call);
+        self.send_chain(&numbers, chain, failed_before, 0, call);
         numbers
     }
 
@@ -155,8 +156,11 @@ impl World {
         let mut wire = lock(&self.wire);
         let mut held = self.state().take_held();
         if let Some(wire) = wire.as_mut() {
+            for piece in held.iter().flat_map(|one| one.pieces.iter().flatten()) {
+                guard::open(std::ptr::with_exposed_provenance(piece.address));
+            }
             let leaving = held.iter().filter(|one| one.status == 0);
-            let leaving: Vec<_> = leaving.map(Outgoing::of).collect();
+            let leaving: Vec<_> = leaving.flat_map(Outgoing::all_of).collect();
             if !leaving.is_empty() {
                 wire.transmit(&leaving);
             }
@@ -168,7 +172,12 @@ impl World {
 }
 
 impl<'a> Outgoing<'a> {
-    fn of(held: &'a Held) -> Self {
+    /// The packets of an NBL.
+    fn all_of(held: &'a Held) -> impl Iterator<Item = Self> {
+        held.pieces.iter().map(|pieces| Self::of(held, pieces))
+    }
+
+    fn of(held: &'a Held, pieces: &[Piece]) -> Self {
         let bytes = |piece: &Piece| {
             let address = std::ptr::with_exposed_provenance(piece.address);
             // SAFETY: mapped and read when the filter sent it, and until it is completed the
@@ -178,7 +187,7 @@ impl<'a> Outgoing<'a> {
         Self {
             slots: held.slots,
             parent: held.parent,
-            bytes: held.pieces.iter().map(bytes).collect(),
+            bytes: pieces.iter().map(bytes).collect(),
         }
     }
 }

@@ -17,8 +17,10 @@ use crate::{
     offload::MayAdd,
     oid::Oids,
     private::Private,
+    received::Received,
     registry::RegistryValue,
-    rules::{Rule, Violation},
+    rules::{Finding, Level, Rule, Violation},
+    spin_lock::SpinLocks,
     status::{Incoming, SeenStatus},
     thread,
     world::{Config, EventUnderWay},
@@ -105,6 +107,8 @@ pub(crate) struct State {
     /// The MTU that NDIS passed to the module at a restart.
     pub(crate) mtu_told: Option<u32>,
     pub(crate) violations: Vec<Violation>,
+    /// Findings of a higher level are left out.
+    pub(crate) level: Level,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
     pub(crate) memory: Memory,
@@ -118,10 +122,14 @@ pub(crate) struct State {
     pub(crate) nbls: BTreeMap<usize, Block>,
     /// NET_BUFFER and context area of the filter's NBLs, by the NBL's address.
     pub(crate) pool_parts: BTreeMap<usize, [Block; 2]>,
+    /// The filter's NET_BUFFERs without an NBL of their own, by address, with their pool.
+    pub(crate) net_buffers: BTreeMap<usize, (Block, usize)>,
     /// Number of the next NBL that the filter allocates.
     pub(crate) next_child: u64,
     pub(crate) private: Private,
     pub(crate) partials: BTreeMap<usize, Partial>,
+    /// Whether the driver has mapped an MDL at DISPATCH_LEVEL.
+    pub(crate) mapped_at_dispatch: bool,
     /// MDLs that are mapped now.
     pub(crate) mapped: BTreeMap<usize, usize>,
     /// The overlying driver's sends that are not forgotten yet, by number.
@@ -149,6 +157,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     /// The NDIS_OFFLOAD that the overlying driver found when it bound.
     pub(crate) binding: Option<Vec<u8>>,
+    /// The NDIS_OFFLOAD that the last FilterAttach left.
+    pub(crate) left_offload: Option<Vec<u8>>,
     /// The limits advertised to the overlying driver last.
     pub(crate) advertised: LargeSendLimits,
     /// The same of UDP.
@@ -166,13 +176,29 @@ pub(crate) struct State {
     pub(crate) running_since: Option<u64>,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
+    /// NdisFRestartComplete calls of the restart under way, with the last one's status; none while
+    /// no restart is pending.
+    pub(crate) restart_completed: Option<(u32, i32)>,
+    /// Whether the driver asked NDIS to restart the module.
+    pub(crate) restart_requested: bool,
+    /// The ids for which the filter cancelled sends below.
+    pub(crate) cancels_below: BTreeSet<usize>,
+    /// Whether the driver asked for the handlers of the virtual switch.
+    pub(crate) switch_extension: bool,
+    /// Received NBLs by address.
+    pub(crate) received: BTreeMap<usize, Received>,
+    /// Number of the next received NBL.
+    pub(crate) next_received: u64,
+    /// The device event under way, and how often it was forwarded.
+    pub(crate) device_event: Option<(usize, u32)>,
     pub(crate) oids: Oids,
     pub(crate) registry: BTreeMap<String, RegistryValue>,
+    /// The keywords that were read, with the type of parameter.
+    pub(crate) keywords: BTreeMap<String, i32>,
     pub(crate) device: Option<Device>,
     /// Requests that the control device has now.
     pub(crate) requests: Vec<Request>,
-    /// Addresses of initialised spin locks.
-    pub(crate) spin_locks: BTreeSet<usize>,
+    pub(crate) spin_locks: SpinLocks,
     pub(crate) events: Events,
     pub(crate) tracing: Tracing,
 }
@@ -181,6 +207,8 @@ pub(crate) struct State {
 pub(crate) struct Rundown {
     pub(crate) count: u64,
     pub(crate) down: bool,
+    /// Whether the owner has marked it as completed, which it must do before it uses it again.
+    pub(crate) completed: bool,
     pub(crate) memory: Block,
 }
 
@@ -193,6 +221,7 @@ impl State {
             mtu_told: None,
             configurations: BTreeMap::new(),
             violations: Vec::new(),
+            level: config.level,
             memory: Memory::default(),
             driver: None,
             module: ModuleState::Detached,
@@ -201,9 +230,11 @@ impl State {
             pools: BTreeMap::new(),
             nbls: BTreeMap::new(),
             pool_parts: BTreeMap::new(),
+            net_buffers: BTreeMap::new(),
             next_child: 0,
             private: Private::default(),
             partials: BTreeMap::new(),
+            mapped_at_dispatch: false,
             mapped: BTreeMap::new(),
             sent: BTreeMap::new(),
             next_send: 0,
@@ -221,6 +252,7 @@ impl State {
             rundowns: BTreeMap::new(),
             limits: Limits::default(),
             binding: None,
+            left_offload: None,
             advertised: LargeSendLimits::default(),
             advertised_uso: UsoLimits::default(),
             seen_statuses: Vec::new(),
@@ -230,11 +262,19 @@ impl State {
             restarts: 0,
             running_since: None,
             pauses_completed: 0,
+            restart_completed: None,
+            restart_requested: false,
+            cancels_below: BTreeSet::new(),
+            switch_extension: false,
+            received: BTreeMap::new(),
+            next_received: 0,
+            device_event: None,
             oids: Oids::default(),
             registry: BTreeMap::new(),
+            keywords: BTreeMap::new(),
             device: None,
             requests: Vec::new(),
-            spin_locks: BTreeSet::new(),
+            spin_locks: SpinLocks::default(),
             events: Events::default(),
             tracing: Tracing::default(),
         }
@@ -247,11 +287,20 @@ impl State {
         subject: impl Into<String>,
         found: impl Into<String>,
     ) {
-        self.violations.push(Violation {
-            rule,
-            subject: subject.into(),
-            found: found.into(),
-        });
+        self.finding(subject, Finding::new(rule, found));
+    }
+
+    /// Records a finding about `subject`, unless its level is not asked for.
+    pub(crate) fn finding(&mut self, subject: impl Into<String>, finding: Finding) {
+        let Finding { rule, level, found } = finding;
+        if level <= self.level {
+            self.violations.push(Violation {
+                rule,
+                level,
+                subject: subject.into(),
+                found,
+            });
+        }
     }
 
     /// Counts an allocation by `routine`, and returns whether it is to succeed.
@@ -265,9 +314,7 @@ impl State {
     /// The spin locks in freed memory are gone with it.
     pub(crate) fn forget_locks(&mut self, block: &Block) {
         let gone = block.address()..block.address() + block.size();
-        let locks: Vec<_> = self.spin_locks.range(gone).copied().collect();
-        for lock in locks {
-            self.spin_locks.remove(&lock);
+        for lock in self.spin_locks.forget(gone) {
             if thread::holds(lock) {
                 let subject = format!("spin lock at {lock:#x}");
                 self.violation(Rule::SpinLock, subject, "freed while it is held");
@@ -283,13 +330,15 @@ impl State {
         }
     }
 
-    /// The NBLs that a pause has to wait for: outstanding children, and parents that wait for
-    /// children. A send that has just been handed over is neither: the filter may still refuse it.
+    /// The NBLs that a pause has to wait for: outstanding children, parents that wait for
+    /// children, and sends that the filter queued. A send whose handler has not returned is none of
+    /// them: the filter may still refuse it.
     pub(crate) fn outstanding(&self) -> Vec<String> {
         let is_out = |known: &&Known| match (known.origin, known.owner) {
             (Origin::Pool(_), owner) => owner == Owner::Miniport,
             (Origin::Above(number), Owner::Filter) => {
-                self.sent.get(&number).is_some_and(|sent| sent.children > 0)
+                let sent = self.sent.get(&number);
+                sent.is_some_and(|sent| sent.children > 0 || sent.handler_returned)
             }
             _ => false,
         };

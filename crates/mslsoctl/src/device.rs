@@ -18,6 +18,22 @@ pub trait Device {
     ) -> Result<usize, DeviceError>;
 }
 
+/// A device that is opened for each request and closed after it: Windows unloads the driver only
+/// once every handle to its device is closed, and a program that samples for hours must not prevent
+/// that. The field opens the device.
+pub struct PerRequest<Open>(pub Open);
+
+impl<D: Device, Open: FnMut() -> Result<D, DeviceError>> Device for PerRequest<Open> {
+    fn control(
+        &mut self,
+        code: IoControl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        (self.0)()?.control(code, input, output)
+    }
+}
+
 /// The reason why the device cannot be opened or a request to it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceError {

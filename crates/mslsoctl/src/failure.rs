@@ -6,7 +6,7 @@ use control::Invalid;
 use serde_json::json;
 
 use crate::SCHEMA;
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::device::DeviceError;
 
 /// The exit codes of the program.

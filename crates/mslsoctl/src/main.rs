@@ -17,9 +17,7 @@ fn main() -> ExitCode {
         Err(wrong) => wrong.exit(),
     };
     let mut out = io::stdout();
-    let result = mslsoctl::open()
-        .map_err(Failure::from)
-        .and_then(|mut device| mslsoctl::run(&cli, &mut device, &mslsoctl::Host, &mut out));
+    let result = mslsoctl::run(&cli, &mut mslsoctl::device(), &mslsoctl::Host, &mut out);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // The reader closed the pipe: it has had enough of the output.

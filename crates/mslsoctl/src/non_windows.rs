@@ -5,24 +5,21 @@ use control::IoControl;
 pub use crate::connections::Unnamed as Host;
 use crate::device::{Device, DeviceError};
 
-/// Opens the driver's device.
-///
-/// # Errors
-/// Always [`DeviceError::NotWindows`].
-pub fn open() -> Result<impl Device, DeviceError> {
-    Err::<Never, _>(DeviceError::NotWindows)
+/// The driver's device. A request fails with [`DeviceError::NotWindows`].
+pub const fn device() -> impl Device {
+    Missing
 }
 
-/// A device that cannot be had.
-enum Never {}
+/// A device that does not exist.
+struct Missing;
 
-impl Device for Never {
+impl Device for Missing {
     fn control(
         &mut self,
         _code: IoControl,
         _input: &[u8],
         _output: &mut [u8],
     ) -> Result<usize, DeviceError> {
-        match *self {}
+        Err(DeviceError::NotWindows)
     }
 }

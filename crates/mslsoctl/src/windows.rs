@@ -11,16 +11,17 @@ use std::ptr;
 use control::{IoControl, WIN32_NAME};
 use windows_sys::Win32::System::IO::DeviceIoControl;
 
-use crate::device::{Device, DeviceError};
+use crate::device::{Device, DeviceError, PerRequest};
 
 pub use connections::Host;
 
-/// Opens the driver's device.
-///
-/// # Errors
-/// [`DeviceError::NotInstalled`] if there is none, [`DeviceError::AccessDenied`] if the user is no
-/// administrator.
-pub fn open() -> Result<impl Device, DeviceError> {
+/// The driver's device. A request fails with [`DeviceError::NotInstalled`] if there is none, and with
+/// [`DeviceError::AccessDenied`] if the user is no administrator.
+pub fn device() -> impl Device {
+    PerRequest(open)
+}
+
+fn open() -> Result<Driver, DeviceError> {
     let opened = OpenOptions::new().read(true).write(true).open(WIN32_NAME);
     opened.map(Driver).map_err(|error| error_of(&error))
 }

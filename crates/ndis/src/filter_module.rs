@@ -3,8 +3,8 @@
 use core::ptr::NonNull;
 
 use crate::{
-    driver::header,
     nbl::{Nbl, NblChain},
+    object::header,
     status::Status,
     sys,
 };
@@ -47,6 +47,14 @@ impl SendFlags {
 /// Flags of a completion, NDIS_SEND_COMPLETE_FLAGS_XXX; forwarded unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CompleteFlags(pub u32);
+
+impl CompleteFlags {
+    /// Whether the caller is at DISPATCH_LEVEL.
+    #[must_use]
+    pub const fn at_dispatch(self) -> bool {
+        self.0 & sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0
+    }
+}
 
 impl ModuleHandle {
     /// Takes over the handle that NDIS passed to FilterAttach.

@@ -58,6 +58,15 @@ impl KernelEvent {
         self.wait_for(ptr::null_mut());
     }
 
+    /// Waits until the event is signalled, or so many milliseconds have passed. IRQL PASSIVE_LEVEL.
+    pub fn wait_at_most(&self, milliseconds: u32) {
+        /// In units of 100 ns.
+        const MILLISECOND: i64 = 10_000;
+        // Negative: from now on. A zero would not wait, and cannot overflow.
+        let mut timeout = i64::from(milliseconds).wrapping_mul(-MILLISECOND);
+        self.wait_for(&raw mut timeout);
+    }
+
     /// Returns whether a notification event is signalled. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn is_signalled(&self) -> bool {

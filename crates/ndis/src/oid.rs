@@ -12,8 +12,12 @@ use core::{
 };
 
 use crate::{
-    driver::header, filter_module::ModuleHandle, kernel_event::KernelEvent, pool::Tag,
-    status::Status, sys,
+    filter_module::ModuleHandle,
+    kernel_event::KernelEvent,
+    object::header,
+    pool::{PoolBox, Tag},
+    status::Status,
+    sys,
 };
 
 const TAG: Tag = Tag::new(*b"MslO");
@@ -271,14 +275,16 @@ pub fn cancel(module: ModuleHandle, id: RequestId) {
     unsafe { sys::NdisFCancelOidRequest(module.raw(), id) };
 }
 
-/// The filter's own query of OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES: the NIC's capabilities, enabled
-/// or not. One query is pending at a time; it lives in the filter module.
-pub struct HardwareQuery {
+/// The filter's own query of an OID whose answer is an NDIS_OFFLOAD. It lives in the filter module,
+/// and is pending once at a time.
+pub struct OffloadQuery {
+    oid: u32,
     /// Signalled while the content is not in use. The thread that resets it owns the content, and
     /// lends it to NDIS, until it is signalled again: as the last access to the query, after which
     /// a waiting thread may free it.
     idle: KernelEvent,
-    content: UnsafeCell<QueryContent>,
+    /// Not in the module, which is built on the stack of FilterAttach.
+    content: PoolBox<UnsafeCell<QueryContent>>,
 }
 
 /// Size in bytes of the answer's buffer. NDIS_OFFLOAD of revision 7, the newest, has 216.
@@ -291,21 +297,26 @@ struct QueryContent {
 }
 
 // SAFETY: the event gives one thread at a time access to the content.
-unsafe impl Sync for HardwareQuery {}
+unsafe impl Sync for OffloadQuery {}
 // SAFETY: nothing in it is tied to a thread.
-unsafe impl Send for HardwareQuery {}
+unsafe impl Send for OffloadQuery {}
 
-impl HardwareQuery {
-    /// A query that was not sent yet, to be [initialized](Self::initialize) where it stays.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
+impl OffloadQuery {
+    /// A query of `oid` that was not sent yet, to be [initialized](Self::initialize) where it stays. IRQL ≤
+    /// DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where there is no memory.
+    pub fn try_new(oid: u32) -> Result<Self, Status> {
+        let content = QueryContent {
+            request: MaybeUninit::uninit(),
+            answer: [0; LONGEST_ANSWER],
+        };
+        Ok(Self {
+            oid,
             idle: KernelEvent::new(),
-            content: UnsafeCell::new(QueryContent {
-                request: MaybeUninit::uninit(),
-                answer: [0; LONGEST_ANSWER],
-            }),
-        }
+            content: PoolBox::try_new(TAG, UnsafeCell::new(content))?,
+        })
     }
 
     /// Initializes the query, at its final address and before its first use. Any IRQL.
@@ -334,7 +345,7 @@ impl HardwareQuery {
             (*request).RequestType = sys::NdisRequestQueryInformation;
             (*request).RequestId = request.cast();
             let query = &raw mut (*request).DATA.QUERY_INFORMATION;
-            (*query).Oid = sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES;
+            (*query).Oid = self.oid;
             (*query).InformationBuffer = (&raw mut (*self.content.get()).answer).cast();
             #[expect(clippy::cast_possible_truncation, reason = "it is 320")]
             {
@@ -386,14 +397,14 @@ impl HardwareQuery {
         self.idle.wait();
     }
 
-    const fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
+    /// Waits until the query, if it is pending, is completed, or so many milliseconds have passed.
+    /// IRQL PASSIVE_LEVEL.
+    pub fn wait_at_most(&self, milliseconds: u32) {
+        self.idle.wait_at_most(milliseconds);
+    }
+
+    fn raw(&self) -> *mut sys::NDIS_OID_REQUEST {
         // The request is the content's first field, at a place that never changes.
         self.content.get().cast()
-    }
-}
-
-impl Default for HardwareQuery {
-    fn default() -> Self {
-        Self::new()
     }
 }

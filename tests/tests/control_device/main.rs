@@ -342,3 +342,31 @@ fn it_answers_before_an_attach_while_paused_and_after_a_detach() {
     machine.world.unload();
     assert_clean(&machine.world.finish());
 }
+
+/// Field report: a program's open handle left a driver in STOP_PENDING, and its upgrade blocked.
+/// Windows calls unload once the last handle is closed. Until then a handle keeps nothing else:
+/// neither the detach waits for it, nor does a request through it find a module that is gone.
+#[test]
+fn an_open_handle_keeps_no_module_attached() {
+    let machine = started();
+    assert_eq!(machine.world.open_device(""), 0);
+    let ask = |(code, input, output): &(IoControl, Vec<u8>, usize)| {
+        machine.world.open_ioctl(code.code(), input, *output)
+    };
+    for request in &right() {
+        assert_eq!(ask(request), 0);
+    }
+    machine.world.pre_detach();
+    machine.world.pause();
+    machine.world.detach();
+    for request in &right() {
+        let expected = match request.0 {
+            IoControl::LIST | IoControl::DRIVER_VERSION => 0,
+            _ => sys::STATUS_NOT_FOUND,
+        };
+        assert_eq!(ask(request), expected, "{:?}", request.0);
+    }
+    machine.world.close_device();
+    machine.world.unload();
+    assert_clean(&machine.world.finish());
+}

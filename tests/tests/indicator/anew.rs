@@ -1,5 +1,6 @@
 //! Repeated advertisements: at a restart, in the next binding, before a detach.
 
+use model::{Answering, World};
 use scenarios::{
     Machine,
     adapter::{
@@ -11,6 +12,68 @@ use scenarios::{
 };
 
 use crate::{attached, nic, with};
+
+/// NDIS may keep the configuration that FilterAttach has raised, and pass it to the next one.
+#[test]
+fn limits_do_not_grow_where_ndis_passes_the_raised_configuration() {
+    for oids in [Answering::Inline, Answering::Early] {
+        let mut config = with(&[]);
+        config.keeps_raised_offload = true;
+        config.nic.oids = oids;
+        let machine = Machine::start(config);
+        for _ in 0..3 {
+            machine.world.pause();
+            machine.world.detach();
+            machine.world.attach().expect("an attach");
+            machine.world.restart().expect("a restart");
+            assert_eq!(machine.world.advertised(), raised(nic().limits, 8, None));
+            assert_last_word(&machine.world);
+            machine.assert_split(large_v4(8 * 62_780));
+        }
+        machine.stop_clean();
+    }
+}
+
+/// The restart does not wait for a miniport that takes its time, whose answer counts when it comes.
+/// An answer raises nothing, and after an indication it does not count.
+#[test]
+fn an_answer_may_be_late_and_only_lowers() {
+    let mut config = with(&[]);
+    config.keeps_raised_offload = true;
+    config.nic.oids = Answering::Later;
+    let machine = Machine::start(config);
+    let max = |world: &World| world.advertised().v2_ipv4.max_payload;
+    assert_eq!(machine.world.complete_oids(), 2, "the filter's queries");
+    machine.world.pause();
+    machine.world.detach();
+    machine.world.attach().expect("an attach");
+    machine.world.restart().expect("a restart");
+    assert_eq!(max(&machine.world), 64 * 62_780, "not known yet");
+    assert_eq!(machine.world.complete_oids(), 2);
+    assert_eq!(max(&machine.world), 8 * 62_780);
+
+    let answered = |nic_max| {
+        machine.world.pause();
+        machine.world.restart().expect("a restart");
+        machine
+            .world
+            .set_nic(|nic| nic.limits.v2_ipv4.max_payload = nic_max);
+        machine.world.complete_oids();
+        max(&machine.world)
+    };
+    assert_eq!(answered(90_000), 8 * 62_780, "not raised");
+    assert_eq!(answered(40_000), 8 * 40_000);
+    assert_eq!(answered(62_780), 8 * 40_000, "not raised");
+    machine
+        .world
+        .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = 90_000);
+    assert_eq!(max(&machine.world), 8 * 90_000);
+    assert_eq!(answered(30_000), 8 * 90_000, "indicated");
+    machine
+        .world
+        .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = 90_000);
+    machine.stop_clean();
+}
 
 #[test]
 fn a_restart_says_nothing_that_is_known_already() {

@@ -93,8 +93,9 @@ fn an_answer_that_is_raised_already_is_not_raised_again() {
 }
 
 #[test]
-fn the_nics_limits_are_never_learnt_from_an_answer() {
+fn the_nics_limits_are_never_learnt_from_an_answer_to_another_driver() {
     let machine = Machine::with_nic(nic(Answering::Later));
+    assert_eq!(machine.world.complete_oids(), 2, "the filter's own queries");
     machine
         .world
         .set_nic(|nic| nic.offload.words = vec![(IPV4_MAX, 502_240), (IPV6_MAX, 5000)]);

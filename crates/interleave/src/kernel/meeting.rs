@@ -138,7 +138,7 @@ unsafe extern "efiapi" fn KeWaitForSingleObject(
     point();
     // SAFETY: the caller passes an event that is initialized, and lives while this thread waits;
     // the timeout is null, or lives as long as the call.
-    let (signals, no_time) = unsafe { (event(place).signals, timeout.as_ref() == Some(&0)) };
+    let (signals, timeout) = unsafe { (event(place).signals, timeout.as_ref()) };
     let is_over = || {
         // SAFETY: as above.
         let event = unsafe { event(place) };
@@ -148,7 +148,7 @@ unsafe extern "efiapi" fn KeWaitForSingleObject(
             event.signalled || event.signals != signals
         }
     };
-    if no_time {
+    if timeout == Some(&0) {
         return if is_over() {
             sys::STATUS_SUCCESS
         } else {
@@ -158,6 +158,15 @@ unsafe extern "efiapi" fn KeWaitForSingleObject(
     if world::with(|world| world.irql()) >= DISPATCH_LEVEL {
         world::wrong("a wait at DISPATCH_LEVEL");
     }
+    if timeout.is_some() {
+        // Any time may have passed when this thread goes on.
+        point();
+        return if is_over() {
+            sys::STATUS_SUCCESS
+        } else {
+            sys::STATUS_TIMEOUT
+        };
+    }
     wait_until(is_over);
     sys::STATUS_SUCCESS
 }
@@ -166,6 +175,7 @@ unsafe extern "efiapi" fn KeWaitForSingleObject(
 struct Rundown {
     inside: u32,
     closed: u32,
+    completed: u32,
 }
 
 type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
@@ -234,8 +244,18 @@ unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(reference:
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "efiapi" fn ExRundownCompletedCacheAware(reference: Reference) {
+    // SAFETY: as the caller vouches.
+    unsafe { rundown(reference).completed = 1 };
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(reference: Reference) {
     point();
     // SAFETY: as the caller vouches.
-    unsafe { rundown(reference).closed = 0 };
+    let rundown = unsafe { rundown(reference) };
+    if rundown.completed == 0 {
+        world::wrong("a rundown is reused that was not completed");
+    }
+    (rundown.closed, rundown.completed) = (0, 0);
 }

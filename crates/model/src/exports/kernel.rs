@@ -12,7 +12,14 @@ use ::ndis::sys::{
     NTSTATUS, PROCESSOR_NUMBER,
 };
 
-use crate::{mdl, memory::Block, rules::Rule, state::Rundown, suspension, thread};
+use crate::{
+    mdl,
+    memory::Block,
+    race,
+    rules::{Finding, Level, Rule},
+    state::Rundown,
+    suspension, thread,
+};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32) -> *mut c_void {
@@ -22,18 +29,29 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
     if tag == 0 {
         state.violation(Rule::PoolTags, "ExAllocatePool2", "no pool tag");
     }
-    if size == 0 || flags & sys::POOL_FLAG_NON_PAGED == 0 {
-        state.violation(
-            Rule::PoolTags,
-            "ExAllocatePool2",
-            "no size, or not from non-paged pool",
-        );
+    if size == 0 {
+        state.violation(Rule::PoolTags, "ExAllocatePool2", "no size");
+    }
+    if flags & sys::POOL_FLAG_NON_PAGED == 0 {
+        let found = "not from non-paged pool";
+        let paged = flags & sys::POOL_FLAG_PAGED != 0 && thread::irql() < sys::DISPATCH_LEVEL;
+        let level = if paged {
+            Level::Product
+        } else {
+            Level::Contract
+        };
+        state.finding("ExAllocatePool2", Finding::at(level, Rule::PoolTags, found));
     }
     if !state.may_allocate("ExAllocatePool2") {
         return ptr::null_mut();
     }
     // POOL_FLAG_CACHE_ALIGNED or not: special pool, and a machine short of memory, promise no more.
     let block = Block::of_pool(size);
+    if flags & sys::POOL_FLAG_UNINITIALIZED != 0 {
+        // SAFETY: the block is that long.
+        unsafe { ptr::write_bytes(block.start(), super::pool::UNINITIALISED, size) };
+    }
+    race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();
     state.memory.pool.insert(block.address(), (block, tag));
     start
@@ -42,24 +60,37 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExFreePoolWithTag(memory: *mut c_void, tag: u32) {
     thread::require_irql_at_most(sys::DISPATCH_LEVEL, "ExFreePoolWithTag");
+    free_pool(memory, Some(tag), "ExFreePoolWithTag");
+}
+
+/// Frees pool memory, under `tag` where `routine` takes one.
+pub(super) fn free_pool(memory: *mut c_void, tag: Option<u32>, routine: &str) {
     let world = thread::world();
     let mut state = world.state();
-    match state.memory.pool.remove(&memory.addr()) {
-        None => state.violation(
-            Rule::PoolTags,
-            "ExFreePoolWithTag",
-            "memory that is not allocated",
-        ),
-        Some((_, allocated)) if allocated != tag => {
+    let Some((block, allocated)) = state.memory.pool.remove(&memory.addr()) else {
+        return state.violation(Rule::PoolTags, routine, "memory that is not allocated");
+    };
+    match tag {
+        None => {}
+        // Memory with a tag may be freed by ExFreePool, which is ExFreePoolWithTag with 0 (Windows
+        // driver documentation, ExAllocatePool2).
+        Some(0) => {
+            let found = format!("no tag for memory with tag {allocated:#x}");
+            state.finding(routine, Finding::at(Level::Advice, Rule::PoolTags, found));
+        }
+        Some(tag) if tag != allocated => {
             let found = format!("tag {tag:#x} for memory with tag {allocated:#x}");
-            state.violation(Rule::PoolTags, "ExFreePoolWithTag", found);
+            state.violation(Rule::PoolTags, routine, found);
         }
-        Some((block, _)) => {
-            state.forget_locks(&block);
-            state.forget_events(&block);
-            state.forget_own_oids(&block);
-        }
+        Some(_) => {}
     }
+    if let Some(found) = block.written_outside() {
+        state.violation(Rule::Memory, routine, found);
+    }
+    race::freed(block.address()..block.address() + block.size());
+    state.forget_locks(&block);
+    state.forget_events(&block);
+    state.forget_own_oids(&block);
 }
 
 #[unsafe(no_mangle)]
@@ -106,9 +137,15 @@ pub unsafe extern "efiapi" fn MmMapLockedPagesSpecifyCache(
         let found = "a mapping that is not kernel mode, may bug check, or is executable";
         state.violation(Rule::Mappings, routine, found);
     }
+    // SAFETY: the caller passes an MDL.
+    if unsafe { (*mdl).ByteCount } == 0 {
+        let found = "an empty MDL, which has no page to map";
+        state.finding(routine, Finding::at(Level::Advice, Rule::Mappings, found));
+    }
     if !state.memory.grant() {
         return ptr::null_mut();
     }
+    state.mapped_at_dispatch |= thread::irql() >= sys::DISPATCH_LEVEL;
     // SAFETY: the caller passes an MDL.
     unsafe { mdl::map(&mut state, mdl) }
 }
@@ -175,7 +212,7 @@ pub unsafe extern "efiapi" fn IoAllocateDriverObjectExtension(
     extension: *mut *mut c_void,
 ) -> NTSTATUS {
     let routine = "IoAllocateDriverObjectExtension";
-    thread::require_irql_at_most(sys::APC_LEVEL, routine);
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
     if !state.may_allocate(routine) {
@@ -275,6 +312,7 @@ pub unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
     let rundown = Rundown {
         count: 0,
         down: false,
+        completed: false,
         memory,
     };
     state.rundowns.insert(rundown.memory.address(), rundown);
@@ -365,16 +403,31 @@ pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(refere
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExRundownCompletedCacheAware(reference: Reference) {
+    thread::require_irql_at_most(sys::APC_LEVEL, "ExRundownCompletedCacheAware");
+    let world = thread::world();
+    let mut state = world.state();
+    match state.rundowns.get_mut(&reference.addr()) {
+        Some(rundown) if rundown.down && rundown.count == 0 => rundown.completed = true,
+        _ => state.violation(
+            Rule::Pause,
+            "rundown reference",
+            "marked as completed before it is down",
+        ),
+    }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(reference: Reference) {
     thread::require_irql_at_most(sys::APC_LEVEL, "ExReInitializeRundownProtectionCacheAware");
     let world = thread::world();
     let mut state = world.state();
     match state.rundowns.get_mut(&reference.addr()) {
-        Some(rundown) if rundown.down && rundown.count == 0 => rundown.down = false,
+        Some(rundown) if rundown.completed => (rundown.down, rundown.completed) = (false, false),
         _ => state.violation(
             Rule::Pause,
             "rundown reference",
-            "reinitialised before it is down",
+            "reinitialised before the rundown is completed",
         ),
     }
 }
@@ -403,5 +456,6 @@ super::exports! {
     ExAcquireRundownProtectionCacheAwareEx
     ExReleaseRundownProtectionCacheAwareEx
     ExWaitForRundownProtectionReleaseCacheAware
+    ExRundownCompletedCacheAware
     ExReInitializeRundownProtectionCacheAware
 }

@@ -10,13 +10,19 @@
 pub mod configuration;
 pub mod device;
 pub mod etw;
+pub mod event;
 pub mod kernel;
 pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
+pub mod net_buffer;
 pub mod oid;
+pub mod pool;
+pub mod receive;
 pub mod spin_lock;
 pub mod status;
+pub mod switch;
+pub mod text;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -40,10 +46,15 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
     let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
         "ndis.sys" => &[
             ndis::EXPORTS,
+            net_buffer::EXPORTS,
             configuration::EXPORTS,
             device::EXPORTS,
+            event::EXPORTS,
             oid::EXPORTS,
+            pool::EXPORTS,
+            receive::EXPORTS,
             status::EXPORTS,
+            switch::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
             etw::EXPORTS,
@@ -51,10 +62,15 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             kernel_event::EXPORTS,
             memory::EXPORTS,
             spin_lock::EXPORTS,
+            text::EXPORTS,
         ],
         _ => return None,
     };
     let mut all = tables.iter().copied().flatten();
-    all.find(|(export, _)| *export == name)
-        .map(|(_, address)| address.0)
+    let found = all.find(|(export, _)| *export == name);
+    #[cfg(target_arch = "x86_64")]
+    if found.is_none() {
+        return crate::race::calls::find(name);
+    }
+    found.map(|(_, address)| address.0)
 }

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
 mod carried;
+mod header_page;
 mod large;
 mod order;
 mod packet_child;
@@ -13,16 +14,18 @@ mod transmit;
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
+    guard,
     mdl::{self, MdlLook, Read, Window},
     memory::Block,
     nic::Nic,
     oob::{SendKind, Slots},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     segment::Layout,
     state::{Known, Origin, Owner, State},
     thread,
     world::MODULE,
 };
+pub(crate) use carried::NDIS_FLAGS;
 pub(crate) use place::cut_layout;
 pub(crate) use release::reorder;
 
@@ -41,7 +44,12 @@ pub struct SentChild {
     pub payload: usize,
     /// Whether the filter made it, rather than passing it on.
     pub is_child: bool,
+    /// Number of its NBL among all that the NIC was given.
+    pub nbl: u64,
 }
+
+/// Bytes of an Ethernet header with a VLAN tag.
+const ETHERNET: usize = 18;
 
 impl Window {
     fn piece(&self) -> Piece {
@@ -69,8 +77,8 @@ pub(crate) struct Held {
     poisoned: Vec<u8>,
     /// Each NET_BUFFER's frame, to detect changes while it is in flight.
     frames: Vec<Seen>,
-    /// Where the first frame is in memory, in order, for a consumer that takes it from here.
-    pub(crate) pieces: Vec<Piece>,
+    /// Where each frame is in memory, in order, for a consumer that takes it from here.
+    pub(crate) pieces: Vec<Vec<Piece>>,
     /// The slots as they came.
     pub(crate) slots: Slots,
     /// The window's MDLs.
@@ -78,6 +86,10 @@ pub(crate) struct Held {
     pub(crate) status: i32,
     /// The send it is a child of.
     pub(crate) parent: Option<u64>,
+    /// Whether it is the first NBL of its send.
+    is_first: bool,
+    /// Whether the miniport reports its transmit time unasked.
+    is_stamped: bool,
 }
 
 /// A frame as the miniport saw it.
@@ -116,12 +128,15 @@ struct GivenPacket {
     payload: usize,
 }
 
+/// Most packets in one NBL of a send that the filter segments.
+const MOST_PACKETS: usize = 64;
+
 impl State {
     /// The miniport accepts one NBL that the filter sent.
     ///
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
-    pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST) {
+    pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST, port: u32) {
         let number = self.accepted;
         self.accepted += 1;
         // SAFETY: as the caller vouches.
@@ -142,7 +157,13 @@ impl State {
                 .find(|(failing, _)| *failing == number)
                 .map_or(sys::NDIS_STATUS_SUCCESS, |(_, status)| *status),
             parent: given.send.filter(|_| given.is_child),
+            is_first: given
+                .send
+                .and_then(|send| self.sent.get(&send))
+                .is_none_or(|sent| sent.children == 0),
+            is_stamped: nic.stamps_all,
         };
+        self.check_port(&given, port);
         // SAFETY: as the caller vouches.
         let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
         while !net_buffer.is_null() {
@@ -151,9 +172,14 @@ impl State {
                 self.take_packet(nic, net_buffer, &given, &mut held);
                 (*net_buffer).Next
             };
-            let one_packet = given.slots.mss() != 0 || self.is_packet_child(&given).is_some();
-            if one_packet && !next.is_null() {
-                self.violation(Rule::OneNetBuffer, &*given.name, "a second NET_BUFFER");
+            let most = match given.slots.mss() {
+                0 if self.is_packet_child(&given).is_some() => MOST_PACKETS,
+                0 => usize::MAX,
+                _ => 1,
+            };
+            if held.frames.len() >= most && !next.is_null() {
+                let found = format!("more than {most} NET_BUFFERs");
+                self.violation(Rule::OneNetBuffer, &*given.name, found);
                 break;
             }
             net_buffer = next;
@@ -164,12 +190,24 @@ impl State {
             // SAFETY: as the caller vouches.
             unsafe { self.check_oob(nbl, send, &given) };
             if let Some(sent) = self.sent.get_mut(&send) {
-                sent.children += 1;
+                sent.children += held.frames.len() as u32;
             }
         }
         // SAFETY: as the caller vouches.
         unsafe { release::poison(nbl, &mut held) };
+        self.guarded(nbl.addr(), |memory| {
+            guard::close(memory, "of an NBL that was sent and is not completed");
+        });
         self.held.push_back(held);
+    }
+
+    /// A packet goes down for the port that it came for.
+    fn check_port(&mut self, given: &Given, port: u32) {
+        let sent = given.send.and_then(|send| self.sent.get(&send));
+        if let Some(expected) = sent.map(|sent| sent.port).filter(|came| *came != port) {
+            let found = format!("came for port {expected}, is sent for port {port}");
+            self.violation(Rule::PortAndFlags, &*given.name, found);
+        }
     }
 
     /// Reads an NBL's fields and slots, and determines its owner.
@@ -210,11 +248,19 @@ impl State {
         // SAFETY: as the caller vouches.
         if !unsafe { (*nbl).ParentNetBufferList }.is_null() {
             let found = "has a ParentNetBufferList, as only a clone of NDIS's has";
-            self.violation(Rule::Clones, name, found);
+            self.finding(name, Finding::at(Level::Product, Rule::Clones, found));
         }
         let Some(parent) = self.private.copied_from(nbl.addr()) else {
             let found = "sent without the information that NDIS keeps with its parent";
-            self.violation(Rule::OutOfBand, name, found);
+            // SAFETY: as the caller vouches.
+            let derived = unsafe { self.is_copy(nbl) };
+            // A filter may originate sends; one in the place of another's has its information.
+            let level = if derived {
+                Level::Contract
+            } else {
+                Level::Product
+            };
+            self.finding(name, Finding::at(level, Rule::OutOfBand, found));
             return None;
         };
         match self.known.get(&parent) {
@@ -229,6 +275,29 @@ impl State {
                 None
             }
         }
+    }
+
+    /// Whether an NBL of the filter's carries the frame of a send that the filter has.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL.
+    unsafe fn is_copy(&mut self, nbl: *const sys::NET_BUFFER_LIST) -> bool {
+        // SAFETY: as the caller vouches.
+        let net_buffer = unsafe { (*nbl).FirstNetBuffer };
+        if net_buffer.is_null() {
+            return false;
+        }
+        // SAFETY: the NBL's NET_BUFFERs are live.
+        let Ok(read) = (unsafe { mdl::read(self, net_buffer, usize::MAX) }) else {
+            return false;
+        };
+        self.known.values().any(|known| match known.origin {
+            Origin::Above(send) if known.owner == Owner::Filter => {
+                let sent = self.sent.get(&send);
+                sent.is_some_and(|sent| sent.packet.frame == read.bytes)
+            }
+            _ => false,
+        })
     }
 
     /// One packet: read it, check it, transmit it.
@@ -274,12 +343,12 @@ impl State {
                 send: given.send.unwrap_or(u64::MAX),
                 payload: packet.payload,
                 is_child: given.is_child,
+                nbl: self.accepted - 1,
                 frame: packet.frame.clone(),
             });
         }
-        if held.frames.is_empty() {
-            held.pieces = read.windows.iter().map(Window::piece).collect();
-        }
+        held.pieces
+            .push(read.windows.iter().map(Window::piece).collect());
         held.frames.push(Seen {
             bytes: packet.frame,
             length: read.length,
@@ -303,14 +372,33 @@ impl State {
         if let Some(place) = place {
             self.check_multiple(given, packet, &place);
         }
+        if given.is_child {
+            self.check_header_page(given, packet, read);
+        }
         if given.is_child && given.slots.mss() != 0 {
             self.check_large_child(given, packet);
         }
+        self.check_lost_large_send(given, packet);
         if let Some(parent) = self.is_packet_child(given) {
             self.check_packet_child(given, packet, parent);
         }
         if let Some(place) = place {
             self.check_order(given, packet, &place);
+        }
+    }
+
+    /// A large send that is forwarded is one for the NIC too: as a packet it would not fit.
+    fn check_lost_large_send(&mut self, given: &Given, packet: &GivenPacket) {
+        let sent = given.send.and_then(|send| self.sent.get(&send));
+        let was = sent.is_some_and(|sent| sent.slots.kind() != SendKind::Packet);
+        let lost = was && !given.is_child && given.slots.kind() == SendKind::Packet;
+        let most = self.mtu.map_or(usize::MAX, |mtu| mtu as usize + ETHERNET);
+        if lost && packet.length > most {
+            let found = format!(
+                "{} bytes as a packet, no large send any more",
+                packet.length
+            );
+            self.violation(Rule::Mtu, &*given.name, found);
         }
     }
 

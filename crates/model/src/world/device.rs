@@ -8,7 +8,7 @@ use ndis::sys;
 use super::World;
 use crate::{
     device::{Answered, Request},
-    rules::Rule,
+    state::State,
     suspension,
 };
 
@@ -55,9 +55,20 @@ impl World {
             };
         }
         let answered = self.request(sys::IRP_MJ_DEVICE_CONTROL, code, input, output);
+        self.close_device();
+        answered
+    }
+
+    /// Closes a handle of [`open_device`](Self::open_device).
+    pub fn close_device(self: &Arc<Self>) {
         self.request(sys::IRP_MJ_CLEANUP, 0, &[], 0);
         self.request(sys::IRP_MJ_CLOSE, 0, &[], 0);
-        answered
+    }
+
+    /// Makes one request through a handle that is open, and returns its status.
+    pub fn open_ioctl(self: &Arc<Self>, code: u32, input: &[u8], output: usize) -> i32 {
+        self.request(sys::IRP_MJ_DEVICE_CONTROL, code, input, output)
+            .status
     }
 
     /// Opens the control device, or the name `below` below it, and returns the status.
@@ -86,7 +97,8 @@ impl World {
                 .map(|device| device.object.start().cast())
                 .zip(handler)
                 .map(|(object, handler)| {
-                    let request = Request::new(object, major, code, input, output, below);
+                    let request =
+                        Request::new(object, major, code, input, output, below, state.level);
                     let irp = request.raw();
                     state.requests.push(request);
                     (handler, object, irp)
@@ -103,6 +115,13 @@ impl World {
             // SAFETY: the handler is the driver's; the IRP lives until it has returned.
             suspension::requesting(|| unsafe { handler(object, irp) })
         });
+        if status == sys::STATUS_PENDING {
+            let pending = |state: &State| {
+                let mut requests = state.requests.iter();
+                requests.any(|one| one.raw() == irp && one.is_pending())
+            };
+            self.wait_until(|| !pending(&self.state()));
+        }
         let mut state = self.state();
         let place = state.requests.iter().position(|one| one.raw() == irp);
         let request = place.map(|place| state.requests.remove(place));
@@ -110,8 +129,8 @@ impl World {
         let answered = request
             .map(|request| request.judge(status, &mut broken))
             .expect("a request stays until its handler has returned");
-        for found in broken {
-            state.violation(Rule::ControlDevice, name.clone(), found);
+        for finding in broken {
+            state.finding(name.clone(), finding);
         }
         answered
     }

@@ -12,18 +12,21 @@ mod lifecycle;
 mod net_event;
 mod oid;
 mod oid_answer;
+mod receive;
 mod status;
 mod tracing;
 mod traffic;
 
 pub use account::Account;
 pub(crate) use net_event::EventUnderWay;
+pub use receive::ReceiveCall;
 
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::c_void,
     ptr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use crate::LargeSendLimits;
@@ -37,7 +40,7 @@ use crate::{
     nic::Nic,
     offload::MayAdd,
     registry::RegistryValue,
-    rules::{Rule, Violation},
+    rules::{Finding, Level, Rule, Violation},
     state::{ModuleState, State},
     thread,
 };
@@ -66,8 +69,20 @@ pub struct Config {
     pub mtu: Option<u32>,
     /// Whether the miniport has an offload configuration at all.
     pub has_offload: bool,
+    /// Whether NDIS passes to FilterAttach the configuration that an earlier FilterAttach left,
+    /// raised, in place of the miniport's.
+    pub keeps_raised_offload: bool,
     /// Integer parameters of the filter module in the registry at the start, by keyword.
     pub parameters: Vec<(String, u32)>,
+    /// The highest level of findings that are reported.
+    pub level: Level,
+    /// How long a pending pause or restart, or a wait, may take before it is called endless.
+    pub patience: Duration,
+    /// Most bytes of kernel stack for the driver's own frames.
+    pub stack: usize,
+    /// Whether the restart attributes come in the reverse of the usual order, in which the general
+    /// ones are first.
+    pub restart_attributes_reversed: bool,
 }
 
 impl Default for Config {
@@ -79,10 +94,27 @@ impl Default for Config {
             medium: sys::NdisMedium802_3,
             mtu: Some(1500),
             has_offload: true,
+            keeps_raised_offload: false,
             parameters: Vec::new(),
+            level: Level::default(),
+            patience: Duration::from_millis(100),
+            stack: UNOPTIMISED_STACK,
+            restart_attributes_reversed: false,
         }
     }
 }
+
+/// Most bytes of stack for the driver's frames in an image, which is optimised. A kernel stack has
+/// 24 KiB for all drivers of a stack of devices together.
+pub const STACK: usize = 10 << 10;
+
+/// The same for a driver that is linked natively: code that is not optimised takes several times
+/// more.
+const UNOPTIMISED_STACK: usize = if cfg!(debug_assertions) {
+    64 << 10
+} else {
+    STACK
+};
 
 impl Config {
     /// A machine whose NIC counts the IPv4 identification in `bits` bits, and whose filter is set
@@ -196,6 +228,10 @@ impl World {
 
     pub(crate) fn violation(&self, rule: Rule, subject: &str, found: String) {
         self.state().violation(rule, subject, found);
+    }
+
+    pub(crate) fn finding(&self, subject: &str, finding: Finding) {
+        self.state().finding(subject, finding);
     }
 
     fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
@@ -318,6 +354,30 @@ impl World {
         self.state().memory.pool.len()
     }
 
+    /// Bytes of non-paged pool that the driver has now: its own allocations, and NBLs with their
+    /// context areas and NET_BUFFERs as far as drivers see them.
+    #[must_use]
+    pub fn memory_in_use(&self) -> usize {
+        let state = self.state();
+        let blocks = state.memory.pool.values().map(|(block, _)| block.size());
+        let contexts = state.pool_parts.len();
+        let context = state
+            .pools
+            .values()
+            .map(|pool| usize::from(pool.context_size));
+        let nbl = size_of::<sys::NET_BUFFER_LIST>()
+            + size_of::<sys::NET_BUFFER_LIST_CONTEXT>()
+            + context.max().unwrap_or(0);
+        let net_buffers = contexts + state.net_buffers.len();
+        blocks.sum::<usize>() + contexts * nbl + net_buffers * size_of::<sys::NET_BUFFER>()
+    }
+
+    /// Whether the driver has mapped buffers at DISPATCH_LEVEL since the model began.
+    #[must_use]
+    pub fn mapped_at_dispatch(&self) -> bool {
+        self.state().mapped_at_dispatch
+    }
+
     /// From now on the driver must not allocate.
     pub fn warmed_up(&self) {
         self.state().warm = true;
@@ -339,6 +399,31 @@ impl World {
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         self.state().violations.clone()
+    }
+
+    /// The rules broken since the first `known` findings.
+    #[must_use]
+    pub fn violations_since(&self, known: usize) -> Vec<Violation> {
+        self.state()
+            .violations
+            .iter()
+            .skip(known)
+            .cloned()
+            .collect()
+    }
+
+    /// The keywords that the driver has read from the registry, each with the type of parameter
+    /// that it asked for.
+    #[must_use]
+    pub fn keywords_read(&self) -> BTreeMap<String, i32> {
+        self.state().keywords.clone()
+    }
+
+    /// Whether the driver is an extension of the virtual switch, whose packets come for the default
+    /// port alone.
+    #[must_use]
+    pub fn is_switch_extension(&self) -> bool {
+        self.state().switch_extension
     }
 
     /// Where the module is in its life.
