@@ -174,7 +174,7 @@ What the NIC is:
                          or longest, the longest segment seen
   uncut                  packets longer than the MTU that passed uncut, counted by reason: no-mss,
                          or not-tcp
-  violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule
+  violations             what was wrong, each also on stderr: a difference on the wire, or a broken rule
   form                   what was sent: tcp, uso, vxlan or nvgre
   vlan_oob, nic_lso, nic_checksum, mtu, max_sg_elements
                          the options, as they were given";
@@ -246,10 +246,10 @@ impl MainArgs {
 }
 
 const DEMO: &str = "\
-Show what guests are told of large sends, while settings, NICs and hosts change.
+Show the sizes of large sends that are advertised to guests, while settings, NICs and hosts change.
 
 Two guests share a host; the filter below their switch advertises a multiple of the largest large \
-send that the NIC takes. Each step of the story changes something, such as the profile, the NIC, or \
+send that the NIC accepts. Each step of the story changes something, such as the profile, the NIC, or \
 a guest's host, and shows what the NIC says, what the filter advertises and what each guest uses; \
 then what was sent, and whether the wire is right.
 
@@ -260,8 +260,8 @@ then what was sent, and whether the wire is right.
                 ipv6 what its nic takes, what is advertised, and what each of its guests uses
   sends         each with from, to, ip, payload, the payload of each of its children, the number
                 of wire_packets, and the verdict: whole (to a guest, never split), same (as a
-                single stage), as-is (the NIC takes it as it is), or wrong
-  violations    what was wrong, in one line each; also told on stderr";
+                single stage), as-is (the NIC accepts it as it is), or wrong
+  violations    what was wrong, in one line each; also on stderr";
 
 /// Options of `demo`.
 #[derive(Args, Debug)]

@@ -42,6 +42,7 @@ mod offload;
 mod oid;
 mod oob;
 mod private;
+mod race;
 mod received;
 mod registry;
 mod restart;

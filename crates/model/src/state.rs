@@ -183,6 +183,8 @@ pub(crate) struct State {
     pub(crate) restart_requested: bool,
     /// The ids for which the filter cancelled sends below.
     pub(crate) cancels_below: BTreeSet<usize>,
+    /// Whether the driver asked for the handlers of the virtual switch.
+    pub(crate) switch_extension: bool,
     /// Received NBLs by address.
     pub(crate) received: BTreeMap<usize, Received>,
     /// Number of the next received NBL.
@@ -263,6 +265,7 @@ impl State {
             restart_completed: None,
             restart_requested: false,
             cancels_below: BTreeSet::new(),
+            switch_extension: false,
             received: BTreeMap::new(),
             next_received: 0,
             device_event: None,

@@ -15,6 +15,7 @@ use ::ndis::sys::{
 use crate::{
     mdl,
     memory::Block,
+    race,
     rules::{Finding, Level, Rule},
     state::Rundown,
     suspension, thread,
@@ -50,6 +51,7 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
         // SAFETY: the block is that long.
         unsafe { ptr::write_bytes(block.start(), super::pool::UNINITIALISED, size) };
     }
+    race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();
     state.memory.pool.insert(block.address(), (block, tag));
     start
@@ -85,6 +87,7 @@ pub(super) fn free_pool(memory: *mut c_void, tag: Option<u32>, routine: &str) {
     if let Some(found) = block.written_outside() {
         state.violation(Rule::Memory, routine, found);
     }
+    race::freed(block.address()..block.address() + block.size());
     state.forget_locks(&block);
     state.forget_events(&block);
     state.forget_own_oids(&block);

@@ -21,6 +21,7 @@ pub mod pool;
 pub mod receive;
 pub mod spin_lock;
 pub mod status;
+pub mod switch;
 pub mod text;
 
 /// The address of a routine.
@@ -53,6 +54,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             pool::EXPORTS,
             receive::EXPORTS,
             status::EXPORTS,
+            switch::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
             etw::EXPORTS,
@@ -65,6 +67,10 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         _ => return None,
     };
     let mut all = tables.iter().copied().flatten();
-    all.find(|(export, _)| *export == name)
-        .map(|(_, address)| address.0)
+    let found = all.find(|(export, _)| *export == name);
+    #[cfg(target_arch = "x86_64")]
+    if found.is_none() {
+        return crate::race::calls::find(name);
+    }
+    found.map(|(_, address)| address.0)
 }

@@ -419,6 +419,13 @@ impl World {
         self.state().keywords.clone()
     }
 
+    /// Whether the driver is an extension of the virtual switch, whose packets come for the default
+    /// port alone.
+    #[must_use]
+    pub fn is_switch_extension(&self) -> bool {
+        self.state().switch_extension
+    }
+
     /// Where the module is in its life.
     #[must_use]
     pub fn module_state(&self) -> ModuleState {

@@ -14,7 +14,7 @@ use ndis::sys;
 
 use super::World;
 use crate::{
-    ModuleState,
+    ModuleState, race,
     received::{Holder, Received},
     rules::Rule,
     state::{Origin, Owner, State},
@@ -90,6 +90,7 @@ impl World {
         flags: u32,
     ) {
         self.check_flag(flags & DISPATCH != 0, "receive indication");
+        self.check_defined(flags, "NdisFIndicateReceiveNetBufferLists");
         let module = self.module_state();
         if matches!(
             module,
@@ -137,6 +138,7 @@ impl World {
                 let Some(nbl) = state.returned_from_above(*address) else {
                     continue;
                 };
+                race::acquire(nbl.addr());
                 // SAFETY: a received NBL, or one of the filter's, is live.
                 unsafe { (*nbl).Next = chain };
                 chain = nbl;
@@ -166,6 +168,7 @@ impl World {
     /// NdisFReturnNetBufferLists.
     pub(crate) fn return_down(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, flags: u32) {
         self.check_flag(flags & DISPATCH != 0, "return");
+        self.check_defined(flags, "NdisFReturnNetBufferLists");
         let mut state = self.state();
         let mut chain = chain;
         while let Some(nbl) = NonNull::new(chain) {
@@ -277,6 +280,7 @@ impl State {
             return None;
         }
         one.holder = Holder::Above;
+        race::release(nbl.addr());
         // SAFETY: a received NBL is live.
         let next = unsafe { (*nbl).Next };
         let expected = one.port;
@@ -304,6 +308,7 @@ impl State {
                 if known.owner == Owner::Filter && matches!(known.origin, Origin::Pool(_)) =>
             {
                 known.owner = Owner::Above;
+                race::release(nbl.addr());
                 // SAFETY: an NBL of the ledger is live.
                 let (next, source) = unsafe { ((*nbl).Next, (*nbl).SourceHandle) };
                 if source.addr() != super::MODULE {

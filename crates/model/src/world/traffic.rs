@@ -14,6 +14,7 @@ use ndis::sys;
 use super::{SendCall, Tamper, World, lock};
 use crate::{
     above::{self, Packet},
+    race,
     rules::{Finding, Level, Rule},
     state::{ModuleState, Origin, Owner, State},
     thread,
@@ -193,6 +194,7 @@ impl World {
             tamper(Tamper::Send(&mut chain));
         }
         self.check_flag(flags & sys::NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0, "send");
+        self.check_defined(flags, "NdisFSendNetBufferLists");
         let nic = self.nic();
         {
             let mut state = self.state();
@@ -210,6 +212,7 @@ impl World {
                     break;
                 }
                 known.owner = Owner::Miniport;
+                race::release(nbl.addr());
                 // SAFETY: an NBL of the ledger is live.
                 unsafe {
                     chain = (*nbl).Next;
@@ -240,6 +243,7 @@ impl World {
             let released: Vec<_> = held.iter().map(|held| state.release(held)).collect();
             drop(state);
             for nbl in released.into_iter().rev() {
+                race::acquire(nbl.addr());
                 // SAFETY: just released, so live and NDIS's to link.
                 unsafe { (*nbl).Next = chain };
                 chain = nbl;
@@ -248,6 +252,7 @@ impl World {
         } else {
             for one in &held {
                 let nbl = self.state().release(one);
+                race::acquire(nbl.addr());
                 self.complete_to_filter(nbl, irql);
             }
         }
@@ -284,6 +289,7 @@ impl World {
         }
         let dispatch = flags & sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0;
         self.check_flag(dispatch, "completion");
+        self.check_defined(flags, "NdisFSendNetBufferListsComplete");
         while let Some(nbl) = NonNull::new(chain) {
             let nbl = nbl.as_ptr();
             let mut state = self.state();
@@ -349,6 +355,16 @@ impl World {
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.state().accepted
+    }
+
+    /// Only flags that are defined may be set.
+    pub(super) fn check_defined(&self, flags: u32, routine: &str) {
+        // The flags of sends, completions, receive indications and returns.
+        const DEFINED: u32 = 0xFFFF;
+        if flags & !DEFINED != 0 {
+            let found = format!("called with flags {flags:#x}, some of which are not defined");
+            self.violation(Rule::PortAndFlags, routine, found);
+        }
     }
 
     /// A flag that claims DISPATCH_LEVEL must be true.
