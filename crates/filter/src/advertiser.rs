@@ -112,6 +112,7 @@ impl State {
     /// Begins the next indication, if there is one: a newer configuration than the last one
     /// advertised, which is left in `config`. If another indication is in flight, the thread that
     /// ends it calls this.
+    #[inline(never)]
     fn next_indication(
         &mut self,
         no_indications: &KernelEvent,
@@ -140,6 +141,15 @@ const OFF: Tuning = Tuning {
     raise: Raise::Profile(Profile::Off),
     cap: None,
 };
+
+/// An indication that has ended.
+enum Ended<'a> {
+    None,
+    /// One of the miniport's, which had these capabilities.
+    Forwarded(&'a Option<NicCaps>),
+    /// The advertiser's own.
+    Own,
+}
 
 impl Advertiser {
     /// A suspended advertiser for a NIC with the capabilities `nic`.
@@ -315,29 +325,7 @@ impl Advertiser {
     /// advertiser belongs, unless the overlying driver has it, and then any that is newer. IRQL ≤
     /// DISPATCH_LEVEL.
     pub(crate) fn publish(&self, module: &FilterModule) {
-        while let Some(news) = self.indicate_next(module) {
-            if let Some(advertised) = news {
-                module.event_advertised(&advertised);
-            }
-        }
-    }
-
-    /// Indicates the newest configuration, if the overlying driver does not have it. Returns what
-    /// [`end_indication`](Self::end_indication) does, or `None` if there is nothing to indicate. Out
-    /// of line: the configuration is on the stack while other drivers' code runs, and no longer.
-    #[inline(never)]
-    fn indicate_next(&self, module: &FilterModule) -> Option<Option<NicCaps>> {
-        let mut config = OffloadConfig::zeroed();
-        let begins = {
-            let mut state = self.state.lock();
-            state.next_indication(&self.no_indications, &mut config)
-        };
-        if !begins {
-            return None;
-        }
-        let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
-        indicate(module.handle, code, config.bytes_mut());
-        Some(self.end_indication(Some(NicCaps::from(&config))))
+        self.indicate_newer(module, Ended::None);
     }
 
     /// Calls `forward`, which forwards an indication of the miniport to the overlying driver of
@@ -349,17 +337,49 @@ impl Advertiser {
         forward: impl FnOnce() -> Option<NicCaps>,
     ) {
         self.state.lock().begin_indication(&self.no_indications);
-        if let Some(advertised) = self.end_indication(forward()) {
-            module.event_advertised(&advertised);
-        }
-        // A newer configuration may have come meanwhile.
-        self.publish(module);
+        let advertised = forward();
+        self.indicate_newer(module, Ended::Forwarded(&advertised));
     }
 
-    /// Ends an indication of `advertised`. Returns it if it differs from the previous one.
-    fn end_indication(&self, advertised: Option<NicCaps>) -> Option<NicCaps> {
-        let mut state = self.state.lock();
-        state.end_indication(&self.no_indications, advertised)
+    /// Ends the indication of `ended`, if there is one, and indicates any newer configuration. Under
+    /// one lock, an indication ends and the next one begins, so that no thread that waits for the end
+    /// of all indications misses the next. Out of line: the configuration is not on the stack while
+    /// an indication of the miniport is forwarded.
+    #[inline(never)]
+    fn indicate_newer(&self, module: &FilterModule, ended: Ended<'_>) {
+        let mut config = OffloadConfig::zeroed();
+        let mut is_newer = self.end_and_begin(module, ended, &mut config);
+        while is_newer {
+            let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
+            indicate(module.handle, code, config.bytes_mut());
+            is_newer = self.end_and_begin(module, Ended::Own, &mut config);
+        }
+    }
+
+    /// Ends an indication, and begins the next one, of the configuration that is left in `config`.
+    /// Returns whether there is one.
+    #[inline(never)]
+    fn end_and_begin(
+        &self,
+        module: &FilterModule,
+        ended: Ended<'_>,
+        config: &mut OffloadConfig,
+    ) -> bool {
+        let advertised = match ended {
+            Ended::None => None,
+            Ended::Forwarded(caps) => Some(*caps),
+            Ended::Own => Some(Some(NicCaps::from(&*config))),
+        };
+        let (news, is_newer) = {
+            let mut state = self.state.lock();
+            let end = |caps| state.end_indication(&self.no_indications, caps);
+            let news = advertised.and_then(end);
+            (news, state.next_indication(&self.no_indications, config))
+        };
+        if let Some(advertised) = news {
+            module.event_advertised(&advertised);
+        }
+        is_newer
     }
 
     /// Rewrites the configuration in `buffer` in place; `Err` and unchanged if it is malformed.
