@@ -89,8 +89,6 @@ pub(crate) struct SplitSend {
 pub(crate) struct Splitter<'call> {
     module: &'call FilterModule,
     nic: &'call NicCaps,
-    /// The first bytes of the frame at hand.
-    front: [u8; MAX_HEADER],
     at_dispatch: bool,
 }
 
@@ -100,13 +98,13 @@ impl<'call> Splitter<'call> {
         Self {
             module,
             nic,
-            front: [0; MAX_HEADER],
             at_dispatch: flags.at_dispatch(),
         }
     }
 
     /// Splits the large send `parent`, if it does not fit the NIC.
-    pub(crate) fn split(&mut self, parent: Nbl, tally: &mut Tally) -> Split {
+    #[inline(never)]
+    pub(crate) fn split(&self, parent: Nbl, tally: &mut Tally) -> Split {
         let Some(send) = large_send_of(&parent) else {
             return Split::Fits(parent);
         };
@@ -117,7 +115,9 @@ impl<'call> Splitter<'call> {
             send,
             at_dispatch: self.at_dispatch,
         };
-        match job.run(&mut self.front) {
+        // The first bytes of the frame.
+        let mut front = [0; MAX_HEADER];
+        match job.run(&mut front) {
             Ok(None) => Split::Fits(parent),
             Ok(Some(split)) => {
                 tally.count_split(&split);
