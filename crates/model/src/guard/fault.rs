@@ -39,7 +39,7 @@ fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     None
 }
 
-/// What the processor says of a fault.
+/// The processor's account of a fault.
 #[derive(Default)]
 struct Trap {
     /// The address of the instruction.
