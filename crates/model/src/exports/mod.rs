@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
+pub mod net_buffer;
 pub mod oid;
 pub mod pool;
 pub mod receive;
@@ -45,6 +46,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
     let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
         "ndis.sys" => &[
             ndis::EXPORTS,
+            net_buffer::EXPORTS,
             configuration::EXPORTS,
             device::EXPORTS,
             event::EXPORTS,
