@@ -274,6 +274,14 @@ pub(crate) fn freed(range: Range<usize>) {
     });
 }
 
+/// The place of an access that a routine of the model makes for the driver.
+const IN_A_ROUTINE: usize = 0;
+
+/// A routine of the model accesses `length` bytes at `start` for the driver.
+pub(crate) fn access_by_routine(start: usize, length: usize, writes: bool) {
+    access(start, length, IN_A_ROUTINE, writes);
+}
+
 /// The driver is one that reports its accesses.
 fn begin() {
     if !REPORTED.swap(true, Ordering::SeqCst) {
@@ -315,13 +323,15 @@ fn access(address: usize, length: usize, instruction: usize, writes: bool) {
         None => format!("the driver's data at RVA {:#x}", address - image.start),
     };
     drop(state);
-    let rva = |instruction: usize| instruction.wrapping_sub(image.start);
+    let at = |instruction: usize| match instruction {
+        IN_A_ROUTINE => "in a memory routine".into(),
+        address => format!("before RVA {:#x}", address.wrapping_sub(image.start)),
+    };
     let how = if writes { "written" } else { "read" };
     let found = format!(
-        "{place} is {how} before RVA {:#x}, and accessed by another thread before RVA {:#x}, with \
-         nothing that orders them",
-        rva(instruction),
-        rva(before.instruction)
+        "{place} is {how} {}, and accessed by another thread {}, with nothing that orders them",
+        at(instruction),
+        at(before.instruction)
     );
     thread::world().violation(Rule::Race, "driver", found);
 }
