@@ -147,6 +147,8 @@ pub enum Rule {
     Race = 50,
     /// The driver's own assertions hold.
     Assertion = 51,
+    /// The structures that NDIS is passed have the header and the members of their revision.
+    Structures = 52,
 }
 
 impl Rule {
@@ -203,6 +205,7 @@ impl Rule {
             Self::Memory => "memory",
             Self::Race => "data race",
             Self::Assertion => "assertion",
+            Self::Structures => "structures",
         }
     }
 

@@ -109,7 +109,8 @@ impl Rule {
             Self::Memory => "devtest/special-pool",
             Self::Race => "network/synchronization-and-notification-in-network-drivers",
             Self::Events => "kernel/event-objects",
-            Self::Assertion => "devtest/breaking-into-the-debugger",
+            Self::Structures => "network/version-information-requirements-for-ndis-drivers",
+            Self::Assertion => "ddi/wdm/nf-wdm-assert",
         }
     }
 }
