@@ -50,8 +50,10 @@ unsafe extern "system" {
     fn ExReleaseRundownProtectionCacheAwareEx();
     fn ExWaitForRundownProtectionReleaseCacheAware();
     fn IoAllocateDriverObjectExtension();
+    fn IoAllocateErrorLogEntry();
     fn IoBuildPartialMdl();
     fn IoGetDriverObjectExtension();
+    fn IoWriteErrorLogEntry();
     fn IofCompleteRequest();
     fn KeAcquireSpinLockRaiseToDpc();
     fn KeEnterCriticalRegion();

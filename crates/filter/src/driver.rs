@@ -1,7 +1,7 @@
 //! The characteristics that the driver registers with NDIS.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, EventLock, ModuleList, PoolBox, Status, Tag, driver, sys};
+use ndis::{DeviceNames, ErrorLog, EventLock, ModuleList, PoolBox, Status, Tag, driver, sys};
 
 use crate::{events::Events, module::FilterModule};
 
@@ -12,6 +12,7 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 pub(crate) struct Driver {
     pub(crate) modules: ModuleList<FilterModule>,
     pub(crate) events: Events,
+    pub(crate) error_log: ErrorLog,
     /// Held while settings in the registry are read or written, or a tuning is put into effect:
     /// NDIS requires its configuration routines to be called one after the other, and the tuning
     /// written last must be the one in effect.
@@ -24,12 +25,13 @@ impl Driver {
     ///
     /// # Errors
     /// [`Status::RESOURCES`].
-    pub(crate) fn try_new() -> Result<PoolBox<Self>, Status> {
+    pub(crate) fn try_new(error_log: ErrorLog) -> Result<PoolBox<Self>, Status> {
         let driver = PoolBox::try_new(
             TAG_DRIVER,
             Self {
                 modules: ModuleList::new(),
                 events: Events::begin(),
+                error_log,
                 settings: EventLock::new(),
             },
         )?;

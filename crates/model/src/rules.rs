@@ -101,6 +101,9 @@ pub enum Rule {
     /// A kernel event is initialised before it is used, outlives the waits for it, and is signalled
     /// for each of them.
     Events = 43,
+    /// An entry of the System event log is within its size, its strings end, and it is written or
+    /// freed.
+    ErrorLog = 44,
 }
 
 impl Rule {
@@ -148,6 +151,7 @@ impl Rule {
             Self::ChecksumOffload => "checksum offload",
             Self::Mtu => "MTU",
             Self::Events => "kernel events",
+            Self::ErrorLog => "error log",
             Self::Tracing => "event tracing",
         }
     }

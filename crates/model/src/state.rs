@@ -8,6 +8,7 @@ use ndis::sys;
 use crate::{
     above::Sent,
     device::{Device, Request},
+    error_log::ErrorLog,
     etw::Tracing,
     events::Events,
     limits::Limits,
@@ -175,6 +176,7 @@ pub(crate) struct State {
     pub(crate) requests: Vec<Request>,
     /// Addresses of initialised spin locks.
     pub(crate) spin_locks: BTreeSet<usize>,
+    pub(crate) error_log: ErrorLog,
     pub(crate) events: Events,
     pub(crate) tracing: Tracing,
 }
@@ -238,6 +240,7 @@ impl State {
             device: None,
             requests: Vec::new(),
             spin_locks: BTreeSet::new(),
+            error_log: ErrorLog::default(),
             events: Events::default(),
             tracing: Tracing::default(),
         }

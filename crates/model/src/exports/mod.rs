@@ -9,6 +9,7 @@
 
 pub mod configuration;
 pub mod device;
+pub mod error_log;
 pub mod etw;
 pub mod kernel;
 pub mod kernel_event;
@@ -46,6 +47,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             status::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
+            error_log::EXPORTS,
             etw::EXPORTS,
             kernel::EXPORTS,
             kernel_event::EXPORTS,

@@ -204,7 +204,9 @@ impl World {
         self.state().context = context.addr();
     }
 
-    pub(crate) fn driver_object(&self) -> *mut u8 {
+    /// The driver object, which the system makes for the image.
+    #[must_use]
+    pub fn driver_object(&self) -> *mut u8 {
         self.driver_object.start()
     }
 
