@@ -1,112 +1,135 @@
 <#
 .SYNOPSIS
-Installs the mslso filter driver from the package that this script lies in.
+Installs the mslso filter driver from the package that this script lies in, or upgrades or repairs it.
 
 .DESCRIPTION
-Checks the host, the package's checksums and signatures, and that Windows would load the driver;
-then installs it with netcfg and checks that it is this package's and runs. Where a step fails, what
-was installed is removed again.
+Checks the host, the package's checksums and signatures, and that Windows would load the driver, before
+anything changes. Then it asks one question, installs the driver with netcfg, and checks that it is
+this package's and runs. Where a step fails, what was installed is removed again, and the exit code is
+1. The filter is bound to every Ethernet adapter and passive: it raises no size until an adapter is
+turned on, with -Adapter, with Set-MslsoAdapter or with 'mslsoctl set'.
 
-Adapters lose their connections for some seconds while the filter is put in, the one that a remote
-session uses too. Nothing restarts the system. With the same driver installed, nothing is done.
+With another build installed, this one replaces it, and settings and bindings stay. Where the new one
+fails, the old one is put back. With the same build installed, nothing is done, but what a feature
+update of Windows took is put back: the start type, the descriptions and copied settings of the
+service, and the bindings, if all are gone.
+
+Adapters lose their connections for some seconds, the one that a remote session uses too. Nothing
+restarts the system.
 
 .PARAMETER PackageFolder
 The folder of the package. By default the one that this script lies in.
 
+.PARAMETER Adapter
+The connections' names of the NICs to turn on, as Get-NetAdapter shows them. Others stay as they are.
+
+.PARAMETER Profile
+The profile that these adapters get: latency, throughput or cpu, or off. See the package's tune.md.
+
+.PARAMETER Force
+Asks no question. For tasks and 'powershell -File', where -Confirm:$false cannot be passed.
+
+.PARAMETER TimeoutSeconds
+How long netcfg may take. A netcfg that still runs after that is left alone, and told.
+
+.PARAMETER RestartExitCode
+The exit code where all is done and a restart is due. Tools for deployment expect 3010.
+
 .EXAMPLE
 .\Install-Mslso.ps1
+Installs the driver; no adapter is turned on.
+
+.EXAMPLE
+.\Install-Mslso.ps1 -Adapter 'SLOT 3 Port 1', 'SLOT 3 Port 2' -Profile throughput
 
 .EXAMPLE
 .\Install-Mslso.ps1 -WhatIf
 Checks host and package, and says what would be done.
+
+.EXAMPLE
+powershell.exe -ExecutionPolicy Bypass -File Install-Mslso.ps1 -Force -RestartExitCode 3010
+Installs where nobody answers.
 #>
 #Requires -Version 5.1
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
 param(
     [ValidateNotNullOrEmpty()]
-    [string]$PackageFolder = $PSScriptRoot
+    [string]$PackageFolder = $PSScriptRoot,
+    [string[]]$Adapter = @(),
+    [ValidateSet('off', 'latency', 'throughput', 'cpu')]
+    [string]$Profile = 'throughput',
+    [switch]$Force,
+    [ValidateRange(5, 3600)]
+    [int]$TimeoutSeconds = 300,
+    [ValidateRange(0, 65535)]
+    [int]$RestartExitCode = 0
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
-
-# NETCFG_S_REBOOT of netcfgx.h: done, to be finished by a restart.
-$restartNeeded = 0x4A020
-
-function Undo-Install([string[]]$Keep) {
-    if (-not $PSCmdlet.ShouldProcess($MslsoComponent, 'Remove what was installed')) { return }
-    $why = @()
-    try {
-        Invoke-Native netcfg.exe '-u', $MslsoComponent -Allowed 0, $restartNeeded | Out-Null
-    } catch {
-        # It fails as well where the installation did not get as far as a component.
-        $why += "$_"
-    }
-    foreach ($inf in @(Get-MslsoStagedInf | Where-Object { $_ -notin $Keep })) {
-        try {
-            Invoke-Native pnputil.exe '/delete-driver', $inf -Allowed 0, 3010 | Out-Null
-        } catch {
-            $why += "$_"
-        }
-    }
-    foreach ($file in @(Get-MslsoCopy)) {
-        try { Remove-Item -LiteralPath $file -Force } catch { $why += "$_" }
-    }
-    $staged = @(Get-MslsoStagedInf | Where-Object { $_ -notin $Keep })
-    if ($staged -or (Get-MslsoCopy) -or (Get-MslsoDriver)) {
-        Write-Warning "It could not be removed again; run Uninstall-Mslso.ps1. $($why -join "`n")"
-    } else {
-        Write-Warning 'What was installed has been removed again.'
-    }
-}
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Install.ps1')
 
 Assert-MslsoHost
 $PackageFolder = (Resolve-Path -LiteralPath $PackageFolder).ProviderPath
 Assert-MslsoPackage $PackageFolder
+Assert-MslsoMachine $PackageFolder
+if ($PSBoundParameters.ContainsKey('Profile') -and -not $Adapter) {
+    Stop-Mslso '-Profile needs -Adapter: name the adapters that get the profile.'
+}
+$nics = @(Resolve-MslsoAdapter $Adapter)
 
 $wanted = (Get-FileHash -LiteralPath (Join-Path $PackageFolder 'mslso.sys') -Algorithm SHA256).Hash
 $driver = Get-MslsoDriver
-if ($driver) {
-    if ($driver.Hash -ne $wanted) {
-        throw 'Another build of mslso is installed. Run Uninstall-Mslso.ps1 first, then this again.'
+$component = Get-MslsoComponent
+if ($driver -and $driver.IsLeaving) {
+    Stop-Mslso "mslso was removed and leaves with the next restart (its service is $($driver.State)). Restart the system, then run this again."
+}
+$isThere = $driver -and $component
+$isCurrent = $isThere -and $driver.Hash -eq $wanted
+$damage = @()
+if ($isCurrent) { $damage = @(Get-MslsoDamage $driver) }
+$plan = 'Install the filter driver (adapters lose connections for seconds)'
+if ($isCurrent) {
+    if (-not $damage -and -not $nics) {
+        if (Get-MslsoNote) { Save-MslsoNote }
+        Write-Output "This driver is installed already ($($driver.File), $($driver.State)). Nothing is changed."
+        exit 0
     }
-    Write-Output "This driver is installed already ($($driver.File), $($driver.State))."
-    return
-}
-Assert-MslsoTrust $PackageFolder
-
-$inf = Join-Path $PackageFolder 'mslso.inf'
-if (-not $PSCmdlet.ShouldProcess($inf, 'Install the filter driver (adapters lose connections for seconds)')) {
-    return
-}
-$before = Get-MslsoStagedInf
-$said = @()
-$restart = $false
-try {
-    $said = Invoke-Native netcfg.exe '-v', '-l', $inf, '-c', 's', '-i', $MslsoComponent -Allowed 0, $restartNeeded
-    $restart = $LASTEXITCODE -eq $restartNeeded
-    $driver = Get-MslsoDriver
-    if (-not $driver) {
-        throw 'netcfg reports success, but there is no service mslso.'
-    }
-    # Of several packages in the driver store Windows takes the one that it ranks highest.
-    if ($driver.Hash -ne $wanted) {
-        throw "$($driver.File) is not this package's mslso.sys. Another package of mslso may be in the driver store: $($before -join ', '). Uninstall-Mslso.ps1 deletes all."
-    }
-} catch {
-    $failure = $_
-    Undo-Install $before
-    throw "mslso is not installed. $failure`nThe log is $env:SystemRoot\INF\setupapi.dev.log."
-}
-Write-Output "mslso is installed ($($driver.File), $($driver.State))."
-
-if ($restart -or $driver.State -ne 'Running') {
-    Write-Warning "Restart the system: until then the driver may not run.`n$($said -join "`n")"
-    return
-}
-$bound = @(Get-MslsoBinding | Where-Object { $_.Enabled } | ForEach-Object { $_.Name })
-if ($bound) {
-    Write-Output "It filters: $($bound -join ', '). See '.\mslsoctl.exe list'."
+    $plan = "Put back: $($damage -join ', ')"
+    if (-not $damage) { $plan = 'Turn on adapters of the installed driver' }
 } else {
-    Write-Warning "It is bound to no adapter. Bind it: Enable-NetAdapterBinding -Name ADAPTER -ComponentID $MslsoComponent"
+    Assert-MslsoPolicy $PackageFolder
+    Assert-MslsoTrust $PackageFolder
+    if ($driver -or $component) { $plan = 'Replace the installed driver, with its settings and bindings kept (adapters lose connections for seconds)' }
 }
+if ($nics) { $plan += "; set $(@($nics | ForEach-Object { "'$($_.Name)'" }) -join ', ') to the profile $Profile" }
+
+if (-not $isCurrent -or $damage) { Write-MslsoOutageWarning }
+if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
+if (-not (Confirm-Mslso $PSCmdlet $PackageFolder $plan)) {
+    if (-not $WhatIfPreference) { Write-Output 'Not confirmed. Nothing is changed.' }
+    exit 0
+}
+# One question a run: what is done now is no question of the cmdlets that do it.
+$ConfirmPreference = 'None'
+
+$restart = $false
+if ($isCurrent) {
+    if ($damage) { Repair-Mslso $damage (Join-Path $PackageFolder 'mslso.inf') }
+} elseif ($driver -or $component) {
+    $restart = Update-Mslso $PackageFolder $wanted $driver $component $TimeoutSeconds
+} else {
+    $restart = Add-Mslso $PackageFolder $wanted $TimeoutSeconds
+}
+$driver = Get-MslsoDriver
+Write-Output "mslso is installed ($($driver.File), $($driver.State))."
+if ($restart) {
+    Write-Warning 'Restart the system to finish the installation: until then the driver may not run. Then run this again, which puts back what was kept.'
+    if ($nics) { Write-Warning "No adapter is turned on yet. After the restart: .\Install-Mslso.ps1 -Adapter $(@($nics | ForEach-Object { "'$($_.Name)'" }) -join ', ') -Profile $Profile" }
+    exit $RestartExitCode
+}
+foreach ($nic in $nics) { Enable-MslsoNic $nic $Profile }
+Write-MslsoBindings $nics
+# What the next run, or one after a feature update of Windows, compares with.
+try { Save-MslsoNote } catch { Write-Warning "Bindings and settings could not be noted for a later repair. $_" }
+exit 0

@@ -3,67 +3,156 @@
 Removes the mslso filter driver and its packages from the driver store.
 
 .DESCRIPTION
-Removes the filter with netcfg, then each package of mslso with pnputil, then the copy of the driver
-in System32\drivers that Windows leaves before build 25319, and checks that nothing is left. Adapters
-lose their connections for some seconds. Nothing restarts the system. Without an installed driver
-only packages and copies that are left are removed.
+Looks for the network component, the service, the packages in the driver store and the copy of the
+driver that Windows before build 25319 leaves in System32\drivers, each by itself; asks one question;
+removes what is there, and looks again. A step that fails does not stop the others, but the package
+of a component that stays is kept. What is left is named, and the exit code is then 1.
 
-A removal that fails is not undone: run the script again after what the message says is done. Test
-signing and Driver Verifier stay as they are; Set-TestSigning.ps1 -Off and Set-Verifier.ps1 -Off
-turn them off.
+Adapters lose their connections for some seconds. Nothing restarts the system. Test signing and Driver
+Verifier stay as they are; Set-TestSigning.ps1 -Off and Set-Verifier.ps1 -Off turn them off.
+
+.PARAMETER KeepSettings
+Keeps a copy of the adapters' settings and bindings, which the next installation puts back.
+
+.PARAMETER Force
+Asks no question. For tasks and 'powershell -File', where -Confirm:$false cannot be passed.
+
+.PARAMETER TimeoutSeconds
+How long netcfg may take. A netcfg that still runs after that is left alone, and told.
+
+.PARAMETER RestartExitCode
+The exit code where all is done and a restart is due. Tools for deployment expect 3010.
 
 .EXAMPLE
 .\Uninstall-Mslso.ps1
 
 .EXAMPLE
-.\Uninstall-Mslso.ps1 -Confirm:$false
-Removes without asking.
+.\Uninstall-Mslso.ps1 -KeepSettings -Confirm:$false
+Removes without asking; the next installation has the settings of this one.
 #>
 #Requires -Version 5.1
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
-param()
+param(
+    [switch]$KeepSettings,
+    [switch]$Force,
+    [ValidateRange(5, 3600)]
+    [int]$TimeoutSeconds = 300,
+    [ValidateRange(0, 65535)]
+    [int]$RestartExitCode = 0
+)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
 
-# NETCFG_S_REBOOT of netcfgx.h: done, to be finished by a restart.
-$restartNeeded = 0x4A020
-
-Assert-MslsoHost
-$restart = $false
-$left = $false
-
-if (Get-MslsoDriver) {
-    if ($PSCmdlet.ShouldProcess($MslsoComponent, 'Remove the filter driver (adapters lose connections for seconds)')) {
-        Invoke-Native netcfg.exe '-v', '-u', $MslsoComponent -Allowed 0, $restartNeeded | Out-Null
-        $restart = $LASTEXITCODE -eq $restartNeeded
-        $left = [bool](Get-MslsoDriver)
-    }
-} else {
-    Write-Output 'mslso is not installed.'
+# What is there of mslso, in words.
+function Get-Remains {
+    $component = Get-MslsoComponent
+    $driver = Get-MslsoDriver
+    if ($component) { "the component $MslsoComponent" }
+    if ($driver) { "the service $MslsoService ($($driver.State))" }
+    Get-MslsoStagedInf | ForEach-Object { "the package $_" }
+    Get-MslsoCopy
+    if (-not $KeepSettings -and (Test-Path -LiteralPath $MslsoNoteKey)) { 'the copy of the settings' }
 }
 
-foreach ($inf in @(Get-MslsoStagedInf)) {
-    if ($PSCmdlet.ShouldProcess($inf, 'Delete the package from the driver store')) {
-        Invoke-Native pnputil.exe '/delete-driver', $inf -Allowed 0, 3010 | Out-Null
-        $restart = $restart -or $LASTEXITCODE -eq 3010
-        Write-Output "$inf is deleted from the driver store."
+# Runs a step; keeps its failure, so that the others follow. Returns what the step returns.
+function Invoke-Step([scriptblock]$Body) {
+    try {
+        & $Body
+    } catch {
+        # netcfg still runs: nothing else is changed meanwhile.
+        if ($_.Exception -is [TimeoutException]) { throw }
+        $script:failures += "$_"
     }
 }
 
-foreach ($file in @(Get-MslsoCopy)) {
-    if ($PSCmdlet.ShouldProcess($file, 'Delete the copy of the driver')) {
-        try {
-            Remove-Item -LiteralPath $file -Force
-        } catch {
-            Write-Warning "$file is not deleted. $_"
-            $left = $true
+function Remove-Component {
+    if (-not (Get-MslsoComponent)) { return }
+    Invoke-Netcfg "-v -u $MslsoComponent" $TimeoutSeconds
+    if (Get-MslsoComponent) { Stop-Mslso "netcfg reports success, but the component $MslsoComponent is still there." }
+}
+
+# A service without its component, which netcfg does not find.
+function Remove-Service {
+    $driver = Get-MslsoDriver
+    if (-not $driver -or $driver.IsLeaving -or (Get-MslsoComponent)) { return }
+    # 1062: it does not run; 1072: it leaves already.
+    Invoke-Native sc.exe 'stop', $MslsoService -Allowed 0, 1062 | Out-Null
+    Invoke-Native sc.exe 'delete', $MslsoService -Allowed 0, 1072 | Out-Null
+}
+
+function Remove-Packages {
+    $component = Get-MslsoComponent
+    if ($component -and -not $component.InfPath) { return }
+    foreach ($inf in @(Get-MslsoStagedInf)) {
+        if ($component -and $component.InfPath -eq $inf) { continue }
+        Invoke-Step {
+            Remove-MslsoPackage $inf
+            Write-Information "$inf is deleted from the driver store." -InformationAction Continue
         }
     }
 }
 
-if ($left -or $restart) {
-    Write-Warning 'Restart the system: until then parts of mslso remain.'
-} elseif (-not $WhatIfPreference) {
+function Remove-Copies {
+    foreach ($file in @(Get-MslsoCopy)) {
+        Invoke-Step {
+            try {
+                Remove-Item -LiteralPath $file -Force
+            } catch {
+                Stop-Mslso "$file could not be deleted: $_"
+            }
+        }
+    }
+}
+
+Assert-MslsoHost
+$failures = @()
+$remains = @(Get-Remains)
+$driver = Get-MslsoDriver
+if (-not $remains) {
+    Write-Output 'mslso is not installed. Nothing of mslso is left.'
+    exit 0
+}
+if ($driver -and $driver.IsLeaving -and $remains.Count -eq 1) {
+    Write-Warning "Restart the system: mslso is removed, and $($remains -join ', ') leaves with the next start."
+    exit $RestartExitCode
+}
+if (Get-MslsoComponent) {
+    Write-Warning ('Windows takes the network stack apart and builds it again: all adapters lose their connections for some seconds. ' +
+        'VPN clients drop, a port with 802.1X asks again, and a remote session may end: have a console at hand.')
+}
+if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
+if (-not (Confirm-Mslso $PSCmdlet ($remains -join ', ') 'Remove the filter driver mslso (adapters lose connections for seconds)')) {
+    if (-not $WhatIfPreference) { Write-Output 'Not confirmed. Nothing is removed.' }
+    exit 0
+}
+$ConfirmPreference = 'None'
+
+if ($KeepSettings -and (Get-MslsoComponent)) { Save-MslsoNote }
+$wishes = @(
+    Invoke-Step { Remove-Component }
+    Invoke-Step { Remove-Service }
+    Remove-Packages
+    Remove-Copies
+)
+if (-not $KeepSettings -and -not (Get-MslsoComponent)) { Invoke-Step { Remove-MslsoNote } }
+
+$remains = @(Get-Remains)
+$driver = Get-MslsoDriver
+$isLeaving = $driver -and $driver.IsLeaving
+# What a restart takes away is no failure.
+$stays = @($remains | Where-Object { -not ($isLeaving -and $_ -like 'the service *') })
+if ($failures -or $stays) {
+    Stop-Mslso ("mslso is not all removed. Left: $(if ($stays) { $stays -join ', ' } else { 'nothing that was found' }).`n" +
+        "$($failures -join "`n")`nRun this again after it. The log is $(Get-SetupLog).")
+}
+if ($isLeaving -or $wishes -contains $true) {
+    Write-Warning "Restart the system: until then $(if ($remains) { $remains -join ', ' } else { 'files of the driver' }) remain."
+    exit $RestartExitCode
+}
+if ($KeepSettings) {
+    Write-Output 'Nothing of mslso is left but a copy of its settings, which the next installation puts back.'
+} else {
     Write-Output 'Nothing of mslso is left.'
 }
+exit 0

@@ -128,8 +128,8 @@ pub static ALL: &[Requirement] = &[
         Other(target::all_are_there),
     ),
     require(
-        "the component is ms_mslso",
-        Other(target::component_is_ms_mslso),
+        "the component is mslso_lwf",
+        Other(target::component_has_its_name),
     ),
     require(
         "it is a lightweight filter",

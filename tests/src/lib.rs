@@ -23,9 +23,11 @@ pub mod tampering;
 
 use std::sync::Arc;
 
+use ::control::keyword;
 use control::Statistics;
 use driver::Driver;
 use model::{Config, Nic, Packet, SendCall, SentChild, Violation, World};
+use mslso_lab::machine::turned_on;
 use ndis::sys::DRIVER_INITIALIZE;
 use packets::one_stage;
 
@@ -38,13 +40,26 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine with the driver running.
+    /// A machine with the driver running, and the adapter turned on: with the profile `throughput`
+    /// unless `config` has a profile or a multiple of its own.
     ///
     /// # Panics
     /// If the driver does not start.
     #[must_use]
     pub fn start(config: Config) -> Self {
         let machine = Self::without_driver(config);
+        machine.try_start().expect("the driver starts");
+        machine
+    }
+
+    /// A machine with the driver running and no other settings than those of `config`. Without any it
+    /// is as installed, and nothing is raised.
+    ///
+    /// # Panics
+    /// If the driver does not start.
+    #[must_use]
+    pub fn as_installed(config: Config) -> Self {
+        let machine = Self::without_settings(config);
         machine.try_start().expect("the driver starts");
         machine
     }
@@ -58,9 +73,22 @@ impl Machine {
         Self::start(Config::with_nic(nic))
     }
 
-    /// A machine on which the driver has yet to be started.
+    /// A machine on which the driver has yet to be started, the adapter turned on as with
+    /// [`start`](Self::start).
     #[must_use]
     pub fn without_driver(config: Config) -> Self {
+        let raises =
+            |(name, _): &(String, u32)| name == keyword::PROFILE || name == keyword::MULTIPLE;
+        Self::without_settings(match config.parameters.iter().any(raises) {
+            true => config,
+            false => turned_on(config),
+        })
+    }
+
+    /// A machine on which the driver has yet to be started, and no other settings than those of
+    /// `config`.
+    #[must_use]
+    pub fn without_settings(config: Config) -> Self {
         let (world, driver) = (World::new(config), Driver::under_test());
         let entry = driver.entry();
         world.keep(driver);

@@ -115,9 +115,9 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "it is for amd64 and arm64, from the oldest build on",
     ),
     (
-        "InStore, ms_mslso",
+        "InStore, mslso_lwf",
         "InStore, mslso",
-        "the component is ms_mslso",
+        "the component is mslso_lwf",
     ),
     ("0x40000", "0x40400", "it is a lightweight filter"),
     ("{8f3a1c52", "{8f3a1c53", "its identifier is the driver's"),
@@ -226,8 +226,8 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "the image goes to the store where it can (1100)",
     ),
     (
-        "= InStore, ms_mslso",
-        "= InDrivers, ms_mslso",
+        "= InStore, mslso_lwf",
+        "= InDrivers, mslso_lwf",
         "the image goes to the store where it can (1100)",
     ),
     (
@@ -312,7 +312,7 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "settings have the driver's ranges",
     ),
     (
-        "Profile, default,, \"2\"",
+        "Profile, default,, \"0\"",
         "Profile, default,, \"3\"",
         "settings have the driver's defaults",
     ),

@@ -8,9 +8,12 @@ Makes, where they are given files, a switch "PREFIX" on the NIC and guests "PREF
 differencing disk on it, so keep the file as long as the lab. A given ISO is put in the drive of a
 guest with an empty disk.
 
-What is made is written to a state file as it is made, and Remove-VmLab.ps1 removes exactly that.
-Where a step fails, what this run made is removed again. Run again, the script makes what is missing.
-It refuses names that are taken by what it did not make.
+The script first looks at everything: the names, the disks, the memory, and what else uses the NIC.
+It then asks once, before anything changes. Names that are taken by something else are refused, and so
+is a disk that belongs to another VM. Each part is written to a state file before it is made, and
+Remove-VmLab.ps1 removes exactly these parts. Where a step fails, or with Ctrl-C, the parts that this
+run made are removed again. A run that was killed is completed by running the script again: it makes
+what is missing and finishes guests that were half made.
 
 The NIC loses its connections for some seconds when it becomes the switch's. Hyper-V has to be
 there; the script does not add it, as that takes a restart.
@@ -48,6 +51,9 @@ The most that a guest's empty disk grows to, in GiB.
 .PARAMETER StateFile
 Where what was made is written. By default mslso-lab.json in Folder.
 
+.PARAMETER Force
+Asks no question.
+
 .EXAMPLE
 .\New-VmLab.ps1 -NetAdapter 'Ethernet 2' -WindowsVhdx D:\base\server.vhdx -LinuxVhdx D:\base\debian.vhdx -Folder D:\lab
 
@@ -55,7 +61,7 @@ Where what was made is written. By default mslso-lab.json in Folder.
 .\New-VmLab.ps1 -NetAdapter 'Ethernet 2' -LinuxIso D:\iso\debian.iso -Folder D:\lab -WhatIf
 #>
 #Requires -Version 5.1
-[CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+[CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
 param(
     [Parameter(Mandatory)]
     [ValidateNotNullOrEmpty()]
@@ -75,137 +81,268 @@ param(
     [int]$Processors = 2,
     [ValidateRange(8, 2048)]
     [int]$DiskGB = 64,
-    [string]$StateFile
+    [string]$StateFile,
+    [switch]$Force
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Lab.ps1')
 
-function Assert-HyperV {
-    if (-not (Get-Command New-VM -ErrorAction SilentlyContinue) -or
-        -not (Get-Service vmms -ErrorAction SilentlyContinue)) {
-        throw ("Hyper-V or its PowerShell module is missing. Add it, then restart. Server: " +
-            "Install-WindowsFeature Hyper-V -IncludeManagementTools. Client: " +
-            "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All")
-    }
-    if ("$((Get-Service vmms).Status)" -ne 'Running') {
-        throw "Hyper-V's service vmms does not run. Restart the system, or start it: Start-Service vmms"
-    }
-}
+# ---- Everything is looked at before anything changes; each function returns what is in the way ----
 
 function Resolve-Source([string]$Guest, [string]$Vhdx, [string]$Iso) {
-    if ($Vhdx -and $Iso) { throw "For the $Guest guest give a disk or an ISO, not both." }
+    if ($Vhdx -and $Iso) { Stop-Mslso "For the $Guest guest give a disk or an ISO, not both." }
     $given = "$Vhdx$Iso"
     if (-not $given) { return }
-    if (-not (Test-Path -LiteralPath $given -PathType Leaf)) { throw "$given is not there." }
-    [pscustomobject]@{
-        Guest = $Guest
-        IsDisk = [bool]$Vhdx
-        Path = (Resolve-Path -LiteralPath $given).ProviderPath
+    $path = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($given)
+    if (-not [IO.File]::Exists($path)) { Stop-Mslso "$path does not exist, or is no file." }
+    $name = "$Prefix-$Guest"
+    [pscustomobject]@{ Guest = $Guest; IsDisk = [bool]$Vhdx; Path = $path; Name = $name; Disk = Join-Path $Folder "$name.vhdx" }
+}
+
+function Test-Nic($Switches) {
+    $own = @($Switches | Where-Object { Test-Made switch $_.Id })
+    if ($own) {
+        if ($own[0].NetAdapterInterfaceDescription -ne $nic.InterfaceDescription) {
+            "The lab's switch is on '$($own[0].NetAdapterInterfaceDescription)'. Name that NIC, or remove the lab first."
+        }
+        return
+    }
+    if (@($Switches | Where-Object { $_.Name -eq $Prefix })) {
+        "There is a switch '$Prefix' that this lab did not make. Choose another -Prefix."
+    }
+    $other = @($Switches | Where-Object { $nic.InterfaceDescription -in @($_.NetAdapterInterfaceDescriptions) })
+    if ($other) {
+        "The switch '$($other[0].Name)' uses '$($nic.Name)'. Choose another NIC."
+    } elseif (@(Get-LabBinding $nic 'vms_pp' | Where-Object { $_.Enabled })) {
+        "'$($nic.Name)' is bound to a virtual switch. Choose another NIC."
+    }
+    $team = @(Get-LabBinding $nic 'ms_implat' | Where-Object { $_.Enabled })
+    # Windows of clients has the command, which fails there.
+    if (-not $team -and (Get-Command Get-NetLbfoTeamMember -ErrorAction SilentlyContinue)) {
+        $team = @(Get-NetLbfoTeamMember -ErrorAction SilentlyContinue | Where-Object { $_.Name -eq $nic.Name })
+    }
+    if ($team) { "'$($nic.Name)' is a member of a team. Choose a NIC that is in none." }
+}
+
+function Test-SourceDisk($Source) {
+    if (-not $Source.IsDisk) { return }
+    # A guest of generation 2 starts from this format alone, and a differencing disk has that of its parent.
+    if ([IO.Path]::GetExtension($Source.Path) -ne '.vhdx') {
+        "$($Source.Path) is no .vhdx file. Convert-VHD makes one of a .vhd."
+        return
+    }
+    $users = @(Get-LabDiskUser $Source.Path | Where-Object { $_.IsOwner })
+    if ($users) {
+        "$($Source.Path) belongs to the VM '$($users[0].VM.Name)', which writes it. Give a copy that no VM uses."
+        return
+    }
+    try {
+        if (-not (Test-VHD -Path $Source.Path -ErrorAction Stop)) { Stop-Mslso 'Test-VHD finds it damaged.' }
+        $disk = Get-VHD -Path $Source.Path -ErrorAction Stop
+    } catch {
+        "$($Source.Path) cannot be used as a disk. $_"
+        return
+    }
+    if ($null -ne $disk.DiskNumber) { "$($Source.Path) is mounted on this host. Dismount it: Dismount-VHD" }
+}
+
+function Test-Guest($Source, $VMs) {
+    if (@($VMs | Where-Object { $_.Name -eq $Source.Name -and -not (Test-Made vm $_.Id) })) {
+        "There is a VM '$($Source.Name)' that this lab did not make. Choose another -Prefix."
+    }
+    $made = @($lab.Made | Where-Object { $_.Kind -eq 'disk' -and $_.Id -eq $Source.Disk })
+    if (-not $made) {
+        if (Test-LabPath $Source.Disk) {
+            "There is a disk $($Source.Disk) that this lab did not make. Choose another -Folder or -Prefix."
+        }
+        Test-SourceDisk $Source
+    } elseif ($made[0].Source -and $made[0].Source -ne $Source.Path) {
+        "The guest '$($Source.Name)' was made from $($made[0].Source). Give that, or remove the lab first."
     }
 }
 
-# What was made, in order: Kind is folder, switch, disk or vm. Id is a path or Hyper-V's identifier.
-$made = @()
-
-function Add-Made([string]$Kind, [string]$Name, [string]$Id) {
-    $script:made += [pscustomobject]@{ Kind = $Kind; Name = $Name; Id = $Id }
-    ConvertTo-Json @{ Version = 1; Made = @($script:made) } -Depth 4 |
-        Set-Content -LiteralPath $StateFile -Encoding UTF8
+function Test-Room($Toward) {
+    if (-not $Toward) { return }
+    $machine = Get-CimInstance -ClassName Win32_ComputerSystem -ErrorAction Stop
+    if (-not $machine.HypervisorPresent) {
+        'The hypervisor does not run, so no guest starts. Turn it on and restart: bcdedit /set hypervisorlaunchtype auto'
+    }
+    $needed = $MemoryGB * 1gb * $Toward.Count
+    $free = 1kb * (Get-CimInstance -ClassName Win32_OperatingSystem -ErrorAction Stop).FreePhysicalMemory
+    if ($needed -gt $free) {
+        'The guests need {0:n1} GiB of memory, and {1:n1} GiB are free. Give less with -MemoryGB, or turn off other VMs.' -f ($needed / 1gb), ($free / 1gb)
+    }
+    $count = (Get-VMHost -ErrorAction Stop).LogicalProcessorCount
+    if ($Processors -gt $count) { "This host has $count processors: give at most that many with -Processors." }
 }
 
-function Test-Made([string]$Kind, [string]$Name) {
-    [bool]@($made | Where-Object { $_.Kind -eq $Kind -and $_.Name -eq $Name })
+# ---- The parts of the lab ----
+
+function Test-Made([string]$Kind, $Id) {
+    [bool]@($lab.Made | Where-Object { $_.Kind -eq $Kind -and $_.Id -eq "$Id" })
+}
+
+# Writes a part down before it is made, so that a killed run leaves nothing unknown.
+function Add-Item([string]$Kind, [string]$Name, [string]$Id, [string]$Source) {
+    $item = New-LabItem $Kind $Name $Id
+    $item.Source = $Source
+    $lab.Made += $item
+    Write-LabState $StateFile $lab
+    $item
+}
+
+function Complete-Item($Item) {
+    $Item.Done = $true
+    Write-LabState $StateFile $lab
 }
 
 function New-LabFolder {
-    if (Test-Path -LiteralPath $Folder) { return }
-    New-Item -ItemType Directory -Path $Folder | Out-Null
-    Add-Made folder $Folder $Folder
+    $missing = @()
+    for ($path = $Folder; $path -and -not (Test-LabPath $path); $path = [IO.Path]::GetDirectoryName($path)) {
+        $missing = @($path) + $missing
+    }
+    [IO.Directory]::CreateDirectory($Folder) | Out-Null
+    foreach ($path in $missing) { Complete-Item (Add-Item folder $path $path) }
+    # This shows whether it can be written at all.
+    Write-LabState $StateFile $lab
 }
 
 function New-LabSwitch {
-    if (Get-VMSwitch -Name $Prefix -ErrorAction SilentlyContinue) {
-        if (Test-Made switch $Prefix) { return }
-        throw "There is a switch '$Prefix' that this lab did not make. Choose another -Prefix."
+    if (@($lab.Made | Where-Object { $_.Kind -eq 'switch' })) { return }
+    $item = Add-Item switch $Prefix
+    $new = New-VMSwitch -Name $Prefix -NetAdapterName $nic.Name -AllowManagementOS $true -Notes (Get-LabSwitchNote $lab) -ErrorAction Stop
+    $item.Id = "$($new.Id)"
+    Complete-Item $item
+}
+
+function New-LabDisk($Source) {
+    $item = $lab.Made | Where-Object { $_.Kind -eq 'disk' -and $_.Id -eq $Source.Disk } | Select-Object -First 1
+    if (-not $item) {
+        $item = Add-Item disk $Source.Disk $Source.Disk $Source.Path
+        if ($Source.IsDisk) {
+            New-VHD -Path $Source.Disk -ParentPath $Source.Path -Differencing -ErrorAction Stop | Out-Null
+        } else {
+            New-VHD -Path $Source.Disk -SizeBytes ($DiskGB * 1gb) -Dynamic -ErrorAction Stop | Out-Null
+        }
     }
-    $new = New-VMSwitch -Name $Prefix -NetAdapterName $NetAdapter -AllowManagementOS $true
-    Add-Made switch $Prefix $new.Id
+    if ($item.Done) { return }
+    $item.Mark = "$((Get-VHD -Path $Source.Disk -ErrorAction Stop).DiskIdentifier)"
+    Complete-Item $item
+}
+
+# Each of these settings may be made twice, so that a half-made guest is finished by all of them.
+function Set-LabGuest($VM, $Source) {
+    Set-VMProcessor -VM $VM -Count $Processors
+    Set-VMMemory -VM $VM -DynamicMemoryEnabled $false
+    # Windows of clients takes a checkpoint at each start, which holds the guest's disk.
+    Set-VM -VM $VM -AutomaticCheckpointsEnabled $false
+    # Under the default, Windows' own, Linux does not start.
+    if ($Source.Guest -eq 'linux') {
+        Set-VMFirmware -VM $VM -SecureBootTemplate MicrosoftUEFICertificateAuthority
+    }
+    if (-not $Source.IsDisk) {
+        $drive = Get-VMDvdDrive -VM $VM -ErrorAction Stop | Where-Object { $_.Path -eq $Source.Path } | Select-Object -First 1
+        if (-not $drive) { $drive = Add-VMDvdDrive -VM $VM -Path $Source.Path -Passthru }
+        Set-VMFirmware -VM $VM -FirstBootDevice $drive
+    }
 }
 
 function New-LabGuest($Source) {
-    $name = "$Prefix-$($Source.Guest)"
-    if (Get-VM -Name $name -ErrorAction SilentlyContinue) {
-        if (Test-Made vm $name) { return }
-        throw "There is a VM '$name' that this lab did not make. Choose another -Prefix."
+    $item = $lab.Made | Where-Object { $_.Kind -eq 'vm' -and $_.Name -eq $Source.Name } | Select-Object -First 1
+    if (-not $item) {
+        $place = Join-Path $Folder $Source.Name
+        if (-not (Test-LabPath $place)) { Complete-Item (Add-Item folder $place $place) }
+        New-LabDisk $Source
+        $item = Add-Item vm $Source.Name '' $Folder
+        $new = New-VM -Name $Source.Name -Generation 2 -MemoryStartupBytes ($MemoryGB * 1gb) -VHDPath $Source.Disk -SwitchName $Prefix -Path $Folder -ErrorAction Stop
+        $item.Id = "$($new.Id)"
+        Write-LabState $StateFile $lab
     }
-    $disk = Join-Path $Folder "$name.vhdx"
-    if (-not (Test-Path -LiteralPath $disk)) {
-        if ($Source.IsDisk) {
-            New-VHD -Path $disk -ParentPath $Source.Path -Differencing | Out-Null
-        } else {
-            New-VHD -Path $disk -SizeBytes ($DiskGB * 1gb) -Dynamic | Out-Null
-        }
-        Add-Made disk $disk $disk
-    } elseif (-not (Test-Made disk $disk)) {
-        throw "There is a disk $disk that this lab did not make. Choose another -Folder or -Prefix."
+    $vm = Get-VM -ErrorAction Stop | Where-Object { "$($_.Id)" -eq $item.Id } | Select-Object -First 1
+    if (-not $item.Done) {
+        Set-LabGuest $vm $Source
+        Complete-Item $item
     }
-    $vm = New-VM -Name $name -Generation 2 -MemoryStartupBytes ($MemoryGB * 1gb) -VHDPath $disk -SwitchName $Prefix -Path $Folder
-    Add-Made vm $name $vm.Id
-    Set-VMProcessor -VM $vm -Count $Processors
-    Set-VMMemory -VM $vm -DynamicMemoryEnabled $false
-    # Under the default, Windows' own, Linux does not start.
-    if ($Source.Guest -eq 'linux') {
-        Set-VMFirmware -VM $vm -SecureBootTemplate MicrosoftUEFICertificateAuthority
-    }
-    if (-not $Source.IsDisk) {
-        $drive = Add-VMDvdDrive -VM $vm -Path $Source.Path -Passthru
-        Set-VMFirmware -VM $vm -FirstBootDevice $drive
+    switch ("$($vm.State)") {
+        'Running' { }
+        'Paused' { Resume-VM -VM $vm -ErrorAction Stop }
+        default { Start-VM -VM $vm -ErrorAction Stop }
     }
 }
 
+# Removes what this run made; returns what could not be removed, and never stops.
+function Undo-Run {
+    if (-not [IO.File]::Exists($StateFile) -or ($earlier -and $lab.Made.Count -le $earlier)) { return }
+    try {
+        & (Join-Path $PSScriptRoot 'Remove-VmLab.ps1') -StateFile $StateFile -Keep $earlier -Force | Out-Null
+    } catch {
+        "The parts that this run made could not all be removed either. $_ Then remove them: Remove-VmLab.ps1 -StateFile '$StateFile'"
+    }
+}
+
+# ---- The run ----
+
 Assert-MslsoHost
 Assert-HyperV
-$adapter = @(Get-NetAdapter -Name $NetAdapter -Physical -ErrorAction SilentlyContinue)
-if ($adapter.Count -ne 1) {
-    $names = @(Get-NetAdapter -Physical -ErrorAction Stop | ForEach-Object { $_.Name }) -join ', '
-    throw "There is no single NIC '$NetAdapter'. There are: $names."
+$nic = Find-LabNic $NetAdapter -Physical
+$Folder = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Folder)
+Assert-LabFolderPath $Folder
+if ($StateFile) {
+    $StateFile = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($StateFile)
+    $place = [IO.Path]::GetDirectoryName($StateFile)
+    if ($place -ne $Folder -and -not [IO.Directory]::Exists($place)) {
+        Stop-Mslso "The folder $place for the state file does not exist. Make it, or leave -StateFile out."
+    }
+} else {
+    $StateFile = Join-Path $Folder 'mslso-lab.json'
 }
 $sources = @(
     Resolve-Source windows $WindowsVhdx $WindowsIso
     Resolve-Source linux $LinuxVhdx $LinuxIso
 )
 if (-not $sources) {
-    throw 'Name a disk or an ISO for at least one guest: -WindowsVhdx, -WindowsIso, -LinuxVhdx, -LinuxIso.'
+    Stop-Mslso 'Name a disk or an ISO for at least one guest: -WindowsVhdx, -WindowsIso, -LinuxVhdx, -LinuxIso.'
 }
-$Folder = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Folder)
-if (-not $StateFile) { $StateFile = Join-Path $Folder 'mslso-lab.json' }
-if (Test-Path -LiteralPath $StateFile) {
-    $state = Get-Content -LiteralPath $StateFile -Raw -Encoding UTF8 | ConvertFrom-Json
-    if ($state.Version -ne 1) { throw "$StateFile is of another version of this script." }
-    $made = @($state.Made)
-}
+$lab = [pscustomobject]@{ Id = [guid]::NewGuid().ToString(); Made = @() }
+if (Test-LabPath $StateFile) { $lab = Read-LabState $StateFile }
+$lab.Made = @(Find-LabItem $lab)
+$earlier = $lab.Made.Count
 
-$earlier = $made.Count
+$vms = @(Get-VM -ErrorAction Stop)
+$running = @($vms | Where-Object { "$($_.State)" -in 'Running', 'Paused' -and (Test-Made vm $_.Id) } | ForEach-Object { $_.Name })
+$problems = @(
+    Test-Nic @(Get-VMSwitch -ErrorAction Stop)
+    foreach ($source in $sources) { Test-Guest $source $vms }
+    Test-Room @($sources | Where-Object { $_.Name -notin $running })
+)
+if ($problems) { Stop-Mslso ($problems -join "`n") }
+
+$plan = @("A switch '$Prefix' on '$($nic.Name)', whose connections pause for some seconds. $(Get-LabNicUse $nic)".Trim())
+foreach ($source in $sources) { $plan += "A guest '$($source.Name)' from $($source.Path), which is started." }
+if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
+if (-not (Confirm-Mslso $PSCmdlet $Folder "Make what is missing of: $($plan -join ' ')")) {
+    if (-not $WhatIfPreference) { Write-Warning 'Nothing was made.' }
+    return
+}
+$ConfirmPreference = 'None'
+
+$complete = $false
+$failure = $null
+$left = $null
 try {
-    if ($PSCmdlet.ShouldProcess($Folder, 'Make the folder of the lab')) { New-LabFolder }
-    if ($PSCmdlet.ShouldProcess($Prefix, "Make an external switch on '$NetAdapter' (connections pause for seconds)")) {
+    try {
+        New-LabFolder
         New-LabSwitch
+        foreach ($source in $sources) { New-LabGuest $source }
+        $complete = $true
+    } catch {
+        $failure = $_
     }
-    foreach ($source in $sources) {
-        $name = "$Prefix-$($source.Guest)"
-        if ($PSCmdlet.ShouldProcess($name, "Make and start a guest from $($source.Path)")) {
-            New-LabGuest $source
-            if ("$((Get-VM -Name $name).State)" -ne 'Running') { Start-VM -Name $name }
-        }
-    }
-} catch {
-    $failure = $_
-    if ($made.Count -gt $earlier) {
-        & (Join-Path $PSScriptRoot 'Remove-VmLab.ps1') -StateFile $StateFile -Keep $earlier -Confirm:$false
-    }
-    throw "The lab is not complete. $failure"
+} finally {
+    # After Ctrl-C nothing but this is reached.
+    if (-not $complete) { $left = Undo-Run }
 }
-if (-not $WhatIfPreference) {
-    Write-Output "The lab is there; $StateFile says what was made. Remove-VmLab.ps1 -StateFile '$StateFile' removes it."
-}
+if ($failure) { Stop-Mslso "The lab is not complete. $failure`n$left" }
+Write-Output "The lab is there; $StateFile says what was made. Remove-VmLab.ps1 -StateFile '$StateFile' removes it."

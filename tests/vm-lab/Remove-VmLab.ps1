@@ -3,10 +3,14 @@
 Removes what New-VmLab.ps1 made, as its state file lists it, and nothing else.
 
 .DESCRIPTION
-Turns off and removes the guests, removes their disks, the switch and the folder, the last made
-first, and takes each out of the state file once it is gone. Hyper-V's objects are found by their
-identifiers, so what has taken a name since is safe. A folder with other files in it stays. Where a
-step fails, run the script again: it goes on from there.
+Turns off and removes the guests, removes their disks, the switch and the folders, the last made
+first, and takes each out of the state file once it is gone. Where a step fails, the others are done
+all the same; run the script again, and it goes on from there.
+
+Guests and switches are found by their identifiers, and a disk is compared with the one that was made,
+so whatever has taken a name or a path since is safe. A disk that another VM needs stays, as does a
+folder with other files in it. Other VMs on the lab's switch are named before it goes. Nothing is
+removed while Hyper-V does not answer, because it is then unknown what exists.
 
 Data in the guests is lost. The NIC loses its connections for some seconds when the switch goes.
 
@@ -14,7 +18,10 @@ Data in the guests is lost. The NIC loses its connections for some seconds when 
 The state file that New-VmLab.ps1 wrote.
 
 .PARAMETER Keep
-How many things, of those made first, stay. New-VmLab.ps1 undoes a failed run with it.
+The number of parts that stay, counted from the first made. New-VmLab.ps1 undoes a failed run with it.
+
+.PARAMETER Force
+Asks no question.
 
 .EXAMPLE
 .\Remove-VmLab.ps1 -StateFile D:\lab\mslso-lab.json
@@ -26,74 +33,155 @@ param(
     [ValidateNotNullOrEmpty()]
     [string]$StateFile,
     [ValidateRange(0, 1000)]
-    [int]$Keep = 0
+    [int]$Keep = 0,
+    [switch]$Force
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1') -Force -Verbose:$false
+. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
+. (Join-Path $PSScriptRoot 'Mslso.Lab.ps1')
+
+# How long Hyper-V may take to merge a checkpoint or to finish what a guest is doing.
+$patience = 60
+
+# Runs a block again while it fails, until the time is over.
+function Wait-Success([string]$What, [scriptblock]$Body) {
+    for ($waited = 0; ; $waited += 2) {
+        try { return & $Body } catch {
+            if ($waited -ge $patience) { throw }
+            if (-not $waited) { Write-Warning "Waiting up to $patience seconds for ${What}: $_" }
+        }
+        Start-Sleep -Seconds 2
+    }
+}
 
 function Remove-LabGuest($Item) {
-    $vm = Get-VM -Id $Item.Id -ErrorAction SilentlyContinue
+    $vm = @(Get-VM -ErrorAction Stop | Where-Object { "$($_.Id)" -eq $Item.Id })
     if (-not $vm) { return }
-    if ("$($vm.State)" -ne 'Off') { Stop-VM -VM $vm -TurnOff -Force }
-    Remove-VM -VM $vm -Force
+    Wait-Success "guest '$($Item.Name)'" {
+        # Hyper-V refuses to turn off what is saved, and removes it as it is.
+        if ("$($vm[0].State)" -notmatch '^(Off|Saved|FastSaved)(Critical)?$') {
+            Stop-VM -VM $vm[0] -TurnOff -Force -ErrorAction Stop
+        }
+        Remove-VM -VM $vm[0] -Force -ErrorAction Stop
+    }
+}
+
+function Get-SwitchUser($Item) {
+    $own = @($lab.Made | Where-Object { $_.Kind -eq 'vm' } | ForEach-Object { $_.Id })
+    foreach ($vm in @(Get-VM -ErrorAction Stop | Where-Object { "$($_.Id)" -notin $own })) {
+        $nics = @(Get-VMNetworkAdapter -VM $vm -ErrorAction Stop | Where-Object { "$($_.SwitchId)" -eq $Item.Id })
+        if ($nics) { $vm.Name }
+    }
 }
 
 function Remove-LabSwitch($Item) {
-    $found = Get-VMSwitch -Id $Item.Id -ErrorAction SilentlyContinue
-    if ($found) { Remove-VMSwitch -VMSwitch $found -Force }
+    $found = @(Get-VMSwitch -ErrorAction Stop | Where-Object { "$($_.Id)" -eq $Item.Id })
+    if ($found) { Remove-VMSwitch -VMSwitch $found[0] -Force -ErrorAction Stop }
 }
 
 function Remove-LabDisk($Item) {
-    if (Test-Path -LiteralPath $Item.Id) { Remove-Item -LiteralPath $Item.Id }
+    $users = @(Get-LabDiskUser $Item.Id)
+    if ($users) { Stop-Mslso "the VM '$($users[0].VM.Name)' uses it" }
+    Wait-Success "disk $($Item.Id)" {
+        $disk = Get-VHD -Path $Item.Id -ErrorAction Stop
+        if ($Item.Mark -and "$($disk.DiskIdentifier)" -ne $Item.Mark) {
+            Write-Warning "$($Item.Id) stays: it is another disk than the one that the lab made."
+        } else {
+            Remove-Item -LiteralPath $Item.Id -ErrorAction Stop
+        }
+    }
+}
+
+# The files in a folder that are not the lab's; Hyper-V leaves empty folders behind a guest.
+function Get-ForeignFile([string]$Folder) {
+    @(Get-ChildItem -LiteralPath $Folder -Recurse -Force -ErrorAction Stop | Where-Object {
+            (-not $_.PSIsContainer -or $_.Attributes -band [IO.FileAttributes]::ReparsePoint) -and
+            $_.FullName -notin $StateFile, "$StateFile.new"
+        })
 }
 
 function Remove-LabFolder($Item) {
-    if (-not (Test-Path -LiteralPath $Item.Id)) { return }
-    # Hyper-V leaves empty folders behind a guest. The state file goes last.
-    $files = @(Get-ChildItem -LiteralPath $Item.Id -Recurse -Force -File |
-            Where-Object { $_.FullName -ne $StateFile })
+    $files = Get-ForeignFile $Item.Id
     if ($files) {
         Write-Warning "$($Item.Id) stays: it has files that the lab did not make, such as $($files[0].Name)."
-        return
+    } elseif (Test-LabBelow $StateFile $Item.Id) {
+        # The state file goes last, and the folders that it is in after it.
+        $script:emptied += $Item
+    } else {
+        Remove-Item -LiteralPath $Item.Id -Recurse -ErrorAction Stop
     }
-    $script:emptied = $Item.Id
+}
+
+function Remove-LabItem($Item) {
+    # The script has asked; the cmdlets need not.
+    $ConfirmPreference = 'None'
+    # A disk or folder that went with what was removed before it is done.
+    if ($Item.Kind -notin 'disk', 'folder' -or (Test-LabPath $Item.Id)) {
+        switch ($Item.Kind) {
+            'vm' { Remove-LabGuest $Item }
+            'disk' { Remove-LabDisk $Item }
+            'switch' { Remove-LabSwitch $Item }
+            'folder' { Remove-LabFolder $Item }
+        }
+    }
+    $lab.Made = @($lab.Made | Where-Object { $_ -ne $Item -or $_ -in $emptied })
+    Write-LabState $StateFile $lab
+}
+
+# Whether a disk belongs to a guest that stays because the answer was no.
+function Test-Declined($Item) {
+    $kept = @($declined | Where-Object { $_.Kind -eq 'vm' } | ForEach-Object { $_.Id })
+    if ($WhatIfPreference -or -not $kept -or $Item.Kind -ne 'disk') { return $false }
+    [bool]@(Get-LabDiskUser $Item.Id | Where-Object { "$($_.VM.Id)" -in $kept })
 }
 
 Assert-MslsoHost
-if (-not (Test-Path -LiteralPath $StateFile -PathType Leaf)) {
-    throw "There is no state file $StateFile. New-VmLab.ps1 says where it wrote it."
+$StateFile = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($StateFile)
+if (-not [IO.File]::Exists($StateFile)) {
+    Stop-Mslso "There is no state file $StateFile. New-VmLab.ps1 says where it wrote it."
 }
-$StateFile = (Resolve-Path -LiteralPath $StateFile).ProviderPath
-$state = Get-Content -LiteralPath $StateFile -Raw -Encoding UTF8 | ConvertFrom-Json
-if ($state.Version -ne 1) { throw "$StateFile is of another version of this script." }
+Assert-HyperV
+$lab = Read-LabState $StateFile
+# Parts that are gone need no question, and those of a killed run their identifiers.
+$lab.Made = @(Find-LabItem $lab)
 
-$emptied = $null
-$left = @($state.Made)
-$declined = 0
-$listed = $left
+if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
+$emptied = @()
+$failures = @()
+$declined = @()
+$listed = @($lab.Made)
 for ($place = $listed.Count - 1; $place -ge $Keep; $place--) {
     $item = $listed[$place]
-    if (-not $PSCmdlet.ShouldProcess("$($item.Kind) '$($item.Name)'", 'Remove')) {
-        $declined++
-        continue
+    $what = "$($item.Kind) '$($item.Name)'"
+    if ($item.Kind -eq 'switch') {
+        $users = @(Get-SwitchUser $item)
+        if ($users) { Write-Warning "The switch '$($item.Name)' is also used by $($users -join ', '), whose connection ends with it." }
     }
-    switch ($item.Kind) {
-        'vm' { Remove-LabGuest $item }
-        'disk' { Remove-LabDisk $item }
-        'switch' { Remove-LabSwitch $item }
-        'folder' { Remove-LabFolder $item }
-        default { throw "$StateFile lists '$($item.Kind)', which this script does not know." }
+    if (Test-Declined $item) {
+        $declined += $item
+    } elseif (Confirm-Mslso $PSCmdlet $what 'Remove') {
+        try {
+            Remove-LabItem $item
+        } catch {
+            $failures += "${what}: $_"
+            Write-Warning "Not removed: $what. $_"
+        }
+    } else {
+        $declined += $item
     }
-    $left = @($left | Where-Object { $_.Id -ne $item.Id })
-    ConvertTo-Json @{ Version = 1; Made = $left } -Depth 4 | Set-Content -LiteralPath $StateFile -Encoding UTF8
+}
+if ($failures) {
+    Stop-Mslso ("The lab is not removed. $($failures -join '; '). Mend that and run the script again: " +
+        "$StateFile lists what is left.")
 }
 if ($declined) {
-    Write-Warning "Not removed: $declined. The state file stays."
-} elseif ($left) {
-    Write-Output "Kept: $($left.Count). The state file stays."
-} elseif ($PSCmdlet.ShouldProcess($StateFile, 'Delete the state file')) {
+    Write-Warning "Not removed: $($declined.Count). The state file stays."
+} elseif ($lab.Made.Count -gt $emptied.Count) {
+    Write-Output "Kept: $($lab.Made.Count). The state file stays."
+} elseif (Confirm-Mslso $PSCmdlet $StateFile 'Delete the state file') {
     Remove-Item -LiteralPath $StateFile
-    if ($emptied) { Remove-Item -LiteralPath $emptied -Recurse }
+    [IO.File]::Delete("$StateFile.new")
+    foreach ($folder in $emptied) { Remove-Item -LiteralPath $folder.Id -Recurse }
     Write-Output 'The lab is removed.'
 }

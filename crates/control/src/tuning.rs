@@ -35,12 +35,13 @@ pub mod keyword {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Profile {
-    /// No size is raised: the NIC's own maximum is advertised to the overlying driver.
+    /// No size is raised: the NIC's own maximum is advertised to the overlying driver. So it is until
+    /// the administrator chooses a profile: installing the driver changes nothing.
+    #[default]
     Off = 0,
     /// Twice the maximum: half as many sends, and a small packet waits 0.1 ms more at most.
     Latency = 1,
     /// Eight times: about 512 KiB, the smallest size at which a saving was measured.
-    #[default]
     Throughput = 2,
     /// Sixteen times, as much as there is: about 1 MiB, the fewest sends, and the longest wait.
     Cpu = 3,
@@ -161,7 +162,7 @@ impl Default for Raise {
     }
 }
 
-/// An adapter's tuning by the administrator. By default, [`Profile::Throughput`] with no cap.
+/// An adapter's tuning by the administrator. By default, [`Profile::Off`] with no cap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tuning {
     /// The factor by which the NIC's maximum is raised.

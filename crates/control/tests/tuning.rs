@@ -22,8 +22,8 @@ fn capped(tuning: Tuning, bytes: u32) -> Tuning {
 }
 
 #[test]
-fn the_default_is_throughput() {
-    assert_eq!(Tuning::default(), profile(Profile::Throughput));
+fn the_default_is_off() {
+    assert_eq!(Tuning::default(), profile(Profile::Off));
     assert_eq!(
         Tuning::from_parameters(None, None, None),
         (Tuning::default(), 0)

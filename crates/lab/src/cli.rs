@@ -1,6 +1,7 @@
 //! The command line.
 
 mod chaos;
+mod exercise;
 mod live;
 mod size;
 
@@ -21,6 +22,7 @@ use crate::ingest::{BUFFER, Form, LsoVersion};
 use crate::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
 use crate::synth::Tunnel;
 pub use chaos::ChaosArgs;
+pub use exercise::{ExerciseArgs, Obligation, Pages, Phase};
 pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
 use size::size_in;
 
@@ -83,6 +85,7 @@ impl Cli {
             None => self.main.json,
             Some(Command::Split(args)) => args.json,
             Some(Command::Demo(args)) => args.json,
+            Some(Command::Exercise(args)) => args.json,
             Some(Command::Chaos(args)) => args.json,
             Some(Command::Traffic(args)) => args.json,
             Some(Command::Migrate(args)) => args.json,
@@ -203,6 +206,9 @@ pub enum Command {
     /// Show the sizes that are advertised to guests, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
     Demo(DemoArgs),
+    /// Put any NDIS lightweight filter through its life, against the rules that Microsoft documents
+    #[command(long_about = exercise::EXERCISE, after_help = exercise::CODES)]
+    Exercise(ExerciseArgs),
     /// Have everything happen at random, against all rules
     #[command(long_about = chaos::CHAOS, after_help = chaos::CODES)]
     Chaos(ChaosArgs),

@@ -169,7 +169,7 @@ impl fmt::Display for Failure {
             }
             #[cfg(target_os = "linux")]
             Self::NothingTried => f.write_str(
-                "no large send was made, so that nothing was tried; send more, or from the guest",
+                "no large send reached the filter, so that nothing was tried; send more, or from the guest",
             ),
             #[cfg(target_os = "linux")]
             Self::Traffic(error) => error.fmt(f),

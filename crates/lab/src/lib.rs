@@ -17,8 +17,8 @@
 //!
 //! Around this are the jobs of the program: [`main_job`], which needs no arguments, [`split`],
 //! which reads a capture file, [`demo`], which shows the sizes that are advertised to guests while
-//! things change around them, [`chaos`], which runs random steps, and on Linux `traffic`, which
-//! sends live TCP through the driver. [`cli`] is their command line. Each runs the chosen
+//! things change around them, [`chaos`], which runs random steps, [`exercise`], which judges any
+//! filter driver, and on Linux `traffic`, which sends live TCP through the driver. [`cli`] is their command line. Each runs the chosen
 //! [`driver`], the filter linked natively or a finished image, and queries it through its control
 //! [`device`].
 //!
@@ -32,6 +32,7 @@ pub mod cli;
 pub mod demo;
 pub mod device;
 pub mod driver;
+pub mod exercise;
 pub mod failure;
 pub mod ingest;
 pub mod json;

@@ -3,7 +3,7 @@
 
 mod setup;
 
-pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU};
+pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU, turned_on};
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -48,6 +48,8 @@ pub struct Sent {
 pub enum Unsent {
     /// It is refused for its own form, or for the NIC's limits.
     Refused(Refusal),
+    /// The capture holds only its first bytes.
+    NotWhole,
     /// Its checksum is over an address that neither its IP header nor its route gives.
     UnknownRoute,
     /// It makes fewer wire packets than the NIC's minimum for a large send.
@@ -68,6 +70,7 @@ impl Unsent {
     pub fn name(self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.name(),
+            Self::NotWhole => "not-whole",
             Self::UnknownRoute => "unknown-route",
             Self::TooFewSegments => "too-few-segments",
             Self::LowMemory => "low-memory",
@@ -82,7 +85,7 @@ impl Unsent {
     pub fn is_refusal(self) -> bool {
         matches!(
             self,
-            Self::Refused(_) | Self::UnknownRoute | Self::TooFewSegments
+            Self::Refused(_) | Self::NotWhole | Self::UnknownRoute | Self::TooFewSegments
         )
     }
 }
@@ -101,6 +104,9 @@ impl fmt::Display for Unsent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(reason) => reason.fmt(f),
+            Self::NotWhole => f.write_str(
+                "the capture holds only its first bytes; capture again without a snap length",
+            ),
             Self::UnknownRoute => f.write_str(
                 "its checksum is over an address that neither its IP header nor its route gives",
             ),

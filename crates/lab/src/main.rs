@@ -9,7 +9,7 @@ use mslso_lab::failure::Failure;
 use mslso_lab::failure::exit;
 #[cfg(target_os = "linux")]
 use mslso_lab::traffic;
-use mslso_lab::{chaos, demo, main_job, split};
+use mslso_lab::{chaos, demo, exercise, main_job, split};
 
 fn main() -> ExitCode {
     let cli = Cli::of_process();
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         None => main_job::run(&cli.main, &cli.driver, &mut out, &mut notes),
         Some(Command::Split(args)) => split::run(args, &cli.driver, &mut out, &mut notes),
         Some(Command::Demo(args)) => demo::run(args, &cli.driver, &mut out, &mut notes),
+        Some(Command::Exercise(args)) => exercise::run(args, &cli.driver, &mut out),
         Some(Command::Chaos(args)) => chaos::run(args, &cli.driver, &mut out, &mut notes),
         #[cfg(target_os = "linux")]
         Some(Command::Traffic(args)) => traffic::run(args, &cli.driver, &mut out, &mut notes),

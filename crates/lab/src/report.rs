@@ -251,7 +251,8 @@ pub fn verdict_line(end: &End) -> String {
         count => format!(", but for {} refused", counted(count, "packet", "packets")),
     };
     if totals.parents == 0 {
-        return format!("PASS{refused}: nothing had to be split, and no rule was broken.\n");
+        return "NOTHING TO SPLIT: no packet is longer than a segment; no rule was broken.\n"
+            .to_owned();
     }
     format!(
         "PASS{refused}: {} left on the wire byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n",

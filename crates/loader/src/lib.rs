@@ -11,7 +11,7 @@
 mod error;
 mod parts;
 
-use std::{fs, path::Path};
+use std::{fs, ops::Range, path::Path};
 
 use ndis::sys::DRIVER_INITIALIZE;
 use object::pe;
@@ -24,6 +24,8 @@ use parts::Parts;
 pub struct Image {
     memory: Allocation,
     entry: usize,
+    /// Where its executable sections are.
+    code: Vec<Range<usize>>,
 }
 
 // SAFETY: once loaded, the memory is only executed, and changed by the driver's code alone.
@@ -57,12 +59,25 @@ impl Image {
         let mut image = Self {
             memory,
             entry: parts.entry,
+            code: Vec::new(),
         };
         image.copy_sections(&parts);
         image.relocate(&parts)?;
         image.bind(&parts)?;
         image.protect(&parts)?;
+        image.code = parts.code();
+        let start = image.memory.as_ptr::<u8>().addr();
+        model::guard::set_image(start..start + image.memory.len());
         Ok(image)
+    }
+
+    /// The bytes of the image's code, a part for each executable section.
+    pub fn code(&self) -> impl Iterator<Item = &[u8]> {
+        self.code.iter().map(|range| {
+            let start = self.memory.as_ptr::<u8>().wrapping_add(range.start);
+            // SAFETY: the range is that of a section, which lies in the image and is readable.
+            unsafe { std::slice::from_raw_parts(start, range.len()) }
+        })
     }
 
     /// The driver's entry point, to be called while this image lives.

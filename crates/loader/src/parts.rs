@@ -1,6 +1,8 @@
 //! The parts of an image's file that the loader needs, each checked to lie within the file or the
 //! image.
 
+use std::ops::Range;
+
 use object::{
     LittleEndian as LE,
     pe::{self, ImageNtHeaders64},
@@ -80,6 +82,16 @@ impl<'file> Parts<'file> {
             entry,
             file,
         })
+    }
+
+    /// Where the image's executable sections are.
+    pub(crate) fn code(&self) -> Vec<Range<usize>> {
+        let executable =
+            |section: &&Section<'_>| section.characteristics & pe::IMAGE_SCN_MEM_EXECUTE.0 != 0;
+        let sections = self.sections.iter().filter(executable);
+        sections
+            .map(|one| one.start..one.start + one.size)
+            .collect()
     }
 
     /// RVAs of the addresses to be moved with the image.

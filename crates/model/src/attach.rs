@@ -16,6 +16,8 @@ pub(crate) struct AttachParameters {
 pub const FILTER_IF_INDEX: u32 = 7;
 /// The interface index of the miniport.
 pub const MINIPORT_IF_INDEX: u32 = 5;
+/// The filter module's GUID.
+pub const FILTER_MODULE_GUID: &str = "{6C1B2A9E-0F6D-4A3B-9D57-3B1E4C5F7A80}";
 /// The miniport's name for people.
 pub const MINIPORT_INSTANCE_NAME: &str = "Model Ethernet Adapter";
 
@@ -23,7 +25,7 @@ impl AttachParameters {
     /// The parameters for a module over a miniport whose offload configuration is `own`.
     pub(crate) fn new(config: &Config, own: &[u8]) -> Self {
         let texts = [
-            "{6C1B2A9E-0F6D-4A3B-9D57-3B1E4C5F7A80}",
+            FILTER_MODULE_GUID,
             MINIPORT_INSTANCE_NAME,
             "\\DEVICE\\{9B0E6D2C-58A1-4F0E-8C34-71D2B6A3E915}",
         ];
@@ -83,7 +85,7 @@ impl AttachParameters {
 }
 
 /// UTF-16 of `text`, and a UNICODE_STRING that points to it.
-fn counted(text: &str) -> (Vec<u16>, Block) {
+pub(crate) fn counted(text: &str) -> (Vec<u16>, Block) {
     let mut wide: Vec<u16> = text.encode_utf16().collect();
     let bytes = (wide.len() * 2) as u16;
     let block = Block::new(size_of::<sys::UNICODE_STRING>(), 8);

@@ -5,7 +5,7 @@ use std::ptr;
 
 use ndis::sys;
 
-use crate::{memory::Block, rules::Rule, state::State};
+use crate::{guard, memory::Block, rules::Rule, state::State};
 
 /// The protection that the control device must have: access for the system and administrators only.
 pub const PROTECTION: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
@@ -104,7 +104,9 @@ impl Request {
         let raw_file = file.start().cast::<sys::FILE_OBJECT>();
         let length = input.len().max(output);
         let mut bytes = input.to_vec();
-        bytes.extend((input.len()..length + GUARD).map(stale));
+        // A guard page behind the buffer finds a write there at once.
+        let guard = if guard::is_on() { 0 } else { GUARD };
+        bytes.extend((input.len()..length + guard).map(stale));
         let request = Self {
             irp: Block::new(size_of::<sys::IRP>(), 16),
             stack: Block::new(size_of::<sys::IO_STACK_LOCATION>(), 16),
@@ -166,10 +168,34 @@ impl Request {
             unsafe { ptr::write_bytes(block.start(), GONE, block.size()) };
         }
         self.after = Some([self.irp.bytes(), self.buffer.bytes()]);
+        for block in [&self.irp, &self.stack, &self.buffer] {
+            guard::close(block.start(), "of an IRP that was completed");
+        }
+    }
+
+    /// Whether it is completed.
+    pub(crate) fn is_completed(&self) -> bool {
+        self.completed.is_some()
+    }
+
+    /// Whether the driver has marked it pending.
+    pub(crate) fn is_pending(&self) -> bool {
+        const SL_PENDING_RETURNED: u8 = 1;
+        let stack = self.stack.start().cast::<sys::IO_STACK_LOCATION>();
+        // SAFETY: the location lives as long as `self`, and is accessible until the completion.
+        !self.is_completed() && unsafe { (*stack).Control } & SL_PENDING_RETURNED != 0
+    }
+
+    /// Opens its memory for a last look.
+    fn open(&self) {
+        for block in [&self.irp, &self.stack, &self.buffer] {
+            guard::open(block.start());
+        }
     }
 
     /// Judges the request once its handler has returned `status`.
     pub(crate) fn judge(mut self, status: i32, broken: &mut Vec<String>) -> Answered {
+        self.open();
         let Some((completed, information)) = self.completed else {
             broken.push(format!("never completed, the handler returned {status:#x}"));
             return Answered {
@@ -177,19 +203,20 @@ impl Request {
                 bytes: Vec::new(),
             };
         };
-        if status != completed {
+        if completed == sys::STATUS_PENDING {
+            broken.push("completed with STATUS_PENDING, which is no final status".into());
+        }
+        if status != completed && status != sys::STATUS_PENDING {
             let found = format!("completed with {completed:#x}, the handler returned {status:#x}");
             broken.push(found);
         }
         if self.after != Some([self.irp.bytes(), self.buffer.bytes()]) {
             broken.push("touched after it was completed".into());
         }
-        let guard = self.result.split_off(self.input.max(self.output));
-        if !guard
-            .iter()
-            .enumerate()
-            .all(|(index, byte)| *byte == stale(self.input.max(self.output) + index))
-        {
+        let behind = self.result.split_off(self.input.max(self.output));
+        let intact =
+            |(index, byte): (usize, &u8)| *byte == stale(self.input.max(self.output) + index);
+        if !guard::is_on() && !behind.iter().enumerate().all(intact) {
             broken.push("written to behind its buffer".into());
         }
         if information > self.output {

@@ -29,6 +29,7 @@ mod error_log;
 mod etw;
 mod events;
 pub mod exports;
+pub mod guard;
 pub mod host;
 mod large_send_limits;
 mod limits;
@@ -42,10 +43,12 @@ mod offload;
 mod oid;
 mod oob;
 mod private;
+mod received;
 mod registry;
 mod restart;
 mod rules;
 mod segment;
+mod spin_lock;
 mod state;
 mod status;
 mod suspension;
@@ -54,7 +57,7 @@ mod told;
 mod world;
 
 pub use above::{Completed, Packet};
-pub use attach::{FILTER_IF_INDEX, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
+pub use attach::{FILTER_IF_INDEX, FILTER_MODULE_GUID, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
 pub use device::{Answered, PROTECTION};
 pub use error_log::LogEntry;
 pub use etw::{TracedEvent, TracedValue};
@@ -72,11 +75,11 @@ pub use offload::OffloadShape;
 pub use oid::{OidCall, OidHeader, OidKind, OidResult};
 pub use oob::{ChecksumSlot, SendKind, Slots, TunnelSlot, UsoSlot};
 pub use registry::RegistryValue;
-pub use rules::{Rule, Violation};
+pub use rules::{Level, Rule, Violation};
 pub use segment::{
     Job, Layout, Parts, Tunnel, TunnelKind, UsoJob, layout, one_stage, parts, segment,
     segment_tunnelled, segment_uso, tunnel,
 };
 pub use state::ModuleState;
 pub use status::{Indication, SeenStatus, StatusSource};
-pub use world::{Account, Config, SendCall, Tamper, World};
+pub use world::{Account, Config, ReceiveCall, STACK, SendCall, Tamper, World};

@@ -17,6 +17,7 @@ use ndis::{LargeSendInfo, sys};
 
 use crate::{
     above::{self, Completed, Packet, Parts},
+    guard,
     mdl::{Backing, Buffer},
     memory::Block,
     miniport::{Held, Piece, reorder},
@@ -120,7 +121,7 @@ impl World {
     /// Sends lent packets as one chain, and returns their numbers.
     pub fn send_lent(self: &Arc<Self>, packets: Vec<Lent>, call: SendCall) -> Vec<u64> {
         let (numbers, chain, failed_before) = self.build_chain(packets.into_iter(), build);
-        self.send_chain(&numbers, chain, failed_before, call);
+        self.send_chain(&numbers, chain, failed_before, 0, call);
         numbers
     }
 
@@ -155,6 +156,9 @@ impl World {
         let mut wire = lock(&self.wire);
         let mut held = self.state().take_held();
         if let Some(wire) = wire.as_mut() {
+            for piece in held.iter().flat_map(|one| &one.pieces) {
+                guard::open(std::ptr::with_exposed_provenance(piece.address));
+            }
             let leaving = held.iter().filter(|one| one.status == 0);
             let leaving: Vec<_> = leaving.map(Outgoing::of).collect();
             if !leaving.is_empty() {

@@ -125,6 +125,14 @@ impl Buffer {
         self.pages = Memory::Gone;
     }
 
+    /// Applies `change` to the memory of the MDL and its pages, where that is the model's.
+    pub(crate) fn guarded(&self, change: impl Fn(*const u8)) {
+        change(self.mdl.start());
+        if let Memory::Own(pages) = &self.pages {
+            change(pages.start());
+        }
+    }
+
     pub(crate) fn mdl(&self) -> *mut sys::MDL {
         self.mdl.start().cast()
     }

@@ -8,6 +8,8 @@ use std::{
     ptr::{self, NonNull},
 };
 
+use crate::guard;
+
 /// A block of zeroed memory that is freed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -30,8 +32,10 @@ impl Block {
     /// If this machine has no memory left, or `align` is no power of two.
     pub(crate) fn new(size: usize, align: usize) -> Self {
         let layout = Layout::from_size_align(size.max(1), align).expect("a sensible layout");
-        // SAFETY: the layout's size is not zero.
-        let memory = unsafe { alloc_zeroed(layout) };
+        let memory = guard::allocate(layout.size(), align).unwrap_or_else(|| {
+            // SAFETY: the layout's size is not zero.
+            unsafe { alloc_zeroed(layout) }
+        });
         Self {
             memory: NonNull::new(memory).expect("memory for the model"),
             layout,
@@ -41,6 +45,9 @@ impl Block {
 
     /// The same at an address that is a multiple of 16 and of nothing more, as the pool's may be.
     pub(crate) fn of_pool(size: usize) -> Self {
+        if guard::is_on() {
+            return Self::new(size, POOL_SKEW);
+        }
         let mut block = Self::new(POOL_SKEW + size.max(1), 64);
         block.skew = POOL_SKEW;
         block
@@ -71,6 +78,11 @@ impl Block {
         self.start().addr()
     }
 
+    /// Describes a write just outside of the block.
+    pub(crate) fn written_outside(&self) -> Option<String> {
+        guard::written_outside(self.memory.as_ptr())
+    }
+
     /// Bytes in the block.
     pub(crate) fn size(&self) -> usize {
         self.layout.size() - self.skew
@@ -79,6 +91,9 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        if guard::free(self.memory.as_ptr()) {
+            return;
+        }
         // SAFETY: allocated in `new` with this layout, and freed once.
         unsafe { dealloc(self.memory.as_ptr(), self.layout) };
     }

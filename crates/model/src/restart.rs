@@ -18,11 +18,14 @@ impl RestartParameters {
     pub(crate) fn new(config: &Config, mtu: Option<u32>) -> Self {
         let parameters = Block::new(size_of::<sys::NDIS_FILTER_RESTART_PARAMETERS>(), 8);
         let attributes: Vec<_> = mtu.map_or_else(Vec::new, |mtu| {
-            // NDIS makes no promise of the attributes' order.
-            vec![
-                attribute(sys::OID_GEN_LINK_SPEED, &100_000_u32.to_ne_bytes()),
-                attribute(sys::OID_GEN_MINIPORT_RESTART_ATTRIBUTES, &general(mtu)),
-            ]
+            let general = attribute(sys::OID_GEN_MINIPORT_RESTART_ATTRIBUTES, &general(mtu));
+            let other = attribute(sys::OID_GEN_LINK_SPEED, &100_000_u32.to_ne_bytes());
+            // NDIS makes no promise of the attributes' order, but has the general ones first.
+            if config.restart_attributes_reversed {
+                vec![other, general]
+            } else {
+                vec![general, other]
+            }
         });
         let raw = parameters
             .start()

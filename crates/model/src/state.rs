@@ -18,8 +18,10 @@ use crate::{
     offload::MayAdd,
     oid::Oids,
     private::Private,
+    received::Received,
     registry::RegistryValue,
-    rules::{Rule, Violation},
+    rules::{Finding, Level, Rule, Violation},
+    spin_lock::SpinLocks,
     status::{Incoming, SeenStatus},
     thread,
     world::{Config, EventUnderWay},
@@ -106,6 +108,8 @@ pub(crate) struct State {
     /// The MTU that NDIS passed to the module at a restart.
     pub(crate) mtu_told: Option<u32>,
     pub(crate) violations: Vec<Violation>,
+    /// Findings of a higher level are left out.
+    pub(crate) level: Level,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
     pub(crate) memory: Memory,
@@ -169,13 +173,27 @@ pub(crate) struct State {
     pub(crate) running_since: Option<u64>,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
+    /// NdisFRestartComplete calls of the restart under way, with the last one's status; none while
+    /// no restart is pending.
+    pub(crate) restart_completed: Option<(u32, i32)>,
+    /// Whether the driver asked NDIS to restart the module.
+    pub(crate) restart_requested: bool,
+    /// The ids for which the filter cancelled sends below.
+    pub(crate) cancels_below: BTreeSet<usize>,
+    /// Received NBLs by address.
+    pub(crate) received: BTreeMap<usize, Received>,
+    /// Number of the next received NBL.
+    pub(crate) next_received: u64,
+    /// The device event under way, and how often it was forwarded.
+    pub(crate) device_event: Option<(usize, u32)>,
     pub(crate) oids: Oids,
     pub(crate) registry: BTreeMap<String, RegistryValue>,
+    /// The keywords that were read, with the type of parameter.
+    pub(crate) keywords: BTreeMap<String, i32>,
     pub(crate) device: Option<Device>,
     /// Requests that the control device has now.
     pub(crate) requests: Vec<Request>,
-    /// Addresses of initialised spin locks.
-    pub(crate) spin_locks: BTreeSet<usize>,
+    pub(crate) spin_locks: SpinLocks,
     pub(crate) error_log: ErrorLog,
     pub(crate) events: Events,
     pub(crate) tracing: Tracing,
@@ -197,6 +215,7 @@ impl State {
             mtu_told: None,
             configurations: BTreeMap::new(),
             violations: Vec::new(),
+            level: config.level,
             memory: Memory::default(),
             driver: None,
             module: ModuleState::Detached,
@@ -235,11 +254,18 @@ impl State {
             restarts: 0,
             running_since: None,
             pauses_completed: 0,
+            restart_completed: None,
+            restart_requested: false,
+            cancels_below: BTreeSet::new(),
+            received: BTreeMap::new(),
+            next_received: 0,
+            device_event: None,
             oids: Oids::default(),
             registry: BTreeMap::new(),
+            keywords: BTreeMap::new(),
             device: None,
             requests: Vec::new(),
-            spin_locks: BTreeSet::new(),
+            spin_locks: SpinLocks::default(),
             error_log: ErrorLog::default(),
             events: Events::default(),
             tracing: Tracing::default(),
@@ -253,11 +279,20 @@ impl State {
         subject: impl Into<String>,
         found: impl Into<String>,
     ) {
-        self.violations.push(Violation {
-            rule,
-            subject: subject.into(),
-            found: found.into(),
-        });
+        self.finding(subject, Finding::new(rule, found));
+    }
+
+    /// Records a finding about `subject`, unless its level is not asked for.
+    pub(crate) fn finding(&mut self, subject: impl Into<String>, finding: Finding) {
+        let Finding { rule, level, found } = finding;
+        if level <= self.level {
+            self.violations.push(Violation {
+                rule,
+                level,
+                subject: subject.into(),
+                found,
+            });
+        }
     }
 
     /// Counts an allocation by `routine`, and returns whether it is to succeed.
@@ -271,9 +306,7 @@ impl State {
     /// The spin locks in freed memory are gone with it.
     pub(crate) fn forget_locks(&mut self, block: &Block) {
         let gone = block.address()..block.address() + block.size();
-        let locks: Vec<_> = self.spin_locks.range(gone).copied().collect();
-        for lock in locks {
-            self.spin_locks.remove(&lock);
+        for lock in self.spin_locks.forget(gone) {
             if thread::holds(lock) {
                 let subject = format!("spin lock at {lock:#x}");
                 self.violation(Rule::SpinLock, subject, "freed while it is held");
@@ -289,13 +322,15 @@ impl State {
         }
     }
 
-    /// The NBLs that a pause has to wait for: outstanding children, and parents that wait for
-    /// children. A send that has just been handed over is neither: the filter may still refuse it.
+    /// The NBLs that a pause has to wait for: outstanding children, parents that wait for
+    /// children, and sends that the filter queued. A send whose handler has not returned is none of
+    /// them: the filter may still refuse it.
     pub(crate) fn outstanding(&self) -> Vec<String> {
         let is_out = |known: &&Known| match (known.origin, known.owner) {
             (Origin::Pool(_), owner) => owner == Owner::Miniport,
             (Origin::Above(number), Owner::Filter) => {
-                self.sent.get(&number).is_some_and(|sent| sent.children > 0)
+                let sent = self.sent.get(&number);
+                sent.is_some_and(|sent| sent.children > 0 || sent.handler_returned)
             }
             _ => false,
         };

@@ -8,7 +8,7 @@ use ndis::sys;
 use crate::{
     memory::Block,
     offload::{self, MayAdd},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     state::State,
     world::{MODULE, handle},
 };
@@ -214,18 +214,26 @@ impl State {
             }
             None => wrong_origin(seen, own, may),
         };
-        if let Some(found) = wrong {
-            self.violation(Rule::Status, subject(code), found);
+        if let Some((level, found)) = wrong {
+            self.finding(subject(code), Finding::at(level, Rule::Status, found));
         }
     }
 }
 
 /// Describes the difference if `seen` is not the miniport's `incoming` forwarded unchanged.
-fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Option<String> {
+fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Option<(Level, String)> {
     let rewritten = is_offload(incoming.code);
     let own_source = rewritten && seen.source == StatusSource::Filter;
     if seen.source != StatusSource::Miniport && !own_source {
-        return Some(format!("passed on with SourceHandle {:?}", seen.source));
+        // A filter may indicate a status of its own in place of another driver's.
+        let level = match seen.source {
+            StatusSource::Filter => Level::Product,
+            _ => Level::Contract,
+        };
+        return Some((
+            level,
+            format!("passed on with SourceHandle {:?}", seen.source),
+        ));
     }
     let mut expected = Indication {
         at_dispatch: false,
@@ -233,7 +241,7 @@ fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Optio
     };
     if rewritten && let Some(size) = offload::valid_size(&incoming.bytes) {
         if let Some(found) = offload::wrong_rewrite(&incoming.bytes, &seen.indication.bytes, may) {
-            return Some(found);
+            return Some((Level::Contract, found));
         }
         // The bytes after the NDIS_OFFLOAD may be forwarded with it or left out.
         let now = &seen.indication.bytes;
@@ -241,14 +249,29 @@ fn wrong_forward(incoming: &Indication, seen: &SeenStatus, may: MayAdd) -> Optio
             expected.bytes.clone_from(now);
         }
     }
-    (expected != seen.indication).then(|| {
-        let now = &seen.indication;
-        format!("was {expected:x?}, was passed on as {now:x?}")
-    })
+    let now = &seen.indication;
+    if expected == *now {
+        return None;
+    }
+    // A filter may change what a status says, but not whose it is or where it goes.
+    let address = |one: &Indication| (one.port, one.destination, one.request_id);
+    let level = if address(&expected) == address(now) {
+        Level::Product
+    } else {
+        Level::Contract
+    };
+    Some((
+        level,
+        format!("was {expected:x?}, was passed on as {now:x?}"),
+    ))
 }
 
 /// Describes the fault if `seen` is not a valid indication of the filter's own.
-fn wrong_origin(seen: &SeenStatus, own: &[u8], may: MayAdd) -> Option<String> {
+fn wrong_origin(seen: &SeenStatus, own: &[u8], may: MayAdd) -> Option<(Level, String)> {
+    wrong_own(seen, own, may).map(|found| (Level::Contract, found))
+}
+
+fn wrong_own(seen: &SeenStatus, own: &[u8], may: MayAdd) -> Option<String> {
     if seen.source != StatusSource::Filter {
         return Some(format!("originated with SourceHandle {:?}", seen.source));
     }

@@ -8,7 +8,10 @@ use std::{cell::RefCell, sync::Arc};
 
 use ndis::sys;
 
-use crate::{rules::Rule, world::World};
+use crate::{
+    rules::{Finding, Level, Rule},
+    world::{DRIVER, MODULE, World},
+};
 
 /// One thread's place in a model.
 #[derive(Clone)]
@@ -45,14 +48,6 @@ thread_local! {
 /// Most handlers of the driver that may be nested because the driver called NDIS: a send that is
 /// completed from within, an OID whose answer indicates a status, and some more.
 const MOST_NESTED: usize = 16;
-
-/// Most bytes of stack for the driver's own frames. A kernel stack has 24 KiB for all drivers of a
-/// stack of devices together; code that is not optimised takes several times more.
-const MOST_STACK: usize = if cfg!(debug_assertions) {
-    64 << 10
-} else {
-    10 << 10
-};
 
 /// Keeps the thread in its place until it is dropped.
 pub(crate) struct Inside(());
@@ -164,12 +159,23 @@ pub(crate) fn require_irql_at_most(most: u8, routine: &str) {
     }
 }
 
-/// Checks the requirements of every NDIS routine: its IRQL, no spin lock held, enough stack left.
+/// Checks the requirements of an NDIS routine that returns to its caller without calling another
+/// driver: its IRQL, enough stack left. A spin lock held is advice: no deadlock can come of it.
 pub(crate) fn ndis_call(most: u8, routine: &str) {
+    checked_call(most, routine, Level::Advice);
+}
+
+/// Checks the requirements of an NDIS routine that calls other drivers, which may call back: in
+/// addition no spin lock may be held.
+pub(crate) fn ndis_call_out(most: u8, routine: &str) {
+    checked_call(most, routine, Level::Contract);
+}
+
+fn checked_call(most: u8, routine: &str, with_a_lock: Level) {
     require_irql_at_most(most, routine);
     if locks_held() > 0 {
         let found = "called with a spin lock held";
-        world().violation(Rule::SpinLock, routine, found.into());
+        world().finding(routine, Finding::at(with_a_lock, Rule::SpinLock, found));
     }
     let used = PLACES.with_borrow_mut(|places| {
         places.last_mut().map_or(0, |place| {
@@ -179,9 +185,32 @@ pub(crate) fn ndis_call(most: u8, routine: &str) {
         })
     });
     // Miri gives every local a place of its own, anywhere.
-    if used > MOST_STACK && !cfg!(miri) {
+    if used > world().config.stack && !cfg!(miri) {
         world().recursion(format!("{used} bytes of stack in use, called {routine}"));
     }
+}
+
+/// Checks that `routine` is called with the module's handle.
+pub(crate) fn require_module(handle: sys::NDIS_HANDLE, routine: &str) {
+    if handle.addr() != MODULE {
+        wrong_handle(handle, routine, "which is not the filter module's");
+    }
+}
+
+/// Checks that `routine` is called with the handle of the module or of the driver.
+pub(crate) fn require_module_or_driver(handle: sys::NDIS_HANDLE, routine: &str) {
+    if ![MODULE, DRIVER].contains(&handle.addr()) {
+        wrong_handle(
+            handle,
+            routine,
+            "which is neither the module's nor the driver's",
+        );
+    }
+}
+
+fn wrong_handle(handle: sys::NDIS_HANDLE, routine: &str, why: &str) {
+    let found = format!("called with handle {:#x}, {why}", handle.addr());
+    world().violation(Rule::Handles, routine, found);
 }
 
 /// How many spin locks this thread holds.
@@ -192,6 +221,11 @@ pub(crate) fn locks_held() -> usize {
 /// Whether this thread holds the spin lock at `address`.
 pub(crate) fn holds(address: usize) -> bool {
     LOCKS.with_borrow(|locks| locks.iter().any(|lock| lock.address == address))
+}
+
+/// The spin locks that this thread holds.
+pub(crate) fn locks() -> Vec<usize> {
+    LOCKS.with_borrow(|locks| locks.iter().map(|lock| lock.address).collect())
 }
 
 /// Remembers a lock that was taken.

@@ -120,7 +120,7 @@ impl fmt::Display for DeviceError {
             }
             Self::NotInstalled => {
                 "the driver is not installed or not loaded; install it with \
-                 `netcfg -v -l mslso.inf -c s -i ms_mslso`, or start it with `sc.exe start mslso`"
+                 `netcfg -v -l mslso.inf -c s -i mslso_lwf`, or start it with `sc.exe start mslso`"
             }
             Self::AccessDenied => {
                 "access denied; run mslsoctl from an elevated prompt (Run as administrator)"

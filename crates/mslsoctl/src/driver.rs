@@ -5,7 +5,7 @@ use control::{
     Select, SetRequest, StatisticsReply, VersionRequest,
 };
 
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::device::{Device, DeviceError};
 use crate::failure::Failure;
 

@@ -6,7 +6,7 @@ use control::Invalid;
 use serde_json::{Value, json};
 
 use crate::SCHEMA;
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::device::DeviceError;
 
 /// The exit codes of the program.
@@ -107,7 +107,7 @@ impl fmt::Display for Failure {
             Self::NotAttached(name) => write!(
                 f,
                 "the driver is not attached to the connection {name:?}; enable it there with \
-                 `Enable-NetAdapterBinding -Name {name:?} -ComponentID ms_mslso`"
+                 `Enable-NetAdapterBinding -Name {name:?} -ComponentID mslso_lwf`"
             ),
             Self::NoSuchAdapter(name) => write!(
                 f,
@@ -116,7 +116,7 @@ impl fmt::Display for Failure {
             ),
             Self::NoAdapters => f.write_str(
                 "the driver is attached to no adapter; enable it on one with \
-                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID ms_mslso`",
+                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID mslso_lwf`",
             ),
             Self::Ambiguous(name, adapters) => {
                 match name {

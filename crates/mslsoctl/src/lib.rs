@@ -7,11 +7,11 @@
 //! 2. [`device::Device`] carries messages of the crate `control` to the driver: `windows` by
 //!    DeviceIoControl, a test by calling the filter it has loaded.
 //! 3. [`connections::Connections`] carries names of the host's connections: [`Host`] asks Windows.
-//! 4. [`run`] runs the command: [`driver`] implements the protocol, [`adapters`] finds the selected
+//! 4. [`run`] runs the command: [`driver`] implements the protocol, [`select`] finds the selected
 //!    adapter, and a file of `commands` for each command prints the reply.
 //! 5. An error is a [`failure::Failure`], which has a sentence and an exit code.
 
-pub mod adapters;
+pub mod adapter;
 pub mod cli;
 mod commands;
 pub mod connections;
@@ -20,6 +20,7 @@ pub mod driver;
 pub mod failure;
 pub mod json;
 mod refusals;
+pub mod select;
 mod text;
 
 #[cfg(not(windows))]

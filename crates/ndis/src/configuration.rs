@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use crate::{driver::header, filter_module::ModuleHandle, status::Status, sys};
+use crate::{filter_module::ModuleHandle, object::header, status::Status, sys};
 
 /// The open parameters of one filter module. IRQL PASSIVE_LEVEL throughout.
 pub struct Configuration {
@@ -36,7 +36,7 @@ impl Configuration {
     /// # Errors
     /// [`Status::RESOURCES`]: whether there is such a parameter is not known.
     pub fn integer(&self, keyword: &'static [u16]) -> Result<Option<u32>, Status> {
-        let mut keyword = crate::driver::unicode_string(keyword);
+        let mut keyword = crate::object::unicode_string(keyword);
         let mut status = Status::RESOURCES.0;
         let mut parameter = ptr::null_mut();
         // SAFETY: the handle is open; all pointers live during the call.
@@ -70,7 +70,7 @@ impl Configuration {
     /// # Errors
     /// The status of NDIS.
     pub fn set_integer(&self, keyword: &'static [u16], value: u32) -> Result<(), Status> {
-        let mut keyword = crate::driver::unicode_string(keyword);
+        let mut keyword = crate::object::unicode_string(keyword);
         let mut status = Status::RESOURCES.0;
         let mut parameter = sys::NDIS_CONFIGURATION_PARAMETER {
             ParameterType: sys::NdisParameterInteger,

@@ -6,7 +6,7 @@ use core::{
 };
 
 use crate::{
-    driver::{header, unicode_string},
+    object::{header, unicode_string},
     status::Status,
     sys,
 };

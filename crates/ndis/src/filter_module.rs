@@ -3,8 +3,8 @@
 use core::ptr::NonNull;
 
 use crate::{
-    driver::header,
     nbl::{Nbl, NblChain},
+    object::header,
     status::Status,
     sys,
 };

@@ -2,7 +2,7 @@
 
 use core::{marker::PhantomData, ptr::NonNull};
 
-use crate::{driver::header, filter_module::ModuleHandle, sys};
+use crate::{filter_module::ModuleHandle, object::header, sys};
 
 /// An indication that NDIS lends to FilterStatus for the time of the call.
 pub struct Indication<'call> {

@@ -37,6 +37,7 @@ mod kernel_event;
 pub mod mdl;
 mod module_list;
 mod nbl;
+mod object;
 mod offload;
 pub mod oid;
 mod oob;

@@ -12,9 +12,9 @@ use core::{
 };
 
 use crate::{
-    driver::header,
     filter_module::ModuleHandle,
     kernel_event::KernelEvent,
+    object::header,
     pool::{PoolBox, Tag},
     status::Status,
     sys,

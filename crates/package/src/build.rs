@@ -16,20 +16,10 @@ use crate::folder::{self, Folder};
 use crate::identity::{Identity, KEY_BITS};
 use crate::image::Image;
 use crate::inf::Inf;
+use crate::names::{ARM64, CAT, CERTIFICATE, CTL, INF, Platform, SYS, VERSION, X64};
 use crate::signed_data;
 use crate::spc::{Kind, indirect_data};
 use crate::{date, oids, wdk};
-
-/// The driver's name in the package.
-pub const SYS: &str = "mslso.sys";
-/// The INF's name in the package.
-pub const INF: &str = "mslso.inf";
-/// The catalog's name in the package.
-pub const CAT: &str = "mslso.cat";
-/// The tool's name in the package.
-pub const CTL: &str = "mslsoctl.exe";
-/// The certificate's name in the package.
-pub const CERTIFICATE: &str = "mslso-test.cer";
 
 /// The texts in every package: its readme and the licences.
 const TEXTS: [(&str, &str); 3] = [
@@ -37,41 +27,6 @@ const TEXTS: [(&str, &str); 3] = [
     ("LICENSE-MIT", include_str!("../../../LICENSE-MIT")),
     ("LICENSE-APACHE", include_str!("../../../LICENSE-APACHE")),
 ];
-
-/// The version in DriverVer.
-pub const VERSION: &str = concat!(
-    env!("CARGO_PKG_VERSION_MAJOR"),
-    ".",
-    env!("CARGO_PKG_VERSION_MINOR"),
-    ".",
-    env!("CARGO_PKG_VERSION_PATCH"),
-    ".0"
-);
-
-/// A processor, as three tools name it.
-#[derive(Clone, Copy, Debug)]
-pub struct Platform {
-    /// In an INF, and for stampinf.
-    pub inf: &'static str,
-    /// In a catalog's `OS`.
-    pub systems: &'static str,
-    /// For inf2cat.
-    pub inf2cat: &'static str,
-}
-
-/// x64.
-pub const X64: Platform = Platform {
-    inf: "amd64",
-    systems: "_v100_X64,Server_v100_X64",
-    inf2cat: "10_X64,Server10_X64",
-};
-
-/// Arm64.
-pub const ARM64: Platform = Platform {
-    inf: "arm64",
-    systems: "_v100_ARM64,Server_v100_ARM64",
-    inf2cat: "10_ARM64,Server10_ARM64",
-};
 
 fn platform(machine: Machine) -> Result<Platform, Failure> {
     match machine {

@@ -51,9 +51,11 @@ impl Folder {
     pub fn copy_scripts(&mut self, folder: &Path) -> Result<(), Failure> {
         for entry in fs::read_dir(folder).map_err(Failure::read(folder))? {
             let path = entry.map_err(Failure::read(folder))?.path();
-            let is_script = path
-                .extension()
-                .is_some_and(|end| end == "ps1" || end == "psm1" || end == "wprp");
+            let is_script = path.extension().is_some_and(|end| {
+                ["ps1", "psm1", "psd1", "ps1xml", "wprp"]
+                    .iter()
+                    .any(|kind| end == *kind)
+            });
             if is_script && path.is_file() {
                 self.copy(&path)?;
             }

@@ -136,8 +136,8 @@ mod tests {
     const TEXT: &str = "; a comment\n[VERSION]\nSignature = \"$Windows NT$\"\n\
         CatalogFile=mslso.cat ; its name\nDriverVer =\n\n\
         [Manufacturer]\n%Us% = Models,NT$ARCH$.10.0...19041,NT$ARCH$.10.0...25319\n\n\
-        [Models.NTamd64.10.0...19041]\n%Name% = Old, MS_mslso\n\
-        [Models.NTamd64.10.0...25319]\n%Name% = New, MS_mslso, other\\id\n\
+        [Models.NTamd64.10.0...19041]\n%Name% = Old, MSLSO_LWF\n\
+        [Models.NTamd64.10.0...25319]\n%Name% = New, MSLSO_LWF, other\\id\n\
         [SourceDisksFiles.amd64]\nMslso.sys = 1\n[Strings]\nUs = \"x\"\n";
 
     fn inf(text: &str) -> Inf {
@@ -183,7 +183,10 @@ mod tests {
         let inf = inf(TEXT);
         assert_eq!(inf.catalog(), Some("mslso.cat"));
         assert_eq!(Vec::from_iter(inf.files()), ["mslso.sys"]);
-        assert_eq!(Vec::from_iter(inf.identifiers()), ["ms_mslso", "other\\id"]);
+        assert_eq!(
+            Vec::from_iter(inf.identifiers()),
+            ["mslso_lwf", "other\\id"]
+        );
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod folder;
 pub mod identity;
 pub mod image;
 pub mod inf;
+pub mod names;
 pub mod oids;
 pub mod shell;
 pub mod signed_data;

@@ -9,12 +9,12 @@ use std::{env, fs, io, path::Path, process};
 
 use time::OffsetDateTime;
 
-use crate::build::{CAT, CERTIFICATE, CTL, INF, Platform, SYS, VERSION};
 use crate::cli::BuildArgs;
 use crate::date;
 use crate::failure::Failure;
 use crate::folder::{self, Folder};
 use crate::inf::Inf;
+use crate::names::{CAT, CERTIFICATE, CTL, INF, Platform, SYS, VERSION};
 
 /// A program and its arguments, to be run in the folder with the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ fn run(call: &Call, place: &Path) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::{Call, create_certificate, sign_and_catalog, stamp};
-    use crate::build::{VERSION, X64};
+    use crate::names::{VERSION, X64};
 
     fn line(call: &Call) -> String {
         format!("{} {}", call.program, call.arguments.join(" "))

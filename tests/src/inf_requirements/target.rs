@@ -105,8 +105,8 @@ pub(super) fn all_are_there(inf: &Inf) -> Outcome {
     Err(format!("installed are {found:?}, not {expected:?}"))
 }
 
-pub(super) fn component_is_ms_mslso(inf: &Inf) -> Outcome {
-    each(inf, |at| equal("hardware id", &at.hardware_id, "ms_mslso"))
+pub(super) fn component_has_its_name(inf: &Inf) -> Outcome {
+    each(inf, |at| equal("hardware id", &at.hardware_id, "mslso_lwf"))
 }
 
 /// A registry value that a section adds.

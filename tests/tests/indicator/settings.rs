@@ -4,7 +4,8 @@ use control::{Cap, Profile};
 use model::RegistryValue;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, capped, originated, profile, raised, read, set, times},
+    adapter::{assert_last_word, capped, originated, persist, profile, raised, read, set, times},
+    packets::large_v4,
 };
 
 use crate::{attached, nic, with};
@@ -19,6 +20,28 @@ fn every_multiple_is_told() {
         assert_last_word(&machine.world);
         machine.stop_clean();
     }
+}
+
+/// Installing the driver changes nothing: the NIC's own sizes are advertised without a status
+/// indication, and its large sends pass as they are, until the administrator chooses a profile.
+#[test]
+fn an_installed_driver_raises_nothing_until_it_is_turned_on() {
+    let machine = Machine::as_installed(with(&[]));
+    let world = &machine.world;
+    assert_eq!(read(world).tuning, profile(Profile::Off));
+    assert_eq!(world.advertised(), nic().limits);
+    assert!(originated(world).is_empty());
+    let own = nic().limits.v2_ipv4.max_payload;
+    let sent = machine.assert_sent(large_v4(own));
+    assert!(!sent[0].is_child && sent.len() == 1, "it is forwarded");
+    let counters = machine.statistics();
+    assert_eq!((counters.split, counters.children), (0, 0));
+
+    persist(world, profile(Profile::Throughput)).expect("a profile");
+    assert_eq!(world.advertised(), raised(nic().limits, 8, None));
+    machine.assert_split(large_v4(8 * own));
+    assert_last_word(world);
+    machine.stop_clean();
 }
 
 #[test]
@@ -77,7 +100,7 @@ fn settings_are_read_as_the_registry_may_have_them() {
 
 #[test]
 fn what_is_out_of_range_falls_back_to_its_default_and_is_counted() {
-    let default = profile(Profile::Throughput);
+    let default = profile(Profile::Off);
     let cpu = profile(Profile::Cpu);
     for (parameters, tuning, count) in [
         (&[("Multiple", 17)][..], default, 1),
@@ -107,7 +130,7 @@ fn what_is_out_of_range_falls_back_to_its_default_and_is_counted() {
         ),
         (&[("Multiple", 16), ("IpIdBits", 16)], times(16), 0),
     ] {
-        let machine = attached(with(parameters));
+        let machine = Machine::as_installed(with(parameters));
         let says = read(&machine.world);
         assert_eq!(says.tuning, tuning, "{parameters:?}");
         assert_eq!(says.settings_out_of_range, count, "{parameters:?}");

@@ -16,17 +16,18 @@ fn nothing_is_sent_while_paused() {
         if run == Run::Wrong {
             machine.world.pause();
         }
+        let module = machine.world.module_handle();
         // SAFETY: an empty chain.
-        unsafe { sys::NdisFSendNetBufferLists(ptr::null_mut(), ptr::null_mut(), 0, 0) };
+        unsafe { sys::NdisFSendNetBufferLists(module, ptr::null_mut(), 0, 0) };
     });
 }
 
 #[test]
 fn a_flag_that_says_dispatch_level_is_true() {
     for send in [true, false] {
-        assert_calls_break(Rule::Irql, "module", |run, _| {
+        assert_calls_break(Rule::Irql, "module", |run, machine| {
             let flags = u32::from(run == Run::Wrong);
-            let (module, chain) = (ptr::null_mut(), ptr::null_mut());
+            let (module, chain) = (machine.world.module_handle(), ptr::null_mut());
             // SAFETY: an empty chain.
             unsafe {
                 if send {

@@ -18,28 +18,30 @@ type Question = (
 
 const ASKED: [Question; 6] = [
     (
-        "Invoke-Ctl list)",
+        "Invoke-MslsoCtl list)",
         "list",
         &[
             (").adapters ", "/adapters"),
             ("$_.base_if_index ", "/adapters/0/base_if_index"),
-            ("$_.running ", "/adapters/0/running"),
+            ("$_.running }", "/adapters/0/running"),
         ],
     ),
     (
-        "Invoke-Ctl show, \"$($nic.ifIndex)\"",
+        "Invoke-MslsoCtl show, \"$($nic.ifIndex)\"",
         "show 5",
         &[
-            ("$shown.tuning.profile)", "/tuning/profile"),
-            ("$shown.tuning.multiple)", "/tuning/multiple"),
-            ("$shown.tuning.cap_bytes\n", "/tuning/cap_bytes"),
+            ("$report.Settings.tuning\n", "/tuning"),
+            ("$Tuning.profile)", "/tuning/profile"),
+            ("$Tuning.multiple)", "/tuning/multiple"),
+            ("$Tuning.cap_bytes\n", "/tuning/cap_bytes"),
         ],
     ),
     (
-        "Invoke-Ctl stats, \"$($nic.ifIndex)\"",
+        "Invoke-MslsoCtl stats, \"$($nic.ifIndex)\"",
         "stats 5",
         &[
             (").statistics\n", "/statistics"),
+            ("$after.sends ", "/statistics/sends"),
             ("$after.split ", "/statistics/split"),
             ("$after.children ", "/statistics/children"),
             ("$after.completed ", "/statistics/completed"),
@@ -53,17 +55,17 @@ const ASKED: [Question; 6] = [
         ],
     ),
     (
-        "Invoke-Ctl set, \"$($nic.ifIndex)\", '--multiple', \"$multiple\"",
+        "Invoke-MslsoCtl set, \"$($nic.ifIndex)\", '--multiple', \"$multiple\"",
         "set 5 --multiple 16",
         &[("$set.tuning.multiple)", "/tuning/multiple")],
     ),
     (
-        "@('--profile', $shown.tuning.profile)",
+        "@('--profile', $Tuning.profile)",
         "set 5 --profile throughput",
         &[],
     ),
     (
-        "(@('set', \"$($nic.ifIndex)\", '--cap', \"$cap\") + $back)",
+        "(@('set', \"$($Nic.ifIndex)\", '--cap', \"$cap\") + $back)",
         "set 5 --cap 0 --profile throughput",
         &[],
     ),
@@ -71,7 +73,8 @@ const ASKED: [Question; 6] = [
 
 #[test]
 fn mslsoctl_answers_what_the_verification_run_asks() {
-    let script = read("tests/vm-lab", "Invoke-Verification.ps1");
+    let script = read("tests/vm-lab", "Invoke-Verification.ps1")
+        + &read("tests/vm-lab", "Mslso.Restore.ps1");
     let machine = Machine::start(Config::default());
     for (asked, line, read) in ASKED {
         assert!(script.contains(asked), "the script does not ask {asked}");

@@ -2,6 +2,7 @@
 
 use std::{ffi::c_void, ptr};
 
+use control::{Profile, keyword};
 use ndis::{
     ModuleHandle,
     sys::{
@@ -138,7 +139,7 @@ pub(crate) fn free_extension() {
     unsafe { memory::free(extension) };
 }
 
-/// There is nothing in the registry.
+/// The registry has a profile, so that there is something to split, and nothing else.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     _object: *mut sys::NDIS_CONFIGURATION_OBJECT,
@@ -152,13 +153,32 @@ unsafe extern "efiapi" fn NdisOpenConfigurationEx(
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisReadConfiguration(
     status: *mut NDIS_STATUS,
-    _value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
+    value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
     _configuration: NDIS_HANDLE,
-    _keyword: *mut sys::NDIS_STRING,
+    asked: *mut sys::NDIS_STRING,
     _kind: i32,
 ) {
-    // SAFETY: the caller passes a place for the status.
-    unsafe { *status = sys::NDIS_STATUS_FAILURE };
+    // SAFETY: the caller passes a counted string.
+    let name = unsafe {
+        let units = usize::from((*asked).Length) / 2;
+        std::slice::from_raw_parts((*asked).Buffer, units)
+    };
+    let is_profile = name.iter().copied().eq(keyword::PROFILE.encode_utf16());
+    // SAFETY: the caller passes places for status and value. The value is never freed, which is
+    // acceptable for one number an attach.
+    unsafe {
+        *status = if is_profile {
+            *value = Box::leak(Box::new(sys::NDIS_CONFIGURATION_PARAMETER {
+                ParameterType: sys::NdisParameterInteger,
+                ParameterData: sys::NDIS_CONFIGURATION_PARAMETER_DATA {
+                    IntegerData: Profile::Throughput.number(),
+                },
+            }));
+            sys::NDIS_STATUS_SUCCESS
+        } else {
+            sys::NDIS_STATUS_FAILURE
+        };
+    }
 }
 
 #[unsafe(no_mangle)]

@@ -55,7 +55,8 @@ pub fn frames<R: Read>(reader: R) -> Result<Frames<R>, Fault> {
     })
 }
 
-/// The frames of a capture; see [`frames`]. After an error there are no more.
+/// The frames of a capture; see [`frames`]. After an error there are no more, but for
+/// [`Fault::Snapped`], which is about one packet.
 pub struct Frames<R> {
     bytes: Bytes<R>,
     format: Format,
@@ -82,7 +83,7 @@ impl<R: Read> Iterator for Frames<R> {
                 Ok(Step::Packet(record)) => {
                     self.packets += 1;
                     let frame = record.into_captured(self.packets);
-                    self.ended = frame.is_err();
+                    self.ended = !matches!(frame, Ok(_) | Err(Fault::Snapped { .. }));
                     return Some(frame);
                 }
                 Err(fault) => {

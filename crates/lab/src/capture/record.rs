@@ -44,7 +44,7 @@ impl Record {
     }
 }
 
-/// The first word `mss=N` of the comments. A word `mss=` without a number is
+/// The first word `mss=N` of the comments, without what may end a sentence or a text. A word `mss=` without a number is
 /// an error: as "no MSS" it would let a large send pass as a small packet.
 fn mss(comments: &[String]) -> Result<Option<u32>, String> {
     let mut words = comments
@@ -54,6 +54,7 @@ fn mss(comments: &[String]) -> Result<Option<u32>, String> {
     let Some((comment, number)) = found else {
         return Ok(None);
     };
+    let number = number.trim_end_matches(|end: char| !end.is_ascii_alphanumeric());
     number.parse().map(Some).map_err(|_| comment.clone())
 }
 
@@ -71,6 +72,10 @@ mod tests {
         assert_eq!(mss_of(&["from the guest", "mss=1448"]), Ok(Some(1448)));
         assert_eq!(mss_of(&["flow 3 mss=0 of 2"]), Ok(Some(0)));
         assert_eq!(mss_of(&["no-mss=3"]), Ok(None));
+        assert_eq!(mss_of(&["(mss=1448), of a guest"]), Ok(None));
+        assert_eq!(mss_of(&["mss=1448, of a guest"]), Ok(Some(1448)));
+        assert_eq!(mss_of(&["mss=1448\0"]), Ok(Some(1448)));
+        assert_eq!(mss_of(&["mss=14k"]), Err("mss=14k".to_owned()));
         assert_eq!(mss_of(&["mss="]), Err("mss=".to_owned()));
         assert_eq!(
             mss_of(&["x mss=4294967296"]),

@@ -17,7 +17,7 @@ use super::{
     outcome::{Summary, Wrong},
     step::{Machine, Settings, Step},
 };
-use crate::{device, driver::Driver};
+use crate::{device, driver::Driver, machine::turned_on};
 
 /// A machine under way.
 pub struct Run<'driver> {
@@ -74,7 +74,7 @@ impl<'driver> Run<'driver> {
         let processors = config.processors;
         let mut run = Self {
             driver,
-            world: World::new(config),
+            world: World::new(turned_on(config)),
             settings: machine.settings,
             loaded: false,
             of_driver: 0,

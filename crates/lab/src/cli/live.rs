@@ -66,27 +66,30 @@ includes its exit code. --run has the terminal, so that
 is a shell in the guest.
 
 UDP that is sent in large sends (UDP_SEGMENT, as by QUIC) goes down as USO, and TCP in a VXLAN device \
-of the guest as LSO in a tunnel. What NDIS has no offload for, such as SCTP or GRE, the guest's device \
-does not offer, so that its kernel cuts it. What is lost in the lab is named, and is no PASS.
+of the guest as LSO in a tunnel. NDIS has no offload for other tunnels over UDP, such as GENEVE, and \
+the lab uses none for UDP in a tunnel: the switch cuts those, and counts them as no_offload. SCTP and \
+GRE the guest's device does not offer, so that its kernel cuts them. What is lost in the lab is named, \
+and is no PASS.
 
 --json prints one object, with
   transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
-  told                      what the guest was told, in bytes of payload, for ipv4 and ipv6
+  told                      the sizes advertised to the guest, in bytes of payload, for ipv4 and ipv6
   counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
-                            uso, tunnelled, whole_between_guests, given_to_nic, frames, and what was lost
+                            uso, tunnelled, no_offload, whole_between_guests, given_to_nic, frames,
+                            and what was lost
   filter                    what the filter counted: large_sends, split, children, largest_frame
   wrong_checksums           TCP packets with a wrong checksum, and checksums_verified
   compared_one_in           payload bytes were compared for one large send in so many
   cpu_seconds_per_gigabyte  processor time for 10^9 bytes
   faults                    with --faults, how often what happened
-  violations                what was wrong, in one line each; also told on stderr";
+  violations                what was wrong, in one line each; also on stderr";
 
 pub(super) const TRAFFIC_CODES: &str = "\
 Exit codes:
   0    all arrived as it was sent, no rule was broken, no checksum was wrong
   1    it did not, or the driver or --run failed; slow is not wrong
   2    the command line, the image or this machine cannot be used; the line says why
-  3    nothing was wrong, but no large send was made, so that nothing was tried
+  3    nothing was wrong, but no large send reached the filter, so that nothing was tried
   130  it was interrupted";
 
 /// The configuration of hosts, guests and the wire.

@@ -14,7 +14,7 @@ use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::ingest::LargeSend;
 use crate::judge::{Verdict, judge};
-use crate::machine::{Sent, Unsent};
+use crate::machine::{Sent, Unsent, turned_on};
 
 /// Hosts on which one driver runs, which therefore outlives them.
 pub(super) struct Stage<'driver> {
@@ -67,15 +67,15 @@ impl<'driver> Stage<'driver> {
         }
     }
 
-    /// Adds a host with a NIC of `nic_max` bytes, and starts the driver on it, with its default
-    /// profile or the multiple in the registry.
+    /// Adds a host with a NIC of `nic_max` bytes, and starts the driver on it, with the profile
+    /// `throughput` or the multiple in the registry.
     pub(super) fn add_host(
         &mut self,
         name: &str,
         nic_max: u32,
         multiple: Option<u32>,
     ) -> Result<(), Failure> {
-        let mut config = Config::with_nic(Nic::new(nic_max, 2));
+        let mut config = turned_on(Config::with_nic(Nic::new(nic_max, 2)));
         let parameter = multiple.map(|multiple| (keyword::MULTIPLE.to_owned(), multiple));
         config.parameters.extend(parameter);
         let world = World::new(config);

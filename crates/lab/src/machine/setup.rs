@@ -1,8 +1,15 @@
 //! How a machine is set up: the one place where the lab's settings become the
 //! model's.
 
-use control::keyword;
+use control::{Profile, keyword};
 use model::{Config, Nic};
+
+/// A machine on which the administrator chose the profile `throughput` for the adapter and had it
+/// persist. As installed, the driver raises nothing.
+#[must_use]
+pub fn turned_on(config: Config) -> Config {
+    config.with_parameter(keyword::PROFILE, Profile::Throughput.number())
+}
 
 /// Most bytes of an IP packet on Ethernet (RFC 894).
 pub const ETHERNET_MTU: u32 = 1500;
@@ -53,10 +60,10 @@ impl Setup {
 
     /// The model's machine.
     pub(super) fn config(self) -> Config {
-        let mut config = Config {
+        let mut config = turned_on(Config {
             mtu: Some(self.mtu),
             ..Config::with_nic(self.nic()).counting_ip_id_in(self.ip_id_bits)
-        };
+        });
         let ended = self.ended_chains.then_some((keyword::ENDED_CHAINS, 1));
         let most = self.max_elements.map(|most| (keyword::MAX_ELEMENTS, most));
         let settings = ended.into_iter().chain(most);

@@ -48,17 +48,55 @@ impl Ip {
     /// start of `frame`, and the protocol after it.
     pub(super) fn parse(frame: &[u8], ethernet: usize) -> Result<(Self, IpNumber), ReferenceError> {
         let (ether_type, packet) = network(&frame[ethernet..])?;
+        Self::of(frame, frame.len() - packet.len(), ether_type)
+    }
+
+    /// The IP header that ends at `end`, behind the first `from` bytes of `frame`, and the protocol
+    /// after it. Its length is that of the rest of the frame, or 0, as in a large send.
+    pub(super) fn ending(
+        frame: &[u8],
+        from: usize,
+        end: usize,
+    ) -> Result<(Self, IpNumber), ReferenceError> {
+        let is_whole = |(ip, _): &(Self, IpNumber)| {
+            ip.end == end && [0, ip.length(frame.len())].contains(&ip.stated(frame))
+        };
+        // The nearest: options and extension headers come with the header that they belong to.
+        let found = (from..end.min(frame.len())).rev().find_map(|at| {
+            let version = match frame.get(at)? >> 4 {
+                4 => EtherType::IPV4,
+                6 => EtherType::IPV6,
+                _ => return None,
+            };
+            Self::of(frame, at, version).ok().filter(is_whole)
+        });
+        found.ok_or_else(|| ReferenceError::malformed("no inner IP header"))
+    }
+
+    /// The IP header at `at` bytes from the start of `frame`.
+    fn of(
+        frame: &[u8],
+        at: usize,
+        ether_type: EtherType,
+    ) -> Result<(Self, IpNumber), ReferenceError> {
+        let packet = &frame[at..];
         let (version, protocol, rest) = match ether_type {
             EtherType::IPV4 => ipv4(packet)?,
             EtherType::IPV6 => ipv6(packet)?,
             EtherType(other) => return Err(ReferenceError::NotIp(other)),
         };
-        let ip = Self {
-            at: frame.len() - packet.len(),
-            end: frame.len() - rest.len(),
-            version,
-        };
-        Ok((ip, protocol))
+        let end = frame.len() - rest.len();
+        Ok((Self { at, end, version }, protocol))
+    }
+
+    /// The value of its length field.
+    fn stated(&self, frame: &[u8]) -> usize {
+        let field = self.at
+            + match self.version {
+                Version::V4 { .. } => IPV4_TOTAL_LENGTH,
+                Version::V6 { .. } => IPV6_PAYLOAD_LENGTH,
+            };
+        usize::from(u16::from_be_bytes([frame[field], frame[field + 1]]))
     }
 
     pub(super) fn is_v6(&self) -> bool {

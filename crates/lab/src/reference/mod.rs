@@ -91,22 +91,27 @@ pub fn packets(
     if mss == 0 {
         return Err(ReferenceError::ZeroMss);
     }
-    let send = LargeSend::parse(frame, kind)?;
-    let id_mask = match (ip_id_bits, &send.transport) {
-        (15, Transport::Tcp { .. }) => 0x7FFF,
-        _ => 0xFFFF,
-    };
-    send.check_longest(frame.len(), mss as usize)?;
-    let (headers, payload) = frame.split_at(send.payload);
-    let parts = payload.chunks(mss as usize);
-    let last = parts.len() - 1;
-    let packet = move |(k, part): (usize, &[u8])| {
-        let mut packet = [headers, part].concat();
-        let last = k == last;
-        send.write(&mut packet, Place { k, last, mss }, id_mask);
-        packet
-    };
-    Ok(parts.enumerate().map(packet))
+    LargeSend::parse(frame, kind)?.packets(frame, mss, ip_id_bits)
+}
+
+/// The wire packets of a large send of TCP or UDP in a tunnel over UDP of any kind, whose inner
+/// TCP or UDP header is `transport` bytes from the start of `frame`. All that is between the two
+/// transport headers, but for the inner IP header, is the same in each packet, as with [`cut`].
+///
+/// # Errors
+///
+/// As [`cut`].
+pub fn cut_any_tunnel(
+    frame: &[u8],
+    transport: usize,
+    mss: u32,
+) -> Result<Vec<Vec<u8>>, ReferenceError> {
+    if mss == 0 {
+        return Err(ReferenceError::ZeroMss);
+    }
+    let (tunnel, ip, protocol) = Tunnel::around(frame, transport)?;
+    let send = LargeSend::within(frame, Some(tunnel), ip, protocol, Kind::Encapsulated)?;
+    send.packets(frame, mss, 16).map(Iterator::collect)
 }
 
 /// Where the headers and payload of a large send are, in bytes from the frame's start.
@@ -190,6 +195,17 @@ impl LargeSend {
         };
         let ethernet = tunnel.as_ref().map_or(0, |tunnel| tunnel.inner);
         let (ip, protocol) = Ip::parse(frame, ethernet)?;
+        Self::within(frame, tunnel, ip, protocol, kind)
+    }
+
+    /// A large send whose headers before TCP or UDP are known.
+    fn within(
+        frame: &[u8],
+        tunnel: Option<Tunnel>,
+        ip: Ip,
+        protocol: IpNumber,
+        kind: Kind,
+    ) -> Result<Self, ReferenceError> {
         let rest = &frame[ip.end..];
         let (transport, header_len) = match kind {
             Kind::Encapsulated if protocol == IpNumber::UDP => Transport::udp(protocol, rest)?,
@@ -206,6 +222,30 @@ impl LargeSend {
             transport,
             payload,
         })
+    }
+
+    /// Its packets, made one at a time.
+    fn packets(
+        self,
+        frame: &[u8],
+        mss: u32,
+        ip_id_bits: u32,
+    ) -> Result<impl ExactSizeIterator<Item = Vec<u8>> + use<'_>, ReferenceError> {
+        let id_mask = match (ip_id_bits, &self.transport) {
+            (15, Transport::Tcp { .. }) => 0x7FFF,
+            _ => 0xFFFF,
+        };
+        self.check_longest(frame.len(), mss as usize)?;
+        let (headers, payload) = frame.split_at(self.payload);
+        let parts = payload.chunks(mss as usize);
+        let last = parts.len() - 1;
+        let packet = move |(k, part): (usize, &[u8])| {
+            let mut packet = [headers, part].concat();
+            let last = k == last;
+            self.write(&mut packet, Place { k, last, mss }, id_mask);
+            packet
+        };
+        Ok(parts.enumerate().map(packet))
     }
 
     /// Whether the longest packet can state its length. In a tunnel the outer

@@ -45,6 +45,28 @@ impl Tunnel {
         Ok(Self { ip, udp, inner })
     }
 
+    /// The headers around the IP header that ends at `inner_end`, of a tunnel over UDP of any kind,
+    /// and that IP header with the protocol after it. The tunnel's own header is the same in each
+    /// packet, as with GENEVE (RFC 8926).
+    pub(super) fn around(
+        frame: &[u8],
+        inner_end: usize,
+    ) -> Result<(Self, Ip, IpNumber), ReferenceError> {
+        let (ip, protocol) = Ip::parse(frame, 0)?;
+        if protocol != IpNumber::UDP {
+            return Err(ReferenceError::NotTunnel(protocol.0));
+        }
+        let outer =
+            UdpHeaderSlice::from_slice(&frame[ip.end..]).map_err(ReferenceError::malformed)?;
+        let (inner, protocol) = Ip::ending(frame, ip.end + UDP_LEN, inner_end)?;
+        let tunnel = Self {
+            ip,
+            udp: Some(outer.checksum() != 0),
+            inner: inner.at,
+        };
+        Ok((tunnel, inner, protocol))
+    }
+
     /// Writes the outer headers of packet number `k`, whose inner frame is
     /// done.
     pub(super) fn write(&self, packet: &mut [u8], k: usize, id_mask: u16) {

@@ -13,7 +13,7 @@ use same_file::Handle;
 use serde::Serialize;
 
 use crate::bench::{Bench, End, Outputs, Row, Totals};
-use crate::capture::{CaptureFile, Captured};
+use crate::capture::{CaptureError, CaptureFile, Captured, Fault};
 use crate::cli::SplitArgs;
 use crate::driver::{Build, Driver};
 use crate::failure::Failure;
@@ -45,10 +45,13 @@ pub fn run(
     let driver = Driver::load(build)?;
     let input = CaptureFile::open(&args.input)?;
     let setup = args.setup();
-    let mut connections = Connections::new(setup.mtu);
+    let in_tunnels = matches!(args.form(), Form::Tunnel(_));
+    let mut connections = Connections::new(setup.mtu, in_tunnels);
     let bar = progress("reading", input.length());
     for packet in input.frames(&bar)? {
-        connections.see(&frame::Captured::of(&packet?.bytes));
+        if let Some(packet) = whole(packet)? {
+            connections.see(&frame::Captured::of(&packet.bytes));
+        }
     }
     bar.finish_and_clear();
     check_paths(args)?;
@@ -72,7 +75,10 @@ pub fn run(
     };
     let bar = splitter.notes.bar.clone();
     for (index, packet) in input.frames(&bar)?.enumerate() {
-        splitter.packet(index + 1, &packet?)?;
+        match whole(packet)? {
+            Some(packet) => splitter.packet(index + 1, &packet)?,
+            None => splitter.refuse(index + 1, Unsent::NotWhole),
+        }
     }
     let (rows, tally, end) = splitter.finish()?;
     let text = if args.json {
@@ -85,6 +91,17 @@ pub fn run(
         return Err(Failure::Uncut(tally.uncut_in_all()));
     }
     Ok(end.is_good())
+}
+
+/// A packet of the input; `None` where a snap length cut it.
+fn whole(packet: Result<Captured, CaptureError>) -> Result<Option<Captured>, CaptureError> {
+    match packet {
+        Err(CaptureError {
+            fault: Fault::Snapped { .. },
+            ..
+        }) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 /// A bar on a terminal, and nothing elsewhere.
@@ -185,12 +202,15 @@ impl<W: Write> Splitter<'_, W> {
             // No large send of TCP, and no MSS of its own that makes it one.
             Err(why) if from != "comment" && !long && is_other(why) => self.pass(number, packet),
             Err(unfit) => {
-                let why = Unsent::from(unfit);
-                self.bench.refuse(why);
-                self.note_unsent(number, why);
+                self.refuse(number, unfit.into());
                 Ok(())
             }
         }
+    }
+
+    fn refuse(&mut self, number: usize, why: Unsent) {
+        self.bench.refuse(why);
+        self.note_unsent(number, why);
     }
 
     fn pass(&mut self, number: usize, packet: &Captured) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use etherparse::{TcpHeaderSlice, TcpOptionElement};
 use lso::{Headers, IpVersion};
+use model::tunnel;
 
 use super::frame::Captured;
 
@@ -43,6 +44,8 @@ struct Seen {
 /// The MSS of the connections of a capture.
 pub(super) struct Connections {
     mtu: u32,
+    /// Whether TCP in a tunnel is looked at as well.
+    in_tunnels: bool,
     flows: HashMap<Flow, Seen>,
     /// The longest payloads of all, by IP version and length of the headers.
     longest: HashMap<(bool, u32), u32>,
@@ -50,9 +53,10 @@ pub(super) struct Connections {
 
 impl Connections {
     /// For segments of up to `mtu` bytes of IP.
-    pub(super) fn new(mtu: u32) -> Self {
+    pub(super) fn new(mtu: u32, in_tunnels: bool) -> Self {
         Self {
             mtu,
+            in_tunnels,
             flows: HashMap::new(),
             longest: HashMap::new(),
         }
@@ -60,7 +64,7 @@ impl Connections {
 
     /// Looks at a packet.
     pub(super) fn see(&mut self, captured: &Captured) {
-        let Some(tcp) = Tcp::of(&captured.bytes) else {
+        let Some(tcp) = Tcp::of(&captured.bytes, self.in_tunnels) else {
             return;
         };
         if self.flows.len() >= MOST && !self.flows.contains_key(&tcp.flow) {
@@ -80,7 +84,7 @@ impl Connections {
 
     /// The MSS of a packet of TCP, in bytes of payload; `None` where it is unknown.
     pub(super) fn mss(&self, captured: &Captured) -> Option<Mss> {
-        let tcp = Tcp::of(&captured.bytes)?;
+        let tcp = Tcp::of(&captured.bytes, self.in_tunnels)?;
         let (source, destination, from, to) = tcp.flow.clone();
         let stated = |flow| self.flows.get(flow).and_then(|seen: &Seen| seen.stated);
         let both = [stated(&tcp.flow), stated(&(destination, source, to, from))];
@@ -109,8 +113,19 @@ struct Tcp {
 }
 
 impl Tcp {
-    fn of(frame: &[u8]) -> Option<Self> {
-        let headers = Headers::parse(frame).ok()?;
+    fn of(frame: &[u8], in_tunnels: bool) -> Option<Self> {
+        if let Ok(headers) = Headers::parse(frame) {
+            return Self::read(frame, &headers);
+        }
+        let tunnel = tunnel(frame).filter(|_| in_tunnels)?;
+        let inner = frame.get(tunnel.inner_frame..)?;
+        let tcp = Self::read(inner, &Headers::parse(inner).ok()?)?;
+        // The MTU is that of the packet around it.
+        let ip_length = (frame.len() - tunnel.ip) as u32;
+        Some(Self { ip_length, ..tcp })
+    }
+
+    fn read(frame: &[u8], headers: &Headers) -> Option<Self> {
         let (ip, transport) = (
             headers.ip_offset() as usize,
             headers.transport_offset() as usize,

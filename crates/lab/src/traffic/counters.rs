@@ -48,6 +48,9 @@ pub struct Counters {
     pub packets: Counter,
     /// Large sends below the NIC's least number of segments, which the switch cut itself.
     pub cut_by_switch: Counter,
+    /// Large sends that NDIS has no offload for, such as those in GENEVE, which the switch cut
+    /// itself.
+    pub no_offload: Counter,
     /// Large sends from guest to guest of a host, delivered whole.
     pub whole: Counter,
     /// The largest of them, in bytes of frame.
@@ -66,7 +69,7 @@ pub struct Counters {
     pub overflown: Counter,
     /// Large sends that neither the switch nor the second stage could cut.
     pub uncut: Counter,
-    /// Large sends of a kind that the lab does not carry.
+    /// Large sends of a kind that neither NDIS has an offload for nor the switch can cut.
     pub odd: Counter,
     /// Large sends above every limit now in force, dropped while the filter was away.
     pub too_large: Counter,

@@ -16,12 +16,13 @@ use model::{
 use ndis::sys;
 
 use super::counters::Counters;
+use super::delivery::{cut, delivery};
 use super::error::{Doing, TrafficError};
 use super::intake::{Kind, Large, intake, limit, may_go_down};
 use super::netlink::Mac;
-use super::packet::{BATCH, Message, PacketSocket};
+use super::packet::{BATCH, PacketSocket};
 use super::virtual_nic::Port;
-use super::vnet::{self, VnetHeader, room_hint};
+use super::vnet::{self, VnetHeader};
 use super::wire::is_for_many;
 use crate::ingest::BUFFER;
 
@@ -210,7 +211,9 @@ impl Datapath {
                 }
             }
             other => {
-                self.counters.odd.add(u64::from(other == Kind::Odd));
+                if let Kind::Odd(header) = other {
+                    self.cut_odd(frame, header);
+                }
                 self.pages.push(pages);
                 return Ok(());
             }
@@ -281,27 +284,18 @@ impl Datapath {
         self.ports.iter().position(|port| port.guest.mac() == *to)
     }
 
-    /// Delivers a frame to a guest of this host unchanged: the filter never gets it.
+    /// Delivers a frame to a guest of this host: the filter never gets it.
     fn deliver_whole(&self, port: usize, frame: &[u8], header: VnetHeader) -> io::Result<u64> {
-        let large = header.segments != vnet::Segments::None;
-        if large {
+        let Some(messages) = delivery(frame, header) else {
+            self.counters.uncut.add(1);
+            return Ok(0);
+        };
+        if header.segments != vnet::Segments::None && messages.len() == 1 {
             self.counters.whole.add(1);
             self.counters.whole_bytes.add(frame.len() as u64);
             self.counters.largest_whole.at_least(frame.len() as u64);
         }
-        let header = VnetHeader {
-            headers: if large {
-                room_hint(frame.len(), usize::from(header.headers))
-            } else {
-                header.headers
-            },
-            ..header
-        };
-        self.ports[port].socket.send(&[Message {
-            header,
-            front: Vec::new(),
-            rest: vec![frame],
-        }])
+        self.ports[port].socket.send(&messages)
     }
 
     /// Segments a large send beyond the advertised limits, as a switch must.
@@ -311,6 +305,26 @@ impl Datapath {
             return;
         };
         self.counters.cut_by_switch.add(1);
+        self.send_cut(packets);
+    }
+
+    /// Segments a large send that no NIC can, as a switch must: one in a tunnel that NDIS has no
+    /// offload for, such as GENEVE, or of UDP in a tunnel.
+    fn cut_odd(&self, frame: &[u8], header: VnetHeader) {
+        let Some(packets) = cut(frame, header) else {
+            self.counters.odd.add(1);
+            return;
+        };
+        // All that the first packet lacks, and its own part.
+        let first = packets.first().map_or(0, Vec::len);
+        let payload = frame.len() - first + usize::from(header.segment_size);
+        self.counters.large_sends.add(1);
+        self.counters.largest.at_least(payload as u64);
+        self.counters.no_offload.add(1);
+        self.send_cut(packets);
+    }
+
+    fn send_cut(&self, packets: Vec<Vec<u8>>) {
         let packets = packets.into_iter().map(Packet::new).collect();
         self.world().send(packets, SendCall::default());
     }

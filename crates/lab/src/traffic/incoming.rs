@@ -7,9 +7,9 @@ use model::Pages;
 
 use super::counters::Counters;
 use super::datapath::{CHAIN, PATIENCE_MS, ROOM};
+use super::delivery::delivery;
 use super::error::{Doing, TrafficError};
-use super::packet::{Message, PacketSocket};
-use super::vnet::{self, room_hint};
+use super::packet::PacketSocket;
 
 /// Delivers packets from the wire to their guest, on whatever host; the filter has no part in it.
 /// Works until `stop`.
@@ -35,21 +35,17 @@ pub fn receive_side(
             .receive(&mut buffers)
             .doing(|| "receiving packets from the wire".to_owned())?;
         for (pages, received) in memory.iter_mut().zip(lengths) {
-            let (mut header, start) = received.unpack(pages.bytes_mut());
+            let (header, start) = received.unpack(pages.bytes_mut());
             let Some(frame) = pages.bytes().get(start..received.length) else {
                 continue;
             };
-            if header.segments != vnet::Segments::None {
-                header.headers = room_hint(frame.len(), usize::from(header.headers));
-            }
+            let Some(messages) = delivery(frame, header) else {
+                counters.uncut.add(1);
+                continue;
+            };
             for socket in guests(frame) {
-                let message = Message {
-                    header,
-                    front: Vec::new(),
-                    rest: vec![frame],
-                };
                 let lost = socket
-                    .send(&[message])
+                    .send(&messages)
                     .doing(|| "handing a packet to a guest".to_owned())?;
                 counters.no_place.add(lost);
             }

@@ -28,8 +28,8 @@ pub enum Kind {
     LargeSend(Large),
     /// Any other packet, with its checksum slot.
     Packet(usize),
-    /// A large send of a kind that the lab does not carry.
-    Odd,
+    /// A large send of a kind that NDIS has no offload for, with its header.
+    Odd(VnetHeader),
 }
 
 /// A large send.
@@ -53,7 +53,7 @@ pub fn intake(frame: &mut [u8], header: VnetHeader) -> Intake {
         checksum_from: header.checksum_from.map(|from| from - skipped as u16),
         ..header
     };
-    let kind = large_send(&mut frame[skipped..], header).unwrap_or(Kind::Odd);
+    let kind = large_send(&mut frame[skipped..], header).unwrap_or(Kind::Odd(header));
     Intake { kind, skipped }
 }
 

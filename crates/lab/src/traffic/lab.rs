@@ -26,6 +26,7 @@ use crate::cli::SecondStage;
 use crate::device;
 use crate::driver::Driver;
 use crate::failure::Failure;
+use crate::machine::turned_on;
 
 /// A host's NIC and what its filter is set to.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +137,7 @@ impl<'driver> Lab<'driver> {
         plan: HostPlan,
         lab: &LabPlan,
     ) -> Result<HostAtWork, Failure> {
-        let mut config = Config::with_nic(Nic::new(plan.nic_max, plan.min_segments));
+        let mut config = turned_on(Config::with_nic(Nic::new(plan.nic_max, plan.min_segments)));
         let multiple = plan.multiple.map(|of| (keyword::MULTIPLE.to_owned(), of));
         config.parameters.extend(multiple);
         let world = World::new(config);

@@ -20,6 +20,7 @@ mod chart;
 mod commands;
 pub mod counters;
 pub mod datapath;
+mod delivery;
 mod error;
 pub mod ethtool;
 pub mod faults;

@@ -7,8 +7,8 @@ use std::process::Stdio;
 
 use crate::common::{Split, folder, frames, lab, split};
 use mslso_lab::capture::read;
-use mslso_lab::reference::segment;
-use mslso_lab::synth::{Synth, flag};
+use mslso_lab::reference::{Kind, cut, segment};
+use mslso_lab::synth::{Synth, Tunnel, flag};
 use serde_json::json;
 
 const MSS: u32 = 1448;
@@ -196,6 +196,60 @@ fn the_mss_of_a_connection_is_found() {
     assert_eq!(run.json()["mss_from"], json!({ "syn": 1 }));
     let run = assert_cut_after("longest", Synth::v4(MSS, MSS).frame(true));
     assert_eq!(run.json()["mss_from"], json!({ "longest": 1 }));
+}
+
+/// The connection is inside the tunnel, and so are its SYN and its longest segment.
+#[test]
+fn the_mss_of_a_connection_in_a_tunnel_is_found() {
+    let inside = |send: Synth| send.inside(Tunnel::vxlan_v4()).frame(true);
+    let syn = Synth::v4(0, 0)
+        .flags(flag::SYN)
+        .tcp_options(&[2, 4, 5, 0xB4]);
+    let send = inside(Synth::v4(9000, MSS));
+    for (from, first) in [("syn", syn), ("longest", Synth::v4(MSS, MSS))] {
+        let folder = folder(&format!("captures_tunnel_{from}"));
+        let first = inside(first);
+        let input = file(&folder, &pcap(1, &[first.clone(), send.clone()]));
+        let run = split(&folder, &input, &["--json", "--encap", "vxlan"]);
+        assert_eq!((run.code, run.notes.as_str()), (0, ""));
+        assert_eq!(run.json()["mss_from"], json!({ from: 1 }));
+        let cut = cut(&send, Kind::Encapsulated, MSS, 16).unwrap();
+        assert!(frames(&run.wire) == [vec![first], cut].concat(), "{from}");
+    }
+}
+
+/// A packet that a snap length has cut is refused; the others are split.
+#[test]
+fn a_packet_that_is_not_whole_is_refused() {
+    let folder = folder("captures_snapped");
+    let mut bytes = pcap(1, &[large(), large()[..96].to_vec(), large()]);
+    let second = 24 + 16 + large().len();
+    bytes[second + 12..second + 16].copy_from_slice(&9066_u32.to_be_bytes());
+    let run = split(&folder, &file(&folder, &bytes), &["--mss", "1448"]);
+    assert_eq!(run.code, 0, "{}", run.notes);
+    assert!(
+        run.notes.starts_with("packet 2: not-whole: ") && run.notes.lines().count() == 1,
+        "{}",
+        run.notes
+    );
+    assert!(
+        run.out.contains("PASS, but for 1 packet refused"),
+        "{}",
+        run.out
+    );
+    let cut = segment(&large(), MSS, 16).unwrap();
+    assert!(frames(&run.wire) == [cut.clone(), cut].concat());
+}
+
+#[test]
+fn a_capture_without_a_long_packet_is_no_pass() {
+    let folder = folder("captures_short");
+    for packets in [vec![], vec![Synth::v4(MSS, MSS).frame(true)]] {
+        let run = split(&folder, &file(&folder, &pcap(1, &packets)), &[]);
+        assert_eq!((run.code, frames(&run.wire)), (0, packets));
+        assert!(run.out.contains("\nNOTHING TO SPLIT: "), "{}", run.out);
+        assert!(!run.out.contains("PASS"), "{}", run.out);
+    }
 }
 
 fn assert_cut_after(name: &str, first: Vec<u8>) -> Split {

@@ -4,7 +4,6 @@ mod captures;
 mod chaos;
 mod common;
 mod demo;
-mod documents;
 mod driver;
 mod kinds;
 mod main_job;

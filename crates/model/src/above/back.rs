@@ -8,7 +8,12 @@ use super::{
     hidden_part_intact,
 };
 use crate::{
-    live::Pages, memory::Block, oob::SendKind, rules::Rule, segment::one_stage_digests,
+    guard,
+    live::Pages,
+    memory::Block,
+    oob::SendKind,
+    rules::{Finding, Level, Rule},
+    segment::one_stage_digests,
     state::State,
 };
 
@@ -51,23 +56,22 @@ impl State {
         };
         let mut broken = sent.check_intact();
         if !hidden_part_intact(&self.nbls[&nbl.addr()]) {
-            broken.push((
-                Rule::OneOwner,
-                "memory behind the visible NBL was overwritten".into(),
-            ));
+            let found = "memory behind the visible NBL was overwritten";
+            broken.push(Finding::new(Rule::OneOwner, found));
         }
         // SAFETY: as above.
         unsafe { sent.check_oob(nbl, &mut broken) };
         sent.check_completion(completed, self.id_bits, &mut broken);
         let ran = sent.running_since.is_some() && sent.running_since == self.running_since;
         if ran && completed.status == sys::NDIS_STATUS_PAUSED && !sent.failed_below {
-            broken.push((Rule::Running, "refused as paused while running".into()));
+            let found = "refused as paused while running";
+            broken.push(Finding::new(Rule::Running, found));
         }
         if sent.child_failures.is_empty()
             && !sent.failed_below
             && let Some(found) = self.refused_wrongly(sent, completed)
         {
-            broken.push((Rule::StaleSize, found));
+            broken.push(Finding::new(Rule::StaleSize, found));
         }
         let mdls: Vec<_> = sent
             .buffers
@@ -79,18 +83,21 @@ impl State {
             // The owner removes mappings that others made, when it unlocks the pages.
             self.mapped.remove(mdl);
         }
-        for (rule, found) in broken {
-            self.violation(rule, name.clone(), found);
+        for finding in broken {
+            self.finding(name.clone(), finding);
         }
         let after = nbl_bytes(&self.nbls[&nbl.addr()]);
         if let Some(sent) = self.sent.get_mut(&number) {
             sent.completed = Some(completed);
             sent.after = after;
         }
+        self.guarded(nbl.addr(), |memory| {
+            guard::close(memory, "of an NBL that was completed");
+        });
     }
 
     /// No partial MDL over the returned buffers may still be mapped or on its way to the wire.
-    fn check_partials(&mut self, sources: &[usize], broken: &mut Vec<(Rule, String)>) {
+    fn check_partials(&mut self, sources: &[usize], broken: &mut Vec<Finding>) {
         let gone: Vec<_> = self
             .partials
             .iter()
@@ -101,11 +108,11 @@ impl State {
             self.partials.remove(&partial);
             if self.mapped.contains_key(&partial) {
                 let found = format!("the partial MDL at {partial:#x} is still mapped");
-                broken.push((Rule::Mappings, found));
+                broken.push(Finding::new(Rule::Mappings, found));
             }
             if self.windows.contains_key(&partial) {
                 let found = format!("the partial MDL at {partial:#x} is still in flight");
-                broken.push((Rule::OneOwner, found));
+                broken.push(Finding::new(Rule::OneOwner, found));
             }
         }
     }
@@ -120,6 +127,9 @@ impl State {
             .map(|(number, _)| *number)
             .collect();
         for number in done {
+            if let Some(sent) = self.sent.get(&number) {
+                self.guarded(sent.nbl, guard::open);
+            }
             let Some(sent) = self.sent.remove(&number) else {
                 continue;
             };
@@ -135,26 +145,27 @@ impl State {
 
 impl Sent {
     /// Whether the packet is as it was sent: NET_BUFFERs, MDLs, bytes.
-    fn check_intact(&self) -> Vec<(Rule, String)> {
+    fn check_intact(&self) -> Vec<Finding> {
         let mut broken = Vec::new();
         for (block, look) in self.net_buffers.iter().zip(&self.nb_looks) {
             // SAFETY: the block lives as long as `self`.
             let now = unsafe { NbLook::of(block.start().cast()) };
             if now != *look {
-                broken.push((
-                    Rule::ParentIntact,
-                    format!("NET_BUFFER was {look:?}, is {now:?}"),
-                ));
+                let found = format!("NET_BUFFER was {look:?}, is {now:?}");
+                broken.push(Finding::new(Rule::ParentIntact, found));
             }
         }
         for (buffer, look) in self.buffers.iter().zip(&self.mdl_looks) {
             let now = buffer.look();
             if now != *look {
-                broken.push((Rule::ParentIntact, format!("MDL was {look:?}, is {now:?}")));
+                let found = format!("MDL was {look:?}, is {now:?}");
+                broken.push(Finding::new(Rule::ParentIntact, found));
             }
         }
         if broken.is_empty() && !self.bytes_intact() {
-            broken.push((Rule::ParentIntact, "the packet's bytes changed".into()));
+            // A filter may change the packet's contents, but not its descriptors.
+            let found = "the packet's bytes changed";
+            broken.push(Finding::at(Level::Product, Rule::ParentIntact, found));
         }
         broken
     }
@@ -165,7 +176,7 @@ impl Sent {
     ///
     /// # Safety
     /// `nbl` is this send's NBL, and live.
-    unsafe fn check_oob(&self, nbl: *const sys::NET_BUFFER_LIST, broken: &mut Vec<(Rule, String)>) {
+    unsafe fn check_oob(&self, nbl: *const sys::NET_BUFFER_LIST, broken: &mut Vec<Finding>) {
         // SAFETY: as the caller vouches.
         let (slots, flags) = unsafe { ((*nbl).NetBufferListInfo, (*nbl).NblFlags) };
         let uso = self.slots.kind().is_uso();
@@ -182,12 +193,15 @@ impl Sent {
             };
             let now = now.addr();
             if now != sent {
-                broken.push((rule, format!("slot {slot} was {sent:#x}, is {now:#x}")));
+                broken.push(Finding::new(
+                    rule,
+                    format!("slot {slot} was {sent:#x}, is {now:#x}"),
+                ));
             }
         }
         if flags != self.packet.nbl_flags {
             let found = format!("NblFlags were {:#x}, are {flags:#x}", self.packet.nbl_flags);
-            broken.push((Rule::OutOfBand, found));
+            broken.push(Finding::new(Rule::OutOfBand, found));
         }
     }
 
@@ -209,12 +223,7 @@ impl Sent {
     }
 
     /// Checks the completion values of a completed packet.
-    fn check_completion(
-        &self,
-        completed: Completed,
-        id_bits: u32,
-        broken: &mut Vec<(Rule, String)>,
-    ) {
+    fn check_completion(&self, completed: Completed, id_bits: u32, broken: &mut Vec<Finding>) {
         if self.children > 0 {
             let expected = self.child_failures.first().copied().unwrap_or(0);
             if completed.status != expected {
@@ -222,8 +231,16 @@ impl Sent {
                     "status {:#x}, its first failed child has {expected:#x}",
                     completed.status
                 );
-                broken.push((Rule::FirstFailure, found));
+                broken.push(Finding::new(Rule::FirstFailure, found));
             }
+        }
+        let failed = self.child_failures.first().copied();
+        let failed = failed.or(self.failed_below.then_some(self.status_below));
+        if let Some(failed) = failed
+            && completed.status == 0
+        {
+            let found = format!("succeeded, although the miniport failed it with {failed:#x}");
+            broken.push(Finding::new(Rule::FinalStatus, found));
         }
         let info = self.packet.large_send;
         if info.mss() != 0 {
@@ -235,7 +252,14 @@ impl Sent {
             let expected = info.transmit_complete(sent);
             if completed.large_send != expected {
                 let found = format!("slot {:?}, expected {expected:?}", completed.large_send);
-                broken.push((Rule::TransmitComplete, found));
+                // One that the filter itself refused has never been sent.
+                let refused = completed.status != 0 && self.children == 0 && !self.failed_below;
+                let level = if refused {
+                    Level::Product
+                } else {
+                    Level::Contract
+                };
+                broken.push(Finding::at(level, Rule::TransmitComplete, found));
             }
         }
         if self.slots.kind() != SendKind::Packet {
@@ -259,7 +283,7 @@ impl Sent {
     }
 
     /// Checks that two stages put the same packets on the wire as one stage would have.
-    fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<(Rule, String)>) {
+    fn check_wire(&self, completed: Completed, id_bits: u32, broken: &mut Vec<Finding>) {
         if completed.status != 0 || !self.fully {
             return;
         }
@@ -272,9 +296,9 @@ impl Sent {
                     self.wire.len(),
                     expected.len()
                 );
-                broken.push((Rule::Wire, found));
+                broken.push(Finding::new(Rule::Wire, found));
             }
-            Err(why) => broken.push((Rule::Wire, why)),
+            Err(why) => broken.push(Finding::new(Rule::Wire, why)),
         }
     }
 }

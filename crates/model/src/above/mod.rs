@@ -84,11 +84,28 @@ pub(crate) struct Sent {
     pub(crate) timestamp: Option<usize>,
     /// The restart since which the module ran when it was sent.
     running_since: Option<u64>,
-    /// Whether the miniport failed it, as it was sent.
+    /// Whether the miniport failed it, as it was sent, and with which status.
     pub(crate) failed_below: bool,
+    pub(crate) status_below: i32,
+    /// The port that it was sent for.
+    pub(crate) port: u32,
+    /// Whether the send handler that got it has returned.
+    pub(crate) handler_returned: bool,
     /// Digests of the wire packets that came of it.
     pub(crate) wire: Vec<u64>,
     pub(crate) completed: Option<Completed>,
     /// The NBL's bytes when it was completed, to detect later writes.
     after: Vec<u8>,
+}
+
+impl Sent {
+    /// Applies `change` to the memory of its NET_BUFFERs, its MDLs and its own data.
+    pub(crate) fn guarded(&self, change: impl Fn(*const u8)) {
+        for net_buffer in &self.net_buffers {
+            change(net_buffer.start());
+        }
+        for buffer in &self.buffers {
+            buffer.guarded(&change);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     registry::{self, RegistryValue},
     rules::Rule,
     suspension, thread,
-    world::MODULE,
+    world::{DRIVER, MODULE},
 };
 
 #[unsafe(no_mangle)]
@@ -25,7 +25,8 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     let mut state = world.state();
     // SAFETY: the caller passes an object of the size in its header.
     let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
-    if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || of != MODULE {
+    if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || ![MODULE, DRIVER].contains(&of)
+    {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }
     if !state.may_allocate(routine) {
@@ -52,6 +53,7 @@ pub unsafe extern "efiapi" fn NdisReadConfiguration(
     let mut state = world.state();
     // SAFETY: the caller passes a counted string.
     let keyword = unsafe { terminated_text(keyword) }.unwrap_or_default();
+    state.keywords.insert(keyword.clone(), kind);
     let found = registry::find(&state.registry, &keyword).and_then(|value| made_of(value, kind));
     let granted = found.is_some() && state.memory.grant();
     let open = state.configurations.get_mut(&configuration.addr());

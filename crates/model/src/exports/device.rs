@@ -7,7 +7,7 @@ use ::ndis::sys::{self, DEVICE_OBJECT, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDL
 use crate::{
     attach::{terminated_text, text},
     device::{Device, MajorFunctions, PROTECTION},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     thread,
     world::{DEVICE, DRIVER, handle},
 };
@@ -27,10 +27,7 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
     // point to.
     let (attributes, name, symbolic, protection) = unsafe {
         let all = *attributes;
-        let (name, symbolic) = (
-            terminated_text(all.DeviceName),
-            terminated_text(all.SymbolicName),
-        );
+        let (name, symbolic) = (terminated_text(all.DeviceName), text(all.SymbolicName));
         (all, name, symbolic, text(all.DefaultSDDLString))
     };
     let header = attributes.Header;
@@ -48,9 +45,18 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
     if state.device.is_some() {
         return sys::STATUS_OBJECT_NAME_COLLISION;
     }
-    if protection.as_deref() != Some(PROTECTION) {
-        let found = format!("its protection is {protection:?}, not {PROTECTION}");
-        state.violation(Rule::ControlDevice, name.clone(), found);
+    match protection.as_deref() {
+        Some(PROTECTION) => {}
+        Some(other) => {
+            let found = format!("its protection is {other:?}, not {PROTECTION}");
+            let finding = Finding::at(Level::Product, Rule::ControlDevice, found);
+            state.finding(name.clone(), finding);
+        }
+        None => {
+            let found = "no DefaultSDDLString: it has the system's default protection";
+            let finding = Finding::at(Level::Advice, Rule::ControlDevice, found);
+            state.finding(routine, finding);
+        }
     }
     if !state.may_allocate(routine) {
         return sys::NDIS_STATUS_RESOURCES;

@@ -4,7 +4,11 @@ use std::{ffi::c_void, slice};
 
 use ::ndis::sys::{self, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, NTSTATUS, REGHANDLE};
 
-use crate::{etw::Provider, rules::Rule, thread};
+use crate::{
+    etw::Provider,
+    rules::{Finding, Level, Rule},
+    thread,
+};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn EtwRegister(
@@ -19,11 +23,11 @@ pub unsafe extern "efiapi" fn EtwRegister(
     let mut state = world.state();
     if !callback.is_null() {
         let found = "with an enable callback, which the model would never call";
-        state.violation(Rule::Tracing, routine, found);
+        state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
     }
     if state.tracing.provider.is_some() {
         let found = "a second provider, or the same again";
-        state.violation(Rule::Tracing, routine, found);
+        state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
     }
     if !state.may_allocate(routine) {
         return sys::NDIS_STATUS_RESOURCES;
@@ -106,7 +110,7 @@ pub unsafe extern "efiapi" fn EtwWriteTransfer(
         (*descriptor, parts.collect::<Vec<_>>())
     };
     if let Err(found) = state.tracing.write(&descriptor, &parts) {
-        state.violation(Rule::Tracing, routine, found);
+        state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
         return sys::STATUS_INVALID_PARAMETER;
     }
     sys::NDIS_STATUS_SUCCESS

@@ -12,7 +12,13 @@ use ::ndis::sys::{
     NTSTATUS, PROCESSOR_NUMBER,
 };
 
-use crate::{mdl, memory::Block, rules::Rule, state::Rundown, suspension, thread};
+use crate::{
+    mdl,
+    memory::Block,
+    rules::{Finding, Level, Rule},
+    state::Rundown,
+    suspension, thread,
+};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32) -> *mut c_void {
@@ -22,18 +28,28 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
     if tag == 0 {
         state.violation(Rule::PoolTags, "ExAllocatePool2", "no pool tag");
     }
-    if size == 0 || flags & sys::POOL_FLAG_NON_PAGED == 0 {
-        state.violation(
-            Rule::PoolTags,
-            "ExAllocatePool2",
-            "no size, or not from non-paged pool",
-        );
+    if size == 0 {
+        state.violation(Rule::PoolTags, "ExAllocatePool2", "no size");
+    }
+    if flags & sys::POOL_FLAG_NON_PAGED == 0 {
+        let found = "not from non-paged pool";
+        let paged = flags & sys::POOL_FLAG_PAGED != 0 && thread::irql() < sys::DISPATCH_LEVEL;
+        let level = if paged {
+            Level::Product
+        } else {
+            Level::Contract
+        };
+        state.finding("ExAllocatePool2", Finding::at(level, Rule::PoolTags, found));
     }
     if !state.may_allocate("ExAllocatePool2") {
         return ptr::null_mut();
     }
     // POOL_FLAG_CACHE_ALIGNED or not: special pool, and a machine short of memory, promise no more.
     let block = Block::of_pool(size);
+    if flags & sys::POOL_FLAG_UNINITIALIZED != 0 {
+        // SAFETY: the block is that long.
+        unsafe { ptr::write_bytes(block.start(), super::pool::UNINITIALISED, size) };
+    }
     let start = block.start().cast();
     state.memory.pool.insert(block.address(), (block, tag));
     start
@@ -42,24 +58,36 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExFreePoolWithTag(memory: *mut c_void, tag: u32) {
     thread::require_irql_at_most(sys::DISPATCH_LEVEL, "ExFreePoolWithTag");
+    free_pool(memory, Some(tag), "ExFreePoolWithTag");
+}
+
+/// Frees pool memory, under `tag` where `routine` takes one.
+pub(super) fn free_pool(memory: *mut c_void, tag: Option<u32>, routine: &str) {
     let world = thread::world();
     let mut state = world.state();
-    match state.memory.pool.remove(&memory.addr()) {
-        None => state.violation(
-            Rule::PoolTags,
-            "ExFreePoolWithTag",
-            "memory that is not allocated",
-        ),
-        Some((_, allocated)) if allocated != tag => {
+    let Some((block, allocated)) = state.memory.pool.remove(&memory.addr()) else {
+        return state.violation(Rule::PoolTags, routine, "memory that is not allocated");
+    };
+    match tag {
+        None => {}
+        // Memory with a tag may be freed by ExFreePool, which is ExFreePoolWithTag with 0 (Windows
+        // driver documentation, ExAllocatePool2).
+        Some(0) => {
+            let found = format!("no tag for memory with tag {allocated:#x}");
+            state.finding(routine, Finding::at(Level::Advice, Rule::PoolTags, found));
+        }
+        Some(tag) if tag != allocated => {
             let found = format!("tag {tag:#x} for memory with tag {allocated:#x}");
-            state.violation(Rule::PoolTags, "ExFreePoolWithTag", found);
+            state.violation(Rule::PoolTags, routine, found);
         }
-        Some((block, _)) => {
-            state.forget_locks(&block);
-            state.forget_events(&block);
-            state.forget_own_oids(&block);
-        }
+        Some(_) => {}
     }
+    if let Some(found) = block.written_outside() {
+        state.violation(Rule::Memory, routine, found);
+    }
+    state.forget_locks(&block);
+    state.forget_events(&block);
+    state.forget_own_oids(&block);
 }
 
 #[unsafe(no_mangle)]
@@ -175,7 +203,7 @@ pub unsafe extern "efiapi" fn IoAllocateDriverObjectExtension(
     extension: *mut *mut c_void,
 ) -> NTSTATUS {
     let routine = "IoAllocateDriverObjectExtension";
-    thread::require_irql_at_most(sys::APC_LEVEL, routine);
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
     if !state.may_allocate(routine) {

@@ -17,7 +17,7 @@ use crate::{events::Events, rules::Rule, suspension, thread, world::World};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Calls `act` with the events and the address of `event`, and reports what it finds wrong.
-fn with<T>(
+pub(super) fn with<T>(
     world: &Arc<World>,
     event: usize,
     act: impl FnOnce(&mut Events) -> Result<T, &'static str>,

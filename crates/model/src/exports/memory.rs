@@ -3,11 +3,20 @@
 
 use std::{ffi::c_void, ptr};
 
+use crate::guard;
+
+/// The driver copies `length` bytes.
+fn check_copy(to: *const c_void, from: *const c_void, length: usize) {
+    guard::check_access(from.cast(), length, false);
+    guard::check_access(to.cast(), length, true);
+}
+
 unsafe extern "efiapi" fn memcpy(
     to: *mut c_void,
     from: *const c_void,
     length: usize,
 ) -> *mut c_void {
+    check_copy(to, from, length);
     // SAFETY: the caller passes `length` bytes each, apart from each other.
     unsafe { ptr::copy_nonoverlapping(from.cast::<u8>(), to.cast::<u8>(), length) };
     to
@@ -18,18 +27,22 @@ unsafe extern "efiapi" fn memmove(
     from: *const c_void,
     length: usize,
 ) -> *mut c_void {
+    check_copy(to, from, length);
     // SAFETY: the caller passes `length` bytes each.
     unsafe { ptr::copy(from.cast::<u8>(), to.cast::<u8>(), length) };
     to
 }
 
 unsafe extern "efiapi" fn memset(to: *mut c_void, value: i32, length: usize) -> *mut c_void {
+    guard::check_access(to.cast(), length, true);
     // SAFETY: the caller passes `length` bytes.
     unsafe { ptr::write_bytes(to.cast::<u8>(), value as u8, length) };
     to
 }
 
 unsafe extern "efiapi" fn memcmp(left: *const c_void, right: *const c_void, length: usize) -> i32 {
+    guard::check_access(left.cast(), length, false);
+    guard::check_access(right.cast(), length, false);
     // SAFETY: the caller passes `length` bytes each.
     let (left, right) = unsafe {
         (

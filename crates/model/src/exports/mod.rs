@@ -11,13 +11,17 @@ pub mod configuration;
 pub mod device;
 pub mod error_log;
 pub mod etw;
+pub mod event;
 pub mod kernel;
 pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
 pub mod oid;
+pub mod pool;
+pub mod receive;
 pub mod spin_lock;
 pub mod status;
+pub mod text;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -43,7 +47,10 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             ndis::EXPORTS,
             configuration::EXPORTS,
             device::EXPORTS,
+            event::EXPORTS,
             oid::EXPORTS,
+            pool::EXPORTS,
+            receive::EXPORTS,
             status::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
@@ -53,6 +60,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             kernel_event::EXPORTS,
             memory::EXPORTS,
             spin_lock::EXPORTS,
+            text::EXPORTS,
         ],
         _ => return None,
     };

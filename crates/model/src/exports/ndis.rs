@@ -10,7 +10,7 @@ use ::ndis::sys::{
 use crate::{
     above::{hidden_part_intact, new_nbl},
     memory::Block,
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
     suspension, thread,
     world::{DRIVER, MODULE, handle},
@@ -43,31 +43,32 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
 ) -> NDIS_STATUS {
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFRegisterFilterDriver");
     let world = thread::world();
-    let mut state = world.state();
     // SAFETY: the caller passes characteristics of the size in their header.
-    let characteristics = unsafe { *characteristics };
-    let header = characteristics.Header;
+    let Some(characteristics) = (unsafe { read_characteristics(characteristics) }) else {
+        return sys::NDIS_STATUS_BAD_VERSION;
+    };
     let version = 6 << 16 | u32::from(characteristics.MinorNdisVersion);
-    if header.Type != sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS
-        || header.Revision != sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3
-        || header.Size != sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3
-        || characteristics.MajorNdisVersion != 6
-        || !(CHARACTERISTICS_3..=world.config.ndis_version).contains(&version)
-    {
+    if characteristics.MajorNdisVersion != 6 || version > world.config.ndis_version {
         return sys::NDIS_STATUS_BAD_VERSION;
     }
-    let pairs = [
+    let needed = [
         characteristics.AttachHandler.is_some(),
         characteristics.DetachHandler.is_some(),
         characteristics.RestartHandler.is_some(),
         characteristics.PauseHandler.is_some(),
-        characteristics.SendNetBufferListsHandler.is_some()
-            == characteristics.SendNetBufferListsCompleteHandler.is_some(),
-        characteristics.OidRequestHandler.is_some()
-            == characteristics.OidRequestCompleteHandler.is_some(),
+        characteristics.OidRequestHandler.is_none()
+            || characteristics.OidRequestCompleteHandler.is_some(),
     ];
-    if pairs.contains(&false) {
+    if needed.contains(&false) {
         return sys::NDIS_STATUS_BAD_CHARACTERISTICS;
+    }
+    let mut state = world.state();
+    if characteristics.SendNetBufferListsHandler.is_some()
+        && characteristics.SendNetBufferListsCompleteHandler.is_none()
+    {
+        let found = "a send handler without a completion handler: it can send nothing";
+        let finding = Finding::at(Level::Advice, Rule::Running, found);
+        state.finding("NdisFRegisterFilterDriver", finding);
     }
     if !state.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
@@ -78,7 +79,54 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     });
     // SAFETY: the caller passes a place for the handle.
     unsafe { *driver_handle = handle(DRIVER) };
-    sys::NDIS_STATUS_SUCCESS
+    drop(state);
+    let Some(options) = characteristics.SetOptionsHandler else {
+        return sys::NDIS_STATUS_SUCCESS;
+    };
+    // SAFETY: the handler is the driver's.
+    let status = unsafe { options(handle(DRIVER), context) };
+    if status < 0 {
+        world.state().driver = None;
+    }
+    status
+}
+
+/// Reads characteristics of any revision, with the handlers that the revision lacks left out;
+/// `None` if header and version do not agree.
+///
+/// # Safety
+/// `raw` points to characteristics of the size in their header.
+unsafe fn read_characteristics(
+    raw: *const NDIS_FILTER_DRIVER_CHARACTERISTICS,
+) -> Option<NDIS_FILTER_DRIVER_CHARACTERISTICS> {
+    // SAFETY: every revision has a header.
+    let header = unsafe { (*raw).Header };
+    let (size, least) = match header.Revision {
+        sys::NDIS_FILTER_CHARACTERISTICS_REVISION_1 => (
+            sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_1,
+            6 << 16,
+        ),
+        sys::NDIS_FILTER_CHARACTERISTICS_REVISION_2 => (
+            sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_2,
+            6 << 16 | 1,
+        ),
+        sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3 => (
+            sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
+            CHARACTERISTICS_3,
+        ),
+        _ => return None,
+    };
+    if header.Type != sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS || header.Size != size {
+        return None;
+    }
+    let mut all = ::ndis::driver::no_characteristics();
+    // SAFETY: the caller vouches for `size` bytes, which are the beginning of the structure.
+    unsafe {
+        let to = (&raw mut all).cast::<u8>();
+        ptr::copy_nonoverlapping(raw.cast::<u8>(), to, size.into());
+    }
+    let version = 6 << 16 | u32::from(all.MinorNdisVersion);
+    (version >= least).then_some(all)
 }
 
 #[unsafe(no_mangle)]
@@ -127,8 +175,9 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn NdisFPauseComplete(_module: NDIS_HANDLE) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFPauseComplete");
+pub unsafe extern "efiapi" fn NdisFPauseComplete(module: NDIS_HANDLE) {
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFPauseComplete");
+    thread::require_module(module, "NdisFPauseComplete");
     let world = thread::world();
     let mut state = world.state();
     if state.module == ModuleState::Pausing {
@@ -140,34 +189,64 @@ pub unsafe extern "efiapi" fn NdisFPauseComplete(_module: NDIS_HANDLE) {
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFRestartComplete(module: NDIS_HANDLE, status: NDIS_STATUS) {
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFRestartComplete");
+    thread::require_module(module, "NdisFRestartComplete");
+    let world = thread::world();
+    let mut state = world.state();
+    match &mut state.restart_completed {
+        Some((count, last)) => (*count, *last) = (*count + 1, status),
+        None => {
+            let found = "NdisFRestartComplete while no restart is under way";
+            state.violation(Rule::Restart, "module", found);
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFRestartFilter(module: NDIS_HANDLE) -> NDIS_STATUS {
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFRestartFilter");
+    thread::require_module(module, "NdisFRestartFilter");
+    thread::world().state().restart_requested = true;
+    sys::NDIS_STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFSendNetBufferLists(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
-    _port: NDIS_PORT_NUMBER,
+    port: NDIS_PORT_NUMBER,
     flags: u32,
 ) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
+    thread::require_module(module, "NdisFSendNetBufferLists");
     let world = thread::world();
     world.check_running();
-    world.send_down(chain, flags);
+    world.check_completes_sends();
+    world.send_down(chain, port, flags);
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     chain: *mut NET_BUFFER_LIST,
     flags: u32,
 ) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFSendNetBufferListsComplete");
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFSendNetBufferListsComplete");
+    thread::require_module(module, "NdisFSendNetBufferListsComplete");
     thread::world().complete_up(chain, flags);
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
-    _module: NDIS_HANDLE,
+    owner: NDIS_HANDLE,
     parameters: *const NET_BUFFER_LIST_POOL_PARAMETERS,
 ) -> NDIS_HANDLE {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisAllocateNetBufferListPool");
+    // The handle is optional.
+    if !owner.is_null() {
+        thread::require_module_or_driver(owner, "NdisAllocateNetBufferListPool");
+    }
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes parameters of the size in their header.
@@ -363,6 +442,8 @@ super::exports! {
     NdisFDeregisterFilterDriver
     NdisFSetAttributes
     NdisFPauseComplete
+    NdisFRestartComplete
+    NdisFRestartFilter
     NdisFSendNetBufferLists
     NdisFSendNetBufferListsComplete
     NdisAllocateNetBufferListPool

@@ -13,13 +13,14 @@ use crate::{
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
-    _source: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     original: *mut NDIS_OID_REQUEST,
     tag: u32,
     clone: *mut *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
     let routine = "NdisAllocateCloneOidRequest";
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    thread::require_module(module, routine);
     let world = thread::world();
     let mut state = world.state();
     if tag == 0 {
@@ -64,11 +65,12 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFreeCloneOidRequest(
-    _source: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     clone: *mut NDIS_OID_REQUEST,
 ) {
     let routine = "NdisFreeCloneOidRequest";
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    thread::require_module(module, routine);
     let world = thread::world();
     let mut state = world.state();
     let below = state.oids.below.as_ref();
@@ -82,27 +84,30 @@ pub unsafe extern "efiapi" fn NdisFreeCloneOidRequest(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFOidRequest(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFOidRequest");
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFOidRequest");
+    thread::require_module(module, "NdisFOidRequest");
     // SAFETY: the caller passes a request.
     unsafe { thread::world().oid_down(request) }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFOidRequestComplete(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
     status: NDIS_STATUS,
 ) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFOidRequestComplete");
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFOidRequestComplete");
+    thread::require_module(module, "NdisFOidRequestComplete");
     thread::world().oid_up(request, status);
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn NdisFCancelOidRequest(_module: NDIS_HANDLE, request_id: *mut c_void) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFCancelOidRequest");
+pub unsafe extern "efiapi" fn NdisFCancelOidRequest(module: NDIS_HANDLE, request_id: *mut c_void) {
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFCancelOidRequest");
+    thread::require_module(module, "NdisFCancelOidRequest");
     thread::world().cancel_below(request_id.addr());
 }
 

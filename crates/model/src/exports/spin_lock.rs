@@ -19,13 +19,21 @@ fn subject(lock: *mut KSPIN_LOCK) -> String {
     format!("spin lock at {:#x}", lock.addr())
 }
 
+/// Reports a fault in the use of `lock`, the first time.
 fn violation(lock: *mut KSPIN_LOCK, found: &str) {
-    thread::world().violation(Rule::SpinLock, &subject(lock), found.into());
+    let world = thread::world();
+    let mut state = world.state();
+    if state.spin_locks.is_new(lock.addr(), found) {
+        state.violation(Rule::SpinLock, subject(lock), found);
+    }
 }
 
 /// Takes `lock`; `before` is the IRQL that its release goes back to.
 fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
-    let known = thread::world().state().spin_locks.contains(&lock.addr());
+    let known = thread::world()
+        .state()
+        .spin_locks
+        .is_initialised(lock.addr());
     if !known {
         return violation(
             lock,
@@ -35,6 +43,7 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     if thread::holds(lock.addr()) {
         return violation(lock, "taken twice by one thread");
     }
+    check_order(lock);
     // SAFETY: the lock was initialised and its memory is not freed; only these routines use it.
     let word = unsafe { AtomicUsize::from_ptr(lock) };
     let start = Instant::now();
@@ -51,6 +60,22 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     thread::took(HeldLock { address, before });
 }
 
+/// Reports if `lock` is taken under a lock that elsewhere is taken under it: two threads that do both
+/// at once wait for each other for ever.
+fn check_order(lock: *mut KSPIN_LOCK) {
+    let held = thread::locks();
+    let inverted = {
+        let world = thread::world();
+        let mut state = world.state();
+        state.spin_locks.taken_under(&held, lock.addr())
+    };
+    if let Some(other) = inverted {
+        let found =
+            format!("taken under the lock at {other:#x}, which elsewhere is taken under it");
+        violation(lock, &found);
+    }
+}
+
 /// Releases `lock`; `to` is the IRQL to go back to, where taking it raised that.
 fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
     let Some(held) = thread::let_go(lock.addr()) else {
@@ -65,6 +90,12 @@ fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
             held.before
         );
         violation(lock, &found);
+    }
+    if to.is_some_and(|irql| irql < sys::DISPATCH_LEVEL) && thread::locks_held() > 0 {
+        violation(
+            lock,
+            "its release lowers the IRQL while another spin lock is held",
+        );
     }
 }
 
@@ -84,7 +115,7 @@ pub unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
     }
     // SAFETY: the caller passes a place for a lock.
     unsafe { AtomicUsize::from_ptr(lock) }.store(0, Ordering::Relaxed);
-    world.state().spin_locks.insert(lock.addr());
+    world.state().spin_locks.initialise(lock.addr());
 }
 
 #[unsafe(no_mangle)]
@@ -116,7 +147,7 @@ pub unsafe extern "efiapi" fn KeReleaseSpinLockFromDpcLevel(lock: *mut KSPIN_LOC
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn IofCompleteRequest(irp: *mut IRP, _boost: i8) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "IofCompleteRequest");
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "IofCompleteRequest");
     thread::world().state().complete_request(irp.addr());
 }
 

@@ -1,5 +1,7 @@
 //! `ndis.sys`: status indications and network events.
 
+use std::ffi::c_void;
+
 use ::ndis::sys::{
     self, NDIS_HANDLE, NDIS_STATUS, NDIS_STATUS_INDICATION, NET_PNP_EVENT_NOTIFICATION,
 };
@@ -8,24 +10,35 @@ use crate::thread;
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFIndicateStatus(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     indication: *mut NDIS_STATUS_INDICATION,
 ) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
+    thread::require_module(module, "NdisFIndicateStatus");
     // SAFETY: the caller passes an indication with a buffer of StatusBufferSize bytes.
     unsafe { thread::world().status_up(indication) };
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFNetPnPEvent(
-    _module: NDIS_HANDLE,
+    module: NDIS_HANDLE,
     notification: *mut NET_PNP_EVENT_NOTIFICATION,
 ) -> NDIS_STATUS {
-    thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFNetPnPEvent");
+    thread::ndis_call_out(sys::PASSIVE_LEVEL, "NdisFNetPnPEvent");
+    thread::require_module(module, "NdisFNetPnPEvent");
     thread::world().event_passed_on(notification.addr())
 }
 
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFDevicePnPEventNotify(module: NDIS_HANDLE, event: *mut c_void) {
+    let routine = "NdisFDevicePnPEventNotify";
+    thread::ndis_call_out(sys::PASSIVE_LEVEL, routine);
+    thread::require_module(module, routine);
+    thread::world().device_event_passed_on(event.addr());
+}
+
 super::exports! {
+    NdisFDevicePnPEventNotify
     NdisFIndicateStatus
     NdisFNetPnPEvent
 }

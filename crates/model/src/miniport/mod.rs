@@ -13,11 +13,12 @@ mod transmit;
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
+    guard,
     mdl::{self, MdlLook, Read, Window},
     memory::Block,
     nic::Nic,
     oob::{SendKind, Slots},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     segment::Layout,
     state::{Known, Origin, Owner, State},
     thread,
@@ -42,6 +43,9 @@ pub struct SentChild {
     /// Whether the filter made it, rather than passing it on.
     pub is_child: bool,
 }
+
+/// Bytes of an Ethernet header with a VLAN tag.
+const ETHERNET: usize = 18;
 
 impl Window {
     fn piece(&self) -> Piece {
@@ -121,7 +125,7 @@ impl State {
     ///
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
-    pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST) {
+    pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST, port: u32) {
         let number = self.accepted;
         self.accepted += 1;
         // SAFETY: as the caller vouches.
@@ -143,6 +147,7 @@ impl State {
                 .map_or(sys::NDIS_STATUS_SUCCESS, |(_, status)| *status),
             parent: given.send.filter(|_| given.is_child),
         };
+        self.check_port(&given, port);
         // SAFETY: as the caller vouches.
         let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
         while !net_buffer.is_null() {
@@ -169,7 +174,19 @@ impl State {
         }
         // SAFETY: as the caller vouches.
         unsafe { release::poison(nbl, &mut held) };
+        self.guarded(nbl.addr(), |memory| {
+            guard::close(memory, "of an NBL that was sent and is not completed");
+        });
         self.held.push_back(held);
+    }
+
+    /// A packet goes down for the port that it came for.
+    fn check_port(&mut self, given: &Given, port: u32) {
+        let sent = given.send.and_then(|send| self.sent.get(&send));
+        if let Some(expected) = sent.map(|sent| sent.port).filter(|came| *came != port) {
+            let found = format!("came for port {expected}, is sent for port {port}");
+            self.violation(Rule::PortAndFlags, &*given.name, found);
+        }
     }
 
     /// Reads an NBL's fields and slots, and determines its owner.
@@ -210,11 +227,19 @@ impl State {
         // SAFETY: as the caller vouches.
         if !unsafe { (*nbl).ParentNetBufferList }.is_null() {
             let found = "has a ParentNetBufferList, as only a clone of NDIS's has";
-            self.violation(Rule::Clones, name, found);
+            self.finding(name, Finding::at(Level::Product, Rule::Clones, found));
         }
         let Some(parent) = self.private.copied_from(nbl.addr()) else {
             let found = "sent without the information that NDIS keeps with its parent";
-            self.violation(Rule::OutOfBand, name, found);
+            // SAFETY: as the caller vouches.
+            let derived = unsafe { self.is_copy(nbl) };
+            // A filter may originate sends; one in the place of another's has its information.
+            let level = if derived {
+                Level::Contract
+            } else {
+                Level::Product
+            };
+            self.finding(name, Finding::at(level, Rule::OutOfBand, found));
             return None;
         };
         match self.known.get(&parent) {
@@ -229,6 +254,29 @@ impl State {
                 None
             }
         }
+    }
+
+    /// Whether an NBL of the filter's carries the frame of a send that the filter has.
+    ///
+    /// # Safety
+    /// `nbl` is a live NBL.
+    unsafe fn is_copy(&mut self, nbl: *const sys::NET_BUFFER_LIST) -> bool {
+        // SAFETY: as the caller vouches.
+        let net_buffer = unsafe { (*nbl).FirstNetBuffer };
+        if net_buffer.is_null() {
+            return false;
+        }
+        // SAFETY: the NBL's NET_BUFFERs are live.
+        let Ok(read) = (unsafe { mdl::read(self, net_buffer, usize::MAX) }) else {
+            return false;
+        };
+        self.known.values().any(|known| match known.origin {
+            Origin::Above(send) if known.owner == Owner::Filter => {
+                let sent = self.sent.get(&send);
+                sent.is_some_and(|sent| sent.packet.frame == read.bytes)
+            }
+            _ => false,
+        })
     }
 
     /// One packet: read it, check it, transmit it.
@@ -306,11 +354,27 @@ impl State {
         if given.is_child && given.slots.mss() != 0 {
             self.check_large_child(given, packet);
         }
+        self.check_lost_large_send(given, packet);
         if let Some(parent) = self.is_packet_child(given) {
             self.check_packet_child(given, packet, parent);
         }
         if let Some(place) = place {
             self.check_order(given, packet, &place);
+        }
+    }
+
+    /// A large send that is forwarded is one for the NIC too: as a packet it would not fit.
+    fn check_lost_large_send(&mut self, given: &Given, packet: &GivenPacket) {
+        let sent = given.send.and_then(|send| self.sent.get(&send));
+        let was = sent.is_some_and(|sent| sent.slots.kind() != SendKind::Packet);
+        let lost = was && !given.is_child && given.slots.kind() == SendKind::Packet;
+        let most = self.mtu.map_or(usize::MAX, |mtu| mtu as usize + ETHERNET);
+        if lost && packet.length > most {
+            let found = format!(
+                "{} bytes as a packet, no large send any more",
+                packet.length
+            );
+            self.violation(Rule::Mtu, &*given.name, found);
         }
     }
 

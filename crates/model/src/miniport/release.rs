@@ -6,6 +6,7 @@ use ndis::{LargeSendInfo, sys};
 
 use super::{Held, Seen, cut_layout};
 use crate::{
+    guard,
     mdl::{self, MdlLook},
     nic::Order,
     oob::TunnelSlot,
@@ -17,6 +18,29 @@ use crate::{
 const POISON: usize = 0x0BAD_0BAD_0BAD_0BAD;
 
 impl State {
+    /// Applies `change` to the memory of an NBL: its NET_BUFFERs, and for one of the overlying
+    /// driver's also its MDLs and its data. The data of one of the filter's is the filter's.
+    pub(crate) fn guarded(&self, nbl: usize, change: impl Fn(*const u8)) {
+        if !guard::is_on() {
+            return;
+        }
+        if let Some(block) = self.nbls.get(&nbl) {
+            change(block.start());
+        }
+        match self.known.get(&nbl).map(|known| known.origin) {
+            Some(Origin::Above(send)) => {
+                if let Some(sent) = self.sent.get(&send) {
+                    sent.guarded(change);
+                }
+            }
+            _ => {
+                if let Some([net_buffer, _]) = self.pool_parts.get(&nbl) {
+                    change(net_buffer.start());
+                }
+            }
+        }
+    }
+
     /// Takes all held NBLs, in the order in which they were sent.
     pub(crate) fn take_held(&mut self) -> Vec<Held> {
         self.held.drain(..).collect()
@@ -26,6 +50,7 @@ impl State {
     pub(crate) fn release(&mut self, held: &Held) -> *mut sys::NET_BUFFER_LIST {
         let name = self.name(held.nbl);
         let nbl = self.nbls[&held.nbl].start().cast::<sys::NET_BUFFER_LIST>();
+        self.guarded(held.nbl, guard::open);
         // SAFETY: the NBL's memory is in `nbls`, and the saved part holds its original contents.
         unsafe {
             if visible_bytes(nbl) != held.poisoned {
@@ -77,6 +102,7 @@ impl State {
             && let Some(sent) = self.sent.get_mut(&send)
         {
             sent.failed_below = true;
+            sent.status_below = held.status;
         }
         nbl
     }

@@ -11,7 +11,7 @@ use ndis::sys;
 use crate::{
     memory::Block,
     offload::{self, MayAdd},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     state::State,
 };
 use raw::{counts, fill, without_counts};
@@ -183,6 +183,8 @@ pub(crate) struct Below {
     pub(crate) look: Vec<u8>,
     /// Whether it is the original, which the filter never saw.
     pub(crate) direct: bool,
+    /// Whether a thread is completing it.
+    pub(crate) completing: bool,
 }
 
 /// All requests.
@@ -258,15 +260,31 @@ impl Asked {
     }
 
     /// Checks a completed request, and remembers its bytes.
-    pub(crate) fn came_back(&mut self, status: i32, may: MayAdd, broken: &mut Vec<String>) {
+    pub(crate) fn came_back(&mut self, status: i32, may: MayAdd, broken: &mut Vec<Finding>) {
+        let mut add = |level, found: String| broken.push(Finding::at(level, Rule::Oid, found));
         if without_counts(&self.request, self.call.kind) != self.before {
-            broken.push("came back with more than its byte counts changed".into());
+            let found = "came back with more than its byte counts changed";
+            add(Level::Contract, found.into());
+        }
+        if status == sys::NDIS_STATUS_PENDING {
+            let found = "completed with NDIS_STATUS_PENDING, which is no final status";
+            add(Level::Contract, found.into());
         }
         let result = self.read_result(status);
+        if let Some(found) = self.wrong_counts(&result) {
+            add(Level::Contract, found);
+        }
         if let Some(answer) = &self.answer {
             if answer.status != status {
                 let found = format!("status {status:#x}, the miniport said {:#x}", answer.status);
-                broken.push(found);
+                // A failure of the miniport is one for the overlying driver too; a filter that
+                // fails what succeeded is within its rights.
+                let level = if answer.status < 0 && status >= 0 {
+                    Level::Contract
+                } else {
+                    Level::Product
+                };
+                add(level, found);
             }
             let same = (result.written, result.read, result.needed)
                 == (answer.written, answer.read, answer.needed);
@@ -280,20 +298,54 @@ impl Asked {
                     answer.read,
                     answer.needed
                 );
-                broken.push(found);
+                // An answer that the filter changed has other counts, a lost one has none.
+                let lost = status >= 0 && result.written == 0 && answer.written > 0;
+                let lost = lost || status >= 0 && result.read == 0 && answer.read > 0;
+                add(
+                    if lost {
+                        Level::Contract
+                    } else {
+                        Level::Product
+                    },
+                    found,
+                );
             }
-            broken.extend(self.wrong_answer(answer, &result, may));
+            if let Some(found) = self.wrong_answer(answer, &result, may) {
+                add(Level::Product, found);
+            }
             // SAFETY: the request lives as long as `self`.
             if self.call.header == OidHeader::Valid && !unsafe { raw::has_revision(self.raw()) } {
-                broken.push("without the miniport's SupportedRevision".into());
+                // The documentation asks for it of set requests.
+                let level = if self.call.kind == OidKind::Set && status == sys::NDIS_STATUS_SUCCESS
+                {
+                    Level::Contract
+                } else {
+                    Level::Product
+                };
+                add(level, "without the miniport's SupportedRevision".into());
             }
         } else if status == sys::NDIS_STATUS_RESOURCES
             && (result.written, result.read, result.needed) != (0, 0, 0)
         {
-            broken.push("never went down, and says how many bytes were done".into());
+            let found = "never went down, and says how many bytes were done";
+            add(Level::Product, found.into());
         }
         self.after = Some((self.request.bytes(), self.buffer.bytes()));
         self.result = Some(result);
+    }
+
+    /// Describes byte counts of a successful request that cannot be true: more than there is.
+    fn wrong_counts(&self, result: &OidResult) -> Option<String> {
+        let succeeded = result.status == sys::NDIS_STATUS_SUCCESS;
+        if succeeded && result.written > self.call.room {
+            let (written, room) = (result.written, self.call.room);
+            return Some(format!("{written} bytes written in room for {room}"));
+        }
+        if succeeded && result.read as usize > self.call.input.len() {
+            let (read, all) = (result.read, self.call.input.len());
+            return Some(format!("{read} bytes read of {all}"));
+        }
+        None
     }
 
     /// Describes a change to the answer that the filter may not make.
@@ -327,15 +379,16 @@ impl State {
     pub(crate) fn oid_came_back(&mut self, number: u64, status: i32) {
         let (mut broken, may) = (Vec::new(), self.may_add);
         if self.oids.clones.values().any(|clone| clone.of == number) {
-            broken.push("completed before its clone was freed".into());
+            let found = "completed before its clone was freed";
+            broken.push(Finding::at(Level::Product, Rule::Oid, found));
         }
         if let Some(asked) = self.oids.asked.get_mut(&number) {
             asked.came_back(status, may, &mut broken);
         }
         self.oids.current = None;
         let name = self.oid_name(number);
-        for found in broken {
-            self.violation(Rule::Oid, name.clone(), found);
+        for finding in broken {
+            self.finding(name.clone(), finding);
         }
     }
 
@@ -375,7 +428,14 @@ impl State {
     pub(crate) fn check_oids_at_end(&mut self) {
         self.forget_answered();
         let mut broken = Vec::new();
-        for number in self.oids.asked.keys() {
+        // Requests that wait for an earlier one are not the filter's to complete.
+        let waiting = &self.oids.queue;
+        let entered = self
+            .oids
+            .asked
+            .keys()
+            .filter(|number| !waiting.contains(number));
+        for number in entered {
             broken.push((self.oid_name(*number), "was never completed"));
         }
         for clone in std::mem::take(&mut self.oids.clones).into_values() {

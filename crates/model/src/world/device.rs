@@ -9,6 +9,7 @@ use super::World;
 use crate::{
     device::{Answered, Request},
     rules::Rule,
+    state::State,
     suspension,
 };
 
@@ -114,6 +115,13 @@ impl World {
             // SAFETY: the handler is the driver's; the IRP lives until it has returned.
             suspension::requesting(|| unsafe { handler(object, irp) })
         });
+        if status == sys::STATUS_PENDING {
+            let pending = |state: &State| {
+                let mut requests = state.requests.iter();
+                requests.any(|one| one.raw() == irp && one.is_pending())
+            };
+            self.wait_until(|| !pending(&self.state()));
+        }
         let mut state = self.state();
         let place = state.requests.iter().position(|one| one.raw() == irp);
         let request = place.map(|place| state.requests.remove(place));

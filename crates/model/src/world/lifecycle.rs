@@ -1,13 +1,18 @@
 //! The driver's and the module's life: load, attach, restart, pause, detach, unload.
 #![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
 
-use std::{collections::BTreeMap, ptr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ptr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ndis::sys;
 
 use super::{MODULE, World, handle};
 use crate::{
-    attach::AttachParameters,
+    attach::{self, AttachParameters},
     error_log::LogEntry,
     memory::Block,
     offload::{self, MayAdd},
@@ -17,8 +22,8 @@ use crate::{
     state::ModuleState,
 };
 
-/// How often a pause that is pending is looked at, with all that the miniport holds delivered.
-const PATIENCE: u32 = 100;
+/// The driver's key in the registry.
+const REGISTRY_PATH: &str = r"\Registry\Machine\System\CurrentControlSet\Services\filter";
 
 /// Whether the administrator wants large sends to be advertised on any NIC: SoftwareSegmentation.
 fn offers_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
@@ -37,10 +42,16 @@ impl World {
     /// `entry` is the entry point of a driver.
     pub unsafe fn load(self: &Arc<Self>, entry: sys::DRIVER_INITIALIZE) -> Result<(), i32> {
         let object = self.driver_object.start().cast();
+        let (_text, path) = attach::counted(REGISTRY_PATH);
         let status = self.call("entry point", sys::PASSIVE_LEVEL, || {
-            // SAFETY: the object is one that the system would make; the caller vouches for `entry`.
-            unsafe { entry(object, ptr::null_mut()) }
+            // SAFETY: the object is one that the system would make, the path lives during the
+            // call; the caller vouches for `entry`.
+            unsafe { entry(object, path.start().cast()) }
         });
+        if status == sys::NDIS_STATUS_PENDING {
+            let found = "DriverEntry answered NDIS_STATUS_PENDING";
+            self.violation(Rule::NothingLeft, "driver", found.into());
+        }
         if status < 0 {
             self.driver_gone("after DriverEntry failed");
             return Err(status);
@@ -99,6 +110,10 @@ impl World {
             // SAFETY: the handler is the driver's; the parameters live during the call.
             unsafe { handler(handle(MODULE), driver.context, raw) }
         });
+        if status == sys::NDIS_STATUS_PENDING {
+            let found = "FilterAttach answered NDIS_STATUS_PENDING";
+            self.violation(Rule::Attach, "module", found.into());
+        }
         let told = parameters.offload();
         self.check_attached(status, &own, told.as_deref());
         if status < 0 {
@@ -151,15 +166,24 @@ impl World {
             let mut state = self.state();
             state.module = ModuleState::Running;
             state.restarts += 1;
+            state.restart_completed = Some((0, 0));
             // A restart ends an earlier pre-detach: the module goes on.
             state.pre_detached = false;
         }
-        if let Some(handler) = self.handlers().and_then(|all| all.RestartHandler) {
+        let handlers = self.handlers();
+        if let Some(handler) = handlers.and_then(|all| all.SetFilterModuleOptionsHandler) {
+            self.call("set-module-options handler", sys::PASSIVE_LEVEL, || {
+                // SAFETY: the handler is the driver's and the module is paused.
+                unsafe { handler(self.context()) }
+            });
+        }
+        if let Some(handler) = handlers.and_then(|all| all.RestartHandler) {
             let parameters = RestartParameters::new(&self.config, self.news_of_mtu());
             let status = self.call("restart handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
                 unsafe { handler(self.context(), parameters.raw()) }
             });
+            let status = self.await_restart(status);
             if status < 0 {
                 self.state().module = ModuleState::Paused;
                 return Err(status);
@@ -168,6 +192,48 @@ impl World {
         let mut state = self.state();
         state.running_since = Some(state.restarts);
         Ok(())
+    }
+
+    /// Waits for a restart that its handler left pending, and counts completions. Returns the
+    /// restart's status.
+    fn await_restart(self: &Arc<Self>, status: i32) -> i32 {
+        let pending = status == sys::NDIS_STATUS_PENDING;
+        let completions = || self.state().restart_completed.map_or(0, |(count, _)| count);
+        self.wait_until(|| !pending || completions() > 0);
+        let (count, completed) = self.state().restart_completed.take().unwrap_or_default();
+        if count != u32::from(pending) {
+            let found =
+                format!("{status:#x} from FilterRestart, {count} calls of NdisFRestartComplete");
+            self.violation(Rule::Restart, "module", found);
+        }
+        match (pending, count) {
+            (true, 0) => sys::NDIS_STATUS_FAILURE,
+            (true, _) => completed,
+            (false, _) => status,
+        }
+    }
+
+    /// Waits until `done`, as long as the machine's patience lasts; the miniport goes on meanwhile.
+    pub(super) fn wait_until(self: &Arc<Self>, done: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !done() && begun.elapsed() < self.config.patience {
+            if self.deliver() + self.complete_oids() == 0 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Restarts the module if the driver asked NDIS to. Returns whether it did.
+    ///
+    /// # Errors
+    /// As for [`restart`](Self::restart).
+    pub fn restart_if_requested(self: &Arc<Self>) -> Result<bool, i32> {
+        let requested = std::mem::take(&mut self.state().restart_requested);
+        if requested && self.module_state() == ModuleState::Running {
+            self.pause();
+            self.restart()?;
+        }
+        Ok(requested)
     }
 
     /// The MTU, if a restart is to report it: NDIS passes no attributes if they are the same as at
@@ -219,14 +285,7 @@ impl World {
             let found = format!("FilterPause answered {status:#x}");
             self.violation(Rule::Pause, "module", found);
         }
-        for _ in 0..PATIENCE {
-            if !pending || self.state().pauses_completed > 0 {
-                break;
-            }
-            if self.deliver() == 0 {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
-        }
+        self.wait_until(|| !pending || self.state().pauses_completed > 0);
         let completed = self.state().pauses_completed + u32::from(!pending);
         if completed != 1 {
             let found = format!("the pause completed {completed} times");
@@ -248,6 +307,7 @@ impl World {
         self.set_context(ptr::null_mut());
         {
             let mut state = self.state();
+            state.restart_requested = false;
             state.pre_detached = false;
             state.mtu_told = None;
         }
@@ -327,6 +387,7 @@ impl World {
             let name = state.name(nbl);
             state.violation(Rule::EachCompletes, name, "was never completed");
         }
+        state.check_received_at_end();
         state.check_oids_at_end();
         state.check_memory_at_end();
         std::mem::take(&mut state.violations)
@@ -336,7 +397,7 @@ impl World {
 impl crate::state::State {
     /// When a pause completes, every parent must be completed and every child returned.
     fn check_outstanding(&mut self) {
-        for name in self.outstanding() {
+        for name in self.outstanding().into_iter().chain(self.queued_receives()) {
             self.violation(Rule::Pause, name, "outstanding when the pause completed");
         }
     }
@@ -353,6 +414,9 @@ impl crate::state::State {
         }
         let left = std::mem::take(&mut self.memory.pool);
         for (block, tag) in left.values() {
+            if let Some(found) = block.written_outside() {
+                self.violation(Rule::Memory, "pool", found);
+            }
             let letters = tag.to_le_bytes();
             let tag = String::from_utf8_lossy(&letters);
             let found = format!("{} bytes with tag {tag} were never freed", block.size());

@@ -12,18 +12,21 @@ mod lifecycle;
 mod net_event;
 mod oid;
 mod oid_answer;
+mod receive;
 mod status;
 mod tracing;
 mod traffic;
 
 pub use account::Account;
 pub(crate) use net_event::EventUnderWay;
+pub use receive::ReceiveCall;
 
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::c_void,
     ptr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use crate::LargeSendLimits;
@@ -37,7 +40,7 @@ use crate::{
     nic::Nic,
     offload::MayAdd,
     registry::RegistryValue,
-    rules::{Rule, Violation},
+    rules::{Finding, Level, Rule, Violation},
     state::{ModuleState, State},
     thread,
 };
@@ -71,6 +74,15 @@ pub struct Config {
     pub keeps_raised_offload: bool,
     /// Integer parameters of the filter module in the registry at the start, by keyword.
     pub parameters: Vec<(String, u32)>,
+    /// The highest level of findings that are reported.
+    pub level: Level,
+    /// How long a pending pause or restart, or a wait, may take before it is called endless.
+    pub patience: Duration,
+    /// Most bytes of kernel stack for the driver's own frames.
+    pub stack: usize,
+    /// Whether the restart attributes come in the reverse of the usual order, in which the general
+    /// ones are first.
+    pub restart_attributes_reversed: bool,
 }
 
 impl Default for Config {
@@ -84,9 +96,25 @@ impl Default for Config {
             has_offload: true,
             keeps_raised_offload: false,
             parameters: Vec::new(),
+            level: Level::default(),
+            patience: Duration::from_millis(100),
+            stack: UNOPTIMISED_STACK,
+            restart_attributes_reversed: false,
         }
     }
 }
+
+/// Most bytes of stack for the driver's frames in an image, which is optimised. A kernel stack has
+/// 24 KiB for all drivers of a stack of devices together.
+pub const STACK: usize = 10 << 10;
+
+/// The same for a driver that is linked natively: code that is not optimised takes several times
+/// more.
+const UNOPTIMISED_STACK: usize = if cfg!(debug_assertions) {
+    64 << 10
+} else {
+    STACK
+};
 
 impl Config {
     /// A machine whose NIC counts the IPv4 identification in `bits` bits, and whose filter is set
@@ -95,6 +123,13 @@ impl Config {
     pub fn counting_ip_id_in(mut self, bits: u32) -> Self {
         self.nic.id_bits = bits;
         self.parameters.push(("IpIdBits".into(), bits));
+        self
+    }
+
+    /// This machine with a parameter of the filter module in the registry.
+    #[must_use]
+    pub fn with_parameter(mut self, keyword: &str, value: u32) -> Self {
+        self.parameters.push((keyword.to_owned(), value));
         self
     }
 
@@ -193,6 +228,10 @@ impl World {
 
     pub(crate) fn violation(&self, rule: Rule, subject: &str, found: String) {
         self.state().violation(rule, subject, found);
+    }
+
+    pub(crate) fn finding(&self, subject: &str, finding: Finding) {
+        self.state().finding(subject, finding);
     }
 
     fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
@@ -338,6 +377,24 @@ impl World {
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         self.state().violations.clone()
+    }
+
+    /// The rules broken since the first `known` findings.
+    #[must_use]
+    pub fn violations_since(&self, known: usize) -> Vec<Violation> {
+        self.state()
+            .violations
+            .iter()
+            .skip(known)
+            .cloned()
+            .collect()
+    }
+
+    /// The keywords that the driver has read from the registry, each with the type of parameter
+    /// that it asked for.
+    #[must_use]
+    pub fn keywords_read(&self) -> BTreeMap<String, i32> {
+        self.state().keywords.clone()
     }
 
     /// Where the module is in its life.

@@ -6,7 +6,14 @@ use std::sync::Arc;
 use ndis::sys;
 
 use super::World;
-use crate::{memory::Block, rules::Rule};
+use crate::{
+    memory::Block,
+    rules::{Finding, Level, Rule},
+};
+
+/// Bytes of a NET_DEVICE_PNP_EVENT, and where in it the event is.
+const DEVICE_EVENT: usize = 64;
+const EVENT_AT: usize = 8;
 
 /// An event on its way.
 #[derive(Default)]
@@ -69,18 +76,73 @@ impl World {
         let mut state = self.state();
         let passed_on = state.event.take().map_or(0, |event| event.passed_on);
         let subject = format!("network event {event}");
+        // A filter may handle an event alone, but for the two queries, whose answer is that of the
+        // drivers above (Windows driver documentation, FILTER_NET_PNP_EVENT).
+        let query = [sys::NetEventQueryPower, sys::NetEventQueryRemoveDevice].contains(&event);
+        let own = if query {
+            Level::Contract
+        } else {
+            Level::Product
+        };
         if passed_on != 1 {
             let found = format!("passed on {passed_on} times");
-            state.violation(Rule::NetEvent, subject.clone(), found);
+            let level = if passed_on > 1 { Level::Contract } else { own };
+            state.finding(subject.clone(), Finding::at(level, Rule::NetEvent, found));
         }
         if status != answer {
             let found = format!("answered {answer:#x}, the filter says {status:#x}");
-            state.violation(Rule::NetEvent, subject.clone(), found);
+            state.finding(subject.clone(), Finding::at(own, Rule::NetEvent, found));
         }
         if (block.bytes(), buffer.bytes()) != before {
             state.violation(Rule::NetEvent, subject, "changed on its way");
         }
         status
+    }
+
+    /// Sends device event `event` through the filter to the miniport.
+    pub fn device_event(self: &Arc<Self>, event: i32) {
+        let Some(handler) = self
+            .module_handlers()
+            .and_then(|all| all.DevicePnPEventNotifyHandler)
+        else {
+            return;
+        };
+        let block = Block::new(DEVICE_EVENT, 16);
+        // SAFETY: the block is new, and longer than header, port and event.
+        unsafe {
+            block
+                .start()
+                .cast::<sys::NDIS_OBJECT_HEADER>()
+                .write(sys::NDIS_OBJECT_HEADER {
+                    Type: sys::NDIS_OBJECT_TYPE_DEFAULT,
+                    Revision: 1,
+                    Size: DEVICE_EVENT as u16,
+                });
+            block.start().add(EVENT_AT).cast::<i32>().write(event);
+        }
+        self.state().device_event = Some((block.address(), 0));
+        self.call("device event handler", sys::PASSIVE_LEVEL, || {
+            // SAFETY: the handler is the driver's; the event lives during the call.
+            unsafe { handler(self.context(), block.start().cast()) }
+        });
+        let mut state = self.state();
+        let forwarded = state.device_event.take().map_or(0, |(_, count)| count);
+        if forwarded != 1 {
+            let found = format!("passed on {forwarded} times");
+            state.violation(Rule::NetEvent, format!("device event {event}"), found);
+        }
+    }
+
+    /// NdisFDevicePnPEventNotify.
+    pub(crate) fn device_event_passed_on(&self, address: usize) {
+        let mut state = self.state();
+        match &mut state.device_event {
+            Some((under_way, count)) if *under_way == address => *count += 1,
+            _ => {
+                let found = "an event that is not under way";
+                state.violation(Rule::NetEvent, "NdisFDevicePnPEventNotify", found);
+            }
+        }
     }
 
     /// NdisFNetPnPEvent.

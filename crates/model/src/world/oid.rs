@@ -13,7 +13,7 @@ use crate::{
         self, Asked, Below, OidCall, OidResult, Oids,
         raw::{has_valid_header, look},
     },
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     thread,
 };
 
@@ -57,8 +57,7 @@ impl World {
     /// many requests it completed.
     pub fn complete_oids(self: &Arc<Self>) -> usize {
         let mut count = 0;
-        while self.state().oids.below.is_some() {
-            self.complete_below(None);
+        while self.complete_below(None, None) {
             count += 1;
             self.start_next_oid();
         }
@@ -86,13 +85,30 @@ impl World {
             .module_handlers()
             .and_then(|all| all.CancelOidRequestHandler)
         {
-            Some(handler) => self.call("cancel-OID handler", thread::irql(), || {
-                // SAFETY: the handler is the driver's.
-                unsafe { handler(self.context(), super::handle(id)) }
-            }),
+            Some(handler) => {
+                let before = self.clone_below(number);
+                self.call("cancel-OID handler", thread::irql(), || {
+                    // SAFETY: the handler is the driver's.
+                    unsafe { handler(self.context(), super::handle(id)) }
+                });
+                if before.is_some() && self.clone_below(number) == before {
+                    let mut state = self.state();
+                    let name = state.oid_name(number);
+                    let found = "is still with the miniport after FilterCancelOidRequest";
+                    state.violation(Rule::Oid, name, found);
+                }
+            }
             None => self.cancel_below(id),
         }
         self.start_next_oid();
+    }
+
+    /// The address of the clone of request `number` that the miniport has.
+    fn clone_below(&self, number: u64) -> Option<usize> {
+        let state = self.state();
+        let below = state.oids.below.as_ref()?;
+        let waits = below.of == Some(number) && !below.direct && !below.completing;
+        waits.then_some(below.address)
     }
 
     /// NdisFCancelOidRequest: the miniport aborts the request of that RequestId, if it has it, and
@@ -101,14 +117,8 @@ impl World {
         if let Some(waiting) = self.take_waiting(request_id) {
             return self.comes_back(waiting, sys::NDIS_STATUS_REQUEST_ABORTED);
         }
-        let has = {
-            let state = self.state();
-            let below = state.oids.below.as_ref();
-            below.is_some_and(|below| below.request_id == request_id)
-        };
-        if has {
-            self.complete_below(Some(sys::NDIS_STATUS_REQUEST_ABORTED));
-        }
+        let aborted = Some(sys::NDIS_STATUS_REQUEST_ABORTED);
+        self.complete_below(aborted, Some(request_id));
     }
 
     /// Takes the request of that RequestId out of those that wait for the miniport.
@@ -234,7 +244,7 @@ impl World {
             if self.nic().oids == Answering::Later {
                 return;
             }
-            self.complete_below(None);
+            self.complete_below(None, None);
         }
     }
 
@@ -270,7 +280,13 @@ impl World {
             return Some("a clone whose original is not under way".into());
         }
         let expected = state.oids.asked[&clone.of].request_id();
-        (id != expected).then(|| format!("a clone with RequestId {id:#x}, not {expected:#x}"))
+        if id != expected {
+            let found = format!("a clone with RequestId {id:#x}, not {expected:#x}");
+            drop(state);
+            let finding = Finding::at(Level::Product, Rule::Oid, found);
+            self.finding("NdisFOidRequest", finding);
+        }
+        None
     }
 
     /// A request reaches the miniport, which answers as configured.
@@ -287,25 +303,36 @@ impl World {
         }
         match self.nic().oids {
             Answering::Inline => {
+                if let Some(below) = &mut self.state().oids.below {
+                    below.completing = true;
+                }
                 let status = self.miniport_answers(request, None);
                 self.state().oids.below = None;
                 self.start_waiting();
                 status
             }
             Answering::Early => {
-                self.complete_below(None);
+                self.complete_below(None, None);
                 sys::NDIS_STATUS_PENDING
             }
             Answering::Later => sys::NDIS_STATUS_PENDING,
         }
     }
 
-    /// The miniport completes the requests that it holds: with its answers, or with `abort`.
-    fn complete_below(self: &Arc<Self>, abort: Option<i32>) {
+    /// The miniport completes the request that it holds, if that has the RequestId `wanted`: with
+    /// its answer, or with `abort`. Returns whether it did; another thread may be faster.
+    fn complete_below(self: &Arc<Self>, abort: Option<i32>, wanted: Option<usize>) -> bool {
         let (request, direct) = {
             let mut state = self.state();
+            let Some(below) = &mut state.oids.below else {
+                return false;
+            };
+            let other = wanted.is_some_and(|wanted| wanted != below.request_id);
+            if other || std::mem::replace(&mut below.completing, true) {
+                return false;
+            }
             let Some(below) = &state.oids.below else {
-                return;
+                return false;
             };
             let (address, direct) = (below.address, below.direct);
             let clone = state.oids.clones.get(&address);
@@ -318,7 +345,8 @@ impl World {
                     state.oids.below = None;
                     let name = state.oid_name(of);
                     let found = "its clone was freed while the miniport has it";
-                    return state.violation(Rule::Oid, name, found);
+                    state.violation(Rule::Oid, name, found);
+                    return true;
                 }
             };
             // SAFETY: the request is live, see above.
@@ -335,6 +363,7 @@ impl World {
             _ => self.comes_back(request, status),
         }
         self.start_waiting();
+        true
     }
 }
 
@@ -356,6 +385,7 @@ unsafe fn below(oids: &Oids, request: *mut sys::NDIS_OID_REQUEST, direct: bool) 
             of,
             look: of.map_or_else(Vec::new, |_| look(request)),
             direct,
+            completing: false,
         }
     }
 }

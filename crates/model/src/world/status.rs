@@ -11,7 +11,7 @@ use crate::{
     nic::Nic,
     offers::UsoLimits,
     offload::{self, MayAdd},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     state::{ModuleState, State},
     status::{self, InMemory, Indication, SeenStatus, StatusSource},
     thread,
@@ -89,7 +89,9 @@ impl World {
         let forwarded = state.status_leaves();
         if forwarded != 1 {
             let found = format!("passed on {forwarded} times");
-            state.violation(Rule::Status, status::subject(indication.code), found);
+            // A filter may filter a status out.
+            let finding = Finding::at(Level::Product, Rule::Status, found);
+            state.finding(status::subject(indication.code), finding);
         }
         if memory.look() != before {
             let found = "the filter wrote to the miniport's indication";
@@ -104,8 +106,16 @@ impl World {
     pub(crate) unsafe fn status_up(self: &Arc<Self>, raw: *const sys::NDIS_STATUS_INDICATION) {
         let module = self.module_state();
         if !self.is_attached() {
+            // The page of NdisFIndicateStatus allows it from FilterAttach, once the attributes are
+            // set, and until FilterDetach returns; a concept page forbids the first.
+            let level = match module {
+                ModuleState::Detaching => Level::Product,
+                ModuleState::Attaching if self.state().context != 0 => Level::Advice,
+                _ => Level::Contract,
+            };
             let found = format!("indicated while {module:?}");
-            return self.violation(Rule::Status, "NdisFIndicateStatus", found);
+            let finding = Finding::at(level, Rule::Status, found);
+            return self.finding("NdisFIndicateStatus", finding);
         }
         // SAFETY: as the caller vouches.
         match unsafe { status::read(raw) } {

@@ -14,7 +14,7 @@ use ndis::sys;
 use super::{SendCall, Tamper, World, lock};
 use crate::{
     above::{self, Packet},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     state::{ModuleState, Origin, Owner, State},
     thread,
 };
@@ -25,8 +25,19 @@ const KEPT: usize = 64;
 impl World {
     /// Sends `packets` as one chain, and returns their numbers.
     pub fn send(self: &Arc<Self>, packets: Vec<Packet>, call: SendCall) -> Vec<u64> {
+        self.send_for_port(packets, 0, call)
+    }
+
+    /// The same for another port than the default one.
+    pub fn send_for_port(
+        self: &Arc<Self>,
+        packets: Vec<Packet>,
+        port: u32,
+        call: SendCall,
+    ) -> Vec<u64> {
         let (numbers, chain, failed_before) = self.build_chain(packets.into_iter(), above::build);
-        self.send_chain(&numbers, chain, failed_before, call);
+        self.state().sent_for_port(&numbers, port);
+        self.send_chain(&numbers, chain, failed_before, port, call);
         numbers
     }
 
@@ -36,6 +47,7 @@ impl World {
         numbers: &[u64],
         chain: *mut sys::NET_BUFFER_LIST,
         failed_before: u64,
+        port: u32,
         call: SendCall,
     ) {
         let irql = if call.at_dispatch {
@@ -57,11 +69,12 @@ impl World {
             Some(handler) => self.call("send handler", irql, || {
                 // SAFETY: the handler is the driver's; the chain's NBLs are live and now the
                 // filter's.
-                unsafe { handler(self.context(), chain, 0, flags) }
+                unsafe { handler(self.context(), chain, port, flags) }
             }),
-            None => self.send_down(chain, flags),
+            None => self.send_down(chain, port, flags),
         }
         drop(inside);
+        self.state().handler_returned(numbers);
         self.check_failed_allocation(numbers, failed_before);
         if refuses.is_some() && refuses == self.paused_since() {
             self.check_refused(numbers);
@@ -159,8 +172,22 @@ impl World {
         }
     }
 
+    /// A filter that sends takes completions too.
+    pub(crate) fn check_completes_sends(&self) {
+        let handlers = self.module_handlers();
+        if handlers.is_some_and(|all| all.SendNetBufferListsCompleteHandler.is_none()) {
+            let found = "sends without a FilterSendNetBufferListsComplete";
+            self.violation(Rule::EachCompletes, "module", found.into());
+        }
+    }
+
     /// The chain reaches the miniport.
-    pub(crate) fn send_down(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, flags: u32) {
+    pub(crate) fn send_down(
+        self: &Arc<Self>,
+        chain: *mut sys::NET_BUFFER_LIST,
+        port: u32,
+        flags: u32,
+    ) {
         let mut chain = chain;
         if let Some(tamper) = lock(&self.tamper).as_mut() {
             tamper(Tamper::Send(&mut chain));
@@ -186,7 +213,7 @@ impl World {
                 // SAFETY: an NBL of the ledger is live.
                 unsafe {
                     chain = (*nbl).Next;
-                    state.accept(&nic, nbl);
+                    state.accept(&nic, nbl, port);
                 }
             }
         }
@@ -295,11 +322,77 @@ impl World {
         }
     }
 
+    /// The overlying driver cancels its sends with this cancel id.
+    pub fn cancel_sends(self: &Arc<Self>, id: usize) {
+        let handlers = self.module_handlers();
+        let Some(handler) = handlers.and_then(|all| all.CancelSendNetBufferListsHandler) else {
+            return;
+        };
+        self.state().cancels_below.remove(&id);
+        self.call("cancel-send handler", thread::irql(), || {
+            // SAFETY: the handler is the driver's.
+            unsafe { handler(self.context(), super::handle(id)) }
+        });
+        let mut state = self.state();
+        if !state.cancels_below.contains(&id) {
+            let found = "the cancel was not passed on";
+            let finding = Finding::at(Level::Advice, Rule::EachCompletes, found);
+            state.finding("NdisFCancelSendNetBufferLists", finding);
+        }
+        for name in state.queued_with_cancel_id(id) {
+            let found = "is still queued after FilterCancelSendNetBufferLists";
+            state.violation(Rule::EachCompletes, name, found);
+        }
+    }
+
+    /// How many NBLs the miniport has accepted.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.state().accepted
+    }
+
     /// A flag that claims DISPATCH_LEVEL must be true.
-    fn check_flag(&self, says_dispatch: bool, what: &str) {
+    pub(super) fn check_flag(&self, says_dispatch: bool, what: &str) {
         if says_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
             let found = format!("the {what} says DISPATCH_LEVEL at IRQL {}", thread::irql());
             self.violation(Rule::Irql, "module", found);
         }
+    }
+}
+
+impl State {
+    /// Sends `numbers` are handed over for `port`.
+    fn sent_for_port(&mut self, numbers: &[u64], port: u32) {
+        for number in numbers {
+            if let Some(sent) = self.sent.get_mut(number) {
+                sent.port = port;
+            }
+        }
+    }
+
+    /// The handler that got the sends `numbers` has returned: what it did not pass on, fail or cut
+    /// is queued.
+    fn handler_returned(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            if let Some(sent) = self.sent.get_mut(number) {
+                sent.handler_returned = true;
+            }
+        }
+    }
+
+    /// The names of the sends with this cancel id that the filter has queued.
+    fn queued_with_cancel_id(&self, id: usize) -> Vec<String> {
+        let queued = self.known.values().filter(|known| {
+            let Origin::Above(number) = known.origin else {
+                return false;
+            };
+            known.owner == Owner::Filter
+                && self.sent.get(&number).is_some_and(|sent| {
+                    sent.handler_returned
+                        && sent.children == 0
+                        && sent.packet.slot(sys::NetBufferListCancelId) == id
+                })
+        });
+        queued.map(|known| known.name.clone()).collect()
     }
 }

@@ -4,7 +4,7 @@ use control::DriverVersion;
 use serde::{Serialize, Serializer};
 
 use super::Session;
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::failure::Failure;
 use crate::text::table;
 

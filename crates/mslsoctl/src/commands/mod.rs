@@ -11,13 +11,14 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::SCHEMA;
-use crate::adapters::{self, Adapter};
+use crate::adapter::Adapter;
 use crate::cli::{Choice, Cli, Command};
 use crate::connections::Connections;
 use crate::device::{Device, DeviceError};
 use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::json;
+use crate::select;
 
 /// Runs the command line, with the driver behind `device` on a host with these connections, and
 /// prints the result to `out`.
@@ -66,12 +67,12 @@ impl Session<'_> {
 
     /// The adapter that `name` selects, where a part of a name may be enough.
     fn adapter(&mut self, name: Option<&str>) -> Result<Adapter, Failure> {
-        adapters::selected(self.adapters()?, name, self.connections)
+        select::selected(self.adapters()?, name, self.connections)
     }
 
     /// The adapter that `name` names in full: a change is never applied to a guess.
     fn named(&mut self, name: &str) -> Result<Adapter, Failure> {
-        adapters::named(&self.adapters()?, name, self.connections)
+        select::named(&self.adapters()?, name, self.connections)
     }
 
     /// Does `work` for each adapter that is chosen: one, or all that are there.

@@ -4,7 +4,7 @@ use control::{Profile, Raise, SetRequest, Tuning};
 use serde::Serialize;
 
 use super::{Session, show};
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::cli::{Change, Choice, SetArgs};
 use crate::failure::Failure;
 

@@ -6,7 +6,7 @@ use control::{Cap, DriverVersion, Limit, NicLimits, Raise, SoftwareSegmentation,
 use serde::{Serialize, Serializer};
 
 use super::{Session, list::version};
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::cli::Choice;
 use crate::failure::Failure;
 

@@ -6,7 +6,7 @@ use control::StatisticsReply;
 use serde::Serialize;
 
 use super::{Session, title};
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::cli::StatsArgs;
 use crate::failure::Failure;
 use crate::refusals::reasons;

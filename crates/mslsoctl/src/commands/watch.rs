@@ -7,7 +7,7 @@ use control::{Refused, StatisticsReply};
 use serde::Serialize;
 
 use super::{Session, present, stats::Counters, title};
-use crate::adapters::Adapter;
+use crate::adapter::Adapter;
 use crate::cli::StatsArgs;
 use crate::device::DeviceError;
 use crate::driver::Driver;

@@ -61,7 +61,7 @@ fn a_connection_without_the_filter_is_no_part_of_a_description() {
         let before = fake.adapters[0].read;
         let failure = failure(&mut fake, line);
         assert!(matches!(failure, Failure::NotAttached(_)), "{failure}");
-        let advice = "Enable-NetAdapterBinding -Name \"Ethernet 2\" -ComponentID ms_mslso";
+        let advice = "Enable-NetAdapterBinding -Name \"Ethernet 2\" -ComponentID mslso_lwf";
         assert!(failure.to_string().contains(advice), "{failure}");
         assert_eq!(failure.name(), "not-attached");
         assert_eq!(fake.adapters[0].read, before);

@@ -3,8 +3,8 @@
 use clap::Parser;
 use control::{
     AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, Name,
-    NicLimits, ReadReply, Select, SetRequest, SoftwareSegmentation, StatisticsReply, Tuning,
-    VersionRequest, first_stage_size,
+    NicLimits, Profile, Raise, ReadReply, Select, SetRequest, SoftwareSegmentation,
+    StatisticsReply, Tuning, VersionRequest, first_stage_size,
 };
 use mslsoctl::cli::Cli;
 use mslsoctl::connections::Connections;
@@ -182,7 +182,7 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
             name: Name::from_text(name),
         },
         read: ReadReply {
-            tuning: Tuning::default(),
+            tuning: throughput(),
             ip_id_bits: 16,
             software: SoftwareSegmentation::WithChecksums,
             max_elements: 0,
@@ -217,7 +217,15 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
             children_allocated: 512,
             refused: refused().into(),
         },
-        lasting: Tuning::default(),
+        lasting: throughput(),
+    }
+}
+
+/// The tuning that every adapter of the fake has at first.
+pub fn throughput() -> Tuning {
+    Tuning {
+        raise: Raise::Profile(Profile::Throughput),
+        cap: None,
     }
 }
 

@@ -13,7 +13,7 @@ use control::{
 use mslsoctl::failure::Failure;
 use serde_json::{Value, json as value};
 
-use fake::{Fake, UNKNOWN_REASON, json, run};
+use fake::{Fake, UNKNOWN_REASON, json, run, throughput};
 
 type Done = Result<(), Failure>;
 
@@ -289,12 +289,12 @@ fn set_changes_what_is_named_and_nothing_else() -> Done {
     }
     assert_eq!(
         fake.adapters[1].lasting,
-        Tuning::default(),
+        throughput(),
         "nothing was to last"
     );
     assert_eq!(
         fake.adapters[0].read.tuning,
-        Tuning::default(),
+        throughput(),
         "another adapter"
     );
     Ok(())

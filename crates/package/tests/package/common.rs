@@ -43,7 +43,7 @@ pub fn tool() -> Vec<u8> {
 /// An INF with LF alone.
 pub const INF: &str = "[Version]\nSignature = \"$Windows NT$\"\nCatalogFile = mslso.cat\n\
     DriverVer = 01/01/2001,9.9.9.9\n[Manufacturer]\n%Us% = Models,NT$ARCH$.10.0...19041\n\
-    [Models.NT$ARCH$.10.0...19041]\n%Us% = Install, ms_mslso\n\
+    [Models.NT$ARCH$.10.0...19041]\n%Us% = Install, mslso_lwf\n\
     [SourceDisksFiles]\nmslso.sys = 1\n[Strings]\nUs = \"us\"\n";
 
 /// A folder for one test, with the inputs of a package.

@@ -110,7 +110,7 @@ fn the_catalog_reads_back() {
         read::attributes(&list).expect("attributes"),
         [
             text("OS", "_v100_X64,Server_v100_X64"),
-            text("HWID1", "ms_mslso")
+            text("HWID1", "mslso_lwf")
         ]
     );
     assert_eq!(list.this_update.to_unix_duration().as_secs(), 1_769_817_600);

@@ -1,7 +1,9 @@
 //! TCP within VXLAN and NVGRE.
 
 use super::hex;
-use crate::reference::{Kind, Layers, ReferenceError, TunnelLayers, cut, layers, segment};
+use crate::reference::{
+    Kind, Layers, ReferenceError, TunnelLayers, cut, cut_any_tunnel, layers, segment,
+};
 use crate::synth::{Synth, Tunnel};
 
 /// A tagged outer frame and a UDP checksum; outer identification, inner identification and
@@ -127,6 +129,67 @@ fn stale_lengths_are_ignored() {
     let (zero, stated) = (inside(false), inside(true));
     assert_ne!(zero.frame(false), stated.frame(false));
     assert_eq!(cut_at(&zero, 1400), cut_at(&stated, 1400));
+}
+
+/// The tunnel's header is copied whatever it is: VXLAN cut by its place gives what VXLAN cut by its
+/// form does, and with a GENEVE header (RFC 8926) of 4 bytes of options for VXLAN's, only that
+/// header and what counts it differ.
+#[test]
+fn any_tunnel_over_udp_is_cut() {
+    const GENEVE: [u8; 12] = [1, 0, 0x65, 0x58, 0, 0, 7, 0, 0, 1, 2, 0];
+    for (outer, ip_len) in [(Tunnel::vxlan_v4(), 20), (Tunnel::vxlan_v6(), 40)] {
+        let tunnel = Tunnel {
+            udp_checksum: true,
+            ..outer
+        };
+        for inner in [
+            Synth::v4(9000, 1400),
+            Synth::v6(9000, 1400).vlan(&[7]).extension(60, &[0; 8]),
+            Synth::udp_v4(9000, 1400),
+        ] {
+            let frame = inner.clone().inside(tunnel.clone()).frame(false);
+            let found = layers(&frame, Kind::Encapsulated).unwrap();
+            let known = cut(&frame, Kind::Encapsulated, 1400, 16).unwrap();
+            assert_eq!(
+                cut_any_tunnel(&frame, found.transport, 1400).as_ref(),
+                Ok(&known)
+            );
+            let udp = 14 + ip_len;
+            let mut geneve = frame.clone();
+            geneve.splice(udp + 8..udp + 16, GENEVE);
+            let wire = cut_any_tunnel(&geneve, found.transport + 4, 1400).unwrap();
+            assert_eq!(wire.len(), known.len());
+            for (k, (packet, known)) in wire.iter().zip(&known).enumerate() {
+                assert_eq!(packet[udp + 8..udp + 20], GENEVE);
+                assert_eq!(packet[udp + 20..], known[udp + 16..], "{k}");
+                let length = u16::from_be_bytes([packet[udp + 4], packet[udp + 5]]);
+                assert_eq!(usize::from(length), packet.len() - udp);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tunnel_that_is_not_over_udp_or_has_no_such_header_is_refused() {
+    let send = Synth::v4(9000, 1400);
+    let nvgre = send.clone().inside(Tunnel::nvgre_v4()).frame(false);
+    let found = layers(&nvgre, Kind::Encapsulated).unwrap();
+    assert_eq!(
+        cut_any_tunnel(&nvgre, found.transport, 1400).unwrap_err(),
+        ReferenceError::NotTunnel(47)
+    );
+    let vxlan = send.inside(Tunnel::vxlan_v4()).frame(false);
+    let found = layers(&vxlan, Kind::Encapsulated).unwrap();
+    for transport in [0, 30, found.transport - 1, found.transport + 1, usize::MAX] {
+        assert!(matches!(
+            cut_any_tunnel(&vxlan, transport, 1400),
+            Err(ReferenceError::Malformed(_))
+        ));
+    }
+    assert_eq!(
+        cut_any_tunnel(&vxlan, found.transport, 0).unwrap_err(),
+        ReferenceError::ZeroMss
+    );
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::cli::{LabArgs, SecondStage};
 use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::ingest::{LargeSend, LsoVersion, Terms, ingest};
+use crate::machine::turned_on;
 use crate::report::{ip_name, lined, number};
 
 /// A large send and the kernel's verdict on it.
@@ -58,7 +59,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// This machine cannot be used for it, or the driver does not start.
 pub fn judge(driver: &Driver, args: &LabArgs) -> Result<(Vec<Judged>, Vec<String>), Failure> {
     let bench = Bench::build()?;
-    let world = World::new(Config::with_nic(Nic::new(args.nic_max, args.min_segments)));
+    let world = World::new(turned_on(Config::with_nic(Nic::new(
+        args.nic_max,
+        args.min_segments,
+    ))));
     let taken = Taken::default();
     world.set_wire(taken.clone());
     start(driver, &world)?;

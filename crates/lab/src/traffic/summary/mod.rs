@@ -99,6 +99,8 @@ pub struct Counted {
     pub frames: u64,
     /// Large sends that the switch cut itself, since they make too few segments for the NIC.
     pub cut_by_switch: u64,
+    /// Large sends that the switch cut itself, since NDIS has no offload for them.
+    pub no_offload: u64,
     /// Frames for which the kernel had no place.
     pub no_place: u64,
     /// Frames that came faster than the lab read them.
@@ -111,7 +113,7 @@ pub struct Counted {
     pub paused: u64,
     /// Sends dropped because no NIC accepted them while the filter was away.
     pub too_large: u64,
-    /// Large sends of a kind that the lab does not carry, dropped.
+    /// Large sends of a kind that neither NDIS has an offload for nor the switch can cut, dropped.
     pub odd: u64,
     /// Frames lost on the wire on purpose.
     pub lost: u64,
@@ -164,6 +166,7 @@ impl From<&Counters> for Counted {
             largest_given_to_nic: counters.largest_given.get(),
             frames: counters.frames.get(),
             cut_by_switch: counters.cut_by_switch.get(),
+            no_offload: counters.no_offload.get(),
             no_place: counters.no_place.get(),
             overflown: counters.overflown.get(),
             uncut: counters.uncut.get(),
@@ -236,7 +239,7 @@ impl Summary {
     pub fn note_lost_sends(&mut self) {
         let of = &self.counted;
         let lost = [
-            (of.odd, "were of a kind that the lab does not carry"),
+            (of.odd, "were of a kind that nothing can segment"),
             (of.uncut, "could not be cut into packets"),
             (of.failed, "came back failed"),
             (of.paused, "came while the filter was paused"),

@@ -59,7 +59,7 @@ impl Summary {
         let mut lines = Vec::new();
         if let Some(told) = self.told {
             lines.push(format!(
-                "Told to the guest: {} bytes over IPv4, {} over IPv6.",
+                "Advertised to the guest: {} bytes over IPv4, {} over IPv6.",
                 number(told.ipv4.into()),
                 number(told.ipv6.into()),
             ));
@@ -111,13 +111,17 @@ impl Summary {
                 counted.cut_by_switch,
                 "large sends of too few segments or too long, cut by the switch",
             ),
+            (
+                counted.no_offload,
+                "large sends without an offload in NDIS, as in GENEVE, cut by the switch",
+            ),
             (counted.no_place, "frames without a place in the kernel"),
             (
                 counted.overflown,
                 "frames that came faster than they were read",
             ),
             (counted.uncut, "large sends that could not be cut"),
-            (counted.odd, "large sends of a kind that is not carried"),
+            (counted.odd, "large sends that nothing can segment"),
         ];
         let rare = rare.iter().filter(|(count, _)| *count > 0);
         let rare: Vec<_> = rare
@@ -168,7 +172,7 @@ impl Summary {
 
     fn verdict(&self) -> String {
         if self.is_good() && self.is_empty() {
-            return "NOTHING TRIED: no large send was made, so that the filter had nothing to do."
+            return "NOTHING TRIED: no large send reached the filter, so that it had nothing to do."
                 .to_owned();
         }
         if self.is_good() && self.transfers.is_empty() {

@@ -1,8 +1,37 @@
 //! The rules that the model enforces, by number and name, and the reports of broken ones.
 //!
 //! Up to 35 the numbers are the design's; those from 36 on are the model's own.
+//!
+//! Each finding has a [`Level`]: the contract that Microsoft documents, advice, or a promise of
+//! this product. A foreign driver is judged by the contract alone.
+
+mod page;
 
 use std::fmt;
+
+/// The obligation that a finding concerns.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
+pub enum Level {
+    /// Documented by Microsoft: a driver that breaks it is wrong.
+    Contract,
+    /// Recommended, or where pages contradict each other the stricter of them.
+    Advice,
+    /// A promise of this product, beyond the documentation.
+    #[default]
+    Product,
+}
+
+impl Level {
+    /// The level in one word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::Advice => "advice",
+            Self::Product => "product",
+        }
+    }
+}
 
 /// A rule of NDIS, of large send offload, or of this product. The numbers are the design's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -96,14 +125,31 @@ pub enum Rule {
     PacketChecksum = 40,
     /// A checksum is left to the NIC only where the NIC computes it for such a packet.
     ChecksumOffload = 41,
-    /// A child that is one packet is within the MTU.
+    /// A packet that is no large send is within the MTU.
     Mtu = 42,
     /// A kernel event is initialised before it is used, outlives the waits for it, and is signalled
     /// for each of them.
     Events = 43,
+    /// A failure of the miniport reaches the overlying driver.
+    FinalStatus = 44,
+    /// A routine of NDIS is called with the handle that NDIS gave the driver for it.
+    Handles = 45,
+    /// A packet goes on under the port that it came for, and its flags are defined ones.
+    PortAndFlags = 46,
+    /// Received NBLs are indicated or returned once, as many as the call states; one that was
+    /// indicated with RESOURCES is the miniport's again when the handler returns.
+    Receives = 47,
+    /// A restart completes once, and successfully or not at all.
+    Restart = 48,
+    /// Memory is used within its bounds, while it is allocated, by its owner.
+    Memory = 49,
+    /// Two threads do not access the same memory without synchronization, one of them writing.
+    Race = 50,
+    /// The driver's own assertions hold.
+    Assertion = 51,
     /// An entry of the System event log is within its size, its strings end, and it is written or
     /// freed.
-    ErrorLog = 44,
+    ErrorLog = 52,
 }
 
 impl Rule {
@@ -153,6 +199,14 @@ impl Rule {
             Self::Events => "kernel events",
             Self::ErrorLog => "error log",
             Self::Tracing => "event tracing",
+            Self::FinalStatus => "final status",
+            Self::Handles => "handles",
+            Self::PortAndFlags => "port and flags",
+            Self::Receives => "receives",
+            Self::Restart => "restart",
+            Self::Memory => "memory",
+            Self::Race => "data race",
+            Self::Assertion => "assertion",
         }
     }
 
@@ -161,6 +215,44 @@ impl Rule {
     pub const fn number(self) -> u8 {
         self as u8
     }
+
+    /// The level of the rule's findings, where a finding has no other.
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            Self::FirstFailure
+            | Self::Wire
+            | Self::Order
+            | Self::FailedAllocation
+            | Self::SteadyState
+            | Self::StaleSize
+            | Self::PreDetach => Level::Product,
+            _ => Level::Contract,
+        }
+    }
+}
+
+/// A broken rule, not yet tied to the object that it was broken for.
+pub(crate) struct Finding {
+    pub(crate) rule: Rule,
+    pub(crate) level: Level,
+    pub(crate) found: String,
+}
+
+impl Finding {
+    /// A finding at the rule's own level.
+    pub(crate) fn new(rule: Rule, found: impl Into<String>) -> Self {
+        Self::at(rule.level(), rule, found)
+    }
+
+    /// A finding at `level`.
+    pub(crate) fn at(level: Level, rule: Rule, found: impl Into<String>) -> Self {
+        Self {
+            rule,
+            level,
+            found: found.into(),
+        }
+    }
 }
 
 /// One rule broken once.
@@ -168,10 +260,21 @@ impl Rule {
 pub struct Violation {
     /// The rule that is broken.
     pub rule: Rule,
+    /// The obligation behind it.
+    pub level: Level,
     /// The NBL, or other object, that it was broken for.
     pub subject: String,
     /// Description of the finding.
     pub found: String,
+}
+
+impl Violation {
+    /// The address of the page that documents the obligation; `None` for a promise of this product
+    /// alone.
+    #[must_use]
+    pub fn page(&self) -> Option<String> {
+        (self.level != Level::Product).then(|| page::address(self.rule, &self.subject))
+    }
 }
 
 impl fmt::Display for Violation {
@@ -181,6 +284,10 @@ impl fmt::Display for Violation {
             f,
             "rule {number} ({name}): {}: {}",
             self.subject, self.found
-        )
+        )?;
+        match self.page() {
+            Some(page) => write!(f, " ({}: {page})", self.level.name()),
+            None => Ok(()),
+        }
     }
 }

@@ -1,0 +1,132 @@
+//! The command line of `exercise`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use model::Level;
+
+pub const EXERCISE: &str = "\
+Put an NDIS lightweight filter through its life, against the rules that Microsoft documents.
+
+Any x64 image of a lightweight filter is loaded, attached, restarted, and given sends (small, large, \
+of several NET_BUFFERs), received packets with and without RESOURCES, OID queries, sets and cancels, \
+status indications, network and device events, and requests to its control device; it is paused and \
+restarted in every state, used by four threads at once, short of memory at each of its allocations \
+in turn, detached, attached again and unloaded. Each run is in a process of its own, with guard \
+pages: memory that the driver does not own, or has freed, is inaccessible to it.
+
+Rules have three levels: `contract` is documented, and the finding names the page; `advice` is \
+recommended; `product` is promised by mslso alone. Without a path the driver is that of --driver.
+
+Verdicts: clean; violations (each cause once, with a count); refused (with the step at which the \
+driver failed); crashed (with the instruction and the memory, where it touched what it must not); \
+hung (with the step).
+
+--json prints one object with verdict, step (where it was refused, crashed or hung, or null), detail, \
+and violations, each with rule, name, level, page, count and first.";
+
+pub const CODES: &str = "\
+Examples:
+  mslso-lab exercise myfilter.sys                  against the contract
+  mslso-lab exercise myfilter.sys --rounds 10      more runs, other numbers
+  mslso-lab exercise --level product               mslso itself, against all rules
+
+Exit codes:
+  0  clean
+  1  the driver broke a rule, was refused, crashed or hung
+  2  the image cannot be used, or the command line is wrong";
+
+/// Options of `exercise`.
+#[derive(Args, Debug)]
+pub struct ExerciseArgs {
+    /// Image of the driver
+    #[arg(value_name = "DRIVER.sys")]
+    pub image: Option<PathBuf>,
+    /// The highest level of rules to judge by
+    #[arg(
+        long,
+        value_name = "contract|advice|product",
+        default_value = "contract",
+        hide_possible_values = true
+    )]
+    pub level: Obligation,
+    /// The first seed of the numbers that vary: sizes, orders, which allocation fails
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many runs, each with the next seed
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub rounds: u64,
+    /// A control code that the driver's device handles, besides those found in its code
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    pub ioctl: Vec<u32>,
+    /// Seconds without progress after which the driver hangs
+    #[arg(long, value_name = "N", default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// Whether guard pages are on; off, faults are found later or not at all, but it is faster
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub guard_pages: super::Switch,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Run one phase in this process: what a run does to itself
+    #[arg(long, hide = true)]
+    pub phase: Option<Phase>,
+    /// Where blocks lie in their guard pages in that phase
+    #[arg(long, hide = true, default_value = "end")]
+    pub pages: Pages,
+}
+
+/// The levels of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the variants are the levels of the model")]
+pub enum Obligation {
+    Contract,
+    Advice,
+    Product,
+}
+
+impl From<Obligation> for Level {
+    fn from(level: Obligation) -> Self {
+        match level {
+            Obligation::Contract => Self::Contract,
+            Obligation::Advice => Self::Advice,
+            Obligation::Product => Self::Product,
+        }
+    }
+}
+
+/// The phases of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Phase {
+    /// The whole life of the driver.
+    Life,
+    /// Its start, with each allocation failing in turn.
+    Starve,
+}
+
+/// Where blocks lie in their guard pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pages {
+    /// At the end of their pages: overruns fault.
+    End,
+    /// At the start: underruns fault.
+    Start,
+    /// There are none.
+    Off,
+}
+
+/// A control code, in hexadecimal with `0x`, or decimal.
+fn code(text: &str) -> Result<u32, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "is a number, such as 0x170004".into())
+}

@@ -1,0 +1,65 @@
+//! Any lightweight filter, exercised and judged.
+//!
+//! A round has two [phases](crate::cli::Phase), each in a process of its own, which [`worker`] runs
+//! and [`process`] watches: the [whole life](life) of the driver, and its [start](starve) with one
+//! allocation failing after the other. What they find is one [`Report`](report::Report).
+
+mod control;
+mod frames;
+mod life;
+mod process;
+mod report;
+mod starve;
+mod threads;
+mod traffic;
+mod worker;
+
+use std::io::Write;
+
+use crate::{
+    cli::{ExerciseArgs, Pages, Phase, Switch},
+    driver::{Build, Driver},
+    failure::Failure,
+};
+use report::{Report, Verdict};
+
+/// Runs the command. Returns whether the driver is clean.
+///
+/// # Errors
+///
+/// There is no verdict.
+pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<bool, Failure> {
+    let build = match &args.image {
+        Some(path) => Build::Image(path.clone()),
+        None => driver.clone(),
+    };
+    if let Some(phase) = args.phase {
+        worker::work(args, phase, &build, out)?;
+        return Ok(true);
+    }
+    // An image that cannot be loaded at all is found here, with what to do about it.
+    drop(Driver::load(&build)?);
+    let mut report = Report::default();
+    for round in 0..args.rounds {
+        let pages = match (args.guard_pages, round % 2) {
+            (Switch::Off, _) => Pages::Off,
+            (Switch::On, 0) => Pages::End,
+            (Switch::On, _) => Pages::Start,
+        };
+        for phase in [Phase::Life, Phase::Starve] {
+            let seed = args.seed.wrapping_add(round);
+            let ended = process::run(args, &build, phase, pages, seed)?;
+            report.add(ended);
+        }
+        if matches!(report.verdict(), Verdict::Crashed | Verdict::Hung) {
+            break;
+        }
+    }
+    // The reader may be gone; the exit code reports the verdict too.
+    let _ = if args.json {
+        out.write_all(crate::json::line(&report.record()).as_bytes())
+    } else {
+        write!(out, "{report}")
+    };
+    Ok(report.verdict() == Verdict::Clean)
+}

@@ -1,0 +1,73 @@
+//! The driver's start, and a little of its life, with one allocation failing after the other.
+
+use std::sync::Arc;
+
+use model::{Failing, OidCall, SendCall, World};
+
+use super::{
+    control::{self, FRAME_SIZE},
+    frames::Frames,
+    worker::{Bench, Observed, Refused},
+};
+
+/// The first allocations fail one by one, those behind them at random.
+const FIRST: u64 = 24;
+/// Most allocations that are made to fail.
+const MOST: u64 = 40;
+
+/// Runs the phase.
+pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
+    let codes = control::codes(bench);
+    let mut failing = 0;
+    for turn in 0..MOST {
+        let world = bench.machine();
+        let mut observed = Observed::new(world);
+        let step = format!("allocation {failing} fails");
+        let asked = observed.step(&step, |world| {
+            world.fail_allocations(Failing::Nth(failing));
+            one_life(bench, world, &codes);
+            world.fail_allocations(Failing::None)
+        });
+        observed.finish();
+        if failing >= asked {
+            break;
+        }
+        failing = if turn < FIRST {
+            turn + 1
+        } else {
+            FIRST + bench.random.below(asked.max(FIRST + 1) - FIRST)
+        };
+    }
+    Ok(())
+}
+
+/// As much of a life as the failing allocation lets there be.
+fn one_life(bench: &Bench, world: &Arc<World>, codes: &[u32]) {
+    // SAFETY: the driver outlives the machine, which is not used after this process's phase.
+    #[expect(unsafe_code, reason = "runs a driver")]
+    let loaded = unsafe { bench.driver.load_into(world) };
+    if loaded.is_err() {
+        return;
+    }
+    if world.attach().is_ok() {
+        if world.restart().is_ok() {
+            let mut frames = Frames::default();
+            for at_dispatch in [false, true] {
+                let call = SendCall {
+                    at_dispatch,
+                    processor: 0,
+                };
+                world.send(vec![frames.packet(100), frames.large(9000)], call);
+            }
+            world.oid(OidCall::query(FRAME_SIZE, 4));
+            world.oid(OidCall::method(control::STATISTICS, 0, vec![1], 64));
+            if let Some(code) = codes.first() {
+                world.device_control(*code, &[], 512);
+            }
+            world.pre_detach();
+            world.pause();
+        }
+        world.detach();
+    }
+    world.unload();
+}

@@ -1,0 +1,102 @@
+//! `ndis.sys`: memory, and spin locks by their names in NDIS.
+
+use std::{ffi::c_void, ptr};
+
+use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
+
+use crate::{
+    exports::{kernel, spin_lock},
+    memory::Block,
+    rules::Rule,
+    thread,
+};
+
+/// The contents of memory that is not zeroed: an address made of it is nobody's.
+pub(super) const UNINITIALISED: u8 = 0xA7;
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
+    owner: NDIS_HANDLE,
+    length: u32,
+    tag: u32,
+    _priority: i32,
+) -> *mut c_void {
+    let routine = "NdisAllocateMemoryWithTagPriority";
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    thread::require_module_or_driver(owner, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    if tag == 0 {
+        state.violation(Rule::PoolTags, routine, "no pool tag");
+    }
+    if !state.may_allocate(routine) {
+        return ptr::null_mut();
+    }
+    let block = Block::of_pool(length as usize);
+    // SAFETY: the block is that long.
+    unsafe { ptr::write_bytes(block.start(), UNINITIALISED, length as usize) };
+    let start = block.start().cast();
+    state.memory.pool.insert(block.address(), (block, tag));
+    start
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFreeMemory(memory: *mut c_void, _length: u32, _flags: u32) {
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeMemory");
+    kernel::free_pool(memory, None, "NdisFreeMemory");
+}
+
+/// NDIS_SPIN_LOCK: the lock, and the IRQL from before it was acquired.
+#[repr(C)]
+pub struct NDIS_SPIN_LOCK {
+    lock: KSPIN_LOCK,
+    irql: u8,
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAllocateSpinLock(lock: *mut NDIS_SPIN_LOCK) {
+    // SAFETY: the caller passes a place for a lock.
+    unsafe { spin_lock::KeInitializeSpinLock(&raw mut (*lock).lock) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisFreeSpinLock(lock: *mut NDIS_SPIN_LOCK) {
+    let place = lock.addr();
+    let world = thread::world();
+    world.state().spin_locks.forget(place..place + 1);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAcquireSpinLock(lock: *mut NDIS_SPIN_LOCK) {
+    // SAFETY: the caller passes a lock.
+    unsafe { (*lock).irql = spin_lock::KeAcquireSpinLockRaiseToDpc(&raw mut (*lock).lock) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisReleaseSpinLock(lock: *mut NDIS_SPIN_LOCK) {
+    // SAFETY: the caller passes a lock.
+    unsafe { spin_lock::KeReleaseSpinLock(&raw mut (*lock).lock, (*lock).irql) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisDprAcquireSpinLock(lock: *mut NDIS_SPIN_LOCK) {
+    // SAFETY: the caller passes a lock.
+    unsafe { spin_lock::KeAcquireSpinLockAtDpcLevel(&raw mut (*lock).lock) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisDprReleaseSpinLock(lock: *mut NDIS_SPIN_LOCK) {
+    // SAFETY: the caller passes a lock.
+    unsafe { spin_lock::KeReleaseSpinLockFromDpcLevel(&raw mut (*lock).lock) };
+}
+
+super::exports! {
+    NdisAllocateMemoryWithTagPriority
+    NdisFreeMemory
+    NdisAllocateSpinLock
+    NdisFreeSpinLock
+    NdisAcquireSpinLock
+    NdisReleaseSpinLock
+    NdisDprAcquireSpinLock
+    NdisDprReleaseSpinLock
+}
