@@ -67,7 +67,7 @@ function Get-MslsoDamage {
     param([Parameter(Mandatory)]$Driver)
     if ($Driver.Start -ne 1) { "the service's start type (it is $($Driver.Start) instead of 1, system start)" }
     if (-not (Test-Path -LiteralPath $MslsoDescriptionKey)) { 'the descriptions of settings (FilterAdapterParams)' }
-    if ((Test-Path -LiteralPath "$MslsoNoteKey\Parameters") -and -not (Test-Path -LiteralPath $MslsoParametersKey)) { 'the settings of adapters' }
+    if (Test-MslsoSettingsLost) { 'the settings of adapters' }
     $noted = @(Get-MslsoNote)
     # One that is off among others that are on was taken off by the administrator.
     if ($noted) {
@@ -282,19 +282,24 @@ function Restore-OldPackage {
     if ($left) {
         $why = "of the new one is left: $left"
     } elseif ($Saved -and $Driver -and $Driver.Hash) {
+        $why = ''
         try {
             Install-MslsoPackage $Saved $Driver.Hash $TimeoutSeconds | Out-Null
-            Restore-KeptState
-            $why = ''
         } catch {
             if ($_.Exception -is [TimeoutException]) { throw }
             $why = "$_"
         }
+        if (Get-MslsoComponent) { Restore-KeptState }
     }
+    $end = 'Settings and bindings are kept for the next installation.'
     if (-not $why) {
-        Stop-Mslso "The new build is not installed, and the old one is put back, with its settings and bindings. $Failure`nThe log is $(Get-SetupLog)."
+        $end = 'The old build is put back, with its settings and bindings.'
+    } elseif (Get-MslsoComponent) {
+        $end = "The old build is put back, with its settings and bindings, but does not run. $why"
+    } else {
+        $end = "mslso is not installed: the old build could not be put back. $why`nRun Uninstall-Mslso.ps1 -KeepSettings, then this again. $end"
     }
-    Stop-Mslso "mslso is not installed: the new build failed, and the old one could not be put back. $Failure`nThe old build: $why`nRun Uninstall-Mslso.ps1, then this again; settings and bindings are kept. The log is $(Get-SetupLog)."
+    Stop-Mslso "The new build is not installed. $Failure`n$end`nThe log is $(Get-SetupLog)."
 }
 
 function Restore-KeptState {

@@ -3,10 +3,10 @@
 # asked. Mslso.Common.ps1 dot-sources this.
 
 $MslsoNoteKey = 'HKLM:\SOFTWARE\mslso'
-# NDIS keeps the settings of each filter module here; mslsoctl set --persist writes them.
-$MslsoParametersKey = "$MslsoServiceKey\Parameters"
 # What the INF describes for the adapters' property pages.
 $MslsoDescriptionKey = "$MslsoServiceKey\FilterAdapterParams"
+# Keys below the service's that are not the administrator's: the INF's, and Windows' own.
+$MslsoForeignKeys = 'FilterAdapterParams', 'Enum', 'Security'
 
 function Copy-RegistryTree {
     <#
@@ -25,6 +25,39 @@ function Copy-RegistryTree {
     foreach ($child in @(Get-ChildItem -LiteralPath $From)) {
         Copy-RegistryTree (Join-Path $From $child.PSChildName) (Join-Path $To $child.PSChildName)
     }
+}
+
+function Get-RegistryText {
+    <#
+    .SYNOPSIS
+    Returns a line for each value of a registry key and of all keys below it, to compare.
+    #>
+    param([Parameter(Mandatory)][string]$Key, [string]$Name = '')
+    $values = Get-ItemProperty -LiteralPath $Key
+    foreach ($value in @((Get-Item -LiteralPath $Key).Property)) {
+        if ($value) { "$Name\$value=$($values.$value)" }
+    }
+    foreach ($child in @(Get-ChildItem -LiteralPath $Key)) {
+        Get-RegistryText (Join-Path $Key $child.PSChildName) "$Name\$($child.PSChildName)"
+    }
+}
+
+function Get-MslsoSettingsKey {
+    <#
+    .SYNOPSIS
+    Returns the names of the keys below the service's that hold settings. mslsoctl set --persist writes them; NDIS chooses where.
+    #>
+    param([string]$Below = $MslsoServiceKey)
+    if (-not (Test-Path -LiteralPath $Below)) { return }
+    @(Get-ChildItem -LiteralPath $Below | ForEach-Object { $_.PSChildName } | Where-Object { $_ -notin $MslsoForeignKeys })
+}
+
+function Test-MslsoSettingsLost {
+    <#
+    .SYNOPSIS
+    Whether there is a copy of settings, and none below the service's key.
+    #>
+    [bool]@(Get-MslsoSettingsKey "$MslsoNoteKey\Settings") -and -not @(Get-MslsoSettingsKey)
 }
 
 function Get-MslsoAdapterState {
@@ -89,9 +122,15 @@ function Save-MslsoNote {
             Set-ItemProperty -LiteralPath $MslsoNoteKey -Name $name -Value $text
         }
     }
-    if (Test-Path -LiteralPath $MslsoParametersKey) {
-        Copy-RegistryTree $MslsoParametersKey "$MslsoNoteKey\Parameters"
-    }
+    $copy = "$MslsoNoteKey\Settings"
+    $names = @(Get-MslsoSettingsKey)
+    $now = @($names | ForEach-Object { Get-RegistryText "$MslsoServiceKey\$_" $_ })
+    $then = @(Get-MslsoSettingsKey $copy | ForEach-Object { Get-RegistryText "$copy\$_" $_ })
+    # Settings that are gone altogether were lost, and the copy is what is left of them.
+    if (-not $now -or -not (Compare-Object $now $then)) { return }
+    # What is no more there must not come back.
+    if (Test-Path -LiteralPath $copy) { Remove-Item -LiteralPath $copy -Recurse -Force }
+    foreach ($name in $names) { Copy-RegistryTree "$MslsoServiceKey\$name" "$copy\$name" }
 }
 
 function Remove-MslsoNote {
@@ -105,18 +144,22 @@ function Remove-MslsoNote {
 function Restore-MslsoSettings {
     <#
     .SYNOPSIS
-    Puts the copied settings back below the service's key, and binds the adapters that have some anew, as the driver reads them when it attaches. Returns their names.
+    Puts the copied settings back below the service's key. The driver reads them when it attaches, so the bound adapters that have some are bound anew.
     #>
-    $copy = "$MslsoNoteKey\Parameters"
-    if (-not (Test-Path -LiteralPath $copy)) { return }
-    Copy-RegistryTree $copy $MslsoParametersKey
+    $copy = "$MslsoNoteKey\Settings"
+    $names = @(Get-MslsoSettingsKey $copy)
+    if (-not $names) { return }
+    foreach ($name in $names) { Copy-RegistryTree "$copy\$name" "$MslsoServiceKey\$name" }
+    # NDIS names a key of an adapter by its identifier.
     $keys = @(Get-ChildItem -LiteralPath $copy -Recurse | ForEach-Object { "$($_.Name)" })
-    foreach ($adapter in @(Get-MslsoAdapterState | Where-Object { $_.IsBound -and $_.Guid })) {
-        if (-not @($keys | Where-Object { $_ -like "*$($adapter.Guid)*" })) { continue }
+    $found = @(Get-MslsoAdapterState | Where-Object { $_.IsBound -and $_.Guid } | Where-Object {
+            $guid = $_.Guid
+            @($keys | Where-Object { $_ -like "*$guid*" }) })
+    foreach ($adapter in $found) {
         Set-MslsoBinding $adapter $false
         Set-MslsoBinding $adapter $true
-        $adapter.Name
     }
+    if (-not $found) { Write-Warning 'The settings of adapters are put back, and take effect when the adapters restart: Restart-NetAdapter -Name ADAPTER' }
 }
 
 function Restore-MslsoBinding {

@@ -73,7 +73,7 @@ function Remove-Component {
 }
 
 # A service without its component, which netcfg does not find.
-function Remove-Service {
+function Remove-OrphanService {
     $driver = Get-MslsoDriver
     if (-not $driver -or $driver.IsLeaving -or (Get-MslsoComponent)) { return }
     # 1062: it does not run; 1072: it leaves already.
@@ -131,7 +131,7 @@ $ConfirmPreference = 'None'
 if ($KeepSettings -and (Get-MslsoComponent)) { Save-MslsoNote }
 $wishes = @(
     Invoke-Step { Remove-Component }
-    Invoke-Step { Remove-Service }
+    Invoke-Step { Remove-OrphanService }
     Remove-Packages
     Remove-Copies
 )

@@ -9,8 +9,10 @@
 #[link(name = "ndis.sys", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
     fn NdisAllocateCloneOidRequest();
+    fn NdisAllocateNetBuffer();
     fn NdisAllocateNetBufferAndNetBufferList();
     fn NdisAllocateNetBufferListPool();
+    fn NdisAllocateNetBufferPool();
     fn NdisCloseConfiguration();
     fn NdisCopySendNetBufferListInfo();
     fn NdisDeregisterDeviceEx();
@@ -25,8 +27,10 @@ unsafe extern "system" {
     fn NdisFSendNetBufferListsComplete();
     fn NdisFSetAttributes();
     fn NdisFreeCloneOidRequest();
+    fn NdisFreeNetBuffer();
     fn NdisFreeNetBufferList();
     fn NdisFreeNetBufferListPool();
+    fn NdisFreeNetBufferPool();
     fn NdisGetDeviceReservedExtension();
     fn NdisGetVersion();
     fn NdisOpenConfigurationEx();
@@ -48,6 +52,7 @@ unsafe extern "system" {
     fn ExFreePoolWithTag();
     fn ExReInitializeRundownProtectionCacheAware();
     fn ExReleaseRundownProtectionCacheAwareEx();
+    fn ExRundownCompletedCacheAware();
     fn ExWaitForRundownProtectionReleaseCacheAware();
     fn IoAllocateDriverObjectExtension();
     fn IoAllocateErrorLogEntry();

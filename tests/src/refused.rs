@@ -174,8 +174,6 @@ fn tunnels() -> Vec<Kind> {
     let other_version = sent().with_slot(slot, silent.to_raw());
     let mut not_vxlan = sent();
     not_vxlan.frame[42] = 0;
-    let mut plain = large_v4(PAYLOAD);
-    plain.oob.push((slot, info.to_raw()));
     vec![
         (
             "an inner header elsewhere",
@@ -187,7 +185,6 @@ fn tunnels() -> Vec<Kind> {
             not_vxlan,
             Refusal::NotEncapsulated,
         ),
-        ("no tunnel", plain, Refusal::NotEncapsulated),
         (
             "IPv4 said to be IPv6 inside",
             other_version,

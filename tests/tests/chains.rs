@@ -1,30 +1,30 @@
-//! The end of a child's MDL chain: the same as its parent's, or with the child's window and within
-//! the NIC's limit of elements. Either way the parent is not changed, and the wire is the same.
+//! A child's MDL chain: it ends with the child, and is within the NIC's limit of elements. The
+//! parent is not changed, and the wire is the same.
+#![expect(unsafe_code, reason = "changes a chain on its way")]
 
-use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule};
+use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule, Tamper};
 use mslso_lab::synth::{IpVersion, Synth};
 use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::FileFailurePersistence};
 use scenarios::{
     Machine, assert_clean,
     packets::{MSS, header_length, large, large_v4, large_v6},
+    tampering::nbls,
 };
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
 /// The NIC's limit in most tests: three segments, so that short sends have several children.
 const NIC_MAX: u32 = 3 * MSS;
 
-/// Where chains end.
+/// The most elements that the filter is set to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mode {
-    Lent,
-    Ended,
+    Default,
     AtMost(u32),
 }
 
-const MODES: [Mode; 5] = [
-    Mode::Lent,
-    Mode::Ended,
+const MODES: [Mode; 4] = [
+    Mode::Default,
     Mode::AtMost(4),
     Mode::AtMost(16),
     Mode::AtMost(64),
@@ -32,22 +32,16 @@ const MODES: [Mode; 5] = [
 
 /// A machine whose filter is set to `mode`, and whose NIC has the model hold it to that.
 fn config(mode: Mode, nic_max: u32) -> Config {
-    let (ended, most) = match mode {
-        Mode::Lent => (0, 0),
-        Mode::Ended => (1, 0),
-        Mode::AtMost(most) => (0, most),
+    let (setting, most) = match mode {
+        // A child has no room for more.
+        Mode::Default => (0, 64),
+        Mode::AtMost(most) => (most, most),
     };
     let mut nic = Nic::new(nic_max, 2);
-    nic.walks_to_end = mode != Mode::Lent;
-    nic.max_elements = match mode {
-        Mode::Lent => None,
-        // A child has no room for more.
-        Mode::Ended => Some(64),
-        Mode::AtMost(most) => Some(most as usize),
-    };
+    nic.max_elements = Some(most as usize);
     Config {
         processors: 1,
-        parameters: vec![("EndedChains".into(), ended), ("MaxElements".into(), most)],
+        parameters: vec![("MaxSgElements".into(), setting)],
         ..Config::with_nic(nic)
     }
 }
@@ -67,12 +61,16 @@ fn locked(packet: Packet) -> Packet {
 fn payload_in_buffers_of_every_size_reaches_the_wire() {
     for mode in MODES {
         let machine = Machine::start(config(mode, 62_780));
-        let before = machine.world.pool_allocations();
-        for size in [64 << 10, 4096, 4095, 1448, 997, 62_780] {
-            machine.assert_split(large_v4(200_000).in_buffers(size));
-            machine.assert_split(locked(large_v6(200_000).in_buffers(size)));
-        }
-        let after = machine.world.pool_allocations();
+        let send = || {
+            for size in [64 << 10, 4096, 4095, 1448, 997, 62_780] {
+                machine.assert_split(large_v4(200_000).in_buffers(size));
+                machine.assert_split(locked(large_v6(200_000).in_buffers(size)));
+            }
+            machine.world.pool_allocations()
+        };
+        // The arrays of MDLs stay.
+        let before = send();
+        let after = send();
         assert_eq!(after, before, "copies are gone with the children");
         machine.stop_clean();
     }
@@ -205,10 +203,14 @@ fn children_with_mapped_elements_are_used_again() {
 
 #[test]
 fn usual_buffers_take_nothing_from_the_pool() {
-    for mode in [Mode::Ended, Mode::AtMost(32)] {
+    for mode in [Mode::Default, Mode::AtMost(32)] {
         let machine = Machine::start(config(mode, 62_780));
+        let sizes = [2048, 4096, 64 << 10, 1 << 20];
+        for size in sizes {
+            machine.assert_split(large_v4(500_000).in_buffers(size));
+        }
         machine.world.warmed_up();
-        for size in [2048, 4096, 64 << 10, 1 << 20] {
+        for size in sizes {
             machine.assert_split(large_v4(500_000).in_buffers(size));
         }
         machine.stop_clean();
@@ -266,6 +268,8 @@ fn a_copy_that_fails_costs_its_own_send() {
 fn a_chain_that_is_too_short_is_refused() {
     for mode in MODES {
         let machine = start(mode);
+        // The arrays of MDLs stay.
+        machine.assert_split(large_v4(20_000).in_buffers(10));
         let before = machine.world.pool_allocations();
         for size in [20_000, 4096, 10] {
             let number = machine.send_one(Packet {
@@ -304,14 +308,26 @@ fn a_copy_may_stand_where_a_split_that_failed_had_lent() {
 
 #[test]
 fn the_model_sees_chains_that_go_on_and_elements_that_are_too_many() {
-    let packet = || large_v4(20_000).in_buffers(1000);
-    let mut walks = config(Mode::Lent, NIC_MAX);
-    walks.nic.walks_to_end = true;
-    let mut counts = config(Mode::Ended, NIC_MAX);
+    let machine = start(Mode::Default);
+    machine.world.tamper(|tamper| {
+        if let Tamper::Send(chain) = tamper {
+            let nbls = nbls(*chain);
+            // SAFETY: the first child's chain goes on with the second's, for good.
+            unsafe {
+                let mut last = (*(*nbls[0]).FirstNetBuffer).MdlChain;
+                while !(*last).Next.is_null() {
+                    last = (*last).Next;
+                }
+                (*last).Next = (*(*nbls[1]).FirstNetBuffer).MdlChain;
+            }
+        }
+    });
+    machine.send_one(large_v4(20_000));
+    let mut counts = config(Mode::Default, NIC_MAX);
     counts.nic.max_elements = Some(4);
-    for config in [walks, counts] {
-        let machine = Machine::start(config);
-        machine.send_one(packet());
+    let counting = Machine::start(counts);
+    counting.send_one(large_v4(20_000).in_buffers(1000));
+    for machine in [machine, counting] {
         let broken = machine.stop();
         assert!(!broken.is_empty());
         assert!(broken.iter().all(|violation| violation.rule == Rule::Chain));
@@ -323,23 +339,29 @@ fn the_model_sees_chains_that_go_on_and_elements_that_are_too_many() {
 }
 
 #[test]
-fn settings_out_of_range_are_not_in_effect() {
-    for (parameters, broken) in [
-        (vec![("EndedChains", 2)], true),
-        (vec![("MaxElements", 3)], true),
-        (vec![("MaxElements", 65)], true),
-        (vec![("EndedChains", 1), ("MaxElements", 65)], false),
-        (vec![("EndedChains", 2), ("MaxElements", 4)], false),
-    ] {
-        let mut config = config(Mode::Ended, NIC_MAX);
-        config.parameters = parameters
-            .into_iter()
-            .map(|(keyword, value)| (keyword.into(), value))
-            .collect();
-        let text = format!("{:?}", config.parameters);
+fn a_setting_out_of_range_is_not_in_effect() {
+    for (setting, broken) in [(3, true), (65, true), (4, false)] {
+        let mut config = config(Mode::AtMost(4), NIC_MAX);
+        config.parameters = vec![("MaxSgElements".into(), setting)];
         let machine = Machine::start(config);
         machine.send_one(large_v4(20_000).in_buffers(1000));
-        assert_eq!(!machine.stop().is_empty(), broken, "{text}");
+        assert_eq!(!machine.stop().is_empty(), broken, "{setting}");
+    }
+}
+
+/// The parent's own chain may go on behind it, or be shared by a clone: it is used as it is only
+/// where it ends with the parent, and is never cut.
+#[test]
+fn what_the_parent_has_behind_it_is_not_the_childs() {
+    for mode in MODES {
+        let machine = start(mode);
+        for (last, tail) in [(5000, 0), (5000, 100), (4999, 100), (5001, 3000)] {
+            let mut packet = large_v4(20_000).in_buffers(5000);
+            *packet.buffers.last_mut().expect("buffers") = last;
+            packet.tail = tail;
+            machine.assert_split(packet);
+        }
+        machine.stop_clean();
     }
 }
 

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use children::{Chains, ChildNbl, ChildPool, ChildRun};
+use children::{ChildNbl, ChildOob, ChildPool, ChildRun, MdlSource, PoolLimits};
 use model::{Backing, Config, World};
 use ndis::{
-    AtDispatch, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, ModuleHandle,
-    NblChain, UdpSendInfo, sys,
+    AtDispatch, BufferError, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo,
+    ModuleHandle, NblChain, UdpSendInfo, sys,
 };
 use scenarios::{assert_clean, raw::RawPacket};
 
@@ -18,7 +18,7 @@ const USO: usize = sys::UdpSegmentationOffloadInfo;
 const SUPPLEMENTAL: usize = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
 
 /// Slots that have nothing to do with the offloads, and that every child carries.
-const CARRIED: [usize; 9] = [
+const CARRIED: [usize; 11] = [
     sys::ClassificationHandleNetBufferListInfo,
     sys::Ieee8021QNetBufferListInfo,
     sys::NetBufferListCancelId,
@@ -28,7 +28,20 @@ const CARRIED: [usize; 9] = [
     sys::NetBufferListHashInfo,
     sys::NetBufferListFilteringInfo,
     sys::VirtualSubnetInfo,
+    sys::GftOffloadInformation,
+    sys::GftFlowEntryId,
 ];
+
+/// A pool of children with up to so many bytes of payload and MDLs.
+fn pool(module: ModuleHandle, capacity: u32, max_sg_elements: u32) -> ChildPool {
+    let limits = PoolLimits {
+        capacity,
+        max_sg_elements,
+        memory: 1 << 20,
+        ready: 1,
+    };
+    ChildPool::try_new(module, limits).expect("memory")
+}
 
 /// Children of one parent.
 const COUNT: usize = 3;
@@ -38,7 +51,7 @@ const COUNT: usize = 3;
 /// parent's completion value if all went well.
 fn with_children(
     slots: &[(usize, usize)],
-    make: impl Fn(&mut ChildNbl),
+    make: impl Fn(&mut ChildNbl<'_>),
     done: LargeSendInfo,
     status: i32,
 ) -> (Vec<Vec<usize>>, Vec<usize>) {
@@ -46,7 +59,7 @@ fn with_children(
     let said = world.inside(|| {
         // SAFETY: the model's only module, as long as this runs.
         let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
-        let pool = ChildPool::try_new(module, 10_000, Chains::Shared, 1).expect("memory");
+        let pool = pool(module, 10_000, 64);
         let mut parent = RawPacket::new(&[(0, &[0; 100])], 0, Backing::NonPagedPool);
         for slot in CARRIED {
             parent.set_slot(slot, 0x1000 + slot);
@@ -56,19 +69,23 @@ fn with_children(
         }
         let nbl = parent.nbl();
         let mut children = pool
-            .take(COUNT as u32, &AtDispatch::enter(false))
+            .take(COUNT as u32, 0, &AtDispatch::enter(false))
             .expect("children");
+        let oob = ChildOob {
+            module,
+            large_send: nbl.large_send(),
+            udp_send: nbl.udp_send(),
+            encapsulation: nbl.encapsulation(),
+        };
         // Slots of an earlier use are not carried over.
         for what in [ChecksumInfo::udp(true, 54), ChecksumInfo::tcp(false, 99)] {
-            children.copy_oob_from(&nbl, module);
-            let made = children.try_for_each(|child| {
-                child.become_packet(what);
+            let made = children.fill(&nbl, &oob, |child| {
+                child.become_packets(what);
                 Ok::<_, ()>(())
             });
             assert_eq!(made, Ok(()));
         }
-        children.copy_oob_from(&nbl, module);
-        let made = children.try_for_each(|child| {
+        let made = children.fill(&nbl, &oob, |child| {
             make(child);
             Ok::<_, ()>(())
         });
@@ -98,7 +115,7 @@ fn with_children(
         let siblings = ChildRun::pop(&mut chain, module).expect("children");
         assert!(chain.is_empty());
         assert_eq!(siblings.count() as usize, COUNT);
-        let (completed, parent) = (siblings.status(), siblings.return_to_owner_cpu(&pool));
+        let (completed, parent) = (siblings.status(), siblings.return_to_owner_cpu(&pool, None));
         parent.record_first_failure(completed);
         let parent = parent.count_off();
         let parent = parent.expect("the last child yields the parent");
@@ -138,7 +155,7 @@ fn tunnel() -> EncapsulationInfo {
 }
 
 /// A large send is what it inherits.
-fn large_send(_: &mut ChildNbl) {}
+fn large_send(_: &mut ChildNbl<'_>) {}
 
 #[test]
 fn large_children_of_a_udp_send_are_such_and_the_parents_slots_stay() {
@@ -181,7 +198,7 @@ fn packets_of_any_large_send_are_none_and_ask_for_their_checksum() {
     for slot in [(LSO, lso().to_raw()), (USO, uso().to_raw())] {
         for checksum in [ChecksumInfo::default(), ChecksumInfo::tcp(false, 34)] {
             let slots = [slot, (CHECKSUM, 0x15), (SUPPLEMENTAL, tunnel().to_raw())];
-            let packet = |child: &mut ChildNbl| child.become_packet(checksum);
+            let packet = |child: &mut ChildNbl<'_>| child.become_packets(checksum);
             let (children, parent) = with_children(&slots, packet, LargeSendInfo::default(), 0);
             for child in children {
                 assert_eq!((child[LSO], child[USO], child[SUPPLEMENTAL]), (0, 0, 0));
@@ -204,15 +221,12 @@ fn the_parent_has_its_completion_info() {
 }
 
 #[test]
-fn a_window_above_a_childs_capacity_is_refused_where_chains_end() {
+fn a_window_above_a_childs_capacity_is_refused() {
     let world: Arc<World> = World::new(Config::default());
     world.inside(|| {
         // SAFETY: the model's only module, as long as this runs.
         let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
-        let chains = Chains::Trimmed {
-            max_sg_elements: Some(0),
-        };
-        let pool = ChildPool::try_new(module, 5_000, chains, 1).expect("memory");
+        let pool = pool(module, 5_000, 2);
         let bytes = [0; 9_000];
         let buffers = [
             (1, &bytes[..100]),
@@ -222,19 +236,24 @@ fn a_window_above_a_childs_capacity_is_refused_where_chains_end() {
         let mut parent = RawPacket::new(&buffers, 0, Backing::NonPagedPool);
         let nbl = parent.nbl();
         let packet = nbl.first_net_buffer().expect("a packet");
-        let mut children = pool.take(1, &AtDispatch::enter(false)).expect("a child");
-        let made = children.try_for_each(|child| {
-            for (length, fits) in [(5_001, false), (5_000, true), (100, true), (0, true)] {
-                let mut payload = packet.payload(0).expect("a packet");
-                let made = child.set_payload(54, &mut payload, length);
-                assert_eq!(made.is_ok(), fits, "{length} bytes");
-            }
-            let mut payload = packet.payload(0).expect("a packet");
-            child.set_payload(54, &mut payload, 5_000)
-        });
-        assert!(made.is_ok());
-        // It is returned with its copy, which is freed on the way.
-        pool.recycle(children);
+        let oob = ChildOob {
+            module,
+            large_send: nbl.large_send(),
+            udp_send: nbl.udp_send(),
+            encapsulation: nbl.encapsulation(),
+        };
+        let source = MdlSource::new(&pool, None);
+        for (length, fits) in [(5_001, false), (5_000, true), (100, true), (0, true)] {
+            let mut children = pool.take(1, 0, &AtDispatch::enter(false)).expect("a child");
+            let made = children.fill(&nbl, &oob, |child| {
+                let mut payload = packet.payload(0)?;
+                let packet = child.next_packet().ok_or(BufferError::NoMemory)?;
+                packet.set_payload(54, &mut payload, length, false, &source)
+            });
+            assert_eq!(made.is_ok(), fits, "{length} bytes");
+            // It is returned with its copy, which is freed on the way.
+            pool.recycle(children);
+        }
     });
     assert_clean(&world.finish());
 }

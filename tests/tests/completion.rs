@@ -246,12 +246,18 @@ fn completions_at_dispatch_level_are_passed_on_as_such() {
     machine.stop_clean();
 }
 
-/// The model's NIC stamps the NBLs that request it, and checks for the stamp of the first one sent.
+/// The model's NIC stamps the NBLs that request it, or all of them, and checks for the stamp of the
+/// first one sent.
 #[test]
 fn a_timestamp_that_is_asked_for_is_that_of_the_first_child() {
     for completion in every_way() {
-        for mut nic in [nic(completion), nic(completion).without_lso()] {
+        let nics = [nic(completion), nic(completion).without_lso()];
+        for (mut nic, stamps_all) in nics
+            .into_iter()
+            .flat_map(|nic| [(nic.clone(), false), (nic, true)])
+        {
             nic.failing = vec![(0, FAILURE)];
+            nic.stamps_all = stamps_all;
             let machine = Machine::with_nic(nic);
             // The first child of all fails, and has none.
             for payload in [20_000, 20_000, 100] {

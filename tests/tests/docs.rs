@@ -3,6 +3,7 @@
 
 use std::{fs, path::Path};
 
+use children::{CHILD_BYTES, PACKET_BYTES, PACKETS_PER_CHILD, mdl_array_bytes};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use control::{
     AdapterEntry, IoControl, ListWriter, Message, Name, Profile, Refused, StatisticsReply,
@@ -236,8 +237,8 @@ fn profiles_and_settings_are_as_they_are() {
         keyword::CAP_BYTES,
         keyword::IP_ID_BITS,
         keyword::SOFTWARE_SEGMENTATION,
-        keyword::ENDED_CHAINS,
-        keyword::MAX_ELEMENTS,
+        keyword::MAX_SG_ELEMENTS,
+        keyword::MEMORY_BOUND,
     ];
     for setting in settings {
         assert!(tune.contains(&format!("\n| `{setting}` | ")), "{setting}");
@@ -245,6 +246,50 @@ fn profiles_and_settings_are_as_they_are() {
     // A setting that is added to the INF has to be added here too.
     let inf = read("inf/mslso.inf");
     assert_eq!(inf.matches(", ParamDesc,, ").count(), settings.len());
+}
+
+/// The memory of an adapter: what a child and its parts take, and what rests with a processor, as the
+/// model finds it.
+#[test]
+fn memory_figures_are_as_they_are() {
+    let memory = |processors| {
+        let machine = Machine::start(Config {
+            processors,
+            ..Config::default()
+        });
+        let memory = machine.world.memory_in_use();
+        machine.stop_clean();
+        memory
+    };
+    let at_rest = (memory(3) - memory(2)).div_ceil(1024);
+    let bound = 64 << 20;
+    let packets = 502_240_usize.div_ceil(1448);
+    let nbls = packets.div_ceil(PACKETS_PER_CHILD as usize);
+    let send = nbls * CHILD_BYTES + (packets - nbls) * PACKET_BYTES;
+    let tune = read("docs/tune.md").replace('\n', " ");
+    for words in [
+        format!("64 children for each processor, which are {at_rest} KiB."),
+        format!("A child takes {} bytes;", number(CHILD_BYTES)),
+        format!("itself takes {} bytes", number(PACKET_BYTES)),
+        format!("an array of {} bytes", number(mdl_array_bytes(256 << 10))),
+        format!(
+            "some {} children,",
+            number(bound / CHILD_BYTES / 1000 * 1000)
+        ),
+        format!(
+            "or for {} large sends of 502,240 bytes",
+            bound / send / 10 * 10
+        ),
+    ] {
+        assert!(tune.contains(&words), "{words}");
+    }
+}
+
+/// With a comma between thousands.
+fn number(number: usize) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
+        .trim_start_matches("0,")
+        .into()
 }
 
 #[test]

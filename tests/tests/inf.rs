@@ -307,18 +307,18 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
         "settings have the driver's ranges",
     ),
     (
-        "MaxElements, max,, \"64\"",
-        "MaxElements, max,, \"65\"",
+        "MaxSgElements, max,, \"64\"",
+        "MaxSgElements, max,, \"65\"",
         "settings have the driver's ranges",
     ),
     (
-        "EndedChains, max,, \"1\"",
-        "EndedChains, max,, \"2\"",
+        "MemoryBound, min,, \"4\"",
+        "MemoryBound, min,, \"3\"",
         "settings have the driver's ranges",
     ),
     (
-        "EndedChains, default,, \"0\"",
-        "EndedChains, default,, \"1\"",
+        "MemoryBound, default,, \"64\"",
+        "MemoryBound, default,, \"65\"",
         "settings have the driver's defaults",
     ),
     (

@@ -175,33 +175,9 @@ fn a_header_that_cannot_be_mapped_costs_its_own_send() {
 }
 
 #[test]
-fn more_children_than_a_processor_may_own_are_not_to_be_had() {
-    let mut nic = Nic::new(100, 1);
-    nic.completion.deferred = true;
-    let machine = Machine::with_nic(nic);
-    let half = || Packet::large_send(large_v4(5_000 * 100).frame, 100);
-    let numbers = machine.send(vec![half(), half()]);
-    assert_eq!(machine.status(numbers[1]), RESOURCES);
-    machine.deliver_all();
-    assert_eq!(machine.status(numbers[0]), 0);
-    assert_eq!(machine.world.take_children().len(), 5_000);
-    machine.stop_clean();
-}
-
-#[test]
-fn a_send_that_no_processor_could_split_is_refused() {
-    let machine = Machine::with_nic(Nic::new(100, 1));
-    let packet = Packet::large_send(large_v4(8_193 * 100).frame, 100);
-    let number = machine.send_one(packet);
-    assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
-    assert!(machine.world.take_children().is_empty());
-    machine.assert_split(Packet::large_send(large_v4(20_000).frame, 100));
-    machine.stop_clean();
-}
-
-#[test]
 fn nothing_is_allocated_for_what_is_ready() {
     let machine = Machine::start(config());
+    // Arrays of MDLs are not ready, and not needed here.
     machine.world.warmed_up();
     for _ in 0..50 {
         machine.send(vec![large_v4(64 * NIC_MAX), small()]);

@@ -65,12 +65,11 @@ fn a_batch_is_split_refused_forwarded_and_paused() {
 #[test]
 fn large_sends_are_split_into_chains_that_end_with_and_without_a_copy() {
     let mut nic = Nic::new(3 * MSS, 2);
-    nic.walks_to_end = true;
     nic.max_elements = Some(4);
     nic.completion.deferred = true;
     let machine = Machine::start(Config {
         processors: 1,
-        parameters: vec![("MaxElements".into(), 4)],
+        parameters: vec![("MaxSgElements".into(), 4)],
         ..Config::with_nic(nic)
     });
     for size in [2_000, 700] {

@@ -4,21 +4,21 @@
 use std::ptr::NonNull;
 
 use model::{Config, World};
-use ndis::{ModuleEntry, ModuleList, Status, Tag};
+use ndis::{ModuleEntry, ModuleList, PoolBox, Status, Tag};
 use scenarios::assert_clean;
 
 const TAG: Tag = Tag::new(*b"Test");
 const MAX: usize = 64;
 
 fn entry(value: usize) -> NonNull<ModuleEntry<usize>> {
-    let listed = ModuleEntry::try_new(value, TAG).expect("memory");
-    NonNull::from(Box::leak(Box::new(listed)))
+    let entry = ModuleEntry::try_new(TAG, TAG, || value);
+    entry.expect("memory").into_raw()
 }
 
 /// Frees an entry that is not listed.
 fn free(entry: NonNull<ModuleEntry<usize>>) {
-    // SAFETY: `entry` leaked it, and it is not in the list.
-    drop(unsafe { Box::from_raw(entry.as_ptr()) });
+    // SAFETY: it is of `entry`, and is not in the list.
+    drop(unsafe { PoolBox::from_raw(TAG, entry) });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The administrator's commands against the driver itself.
 
+use children::MAX_SG_ELEMENTS;
 use clap::Parser;
 use control::IoControl;
 use model::{Config, Failing, MINIPORT_INSTANCE_NAME, Nic, RegistryValue};
@@ -105,8 +106,7 @@ fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
         "tuning": { "profile": "throughput", "multiple": 8, "cap_bytes": null },
         "software_segmentation": "with-checksums",
         "ip_id_bits": 15,
-        "ended_chains": false,
-        "max_elements": null,
+        "max_sg_elements": MAX_SG_ELEMENTS,
         "mtu": 1500,
         "nic": {
             "v1": limit,
@@ -153,22 +153,14 @@ fn parameters(parameters: &[(&str, u32)]) -> Vec<(String, u32)> {
 #[test]
 fn show_says_which_settings_are_in_effect() {
     for (set, software, most) in [
-        (&[("SoftwareSegmentation", 0)][..], "never", Value::Null),
-        (
-            &[("SoftwareSegmentation", 2), ("EndedChains", 1)],
-            "always",
-            json!(children::MAX_SG_ELEMENTS),
-        ),
-        (&[("MaxElements", 33)], "with-checksums", json!(33)),
-        (
-            &[("EndedChains", 1), ("MaxElements", 4)],
-            "with-checksums",
-            json!(4),
-        ),
+        (&[("SoftwareSegmentation", 0)][..], "never", MAX_SG_ELEMENTS),
+        (&[("SoftwareSegmentation", 2)], "always", MAX_SG_ELEMENTS),
+        (&[("MaxSgElements", 33)], "with-checksums", 33),
+        (&[("MaxSgElements", 4)], "with-checksums", 4),
         (
             &[("SoftwareSegmentation", 3)],
             "with-checksums",
-            Value::Null,
+            MAX_SG_ELEMENTS,
         ),
     ] {
         let machine = Machine::start(Config {
@@ -177,8 +169,7 @@ fn show_says_which_settings_are_in_effect() {
         });
         let shown = run_json(&machine, "show");
         assert_eq!(shown["software_segmentation"], software, "{set:?}");
-        assert_eq!(shown["ended_chains"], most != Value::Null, "{set:?}");
-        assert_eq!(shown["max_elements"], most, "{set:?}");
+        assert_eq!(shown["max_sg_elements"], most, "{set:?}");
         let wrong = u32::from(set == [("SoftwareSegmentation", 3)]);
         assert_eq!(shown["settings_out_of_range"], wrong, "{set:?}");
         machine.stop_clean();

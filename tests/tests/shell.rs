@@ -1,4 +1,4 @@
-//! Completions and man pages, by bash and groff.
+//! Completions and man pages, by bash, fish, zsh and groff.
 
 use std::process::{Command, Output};
 
@@ -36,6 +36,53 @@ fn bash_completes_commands_and_options() {
         let replies = String::from_utf8_lossy(&output.stdout);
         assert_eq!(replies.trim(), expected, "{words}: {output:?}");
     }
+}
+
+#[test]
+fn fish_completes_commands_and_options() {
+    for (program, words, expected) in [
+        ("mslsoctl", "mslsoctl sh", "show"),
+        ("mslsoctl", "mslsoctl set --pro", "--profile"),
+        ("mslsoctl", "mslsoctl set --profile thr", "throughput"),
+        ("mslso-lab", "mslso-lab mig", "migrate"),
+        ("mslso-lab", "mslso-lab chaos --js", "--json"),
+    ] {
+        let script = format!(
+            "{}\ncomplete --do-complete '{words}'",
+            file(&format!("{program}.fish"))
+        );
+        let mut fish = Command::new("fish");
+        let output = fish.args(["--no-config", "-c", &script]).output();
+        let output = output.expect("fish");
+        let replies = String::from_utf8_lossy(&output.stdout);
+        // A description follows.
+        let first = replies.split_whitespace().next();
+        assert_eq!(first, Some(expected), "{words}: {output:?}");
+        assert!(output.stderr.is_empty(), "{words}: {output:?}");
+    }
+}
+
+/// zsh completes at a terminal only: here it reads the scripts, and finds what they are for.
+#[test]
+fn zsh_takes_the_scripts() {
+    let folder = std::env::temp_dir().join(format!("{}-zsh", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for program in ["mslsoctl", "mslso-lab"] {
+        let name = format!("_{program}");
+        std::fs::write(folder.join(&name), file(&name)).expect("written");
+        let script = format!(
+            "fpath=({} $fpath); autoload -U compinit; compinit -u -D; \
+             print $_comps[{program}]; autoload +X {name} && functions {name}",
+            folder.display()
+        );
+        let output = Command::new("zsh").args(["-f", "-c", &script]).output();
+        let output = output.expect("zsh");
+        let seen = String::from_utf8_lossy(&output.stdout);
+        assert!(seen.starts_with(&format!("{name}\n")), "{output:?}");
+        assert!(seen.contains("_arguments"), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
 }
 
 #[test]

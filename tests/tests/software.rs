@@ -2,7 +2,7 @@
 //! the size is advertised.
 
 use lso::Refusal;
-use model::{Answering, Config, Enabled, Nic, OidCall, Packet, SentChild};
+use model::{Answering, Backing, Config, Enabled, Nic, OidCall, Packet, SentChild};
 use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
@@ -145,17 +145,35 @@ fn fewer_segments_than_the_nic_asks_for_go_as_packets() {
     }
 }
 
+/// One completion, and one set of out-of-band data, is then for many packets.
 #[test]
-fn more_packets_than_there_are_children_are_refused() {
-    let machine = Machine::with_nic(bare());
-    let number = machine.send_one(large(&Synth::v4(8_193, 1)));
-    assert_eq!(machine.status(number), sys::NDIS_STATUS_INVALID_PACKET);
-    assert_eq!(
-        machine.statistics().refused_for(Refusal::TooManyChildren),
-        1
-    );
-    assert!(machine.world.take_children().is_empty());
-    assert_eq!(packets(&machine, large(&Synth::v4(8_192, 1))).len(), 8_192);
+fn packets_are_together_in_nbls_of_64() {
+    for nic in [bare(), bare().without_checksum_offload()] {
+        let machine = Machine::with_nic(nic);
+        for (count, nbls) in [(1, 1), (2, 1), (64, 1), (65, 2), (346, 6)] {
+            let parts = packets(&machine, large_v4(count * MSS));
+            assert_eq!(parts.len(), count as usize);
+            let numbers: Vec<_> = parts.iter().map(|part| part.nbl - parts[0].nbl).collect();
+            let expected: Vec<_> = (0..u64::from(count)).map(|packet| packet / 64).collect();
+            assert_eq!(numbers, expected);
+            assert_eq!(numbers.last(), Some(&(nbls - 1)));
+        }
+        machine.stop_clean();
+    }
+}
+
+/// The checksums of a long send take longer than a processor should be at DISPATCH_LEVEL.
+#[test]
+fn checksums_are_made_at_the_senders_irql() {
+    let machine = Machine::with_nic(bare().without_checksum_offload());
+    let locked = |size| Packet {
+        backing: Backing::LockedPages,
+        ..large_v4(200_000).in_buffers(size)
+    };
+    for size in [4096, 1000, 20] {
+        packets(&machine, locked(size));
+    }
+    assert!(!machine.world.mapped_at_dispatch());
     machine.stop_clean();
 }
 

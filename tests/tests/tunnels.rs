@@ -4,7 +4,10 @@ use lso::Refusal;
 use model::{INNER_IPV6, Nic, OUTER_IPV4, Packet, SendKind, SentChild};
 use mslso_lab::synth::{Synth, Tunnel};
 use ndis::{LargeSendInfo, sys};
-use scenarios::Machine;
+use scenarios::{
+    Machine,
+    packets::{large_v4, large_v6},
+};
 
 /// Bytes of payload in each inner packet.
 const MSS: u32 = 1350;
@@ -285,6 +288,29 @@ fn the_inner_packet_counts_for_the_mtu_and_not_what_is_around_it() {
     let send = |mss| inside(Synth::v4(100_000, mss), Tunnel::vxlan_v4());
     assert_eq!(refused(send(longest)), None);
     assert_eq!(refused(send(longest + 1)), Some(Refusal::SegmentAboveMtu));
+}
+
+/// A NIC leaves RscTcpTimestampDelta in the slot of the supplemental information of a packet that it
+/// receives, and a switch sends on: whatever it is, the packet is in no tunnel.
+#[test]
+fn what_a_receive_left_in_the_supplemental_slot_makes_no_tunnel() {
+    let slot = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
+    for left_over in [1, 3, 0x0401_2345, 0x7FFF_FFFF] {
+        for nic in [Nic::default(), Nic::default().without_lso()] {
+            let machine = Machine::with_nic(nic);
+            for packet in [large_v4(200_000), large_v6(200_000)] {
+                machine.send_one(packet.clone());
+                let wire = machine.world.take_wire();
+                assert!(machine.world.take_children().len() > 1);
+                machine.send_one(packet.with_slot(slot, left_over));
+                assert!(machine.world.take_wire() == wire, "the wire differs");
+                let parts = machine.world.take_children();
+                assert!(parts.len() > 1);
+                assert!(parts.iter().all(|part| !part.slots.tunnel.encapsulated));
+            }
+            machine.stop_clean();
+        }
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@
 
 use std::ptr;
 
-use children::MAX_CHILDREN;
-use model::{Nic, Packet, Tamper};
+use children::CHILD_BYTES;
+use model::{Config, Nic, Packet, Tamper};
 use ndis::sys;
 use scenarios::{
     Machine,
@@ -57,9 +57,12 @@ fn what_a_callout_below_attaches_goes_with_the_child() {
 /// Those that were freed do not count for the bound.
 #[test]
 fn there_is_no_end_of_children_that_cannot_be_used_again() {
-    let machine = machine();
+    let machine = Machine::start(Config {
+        parameters: vec![("MemoryBound".into(), 4)],
+        ..Config::with_nic(Nic::new(3 * MSS, 2))
+    });
     machine.world.keep_no_packets();
-    for _ in 0..=MAX_CHILDREN / 5 {
+    for _ in 0..=(4 << 20) / CHILD_BYTES / 5 {
         let number = machine.send_one(tagged());
         assert_eq!(machine.status(number), 0);
         drop(machine.world.settle());

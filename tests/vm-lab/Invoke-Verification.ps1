@@ -96,24 +96,6 @@ $ErrorActionPreference = 'Stop'
 $session = 'mslso-verification'
 $started = Get-Date
 
-# ---- The driver ----
-
-function Test-Attached($Nic) {
-    [bool]@((Invoke-MslsoCtl list).adapters | Where-Object { $_.base_if_index -eq $Nic.ifIndex -and $_.running })
-}
-
-function Get-FilterCounter {
-    (Invoke-MslsoCtl stats, "$($nic.ifIndex)").statistics
-}
-
-function Wait-Attached($Nic, [bool]$Wanted) {
-    for ($try = 0; $try -lt 60; $try++) {
-        if ((Test-Attached $Nic) -eq $Wanted) { return }
-        Start-Sleep -Milliseconds 500
-    }
-    throw "After 30 seconds mslso's state on '$($Nic.Name)' is not as expected (running: $Wanted). See mslsoctl list."
-}
-
 # ---- What a check needs ----
 
 function Assert-Confirmed {
@@ -172,7 +154,7 @@ $leftover = Get-Leftover
 $plan = "Send traffic, change the tuning, take $OtherFilter and $MslsoComponent off and put them back, and restart the NIC: its connections break."
 if (-not $Peer) { $plan = 'Read, and trace; without -Peer nothing is sent and the NIC is not touched.' }
 $plan = "$plan $(Get-LabNicUse $nic) The report is written to $ReportFolder."
-if ($leftover) { $plan = "Put back what the run on '$($leftover.Adapter)' left changed when it was broken off. $plan" }
+if ($leftover) { $plan = "$(Format-Leftover $leftover) Put that back. $plan" }
 if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
 $confirmed = Confirm-Mslso $PSCmdlet "$($nic.Name) ($($nic.InterfaceDescription))" $plan
 if (-not $confirmed -and -not $WhatIfPreference) {
@@ -208,7 +190,7 @@ if ($confirmed) {
         } catch {
             Stop-Mslso "A verification was broken off on $($leftover.Written) and left changes. $_ Put them back, then run this again."
         }
-        Write-Warning "Put back what the run on '$($leftover.Adapter)' left changed when it was broken off."
+        Write-Warning "$(Format-Leftover $leftover) It is put back."
     }
 }
 
@@ -286,6 +268,9 @@ try {
         $before = $report.Before
         $report.After = $after = Get-FilterCounter
         if ($after.sends -lt $before.sends) { Skip-Check 'the filter attached anew, and its counters began again' }
+        if ($report.Settings.tuning.multiple -le 1) {
+            Skip-Check "the filter raises nothing on this NIC; turn it on: mslsoctl set $($nic.ifIndex) --profile throughput"
+        }
         if ($after.split -le $before.split) {
             Skip-Check "none came; the largest large send has $($after.largest_large_send) bytes. See mslsoctl show."
         }

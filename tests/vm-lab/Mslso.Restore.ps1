@@ -1,7 +1,37 @@
-# What a verification changes is written to a note before it is changed, and put back from it: at the
+# The state of a NIC in a verification. What the run changes is written to a note before it is changed, and put back from it: at the
 # run's end, or, after a crash, by the next run. Invoke-Verification.ps1 dot-sources this.
 
 $restoreNote = 'verification'
+
+function Get-FilterCounter {
+    <#
+    .SYNOPSIS
+    Returns the counters of the filter on the NIC that is verified.
+    #>
+    (Invoke-MslsoCtl stats, "$($nic.ifIndex)").statistics
+}
+
+function Test-Attached {
+    <#
+    .SYNOPSIS
+    Returns whether the filter runs on a NIC.
+    #>
+    param([Parameter(Mandatory)]$Nic)
+    [bool]@((Invoke-MslsoCtl list).adapters | Where-Object { $_.base_if_index -eq $Nic.ifIndex -and $_.running })
+}
+
+function Wait-Attached {
+    <#
+    .SYNOPSIS
+    Waits until the filter runs on a NIC, or until it no longer does.
+    #>
+    param([Parameter(Mandatory)]$Nic, [Parameter(Mandatory)][bool]$Wanted)
+    for ($try = 0; $try -lt 60; $try++) {
+        if ((Test-Attached $Nic) -eq $Wanted) { return }
+        Start-Sleep -Milliseconds 500
+    }
+    throw "After 30 seconds mslso's state on '$($Nic.Name)' is not as expected (running: $Wanted). See mslsoctl list."
+}
 
 function Get-ProcessMark {
     <#
@@ -9,8 +39,8 @@ function Get-ProcessMark {
     Returns a text that only this process has, or the one of a number; nothing if it has ended.
     #>
     param([int]$Id = $PID)
-    $process = Get-Process -Id $Id -ErrorAction SilentlyContinue
-    if ($process) { "$Id $($process.StartTime.ToUniversalTime().ToString('o'))" }
+    # Of some processes of the system Windows does not tell the start; this one is none of them.
+    try { "$Id $((Get-Process -Id $Id -ErrorAction Stop).StartTime.ToUniversalTime().ToString('o'))" } catch { '' }
 }
 
 function Save-Original {
@@ -46,6 +76,16 @@ function Get-Leftover {
         Stop-Mslso "Another verification runs, on '$($original.Adapter)' (process $(("$($original.Process)" -split ' ')[0])). Wait for its end."
     }
     $original
+}
+
+function Format-Leftover {
+    <#
+    .SYNOPSIS
+    Returns a sentence on what a run that was broken off has left changed.
+    #>
+    param([Parameter(Mandatory)]$Original)
+    $names = @($Original.Bindings | Where-Object { $_ } | ForEach-Object { "$($_.Component) $(if ($_.Enabled) { 'on' } else { 'off' })" })
+    "A verification of '$($Original.Adapter)' was broken off. It had begun with $($names -join ' and '), which may be otherwise now."
 }
 
 function Set-Binding {

@@ -101,6 +101,17 @@ function Get-ForeignFile([string]$Folder) {
         })
 }
 
+# Whether parts of the lab in a folder are still there: they failed, or the answer was no.
+function Test-Occupied($Item) {
+    $left = @($lab.Made | Where-Object { $_ -ne $Item -and $_ -notin $emptied })
+    foreach ($other in $left) {
+        $path = $other.Id
+        if ($other.Kind -eq 'vm' -and $other.Source) { $path = Join-Path $other.Source $other.Name }
+        if ($other.Kind -ne 'switch' -and (Test-LabBelow $path $Item.Id)) { return $true }
+    }
+    $false
+}
+
 function Remove-LabFolder($Item) {
     $files = Get-ForeignFile $Item.Id
     if ($files) {
@@ -158,7 +169,7 @@ for ($place = $listed.Count - 1; $place -ge $Keep; $place--) {
         $users = @(Get-SwitchUser $item)
         if ($users) { Write-Warning "The switch '$($item.Name)' is also used by $($users -join ', '), whose connection ends with it." }
     }
-    if (Test-Declined $item) {
+    if ((Test-Declined $item) -or ($item.Kind -eq 'folder' -and -not $WhatIfPreference -and (Test-Occupied $item))) {
         $declined += $item
     } elseif (Confirm-Mslso $PSCmdlet $what 'Remove') {
         try {

@@ -153,4 +153,8 @@ if (-not (Get-Checked $setting).Count) {
     Assert-Own $setting
     if (Confirm-Mslso $PSCmdlet 'Driver Verifier, from the next start on' 'Turn off') { Disable-Verifier $setting }
 }
-if (Get-VerifierSetting -Running) { Write-Warning 'It still verifies, until the system restarts.' }
+try {
+    if (Get-VerifierSetting -Running) { Write-Warning 'It still verifies, until the system restarts.' }
+} catch {
+    Write-Warning "Whether it still verifies until the system restarts is unknown. $_"
+}

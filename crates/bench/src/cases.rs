@@ -81,8 +81,6 @@ pub(crate) struct Case {
     /// NBLs sent in one call.
     pub(crate) batch: usize,
     pub(crate) nic: Nic,
-    /// The children's chains end with them.
-    pub(crate) ended: bool,
     /// The processor that completes is another than the one that sends.
     pub(crate) elsewhere: bool,
     pub(crate) unit: Unit,
@@ -105,7 +103,6 @@ const SPLIT: Case = Case {
     buffers: LARGE_BUFFERS,
     batch: 1,
     nic: Nic::LargeSends,
-    ended: false,
     elsewhere: false,
     unit: Unit::Child,
     budget: Budget::NONE,
@@ -193,17 +190,6 @@ pub(crate) const CASES: &[Case] = &[
     split("1 MiB mixed x16", KIB * KIB, MIXED, 16),
     elsewhere("256 KiB in 64 KiB x16, elsewhere", 256 * KIB),
     elsewhere("1 MiB in 64 KiB x16, elsewhere", KIB * KIB),
-    Case {
-        name: "256 KiB in 64 KiB x1, ended",
-        ended: true,
-        ..SPLIT
-    },
-    Case {
-        name: "256 KiB in 4 KiB x1, ended",
-        buffers: PAGES,
-        ended: true,
-        ..SPLIT
-    },
     Case {
         name: "VXLAN, 256 KiB in 64 KiB x1",
         traffic: Traffic::Vxlan(1398),

@@ -75,10 +75,7 @@ pub(crate) fn load() -> anyhow::Result<()> {
 impl Module {
     /// Attaches and starts a module for `case`.
     pub(crate) fn start(case: &Case) -> anyhow::Result<Self> {
-        set_parameters(vec![
-            (keyword::PROFILE, Profile::Throughput.number()),
-            (keyword::ENDED_CHAINS, u32::from(case.ended)),
-        ]);
+        set_parameters(vec![(keyword::PROFILE, Profile::Throughput.number())]);
         let (handlers, driver) = characteristics().context("no filter driver is registered")?;
         let attach = handlers.AttachHandler.context("no attach handler")?;
         let restart = handlers.RestartHandler.context("no restart handler")?;

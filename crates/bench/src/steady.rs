@@ -52,7 +52,7 @@ pub(crate) fn warm_up(case: &Case, filter: &Handlers, batch: &mut Batch) -> anyh
         unsafe {
             filter.send(batch.chain());
             let sent = take_sent();
-            units = length(sent);
+            units = packets(sent);
             filter.complete(sent);
         }
         let all = batch.is_completed(take_completed());
@@ -61,22 +61,28 @@ pub(crate) fn warm_up(case: &Case, filter: &Handlers, batch: &mut Batch) -> anyh
     let untouched = units == case.batch as u64;
     ensure!(
         untouched == (case.unit == Unit::Untouched),
-        "{}: {units} NBLs were sent",
+        "{}: {units} packets were sent",
         case.name
     );
     Ok(units)
 }
 
-/// NBLs in a chain.
+/// NET_BUFFERs in a chain of NBLs.
 ///
 /// # Safety
 /// The chain is alive.
-unsafe fn length(chain: *const sys::NET_BUFFER_LIST) -> u64 {
-    let (mut count, mut next) = (0, chain);
-    while !next.is_null() {
-        count += 1;
-        // SAFETY: as the caller vouches.
-        next = unsafe { (*next).Next };
+unsafe fn packets(chain: *const sys::NET_BUFFER_LIST) -> u64 {
+    let (mut count, mut nbl) = (0, chain);
+    // SAFETY: the chain is alive, by this function's contract.
+    unsafe {
+        while !nbl.is_null() {
+            let mut packet = (*nbl).FirstNetBuffer;
+            while !packet.is_null() {
+                count += 1;
+                packet = (*packet).Next;
+            }
+            nbl = (*nbl).Next;
+        }
     }
     count
 }

@@ -1,117 +1,158 @@
-//! The children between two sends: a cache for each processor, without a lock.
-//!
-//! A cache has two lists. `local` belongs to the processor: only code at DISPATCH_LEVEL on it
-//! touches the list, so that taking a child costs no atomic operation. `returned` receives children
-//! that any processor returns at any IRQL: a batch is pushed with one compare-exchange, and the
-//! owner CPU takes the whole list with one exchange when `local` runs dry. A shared list is never
-//! popped, so the ABA problem cannot arise.
+//! The children between two sends, with the memory that they need: idle lists for each processor,
+//! and a bound on the memory of all.
 
 use core::{
-    cell::UnsafeCell,
-    ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    mem::offset_of,
+    ptr::NonNull,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
-use ndis::{
-    AtDispatch, ModuleHandle, Nbl, NblChain, NblQueue, PerProcessor, Status, Tag, driver::header,
-    processor_counts,
-};
+use ndis::{AtDispatch, ModuleHandle, PerProcessor, Status, Tag, processor_counts};
 use ndis_sys as sys;
 
 use crate::{
-    chains::Chains,
     child::{Children, Context, context, has_wfp_context},
+    idle_list::{IdleList, Items, Link},
+    mdl_array::{Copy, MAX_SG_ELEMENTS, MIN_SG_ELEMENTS, MdlArray},
+    memory_bound::MemoryBound,
+    packet::{Extra, ExtraKind, Extras, Packet},
+    pools::{NblPool, NetBufferPool, allocate_block, free_block},
 };
 
-/// Maximum number of children that a processor may own, and so the most that one parent can have:
-/// about 9 MiB of non-paged pool, enough for 480 sends of 1 MiB in flight. With trimmed chains it
-/// is 42 MiB.
-pub const MAX_CHILDREN: u32 = 8192;
-/// Largest payload in bytes of one child that a pool can be made for. It keeps the context area,
-/// page frame numbers included, far below the 64 KiB that an NBL's context may have.
-const MAX_CAPACITY: u32 = 1 << 20;
-const _: () = {
-    let trimmed = Chains::Trimmed {
-        max_sg_elements: None,
-    };
-    assert!(Context::size(MAX_CAPACITY, trimmed) < 8 << 10);
-    assert!(Context::size(MAX_CAPACITY, Chains::Shared) < 8 << 10);
+/// Largest payload in bytes of one child that a pool can be made for. It keeps an MDL array far
+/// below the 32 KiB that the size of an MDL can express.
+const MOST_CAPACITY: u32 = 1 << 20;
+/// Maximum number of packets in a child that has more than one.
+pub const PACKETS_PER_CHILD: u32 = 64;
+
+/// Bytes that a child has in non-paged pool: the list and its packet as NDIS allocates them, and the
+/// context area.
+pub const CHILD_BYTES: usize = size_of::<sys::NET_BUFFER_LIST>()
+    + size_of::<sys::NET_BUFFER>()
+    + size_of::<sys::NET_BUFFER_LIST_CONTEXT>()
+    + size_of::<Context>()
+    + NDIS_BYTES;
+/// Bytes that each further packet of a child has in non-paged pool, with its NET_BUFFER.
+pub const PACKET_BYTES: usize =
+    size_of::<Packet>() + size_of::<sys::NET_BUFFER>() + 2 * POOL_HEADER;
+/// Bytes before each allocation in the pool, of the kernel's.
+const POOL_HEADER: usize = 16;
+/// Bytes of a list that are NDIS's alone, behind the part that drivers see: an estimate.
+const NDIS_BYTES: usize = 64 + POOL_HEADER;
+
+/// Most items of each kind that a processor keeps for itself; the others can be freed when memory is
+/// short on another processor.
+const KEEP: Keep = Keep {
+    children: 320,
+    packets: 64,
+    arrays: 64,
 };
 
-const TAG_NBL: Tag = Tag::new(*b"MslN");
-const TAG_CACHE: Tag = Tag::new(*b"MslC");
+const TAG_LISTS: Tag = Tag::new(*b"MslC");
+const TAG_PACKET: Tag = Tag::new(*b"MslN");
+const TAG_ARRAY: Tag = Tag::new(*b"MslA");
+const TAG_COPY: Tag = Tag::new(*b"MslP");
 
-type RawNbl = *mut sys::NET_BUFFER_LIST;
+// A child is linked by its NBL's `Next`, an extra by its first field.
+const _: () = assert!(offset_of!(sys::NET_BUFFER_LIST, Next) == offset_of!(Link, next));
+const _: () = assert!(offset_of!(Extra, link) == 0);
+const _: () = assert!(MdlArray::room(MAX_SG_ELEMENTS, MOST_CAPACITY) < 32 << 10);
 
-/// The children of one processor.
-struct Cache {
-    local: UnsafeCell<Local>,
-    returned: Returned,
+/// The settings of a [`ChildPool`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PoolLimits {
+    /// Largest payload in bytes of one child; 1 MiB at most.
+    pub capacity: u32,
+    /// Maximum number of MDLs of a packet, the header's included: 2 to [`MAX_SG_ELEMENTS`].
+    pub max_sg_elements: u32,
+    /// Bytes of non-paged pool that all children may have together.
+    pub memory: usize,
+    /// Children that are preallocated for each active processor.
+    pub ready: u32,
 }
 
-/// The list that only the processor itself touches, at DISPATCH_LEVEL.
-struct Local {
-    idle: RawNbl,
-    /// Children that were allocated for this owner CPU, wherever they are now. Those that were
-    /// freed are counted separately.
-    allocated: u32,
+/// The number of items that a processor keeps for itself.
+#[derive(Clone, Copy)]
+struct Keep {
+    children: u32,
+    packets: u32,
+    arrays: u32,
 }
 
-/// In a cache line of its own: other processors write to it.
-#[repr(align(64))]
-struct Returned {
-    idle: AtomicPtr<sys::NET_BUFFER_LIST>,
-    /// Children that were freed instead of returned to their owner CPU, since the pool was created.
-    freed: AtomicU32,
+impl Keep {
+    /// [`KEEP`], or less, so that what the processors keep is at most half of the memory.
+    fn of(memory: usize, array_bytes: usize) -> Self {
+        let each = (KEEP.children as usize)
+            .saturating_mul(CHILD_BYTES)
+            .saturating_add((KEEP.packets as usize).saturating_mul(PACKET_BYTES))
+            .saturating_add((KEEP.arrays as usize).saturating_mul(array_bytes));
+        let all = each.saturating_mul(processor_counts().1 as usize);
+        // At most 1, in units of 1/1024.
+        let scale = match (memory / 2).saturating_mul(1024).checked_div(all) {
+            Some(scale) => u32::try_from(scale).unwrap_or(1024).min(1024),
+            None => 1024,
+        };
+        let scaled = |count: u32| (count.saturating_mul(scale) >> 10_u32).max(1);
+        Self {
+            children: scaled(KEEP.children),
+            packets: scaled(KEEP.packets),
+            arrays: scaled(KEEP.arrays),
+        }
+    }
 }
 
-// SAFETY: `local` is reached by one processor at a time, and `returned` is atomic (invariant 3).
-unsafe impl Sync for Cache {}
-// SAFETY: NBLs are not tied to a thread.
-unsafe impl Send for Cache {}
+/// The idle items of one processor.
+struct Idle {
+    children: IdleList,
+    packets: IdleList,
+    arrays: IdleList,
+}
 
 /// The children of one filter module.
 pub struct ChildPool {
-    caches: PerProcessor<Cache>,
+    idle: PerProcessor<Idle>,
     nbls: NblPool,
-    capacity: u32,
-    chains: Chains,
+    net_buffers: NetBufferPool,
+    limits: PoolLimits,
+    keep: Keep,
+    /// Bytes of MDLs that an array has room for.
+    array_room: usize,
+    memory: MemoryBound,
     allocations: AtomicU64,
 }
 
 impl ChildPool {
-    /// A pool whose children carry up to `capacity` bytes of payload each (1 MiB at most) in
-    /// `chains`, with `preallocated` of them for each active processor. IRQL PASSIVE_LEVEL.
+    /// A pool with `limits`. IRQL PASSIVE_LEVEL.
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory; nothing is left behind then.
-    pub fn try_new(
-        module: ModuleHandle,
-        capacity: u32,
-        chains: Chains,
-        preallocated: u32,
-    ) -> Result<Self, Status> {
-        let capacity = capacity.clamp(1, MAX_CAPACITY);
-        let nbls = NblPool::try_new(module, Context::size(capacity, chains))?;
-        let caches = PerProcessor::try_new(TAG_CACHE, |_| Cache {
-            local: UnsafeCell::new(Local {
-                idle: ptr::null_mut(),
-                allocated: 0,
-            }),
-            returned: Returned {
-                idle: AtomicPtr::new(ptr::null_mut()),
-                freed: AtomicU32::new(0),
-            },
-        })?;
+    #[inline(never)]
+    pub fn try_new(module: ModuleHandle, limits: PoolLimits) -> Result<Self, Status> {
+        let limits = PoolLimits {
+            capacity: limits.capacity.clamp(1, MOST_CAPACITY),
+            max_sg_elements: limits
+                .max_sg_elements
+                .clamp(MIN_SG_ELEMENTS, MAX_SG_ELEMENTS),
+            ..limits
+        };
+        let most_mdls = limits.max_sg_elements.saturating_sub(1);
+        let array_room = MdlArray::room(most_mdls, limits.capacity);
         let pool = Self {
-            caches,
-            nbls,
-            capacity,
-            chains,
+            idle: PerProcessor::try_new(TAG_LISTS, |_| Idle {
+                children: IdleList::new(),
+                packets: IdleList::new(),
+                arrays: IdleList::new(),
+            })?,
+            nbls: NblPool::try_new(module, size_of::<Context>())?,
+            net_buffers: NetBufferPool::try_new(module)?,
+            keep: Keep::of(limits.memory, array_room),
+            limits,
+            array_room,
+            memory: MemoryBound::new(limits.memory),
             allocations: AtomicU64::new(0),
         };
         for processor in 0..processor_counts().0 {
-            pool.preallocate(processor, preallocated)?;
+            pool.preallocate(processor)?;
         }
         Ok(pool)
     }
@@ -119,7 +160,16 @@ impl ChildPool {
     /// Largest payload in bytes that one child can carry.
     #[must_use]
     pub const fn capacity(&self) -> u32 {
-        self.capacity
+        self.limits.capacity
+    }
+
+    /// Whether a parent can have that many children, and packets beside the first of each, in the
+    /// memory of the pool.
+    #[must_use]
+    pub fn can_have(&self, children: u32, more_packets: u32) -> bool {
+        let children = (children as usize).saturating_mul(CHILD_BYTES);
+        let packets = (more_packets as usize).saturating_mul(PACKET_BYTES);
+        children.saturating_add(packets) <= self.memory.bound()
     }
 
     /// The number of children ever allocated: constant in steady state.
@@ -128,228 +178,393 @@ impl ChildPool {
         self.allocations.load(Ordering::Relaxed)
     }
 
-    /// Preallocates `count` children in the cache of `processor`, before the pool is in use.
-    fn preallocate(&self, processor: u32, count: u32) -> Result<(), Status> {
-        let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
-        // SAFETY: only `try_new` has the pool so far (invariant 3).
-        let local = unsafe { &mut *cache.local.get() };
-        for _ in 0..count.min(MAX_CHILDREN) {
-            let child = self
-                .allocate(processor, local, &cache.returned)
-                .ok_or(Status::RESOURCES)?;
-            local.push(child);
+    /// Bytes of non-paged pool that children and their parts have now.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.memory.used()
+    }
+
+    /// The number of children that rest with each processor.
+    fn ready(&self) -> u32 {
+        self.limits.ready.min(self.keep.children)
+    }
+
+    /// Preallocates children for `processor`, before the pool is in use.
+    fn preallocate(&self, processor: u32) -> Result<(), Status> {
+        let idle = self.idle.get(processor).ok_or(Status::RESOURCES)?;
+        let mut ready = Items::EMPTY;
+        for _ in 0..self.ready() {
+            let Some(child) = self.allocate_child(processor) else {
+                self.free_items(ready, Self::free_child);
+                return Err(Status::RESOURCES);
+            };
+            // SAFETY: the child is new.
+            unsafe { ready.push(child) };
         }
+        // SAFETY: the pool is still private to `try_new`.
+        unsafe { idle.children.set_local(ready) };
         Ok(())
     }
 
-    /// Takes `count` idle children of this processor. Children that the cache lacks are allocated
-    /// once and stay in the cache afterwards. IRQL DISPATCH_LEVEL.
+    /// Takes `count` idle children of this processor, and `packets` more packets for them. What the
+    /// processor lacks is allocated once and stays in its lists afterwards. IRQL DISPATCH_LEVEL.
     ///
     /// # Errors
-    /// [`Status::RESOURCES`] where memory or the processor's share of children is exhausted; no
-    /// child is taken then.
-    pub fn take(&self, count: u32, at: &AtDispatch) -> Result<Children, Status> {
-        let processor = at.processor();
-        let cache = self.caches.get(processor).ok_or(Status::RESOURCES)?;
-        // SAFETY: `at` proves that this thread has the processor to itself at DISPATCH_LEVEL
-        // (invariant 3), and the reference ends before any call that could re-enter this function:
-        // the pool routine that `allocate` calls does not.
-        let local = unsafe { &mut *cache.local.get() };
-        let mut taken = Children::default();
-        while taken.count() < count {
-            let missing = count.saturating_sub(taken.count());
-            if let Some((run, length)) = local.pop_run(missing, &cache.returned) {
-                taken.append(run, length);
-            } else if let Some(child) = self.allocate(processor, local, &cache.returned) {
-                taken.append(NblQueue::of(child), 1);
+    /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
+    pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Result<Children, Status> {
+        let owner_cpu = at.processor();
+        let idle = self.idle.get(owner_cpu).ok_or(Status::RESOURCES)?;
+        let mut children = Items::EMPTY;
+        while children.count() < count {
+            let missing = count.wrapping_sub(children.count());
+            let found = idle.children.take(missing, self.keep.children, at);
+            if found.count() > 0 {
+                children.append(found);
+            } else if let Some(child) = self.allocate_child(owner_cpu) {
+                // SAFETY: the child is new.
+                unsafe { children.push(child) };
             } else {
-                self.recycle(taken);
+                idle.children.give(children);
                 return Err(Status::RESOURCES);
             }
         }
-        Ok(taken)
-    }
-
-    /// Allocates one more child with owner CPU `owner_cpu`, within the bound for a processor.
-    #[cold]
-    fn allocate(&self, owner_cpu: u32, local: &mut Local, returned: &Returned) -> Option<Nbl> {
-        let freed = returned.freed.load(Ordering::Relaxed);
-        if local.allocated.wrapping_sub(freed) >= MAX_CHILDREN {
-            return None;
+        let mut more = Items::EMPTY;
+        while more.count() < packets {
+            let missing = packets.wrapping_sub(more.count());
+            let found = idle.packets.take(missing, self.keep.packets, at);
+            if found.count() > 0 {
+                more.append(found);
+            } else if let Some(packet) = self.allocate_packet() {
+                // SAFETY: the packet is new.
+                unsafe { more.push(packet) };
+            } else {
+                idle.children.give(children);
+                idle.packets.give(more);
+                return Err(Status::RESOURCES);
+            }
         }
-        let nbl = self.nbls.allocate()?;
-        // SAFETY: a new NBL of the pool, with a context area for its capacity and chains, which this
-        // initializes before anything else uses it (invariant 1).
-        unsafe { Context::initialize(context(nbl), owner_cpu, self.capacity, self.chains) };
-        local.allocated = local.allocated.wrapping_add(1);
-        self.allocations.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: NDIS has just allocated it for this call, so nothing else owns it (invariant 2).
-        Some(unsafe { Nbl::from_raw(nbl) })
+        Ok(Children::new(children, more, owner_cpu))
     }
 
     /// Returns children that were not sent to their owner CPU. IRQL ≤ DISPATCH_LEVEL.
-    pub fn recycle(&self, children: Children) {
-        let mut children = children.abandon().into_chain();
-        let mut idle = NblQueue::new();
-        let mut owner_cpu = 0;
-        while let Some(first) = children.first() {
-            // SAFETY: `children` owns its first NBL, a child (invariants 1 and 2). All were taken
-            // together, from one cache.
-            let must_be_freed = unsafe {
-                owner_cpu = (*context(first)).owner_cpu;
-                has_wfp_context(first)
-            };
-            match children.pop() {
-                Some(child) if must_be_freed => self.discard(owner_cpu, NblQueue::of(child)),
-                Some(child) => idle.push(child),
-                None => {}
-            }
-        }
-        self.return_to_owner_cpu(owner_cpu, idle);
-    }
-
-    /// Frees children of owner CPU `owner_cpu` that cannot be used again. IRQL ≤ DISPATCH_LEVEL.
     #[cold]
-    pub(crate) fn discard(&self, owner_cpu: u32, children: NblQueue) {
-        let Some(cache) = self.caches.get(owner_cpu) else {
+    pub fn recycle(&self, children: Children) {
+        let (owner_cpu, mut children, mut spare) = children.abandon();
+        let (mut idle, mut extras) = (Items::EMPTY, Extras::NONE);
+        while let Some(child) = children.pop() {
+            let nbl = child.cast();
+            // SAFETY: the child is owned here, and no lower driver has seen it.
+            unsafe {
+                Context::release(context(nbl), &mut extras);
+                if has_wfp_context(nbl) {
+                    self.free_child(child);
+                } else {
+                    idle.push(child);
+                }
+            }
+        }
+        while let Some(packet) = spare.pop() {
+            // SAFETY: the packet is owned here.
+            unsafe { extras.push(packet.cast()) };
+        }
+        self.return_children(owner_cpu, idle, None);
+        self.return_extras(owner_cpu, extras, None);
+    }
+
+    /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`
+    /// shows, they are the next that it takes: its data cache still has them.
+    #[inline]
+    pub(crate) fn return_children(&self, owner_cpu: u32, children: Items, at: Option<&AtDispatch>) {
+        let Some(idle) = self.idle.get(owner_cpu) else {
             return;
         };
-        let mut children = children.into_chain();
-        while let Some(child) = children.pop() {
-            self.nbls.free(child);
-            cache.returned.freed.fetch_add(1, Ordering::Relaxed);
+        match at {
+            Some(at) if at.processor() == owner_cpu => {
+                idle.children.give_local(children, self.keep.children, at);
+            }
+            _ => idle.children.give(children),
         }
     }
 
-    /// Returns idle children to the cache of `owner_cpu`, their owner CPU. IRQL ≤ DISPATCH_LEVEL.
-    #[inline]
-    pub(crate) fn return_to_owner_cpu(&self, owner_cpu: u32, children: NblQueue) {
-        let (Some((first, last)), Some(cache)) = (children.into_ends(), self.caches.get(owner_cpu))
-        else {
+    /// Returns what children had beside their own to `owner_cpu`, and frees copies. IRQL ≤
+    /// DISPATCH_LEVEL; `at` as for [`return_children`](Self::return_children).
+    #[inline(never)]
+    pub(crate) fn return_extras(
+        &self,
+        owner_cpu: u32,
+        mut extras: Extras,
+        at: Option<&AtDispatch>,
+    ) {
+        let Some(idle) = self.idle.get(owner_cpu) else {
             return;
         };
-        let list = &cache.returned.idle;
-        let mut head = list.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: this call owns the children until the exchange succeeds (invariant 2).
-            unsafe { (*last.as_ptr()).Next = head };
-            // Release: the thread that takes the children sees all earlier writes to them.
-            match list.compare_exchange_weak(
-                head,
-                first.as_ptr(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => head = now,
+        let (mut packets, mut arrays) = (Items::EMPTY, Items::EMPTY);
+        while let Some(extra) = extras.pop() {
+            // SAFETY: the extra is owned here; it was allocated as its kind says.
+            unsafe {
+                match (*extra.as_ptr()).kind {
+                    ExtraKind::Packet => packets.push(extra.cast()),
+                    ExtraKind::MdlArray => arrays.push(extra.cast()),
+                    ExtraKind::Copy => self.free_copy(extra),
+                }
             }
         }
+        match at.filter(|at| at.processor() == owner_cpu) {
+            Some(at) => {
+                idle.packets.give_local(packets, self.keep.packets, at);
+                idle.arrays.give_local(arrays, self.keep.arrays, at);
+            }
+            None => {
+                idle.packets.give(packets);
+                idle.arrays.give(arrays);
+            }
+        }
+    }
+
+    /// Frees what processors have beyond the children that rest with them.
+    ///
+    /// # Safety
+    /// All children have been returned, and no other thread uses the pool during the call.
+    pub unsafe fn trim(&self) {
+        for idle in self.idle.iter() {
+            // SAFETY: no other thread uses the pool, by this function's contract; the lists own
+            // their items.
+            unsafe {
+                let mut children = idle.children.take_all();
+                let mut ready = Items::EMPTY;
+                while ready.count() < self.ready()
+                    && let Some(child) = children.pop()
+                {
+                    ready.push(child);
+                }
+                idle.children.set_local(ready);
+                self.free_items(children, Self::free_child);
+                self.free_items(idle.packets.take_all(), Self::free_packet);
+                self.free_items(idle.arrays.take_all(), Self::free_array);
+            }
+        }
+    }
+
+    /// Frees `items` by `free`.
+    fn free_items(&self, mut items: Items, free: unsafe fn(&Self, NonNull<Link>)) {
+        while let Some(item) = items.pop() {
+            // SAFETY: the list owns its items, which are of the kind that `free` takes.
+            unsafe { free(self, item) };
+        }
+    }
+
+    /// Counts `bytes` that are about to be allocated. Where they exceed the bound, idle items of all
+    /// processors are freed for them.
+    #[cold]
+    fn reserve(&self, bytes: usize) -> bool {
+        if self.memory.reserve(bytes) {
+            return true;
+        }
+        // More than one at a time: the next ones are about to be needed.
+        let enough = bytes.saturating_mul(PACKETS_PER_CHILD as usize);
+        let most = self
+            .memory
+            .bound()
+            .saturating_sub(enough.min(self.memory.bound()));
+        let has_enough = || self.memory.used() <= most;
+        for idle in self.idle.iter() {
+            // SAFETY: the lists own their items, of which each has one kind.
+            unsafe {
+                idle.arrays.reclaim(|item| {
+                    self.free_array(item);
+                    !has_enough()
+                });
+                idle.packets.reclaim(|item| {
+                    self.free_packet(item);
+                    !has_enough()
+                });
+                idle.children.reclaim(|item| {
+                    self.free_child(item);
+                    !has_enough()
+                });
+            }
+            if has_enough() {
+                break;
+            }
+        }
+        self.memory.reserve(bytes)
+    }
+
+    /// Allocates memory for `bytes` within the bound; the allocation itself is `allocate`'s.
+    fn allocate<T>(
+        &self,
+        bytes: usize,
+        allocate: impl FnOnce() -> Option<NonNull<T>>,
+    ) -> Option<NonNull<T>> {
+        if !self.reserve(bytes) {
+            return None;
+        }
+        let made = allocate();
+        if made.is_none() {
+            self.memory.release(bytes);
+        }
+        made
+    }
+
+    /// Allocates one more child with that owner CPU.
+    #[cold]
+    fn allocate_child(&self, owner_cpu: u32) -> Option<NonNull<Link>> {
+        let nbl = self.allocate(CHILD_BYTES, || self.nbls.allocate())?;
+        // SAFETY: a new NBL from a pool whose context size is a `Context`'s.
+        unsafe { Context::initialize(context(nbl), nbl, owner_cpu) };
+        self.allocations.fetch_add(1, Ordering::Relaxed);
+        Some(nbl.cast())
+    }
+
+    /// Frees a child. IRQL ≤ DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    /// It is a child of the pool that is owned by the caller, and released.
+    #[cold]
+    pub(crate) unsafe fn free_child(&self, child: NonNull<Link>) {
+        // SAFETY: the child is from `allocate_child`, by this function's contract.
+        unsafe { self.nbls.free(child.cast()) };
+        self.memory.release(CHILD_BYTES);
+    }
+
+    /// Allocates one more packet.
+    #[cold]
+    fn allocate_packet(&self) -> Option<NonNull<Link>> {
+        self.allocate(PACKET_BYTES, || {
+            let packet = allocate_block::<Packet>(TAG_PACKET, size_of::<Packet>())?;
+            let Some(net_buffer) = self.net_buffers.allocate() else {
+                // SAFETY: allocated right before.
+                unsafe { free_block(TAG_PACKET, packet) };
+                return None;
+            };
+            // SAFETY: new memory for a packet, which stays where it is.
+            unsafe { Packet::initialize(packet.as_ptr(), net_buffer.as_ptr()) };
+            Some(packet.cast())
+        })
+    }
+
+    /// # Safety
+    /// It is a packet of the pool that is owned by the caller, and released.
+    #[cold]
+    unsafe fn free_packet(&self, packet: NonNull<Link>) {
+        let packet = packet.cast::<Packet>();
+        // SAFETY: the packet is from `allocate_packet`, by this function's contract.
+        unsafe {
+            self.net_buffers.free((*packet.as_ptr()).net_buffer);
+            free_block(TAG_PACKET, packet);
+        }
+        self.memory.release(PACKET_BYTES);
+    }
+
+    const fn array_bytes(&self) -> usize {
+        size_of::<MdlArray>().saturating_add(self.array_room)
+    }
+
+    #[cold]
+    fn allocate_array(&self) -> Option<NonNull<Link>> {
+        let bytes = self.array_bytes();
+        let array = self.allocate(bytes, || allocate_block::<Extra>(TAG_ARRAY, bytes))?;
+        // SAFETY: new memory, longer than an `Extra`.
+        unsafe { array.write(Extra::new(ExtraKind::MdlArray, 0)) };
+        Some(array.cast())
+    }
+
+    /// # Safety
+    /// It is an array of the pool that is owned by the caller, and released.
+    #[cold]
+    unsafe fn free_array(&self, array: NonNull<Link>) {
+        // SAFETY: the array is from `allocate_array`, by this function's contract.
+        unsafe { free_block(TAG_ARRAY, array) };
+        self.memory.release(self.array_bytes());
+    }
+
+    #[cold]
+    fn allocate_copy(&self, length: u32) -> Option<NonNull<Copy>> {
+        let bytes = Copy::size(length);
+        let copy = self.allocate(bytes, || allocate_block::<Extra>(TAG_COPY, bytes))?;
+        // SAFETY: new memory, longer than an `Extra`.
+        unsafe { copy.write(Extra::new(ExtraKind::Copy, length)) };
+        Some(copy.cast())
+    }
+
+    /// # Safety
+    /// It is a copy of the pool that is owned by the caller.
+    #[cold]
+    unsafe fn free_copy(&self, copy: NonNull<Extra>) {
+        // SAFETY: the copy is from `allocate_copy`, by this function's contract.
+        let bytes = unsafe {
+            let bytes = Copy::size((*copy.as_ptr()).used);
+            free_block(TAG_COPY, copy);
+            bytes
+        };
+        self.memory.release(bytes);
     }
 }
 
 impl Drop for ChildPool {
-    /// Frees every child; all have been returned (invariant 8).
+    /// Frees everything; all children have been returned, since the filter module's rundown is
+    /// complete.
     fn drop(&mut self) {
-        for cache in self.caches.iter() {
-            // SAFETY: `&mut self` is the only reference to the pool (invariant 3).
-            let local = unsafe { &mut *cache.local.get() };
-            while let Some((run, _)) = local.pop_run(u32::MAX, &cache.returned) {
-                let mut run = run.into_chain();
-                while let Some(child) = run.pop() {
-                    // SAFETY: `run` owned the child (invariants 1 and 2). One that was neither
-                    // completed nor abandoned before it was returned may have a copy left.
-                    unsafe { Context::release(context(NonNull::new_unchecked(child.as_ptr()))) };
-                    self.nbls.free(child);
-                }
+        for idle in self.idle.iter() {
+            // SAFETY: `&mut self`: the pool is not shared.
+            unsafe {
+                self.free_items(idle.children.take_all(), Self::free_child);
+                self.free_items(idle.packets.take_all(), Self::free_packet);
+                self.free_items(idle.arrays.take_all(), Self::free_array);
             }
         }
     }
 }
 
-impl Local {
-    fn push(&mut self, child: Nbl) {
-        let raw = child.into_raw().as_ptr();
-        // SAFETY: this call owns the child (invariant 2).
-        unsafe { (*raw).Next = self.idle };
-        self.idle = raw;
+/// Where packets take their MDL arrays and copies from.
+#[derive(Clone, Copy)]
+pub struct MdlSource<'a> {
+    pool: &'a ChildPool,
+    at: Option<&'a AtDispatch>,
+}
+
+impl<'a> MdlSource<'a> {
+    /// The memory of `pool`, for a caller that is at DISPATCH_LEVEL if there is an `at`, and
+    /// otherwise at any IRQL up to that.
+    #[must_use]
+    pub const fn new(pool: &'a ChildPool, at: Option<&'a AtDispatch>) -> Self {
+        Self { pool, at }
     }
 
-    /// Takes up to `max` children out, all at once; `None` if none is idle.
     #[inline]
-    fn pop_run(&mut self, max: u32, returned: &Returned) -> Option<(NblQueue, u32)> {
-        if self.idle.is_null() {
-            // Acquire: see what the returning processor wrote to the children.
-            self.idle = returned.idle.swap(ptr::null_mut(), Ordering::Acquire);
-        }
-        // SAFETY: the list owns its children, linked by `Next` with null at the end (invariant 2).
-        let mut chain = unsafe { NblChain::from_raw(self.idle) };
-        let run = chain.pop_counted(max);
-        self.idle = chain.into_raw();
-        run
+    pub(crate) const fn capacity(&self) -> u32 {
+        self.pool.limits.capacity
     }
-}
 
-/// The NDIS pool that the children's NBLs come from.
-struct NblPool {
-    pool: sys::NDIS_HANDLE,
-    context_size: u16,
-}
+    #[inline]
+    pub(crate) const fn max_sg_elements(&self) -> u32 {
+        self.pool.limits.max_sg_elements
+    }
 
-// SAFETY: NDIS synchronises access to its pools.
-unsafe impl Send for NblPool {}
-// SAFETY: as above.
-unsafe impl Sync for NblPool {}
+    pub(crate) const fn array_room(&self) -> usize {
+        self.pool.array_room
+    }
 
-impl NblPool {
-    fn try_new(module: ModuleHandle, context_size: usize) -> Result<Self, Status> {
-        let context_size = u16::try_from(context_size).map_err(|_| Status::RESOURCES)?;
-        let parameters = sys::NET_BUFFER_LIST_POOL_PARAMETERS {
-            Header: header(
-                sys::NDIS_OBJECT_TYPE_DEFAULT,
-                sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-                sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-            ),
-            ProtocolId: sys::NDIS_PROTOCOL_ID_DEFAULT,
-            fAllocateNetBuffer: 1,
-            ContextSize: context_size,
-            PoolTag: TAG_NBL.value(),
-            DataSize: 0,
+    /// An array of this processor.
+    pub(crate) fn array(&self) -> Option<NonNull<MdlArray>> {
+        let raised;
+        let at = match self.at {
+            Some(at) => at,
+            None => {
+                raised = AtDispatch::enter(false);
+                &raised
+            }
         };
-        // SAFETY: `module` is the handle of a filter module that is attached, and the parameters
-        // are read during the call only.
-        let pool =
-            unsafe { sys::NdisAllocateNetBufferListPool(module.raw(), &raw const parameters) };
-        if pool.is_null() {
-            return Err(Status::RESOURCES);
-        }
-        Ok(Self { pool, context_size })
+        let idle = self.pool.idle.get(at.processor())?;
+        let mut found = idle.arrays.take(1, self.pool.keep.arrays, at);
+        let array = match found.pop() {
+            Some(array) => array,
+            None => self.pool.allocate_array()?,
+        };
+        Some(array.cast())
     }
 
-    fn allocate(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
-        // SAFETY: the pool pairs each NBL with a NET_BUFFER, as this routine requires; a null MDL
-        // chain goes with offset and length 0.
-        NonNull::new(unsafe {
-            sys::NdisAllocateNetBufferAndNetBufferList(
-                self.pool,
-                self.context_size,
-                0,
-                ptr::null_mut(),
-                0,
-                0,
-            )
-        })
-    }
-
-    fn free(&self, nbl: Nbl) {
-        // SAFETY: `nbl` came from `allocate`, and this call owns it (invariant 2).
-        unsafe { sys::NdisFreeNetBufferList(nbl.into_raw().as_ptr()) };
-    }
-}
-
-impl Drop for NblPool {
-    fn drop(&mut self) {
-        // SAFETY: ChildPool's drop freed all NBLs of the pool before its fields are dropped
-        // (invariant 8).
-        unsafe { sys::NdisFreeNetBufferListPool(self.pool) };
+    pub(crate) fn copy(&self, length: u32) -> Option<NonNull<Copy>> {
+        self.pool.allocate_copy(length)
     }
 }

@@ -5,12 +5,14 @@ use core::{
     sync::atomic::{AtomicI32, AtomicUsize, Ordering, fence},
 };
 
-use ndis::{ModuleHandle, Nbl, NblChain, NblQueue, Status};
+use ndis::{AtDispatch, ModuleHandle, Nbl, NblChain, Status};
 use ndis_sys as sys;
 
 use crate::{
     child::{Context, children_left, context, has_wfp_context, requests_timestamp},
     child_pool::ChildPool,
+    idle_list::Items,
+    packet::Extras,
 };
 
 /// Adjacent NBLs in a completed chain that are children of one parent and of one owner CPU: they
@@ -18,14 +20,17 @@ use crate::{
 /// again is handled alone.
 #[must_use = "children that are not completed are lost, and their parent with them"]
 pub struct ChildRun {
-    nbls: NblQueue,
-    count: u32,
+    children: Items,
     owner_cpu: u32,
     /// The first failure among them.
     status: sys::NDIS_STATUS,
     parent: NonNull<sys::NET_BUFFER_LIST>,
     /// The run is a single child that cannot be used again.
     has_wfp_context: bool,
+    /// What they had beside their own memory.
+    extras: Extras,
+    /// The parent's first child, if it is one of them.
+    first_child: Option<NonNull<sys::NET_BUFFER_LIST>>,
 }
 
 impl ChildRun {
@@ -33,43 +38,55 @@ impl ChildRun {
     /// the filter module `module`; `None` if the first NBL is not one of the module's children.
     #[inline]
     pub fn pop(chain: &mut NblChain, module: ModuleHandle) -> Option<Self> {
+        // Only `Children::inherit` writes the module's handle to a SourceHandle, and only to
+        // children; NDIS forbids others to write it.
         let is_child = |nbl: NonNull<sys::NET_BUFFER_LIST>| {
-            // SAFETY: `nbl` is one of the chain, which owns its NBLs.
+            // SAFETY: the chain owns its NBLs.
             unsafe { (*nbl.as_ptr()).SourceHandle == module.raw() }
         };
         let first = chain.first().filter(|first| is_child(*first))?;
-        // SAFETY: the chain owns its NBLs; those with the module's SourceHandle are children
-        // (invariant 4), with a context (invariant 1) and a parent that waits for them (invariant 5).
+        let (mut extras, mut first_child) = (Extras::NONE, None);
+        // SAFETY: the chain owns its NBLs, and these are children, with a context of ours and a
+        // parent that waits for them.
         unsafe {
-            let ours = context(first);
+            let mut ours = context(first);
             let (parent, owner_cpu) = (NonNull::new((*ours).parent)?, (*ours).owner_cpu);
             let (mut count, mut status) = (0_u32, sys::NDIS_STATUS_SUCCESS);
-            let (mut last, mut next) = (first, Some(first));
-            let mut alone = false;
-            while let Some(nbl) = next.filter(|nbl| is_child(*nbl) && !alone) {
-                let context = context(nbl);
-                let differs =
-                    (*context).parent != parent.as_ptr() || (*context).owner_cpu != owner_cpu;
-                let must_be_freed = has_wfp_context(nbl);
-                if differs || must_be_freed && count > 0 {
-                    break;
+            let (mut last, alone) = (first, has_wfp_context(first));
+            loop {
+                Context::release(ours, &mut extras);
+                if (*ours).is_first {
+                    first_child = Some(last);
                 }
-                alone = must_be_freed;
-                Context::release(context);
                 if status == sys::NDIS_STATUS_SUCCESS {
-                    status = (*nbl.as_ptr()).Status;
+                    status = (*last.as_ptr()).Status;
                 }
                 count = count.wrapping_add(1);
-                last = nbl;
-                next = NonNull::new((*nbl.as_ptr()).Next);
+                // The next one belongs to the run if it is like this one: it is compared with what
+                // is known of the first, and read once.
+                let Some(next) = NonNull::new((*last.as_ptr()).Next) else {
+                    break;
+                };
+                if alone || !is_child(next) {
+                    break;
+                }
+                ours = context(next);
+                let differs = (*ours).parent != parent.as_ptr() || (*ours).owner_cpu != owner_cpu;
+                if differs || has_wfp_context(next) {
+                    break;
+                }
+                last = next;
             }
+            // Out of the chain, as the list from `first` to `last` that it is.
+            let _ = chain.split_after(last);
             Some(Self {
-                nbls: chain.split_after(last),
-                count,
+                children: Items::from_ends(first.cast(), last.cast(), count),
                 owner_cpu,
                 status,
                 parent,
                 has_wfp_context: alone,
+                extras,
+                first_child,
             })
         }
     }
@@ -78,7 +95,7 @@ impl ChildRun {
     #[must_use]
     #[inline]
     pub const fn count(&self) -> u32 {
-        self.count
+        self.children.count()
     }
 
     /// The first failure among them, or success.
@@ -88,38 +105,50 @@ impl ChildRun {
         Status(self.status)
     }
 
-    /// Returns them to the cache of `pool` that owns them. Yields the parent, which still waits for
-    /// them. IRQL ≤ DISPATCH_LEVEL.
+    /// Returns them to their owner CPU in `pool`. Yields the parent, which still waits for them. IRQL
+    /// ≤ DISPATCH_LEVEL; with `at`, the owner CPU itself takes them back at once.
     #[inline]
-    pub fn return_to_owner_cpu(self, pool: &ChildPool) -> WaitingParent {
-        // SAFETY: the parent waits for these children, and its flags do not change (invariant 5).
-        if unsafe { requests_timestamp(self.parent.as_ptr()) } {
-            self.copy_timestamp();
+    pub fn return_to_owner_cpu(
+        mut self,
+        pool: &ChildPool,
+        at: Option<&AtDispatch>,
+    ) -> WaitingParent {
+        if let Some(first) = self.first_child {
+            // SAFETY: the child is owned here, and the parent waits for it.
+            unsafe { copy_timestamp(first.as_ptr(), self.parent.as_ptr()) };
         }
-        if self.has_wfp_context {
-            pool.discard(self.owner_cpu, self.nbls);
-        } else {
-            pool.return_to_owner_cpu(self.owner_cpu, self.nbls);
+        let count = self.children.count();
+        if !self.extras.is_empty() {
+            pool.return_extras(self.owner_cpu, self.extras, at);
+        }
+        if !self.has_wfp_context {
+            pool.return_children(self.owner_cpu, self.children, at);
+        } else if let Some(child) = self.children.pop() {
+            // SAFETY: a single child, owned here and released.
+            unsafe { pool.free_child(child) };
         }
         WaitingParent {
             parent: self.parent,
-            count: self.count,
+            count,
         }
     }
+}
 
-    /// Copies the transmit timestamp to the parent, if the child that requested it is among them.
-    #[cold]
-    fn copy_timestamp(&self) {
-        const SLOT: usize = sys::NetBufferListInfoReserved3;
-        for nbl in self.nbls.iter() {
-            // SAFETY: `self` owns the children (invariant 2), and the parent waits for them (invariant
-            // 5); only one of its children requests a timestamp, so that the slot has a single writer.
-            unsafe {
-                if requests_timestamp(nbl.as_ptr()) {
-                    (&mut (*self.parent.as_ptr()).NetBufferListInfo)[SLOT] =
-                        (&(*nbl.as_ptr()).NetBufferListInfo)[SLOT];
-                }
-            }
+/// Copies the transmit timestamp of the first child to the parent. A NIC that timestamps all packets
+/// writes one that nobody requested (Windows driver documentation, "Reporting timestamping
+/// capabilities", AllTransmit); without one the parent keeps its slot.
+///
+/// # Safety
+/// The child is owned by the caller, and the parent waits for it: it is the only one whose timestamp
+/// is copied, so that the slot has a single writer.
+#[inline]
+unsafe fn copy_timestamp(child: *mut sys::NET_BUFFER_LIST, parent: *mut sys::NET_BUFFER_LIST) {
+    const SLOT: usize = sys::NetBufferListInfoReserved3;
+    // SAFETY: both NBLs may be used here, by this function's contract.
+    unsafe {
+        let timestamp = (&(*child).NetBufferListInfo)[SLOT];
+        if !timestamp.is_null() || requests_timestamp(parent) {
+            (&mut (*parent).NetBufferListInfo)[SLOT] = timestamp;
         }
     }
 }
@@ -136,8 +165,8 @@ impl WaitingParent {
     #[inline]
     pub fn record_first_failure(&self, status: Status) {
         if status != Status::SUCCESS {
-            // SAFETY: the parent waits for the children that `self` has still to count off; until then
-            // its status is accessed atomically (invariant 5).
+            // SAFETY: the parent lives until all its children are counted off, of which this has
+            // some, and its status is accessed only like this until then.
             let first = unsafe { AtomicI32::from_ptr(&raw mut (*self.parent.as_ptr()).Status) };
             // Losing the race means that another child failed first.
             let _ = first.compare_exchange(
@@ -152,17 +181,21 @@ impl WaitingParent {
     /// Counts the children off. Returns the parent if these were its last.
     #[inline]
     pub fn count_off(self) -> Option<Nbl> {
-        // SAFETY: the parent waits for the children that `self` counts off, and several processors
-        // access Scratch at once, all of them atomically (invariant 5).
+        // SAFETY: the parent is the filter's until its last child is counted off; several processors
+        // access the field at once, all of them atomically.
         unsafe {
             let left = AtomicUsize::from_ptr(children_left(self.parent.as_ptr()));
             // Release, so that the thread that completes the parent sees everything that happened to
             // these children; acquire there, to see it.
             let count = self.count as usize;
-            if left.fetch_sub(count, Ordering::Release) != count {
-                return None;
+            // If these are all that are left, no other processor counts any off: no need for an
+            // interlocked operation.
+            if left.load(Ordering::Acquire) != count {
+                if left.fetch_sub(count, Ordering::Release) != count {
+                    return None;
+                }
+                fence(Ordering::Acquire);
             }
-            fence(Ordering::Acquire);
             Some(Nbl::from_raw(self.parent))
         }
     }

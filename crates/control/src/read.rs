@@ -56,7 +56,7 @@ pub struct NicLimits {
 /// | 8 | 12 | `tuning`, as its [`Parameters`](crate::Parameters) |
 /// | 20 | 4 | `ip_id_bits` |
 /// | 24 | 4 | `software`, as its [number](SoftwareSegmentation::number) |
-/// | 28 | 4 | `max_elements` |
+/// | 28 | 4 | `max_sg_elements` |
 /// | 32 | 4 | `mtu` |
 /// | 36 | 4 | flags: bit 0 is `running`, 1 `nic.tcp_checksum_ipv4`, 2 `nic.tcp_checksum_ipv6` |
 /// | 40 | 40 | `nic`: maximum and minimum of v1, v2_ipv4, v2_ipv6, uso_ipv4, uso_ipv6 |
@@ -76,9 +76,8 @@ pub struct ReadReply {
     /// The choice of software segmentation. If it applies, LSOv2 is advertised although the NIC's
     /// own limit for it is 0.
     pub software: SoftwareSegmentation,
-    /// Maximum number of MDLs in a chain that the NIC gets, if chains are trimmed; 0 if they are
-    /// not, and may continue past the packet.
-    pub max_elements: u32,
+    /// Maximum number of MDLs in the chain of a packet that the NIC gets.
+    pub max_sg_elements: u32,
     /// Maximum number of bytes of an IP packet on the adapter; 0 if unknown.
     pub mtu: u32,
     /// Whether the filter accepts sends; otherwise it is paused.
@@ -115,7 +114,7 @@ impl Body for ReadReply {
         self.tuning.put(writer)?;
         writer.u32(checked(self.ip_id_bits)?)?;
         writer.u32(self.software.number())?;
-        writer.u32(self.max_elements)?;
+        writer.u32(self.max_sg_elements)?;
         writer.u32(self.mtu)?;
         writer.u32(self.flags())?;
         self.nic.v1.put(writer)?;
@@ -136,14 +135,14 @@ impl Body for ReadReply {
         let tuning = Tuning::get(reader)?;
         let ip_id_bits = checked(reader.u32()?)?;
         let software = SoftwareSegmentation::from_number(reader.u32()?)?;
-        let max_elements = reader.u32()?;
+        let max_sg_elements = reader.u32()?;
         let mtu = reader.u32()?;
         let flags = reader.flags(FLAGS)?;
         Ok(Self {
             tuning,
             ip_id_bits,
             software,
-            max_elements,
+            max_sg_elements,
             mtu,
             running: flags & RUNNING != 0,
             nic: NicLimits {

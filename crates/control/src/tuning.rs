@@ -17,11 +17,10 @@ pub mod keyword {
     pub const IP_ID_BITS: &str = "IpIdBits";
     /// The condition for large sends in software on a NIC without them: 0 to 2.
     pub const SOFTWARE_SEGMENTATION: &str = "SoftwareSegmentation";
-    /// Whether the NIC gets MDL chains trimmed to the packet: 0 for no, 1 for yes.
-    pub const ENDED_CHAINS: &str = "EndedChains";
-    /// Maximum number of MDLs in a chain for the NIC, which implies trimmed chains: 0 for no bound,
-    /// or 4 to 64.
-    pub const MAX_ELEMENTS: &str = "MaxElements";
+    /// Maximum number of MDLs of a packet for the NIC: 0 for 64, the most there is, or 4 to 64.
+    pub const MAX_SG_ELEMENTS: &str = "MaxSgElements";
+    /// Maximum of non-paged pool for child NBLs, in MiB: 4 to 4096.
+    pub const MEMORY_BOUND: &str = "MemoryBound";
 }
 
 /// A named compromise between CPU time saved and the time that a small packet waits behind a large

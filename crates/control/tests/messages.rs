@@ -20,7 +20,7 @@ const READ: [u8; 116] = [
     0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, // cpu, no cap
     15, 0, 0, 0, // ip_id_bits
     2, 0, 0, 0, // software: always
-    33, 0, 0, 0, // max_elements
+    33, 0, 0, 0, // max_sg_elements
     0xDC, 5, 0, 0, // mtu: 1,500
     5, 0, 0, 0, // running, checksums over IPv6
     0x00, 0xEA, 0, 0, 1, 0, 0, 0, // v1: 59,904
@@ -102,7 +102,7 @@ fn read_reply() {
         },
         ip_id_bits: 15,
         software: SoftwareSegmentation::Always,
-        max_elements: 33,
+        max_sg_elements: 33,
         mtu: 1500,
         running: true,
         nic: NicLimits {

@@ -6,7 +6,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
 };
 
-use children::ChildPool;
+use children::{ChildPool, PoolLimits};
 use control::event_log::ATTACH_FAILED;
 use ndis::{
     AttachOffload, DriverRef, Insertion, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox,
@@ -26,10 +26,9 @@ use crate::{
 const TAG_MODULE: Tag = Tag::new(*b"MslM");
 const TAG_RUNDOWN: Tag = Tag::new(*b"MslG");
 
-/// Children preallocated on each processor: three sends of 1 MiB in flight, in about 70 KiB,
-/// because hosts have many processors, and adapters that never see a large send. A busier processor
-/// allocates the rest once and keeps it. With trimmed chains it is about 340 KiB, or less in
-/// proportion to the number of elements.
+/// Children that rest with each processor: three sends of 1 MiB in flight. A busier processor
+/// allocates the rest once and keeps it until the module is paused. docs/tune.md says how much
+/// memory that is.
 const PREALLOCATED_CHILDREN: u32 = 64;
 
 /// Least payload in bytes that children are allocated for, so that a NIC whose maximum grows while
@@ -101,6 +100,7 @@ fn try_attach(
 }
 
 /// Rewrites the configuration that the overlying driver will read. Returns the previous one.
+#[inline(never)]
 fn advertise_default_config(
     module: &FilterModule,
     offload: &mut AttachOffload<'_>,
@@ -159,13 +159,52 @@ unsafe fn free(context: NonNull<Context>) {
 ///
 /// # Errors
 /// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
+#[inline(never)]
 fn build(
     driver: DriverRef<Driver>,
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<PoolBox<Context>, Status> {
-    let module = new_module(driver, handle, parameters)?;
-    let module = PoolBox::try_new(TAG_MODULE, ModuleEntry::try_new(module, TAG_RUNDOWN)?)?;
+    if parameters.medium != sys::NdisMedium802_3 {
+        return Err(Status::UNSUPPORTED_MEDIA);
+    }
+    let settings = {
+        let _lock = driver.settings.lock();
+        Settings::read(handle)?
+    };
+    let nic = nic_of(parameters);
+    let limits = PoolLimits {
+        capacity: capacity(&nic),
+        max_sg_elements: settings.max_sg_elements,
+        memory: settings.memory_bound,
+        ready: PREALLOCATED_CHILDREN,
+    };
+    let rundown = RundownRef::try_new_run_down(TAG_RUNDOWN)?;
+    let advertiser = new_advertiser(nic, &settings)?;
+    let children = ChildPool::try_new(handle, limits)?;
+    let counters = Counters::try_new()?;
+    let current_query = OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG)?;
+    let hardware_query = OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?;
+    let identity = &parameters.identity;
+    // Put together where it stays: a frame with several copies of a module is longer than a page.
+    let module = ModuleEntry::try_new(TAG_MODULE, TAG_RUNDOWN, || FilterModule {
+        driver,
+        handle,
+        identity: *identity,
+        rundown,
+        running: AtomicBool::new(false),
+        advertiser,
+        settings_out_of_range: AtomicU32::new(settings.out_of_range()),
+        settings,
+        children,
+        counters,
+        pending_oid: SpinLock::new(None),
+        current_query,
+        hardware_query,
+        malformed_offloads: AtomicU64::new(0),
+        invalid_oid_headers: AtomicU64::new(0),
+        mtu: AtomicU32::new(0),
+    })?;
     module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
     module.get().current_query.initialize();
@@ -174,52 +213,24 @@ fn build(
     Ok(module)
 }
 
-/// The module's fields. Out of line, because a frame with several copies of a module is longer than
-/// a page and would have to be probed.
-///
-/// # Errors
-/// As [`build`].
+/// The NIC's capabilities as the parameters have them.
 #[inline(never)]
-fn new_module(
-    driver: DriverRef<Driver>,
-    handle: ModuleHandle,
-    parameters: &mut Parameters<'_>,
-) -> Result<FilterModule, Status> {
-    if parameters.medium != sys::NdisMedium802_3 {
-        return Err(Status::UNSUPPORTED_MEDIA);
-    }
-    let settings = {
-        let _lock = driver.settings.lock();
-        Settings::read(handle)?
-    };
-    let nic = parameters
+fn nic_of(parameters: &mut Parameters<'_>) -> NicCaps {
+    parameters
         .offload
         .as_mut()
         .and_then(|offload| OffloadConfig::copy_from(offload.bytes()).ok())
-        .map_or_else(NicCaps::default, |config| NicCaps::from(&config));
-    Ok(FilterModule {
-        driver,
-        handle,
-        identity: parameters.identity,
-        rundown: RundownRef::try_new_run_down(TAG_RUNDOWN)?,
-        running: AtomicBool::new(false),
-        advertiser: Advertiser::new(nic, settings.tuning, settings.software),
-        settings_out_of_range: AtomicU32::new(settings.out_of_range()),
-        settings,
-        children: ChildPool::try_new(
-            handle,
-            capacity(&nic),
-            settings.chains,
-            PREALLOCATED_CHILDREN,
-        )?,
-        counters: Counters::try_new()?,
-        pending_oid: SpinLock::new(None),
-        current_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG)?,
-        hardware_query: OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?,
-        malformed_offloads: AtomicU64::new(0),
-        invalid_oid_headers: AtomicU64::new(0),
-        mtu: AtomicU32::new(0),
-    })
+        .map_or_else(NicCaps::default, |config| NicCaps::from(&config))
+}
+
+/// The advertiser, in an allocation of its own and made in a frame of its own: the module is put
+/// together on the stack.
+#[inline(never)]
+fn new_advertiser(nic: NicCaps, settings: &Settings) -> Result<PoolBox<Advertiser>, Status> {
+    PoolBox::try_new(
+        TAG_MODULE,
+        Advertiser::new(nic, settings.tuning, settings.software),
+    )
 }
 
 /// Payload in bytes that one child must be able to carry.

@@ -5,7 +5,7 @@
 //! child is in the chain joins the other NBLs on their way up.
 
 use children::ChildRun;
-use ndis::{CompleteFlags, Nbl, NblChain, NblQueue, Status};
+use ndis::{AtDispatch, CompleteFlags, Nbl, NblChain, NblQueue, Status};
 
 use crate::{module::FilterModule, statistics::Tally};
 
@@ -18,7 +18,7 @@ pub(crate) fn send_complete(module: &FilterModule, chain: NblChain, flags: Compl
         return 0;
     }
     let mut tally = Tally::default();
-    let (up, children) = complete_children(module, chain, &mut tally);
+    let (up, children) = complete_children(module, chain, flags, &mut tally);
     module.counters.add(&tally);
     module.handle.send_complete(up.into_chain(), flags);
     children
@@ -30,14 +30,16 @@ pub(crate) fn send_complete(module: &FilterModule, chain: NblChain, flags: Compl
 fn complete_children(
     module: &FilterModule,
     mut chain: NblChain,
+    flags: CompleteFlags,
     tally: &mut Tally,
 ) -> (NblQueue, u32) {
     let (mut up, mut children) = (NblQueue::new(), 0_u32);
+    let at = AtDispatch::if_already(flags.at_dispatch());
     while !chain.is_empty() {
         if let Some(run) = ChildRun::pop(&mut chain, module.handle) {
             // Cannot overflow: one call never carries 2^32 NBLs.
             children = children.wrapping_add(run.count());
-            if let Some(parent) = complete_run(module, run) {
+            if let Some(parent) = complete_run(module, run, at.as_ref()) {
                 tally.count_completed(&parent);
                 up.push(parent);
             }
@@ -51,9 +53,9 @@ fn complete_children(
 /// Returns the children to their owner CPU. After the last one, returns the parent, ready to be
 /// completed.
 #[inline]
-fn complete_run(module: &FilterModule, run: ChildRun) -> Option<Nbl> {
+fn complete_run(module: &FilterModule, run: ChildRun, at: Option<&AtDispatch>) -> Option<Nbl> {
     let status = run.status();
-    let parent = run.return_to_owner_cpu(&module.children);
+    let parent = run.return_to_owner_cpu(&module.children, at);
     // The first failure among the children is the parent's status.
     parent.record_first_failure(status);
     let mut parent = parent.count_off()?;

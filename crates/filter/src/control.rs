@@ -5,7 +5,6 @@
 
 use core::sync::atomic::Ordering;
 
-use children::{Chains, MAX_SG_ELEMENTS};
 use control::{
     AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message,
     NicLimits, ReadReply, Select, SetRequest, VersionRequest,
@@ -135,10 +134,7 @@ fn read(module: &FilterModule) -> ReadReply {
             IpIdWidth::Bits16 => 16,
         },
         software: settings.software,
-        max_elements: match settings.chains {
-            Chains::Shared => 0,
-            Chains::Trimmed { max_sg_elements } => max_sg_elements.unwrap_or(MAX_SG_ELEMENTS),
-        },
+        max_sg_elements: settings.max_sg_elements,
         mtu: module.mtu.load(Ordering::Relaxed),
         running: module.running.load(Ordering::Relaxed),
         nic: NicLimits {

@@ -81,6 +81,7 @@ impl Events {
 
     /// The driver is being loaded.
     #[cold]
+    #[inline(never)]
     pub(crate) fn driver_load(&self) {
         let ndis = ndis_version();
         let mut event = Event::new("DriverLoad", Level::Information, keyword::LIFECYCLE);
@@ -93,6 +94,7 @@ impl Events {
 
     /// Loading the driver failed.
     #[cold]
+    #[inline(never)]
     pub(crate) fn driver_load_failed(&self, status: Status) {
         let mut event = Event::new("DriverLoadFailed", Level::Error, keyword::LIFECYCLE);
         self.0.write(event.status("Status", status));
@@ -100,6 +102,7 @@ impl Events {
 
     /// The driver is unloaded.
     #[cold]
+    #[inline(never)]
     pub(crate) fn driver_unload(&self) {
         let event = Event::new("DriverUnload", Level::Information, keyword::LIFECYCLE);
         self.0.write(&event);
@@ -107,6 +110,7 @@ impl Events {
 
     /// No module was made for an adapter.
     #[cold]
+    #[inline(never)]
     pub(crate) fn attach_failed(&self, identity: &Identity, status: Status) {
         let mut event = Event::new("AttachFailed", Level::Error, keyword::LIFECYCLE);
         name(&mut event, identity).status("Status", status);
@@ -118,6 +122,7 @@ impl FilterModule {
     /// The module is attached. The advertised sizes are those that the overlying driver will read
     /// first.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_attach(&self) {
         let mut event = Event::new("Attach", Level::Information, keyword::LIFECYCLE);
         name(&mut event, &self.identity);
@@ -128,12 +133,14 @@ impl FilterModule {
 
     /// The module accepts sends from now on.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_restart(&self) {
         self.write_plain("Restart");
     }
 
     /// The module is paused, and every parent is completed.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_pause(&self) {
         self.write_plain("Pause");
     }
@@ -141,12 +148,14 @@ impl FilterModule {
     /// The module is about to be detached: the NIC's own limits are advertised to the overlying
     /// driver.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_pre_detach(&self) {
         self.write_plain("PreDetach");
     }
 
     /// The module is detached.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_detach(&self) {
         self.write_plain("Detach");
     }
@@ -157,6 +166,7 @@ impl FilterModule {
 
     /// The NIC's large-send limits have changed.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_nic_limits(&self) {
         let mut event = self.event("NicLimits", Level::Information, keyword::CONFIGURATION);
         nic(&mut event, &self.advertiser.nic());
@@ -165,6 +175,7 @@ impl FilterModule {
 
     /// The advertised size has changed: to a raised one, or back to the NIC's own.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_advertised(&self, caps: &NicCaps) {
         let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
         let nic = self.advertiser.nic();
@@ -176,6 +187,7 @@ impl FilterModule {
 
     /// The adapter's tuning was set. The multiple is the one in effect.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_tuning(&self, tuning: Tuning, source: Source) {
         let profile = match tuning.raise {
             Raise::Profile(profile) => profile.name(),
@@ -192,6 +204,7 @@ impl FilterModule {
 
     /// The statistics were reset to zero.
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_statistics_reset(&self) {
         let event = self.event(
             "StatisticsReset",
@@ -203,6 +216,7 @@ impl FilterModule {
 
     /// The miniport reported `count` malformed offload configurations; when [due](is_due).
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_malformed_offload(&self, count: u64) {
         let mut event = self.event("MalformedOffload", Level::Warning, keyword::CONFIGURATION);
         self.write(event.u64("Count", count));
@@ -210,6 +224,7 @@ impl FilterModule {
 
     /// Reports that `count` OID requests arrived without a valid header; when [due](is_due).
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_invalid_oid_header(&self, count: u64) {
         let mut event = self.event("InvalidOidHeader", Level::Warning, keyword::CONFIGURATION);
         self.write(event.u64("Count", count));
@@ -217,6 +232,7 @@ impl FilterModule {
 
     /// `count` large sends were refused for `reason`; when [due](is_due).
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_refused(&self, reason: Refusal, count: u64) {
         let mut event = self.event("Refused", Level::Warning, keyword::REFUSAL);
         self.write(event.text("Reason", reason.name()).u64("Count", count));
@@ -224,6 +240,7 @@ impl FilterModule {
 
     /// For `count` large sends there was no memory; when [due](is_due).
     #[cold]
+    #[inline(never)]
     pub(crate) fn event_low_memory(&self, count: u64) {
         let mut event = self.event("LowMemory", Level::Warning, keyword::MEMORY);
         self.write(event.u64("Count", count));

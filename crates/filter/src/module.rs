@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use children::ChildPool;
 use control::Name;
 use ndis::{
-    DriverRef, ModuleHandle, RundownGuard, RundownRef, SpinLock,
+    DriverRef, ModuleHandle, PoolBox, RundownGuard, RundownRef, SpinLock,
     oid::{OffloadQuery, RequestId},
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct FilterModule {
     pub(crate) rundown: RundownRef,
     pub(crate) running: AtomicBool,
     /// The NIC's capabilities and those advertised to the overlying driver.
-    pub(crate) advertiser: Advertiser,
+    pub(crate) advertiser: PoolBox<Advertiser>,
     pub(crate) settings: Settings,
     pub(crate) children: ChildPool,
     pub(crate) counters: Counters,

@@ -1,4 +1,5 @@
 //! FilterRestart and FilterPause: rundown protection is reinitialized and run down.
+#![expect(unsafe_code, reason = "a pool without users is trimmed")]
 
 use core::sync::atomic::Ordering;
 
@@ -21,12 +22,16 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     oid::query_hardware_capabilities(module);
 }
 
-/// Accepts no more sends and waits until every parent is completed. The wait is as long as the NIC
+/// Accepts no more sends, waits until every parent is completed, and frees the memory that traffic
+/// needed. The wait is as long as the NIC
 /// holds our children; NDIS pauses the overlying driver first, so that no new ones come, and Driver
 /// Verifier allows ten seconds. IRQL PASSIVE_LEVEL.
 pub(crate) fn pause(module: &FilterModule) {
     module.running.store(false, Ordering::Relaxed);
     module.advertiser.suspend();
     module.rundown.wait_for_release();
+    // SAFETY: every send and every child held the rundown protection that has been run down, so that
+    // all children have been returned, and nothing uses the pool until the module restarts.
+    unsafe { module.children.trim() };
     module.event_pause();
 }

@@ -1,6 +1,6 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
-use children::{Chains, MAX_SG_ELEMENTS};
+use children::MAX_SG_ELEMENTS;
 use control::{SoftwareSegmentation, Tuning, keyword, utf16};
 use lso::IpIdWidth;
 use ndis::{Configuration, ModuleHandle, Status};
@@ -11,15 +11,25 @@ static CAP_BYTES: [u16; keyword::CAP_BYTES.len() + 1] = utf16(keyword::CAP_BYTES
 static IP_ID_BITS: [u16; keyword::IP_ID_BITS.len() + 1] = utf16(keyword::IP_ID_BITS);
 static SOFTWARE_SEGMENTATION: [u16; keyword::SOFTWARE_SEGMENTATION.len() + 1] =
     utf16(keyword::SOFTWARE_SEGMENTATION);
-static ENDED_CHAINS: [u16; keyword::ENDED_CHAINS.len() + 1] = utf16(keyword::ENDED_CHAINS);
-static MAX_ELEMENTS: [u16; keyword::MAX_ELEMENTS.len() + 1] = utf16(keyword::MAX_ELEMENTS);
+static MAX_SG_ELEMENTS_NAME: [u16; keyword::MAX_SG_ELEMENTS.len() + 1] =
+    utf16(keyword::MAX_SG_ELEMENTS);
+static MEMORY_BOUND: [u16; keyword::MEMORY_BOUND.len() + 1] = utf16(keyword::MEMORY_BOUND);
 
 /// Smallest bound of elements that can be set: the header and three buffers, so that a window is not
 /// copied for being in two buffers and ending in a third.
 const MIN_SG_ELEMENTS: u32 = 4;
 
+/// The bound on the memory of the children, in MiB: where nothing is set, and what can be set. The
+/// least is enough for one large send of the largest advertised size, 1 MiB, cut in software into
+/// segments of 536 bytes, which TCP may use on any path (RFC 9293, section 3.7.1).
+const MEMORY_BOUND_DEFAULT: u32 = 64;
+const MEMORY_BOUND_RANGE: core::ops::RangeInclusive<u32> = 4..=4096;
+
+/// Bytes in a mebibyte.
+const MIB: usize = 1 << 20;
+
 /// The settings that a filter module started with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Settings {
     pub(crate) tuning: Tuning,
     /// The width in which the NIC counts the IPv4 identification: in 16 bits, or in 15 where it
@@ -28,13 +38,28 @@ pub(crate) struct Settings {
     pub(crate) ip_id: IpIdWidth,
     /// The condition for advertising large sends on a NIC that has none.
     pub(crate) software: SoftwareSegmentation,
-    /// The end of the children's MDL chains: trimmed to the packet for drivers that walk chains to
-    /// their end, and to a number of elements for a NIC that accepts no more.
-    pub(crate) chains: Chains,
+    /// Maximum number of MDLs of a packet, for a NIC that accepts no more.
+    pub(crate) max_sg_elements: u32,
+    /// Bytes of non-paged pool that the children may have.
+    pub(crate) memory_bound: usize,
     /// The number of tuning parameters out of range, so that their default is in effect.
     pub(crate) tuning_out_of_range: u32,
     /// The same of all others.
     pub(crate) others_out_of_range: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tuning: Tuning::default(),
+            ip_id: IpIdWidth::default(),
+            software: SoftwareSegmentation::default(),
+            max_sg_elements: MAX_SG_ELEMENTS,
+            memory_bound: bytes(MEMORY_BOUND_DEFAULT),
+            tuning_out_of_range: 0,
+            others_out_of_range: 0,
+        }
+    }
 }
 
 impl Settings {
@@ -43,6 +68,7 @@ impl Settings {
     /// # Errors
     /// [`Status::RESOURCES`]: the administrator's settings are unknown, and no default replaces
     /// them.
+    #[inline(never)]
     pub(crate) fn read(module: ModuleHandle) -> Result<Self, Status> {
         let configuration = match Configuration::open(module) {
             Ok(configuration) => configuration,
@@ -64,19 +90,20 @@ impl Settings {
             Some(number) => SoftwareSegmentation::from_number(number)
                 .map_or((SoftwareSegmentation::default(), 1), |choice| (choice, 0)),
         };
-        let (chains, wrong_chains) = chains(
-            configuration.integer(&ENDED_CHAINS)?,
-            configuration.integer(&MAX_ELEMENTS)?,
-        );
+        let (max_sg_elements, wrong_elements) =
+            max_sg_elements(configuration.integer(&MAX_SG_ELEMENTS_NAME)?);
+        let (memory_bound, wrong_memory) = memory_bound(configuration.integer(&MEMORY_BOUND)?);
+        let others_out_of_range = [wrong_width, wrong_software, wrong_elements, wrong_memory]
+            .into_iter()
+            .fold(0, u32::saturating_add);
         Ok(Self {
             tuning,
             ip_id,
             software,
-            chains,
+            max_sg_elements,
+            memory_bound,
             tuning_out_of_range: wrong,
-            others_out_of_range: wrong_chains
-                .saturating_add(wrong_width)
-                .saturating_add(wrong_software),
+            others_out_of_range,
         })
     }
 
@@ -87,25 +114,26 @@ impl Settings {
     }
 }
 
-/// The chains that the two parameters select, and how many of these are out of range. A bound trims
-/// chains regardless of the other parameter, because only a trimmed chain can be bounded.
-fn chains(ended: Option<u32>, most: Option<u32>) -> (Chains, u32) {
-    let (ended, wrong_ended) = match ended {
-        None | Some(0) => (false, 0),
-        Some(1) => (true, 0),
-        Some(_) => (false, 1),
-    };
-    let (max_sg_elements, wrong_most): (_, u32) = match most {
-        None | Some(0) => (None, 0),
-        Some(most) if (MIN_SG_ELEMENTS..=MAX_SG_ELEMENTS).contains(&most) => (Some(most), 0),
-        Some(_) => (None, 1),
-    };
-    let chains = if ended || max_sg_elements.is_some() {
-        Chains::Trimmed { max_sg_elements }
-    } else {
-        Chains::Shared
-    };
-    (chains, wrong_most.saturating_add(wrong_ended))
+/// The maximum number of MDLs that the parameter selects, and 1 if it is out of range.
+fn max_sg_elements(most: Option<u32>) -> (u32, u32) {
+    match most {
+        None | Some(0) => (MAX_SG_ELEMENTS, 0),
+        Some(most) if (MIN_SG_ELEMENTS..=MAX_SG_ELEMENTS).contains(&most) => (most, 0),
+        Some(_) => (MAX_SG_ELEMENTS, 1),
+    }
+}
+
+/// The bound in bytes that the parameter selects, and 1 if it is out of range.
+fn memory_bound(mebibytes: Option<u32>) -> (usize, u32) {
+    match mebibytes {
+        None => (bytes(MEMORY_BOUND_DEFAULT), 0),
+        Some(bound) if MEMORY_BOUND_RANGE.contains(&bound) => (bytes(bound), 0),
+        Some(_) => (bytes(MEMORY_BOUND_DEFAULT), 1),
+    }
+}
+
+fn bytes(mebibytes: u32) -> usize {
+    (mebibytes as usize).saturating_mul(MIB)
 }
 
 /// Writes `tuning` to the registry, so that it persists after the driver is unloaded. If one of its

@@ -2,12 +2,12 @@
 
 use core::sync::atomic::Ordering;
 
-use children::{Children, MAX_CHILDREN};
+use children::Children;
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
-use ndis::{AtDispatch, BufferError, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags, Status};
+use ndis::{BufferError, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags, Status};
 
 use crate::{
-    build_children::{ChildBuilder, PacketChecksum},
+    build_children::{ChildBuilder, Needs, PacketChecksum},
     lso_info::large_send_of,
     module::FilterModule,
     nic_caps::{LargeSendSupport, NicCaps},
@@ -75,19 +75,14 @@ pub(crate) enum Split {
 /// The children of a parent.
 pub(crate) struct SplitSend {
     children: Children,
-    /// The number of children that are packets.
+    /// The number of large sends and packets that it was cut into.
+    pub(crate) parts: u32,
+    /// The number of those that are packets.
     pub(crate) packets: u32,
     /// Bytes of payload that the children carry.
     pub(crate) payload: u32,
     /// The parent's large-send slot once all children were sent.
     completion_info: LargeSendInfo,
-}
-
-impl SplitSend {
-    /// The number of children.
-    pub(crate) fn count(&self) -> u32 {
-        self.children.count()
-    }
 }
 
 /// Splits the large sends of one batch.
@@ -96,7 +91,7 @@ pub(crate) struct Splitter<'call> {
     nic: &'call NicCaps,
     /// The first bytes of the frame at hand.
     front: [u8; MAX_HEADER],
-    at: AtDispatch,
+    at_dispatch: bool,
 }
 
 impl<'call> Splitter<'call> {
@@ -106,7 +101,7 @@ impl<'call> Splitter<'call> {
             module,
             nic,
             front: [0; MAX_HEADER],
-            at: AtDispatch::enter(flags.at_dispatch()),
+            at_dispatch: flags.at_dispatch(),
         }
     }
 
@@ -115,13 +110,14 @@ impl<'call> Splitter<'call> {
         let Some(send) = large_send_of(&parent) else {
             return Split::Fits(parent);
         };
-        let job = Job {
+        let mut job = Job {
             module: self.module,
             nic: self.nic,
             parent: &parent,
             send,
+            at_dispatch: self.at_dispatch,
         };
-        match job.run(&mut self.front, &self.at) {
+        match job.run(&mut self.front) {
             Ok(None) => Split::Fits(parent),
             Ok(Some(split)) => {
                 tally.count_split(&split);
@@ -138,16 +134,13 @@ struct Job<'a> {
     nic: &'a NicCaps,
     parent: &'a Nbl,
     send: LargeSend,
+    at_dispatch: bool,
 }
 
 impl<'a> Job<'a> {
     /// The children, ready to be sent, each with the module's rundown protection acquired; `None`
     /// if none are needed. An error leaves everything unchanged.
-    fn run(
-        &self,
-        front: &mut [u8; MAX_HEADER],
-        at: &AtDispatch,
-    ) -> Result<Option<SplitSend>, SendError> {
+    fn run(&mut self, front: &mut [u8; MAX_HEADER]) -> Result<Option<SplitSend>, SendError> {
         let (packet, headers, payload) = match self.parse_headers(front) {
             Err(SendError::Refused(reason)) if self.is_forwarded_unparsed(reason) => {
                 return Ok(None);
@@ -175,10 +168,12 @@ impl<'a> Job<'a> {
             plan: &plan,
             template: &template,
             checksum: self.packet_checksum(&plan, &template),
-            lacks_header_offset: self.send.framing == Framing::Plain { transport: 0 },
+            send: &self.send,
+            at_dispatch: self.at_dispatch,
         };
         Ok(Some(SplitSend {
-            children: builder.children(at)?,
+            children: builder.children()?,
+            parts: plan.children(),
             packets: plan.packets(),
             payload,
             completion_info: self.completion_info(payload),
@@ -187,7 +182,7 @@ impl<'a> Job<'a> {
 
     /// The packet, its headers, and its payload in bytes. The front of the frame is left in `front`.
     fn parse_headers(
-        &self,
+        &mut self,
         front: &mut [u8; MAX_HEADER],
     ) -> Result<(NetBuffer<'a>, Headers, u32), SendError> {
         let packet = self
@@ -206,7 +201,12 @@ impl<'a> Job<'a> {
                 }
             }
             // Only the outer headers are sure to be contiguous; and a USO send may not be UDP.
-            _ => self.parse_noncontiguous_headers(&packet, front)?,
+            _ => match self.parse_noncontiguous_headers(&packet, front) {
+                Err(SendError::Refused(Refusal::NotEncapsulated)) => {
+                    self.parse_plain_headers(&packet, front)?
+                }
+                found => found?,
+            },
         };
         // The inner IP version of a tunnel is set in every child.
         let is_ipv6 = headers.ip_version() == IpVersion::V6;
@@ -230,6 +230,28 @@ impl<'a> Job<'a> {
         front: &mut [u8; MAX_HEADER],
     ) -> Result<Headers, SendError> {
         Ok(Headers::of(packet.copy_front_gathered(front)?, &self.send)?)
+    }
+
+    /// Parses the headers of a TCP large send that is in no tunnel: a receive has left its value in
+    /// the slot that says so, RscTcpTimestampDelta.
+    #[cold]
+    fn parse_plain_headers(
+        &mut self,
+        packet: &NetBuffer<'_>,
+        front: &mut [u8; MAX_HEADER],
+    ) -> Result<Headers, SendError> {
+        let info = self.parent.large_send();
+        if info.mss() == 0 {
+            return Err(Refusal::NotEncapsulated.into());
+        }
+        self.send.framing = Framing::Plain {
+            transport: info.tcp_header_offset(),
+        };
+        self.parse_noncontiguous_headers(packet, front)
+            .map_err(|why| match why {
+                SendError::Refused(_) => Refusal::NotEncapsulated.into(),
+                why => why,
+            })
     }
 
     /// Whether a send that cannot be split for this `reason` is forwarded nevertheless: it is not a
@@ -273,7 +295,9 @@ impl<'a> Job<'a> {
         } else {
             Plan::of_whole_segments(payload, self.send.mss, limit)?
         };
-        if plan.children() > MAX_CHILDREN {
+        let needs = Needs::of(&plan);
+        let pool = &self.module.children;
+        if !pool.can_have(needs.children, needs.more_packets) {
             return Err(Refusal::TooManyChildren);
         }
         Ok(plan)

@@ -70,7 +70,7 @@ impl Tally {
     pub(crate) fn count_split(&mut self, split: &SplitSend) {
         // Cannot overflow: see `seen`.
         self.split = self.split.wrapping_add(1);
-        self.children = self.children.wrapping_add(split.count());
+        self.children = self.children.wrapping_add(split.parts);
         self.packets = self.packets.wrapping_add(split.packets);
         self.bytes = self.bytes.wrapping_add(u64::from(split.payload));
     }

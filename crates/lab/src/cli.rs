@@ -174,9 +174,9 @@ What the NIC is:
                          or longest, the longest segment seen
   uncut                  packets longer than the MTU that passed uncut, counted by reason: no-mss,
                          or not-tcp
-  violations             what was wrong, each told on stderr: a difference on the wire, or a broken rule
+  violations             what was wrong, each also on stderr: a difference on the wire, or a broken rule
   form                   what was sent: tcp, uso, vxlan or nvgre
-  vlan_oob, nic_lso, nic_checksum, mtu, max_elements, ended_chains
+  vlan_oob, nic_lso, nic_checksum, mtu, max_sg_elements
                          the options, as they were given";
 
 const EXAMPLES: &str = "\
@@ -246,10 +246,10 @@ impl MainArgs {
 }
 
 const DEMO: &str = "\
-Show what guests are told of large sends, while settings, NICs and hosts change.
+Show the sizes of large sends that are advertised to guests, while settings, NICs and hosts change.
 
 Two guests share a host; the filter below their switch advertises a multiple of the largest large \
-send that the NIC takes. Each step of the story changes something, such as the profile, the NIC, or \
+send that the NIC accepts. Each step of the story changes something, such as the profile, the NIC, or \
 a guest's host, and shows what the NIC says, what the filter advertises and what each guest uses; \
 then what was sent, and whether the wire is right.
 
@@ -260,8 +260,8 @@ then what was sent, and whether the wire is right.
                 ipv6 what its nic takes, what is advertised, and what each of its guests uses
   sends         each with from, to, ip, payload, the payload of each of its children, the number
                 of wire_packets, and the verdict: whole (to a guest, never split), same (as a
-                single stage), as-is (the NIC takes it as it is), or wrong
-  violations    what was wrong, in one line each; also told on stderr";
+                single stage), as-is (the NIC accepts it as it is), or wrong
+  violations    what was wrong, in one line each; also on stderr";
 
 /// Options of `demo`.
 #[derive(Args, Debug)]
@@ -338,12 +338,9 @@ pub struct SplitArgs {
     #[arg(long, value_name = "SIZE", default_value_t = BUFFER,
         value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
-    /// The filter's setting MaxElements: most MDLs of a packet for the NIC
+    /// The filter's setting MaxSgElements: most MDLs of a packet for the NIC
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=64))]
-    pub max_elements: Option<u32>,
-    /// The filter's setting EndedChains: trim the MDL chain of each packet for the NIC
-    #[arg(long)]
-    pub ended_chains: bool,
+    pub max_sg_elements: Option<u32>,
     /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in
     #[arg(long)]
     pub vlan_oob: bool,
@@ -375,8 +372,7 @@ impl SplitArgs {
                 Some(_) => TUNNEL_MTU,
                 None => ETHERNET_MTU,
             }),
-            max_elements: self.max_elements,
-            ended_chains: self.ended_chains,
+            max_sg_elements: self.max_sg_elements,
             ..Setup::new(self.nic_max, self.min_segments)
         }
     }

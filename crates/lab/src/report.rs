@@ -32,14 +32,11 @@ pub fn driver_line(build: &Build) -> String {
 #[must_use]
 pub fn setup_line(setup: Setup) -> String {
     let said = [
-        (!setup.nic_lso).then(|| "the NIC takes no large sends".to_owned()),
+        (!setup.nic_lso).then(|| "the NIC accepts no large sends".to_owned()),
         (!setup.nic_checksum).then(|| "the NIC computes no checksums".to_owned()),
         (setup.mtu != ETHERNET_MTU).then(|| format!("MTU {}", number(setup.mtu.into()))),
         setup
-            .ended_chains
-            .then(|| "chains end with the packet".to_owned()),
-        setup
-            .max_elements
+            .max_sg_elements
             .map(|most| format!("at most {most} MDLs")),
     ];
     let said: Vec<_> = said.into_iter().flatten().collect();
@@ -186,7 +183,7 @@ pub fn summary(end: &End) -> String {
     let mut lines = Vec::new();
     if filter.large_sends > 0 {
         lines.push(format!(
-            "The layer above sent {} of up to {} bytes; the filter split {} of them into {}.",
+            "The overlying driver sent {} of up to {} bytes; the filter split {} of them into {}.",
             counted(filter.large_sends, "large send", "large sends"),
             number(filter.largest_large_send),
             number(filter.split),
@@ -284,10 +281,10 @@ mod tests {
         assert_eq!(setup_line(Setup::new(62_780, 2)), "");
         let setup = Setup {
             nic_lso: false,
-            max_elements: Some(8),
+            max_sg_elements: Some(8),
             ..Setup::new(62_780, 2)
         };
-        let line = "Setup: the NIC takes no large sends; at most 8 MDLs.\n";
+        let line = "Setup: the NIC accepts no large sends; at most 8 MDLs.\n";
         assert_eq!(setup_line(setup), line);
     }
 

@@ -1,10 +1,14 @@
-//! Requirements on a child's chain by consumers that walk an MDL chain to its end, and by NICs with
-//! a limit on the number of elements.
+//! Requirements on a child's chain by consumers that walk an MDL chain to its end, of which
+//! NetAdapterCx is one, and by NICs with a limit on the number of elements.
 #![expect(unsafe_code, reason = "MDLs are C structures")]
 
 use ndis::sys;
 
-use crate::{nic::Nic, rules::Rule, state::State};
+use crate::{
+    nic::Nic,
+    rules::{Finding, Level, Rule},
+    state::State,
+};
 
 impl State {
     /// Checks the chain of a child against the NIC's limits.
@@ -37,10 +41,10 @@ impl State {
                 mdl = (*mdl).Next;
             }
         }
-        if nic.walks_to_end && (bytes != window || behind > 0) {
+        if bytes != window || behind > 0 {
             let found =
                 format!("its chain has {bytes} bytes for {window}, and {behind} MDLs behind them");
-            self.violation(Rule::Chain, name, found);
+            self.finding(name, Finding::at(Level::Advice, Rule::Chain, found));
         }
         if nic.max_elements.is_some_and(|most| elements > most) {
             let found = format!("{elements} MDLs, the NIC takes {:?}", nic.max_elements);

@@ -5,7 +5,12 @@ use std::ptr;
 
 use ndis::sys;
 
-use crate::{guard, memory::Block, rules::Rule, state::State};
+use crate::{
+    guard,
+    memory::Block,
+    rules::{Finding, Level, Rule},
+    state::State,
+};
 
 /// The protection that the control device must have: access for the system and administrators only.
 pub const PROTECTION: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
@@ -97,6 +102,7 @@ impl Request {
         input: &[u8],
         output: usize,
         below: &str,
+        level: Level,
     ) -> Self {
         let name: Vec<u8> = below.encode_utf16().flat_map(u16::to_ne_bytes).collect();
         let (name, name_length) = (Block::of(&name), name.len() as u16);
@@ -128,9 +134,11 @@ impl Request {
             (*irp).RequestorMode = sys::UserMode;
             (*irp).StackCount = 1;
             (*irp).CurrentLocation = 1;
-            // Somebody else's status: a driver sets both, always.
-            (*irp).IoStatus.Status = UNSET;
-            (*irp).IoStatus.Information = usize::MAX;
+            // The system makes an IRP of zeroes; this product's driver sets both, always.
+            if level == Level::Product {
+                (*irp).IoStatus.Status = UNSET;
+                (*irp).IoStatus.Information = usize::MAX;
+            }
             if length > 0 {
                 (*irp).AssociatedIrp.SystemBuffer = request.buffer.start().cast();
             }
@@ -194,40 +202,51 @@ impl Request {
     }
 
     /// Judges the request once its handler has returned `status`.
-    pub(crate) fn judge(mut self, status: i32, broken: &mut Vec<String>) -> Answered {
+    pub(crate) fn judge(mut self, status: i32, broken: &mut Vec<Finding>) -> Answered {
         self.open();
+        let mut add = |level, found: String| {
+            broken.push(Finding::at(level, Rule::ControlDevice, found));
+        };
         let Some((completed, information)) = self.completed else {
-            broken.push(format!("never completed, the handler returned {status:#x}"));
+            let found = format!("never completed, the handler returned {status:#x}");
+            add(Level::Contract, found);
             return Answered {
                 status: sys::STATUS_UNSUCCESSFUL,
                 bytes: Vec::new(),
             };
         };
         if completed == sys::STATUS_PENDING {
-            broken.push("completed with STATUS_PENDING, which is no final status".into());
+            let found = "completed with STATUS_PENDING, which is no final status";
+            add(Level::Contract, found.into());
         }
         if status != completed && status != sys::STATUS_PENDING {
             let found = format!("completed with {completed:#x}, the handler returned {status:#x}");
-            broken.push(found);
+            add(Level::Contract, found);
         }
         if self.after != Some([self.irp.bytes(), self.buffer.bytes()]) {
-            broken.push("touched after it was completed".into());
+            add(Level::Contract, "touched after it was completed".into());
         }
         let behind = self.result.split_off(self.input.max(self.output));
         let intact =
             |(index, byte): (usize, &u8)| *byte == stale(self.input.max(self.output) + index);
         if !guard::is_on() && !behind.iter().enumerate().all(intact) {
-            broken.push("written to behind its buffer".into());
+            add(Level::Contract, "written to behind its buffer".into());
         }
+        // The system copies no output of a request that failed.
+        let copied = if is_error(completed) {
+            Level::Product
+        } else {
+            Level::Contract
+        };
         if information > self.output {
             let found = format!("{information} bytes of output in room for {}", self.output);
-            broken.push(found);
+            add(copied, found);
         }
         let mut bytes = self.result;
         bytes.truncate(information.min(self.output));
         if let Some(at) = disclosed(&bytes, self.input) {
             let found = format!("its output has bytes from {at} on that nobody wrote");
-            broken.push(found);
+            add(copied, found);
         }
         if is_error(completed) {
             bytes.clear();

@@ -43,6 +43,7 @@ mod offload;
 mod oid;
 mod oob;
 mod private;
+mod race;
 mod received;
 mod registry;
 mod restart;

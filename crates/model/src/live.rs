@@ -156,11 +156,11 @@ impl World {
         let mut wire = lock(&self.wire);
         let mut held = self.state().take_held();
         if let Some(wire) = wire.as_mut() {
-            for piece in held.iter().flat_map(|one| &one.pieces) {
+            for piece in held.iter().flat_map(|one| one.pieces.iter().flatten()) {
                 guard::open(std::ptr::with_exposed_provenance(piece.address));
             }
             let leaving = held.iter().filter(|one| one.status == 0);
-            let leaving: Vec<_> = leaving.map(Outgoing::of).collect();
+            let leaving: Vec<_> = leaving.flat_map(Outgoing::all_of).collect();
             if !leaving.is_empty() {
                 wire.transmit(&leaving);
             }
@@ -172,7 +172,12 @@ impl World {
 }
 
 impl<'a> Outgoing<'a> {
-    fn of(held: &'a Held) -> Self {
+    /// The packets of an NBL.
+    fn all_of(held: &'a Held) -> impl Iterator<Item = Self> {
+        held.pieces.iter().map(|pieces| Self::of(held, pieces))
+    }
+
+    fn of(held: &'a Held, pieces: &[Piece]) -> Self {
         let bytes = |piece: &Piece| {
             let address = std::ptr::with_exposed_provenance(piece.address);
             // SAFETY: mapped and read when the filter sent it, and until it is completed the
@@ -182,7 +187,7 @@ impl<'a> Outgoing<'a> {
         Self {
             slots: held.slots,
             parent: held.parent,
-            bytes: held.pieces.iter().map(bytes).collect(),
+            bytes: pieces.iter().map(bytes).collect(),
         }
     }
 }

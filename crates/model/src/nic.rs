@@ -33,8 +33,8 @@ pub struct Nic {
     pub enabled: Enabled,
     /// How its NDIS_OFFLOAD looks.
     pub offload: OffloadShape,
-    /// Whether it, or a driver before it, walks MDL chains to their end.
-    pub walks_to_end: bool,
+    /// Whether it reports the transmit time of every packet, requested or not (AllTransmit).
+    pub stamps_all: bool,
     /// Most MDLs of one packet that it accepts.
     pub max_elements: Option<usize>,
     /// When it answers OID requests.
@@ -95,7 +95,7 @@ impl Nic {
             id_bits: 16,
             enabled: Enabled::default(),
             offload: OffloadShape::default(),
-            walks_to_end: false,
+            stamps_all: false,
             max_elements: None,
             oids: Answering::default(),
             answers: Vec::new(),

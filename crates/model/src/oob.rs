@@ -5,7 +5,7 @@
 
 use ndis::{LargeSendInfo, sys};
 
-use crate::segment::layout;
+use crate::segment::{layout, tunnel};
 
 /// `UdpSegmentationOffloadInfo` on the way down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -198,8 +198,12 @@ impl Slots {
         }
     }
 
-    /// The same, with the TCP header of `frame` where the sender leaves it to be found.
+    /// The same, with the TCP header of `frame` where the sender leaves it to be found. A frame that
+    /// is in no tunnel is not encapsulated, whatever a receive left in the slot that says so.
     pub(crate) fn located(mut self, frame: &[u8]) -> Self {
+        if self.large_send.mss() != 0 && tunnel(frame).is_none() {
+            self.tunnel.encapsulated = false;
+        }
         let Some(found) = layout(frame) else {
             return self;
         };

@@ -123,10 +123,14 @@ pub(crate) struct State {
     pub(crate) nbls: BTreeMap<usize, Block>,
     /// NET_BUFFER and context area of the filter's NBLs, by the NBL's address.
     pub(crate) pool_parts: BTreeMap<usize, [Block; 2]>,
+    /// The filter's NET_BUFFERs without an NBL of their own, by address, with their pool.
+    pub(crate) net_buffers: BTreeMap<usize, (Block, usize)>,
     /// Number of the next NBL that the filter allocates.
     pub(crate) next_child: u64,
     pub(crate) private: Private,
     pub(crate) partials: BTreeMap<usize, Partial>,
+    /// Whether the driver has mapped an MDL at DISPATCH_LEVEL.
+    pub(crate) mapped_at_dispatch: bool,
     /// MDLs that are mapped now.
     pub(crate) mapped: BTreeMap<usize, usize>,
     /// The overlying driver's sends that are not forgotten yet, by number.
@@ -180,6 +184,8 @@ pub(crate) struct State {
     pub(crate) restart_requested: bool,
     /// The ids for which the filter cancelled sends below.
     pub(crate) cancels_below: BTreeSet<usize>,
+    /// Whether the driver asked for the handlers of the virtual switch.
+    pub(crate) switch_extension: bool,
     /// Received NBLs by address.
     pub(crate) received: BTreeMap<usize, Received>,
     /// Number of the next received NBL.
@@ -203,6 +209,8 @@ pub(crate) struct State {
 pub(crate) struct Rundown {
     pub(crate) count: u64,
     pub(crate) down: bool,
+    /// Whether the owner has marked it as completed, which it must do before it uses it again.
+    pub(crate) completed: bool,
     pub(crate) memory: Block,
 }
 
@@ -224,9 +232,11 @@ impl State {
             pools: BTreeMap::new(),
             nbls: BTreeMap::new(),
             pool_parts: BTreeMap::new(),
+            net_buffers: BTreeMap::new(),
             next_child: 0,
             private: Private::default(),
             partials: BTreeMap::new(),
+            mapped_at_dispatch: false,
             mapped: BTreeMap::new(),
             sent: BTreeMap::new(),
             next_send: 0,
@@ -257,6 +267,7 @@ impl State {
             restart_completed: None,
             restart_requested: false,
             cancels_below: BTreeSet::new(),
+            switch_extension: false,
             received: BTreeMap::new(),
             next_received: 0,
             device_event: None,

@@ -92,7 +92,7 @@ written to the registry too. With --all each adapter is set, one after the other
 bytes, or has a unit: 512K or 512KiB, 1M or 1MiB, powers of 1024. What is not named stays as it is: --cap alone keeps the multiple.
 
 The other settings are read when the filter attaches, and are not set here: SoftwareSegmentation
-(0 never, 1 with-checksums, 2 always), IpIdBits, EndedChains and MaxElements. In the registry,
+(0 never, 1 with-checksums, 2 always), IpIdBits, MaxSgElements and MemoryBound. In the registry,
 below HKLM\\SYSTEM\\CurrentControlSet\\Services\\mslso, set such a REG_DWORD beside the Multiple that
 --persist has written, then restart the adapter with Restart-NetAdapter.";
 

@@ -85,6 +85,15 @@ pub struct NET_BUFFER_LIST_POOL_PARAMETERS {
     pub DataSize: u32,
 }
 
+/// The properties of a pool of NET_BUFFERs.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NET_BUFFER_POOL_PARAMETERS {
+    pub Header: NDIS_OBJECT_HEADER,
+    pub PoolTag: u32,
+    pub DataSize: u32,
+}
+
 layout! {
     NET_BUFFER: size 176, align 16 {
         Next @ 0: 8 = Link NetBufferHeader,
@@ -134,6 +143,11 @@ layout! {
         PoolTag @ 8: 4,
         DataSize @ 12: 4,
     }
+    NET_BUFFER_POOL_PARAMETERS: size 12, align 4 {
+        Header @ 0: 4,
+        PoolTag @ 4: 4,
+        DataSize @ 8: 4,
+    }
 }
 
 constants! {
@@ -168,11 +182,14 @@ constants! {
     }
     u16 {
         NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 = 16;
+        NDIS_SIZEOF_NET_BUFFER_POOL_PARAMETERS_REVISION_1 = 12;
     }
 }
 
 /// The revision of [`NET_BUFFER_LIST_POOL_PARAMETERS`].
 pub const NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1: u8 = 1;
+/// The revision of [`NET_BUFFER_POOL_PARAMETERS`].
+pub const NET_BUFFER_POOL_PARAMETERS_REVISION_1: u8 = 1;
 /// Bits of [`NET_BUFFER_LIST::Flags`] that belong to the driver that originated the list.
 pub const NBL_FLAGS_PROTOCOL_RESERVED: u32 = 0xfff0_0003;
 /// Bits of [`NET_BUFFER_LIST::Flags`] that belong to the miniport.

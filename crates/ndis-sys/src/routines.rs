@@ -15,9 +15,9 @@ use crate::{
     EX_RUNDOWN_REF_CACHE_AWARE, GUID, IRP, KEVENT, KIRQL, KPROCESSOR_MODE, KSPIN_LOCK, MDL,
     NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_DEVICE_OBJECT_ATTRIBUTES,
     NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_OID_REQUEST,
-    NDIS_PORT_NUMBER, NDIS_STATUS, NDIS_STATUS_INDICATION, NDIS_STRING, NET_BUFFER_LIST,
-    NET_BUFFER_LIST_POOL_PARAMETERS, NET_PNP_EVENT_NOTIFICATION, NTSTATUS, PROCESSOR_NUMBER,
-    REGHANDLE,
+    NDIS_PORT_NUMBER, NDIS_STATUS, NDIS_STATUS_INDICATION, NDIS_STRING, NET_BUFFER,
+    NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS, NET_BUFFER_POOL_PARAMETERS,
+    NET_PNP_EVENT_NOTIFICATION, NTSTATUS, PROCESSOR_NUMBER, REGHANDLE,
 };
 
 unsafe extern "efiapi" {
@@ -142,6 +142,34 @@ unsafe extern "efiapi" {
     ///
     /// ndis.sys, DISPATCH_LEVEL.
     pub fn NdisFreeNetBufferList(NetBufferList: *mut NET_BUFFER_LIST);
+
+    /// Makes a pool of packets without a list.
+    ///
+    /// ndis.sys, DISPATCH_LEVEL.
+    pub fn NdisAllocateNetBufferPool(
+        NdisHandle: NDIS_HANDLE,
+        Parameters: *const NET_BUFFER_POOL_PARAMETERS,
+    ) -> NDIS_HANDLE;
+
+    /// Destroys a pool to which all packets have returned.
+    ///
+    /// ndis.sys, DISPATCH_LEVEL.
+    pub fn NdisFreeNetBufferPool(PoolHandle: NDIS_HANDLE);
+
+    /// Takes a packet from a pool; null when there is no memory.
+    ///
+    /// ndis.sys, DISPATCH_LEVEL.
+    pub fn NdisAllocateNetBuffer(
+        PoolHandle: NDIS_HANDLE,
+        MdlChain: *mut MDL,
+        DataOffset: u32,
+        DataLength: usize,
+    ) -> *mut NET_BUFFER;
+
+    /// Returns a packet to its pool.
+    ///
+    /// ndis.sys, DISPATCH_LEVEL.
+    pub fn NdisFreeNetBuffer(NetBuffer: *mut NET_BUFFER);
 
     /// Copies the out-of-band data of a send, to the extent that NDIS supports.
     ///

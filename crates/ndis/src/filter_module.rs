@@ -48,6 +48,14 @@ impl SendFlags {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CompleteFlags(pub u32);
 
+impl CompleteFlags {
+    /// Whether the caller is at DISPATCH_LEVEL.
+    #[must_use]
+    pub const fn at_dispatch(self) -> bool {
+        self.0 & sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0
+    }
+}
+
 impl ModuleHandle {
     /// Takes over the handle that NDIS passed to FilterAttach.
     ///

@@ -59,7 +59,7 @@ pub use event_lock::{EventGuard, EventLock};
 pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
 pub use indication::{Indication, indicate};
 pub use kernel_event::KernelEvent;
-pub use mdl::{BufferError, PayloadCursor};
+pub use mdl::{BufferError, MdlRun, PayloadCursor};
 pub use module_list::{ModuleEntry, ModuleList, ModuleRef};
 pub use nbl::{Nbl, NblChain, NblQueue, NetBuffer};
 pub use offload::{AttachOffload, Malformed, OffloadConfig};

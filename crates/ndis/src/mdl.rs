@@ -13,17 +13,22 @@ use crate::{nbl::NetBuffer, sys};
 const PAGE_MASK: usize = 0xFFF;
 const _: () = assert!(PAGE_MASK + 1 == sys::PAGE_SIZE as usize);
 
-/// Pages that `length` bytes can touch when they start anywhere in a page.
+/// Bytes of an MDL for `length` bytes from `base` on: its header and the numbers of the pages that
+/// they touch. (ADDRESS_AND_SIZE_TO_SPAN_PAGES)
 #[must_use]
-pub(crate) const fn worst_case_pages(length: u32) -> u32 {
-    length.div_ceil(sys::PAGE_SIZE).saturating_add(1)
+#[inline]
+pub fn size_for(base: *const u8, length: u32) -> usize {
+    let in_page = base.addr() & PAGE_MASK;
+    // Cannot overflow: both are below 2^33, and so is the result.
+    let pages = in_page
+        .wrapping_add(length as usize)
+        .wrapping_add(PAGE_MASK)
+        >> sys::PAGE_SHIFT;
+    size_of::<sys::MDL>().wrapping_add(pages.wrapping_mul(size_of::<sys::PFN_NUMBER>()))
 }
 
-/// Bytes of the page frame numbers after an MDL that describes up to `capacity` bytes.
-#[must_use]
-pub const fn page_array_size(capacity: u32) -> usize {
-    (worst_case_pages(capacity) as usize).saturating_mul(size_of::<sys::PFN_NUMBER>())
-}
+/// Flags of an MDL whose bytes are mapped at MappedSystemVa.
+const MAPPED: u16 = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
 
 /// The address at which the kernel can read the bytes that `mdl` describes, or null if they cannot
 /// be mapped now. The mapping lives as long as the MDL's owner keeps it.
@@ -32,10 +37,9 @@ pub const fn page_array_size(capacity: u32) -> usize {
 /// # Safety
 /// `mdl` points to a live MDL whose pages are locked or non-paged, and that this code may use.
 unsafe fn system_address(mdl: *mut sys::MDL) -> *mut u8 {
-    let mapped = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
     // SAFETY: `mdl` is a live MDL whose pages are locked or non-paged, by this function's contract.
     unsafe {
-        if (*mdl).MdlFlags & mapped != 0 {
+        if (*mdl).MdlFlags & MAPPED != 0 {
             return (*mdl).MappedSystemVa.cast();
         }
         sys::MmMapLockedPagesSpecifyCache(
@@ -66,23 +70,30 @@ unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
     }
 }
 
-/// Writes an MDL's header for `length` bytes at `base`, with room for the pages of `capacity`
-/// bytes at the worst place in a page. (MmInitializeMdl)
+/// Bytes of an MDL as its `Size` expresses them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a child's capacity bounds the length of what an MDL describes so that its size fits"
+)]
+const fn mdl_size(bytes: usize) -> i16 {
+    bytes as i16
+}
+
+/// Writes an MDL's header for `length` bytes at `base`. (MmInitializeMdl)
 ///
 /// # Safety
-/// `mdl` is followed by [`worst_case_pages`] of `capacity` page frame numbers in its allocation.
-pub unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32, capacity: u32) {
-    let bytes = size_of::<sys::MDL>().saturating_add(page_array_size(capacity));
+/// `mdl` points to memory of [`size_for`] these bytes, which is not used elsewhere.
+pub unsafe fn initialize(mdl: *mut sys::MDL, base: *mut u8, length: u32) {
     let page_offset = base.addr() & PAGE_MASK;
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "the offset is below 4096, and ChildPool bounds the capacity so that the size fits"
+        reason = "the offset in a page is below 4096"
     )]
-    // SAFETY: `mdl` is followed by room for the page frame numbers, by this function's contract.
+    // SAFETY: there is room for the MDL and its page frame numbers, by this function's contract.
     unsafe {
         (*mdl).Next = ptr::null_mut();
-        (*mdl).Size = bytes as i16;
+        (*mdl).Size = mdl_size(size_for(base, length));
         (*mdl).MdlFlags = 0;
         (*mdl).StartVa = base.wrapping_sub(page_offset).cast();
         (*mdl).ByteOffset = page_offset as u32;
@@ -168,6 +179,10 @@ impl NetBuffer<'_> {
             .checked_sub(offset)
             .ok_or(BufferError::Malformed)?;
         let length = into.len().min(in_mdl.min(data_length) as usize);
+        if length == 0 {
+            // An empty MDL cannot be mapped.
+            return Ok(&[]);
+        }
         // SAFETY: the pages of a packet being sent are locked or non-paged.
         let address = unsafe { system_address(mdl) };
         if address.is_null() {
@@ -226,6 +241,87 @@ pub struct PayloadCursor<'nb> {
     /// Bytes of `mdl` from the cursor on.
     left: u32,
     of: core::marker::PhantomData<&'nb NetBuffer<'nb>>,
+}
+
+/// MDLs of ours, one after the other in memory, at the end of a chain.
+pub struct MdlRun {
+    /// The chain's last MDL.
+    last: *mut sys::MDL,
+    /// The place for the next MDL.
+    place: *mut sys::MDL,
+    /// The address where there is no more room.
+    end: usize,
+    /// MDLs that were built here.
+    count: u32,
+    /// A lower driver may map one of them: it has no mapping from its source.
+    may_be_mapped: bool,
+}
+
+impl MdlRun {
+    /// A run without MDLs in `bytes` bytes at `place`, for the chain that ends with `last`.
+    #[inline]
+    pub fn new(last: *mut sys::MDL, place: *mut sys::MDL, bytes: usize) -> Self {
+        Self {
+            last,
+            place,
+            end: place.addr().wrapping_add(bytes),
+            count: 0,
+            may_be_mapped: false,
+        }
+    }
+
+    /// Notes that an MDL has no mapping. Out of line, to keep the loop short.
+    #[cold]
+    #[inline(never)]
+    fn note_unmapped(&mut self) {
+        self.may_be_mapped = true;
+    }
+
+    /// The chain's last MDL.
+    #[inline]
+    #[must_use]
+    pub const fn last(&self) -> *mut sys::MDL {
+        self.last
+    }
+
+    /// The number of MDLs that were built here.
+    #[inline]
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The number of MDLs from the first one on for which [`prepare_for_reuse`] is to be called:
+    /// none if no lower driver has a reason to map any. A partial MDL of a mapped source inherits
+    /// the mapping, which MmGetSystemAddressForMdlSafe then returns.
+    #[inline]
+    #[must_use]
+    pub const fn to_prepare(&self) -> u32 {
+        if self.may_be_mapped { self.count } else { 0 }
+    }
+
+    /// Extends the chain by an MDL of `length` bytes of non-paged memory at `bytes`, if there is
+    /// room for it.
+    ///
+    /// # Safety
+    /// The memory of the run and the last MDL of its chain are not used elsewhere.
+    pub unsafe fn push_non_paged(&mut self, bytes: *mut u8, length: u32) -> bool {
+        let size = size_for(bytes, length);
+        let next = self.place.wrapping_byte_add(size);
+        if next.addr() > self.end {
+            return false;
+        }
+        // SAFETY: there is room for the MDL at `place`, and it and the chain's last MDL are not used
+        // elsewhere, by this function's contract.
+        unsafe {
+            initialize(self.place, bytes, length);
+            sys::MmBuildMdlForNonPagedPool(self.place);
+            (*self.last).Next = self.place;
+        }
+        (self.last, self.place) = (self.place, next);
+        self.count = self.count.wrapping_add(1);
+        true
+    }
 }
 
 impl PayloadCursor<'_> {
@@ -338,81 +434,107 @@ impl PayloadCursor<'_> {
         Ok(sum)
     }
 
-    /// Makes `piece` describe the rest of the current MDL from the cursor on, `length` bytes at
-    /// most, as a chain of its own, and advances past it. Returns the number of bytes described.
-    ///
-    /// # Errors
-    /// [`BufferError::Malformed`] where the chain ends before.
-    ///
-    /// # Safety
-    /// `piece` has room for an MDL of that many bytes, at most `length`, and is not used elsewhere.
-    pub unsafe fn take_piece(
-        &mut self,
-        length: u32,
-        piece: *mut sys::MDL,
-    ) -> Result<u32, BufferError> {
-        let part = self.skip_empty()?.min(length);
-        // SAFETY: the current MDL is one of the owned chain and has `part` bytes from the cursor
-        // on; `piece` has room for them and is unshared, by this function's contract.
-        unsafe {
-            initialize(piece, ptr::null_mut(), 0, part);
-            self.build_partial(piece, part);
-        }
-        self.move_in_mdl(part);
-        Ok(part)
-    }
-
-    /// Makes `partial` describe the next `length` bytes, which lie in the current MDL.
-    ///
-    /// # Safety
-    /// They do, and `partial` was set up by [`initialize`] with at least that capacity and is not
-    /// used elsewhere.
-    unsafe fn build_partial(&self, partial: *mut sys::MDL, length: u32) {
-        let source = self.mdl.as_ptr();
-        // SAFETY: `partial` has the capacity and the bytes lie in the current MDL, by this
-        // function's contract; the source is an MDL of the owned chain.
-        unsafe {
-            let start = virtual_address(source).wrapping_add(self.offset as usize);
-            sys::IoBuildPartialMdl(source, partial, start.cast(), length);
-        }
-    }
-
-    /// Returns the next `length` bytes (at least one) as an MDL chain that starts exactly there,
-    /// and advances past them. The chain may continue past `length`; a DataLength bounds it.
-    ///
-    /// An MDL that starts at the cursor is used unchanged. One that starts earlier is described by
-    /// `partial`: every MDL of the packet is thus in the chain of one window only, the one that has
-    /// its first byte.
-    ///
-    /// # Errors
-    /// [`BufferError::Malformed`] where the chain ends before.
-    ///
-    /// # Safety
-    /// `partial` was set up by [`initialize`] with a capacity of at least `length`, and is not used
-    /// elsewhere.
+    /// Whether the cursor is at the first byte of its MDL.
     #[inline]
-    pub unsafe fn take(
+    #[must_use]
+    pub const fn is_at_start(&self) -> bool {
+        self.offset == 0
+    }
+
+    /// Bytes of the current MDL from the cursor on.
+    #[inline]
+    #[must_use]
+    pub const fn left_in_mdl(&self) -> u32 {
+        self.left
+    }
+
+    /// Extends the chain of `run` by partial MDLs of the next `length` bytes, and advances past what
+    /// they describe. Returns the number of bytes that are left because there is no more room, or
+    /// because they need more than `most` MDLs; the last of these would have to describe them all.
+    ///
+    /// # Errors
+    /// [`BufferError::Malformed`] where the parent's chain ends before; the run is then unchanged,
+    /// and what its chain has after it is unspecified.
+    ///
+    /// # Safety
+    /// The memory of `run` and the last MDL of its chain are not used elsewhere.
+    // On copies of the fields: a loop that stays in registers.
+    #[inline(always)]
+    pub unsafe fn take_partials(
         &mut self,
         length: u32,
-        partial: *mut sys::MDL,
-    ) -> Result<*mut sys::MDL, BufferError> {
-        let left = self.skip_empty()?;
-        let source = self.mdl.as_ptr();
-        if self.offset == 0 {
-            self.advance(length)?;
-            return Ok(source);
+        most: u32,
+        run: &mut MdlRun,
+    ) -> Result<u32, BufferError> {
+        let (mut mdl, mut offset, mut available) = (self.mdl, self.offset, self.left);
+        let (mut left, mut rest) = (length, most);
+        let (mut last, mut place) = (run.last, run.place);
+        while left > 0 {
+            while available == 0 {
+                (mdl, available) = Self::next_mdl(mdl)?;
+                offset = 0;
+            }
+            let part = available.min(left);
+            if rest <= 1 && (rest == 0 || part < left) {
+                break;
+            }
+            // SAFETY: the current MDL is one of the owned chain, and has `part` bytes at `offset`.
+            // There is room for a partial MDL of them at `place`, which is not used elsewhere, as is
+            // the chain's last MDL, by this function's contract.
+            unsafe {
+                let start = virtual_address(mdl.as_ptr()).wrapping_add(offset as usize);
+                let bytes = size_for(start, part);
+                let next = place.wrapping_byte_add(bytes);
+                if next.addr() > run.end {
+                    break;
+                }
+                // Of a target, IoBuildPartialMdl reads its size and flags.
+                (*place).Size = mdl_size(bytes);
+                (*place).MdlFlags = 0;
+                sys::IoBuildPartialMdl(mdl.as_ptr(), place, start.cast(), part);
+                if (*place).MdlFlags & MAPPED == 0 {
+                    run.note_unmapped();
+                }
+                (*last).Next = place;
+                (last, place) = (place, next);
+            }
+            rest = rest.wrapping_sub(1);
+            offset = offset.wrapping_add(part);
+            available = available.wrapping_sub(part);
+            left = left.wrapping_sub(part);
         }
-        // SAFETY: the source is an MDL of the owned chain and has `left` bytes from the cursor on;
-        // `partial` has the capacity and is unshared, by this function's contract.
-        unsafe {
-            self.build_partial(partial, length.min(left));
-            (*partial).Next = if length > left {
-                (*source).Next
-            } else {
-                ptr::null_mut()
-            };
+        // SAFETY: as above.
+        unsafe { (*last).Next = ptr::null_mut() };
+        (self.mdl, self.offset, self.left) = (mdl, offset, available);
+        run.count = run.count.wrapping_add(most.wrapping_sub(rest));
+        (run.last, run.place) = (last, place);
+        Ok(left)
+    }
+
+    /// Returns the parent's own MDLs from the cursor on, if they hold exactly the next `length`
+    /// bytes in at most `most` MDLs, none of them empty, and advances past them. `None` if they do
+    /// not, or if the cursor is inside an MDL.
+    pub fn take_tail(&mut self, length: u32, most: u32) -> Option<*mut sys::MDL> {
+        if self.offset != 0 {
+            return None;
         }
-        self.advance(length)?;
-        Ok(partial)
+        let first = self.mdl;
+        let (mut mdl, mut bytes, mut left, mut count) = (first, self.left, length, 1_u32);
+        // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
+        while let Some(next) = NonNull::new(unsafe { (*mdl.as_ptr()).Next }) {
+            if bytes == 0 || bytes >= left || count >= most {
+                return None;
+            }
+            left = left.wrapping_sub(bytes);
+            count = count.wrapping_add(1);
+            mdl = next;
+            // SAFETY: as above.
+            bytes = unsafe { (*mdl.as_ptr()).ByteCount };
+        }
+        if bytes != left {
+            return None;
+        }
+        (self.mdl, self.offset, self.left) = (mdl, bytes, 0);
+        Some(first.as_ptr())
     }
 }

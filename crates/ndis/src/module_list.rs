@@ -6,7 +6,7 @@
 use core::ptr::{self, NonNull};
 
 use crate::{
-    pool::Tag,
+    pool::{PoolBox, Tag},
     rundown::{RundownGuard, RundownRef},
     spin_lock::SpinLock,
     status::Status,
@@ -22,13 +22,21 @@ pub struct ModuleEntry<T> {
 }
 
 impl<T> ModuleEntry<T> {
-    /// `value`, not listed yet. IRQL ≤ APC_LEVEL.
+    /// The value that `make` returns, in the pool under `tag`, not listed yet. IRQL ≤ APC_LEVEL.
     ///
     /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory; `value` is dropped then.
-    pub fn try_new(value: T, tag: Tag) -> Result<Self, Status> {
-        let rundown = RundownRef::try_new_run_down(tag)?;
-        Ok(Self { value, rundown })
+    /// [`Status::RESOURCES`] where there is no memory; `make` is not called then.
+    #[inline]
+    pub fn try_new(
+        tag: Tag,
+        rundown_tag: Tag,
+        make: impl FnOnce() -> T,
+    ) -> Result<PoolBox<Self>, Status> {
+        let rundown = RundownRef::try_new_run_down(rundown_tag)?;
+        PoolBox::try_new_with(tag, || Self {
+            value: make(),
+            rundown,
+        })
     }
 
     /// The value.

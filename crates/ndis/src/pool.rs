@@ -106,9 +106,18 @@ impl<T> PoolBox<T> {
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory; `value` is dropped then.
     pub fn try_new(tag: Tag, value: T) -> Result<Self, Status> {
+        Self::try_new_with(tag, || value)
+    }
+
+    /// Allocates memory, and then makes the value for it: a long one is on the stack once at most.
+    /// IRQL ≤ DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where there is no memory; `make` is not called then.
+    pub fn try_new_with(tag: Tag, make: impl FnOnce() -> T) -> Result<Self, Status> {
         let memory = allocate::<T>(tag, 1)?;
         // SAFETY: `allocate` returned unshared memory for one `T`, aligned for it.
-        unsafe { memory.write(value) };
+        unsafe { memory.write(make()) };
         Ok(Self {
             value: memory,
             tag,

@@ -37,6 +37,12 @@ impl AtDispatch {
         }
     }
 
+    /// The proof of a caller that is there `already`, and none of one that may not be.
+    #[must_use]
+    pub fn if_already(already: bool) -> Option<Self> {
+        already.then(|| Self::enter(true))
+    }
+
     /// Index of this processor, which stays the same as long as `self` lives.
     #[must_use]
     pub fn processor(&self) -> u32 {

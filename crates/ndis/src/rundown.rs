@@ -45,8 +45,13 @@ impl RundownRef {
 
     /// Makes further acquisitions fail and waits for all releases. IRQL ≤ APC_LEVEL.
     pub fn wait_for_release(&self) {
-        // SAFETY: the reference lives as long as `self`.
-        unsafe { sys::ExWaitForRundownProtectionReleaseCacheAware(self.reference.as_ptr()) };
+        // SAFETY: the reference lives as long as `self`. The rundown is marked as complete once the
+        // wait is over, which a reference has to be before it is reinitialized (Windows driver
+        // documentation, ExReInitializeRundownProtectionCacheAware).
+        unsafe {
+            sys::ExWaitForRundownProtectionReleaseCacheAware(self.reference.as_ptr());
+            sys::ExRundownCompletedCacheAware(self.reference.as_ptr());
+        }
     }
 
     /// Acquires the protection `count` times, or not at all after rundown. IRQL ≤ DISPATCH_LEVEL.

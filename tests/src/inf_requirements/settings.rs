@@ -42,16 +42,16 @@ const RANGES: [Range; 5] = [
         max: 16,
     },
     Range {
-        keyword: keyword::ENDED_CHAINS,
-        kind: "int",
-        min: 0,
-        max: 1,
-    },
-    Range {
-        keyword: keyword::MAX_ELEMENTS,
+        keyword: keyword::MAX_SG_ELEMENTS,
         kind: "int",
         min: 0,
         max: MAX_SG_ELEMENTS,
+    },
+    Range {
+        keyword: keyword::MEMORY_BOUND,
+        kind: "int",
+        min: 4,
+        max: 4096,
     },
 ];
 
@@ -71,8 +71,8 @@ fn defaults() -> [(&'static str, u32); 7] {
             keyword::SOFTWARE_SEGMENTATION,
             SoftwareSegmentation::default().number(),
         ),
-        (keyword::ENDED_CHAINS, 0),
-        (keyword::MAX_ELEMENTS, 0),
+        (keyword::MAX_SG_ELEMENTS, 0),
+        (keyword::MEMORY_BOUND, 64),
     ]
 }
 

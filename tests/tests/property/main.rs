@@ -10,7 +10,7 @@ mod nics;
 mod sends;
 
 use expected::{Expected, expected};
-use model::{Config, Nic, SendCall, SentChild};
+use model::{Config, Nic, SendCall};
 use ndis::sys;
 use nics::Chains;
 use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
@@ -58,24 +58,6 @@ impl Case {
     }
 }
 
-/// The number of the NBL for each packet that the NIC got: an NBL that is no large send may have
-/// several packets.
-fn nbl_numbers(below: &[SentChild]) -> Vec<u64> {
-    let mut number = 0;
-    let mut before: Option<&SentChild> = None;
-    below
-        .iter()
-        .map(|child| {
-            let same = |before: &SentChild| before.send == child.send && !child.is_child;
-            if before.is_some_and(|before| !same(before)) {
-                number += 1;
-            }
-            before = Some(child);
-            number
-        })
-        .collect()
-}
-
 fn check(case: &Case) {
     let nic = &case.nic;
     let machine = Machine::start(case.config());
@@ -87,8 +69,7 @@ fn check(case: &Case) {
     let numbers = machine.world.send(packets.clone(), call);
     machine.deliver_all();
     let below = machine.world.take_children();
-    let nbls = nbl_numbers(&below);
-    let fails = |place: usize| nic.failing.iter().any(|(n, _)| *n == nbls[place]);
+    let fails = |place: usize| nic.failing.iter().any(|(n, _)| *n == below[place].nbl);
     let mut wire = Vec::new();
     for ((number, packet), send) in numbers.iter().zip(&packets).zip(&case.sends) {
         let places = (0..below.len()).filter(|place| below[*place].send == *number);

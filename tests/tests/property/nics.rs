@@ -8,28 +8,25 @@ use model::{LargeSendLimit, LargeSendLimits};
 use ndis::sys;
 use proptest::{array, collection::vec, prelude::*, sample::select};
 
-/// Where the filter is set to end its children's MDL chains.
+/// The setting of the number of elements in a child's MDL chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Chains {
-    Lent,
-    Ended,
+    Any,
     AtMost(u32),
 }
 
 impl Chains {
     pub fn parameters(self) -> Vec<(String, u32)> {
         match self {
-            Self::Lent => Vec::new(),
-            Self::Ended => vec![("EndedChains".into(), 1)],
-            Self::AtMost(most) => vec![("MaxElements".into(), most)],
+            Self::Any => Vec::new(),
+            Self::AtMost(most) => vec![("MaxSgElements".into(), most)],
         }
     }
 }
 
 fn chains() -> impl Strategy<Value = Chains> {
     prop_oneof![
-        2 => Just(Chains::Lent),
-        1 => Just(Chains::Ended),
+        3 => Just(Chains::Any),
         1 => (4..=64_u32).prop_map(Chains::AtMost)
     ]
 }
@@ -194,11 +191,9 @@ prop_compose! {
             id_bits,
             enabled,
             offload,
-            walks_to_end: chains != Chains::Lent,
             max_elements: match chains {
-                Chains::Lent => None,
                 // A child has no room for more.
-                Chains::Ended => Some(64),
+                Chains::Any => Some(64),
                 Chains::AtMost(most) => Some(most as usize),
             },
             ..Nic::default()

@@ -246,11 +246,14 @@ struct Memory {
 unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> Nbl {
     let words = size_of::<sys::MDL>() / 8 + part.frame.len() / 4096 + 2;
     let mut memory = Box::new(Memory {
-        bytes: part.frame.clone(),
+        bytes: vec![0; part.frame.len() + 4096],
         mdl: vec![0; words],
         parent,
     });
-    let start = memory.bytes.as_mut_ptr();
+    // The headers are in one page.
+    let in_page = memory.bytes.as_ptr().align_offset(4096);
+    memory.bytes[in_page..in_page + part.frame.len()].copy_from_slice(&part.frame);
+    let start = memory.bytes[in_page..].as_mut_ptr();
     let mdl = memory.mdl.as_mut_ptr().cast::<sys::MDL>();
     // SAFETY: the memory is new, and lives until the child is back.
     unsafe {
@@ -263,7 +266,8 @@ unsafe fn new_child(module: &mini_filter::Module, parent: Nbl, part: &Part) -> N
         let length = part.frame.len();
         let child = sys::NdisAllocateNetBufferAndNetBufferList(module.pool, 0, 0, mdl, 0, length);
         (*child).SourceHandle = module.handle;
-        (*child).NblFlags = (*parent).NblFlags;
+        // NDIS's own bits stay.
+        (*child).NblFlags |= (*parent).NblFlags;
         sys::NdisCopySendNetBufferListInfo(child, parent);
         (*child).Scratch = Box::into_raw(memory).cast();
         let slots = &mut (*child).NetBufferListInfo;

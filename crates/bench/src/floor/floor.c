@@ -162,13 +162,12 @@ void mslso_floor_complete(struct floor *floor, NET_BUFFER_LIST *chain, uint32_t 
 }
 
 /* A floor over a NIC with these limits, with nothing allocated yet; null where memory is short. */
-struct floor *mslso_floor_new(uint32_t max_payload, uint32_t min_segments, uint32_t trims) {
+struct floor *mslso_floor_new(uint32_t max_payload, uint32_t min_segments) {
     struct floor *floor = ExAllocatePool2(0, sizeof *floor, TAG);
 
     if (floor) {
         floor->max_payload = max_payload;
         floor->min_segments = min_segments;
-        floor->trims = trims;
     }
     return floor;
 }

@@ -9,7 +9,8 @@
 enum {
     MOST_HEADER = 256,
     BACKFILL = 64,
-    /* Partial MDLs of a child: for 1 MiB in buffers of 1 KiB, and the pages of one large one. */
+    HEADER_AREA = BACKFILL + MOST_HEADER,
+    /* Partial MDLs of a child: of 63 buffers, and the pages of a large one. */
     PARTIAL_BYTES = 63 * (sizeof(MDL) + 2 * sizeof(uint64_t)) + 17 * sizeof(uint64_t),
     PROCESSORS = 2
 };
@@ -20,10 +21,11 @@ struct child {
     /* A partial MDL may have been mapped by a lower driver. */
     uint32_t may_be_mapped;
     NET_BUFFER_LIST *parent;
+    /* Behind the backfill, in the one of two areas that no page boundary crosses. */
+    uint8_t *header;
     MDL header_mdl;
-    uint64_t header_pages[2];
-    uint8_t backfill[BACKFILL];
-    uint8_t header[MOST_HEADER];
+    uint64_t header_page;
+    uint8_t areas[2][HEADER_AREA];
     _Alignas(16) uint8_t partial[PARTIAL_BYTES];
 };
 
@@ -37,8 +39,6 @@ struct processor {
 
 struct floor {
     uint32_t max_payload, min_segments;
-    /* Chains end with their packets. */
-    uint32_t trims;
     struct processor processors[PROCESSORS];
 };
 

@@ -21,7 +21,7 @@ mod tests;
 struct State(u8);
 
 unsafe extern "C" {
-    fn mslso_floor_new(max_payload: u32, min_segments: u32, trims: u32) -> *mut State;
+    fn mslso_floor_new(max_payload: u32, min_segments: u32) -> *mut State;
     fn mslso_floor_free(floor: *mut State);
     fn mslso_floor_send(
         floor: *mut State,
@@ -71,7 +71,7 @@ impl Floor {
     pub(crate) fn start(case: &Case) -> anyhow::Result<Self> {
         ensure!(Self::supports(case), "{}: there is no floor", case.name);
         // SAFETY: any numbers will do.
-        let state = unsafe { mslso_floor_new(MAX_PAYLOAD, MIN_SEGMENTS, case.ended.into()) };
+        let state = unsafe { mslso_floor_new(MAX_PAYLOAD, MIN_SEGMENTS) };
         let state = NonNull::new(state).context("memory for the floor")?;
         Ok(Self {
             state,

@@ -53,7 +53,7 @@ enum {
     FilteringInfo = 14,
     MediaSpecificEx = 15,
     UdpSegmentation = 22,
-    Supplemental = 23,
+    GftInformation = 24,
     SLOTS = 27
 };
 

@@ -52,13 +52,16 @@ static NET_BUFFER_LIST *allocate(struct floor *floor, uint32_t owner) {
     NET_BUFFER_LIST *list =
         NdisAllocateNetBufferAndNetBufferList(floor, sizeof(struct child), 0, NULL, 0, 0);
     struct child *child = child_of(list);
-    uintptr_t start = (uintptr_t)child->backfill;
+    uintptr_t start = (uintptr_t)child->areas[0];
 
+    if (start % PAGE_SIZE + HEADER_AREA > PAGE_SIZE)
+        start = (uintptr_t)child->areas[1];
     child->owner = owner;
-    child->header_mdl = (MDL){.Size = sizeof(MDL) + sizeof child->header_pages,
+    child->header = (uint8_t *)start + BACKFILL;
+    child->header_mdl = (MDL){.Size = sizeof(MDL) + sizeof child->header_page,
                               .StartVa = (char *)(start & -PAGE_SIZE),
                               .ByteOffset = start % PAGE_SIZE,
-                              .ByteCount = BACKFILL + MOST_HEADER};
+                              .ByteCount = HEADER_AREA};
     MmBuildMdlForNonPagedPool(&child->header_mdl);
     list->SourceHandle = floor;
     return list;
@@ -148,23 +151,6 @@ INLINE void build_partial(const struct cursor *at, MDL *partial, uint32_t length
         !(partial->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL));
 }
 
-/* The next bytes as a chain that may go on after them. */
-INLINE void lend(struct cursor *at, struct child *child, uint32_t length) {
-    MDL *partial = (MDL *)child->partial;
-
-    while (at->left == 0)
-        next_mdl(at);
-    if (at->offset == 0) {
-        child->header_mdl.Next = at->mdl;
-    } else {
-        partial->Size = sizeof child->partial;
-        build_partial(at, partial, smaller(length, at->left), child);
-        partial->Next = length > at->left ? at->mdl->Next : NULL;
-        child->header_mdl.Next = partial;
-    }
-    advance(at, length);
-}
-
 /* Whether the chain ends where `length` bytes do. */
 INLINE bool is_tail(struct cursor at, uint32_t length) {
     uint32_t rest = at.left;
@@ -174,35 +160,38 @@ INLINE bool is_tail(struct cursor at, uint32_t length) {
     return rest == length;
 }
 
-/* The next bytes as a chain that ends with them. The parent's own MDLs can be the end of it. */
-INLINE void trim(struct cursor *at, struct child *child, uint32_t length, bool is_last) {
-    MDL **link = &child->header_mdl.Next, *place = (MDL *)child->partial;
-    bool tail = is_last && is_tail(*at, length);
+/* The next bytes as a chain that ends with them. The parent's own MDLs can be the end of it. Out of
+ * line: a loop with few variables stays in registers. */
+static __attribute__((noinline)) void trim(struct cursor *cursor, struct child *child,
+                                           uint32_t length, bool is_last) {
+    struct cursor at = *cursor;
+    MDL *last = &child->header_mdl, *place = (MDL *)child->partial;
+    bool tail = is_last && is_tail(at, length);
 
     while (length > 0) {
         uint32_t part, page, bytes;
-        while (at->left == 0)
-            next_mdl(at);
-        if (tail && at->offset == 0) {
-            *link = at->mdl;
+        while (at.left == 0)
+            next_mdl(&at);
+        if (tail && at.offset == 0) {
+            last->Next = at.mdl;
             return;
         }
-        part = smaller(length, at->left);
-        page = (at->mdl->ByteOffset + at->offset) % PAGE_SIZE;
+        part = smaller(length, at.left);
+        page = (at.mdl->ByteOffset + at.offset) % PAGE_SIZE;
         bytes = sizeof(MDL) + (page + part + PAGE_SIZE - 1) / PAGE_SIZE * sizeof(uint64_t);
         if ((uint8_t *)place + bytes > child->partial + PARTIAL_BYTES)
             __builtin_trap();
         place->Size = bytes;
         place->MdlFlags = 0;
-        build_partial(at, place, part, child);
-        *link = place;
-        link = &place->Next;
-        place = (MDL *)((uint8_t *)place + bytes);
-        at->offset += part;
-        at->left -= part;
+        build_partial(&at, place, part, child);
+        last = last->Next = place;
+        place = (MDL *)((uint8_t *)place + (uint16_t)place->Size);
+        at.offset += part;
+        at.left -= part;
         length -= part;
     }
-    *link = NULL;
+    last->Next = NULL;
+    *cursor = at;
 }
 
 /* Copies out-of-band data: what NDIS is documented to copy, and the slots that it is not. */
@@ -211,12 +200,12 @@ INLINE void copy_oob(NET_BUFFER_LIST *child, const NET_BUFFER_LIST *parent) {
     const slot_pair *from = (const slot_pair *)parent->NetBufferListInfo;
     const pair none = {0, 0};
 
-    to[0] = to[2] = to[3] = to[5] = to[6] = to[8] = to[9] = to[10] = to[12] = none;
+    to[0] = to[2] = to[3] = to[5] = to[6] = to[8] = to[9] = to[10] = to[11] = none;
     child->NetBufferListInfo[SLOTS - 1] = 0;
     to[TcpLargeSend / 2] = from[TcpLargeSend / 2];
     to[HashValue / 2] = from[HashValue / 2];
     to[FilteringInfo / 2] = from[FilteringInfo / 2];
-    to[UdpSegmentation / 2] = (pair){0, parent->NetBufferListInfo[Supplemental]};
+    to[GftInformation / 2] = from[GftInformation / 2];
     NdisCopySendNetBufferListInfo(child, parent);
     child->NblFlags =
         (parent->NblFlags & INHERITED_NBL_FLAGS) | (child->NblFlags & NDIS_NBL_FLAGS);
@@ -227,8 +216,11 @@ INLINE void copy_header(const struct header *header, uint8_t *to) {
     const slot_pair *from = (const slot_pair *)header->bytes;
     loose_pair *pieces = (loose_pair *)to;
 
-    for (int piece = 0; piece < 4; piece++)
-        pieces[piece] = from[piece];
+    /* Not in a loop, of which the compiler would make a string instruction. */
+    pieces[0] = from[0];
+    pieces[1] = from[1];
+    pieces[2] = from[2];
+    pieces[3] = from[3];
     if (header->end > 64) {
         pieces[4] = from[4];
         pieces[5] = from[5];
@@ -275,10 +267,7 @@ bool mslso_floor_split(struct floor *floor, uint32_t number, NET_BUFFER_LIST *pa
         copy_header(&header, child->header);
         *(loose_u16 *)(child->header + ETHERNET + 4) = swap16(id);
         *(loose_u32 *)(child->header + header.tcp + 4) = __builtin_bswap32(sequence);
-        if (floor->trims)
-            trim(&at, child, length, is_last);
-        else
-            lend(&at, child, length);
+        trim(&at, child, length, is_last);
         child->header_mdl.ByteCount = BACKFILL + header.end;
         own->MdlChain = own->CurrentMdl = &child->header_mdl;
         own->DataOffset = own->CurrentMdlOffset = BACKFILL;

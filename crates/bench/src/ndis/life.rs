@@ -252,6 +252,12 @@ unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "efiapi" fn ExRundownCompletedCacheAware(
+    _reference: *mut EX_RUNDOWN_REF_CACHE_AWARE,
+) {
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(
     _reference: *mut EX_RUNDOWN_REF_CACHE_AWARE,
 ) {

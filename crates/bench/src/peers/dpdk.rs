@@ -41,7 +41,7 @@ pub(crate) fn prepare(case: &Case) -> anyhow::Result<Option<Work<'static>>> {
         return Ok(None);
     };
     let segment = match case.unit {
-        Unit::Child if case.batch == 1 && !case.ended => MAX_PAYLOAD / mss * mss,
+        Unit::Child if case.batch == 1 => MAX_PAYLOAD / mss * mss,
         Unit::Packet => mss,
         _ => return Ok(None),
     };

@@ -175,6 +175,7 @@ unsafe extern "efiapi" fn KeWaitForSingleObject(
 struct Rundown {
     inside: u32,
     closed: u32,
+    completed: u32,
 }
 
 type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
@@ -243,8 +244,18 @@ unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(reference:
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "efiapi" fn ExRundownCompletedCacheAware(reference: Reference) {
+    // SAFETY: as the caller vouches.
+    unsafe { rundown(reference).completed = 1 };
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(reference: Reference) {
     point();
     // SAFETY: as the caller vouches.
-    unsafe { rundown(reference).closed = 0 };
+    let rundown = unsafe { rundown(reference) };
+    if rundown.completed == 0 {
+        world::wrong("a rundown is reused that was not completed");
+    }
+    (rundown.closed, rundown.completed) = (0, 0);
 }

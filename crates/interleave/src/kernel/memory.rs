@@ -11,7 +11,7 @@ use std::{
 
 use ndis::sys::{
     self, MDL, NDIS_HANDLE, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_CONTEXT,
-    NET_BUFFER_LIST_POOL_PARAMETERS,
+    NET_BUFFER_LIST_POOL_PARAMETERS, NET_BUFFER_POOL_PARAMETERS,
 };
 
 use crate::world;
@@ -173,6 +173,36 @@ unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
 unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
     // SAFETY: as the caller vouches.
     unsafe { free(nbl.cast()) };
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
+    _module: NDIS_HANDLE,
+    _parameters: *const NET_BUFFER_POOL_PARAMETERS,
+) -> NDIS_HANDLE {
+    allocate(1)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFreeNetBufferPool(pool: NDIS_HANDLE) {
+    // SAFETY: as the caller vouches.
+    unsafe { free(pool) };
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisAllocateNetBuffer(
+    _pool: NDIS_HANDLE,
+    _mdl_chain: *mut MDL,
+    _data_offset: u32,
+    _data_length: usize,
+) -> *mut NET_BUFFER {
+    allocate(size_of::<NET_BUFFER>()).cast()
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "efiapi" fn NdisFreeNetBuffer(packet: *mut NET_BUFFER) {
+    // SAFETY: as the caller vouches.
+    unsafe { free(packet.cast()) };
 }
 
 #[unsafe(no_mangle)]

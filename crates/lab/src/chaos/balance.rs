@@ -111,7 +111,7 @@ pub fn check_last_word(world: &Arc<World>, truthful: bool) -> Result<(), String>
     let true_ones = [has.v1, has.v2_ipv4, has.v2_ipv6].map(|limit| limit.max_payload);
     if known != true_ones {
         return Err(format!(
-            "the NIC takes {true_ones:?}, the filter knows {known:?}"
+            "the NIC accepts {true_ones:?}, the filter has {known:?}"
         ));
     }
     let multiple = if truthful { 1 } else { says.tuning.multiple() };
@@ -136,7 +136,7 @@ pub fn check_last_word(world: &Arc<World>, truthful: bool) -> Result<(), String>
         || wrong_uso(true)
     {
         return Err(format!(
-            "{multiple} times {has:?} and {has_uso:?} with cap {cap:?} was told as {heard:?} and \
+            "{multiple} times {has:?} and {has_uso:?} with cap {cap:?} was advertised as {heard:?} and \
              {heard_uso:?}"
         ));
     }
@@ -144,7 +144,7 @@ pub fn check_last_word(world: &Arc<World>, truthful: bool) -> Result<(), String>
     let heard = [heard.v2_ipv4, heard.v2_ipv6].map(|limit| limit.max_payload);
     if read != heard {
         return Err(format!(
-            "the layer above was told {heard:?}, READ says {read:?}"
+            "the overlying driver got {heard:?}, READ returns {read:?}"
         ));
     }
     Ok(())

@@ -210,8 +210,7 @@ impl Generator {
         Settings {
             ip_id_bits: self.pick(&[0, 0, 15, 16, 17]),
             software: some(self, 60, &[0, 1, 1, 2, 2, 7]),
-            ended_chains: some(self, 20, &[0, 1, 1, 9]),
-            max_elements: some(self, 25, &[0, 3, 4, 5, 8, 17, 64, 65]),
+            max_sg_elements: some(self, 25, &[0, 3, 4, 5, 8, 17, 64, 65]),
             tuning: self.percent(60).then(|| self.tuning()),
         }
     }

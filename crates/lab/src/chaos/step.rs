@@ -51,12 +51,9 @@ pub struct Settings {
     /// SoftwareSegmentation.
     #[serde(skip_serializing_if = "is_default")]
     pub software: Option<u32>,
-    /// EndedChains.
+    /// MaxSgElements.
     #[serde(skip_serializing_if = "is_default")]
-    pub ended_chains: Option<u32>,
-    /// MaxElements.
-    #[serde(skip_serializing_if = "is_default")]
-    pub max_elements: Option<u32>,
+    pub max_sg_elements: Option<u32>,
     /// Multiple, Profile and CapBytes, as they are there.
     #[serde(skip_serializing_if = "is_default")]
     pub tuning: Option<[u32; 3]>,

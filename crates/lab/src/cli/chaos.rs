@@ -11,7 +11,7 @@ From a seed comes a list of steps: sends of every shape and malformed ones, comp
 order and on every processor, NICs that change, tunings, requests to the control device, OID \
 requests, status indications and network events, pauses, detaches, reloads with other settings, \
 guests from other hosts, and allocations that fail. After each step the model's rules are looked \
-at, and what the layer above was told last; again and again, when nothing is under way, the \
+at, and what was last advertised to the overlying driver; again and again, when nothing is under way, the \
 filter's counters are compared with what was seen, and at each detach the memory that is left.
 
 Each thousand steps are an episode of a machine of its own. They are taken by another process, so \
@@ -33,7 +33,7 @@ Examples:
 
 Exit codes:
   0  no rule was broken
-  1  something went wrong; it is told with the seed and the step
+  1  something went wrong; it is printed with the seed and the step
   2  --replay or --driver cannot be used, or the command line is wrong";
 
 /// Options of `chaos`.

@@ -57,6 +57,9 @@ pub struct ExerciseArgs {
     #[arg(long, value_name = "N", default_value_t = 2,
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub rounds: u64,
+    /// Also do what no page rules out: restart attributes in the reverse of the usual order
+    #[arg(long)]
+    pub stress: bool,
     /// A control code that the driver's device handles, besides those found in its code
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub ioctl: Vec<u32>,

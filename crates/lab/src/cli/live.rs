@@ -187,7 +187,7 @@ pub(super) const MIGRATE: &str = "\
 Move a guest with a running connection between two hosts.
 
 The hosts have different NICs and multiples. While the guest sends to the peer, its host is retuned \
-to 3 times what the NIC takes, the guest migrates to the second host, that is retuned to 4 times, and \
+to 3 times what the NIC accepts, the guest migrates to the second host, that is retuned to 4 times, and \
 the guest migrates back, each at a fifth of the transfer. Each time its stack has to follow the new \
 size within 5 seconds; the connection has to survive, and SHA-256 to match at both ends. Checksums are \
 verified by the peer's kernel.

@@ -127,7 +127,7 @@ impl<'driver> Story<'driver> {
 
     fn start(&mut self) -> Result<(), Failure> {
         let what = format!(
-            "Host 1 starts. Its NIC takes large sends of {} bytes; the filter advertises 8 \
+            "Host 1 starts. Its NIC accepts large sends of {} bytes; the filter advertises 8 \
              times that, and both guests learn it from the virtual switch.",
             number(NIC.into())
         );
@@ -150,7 +150,7 @@ impl<'driver> Story<'driver> {
             self.out(HOST_1, &guest_2, Family::Ipv6, ORDINARY),
         ];
         let what = "Both guests send to the outside. The filter splits each large send into \
-                    children that the NIC takes, and the NIC cuts these into packets.";
+                    children that the NIC accepts, and the NIC cuts these into packets.";
         self.step("to the outside", what.to_owned(), sends)
     }
 
@@ -164,8 +164,8 @@ impl<'driver> Story<'driver> {
             self.out(HOST_1, &guest_2, Family::Ipv6, old.ipv6),
         ];
         let what = "The administrator chooses the profile \"latency\", 2 times the NIC's size, and \
-                    the guests are told at once. Guest 2 still sends one of the old size: it \
-                    passes.";
+                    that is advertised to the guests at once. Guest 2 still sends one of the old \
+                    size: it passes.";
         self.step("latency", what.to_owned(), sends)
     }
 
@@ -227,9 +227,8 @@ impl<'driver> Story<'driver> {
         ];
         let what = format!(
             "Guest 2 migrates to host 2, whose filter advertises {OTHER_MULTIPLE} times what another \
-             NIC takes. It \
-             used {} bytes before, and is told {} now; a large send of the old size still passes. \
-             What guest 1 sends to it now goes by the wire.",
+             NIC accepts. It used {} bytes before, and {} is advertised to it now; a large send of \
+             the old size still passes. What guest 1 sends to it now goes by the wire.",
             number(before.ipv4.into()),
             number(after.ipv4.into())
         );

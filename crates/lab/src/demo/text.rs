@@ -110,7 +110,7 @@ fn send(send: &SendRecord) -> String {
     front
         + &match send.verdict {
             "whole" => "✓ received whole\n".to_owned(),
-            "as-is" => format!("the NIC takes it as it is, {packets} on the wire, ✓ same\n"),
+            "as-is" => format!("the NIC accepts it as it is, {packets} on the wire, ✓ same\n"),
             verdict => {
                 let mark = if verdict == "same" { "✓" } else { "✗" };
                 let sizes = sizes(&send.children);

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -39,9 +39,15 @@ pub(super) fn run(
     let tail = stderr_tail(child.stderr.take().ok_or_else(no_pipe)?);
     let mut ended = Ended::default();
     let timeout = Duration::from_secs(args.timeout);
+    let mut progress = Instant::now();
     let stopped = loop {
-        match replies.recv_timeout(timeout) {
+        let left = timeout.saturating_sub(progress.elapsed());
+        match replies.recv_timeout(left) {
             Ok(reply) => {
+                // What is found within a step is no progress.
+                if matches!(reply, Reply::Step(_)) {
+                    progress = Instant::now();
+                }
                 if let Some(stopped) = ended.take(reply) {
                     break Some(stopped);
                 }
@@ -101,6 +107,9 @@ fn command(
     command.args(["--pages", &word(pages.to_possible_value())]);
     command.args(["--level", level, "--seed", &seed.to_string()]);
     command.args(["--timeout", &args.timeout.to_string()]);
+    if args.stress {
+        command.arg("--stress");
+    }
     for code in &args.ioctl {
         command.args(["--ioctl", &code.to_string()]);
     }

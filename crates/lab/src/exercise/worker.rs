@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -60,6 +61,8 @@ pub(super) struct Bench {
     pub(super) random: Random,
     /// Control codes that the command line names.
     pub(super) codes: Vec<u32>,
+    /// Whether what no page rules out is tried too.
+    stress: bool,
     level: Level,
     patience: Duration,
 }
@@ -81,7 +84,7 @@ impl Bench {
             level: self.level,
             patience: self.patience,
             stack,
-            restart_attributes_reversed: self.random.once_in(2),
+            restart_attributes_reversed: self.stress,
             ..Config::with_nic(nic)
         })
     }
@@ -99,10 +102,12 @@ pub(super) fn work(
         Pages::End => model::guard::turn_on(model::guard::Edge::End, faulted),
         Pages::Start => model::guard::turn_on(model::guard::Edge::Start, faulted),
     }
+    report_meanwhile();
     let mut bench = Bench {
         driver: Driver::load(build)?,
         random: Random::new(args.seed),
         codes: args.ioctl.clone(),
+        stress: args.stress,
         level: args.level.into(),
         patience: Duration::from_secs(args.timeout.min(20) / 2).max(Duration::from_millis(500)),
     };
@@ -123,6 +128,7 @@ pub(super) fn work(
 
 /// The driver faulted: the process is about to end.
 fn faulted(found: &str) {
+    report_new();
     let cause = Cause {
         first: found.into(),
         ..cause(&Violation {
@@ -152,35 +158,59 @@ fn cause(violation: &Violation) -> Cause {
     }
 }
 
+/// The machine whose findings are reported now, with how many of them are, and the step.
+static REPORTED: Mutex<Option<(Arc<World>, usize, String)>> = Mutex::new(None);
+
+fn reported() -> MutexGuard<'static, Option<(Arc<World>, usize, String)>> {
+    REPORTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reports what was found since the last time.
+fn report_new() {
+    if let Some((world, known, step)) = reported().as_mut() {
+        let new = world.violations_since(*known);
+        *known += new.len();
+        report_all(&new, step);
+    }
+}
+
+/// Reports again and again: a step that hangs, or ends the process, has found something before.
+fn report_meanwhile() {
+    thread::spawn(|| {
+        loop {
+            thread::sleep(Duration::from_millis(200));
+            report_new();
+        }
+    });
+}
+
 /// A machine whose findings are reported step by step.
 pub(super) struct Observed {
     pub(super) world: Arc<World>,
-    known: usize,
 }
 
 impl Observed {
     pub(super) fn new(world: Arc<World>) -> Self {
-        Self { world, known: 0 }
+        *reported() = Some((Arc::clone(&world), 0, String::new()));
+        Self { world }
     }
 
     /// Reports that `step` is taken, takes it, and reports what was found meanwhile.
     pub(super) fn step<T>(&mut self, step: &str, body: impl FnOnce(&Arc<World>) -> T) -> T {
+        if let Some((_, _, name)) = reported().as_mut() {
+            *name = step.into();
+        }
         reply(&Reply::Step(step.into()));
         let result = body(&self.world);
-        self.report(step);
+        report_new();
         result
-    }
-
-    fn report(&mut self, step: &str) {
-        let new = self.world.violations_since(self.known);
-        self.known += new.len();
-        report_all(&new, step);
     }
 
     /// The driver is gone: a last look.
     pub(super) fn finish(self) {
+        let known = reported().take().map_or(0, |(_, known, _)| known);
         let all = self.world.finish();
-        report_all(&all[self.known.min(all.len())..], "after unload");
+        report_all(&all[known.min(all.len())..], "after unload");
     }
 }
 

@@ -34,11 +34,9 @@ pub struct Setup {
     /// Most bytes of an IP packet that the filter makes. The MTU does not limit the packets that
     /// the NIC segments.
     pub mtu: u32,
-    /// The filter's setting MaxElements: most MDLs of a packet for the NIC. The NIC accepts no
+    /// The filter's setting MaxSgElements: most MDLs of a packet for the NIC. The NIC accepts no
     /// more.
-    pub max_elements: Option<u32>,
-    /// The filter's setting EndedChains: whether MDL chains are trimmed. The NIC requires it.
-    pub ended_chains: bool,
+    pub max_sg_elements: Option<u32>,
 }
 
 impl Setup {
@@ -53,8 +51,7 @@ impl Setup {
             nic_lso: true,
             nic_checksum: true,
             mtu: ETHERNET_MTU,
-            max_elements: None,
-            ended_chains: false,
+            max_sg_elements: None,
         }
     }
 
@@ -64,12 +61,10 @@ impl Setup {
             mtu: Some(self.mtu),
             ..Config::with_nic(self.nic()).counting_ip_id_in(self.ip_id_bits)
         });
-        let ended = self.ended_chains.then_some((keyword::ENDED_CHAINS, 1));
-        let most = self.max_elements.map(|most| (keyword::MAX_ELEMENTS, most));
-        let settings = ended.into_iter().chain(most);
+        let most = self.max_sg_elements;
         config
             .parameters
-            .extend(settings.map(|(keyword, value)| (keyword.to_owned(), value)));
+            .extend(most.map(|most| (keyword::MAX_SG_ELEMENTS.to_owned(), most)));
         config
     }
 
@@ -78,8 +73,7 @@ impl Setup {
     pub(super) fn nic(self) -> Nic {
         let nic = Nic {
             id_bits: self.ip_id_bits,
-            walks_to_end: self.ended_chains || self.max_elements.is_some(),
-            max_elements: self.max_elements.map(|most| most as usize),
+            max_elements: self.max_sg_elements.map(|most| most as usize),
             ..Nic::new(self.nic_max, self.min_segments)
         };
         let nic = match self.nic_lso {

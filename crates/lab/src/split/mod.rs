@@ -284,8 +284,7 @@ struct Printed<'a> {
     nic_lso: bool,
     nic_checksum: bool,
     mtu: u32,
-    max_elements: Option<u32>,
-    ended_chains: bool,
+    max_sg_elements: Option<u32>,
 }
 
 fn json(args: &SplitArgs, tally: &Tally, end: &End) -> String {
@@ -298,8 +297,7 @@ fn json(args: &SplitArgs, tally: &Tally, end: &End) -> String {
         nic_lso: setup.nic_lso,
         nic_checksum: setup.nic_checksum,
         mtu: setup.mtu,
-        max_elements: setup.max_elements,
-        ended_chains: setup.ended_chains,
+        max_sg_elements: setup.max_sg_elements,
     };
     // Numbers and names cannot fail to be written.
     crate::json::line(&printed)

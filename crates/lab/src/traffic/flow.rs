@@ -95,7 +95,8 @@ pub(super) fn flow(
     let most = summary.told.map_or(0, |told| told.ipv4.max(told.ipv6));
     let raised = most.min(VETH_MOST) >= args.lab.nic_max.saturating_mul(2);
     if raised && summary.is_good() && summary.filter.split == 0 && summary.bytes() >= ENOUGH {
-        let line = "the guest was told more than the NIC takes, and no large send was split";
+        let line =
+            "more was advertised to the guest than the NIC accepts, and no large send was split";
         summary.violations.push(line.to_owned());
     }
     if args.run.is_some() {

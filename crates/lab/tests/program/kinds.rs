@@ -145,7 +145,7 @@ fn the_unusual_is_told_to_a_person() {
     );
     assert!(
         run.out
-            .contains("\nSetup: the NIC takes no large sends; MTU 9,000.\n")
+            .contains("\nSetup: the NIC accepts no large sends; MTU 9,000.\n")
     );
     assert!(
         run.out.contains("The NIC was given 647 single packets "),

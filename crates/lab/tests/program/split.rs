@@ -44,7 +44,7 @@ fn check(run: &Split, input: &[Captured], limit: usize) {
         "refused": {},
         "violations": 0,
         "schema": 1, "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
-        "mtu": 1500, "max_elements": null, "ended_chains": false,
+        "mtu": 1500, "max_sg_elements": null,
         "mss_from": { "comment": input.len() }, "uncut": {},
     });
     assert_eq!(run.json(), expected);
@@ -151,7 +151,7 @@ fn what_is_no_large_send_passes_unchanged() {
         "parents": 0, "children": 0, "packets": 0, "wire_packets": 6,
         "largest_child_payload": 0, "refused": {}, "violations": 0,
         "schema": 1, "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
-        "mtu": 1500, "max_elements": null, "ended_chains": false,
+        "mtu": 1500, "max_sg_elements": null,
         "mss_from": {}, "uncut": { "no-mss": 1 },
     });
     assert_eq!(run.json(), expected);

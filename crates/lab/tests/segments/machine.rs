@@ -14,16 +14,15 @@ prop_compose! {
     fn setup()(
         nic_max in prop_oneof![0u32..200_000, Just(62_780u32)],
         min_segments in 0u32..10,
-        (nic_lso, nic_checksum, ended_chains) in any::<(bool, bool, bool)>(),
-        max_elements in prop::option::of(4u32..=64),
+        (nic_lso, nic_checksum) in any::<(bool, bool)>(),
+        max_sg_elements in prop::option::of(4u32..=64),
     ) -> Setup {
         Setup {
             nic_lso,
             nic_checksum,
             // Any MSS fits: other tests cover refusals.
             mtu: 65_535,
-            max_elements,
-            ended_chains,
+            max_sg_elements,
             ..Setup::new(nic_max, min_segments)
         }
     }

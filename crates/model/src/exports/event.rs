@@ -8,7 +8,7 @@ use std::{
 use ::ndis::sys;
 
 use super::kernel_event::with;
-use crate::{rules::Rule, suspension, thread, world::World};
+use crate::{race, rules::Rule, suspension, thread, world::World};
 
 /// NDIS_EVENT, whose contents are the kernel's.
 #[repr(C)]
@@ -27,6 +27,7 @@ pub unsafe extern "efiapi" fn NdisInitializeEvent(event: *mut NDIS_EVENT) {
 pub unsafe extern "efiapi" fn NdisSetEvent(event: *mut NDIS_EVENT) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisSetEvent");
     let event = event.addr();
+    race::release(event);
     with(&thread::world(), event, |events| events.set(event));
 }
 
@@ -49,7 +50,9 @@ pub unsafe extern "efiapi" fn NdisWaitEvent(event: *mut NDIS_EVENT, milliseconds
     };
     let limit = Duration::from_millis(milliseconds.into());
     let ended = wait_for(&world, wait, (milliseconds != 0).then_some(limit));
-    if !ended {
+    if ended {
+        race::acquire(event);
+    } else {
         world.state().events.give_up(event, wait);
     }
     ended.into()

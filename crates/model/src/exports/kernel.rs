@@ -15,6 +15,7 @@ use ::ndis::sys::{
 use crate::{
     mdl,
     memory::Block,
+    race,
     rules::{Finding, Level, Rule},
     state::Rundown,
     suspension, thread,
@@ -50,6 +51,7 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
         // SAFETY: the block is that long.
         unsafe { ptr::write_bytes(block.start(), super::pool::UNINITIALISED, size) };
     }
+    race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();
     state.memory.pool.insert(block.address(), (block, tag));
     start
@@ -85,6 +87,7 @@ pub(super) fn free_pool(memory: *mut c_void, tag: Option<u32>, routine: &str) {
     if let Some(found) = block.written_outside() {
         state.violation(Rule::Memory, routine, found);
     }
+    race::freed(block.address()..block.address() + block.size());
     state.forget_locks(&block);
     state.forget_events(&block);
     state.forget_own_oids(&block);
@@ -134,9 +137,15 @@ pub unsafe extern "efiapi" fn MmMapLockedPagesSpecifyCache(
         let found = "a mapping that is not kernel mode, may bug check, or is executable";
         state.violation(Rule::Mappings, routine, found);
     }
+    // SAFETY: the caller passes an MDL.
+    if unsafe { (*mdl).ByteCount } == 0 {
+        let found = "an empty MDL, which has no page to map";
+        state.finding(routine, Finding::at(Level::Advice, Rule::Mappings, found));
+    }
     if !state.memory.grant() {
         return ptr::null_mut();
     }
+    state.mapped_at_dispatch |= thread::irql() >= sys::DISPATCH_LEVEL;
     // SAFETY: the caller passes an MDL.
     unsafe { mdl::map(&mut state, mdl) }
 }
@@ -303,6 +312,7 @@ pub unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
     let rundown = Rundown {
         count: 0,
         down: false,
+        completed: false,
         memory,
     };
     state.rundowns.insert(rundown.memory.address(), rundown);
@@ -393,16 +403,31 @@ pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(refere
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn ExRundownCompletedCacheAware(reference: Reference) {
+    thread::require_irql_at_most(sys::APC_LEVEL, "ExRundownCompletedCacheAware");
+    let world = thread::world();
+    let mut state = world.state();
+    match state.rundowns.get_mut(&reference.addr()) {
+        Some(rundown) if rundown.down && rundown.count == 0 => rundown.completed = true,
+        _ => state.violation(
+            Rule::Pause,
+            "rundown reference",
+            "marked as completed before it is down",
+        ),
+    }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(reference: Reference) {
     thread::require_irql_at_most(sys::APC_LEVEL, "ExReInitializeRundownProtectionCacheAware");
     let world = thread::world();
     let mut state = world.state();
     match state.rundowns.get_mut(&reference.addr()) {
-        Some(rundown) if rundown.down && rundown.count == 0 => rundown.down = false,
+        Some(rundown) if rundown.completed => (rundown.down, rundown.completed) = (false, false),
         _ => state.violation(
             Rule::Pause,
             "rundown reference",
-            "reinitialised before it is down",
+            "reinitialised before the rundown is completed",
         ),
     }
 }
@@ -431,5 +456,6 @@ super::exports! {
     ExAcquireRundownProtectionCacheAwareEx
     ExReleaseRundownProtectionCacheAwareEx
     ExWaitForRundownProtectionReleaseCacheAware
+    ExRundownCompletedCacheAware
     ExReInitializeRundownProtectionCacheAware
 }

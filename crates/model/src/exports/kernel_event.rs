@@ -11,7 +11,7 @@ use std::{
 
 use ::ndis::sys::{self, BOOLEAN, KEVENT, KPROCESSOR_MODE, NTSTATUS};
 
-use crate::{events::Events, rules::Rule, suspension, thread, world::World};
+use crate::{events::Events, race, rules::Rule, suspension, thread, world::World};
 
 /// How long an event is waited for before that is called endless.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ pub unsafe extern "efiapi" fn KeSetEvent(
     };
     thread::require_irql_at_most(most, "KeSetEvent");
     let event = event.addr();
+    race::release(event);
     let was = with(&thread::world(), event, |events| events.set(event));
     was.unwrap_or_default().into()
 }
@@ -94,7 +95,11 @@ pub unsafe extern "efiapi" fn KeWaitForSingleObject(
     let Some(waiter) = with(&world, event, |events| events.begin_wait(event)) else {
         return sys::STATUS_SUCCESS;
     };
-    wait(&world, event, waiter, timeout)
+    let status = wait(&world, event, waiter, timeout);
+    if status == sys::STATUS_SUCCESS {
+        race::acquire(event);
+    }
+    status
 }
 
 /// Waits until an event is signalled for `waiter`. While this thread sleeps, the miniport goes on.

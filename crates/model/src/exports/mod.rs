@@ -16,11 +16,13 @@ pub mod kernel;
 pub mod kernel_event;
 pub mod memory;
 pub mod ndis;
+pub mod net_buffer;
 pub mod oid;
 pub mod pool;
 pub mod receive;
 pub mod spin_lock;
 pub mod status;
+pub mod switch;
 pub mod text;
 
 /// The address of a routine.
@@ -45,6 +47,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
     let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
         "ndis.sys" => &[
             ndis::EXPORTS,
+            net_buffer::EXPORTS,
             configuration::EXPORTS,
             device::EXPORTS,
             event::EXPORTS,
@@ -52,6 +55,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             pool::EXPORTS,
             receive::EXPORTS,
             status::EXPORTS,
+            switch::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
             error_log::EXPORTS,
@@ -65,6 +69,10 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         _ => return None,
     };
     let mut all = tables.iter().copied().flatten();
-    all.find(|(export, _)| *export == name)
-        .map(|(_, address)| address.0)
+    let found = all.find(|(export, _)| *export == name);
+    #[cfg(target_arch = "x86_64")]
+    if found.is_none() {
+        return crate::race::calls::find(name);
+    }
+    found.map(|(_, address)| address.0)
 }

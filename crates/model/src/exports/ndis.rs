@@ -9,7 +9,9 @@ use ::ndis::sys::{
 
 use crate::{
     above::{hidden_part_intact, new_nbl},
+    guard,
     memory::Block,
+    miniport::NDIS_FLAGS,
     rules::{Finding, Level, Rule},
     state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
     suspension, thread,
@@ -304,6 +306,11 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferListPool(pool: NDIS_HANDLE) {
     }
 }
 
+const PAGE: usize = sys::PAGE_SIZE as usize;
+/// Bytes by which the context areas of two NBLs differ in their place in a page: all places that
+/// are a multiple of 16 come, in 256 NBLs.
+const CONTEXT_STEP: usize = 0x550;
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
     pool: NDIS_HANDLE,
@@ -337,15 +344,21 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
     state.next_child += 1;
     let size = usize::from(context_size) + usize::from(context_backfill);
     let head = size_of::<sys::NET_BUFFER_LIST_CONTEXT>();
+    // Anywhere in a page, as NDIS's pool has it; guard pages leave no choice.
+    let in_page = match guard::is_on() {
+        true => 0,
+        false => (number as usize * CONTEXT_STEP) % PAGE,
+    };
     let (nbl, net_buffer, context) = (
         new_nbl(),
         Block::new(size_of::<NET_BUFFER>(), 16),
-        Block::new(head + size, 16),
+        Block::new(in_page + head + size, if in_page == 0 { 16 } else { PAGE }),
     );
     let raw = nbl.start().cast::<NET_BUFFER_LIST>();
     // SAFETY: the blocks are new and as long as the structures.
     unsafe {
-        let area = context.start().cast::<sys::NET_BUFFER_LIST_CONTEXT>();
+        let area = context.start().add(in_page);
+        let area = area.cast::<sys::NET_BUFFER_LIST_CONTEXT>();
         (*area).Size = size as u16;
         (*area).Offset = context_backfill;
         let packet = net_buffer.start().cast::<NET_BUFFER>();
@@ -357,6 +370,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
         (*raw).FirstNetBuffer = packet;
         (*raw).Context = area;
         (*raw).NdisPoolHandle = pool;
+        (*raw).NblFlags = NDIS_FLAGS;
     }
     let address = nbl.address();
     state.nbls.insert(address, nbl);

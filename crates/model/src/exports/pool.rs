@@ -7,6 +7,7 @@ use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
 use crate::{
     exports::{kernel, spin_lock},
     memory::Block,
+    race,
     rules::Rule,
     thread,
 };
@@ -35,6 +36,7 @@ pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
     let block = Block::of_pool(length as usize);
     // SAFETY: the block is that long.
     unsafe { ptr::write_bytes(block.start(), UNINITIALISED, length as usize) };
+    race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();
     state.memory.pool.insert(block.address(), (block, tag));
     start

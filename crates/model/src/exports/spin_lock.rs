@@ -8,6 +8,7 @@ use std::{
 use ::ndis::sys::{self, IRP, KIRQL, KSPIN_LOCK};
 
 use crate::{
+    race,
     rules::Rule,
     thread::{self, HeldLock},
 };
@@ -57,6 +58,7 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
         }
     }
     let address = lock.addr();
+    race::acquire(address);
     thread::took(HeldLock { address, before });
 }
 
@@ -81,9 +83,11 @@ fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
     let Some(held) = thread::let_go(lock.addr()) else {
         return violation(lock, "released by a thread that does not hold it");
     };
+    race::release(lock.addr());
     // SAFETY: a lock that is held is one that was initialised.
     let word = unsafe { AtomicUsize::from_ptr(lock) };
     word.store(0, Ordering::Release);
+    race::jitter();
     if held.before != to {
         let found = format!(
             "taken at IRQL {:?}, released to {to:?} (none: it stays at DISPATCH_LEVEL)",

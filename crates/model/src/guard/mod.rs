@@ -108,6 +108,11 @@ pub fn set_image(range: Range<usize>) {
     *lock(&IMAGE) = range;
 }
 
+/// Where the driver's image is; empty where the driver is linked natively.
+pub(crate) fn image() -> Range<usize> {
+    lock(&IMAGE).clone()
+}
+
 /// `size` zeroed bytes at a multiple of `align`, on pages of their own; `None` where guard pages
 /// are off.
 pub(crate) fn allocate(size: usize, align: usize) -> Option<*mut u8> {

@@ -4,14 +4,14 @@ use ndis::sys;
 
 use super::Given;
 use crate::{
-    oob::{ChecksumSlot, SendKind},
+    oob::{ChecksumSlot, SendKind, TunnelSlot},
     rules::Rule,
     segment::layout,
     state::State,
 };
 
 /// Slots of a send that a child carries as its parent has them.
-const CARRIED: [usize; 14] = [
+const CARRIED: [usize; 16] = [
     sys::TcpIpChecksumNetBufferListInfo,
     sys::TcpLargeSendNetBufferListInfo,
     sys::ClassificationHandleNetBufferListInfo,
@@ -26,7 +26,18 @@ const CARRIED: [usize; 14] = [
     sys::VirtualSubnetInfo,
     sys::UdpSegmentationOffloadInfo,
     sys::TcpSendOffloadsSupplementalNetBufferListInfo,
+    sys::GftOffloadInformation,
+    sys::GftFlowEntryId,
 ];
+
+/// Whether the supplemental slot marks a packet as encapsulated.
+fn encapsulated(slot: usize) -> bool {
+    TunnelSlot::from_raw(slot).encapsulated
+}
+
+/// Bits of NblFlags that NDIS has for itself in each NBL, and their value in those of the filter.
+const NDIS_MASK: u32 = 0xFC;
+pub(crate) const NDIS_FLAGS: u32 = 0xA4;
 
 impl State {
     /// # Safety
@@ -61,12 +72,13 @@ impl State {
             let right = match slot {
                 // It is a large send of TCP; this slot's value does not matter.
                 sys::UdpSegmentationOffloadInfo if !kind.is_uso() => now == 0 || now == has,
+                sys::TcpSendOffloadsSupplementalNetBufferListInfo if !kind.is_tunnelled() => {
+                    now == 0 || now == has && !encapsulated(has)
+                }
                 _ if !is_packet => now == has,
                 sys::TcpLargeSendNetBufferListInfo | sys::UdpSegmentationOffloadInfo => now == 0,
-                // Outside of a tunnel its value is meaningless.
-                sys::TcpSendOffloadsSupplementalNetBufferListInfo => {
-                    now == 0 || !kind.is_tunnelled() && now == has
-                }
+                // Outside of a tunnel its value is meaningless, and may be left over from a receive.
+                sys::TcpSendOffloadsSupplementalNetBufferListInfo => now == 0,
                 sys::TcpIpChecksumNetBufferListInfo => now == 0 || Some(now) == checksum,
                 _ => now == has,
             };
@@ -79,8 +91,9 @@ impl State {
         }
         // SAFETY: as the caller vouches.
         let now = unsafe { (*nbl).NblFlags };
-        if now != flags {
-            wrong.push(format!("NblFlags are {now:#x}, not {flags:#x}"));
+        let right = flags & !NDIS_MASK | NDIS_FLAGS;
+        if now != right {
+            wrong.push(format!("NblFlags are {now:#x}, not {right:#x}"));
         }
         for found in wrong {
             self.violation(Rule::OutOfBand, &*given.name, found);

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
 mod carried;
+mod header_page;
 mod large;
 mod order;
 mod packet_child;
@@ -24,6 +25,7 @@ use crate::{
     thread,
     world::MODULE,
 };
+pub(crate) use carried::NDIS_FLAGS;
 pub(crate) use place::cut_layout;
 pub(crate) use release::reorder;
 
@@ -42,6 +44,8 @@ pub struct SentChild {
     pub payload: usize,
     /// Whether the filter made it, rather than passing it on.
     pub is_child: bool,
+    /// Number of its NBL among all that the NIC was given.
+    pub nbl: u64,
 }
 
 /// Bytes of an Ethernet header with a VLAN tag.
@@ -73,8 +77,8 @@ pub(crate) struct Held {
     poisoned: Vec<u8>,
     /// Each NET_BUFFER's frame, to detect changes while it is in flight.
     frames: Vec<Seen>,
-    /// Where the first frame is in memory, in order, for a consumer that takes it from here.
-    pub(crate) pieces: Vec<Piece>,
+    /// Where each frame is in memory, in order, for a consumer that takes it from here.
+    pub(crate) pieces: Vec<Vec<Piece>>,
     /// The slots as they came.
     pub(crate) slots: Slots,
     /// The window's MDLs.
@@ -82,6 +86,10 @@ pub(crate) struct Held {
     pub(crate) status: i32,
     /// The send it is a child of.
     pub(crate) parent: Option<u64>,
+    /// Whether it is the first NBL of its send.
+    is_first: bool,
+    /// Whether the miniport reports its transmit time unasked.
+    is_stamped: bool,
 }
 
 /// A frame as the miniport saw it.
@@ -120,6 +128,9 @@ struct GivenPacket {
     payload: usize,
 }
 
+/// Most packets in one NBL of a send that the filter segments.
+const MOST_PACKETS: usize = 64;
+
 impl State {
     /// The miniport accepts one NBL that the filter sent.
     ///
@@ -146,6 +157,11 @@ impl State {
                 .find(|(failing, _)| *failing == number)
                 .map_or(sys::NDIS_STATUS_SUCCESS, |(_, status)| *status),
             parent: given.send.filter(|_| given.is_child),
+            is_first: given
+                .send
+                .and_then(|send| self.sent.get(&send))
+                .is_none_or(|sent| sent.children == 0),
+            is_stamped: nic.stamps_all,
         };
         self.check_port(&given, port);
         // SAFETY: as the caller vouches.
@@ -156,9 +172,14 @@ impl State {
                 self.take_packet(nic, net_buffer, &given, &mut held);
                 (*net_buffer).Next
             };
-            let one_packet = given.slots.mss() != 0 || self.is_packet_child(&given).is_some();
-            if one_packet && !next.is_null() {
-                self.violation(Rule::OneNetBuffer, &*given.name, "a second NET_BUFFER");
+            let most = match given.slots.mss() {
+                0 if self.is_packet_child(&given).is_some() => MOST_PACKETS,
+                0 => usize::MAX,
+                _ => 1,
+            };
+            if held.frames.len() >= most && !next.is_null() {
+                let found = format!("more than {most} NET_BUFFERs");
+                self.violation(Rule::OneNetBuffer, &*given.name, found);
                 break;
             }
             net_buffer = next;
@@ -169,7 +190,7 @@ impl State {
             // SAFETY: as the caller vouches.
             unsafe { self.check_oob(nbl, send, &given) };
             if let Some(sent) = self.sent.get_mut(&send) {
-                sent.children += 1;
+                sent.children += held.frames.len() as u32;
             }
         }
         // SAFETY: as the caller vouches.
@@ -322,12 +343,12 @@ impl State {
                 send: given.send.unwrap_or(u64::MAX),
                 payload: packet.payload,
                 is_child: given.is_child,
+                nbl: self.accepted - 1,
                 frame: packet.frame.clone(),
             });
         }
-        if held.frames.is_empty() {
-            held.pieces = read.windows.iter().map(Window::piece).collect();
-        }
+        held.pieces
+            .push(read.windows.iter().map(Window::piece).collect());
         held.frames.push(Seen {
             bytes: packet.frame,
             length: read.length,
@@ -350,6 +371,9 @@ impl State {
         }
         if let Some(place) = place {
             self.check_multiple(given, packet, &place);
+        }
+        if given.is_child {
+            self.check_header_page(given, packet, read);
         }
         if given.is_child && given.slots.mss() != 0 {
             self.check_large_child(given, packet);

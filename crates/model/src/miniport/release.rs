@@ -107,14 +107,16 @@ impl State {
         nbl
     }
 
-    /// The miniport writes when the packet left, if it was asked to: 0 if it did not.
+    /// The miniport writes when the packet left, if it was asked to or reports
+    /// every one: 0 if it did not leave.
     ///
     /// # Safety
     /// `nbl` is a live NBL.
     unsafe fn stamp(&mut self, nbl: *mut sys::NET_BUFFER_LIST, held: &Held) {
         // SAFETY: as the caller vouches.
         let flags = unsafe { (*nbl).NblFlags };
-        if flags & sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT == 0 {
+        let asked = flags & sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT != 0;
+        if !(asked || held.is_stamped && held.status == 0) {
             return;
         }
         let stamp = if held.status == 0 {
@@ -132,7 +134,9 @@ impl State {
             Some(Origin::Above(send)) => Some(*send),
             _ => held.parent,
         };
-        if let Some(sent) = send.and_then(|send| self.sent.get_mut(&send)) {
+        if let Some(sent) = send.and_then(|send| self.sent.get_mut(&send))
+            && held.is_first
+        {
             sent.timestamp = Some(stamp);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::World;
-use crate::{rules::Rule, suspension, thread};
+use crate::{race, rules::Rule, suspension, thread};
 
 impl World {
     /// Calls the driver through `handler`, which runs within `body`, at `irql` on the processor
@@ -16,7 +16,9 @@ impl World {
     ) -> T {
         let (locks, regions) = (thread::locks_held(), suspension::regions());
         let inside = thread::enter_handler(self, irql);
+        race::enter(handler);
         let result = body();
+        race::leave(handler);
         let after = thread::irql();
         drop(inside);
         if after != irql {

@@ -8,7 +8,6 @@ use ndis::sys;
 use super::World;
 use crate::{
     device::{Answered, Request},
-    rules::Rule,
     state::State,
     suspension,
 };
@@ -98,7 +97,8 @@ impl World {
                 .map(|device| device.object.start().cast())
                 .zip(handler)
                 .map(|(object, handler)| {
-                    let request = Request::new(object, major, code, input, output, below);
+                    let request =
+                        Request::new(object, major, code, input, output, below, state.level);
                     let irp = request.raw();
                     state.requests.push(request);
                     (handler, object, irp)
@@ -129,8 +129,8 @@ impl World {
         let answered = request
             .map(|request| request.judge(status, &mut broken))
             .expect("a request stays until its handler has returned");
-        for found in broken {
-            state.violation(Rule::ControlDevice, name.clone(), found);
+        for finding in broken {
+            state.finding(name.clone(), finding);
         }
         answered
     }

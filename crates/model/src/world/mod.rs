@@ -356,6 +356,30 @@ impl World {
         self.state().memory.pool.len()
     }
 
+    /// Bytes of non-paged pool that the driver has now: its own allocations, and NBLs with their
+    /// context areas and NET_BUFFERs as far as drivers see them.
+    #[must_use]
+    pub fn memory_in_use(&self) -> usize {
+        let state = self.state();
+        let blocks = state.memory.pool.values().map(|(block, _)| block.size());
+        let contexts = state.pool_parts.len();
+        let context = state
+            .pools
+            .values()
+            .map(|pool| usize::from(pool.context_size));
+        let nbl = size_of::<sys::NET_BUFFER_LIST>()
+            + size_of::<sys::NET_BUFFER_LIST_CONTEXT>()
+            + context.max().unwrap_or(0);
+        let net_buffers = contexts + state.net_buffers.len();
+        blocks.sum::<usize>() + contexts * nbl + net_buffers * size_of::<sys::NET_BUFFER>()
+    }
+
+    /// Whether the driver has mapped buffers at DISPATCH_LEVEL since the model began.
+    #[must_use]
+    pub fn mapped_at_dispatch(&self) -> bool {
+        self.state().mapped_at_dispatch
+    }
+
     /// From now on the driver must not allocate.
     pub fn warmed_up(&self) {
         self.state().warm = true;
@@ -395,6 +419,13 @@ impl World {
     #[must_use]
     pub fn keywords_read(&self) -> BTreeMap<String, i32> {
         self.state().keywords.clone()
+    }
+
+    /// Whether the driver is an extension of the virtual switch, whose packets come for the default
+    /// port alone.
+    #[must_use]
+    pub fn is_switch_extension(&self) -> bool {
+        self.state().switch_extension
     }
 
     /// Where the module is in its life.

@@ -13,9 +13,14 @@ use crate::{
         self, Asked, Below, OidCall, OidResult, Oids,
         raw::{has_valid_header, look},
     },
+    race,
     rules::{Finding, Level, Rule},
     thread,
 };
+
+/// Stands for the order of the overlying driver's requests, in the search for races: NDIS passes one
+/// on when the one before is completed.
+const SERIALIZED: usize = 1;
 
 impl World {
     /// Makes a request, makes the miniport complete all that it holds, and returns the outcome.
@@ -95,7 +100,9 @@ impl World {
                     let mut state = self.state();
                     let name = state.oid_name(number);
                     let found = "is still with the miniport after FilterCancelOidRequest";
-                    state.violation(Rule::Oid, name, found);
+                    // A filter should pass the cancel on as soon as it can.
+                    let finding = Finding::at(Level::Advice, Rule::Oid, found);
+                    state.finding(name, finding);
                 }
             }
             None => self.cancel_below(id),
@@ -118,7 +125,21 @@ impl World {
             return self.comes_back(waiting, sys::NDIS_STATUS_REQUEST_ABORTED);
         }
         let aborted = Some(sys::NDIS_STATUS_REQUEST_ABORTED);
-        self.complete_below(aborted, Some(request_id));
+        if self.complete_below(aborted, Some(request_id)) {
+            return;
+        }
+        let mut state = self.state();
+        let below = state.oids.below.as_ref();
+        let clone = below.filter(|below| !below.direct && !below.completing);
+        let Some(of) = clone.and_then(|below| below.of) else {
+            return;
+        };
+        // The clone of the very request that is cancelled, under another id.
+        if state.oids.asked[&of].request_id() == request_id {
+            let name = state.oid_name(of);
+            let found = "its cancel finds nothing: its clone has another RequestId";
+            state.violation(Rule::Oid, name, found);
+        }
     }
 
     /// Takes the request of that RequestId out of those that wait for the miniport.
@@ -138,6 +159,7 @@ impl World {
         let handler = self
             .handlers()
             .and_then(|all| all.OidRequestCompleteHandler);
+        race::acquire(request.addr());
         if let Some(handler) = handler {
             self.call("OID-complete handler", thread::irql(), || {
                 // SAFETY: the handler is the driver's; the request is the filter's again.
@@ -176,6 +198,7 @@ impl World {
     fn oid_enters(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST, irql: u8) -> i32 {
         match self.module_handlers().and_then(|all| all.OidRequestHandler) {
             Some(handler) => self.call("OID handler", irql, || {
+                race::acquire(SERIALIZED);
                 // SAFETY: the handler is the driver's; the request lives until it is completed.
                 unsafe { handler(self.context(), request) }
             }),
@@ -190,6 +213,7 @@ impl World {
 
     /// FilterOidRequest answered request `number` itself.
     fn oid_answered(&self, number: u64, status: i32) {
+        race::release(SERIALIZED);
         let mut state = self.state();
         if state.oids.current == Some(number) {
             state.oid_came_back(number, status);
@@ -202,6 +226,7 @@ impl World {
 
     /// NdisFOidRequestComplete.
     pub(crate) fn oid_up(&self, request: *const sys::NDIS_OID_REQUEST, status: i32) {
+        race::release(SERIALIZED);
         let mut state = self.state();
         match state.asked_at(request.addr()) {
             Some(number) => state.oid_came_back(number, status),
@@ -217,6 +242,7 @@ impl World {
     /// # Safety
     /// `request` points to a request.
     pub(crate) unsafe fn oid_down(self: &Arc<Self>, request: *mut sys::NDIS_OID_REQUEST) -> i32 {
+        race::release(request.addr());
         // SAFETY: as the caller vouches.
         let found = unsafe { self.wrong_oid(request) };
         if let Some(found) = found {

@@ -14,7 +14,7 @@ use ndis::sys;
 
 use super::World;
 use crate::{
-    ModuleState,
+    ModuleState, race,
     received::{Holder, Received},
     rules::Rule,
     state::{Origin, Owner, State},
@@ -137,6 +137,7 @@ impl World {
                 let Some(nbl) = state.returned_from_above(*address) else {
                     continue;
                 };
+                race::acquire(nbl.addr());
                 // SAFETY: a received NBL, or one of the filter's, is live.
                 unsafe { (*nbl).Next = chain };
                 chain = nbl;
@@ -277,6 +278,7 @@ impl State {
             return None;
         }
         one.holder = Holder::Above;
+        race::release(nbl.addr());
         // SAFETY: a received NBL is live.
         let next = unsafe { (*nbl).Next };
         let expected = one.port;
@@ -304,6 +306,7 @@ impl State {
                 if known.owner == Owner::Filter && matches!(known.origin, Origin::Pool(_)) =>
             {
                 known.owner = Owner::Above;
+                race::release(nbl.addr());
                 // SAFETY: an NBL of the ledger is live.
                 let (next, source) = unsafe { ((*nbl).Next, (*nbl).SourceHandle) };
                 if source.addr() != super::MODULE {

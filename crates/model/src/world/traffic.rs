@@ -14,6 +14,7 @@ use ndis::sys;
 use super::{SendCall, Tamper, World, lock};
 use crate::{
     above::{self, Packet},
+    race,
     rules::{Finding, Level, Rule},
     state::{ModuleState, Origin, Owner, State},
     thread,
@@ -210,6 +211,7 @@ impl World {
                     break;
                 }
                 known.owner = Owner::Miniport;
+                race::release(nbl.addr());
                 // SAFETY: an NBL of the ledger is live.
                 unsafe {
                     chain = (*nbl).Next;
@@ -240,6 +242,7 @@ impl World {
             let released: Vec<_> = held.iter().map(|held| state.release(held)).collect();
             drop(state);
             for nbl in released.into_iter().rev() {
+                race::acquire(nbl.addr());
                 // SAFETY: just released, so live and NDIS's to link.
                 unsafe { (*nbl).Next = chain };
                 chain = nbl;
@@ -248,6 +251,7 @@ impl World {
         } else {
             for one in &held {
                 let nbl = self.state().release(one);
+                race::acquire(nbl.addr());
                 self.complete_to_filter(nbl, irql);
             }
         }

@@ -23,9 +23,7 @@ pub(super) struct Show {
     #[serde(serialize_with = "by_name")]
     software_segmentation: SoftwareSegmentation,
     ip_id_bits: u32,
-    ended_chains: bool,
-    /// None if chains do not end.
-    max_elements: Option<u32>,
+    max_sg_elements: u32,
     /// In bytes of IP packet; None if it is not known.
     mtu: Option<u32>,
     nic: ShownNic,
@@ -97,8 +95,7 @@ pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, 
         tuning: reply.tuning.into(),
         software_segmentation: reply.software,
         ip_id_bits: reply.ip_id_bits,
-        ended_chains: reply.max_elements != 0,
-        max_elements: known(reply.max_elements),
+        max_sg_elements: reply.max_sg_elements,
         mtu: known(reply.mtu),
         nic: reply.nic.into(),
         advertised: Advertised {

@@ -152,8 +152,7 @@ fn show_says_what_is_in_effect() -> Done {
         "tuning": { "profile": "throughput", "multiple": 8, "cap_bytes": null },
         "software_segmentation": "with-checksums",
         "ip_id_bits": 16,
-        "ended_chains": false,
-        "max_elements": null,
+        "max_sg_elements": 64,
         "mtu": 1500,
         "nic": {
             "v1": { "max_payload": 0, "min_segments": 0 },
@@ -181,20 +180,19 @@ fn show_tells_of_large_sends_that_the_filter_cuts() -> Done {
     let read = &mut fake.adapters[0].read;
     read.advertised_v2_ipv6 = 502_240;
     read.nic.tcp_checksum_ipv6 = true;
-    read.max_elements = 33;
+    read.max_sg_elements = 33;
     read.mtu = 0;
     let text = run(&mut fake, &["show", "7"])?;
     for part in [
         " LSOv2, IPv6   none, cut by the filter               -      502,240        -\n",
         " checksums  the NIC makes TCP's over IPv4 and IPv6\n",
-        " chains     end with their packet, of at most 33 elements\n",
+        " chains     at most 33 buffers in a packet for the NIC\n",
         " MTU        not known\n",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     let shown = json(&mut fake, &["show", "7"])?;
-    assert_eq!(shown["ended_chains"], true);
-    assert_eq!(shown["max_elements"], 33);
+    assert_eq!(shown["max_sg_elements"], 33);
     assert_eq!(shown["mtu"], Value::Null);
     Ok(())
 }

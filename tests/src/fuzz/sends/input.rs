@@ -20,22 +20,16 @@ pub(super) enum Step {
 }
 
 impl Bytes<'_> {
-    /// The machine: its NIC, its MTU, and where the filter is set to end its chains.
+    /// The machine: its NIC, its MTU, and the number of MDLs that the filter is set to.
     pub(super) fn config(&mut self) -> Config {
         let mut nic = self.nic();
         let most = u32::from(self.u8());
         let chains = match most {
             0 => Vec::new(),
-            1 => vec![("EndedChains", 1)],
-            more => vec![("MaxElements", 4 + more % 61)],
+            more => vec![("MaxSgElements", 4 + more % 61)],
         };
-        nic.walks_to_end = most != 0;
-        nic.max_elements = match chains.last() {
-            None => None,
-            Some(("MaxElements", most)) => Some(*most as usize),
-            // A child has no room for more.
-            Some(_) => Some(64),
-        };
+        // A child has no room for more than 64.
+        nic.max_elements = Some(chains.last().map_or(64, |(_, most)| *most as usize));
         let mtu = self.u16();
         let mut config = Config::with_nic(nic.clone()).counting_ip_id_in(nic.id_bits);
         // A second processor has as many children, which take long to make.

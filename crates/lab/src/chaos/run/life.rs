@@ -102,8 +102,7 @@ impl Run<'_> {
         let Settings {
             ip_id_bits,
             software,
-            ended_chains,
-            max_elements,
+            max_sg_elements,
             tuning,
         } = self.settings;
         let set = |keyword, value| {
@@ -115,19 +114,16 @@ impl Run<'_> {
             if ip_id_bits == 0 { 16 } else { ip_id_bits },
         );
         set(keyword::SOFTWARE_SEGMENTATION, software.unwrap_or(1));
-        set(keyword::ENDED_CHAINS, ended_chains.unwrap_or(0));
-        set(keyword::MAX_ELEMENTS, max_elements.unwrap_or(0));
+        set(keyword::MAX_SG_ELEMENTS, max_sg_elements.unwrap_or(0));
         if let Some([multiple, profile, cap]) = tuning {
             set(keyword::MULTIPLE, multiple);
             set(keyword::PROFILE, profile);
             set(keyword::CAP_BYTES, cap);
         }
-        let most = max_elements.filter(|most| (LEAST_ELEMENTS..=MAX_SG_ELEMENTS).contains(most));
-        let ended = ended_chains == Some(1) || most.is_some();
+        let most = max_sg_elements.filter(|most| (LEAST_ELEMENTS..=MAX_SG_ELEMENTS).contains(most));
         self.world.set_nic(|nic| {
             nic.id_bits = if ip_id_bits == 15 { 15 } else { 16 };
-            nic.walks_to_end = ended;
-            nic.max_elements = ended.then(|| most.unwrap_or(MAX_SG_ELEMENTS) as usize);
+            nic.max_elements = Some(most.unwrap_or(MAX_SG_ELEMENTS) as usize);
         });
     }
 

@@ -10,8 +10,8 @@ pub(super) fn text(migration: &Migration) -> String {
         ("event", false),
         ("at, s", true),
         ("host", false),
-        ("NIC takes", true),
-        ("guest is told", true),
+        ("NIC accepts", true),
+        ("advertised", true),
         ("follows\nafter, ms", true),
         ("largest\nlarge send", true),
     ];
@@ -63,12 +63,12 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
         marks: marks.map(|phase| (phase.at, phase.event.clone())).collect(),
         series: vec![
             line(
-                "told to the guest",
+                "advertised to the guest",
                 6,
                 COLORS[1],
                 steps(&|phase| phase.told),
             ),
-            line("the NIC takes", 3, COLORS[2], steps(&|phase| phase.nic)),
+            line("the NIC accepts", 3, COLORS[2], steps(&|phase| phase.nic)),
             Series {
                 label: "largest large send of each moment".to_owned(),
                 look: Look::Dots,

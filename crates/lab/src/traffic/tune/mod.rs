@@ -267,7 +267,7 @@ impl Measuring {
         if lab.guests[0].indicator().v2_ipv4.max_payload == due {
             return Ok(());
         }
-        let line = "the guest was not told the size that the filter advertises";
+        let line = "the guest did not get the size that the filter advertises";
         Err(TrafficError::Transfer(line.to_owned()))
     }
 }

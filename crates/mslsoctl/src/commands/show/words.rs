@@ -32,7 +32,7 @@ pub(in crate::commands) fn text(show: &Show) -> String {
             "IP ID",
             format!("the NIC counts in {} bits", show.ip_id_bits),
         ),
-        ("chains", chains(show.max_elements)),
+        ("chains", chains(show.max_sg_elements)),
         ("MTU", mtu(show.mtu)),
         ("filter", state(show.adapter.running).into()),
         ("driver", driver(show.driver_version)),
@@ -98,11 +98,8 @@ fn checksums(nic: &ShownNic) -> String {
     .into()
 }
 
-fn chains(max_elements: Option<u32>) -> String {
-    match max_elements {
-        Some(most) => format!("end with their packet, of at most {most} elements"),
-        None => "lent as they came, and may go on behind the packet".into(),
-    }
+fn chains(max_sg_elements: u32) -> String {
+    format!("at most {max_sg_elements} buffers in a packet for the NIC")
 }
 
 fn mtu(mtu: Option<u32>) -> String {

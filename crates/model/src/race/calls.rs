@@ -1,0 +1,226 @@
+//! The routines that clang's `-fsanitize=thread` has an instrumented driver call, by their names
+//! (LLVM, `ThreadSanitizer.cpp`). They take the place of the sanitizer's runtime, with the calling
+//! convention of the driver.
+#![expect(unsafe_code, reason = "entry points for instrumented code")]
+
+use super::{access, acquire, begin, release};
+
+/// A routine for accesses of one size: it finds the instruction behind the call on the stack.
+macro_rules! accesses {
+    ($($name:ident $body:ident $length:literal $writes:literal;)*) => {$(
+        extern "efiapi" fn $body(address: usize, instruction: usize) {
+            access(address, $length, instruction, $writes);
+        }
+
+        #[unsafe(naked)]
+        unsafe extern "efiapi" fn $name(_address: usize) {
+            core::arch::naked_asm!("mov rdx, [rsp]", "jmp {}", sym $body)
+        }
+    )*};
+}
+
+accesses! {
+    read1 read1_at 1 false;
+    read2 read2_at 2 false;
+    read4 read4_at 4 false;
+    read8 read8_at 8 false;
+    read16 read16_at 16 false;
+    write1 write1_at 1 true;
+    write2 write2_at 2 true;
+    write4 write4_at 4 true;
+    write8 write8_at 8 true;
+    write16 write16_at 16 true;
+}
+
+extern "efiapi" fn range_read(address: usize, length: usize, instruction: usize) {
+    access(address, length, instruction, false);
+}
+
+extern "efiapi" fn range_written(address: usize, length: usize, instruction: usize) {
+    access(address, length, instruction, true);
+}
+
+#[unsafe(naked)]
+unsafe extern "efiapi" fn read_range(_address: usize, _length: usize) {
+    core::arch::naked_asm!("mov r8, [rsp]", "jmp {}", sym range_read)
+}
+
+#[unsafe(naked)]
+unsafe extern "efiapi" fn write_range(_address: usize, _length: usize) {
+    core::arch::naked_asm!("mov r8, [rsp]", "jmp {}", sym range_written)
+}
+
+/// Entry to and exit from a function, and the image's initialisation: nothing to record.
+extern "efiapi" fn nothing() {}
+
+/// The atomic operations of one size. Each orders: what precedes it on one thread happened before
+/// what follows a later one on another.
+macro_rules! atomics {
+    ($module:ident $atomic:ident $value:ty) => {
+        mod $module {
+            use std::sync::atomic::{Ordering::SeqCst, $atomic};
+
+            use super::{acquire, release};
+
+            unsafe fn ordered<T>(at: *mut $value, body: impl FnOnce(&$atomic) -> T) -> T {
+                acquire(at.addr());
+                // SAFETY: the driver passes the address of an atomic variable.
+                let result = body(unsafe { $atomic::from_ptr(at) });
+                release(at.addr());
+                result
+            }
+
+            pub(super) unsafe extern "efiapi" fn load(at: *mut $value, _order: i32) -> $value {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.load(SeqCst)) }
+            }
+
+            pub(super) unsafe extern "efiapi" fn store(
+                at: *mut $value,
+                value: $value,
+                _order: i32,
+            ) {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.store(value, SeqCst)) }
+            }
+
+            pub(super) unsafe extern "efiapi" fn exchange(
+                at: *mut $value,
+                value: $value,
+                _order: i32,
+            ) -> $value {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.swap(value, SeqCst)) }
+            }
+
+            pub(super) unsafe extern "efiapi" fn fetch_add(
+                at: *mut $value,
+                value: $value,
+                _order: i32,
+            ) -> $value {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.fetch_add(value, SeqCst)) }
+            }
+
+            pub(super) unsafe extern "efiapi" fn fetch_sub(
+                at: *mut $value,
+                value: $value,
+                _order: i32,
+            ) -> $value {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.fetch_sub(value, SeqCst)) }
+            }
+
+            pub(super) unsafe extern "efiapi" fn fetch_and(
+                at: *mut $value,
+                value: $value,
+                _order: i32,
+            ) -> $value {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.fetch_and(value, SeqCst)) }
+            }
+
+            pub(super) unsafe extern "efiapi" fn fetch_or(
+                at: *mut $value,
+                value: $value,
+                _order: i32,
+            ) -> $value {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.fetch_or(value, SeqCst)) }
+            }
+
+            pub(super) unsafe extern "efiapi" fn fetch_xor(
+                at: *mut $value,
+                value: $value,
+                _order: i32,
+            ) -> $value {
+                // SAFETY: as the driver vouches.
+                unsafe { ordered(at, |atomic| atomic.fetch_xor(value, SeqCst)) }
+            }
+
+            /// Compares and exchanges, and returns the value from before.
+            pub(super) unsafe extern "efiapi" fn compare_exchange_val(
+                at: *mut $value,
+                expected: $value,
+                value: $value,
+                _success: i32,
+                _failure: i32,
+            ) -> $value {
+                let exchange =
+                    |atomic: &$atomic| atomic.compare_exchange(expected, value, SeqCst, SeqCst);
+                // SAFETY: as the driver vouches.
+                let (Ok(before) | Err(before)) = (unsafe { ordered(at, exchange) });
+                before
+            }
+        }
+    };
+}
+
+atomics!(atomic8 AtomicU8 u8);
+atomics!(atomic16 AtomicU16 u16);
+atomics!(atomic32 AtomicU32 u32);
+atomics!(atomic64 AtomicU64 u64);
+
+/// The address of the routine of that name. A driver that asks for one is instrumented.
+pub(crate) fn find(name: &str) -> Option<*const ()> {
+    let operation = name.strip_prefix("__tsan_")?;
+    let found = routine(operation)?;
+    begin();
+    Some(found)
+}
+
+fn routine(operation: &str) -> Option<*const ()> {
+    let plain = operation
+        .trim_start_matches("unaligned_")
+        .trim_start_matches("volatile_");
+    Some(match plain {
+        "init"
+        | "func_entry"
+        | "func_exit"
+        | "vptr_update"
+        | "atomic_thread_fence"
+        | "atomic_signal_fence" => nothing as *const (),
+        "read1" => read1 as *const (),
+        "read2" => read2 as *const (),
+        "read4" => read4 as *const (),
+        "read8" => read8 as *const (),
+        "read16" => read16 as *const (),
+        // A compound access reads and writes: as a write it races with both.
+        "write1" | "read_write1" => write1 as *const (),
+        "write2" | "read_write2" => write2 as *const (),
+        "write4" | "read_write4" => write4 as *const (),
+        "write8" | "read_write8" => write8 as *const (),
+        "write16" | "read_write16" => write16 as *const (),
+        "read_range" => read_range as *const (),
+        "write_range" => write_range as *const (),
+        "memcpy" | "memmove" | "memset" => return crate::exports::find("ntoskrnl.exe", plain),
+        atomic => return atomic_routine(atomic),
+    })
+}
+
+fn atomic_routine(operation: &str) -> Option<*const ()> {
+    let (size, operation) = operation.strip_prefix("atomic")?.split_once('_')?;
+    macro_rules! of {
+        ($module:ident) => {
+            Some(match operation {
+                "load" => $module::load as *const (),
+                "store" => $module::store as *const (),
+                "exchange" => $module::exchange as *const (),
+                "fetch_add" => $module::fetch_add as *const (),
+                "fetch_sub" => $module::fetch_sub as *const (),
+                "fetch_and" => $module::fetch_and as *const (),
+                "fetch_or" => $module::fetch_or as *const (),
+                "fetch_xor" => $module::fetch_xor as *const (),
+                "compare_exchange_val" => $module::compare_exchange_val as *const (),
+                _ => return None,
+            })
+        };
+    }
+    match size {
+        "8" => of!(atomic8),
+        "16" => of!(atomic16),
+        "32" => of!(atomic32),
+        "64" => of!(atomic64),
+        _ => None,
+    }
+}

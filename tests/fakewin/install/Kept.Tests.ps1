@@ -1,0 +1,170 @@
+# What an installation keeps and turns on, and how it ends where programs hang, on the fake Windows:
+# tests/scripts/run adds it to the tests that the fake Windows comes with.
+BeforeAll {
+    Import-Module "$PSScriptRoot/Harness.psm1" -Force
+    $service = 'HKLM\SYSTEM\CurrentControlSet\Services\mslso'
+    # NDIS names the keys of a filter module by the adapter's identifier.
+    $guid = '{00000000-0000-0000-0000-000000000007}'
+    $setting = "$service\Parameters\Adapters\$guid\{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}-0000"
+    function Start-Installed([hashtable]$With = @{}) {
+        $fake = New-FakeHost -Trusted -TestMode @With
+        $package = New-FakePackage $fake
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        $fake, $package
+    }
+    function Set-Bound($Fake, [string]$Name, [bool]$On) { Set-HostState $Fake { param($s) $s.bindings[$Name] = $On }.GetNewClosure() }
+    function Bound($Fake, [string]$Name) { (Get-HostState $Fake).bindings.$Name }
+    function Installed($Fake) { $s = Get-HostState $Fake; if ($s.service) { Get-Sha $s.service.file } }
+}
+AfterAll { Remove-Module Harness -ErrorAction SilentlyContinue }
+
+Describe 'Kept: turned on by name' {
+    It 'turns on what is named and nothing else (<name>)' -ForEach @(
+        @{ name = 'by -File, one text'; arguments = @('-Adapter', 'SLOT 3 Port 1,SLOT 3 Port 2', '-Profile', 'latency', '-Force') }
+        @{ name = 'one'; arguments = @('-Adapter', 'SLOT 3 Port 1', '-Force') }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments $arguments
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        $calls = @(Get-Calls $fake change mslsoctl.exe)
+        $calls.Count | Should -Be $(if ($name -eq 'one') { 1 } else { 2 })
+        $calls[0] | Should -Match 'set 7 --profile (latency|throughput) --persist'
+        $calls | Should -Not -Match 'set 4'
+        $r.Text | Should -Match "'SLOT 3 Port 1' has the profile"
+    }
+
+    It 'turns on an adapter of an installed driver, without netcfg' {
+        $fake, $package = Start-Installed
+        $before = @(Get-Calls $fake change netcfg.exe).Count
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Adapter', 'Management', '-Profile', 'cpu', '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        @(Get-Calls $fake change netcfg.exe).Count | Should -Be $before
+        (Get-HostState $fake).tuning.Management.profile | Should -Be 'cpu'
+    }
+
+    It 'refuses -Profile without -Adapter' {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Profile', 'cpu', '-Force'
+        $r.ExitCode | Should -Be 1
+        $r.Text | Should -Match '-Adapter'
+        Get-Calls $fake change | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Kept: settings and bindings' {
+    It 'stay over an upgrade' {
+        $fake, $old = Start-Installed
+        Set-Registry $fake $setting @{ Multiple = 0; Profile = 2; CapBytes = 300000 }
+        Set-Bound $fake Management $false
+        $package = New-FakePackage $fake -Name new -Content 'build 2' -DriverVer '11/21/2026,0.1.1.0'
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        Installed $fake | Should -Be (Get-Sha "$package/mslso.sys")
+        (Get-Registry $fake $setting).CapBytes | Should -Be 300000
+        Bound $fake Management | Should -BeFalse
+        Bound $fake 'SLOT 3 Port 1' | Should -BeTrue
+    }
+
+    It 'come back with the old build where no build starts' {
+        $fake, $old = Start-Installed
+        Set-Registry $fake $setting @{ Profile = 1 }
+        Set-Bound $fake Management $false
+        $package = New-FakePackage $fake -Name new -Content 'build 2' -DriverVer '11/21/2026,0.1.1.0'
+        # The fault is of the system: it strikes the old build too.
+        Set-HostState $fake { param($s) $s.faults.start = 577 }
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match '577'
+        $r.Text | Should -Match 'put back, with its settings and bindings, but does not run'
+        Installed $fake | Should -Be (Get-Sha "$old/mslso.sys")
+        (Get-Registry $fake $setting).Profile | Should -Be 1
+        Bound $fake Management | Should -BeFalse
+    }
+
+    It 'come back after -KeepSettings, and are gone without it' {
+        $fake, $package = Start-Installed
+        Set-Registry $fake $setting @{ Profile = 3 }
+        Set-Bound $fake 'vEthernet (Production)' $false
+        $r = Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-KeepSettings', '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        Get-Registry $fake $setting | Should -BeNullOrEmpty
+        (Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force').ExitCode | Should -Be 0
+        (Get-Registry $fake $setting).Profile | Should -Be 3
+        Bound $fake 'vEthernet (Production)' | Should -BeFalse
+        (Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-Force').ExitCode | Should -Be 0
+        Test-Path "$($fake.State)/reg/HKLM/SOFTWARE/mslso" | Should -BeFalse
+    }
+
+    It 'leave off what the administrator took off, where the others are on' {
+        $fake, $package = Start-Installed
+        Set-Bound $fake Management $false
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        Bound $fake Management | Should -BeFalse
+    }
+}
+
+Describe 'Kept: a netcfg that does not end' {
+    It 'is left alone within -TimeoutSeconds, told, and nothing is undone behind its back (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1'; fault = @{ netcfg_install = @{ at = 'component'; hang = 60 } } }
+        @{ script = 'Uninstall-Mslso.ps1'; fault = @{ netcfg_uninstall = @{ at = 'start'; hang = 60 } } }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        if ($script -match '^Un') { Install-FakeDriver $fake $package }
+        Set-HostState $fake { param($s) foreach ($key in $fault.Keys) { $s.faults[$key] = $fault[$key] } }.GetNewClosure()
+        $r = Invoke-Script $fake $package $script -Arguments '-Force', '-TimeoutSeconds', '5' -Seconds 50
+        $r.TimedOut | Should -BeFalse
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.StillRuns | Should -Contain 'netcfg'
+        $r.Text | Should -Match 'still runs'
+        $r.Text | Should -Match 'Committing changes to the network graph'
+        Get-Calls $fake overlap | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Kept: how it ends' {
+    It 'ends with the exit code that is asked for where a restart is due' {
+        $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_install = @{ reboot = $true } }
+        $package = New-FakePackage $fake
+        # Linux keeps 8 bits.
+        (Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force', '-RestartExitCode', '99').ExitCode | Should -Be 99
+    }
+
+    It 'says that the question was not answered at the end of the input, and changes nothing (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1' }, @{ script = 'Uninstall-Mslso.ps1' }, @{ script = 'Set-TestSigning.ps1' }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        if ($script -match '^Un') { Install-FakeDriver $fake $package }
+        $r = Invoke-Script $fake $package $script -Arguments @() -Interactive -Stdin ''
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match 'Nothing is changed'
+        $r.Text | Should -Match '-Force'
+        Get-Calls $fake change | Should -BeNullOrEmpty
+    }
+
+    It 'does not take a failed question for "Secure Boot is off"' {
+        $fake = New-FakeHost -SecureBoot denied
+        $package = New-FakePackage $fake
+        $r = Invoke-Script $fake $package Set-TestSigning.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 1
+        $r.Text | Should -Match 'Access was denied'
+        Get-Calls $fake change | Should -BeNullOrEmpty
+    }
+
+    It 'removes a service that lost its component' {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        Install-FakeDriver $fake $package
+        Set-HostState $fake { param($s) $s.component = $null }
+        Set-Registry $fake 'HKLM\SYSTEM\CurrentControlSet\Control\Network\{4d36e974-e325-11ce-bfc1-08002be10318}\{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}' $null
+        $r = Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        (Get-HostState $fake).service | Should -BeNullOrEmpty
+        @((Get-HostState $fake).store).Count | Should -Be 0
+    }
+}
