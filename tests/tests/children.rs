@@ -128,6 +128,60 @@ fn with_children(
     said
 }
 
+/// Two children that a processor with two idle ones takes one after the other, the second after the
+/// first was completed by a caller that passes `at`.
+fn taken_in_turn(at: Option<&AtDispatch>) -> [Vec<usize>; 2] {
+    let world = World::new(Config::default());
+    let taken = world.inside(|| {
+        // SAFETY: the model's only module, as long as this runs.
+        let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
+        let pool = pool(module, 10_000, 64);
+        let send = |count, at: Option<&AtDispatch>| {
+            let mut parent = RawPacket::new(&[(0, &[0; 100])], 0, Backing::NonPagedPool);
+            let oob = ChildOob {
+                module,
+                large_send: LargeSendInfo::default(),
+                udp_send: UdpSendInfo::default(),
+                encapsulation: EncapsulationInfo::default(),
+            };
+            let nbl = parent.nbl();
+            let taken = pool.take(count, 0, &AtDispatch::enter(false));
+            let mut children = taken.expect("children");
+            let made = children.fill(&nbl, &oob, |_| Ok::<_, ()>(()));
+            assert_eq!(made, Ok(()));
+            let raw = children.attach_to(nbl, LargeSendInfo::default());
+            let raw = raw.into_chain().into_raw();
+            let mut addresses = Vec::new();
+            let mut next = raw;
+            while !next.is_null() {
+                addresses.push(next.addr());
+                // SAFETY: the children are owned here until they are taken back.
+                next = unsafe { (*next).Next };
+            }
+            // SAFETY: as above.
+            let mut chain = unsafe { NblChain::from_raw(raw) };
+            let run = ChildRun::pop(&mut chain, module).expect("children");
+            let parent = run.return_to_owner_cpu(&pool, at).count_off();
+            let _ = parent.expect("the last child yields the parent").into_raw();
+            addresses
+        };
+        send(2, AtDispatch::if_already(true).as_ref());
+        [send(1, at), send(1, at)]
+    });
+    assert_clean(&world.finish());
+    taken
+}
+
+#[test]
+fn children_completed_on_their_owner_cpu_are_used_next() {
+    let at = AtDispatch::if_already(true);
+    let [first, second] = taken_in_turn(at.as_ref());
+    assert_eq!(second, first);
+    // One that another caller completes waits until there are no others.
+    let [first, second] = taken_in_turn(None);
+    assert_ne!(second, first);
+}
+
 /// # Safety
 /// `nbl` is live.
 unsafe fn slots_of(nbl: *mut sys::NET_BUFFER_LIST) -> Vec<usize> {

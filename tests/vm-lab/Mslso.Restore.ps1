@@ -72,8 +72,13 @@ function Get-Leftover {
     #>
     $original = Read-LabNote $restoreNote
     if (-not $original) { return }
-    if ($original.Process -eq (Get-ProcessMark ([int]("$($original.Process)" -split ' ')[0]))) {
-        Stop-Mslso "Another verification runs, on '$($original.Adapter)' (process $(("$($original.Process)" -split ' ')[0])). Wait for its end."
+    $mark = "$($original.Process)"
+    # A session in which a run was broken off may live on; it runs this one now.
+    if ($mark -and $mark -ne (Get-ProcessMark)) {
+        $id = [int]($mark -split ' ')[0]
+        if ($mark -eq (Get-ProcessMark $id)) {
+            Stop-Mslso "Another verification runs, on '$($original.Adapter)', in process $id. Wait for its end."
+        }
     }
     $original
 }
@@ -160,6 +165,11 @@ function Restore-Original {
             $failures += "The tuning is not put back. $_"
         }
     }
-    if ($failures) { throw ($failures -join ' ') }
+    if ($failures) {
+        # The next run tries again, whether or not this session has ended by then.
+        $Original.Process = ''
+        Write-LabNote $restoreNote $Original
+        throw ($failures -join ' ')
+    }
     Clear-LabNote $restoreNote
 }

@@ -190,10 +190,11 @@ impl WaitingParent {
             let count = self.count as usize;
             // If these are all that are left, no other processor counts any off: no need for an
             // interlocked operation.
-            if left.load(Ordering::Acquire) != count {
-                if left.fetch_sub(count, Ordering::Release) != count {
-                    return None;
-                }
+            if left.load(Ordering::Acquire) == count {
+                left.store(0, Ordering::Relaxed);
+            } else if left.fetch_sub(count, Ordering::Release) != count {
+                return None;
+            } else {
                 fence(Ordering::Acquire);
             }
             Some(Nbl::from_raw(self.parent))

@@ -176,11 +176,11 @@ pub struct StatsArgs {
 /// The profiles by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProfileName {
-    /// No size is raised
+    /// No size is raised: the default
     Off,
     /// 2 times: small packets wait least behind large sends
     Latency,
-    /// 8 times, about 512 KiB: the default
+    /// 8 times, about 512 KiB
     Throughput,
     /// 16 times, about 1 MiB: the least work for the sender, the longest wait
     Cpu,

@@ -1,4 +1,4 @@
-//! Rule 52: entries of the System event log.
+//! Rule 53: entries of the System event log.
 
 use std::{ffi::c_void, ptr};
 

@@ -14,6 +14,7 @@ mod completions;
 mod kernel;
 mod mini_filter;
 mod misbehaviour;
+mod obligations;
 mod ownership;
 mod packet_children;
 mod packets;

@@ -3,7 +3,7 @@
 use ndis::{LargeSendInfo, sys};
 
 use super::{
-    BINDING, Completed, NbLook, Sent,
+    BINDING, Completed, Kept, NbLook, Sent,
     build::{UNUSED, clones},
     hidden_part_intact,
 };
@@ -57,6 +57,12 @@ impl State {
         let mut broken = sent.check_intact();
         if !hidden_part_intact(&self.nbls[&nbl.addr()]) {
             let found = "memory behind the visible NBL was overwritten";
+            broken.push(Finding::new(Rule::OneOwner, found));
+        }
+        // SAFETY: as above.
+        let kept = unsafe { Kept::of(nbl) };
+        if kept != sent.kept {
+            let found = format!("members of others were {:x?}, are {kept:x?}", sent.kept);
             broken.push(Finding::new(Rule::OneOwner, found));
         }
         // SAFETY: as above.

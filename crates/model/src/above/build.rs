@@ -123,6 +123,8 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         _ => "large send",
     };
     let layout = cut_layout(&packet.frame, slots.kind().is_tunnelled());
+    // SAFETY: the block is new and as long as the structure.
+    let kept = unsafe { super::Kept::of(nbl) };
     let address = block.address();
     state.nbls.insert(address, block);
     state.known.insert(
@@ -164,6 +166,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
             handler_returned: false,
             wire: Vec::new(),
             completed: None,
+            kept,
             after: Vec::new(),
         },
     );

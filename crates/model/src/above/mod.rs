@@ -94,8 +94,35 @@ pub(crate) struct Sent {
     /// Digests of the wire packets that came of it.
     pub(crate) wire: Vec<u64>,
     pub(crate) completed: Option<Completed>,
+    /// The members of the NBL that only their owners change, as it was sent.
+    kept: Kept,
     /// The NBL's bytes when it was completed, to detect later writes.
     after: Vec<u8>,
+}
+
+/// The members of an NBL that belong to its owner or to NDIS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Kept {
+    context: usize,
+    parent: usize,
+    pool: usize,
+    protocol_reserved: [usize; 4],
+}
+
+impl Kept {
+    /// # Safety
+    /// `nbl` points to a live NBL.
+    unsafe fn of(nbl: *const sys::NET_BUFFER_LIST) -> Self {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            Self {
+                context: (*nbl).Context.addr(),
+                parent: (*nbl).ParentNetBufferList.addr(),
+                pool: (*nbl).NdisPoolHandle.addr(),
+                protocol_reserved: (*nbl).ProtocolReserved.map(|word| word.addr()),
+            }
+        }
+    }
 }
 
 impl Sent {

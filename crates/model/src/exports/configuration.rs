@@ -25,6 +25,10 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     let mut state = world.state();
     // SAFETY: the caller passes an object of the size in its header.
     let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
+    if header.Revision != sys::NDIS_CONFIGURATION_OBJECT_REVISION_1 {
+        let found = format!("an object of revision {}", header.Revision);
+        state.violation(Rule::Structures, routine, found);
+    }
     if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || ![MODULE, DRIVER].contains(&of)
     {
         return sys::NDIS_STATUS_INVALID_PARAMETER;

@@ -63,6 +63,15 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
     }
     // SAFETY: an array of one handler for each major function.
     let major = unsafe { *attributes.MajorFunctions.cast::<MajorFunctions>() };
+    // NDIS handles these itself for a device that has no stack.
+    const PNP_AND_POWER: [usize; 2] = [0x1B, 0x16];
+    if PNP_AND_POWER
+        .iter()
+        .any(|function| major[*function].is_some())
+    {
+        let found = "has handlers for IRP_MJ_PNP or IRP_MJ_POWER";
+        state.violation(Rule::ControlDevice, routine, found);
+    }
     let object = world.driver_object();
     let made = Device::new([name, symbolic], major, attributes.ExtensionSize, object);
     // SAFETY: the caller passes places for the device and its handle.

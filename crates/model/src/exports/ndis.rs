@@ -72,6 +72,12 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
         let finding = Finding::at(Level::Advice, Rule::Running, found);
         state.finding("NdisFRegisterFilterDriver", finding);
     }
+    let receives = characteristics.ReceiveNetBufferListsHandler.is_some()
+        || characteristics.ReturnNetBufferListsHandler.is_some();
+    if receives && characteristics.StatusHandler.is_none() {
+        let found = "a receive or return handler without a status handler";
+        state.violation(Rule::Receives, "NdisFRegisterFilterDriver", found);
+    }
     if !state.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
     }
@@ -161,7 +167,14 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFSetAttributes");
     let world = thread::world();
     // SAFETY: the caller passes attributes of the size in their header.
-    let header = unsafe { (*attributes).Header };
+    let (header, flags) = unsafe { ((*attributes).Header, (*attributes).Flags) };
+    if header.Revision != sys::NDIS_FILTER_ATTRIBUTES_REVISION_1 || flags != 0 {
+        let found = format!("revision {} with flags {flags:#x}", header.Revision);
+        world.violation(Rule::Structures, "NdisFSetAttributes", found);
+    }
+    if world.state().context != 0 {
+        world.violation(Rule::Attach, "NdisFSetAttributes", "called twice".into());
+    }
     if module.addr() != MODULE
         || header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES
         || header.Size != sys::NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1
@@ -258,6 +271,10 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
         state.violation(Rule::PoolTags, subject, "no pool tag");
     }
     let header = parameters.Header;
+    if header.Revision != sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 {
+        let found = format!("parameters of revision {}", header.Revision);
+        state.violation(Rule::Structures, subject, found);
+    }
     let legal = header.Type == sys::NDIS_OBJECT_TYPE_DEFAULT
         && header.Size == sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1
         && parameters.fAllocateNetBuffer != 0
@@ -338,6 +355,11 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
             routine,
             "a context that the pool was not made for",
         );
+        return ptr::null_mut();
+    }
+    if mdl_chain.is_null() && (data_offset != 0 || data_length != 0) {
+        let found = "without an MDL, data offset and length have to be 0";
+        state.violation(Rule::Chain, routine, found);
         return ptr::null_mut();
     }
     known_pool.live += 1;

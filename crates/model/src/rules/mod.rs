@@ -147,9 +147,11 @@ pub enum Rule {
     Race = 50,
     /// The driver's own assertions hold.
     Assertion = 51,
+    /// The structures that NDIS is passed have the header and the members of their revision.
+    Structures = 52,
     /// An entry of the System event log is within its size, its strings end, and it is written or
     /// freed.
-    ErrorLog = 52,
+    ErrorLog = 53,
 }
 
 impl Rule {
@@ -207,6 +209,7 @@ impl Rule {
             Self::Memory => "memory",
             Self::Race => "data race",
             Self::Assertion => "assertion",
+            Self::Structures => "structures",
         }
     }
 

@@ -110,7 +110,8 @@ impl Rule {
             Self::Race => "network/synchronization-and-notification-in-network-drivers",
             Self::Events => "kernel/event-objects",
             Self::ErrorLog => "ddi/wdm/ns-wdm-_io_error_log_packet",
-            Self::Assertion => "devtest/breaking-into-the-debugger",
+            Self::Structures => "network/version-information-requirements-for-ndis-drivers",
+            Self::Assertion => "ddi/wdm/nf-wdm-assert",
         }
     }
 }

@@ -234,7 +234,9 @@ impl World {
         self.state().finding(subject, finding);
     }
 
-    fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
+    /// The characteristics with which the driver registered; `None` where it has not.
+    #[must_use]
+    pub fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
         self.state().driver.map(|driver| driver.characteristics)
     }
 

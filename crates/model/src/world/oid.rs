@@ -110,10 +110,14 @@ impl World {
         self.start_next_oid();
     }
 
-    /// The address of the clone of request `number` that the miniport has.
+    /// The address of the clone of request `number` that the miniport has, if the request can be
+    /// cancelled: one with an empty header has no RequestId.
     fn clone_below(&self, number: u64) -> Option<usize> {
         let state = self.state();
         let below = state.oids.below.as_ref()?;
+        if state.oids.asked.get(&number)?.request_id() != oid::request_id(number) {
+            return None;
+        }
         let waits = below.of == Some(number) && !below.direct && !below.completing;
         waits.then_some(below.address)
     }

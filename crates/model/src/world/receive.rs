@@ -90,6 +90,7 @@ impl World {
         flags: u32,
     ) {
         self.check_flag(flags & DISPATCH != 0, "receive indication");
+        self.check_defined(flags, "NdisFIndicateReceiveNetBufferLists");
         let module = self.module_state();
         if matches!(
             module,
@@ -167,6 +168,7 @@ impl World {
     /// NdisFReturnNetBufferLists.
     pub(crate) fn return_down(self: &Arc<Self>, chain: *mut sys::NET_BUFFER_LIST, flags: u32) {
         self.check_flag(flags & DISPATCH != 0, "return");
+        self.check_defined(flags, "NdisFReturnNetBufferLists");
         let mut state = self.state();
         let mut chain = chain;
         while let Some(nbl) = NonNull::new(chain) {

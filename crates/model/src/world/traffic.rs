@@ -194,6 +194,7 @@ impl World {
             tamper(Tamper::Send(&mut chain));
         }
         self.check_flag(flags & sys::NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0, "send");
+        self.check_defined(flags, "NdisFSendNetBufferLists");
         let nic = self.nic();
         {
             let mut state = self.state();
@@ -288,6 +289,7 @@ impl World {
         }
         let dispatch = flags & sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0;
         self.check_flag(dispatch, "completion");
+        self.check_defined(flags, "NdisFSendNetBufferListsComplete");
         while let Some(nbl) = NonNull::new(chain) {
             let nbl = nbl.as_ptr();
             let mut state = self.state();
@@ -353,6 +355,16 @@ impl World {
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.state().accepted
+    }
+
+    /// Only flags that are defined may be set.
+    pub(super) fn check_defined(&self, flags: u32, routine: &str) {
+        // The flags of sends, completions, receive indications and returns.
+        const DEFINED: u32 = 0xFFFF;
+        if flags & !DEFINED != 0 {
+            let found = format!("called with flags {flags:#x}, some of which are not defined");
+            self.violation(Rule::PortAndFlags, routine, found);
+        }
     }
 
     /// A flag that claims DISPATCH_LEVEL must be true.
