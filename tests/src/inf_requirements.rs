@@ -207,6 +207,10 @@ pub static ALL: &[Requirement] = &[
         Other(files::image_is_in_the_package),
     ),
     require(
+        "the event log has its texts from the image",
+        Other(files::messages_are_the_images),
+    ),
+    require(
         "the service is stopped and deleted at removal",
         Other(files::service_is_removed),
     ),

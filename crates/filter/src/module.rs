@@ -4,8 +4,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use children::ChildPool;
 use ndis::{
-    DriverRef, EventLock, ModuleHandle, ModuleList, PoolBox, RundownGuard, RundownRef, SpinLock,
-    Status, Tag,
+    DriverRef, ErrorLog, EventLock, ModuleHandle, ModuleList, PoolBox, RundownGuard, RundownRef,
+    SpinLock, Status, Tag,
     oid::{OffloadQuery, RequestId},
 };
 
@@ -24,6 +24,7 @@ pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
 pub(crate) struct Driver {
     pub(crate) modules: ModuleList<FilterModule>,
     pub(crate) events: Events,
+    pub(crate) error_log: ErrorLog,
     /// Held while settings in the registry are read or written, or a tuning is put into effect:
     /// NDIS requires its configuration routines to be called one after the other, and the tuning
     /// written last must be the one in effect.
@@ -36,12 +37,13 @@ impl Driver {
     ///
     /// # Errors
     /// [`Status::RESOURCES`].
-    pub(crate) fn try_new() -> Result<PoolBox<Self>, Status> {
+    pub(crate) fn try_new(error_log: ErrorLog) -> Result<PoolBox<Self>, Status> {
         let driver = PoolBox::try_new(
             TAG_DRIVER,
             Self {
                 modules: ModuleList::new(),
                 events: Events::begin(),
+                error_log,
                 settings: EventLock::new(),
             },
         )?;
