@@ -56,8 +56,10 @@ unsafe extern "system" {
     fn ExRundownCompletedCacheAware();
     fn ExWaitForRundownProtectionReleaseCacheAware();
     fn IoAllocateDriverObjectExtension();
+    fn IoAllocateErrorLogEntry();
     fn IoBuildPartialMdl();
     fn IoGetDriverObjectExtension();
+    fn IoWriteErrorLogEntry();
     fn IofCompleteRequest();
     fn KeAcquireSpinLockRaiseToDpc();
     fn KeEnterCriticalRegion();

@@ -3,7 +3,7 @@
 //!
 //! The configuration that the miniport reported last is kept unchanged. Every configuration that
 //! the overlying driver gets is that one, rewritten for the adapter's tuning. Code that changes
-//! either of the two calls [`Advertiser::publish`].
+//! either of the two [publishes](crate::publish) it.
 //!
 //! Indications are sent without the lock held, so two concurrent ones can arrive in either order.
 //! Only one thread indicates the filter's own configuration at a time, and only while no indication
@@ -14,10 +14,9 @@
 //! none is sent once a detach has begun; FilterRestart resumes it.
 
 use control::{Profile, Raise, SoftwareSegmentation, Tuning};
-use ndis::{KernelEvent, Malformed, OffloadConfig, SeqLock, SpinLock, indicate, sys};
+use ndis::{KernelEvent, Malformed, OffloadConfig, SeqLock, SpinLock};
 
 use crate::{
-    module::FilterModule,
     nic_caps::NicCaps,
     offload::{self, SoftwareLso},
 };
@@ -143,7 +142,7 @@ const OFF: Tuning = Tuning {
 };
 
 /// An indication that has ended.
-enum Ended<'a> {
+pub(crate) enum Ended<'a> {
     None,
     /// One of the miniport's, which had these capabilities.
     Forwarded(&'a Option<NicCaps>),
@@ -277,40 +276,23 @@ impl Advertiser {
         self.state.lock().tuning = tuning;
     }
 
-    /// Allows indications again, for a module that restarts, and publishes. A module that restarts
-    /// is not about to be detached, even after a pre-detach event: it may have been for another
-    /// filter.
-    pub(crate) fn resume(&self, module: &FilterModule) {
-        {
-            let mut state = self.state.lock();
-            state.suspended = false;
-            state.passthrough = false;
-        }
-        self.publish(module);
+    /// Allows indications again: of the tuning's sizes, or, with `passthrough`, of the NIC's own. The
+    /// caller publishes.
+    pub(crate) fn allow_indications(&self, passthrough: bool) {
+        let mut state = self.state.lock();
+        state.suspended = false;
+        state.passthrough = passthrough;
     }
 
-    /// Prevents own indications until [`resume`](Self::resume), and waits for those in flight. IRQL
+    /// Prevents own indications until [they are allowed](Self::allow_indications), and waits for those in flight. IRQL
     /// PASSIVE_LEVEL.
     pub(crate) fn suspend(&self) {
         self.state.lock().suspended = true;
         self.wait_for_indications();
     }
 
-    /// Advertises the NIC's own configuration, and nothing else until the module restarts: it is about
-    /// to be detached. IRQL PASSIVE_LEVEL.
-    pub(crate) fn restore_nic_config(&self, module: &FilterModule) {
-        {
-            let mut state = self.state.lock();
-            state.suspended = false;
-            state.passthrough = true;
-        }
-        self.publish(module);
-        // If another indication is in flight, its thread advertises in place of this one.
-        self.wait_for_indications();
-        self.suspend();
-    }
-
-    fn wait_for_indications(&self) {
+    /// Waits until no indication is in flight. IRQL PASSIVE_LEVEL.
+    pub(crate) fn wait_for_indications(&self) {
         loop {
             self.no_indications.wait();
             // The next one may have begun since. The lock also keeps this thread from returning
@@ -321,65 +303,28 @@ impl Advertiser {
         }
     }
 
-    /// Indicates the newest configuration to the overlying driver of `module`, to which this
-    /// advertiser belongs, unless the overlying driver has it, and then any that is newer. IRQL ≤
-    /// DISPATCH_LEVEL.
-    pub(crate) fn publish(&self, module: &FilterModule) {
-        self.indicate_newer(module, Ended::None);
-    }
-
-    /// Calls `forward`, which forwards an indication of the miniport to the overlying driver of
-    /// `module`, to which this advertiser belongs, and returns the capabilities in it; then
-    /// publishes. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn forward_indication(
-        &self,
-        module: &FilterModule,
-        forward: impl FnOnce() -> Option<NicCaps>,
-    ) {
+    /// Begins to forward an indication of the miniport. The caller ends it.
+    pub(crate) fn begin_forwarding(&self) {
         self.state.lock().begin_indication(&self.no_indications);
-        let advertised = forward();
-        self.indicate_newer(module, Ended::Forwarded(&advertised));
     }
 
-    /// Ends the indication of `ended`, if there is one, and indicates any newer configuration. Under
-    /// one lock, an indication ends and the next one begins, so that no thread that waits for the end
-    /// of all indications misses the next. Out of line: the configuration is not on the stack while
-    /// an indication of the miniport is forwarded.
-    #[inline(never)]
-    fn indicate_newer(&self, module: &FilterModule, ended: Ended<'_>) {
-        let mut config = OffloadConfig::zeroed();
-        let mut is_newer = self.end_and_begin(module, ended, &mut config);
-        while is_newer {
-            let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
-            indicate(module.handle, code, config.bytes_mut());
-            is_newer = self.end_and_begin(module, Ended::Own, &mut config);
-        }
-    }
-
-    /// Ends an indication, and begins the next one, of the configuration that is left in `config`.
-    /// Returns whether there is one.
-    #[inline(never)]
-    fn end_and_begin(
+    /// Ends an indication, and begins the next one, of the configuration that is left in `config`,
+    /// unless the overlying driver has it; under one lock, so that no thread that waits for the end of
+    /// all indications misses the next. Returns the capabilities of the ended one, if they differ from
+    /// those advertised before, and whether one begins.
+    pub(crate) fn end_and_begin(
         &self,
-        module: &FilterModule,
         ended: Ended<'_>,
         config: &mut OffloadConfig,
-    ) -> bool {
+    ) -> (Option<NicCaps>, bool) {
         let advertised = match ended {
             Ended::None => None,
             Ended::Forwarded(caps) => Some(*caps),
             Ended::Own => Some(Some(NicCaps::from(&*config))),
         };
-        let (news, is_newer) = {
-            let mut state = self.state.lock();
-            let end = |caps| state.end_indication(&self.no_indications, caps);
-            let news = advertised.and_then(end);
-            (news, state.next_indication(&self.no_indications, config))
-        };
-        if let Some(advertised) = news {
-            module.event_advertised(&advertised);
-        }
-        is_newer
+        let mut state = self.state.lock();
+        let news = advertised.and_then(|caps| state.end_indication(&self.no_indications, caps));
+        (news, state.next_indication(&self.no_indications, config))
     }
 
     /// Rewrites the configuration in `buffer` in place; `Err` and unchanged if it is malformed.

@@ -7,16 +7,17 @@ use core::{
 };
 
 use children::{ChildPool, PoolLimits};
+use control::event_log::ATTACH_FAILED;
 use ndis::{
-    AttachOffload, DriverRef, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox, RundownRef,
-    SpinLock, Status, Tag, oid::OffloadQuery, sys,
+    AttachOffload, DriverRef, Insertion, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox,
+    RundownRef, SpinLock, Status, Tag, oid::OffloadQuery, sys,
 };
 
 use crate::{
     advertiser::Advertiser,
-    driver::Driver,
-    events::Source,
-    module::{FilterModule, Identity},
+    identity::Identity,
+    module::{Driver, FilterModule},
+    module_events::Source,
     nic_caps::NicCaps,
     settings::Settings,
     statistics::Counters,
@@ -57,8 +58,15 @@ pub(crate) fn attach(
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
-    try_attach(driver, handle, parameters)
-        .inspect_err(|status| driver.events.attach_failed(&parameters.identity, *status))
+    try_attach(driver, handle, parameters).inspect_err(|status| {
+        let identity = &parameters.identity;
+        driver.events.attach_failed(identity, *status);
+        let adapter = [
+            Insertion::Number(identity.base_if_index),
+            Insertion::Text(identity.name.units()),
+        ];
+        driver.error_log.write(ATTACH_FAILED, *status, &adapter);
+    })
 }
 
 fn try_attach(

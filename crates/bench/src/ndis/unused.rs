@@ -38,6 +38,8 @@ unused! {
     fn IofCompleteRequest(*mut IRP, i8);
     fn KeEnterCriticalRegion();
     fn KeLeaveCriticalRegion();
+    fn IoAllocateErrorLogEntry(*mut c_void, u8) -> *mut c_void;
+    fn IoWriteErrorLogEntry(*mut c_void);
     fn EtwUnregister(REGHANDLE) -> NTSTATUS;
     fn EtwSetInformation(REGHANDLE, i32, *const c_void, u32) -> NTSTATUS;
     fn EtwEventEnabled(REGHANDLE, *const EVENT_DESCRIPTOR) -> BOOLEAN;

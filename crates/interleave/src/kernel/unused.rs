@@ -32,6 +32,8 @@ unused! {
         *mut MDL, KPROCESSOR_MODE, i32, *mut c_void, u32, u32
     ) -> *mut c_void;
     fn MmUnmapLockedPages(*mut c_void, *mut MDL);
+    fn IoAllocateErrorLogEntry(*mut c_void, u8) -> *mut c_void;
+    fn IoWriteErrorLogEntry(*mut c_void);
     fn EtwUnregister(REGHANDLE) -> NTSTATUS;
     fn EtwSetInformation(REGHANDLE, i32, *const c_void, u32) -> NTSTATUS;
     fn EtwEventEnabled(REGHANDLE, *const EVENT_DESCRIPTOR) -> BOOLEAN;
