@@ -41,6 +41,7 @@ unsafe extern "system" {
 
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
+    fn EtwEventEnabled();
     fn EtwRegister();
     fn EtwSetInformation();
     fn EtwUnregister();

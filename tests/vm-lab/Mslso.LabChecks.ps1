@@ -19,6 +19,9 @@ function Resolve-Source([string]$Guest, [string]$Vhdx, [string]$Iso) {
 function Test-Nic($Switches) {
     $own = @($Switches | Where-Object { Test-Made switch $_.Id })
     if ($own) {
+        if ($own[0].Name -ne $Prefix) {
+            "The lab's switch is '$($own[0].Name)'. Give that name as -Prefix, or another -Folder for another lab."
+        }
         if ($own[0].NetAdapterInterfaceDescription -ne $nic.InterfaceDescription) {
             "The lab's switch is on '$($own[0].NetAdapterInterfaceDescription)'. Name that NIC, or remove the lab first."
         }

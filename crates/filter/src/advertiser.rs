@@ -110,20 +110,28 @@ impl State {
     }
 
     /// Begins the next indication, if there is one: a newer configuration than the last one
-    /// advertised. If another indication is in flight, the thread that ends it calls this.
-    fn next_indication(&mut self, no_indications: &KernelEvent) -> Option<OffloadConfig> {
+    /// advertised, which is left in `config`. If another indication is in flight, the thread that
+    /// ends it calls this.
+    fn next_indication(
+        &mut self,
+        no_indications: &KernelEvent,
+        config: &mut OffloadConfig,
+    ) -> bool {
+        let Some(nic) = &self.nic else {
+            return false;
+        };
         if self.suspended || self.indications_in_flight > 0 {
-            return None;
+            return false;
         }
-        let mut config = self.nic?;
-        let nic = NicCaps::from(&config);
-        self.rewrite(&mut config, &nic);
-        if !self.order_unknown && self.last_advertised == Some(NicCaps::from(&config)) {
-            return None;
+        *config = *nic;
+        let nic = NicCaps::from(&*config);
+        self.rewrite(config, &nic);
+        if !self.order_unknown && self.last_advertised == Some(NicCaps::from(&*config)) {
+            return false;
         }
         self.order_unknown = false;
         self.begin_indication(no_indications);
-        Some(config)
+        true
     }
 }
 
@@ -229,6 +237,15 @@ impl Advertiser {
         self.state.lock().rewrite(config, nic);
     }
 
+    /// Writes the configuration that the miniport reported last back to `buffer`, from which it was
+    /// recorded.
+    #[inline(never)]
+    pub(crate) fn restore(&self, buffer: &mut [u8]) {
+        if let Some(config) = &self.state.lock().nic {
+            config.copy_to(buffer);
+        }
+    }
+
     /// Records the configuration that the overlying driver reads when it binds, before any
     /// indication.
     pub(crate) fn record_bind_config(&self, config: Option<&OffloadConfig>) {
@@ -295,10 +312,32 @@ impl Advertiser {
     }
 
     /// Indicates the newest configuration to the overlying driver of `module`, to which this
-    /// advertiser belongs, unless the overlying driver has it. IRQL ≤ DISPATCH_LEVEL.
+    /// advertiser belongs, unless the overlying driver has it, and then any that is newer. IRQL ≤
+    /// DISPATCH_LEVEL.
     pub(crate) fn publish(&self, module: &FilterModule) {
-        let next = self.state.lock().next_indication(&self.no_indications);
-        self.indicate(module, next);
+        while let Some(news) = self.indicate_next(module) {
+            if let Some(advertised) = news {
+                module.event_advertised(&advertised);
+            }
+        }
+    }
+
+    /// Indicates the newest configuration, if the overlying driver does not have it. Returns what
+    /// [`end_indication`](Self::end_indication) does, or `None` if there is nothing to indicate. Out
+    /// of line: the configuration is on the stack while other drivers' code runs, and no longer.
+    #[inline(never)]
+    fn indicate_next(&self, module: &FilterModule) -> Option<Option<NicCaps>> {
+        let mut config = OffloadConfig::zeroed();
+        let begins = {
+            let mut state = self.state.lock();
+            state.next_indication(&self.no_indications, &mut config)
+        };
+        if !begins {
+            return None;
+        }
+        let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
+        indicate(module.handle, code, config.bytes_mut());
+        Some(self.end_indication(Some(NicCaps::from(&config))))
     }
 
     /// Calls `forward`, which forwards an indication of the miniport to the overlying driver of
@@ -310,38 +349,21 @@ impl Advertiser {
         forward: impl FnOnce() -> Option<NicCaps>,
     ) {
         self.state.lock().begin_indication(&self.no_indications);
-        let advertised = forward();
-        let next = self.end_indication(module, advertised);
-        self.indicate(module, next);
-    }
-
-    /// Indicates `next`, and then any configuration that is newer.
-    fn indicate(&self, module: &FilterModule, mut next: Option<OffloadConfig>) {
-        while let Some(mut config) = next {
-            let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
-            indicate(module.handle, code, config.bytes_mut());
-            next = self.end_indication(module, Some(NicCaps::from(&config)));
-        }
-    }
-
-    /// Ends an indication of `advertised`. Returns the next one to send.
-    fn end_indication(
-        &self,
-        module: &FilterModule,
-        advertised: Option<NicCaps>,
-    ) -> Option<OffloadConfig> {
-        let (news, next) = {
-            let mut state = self.state.lock();
-            let news = state.end_indication(&self.no_indications, advertised);
-            (news, state.next_indication(&self.no_indications))
-        };
-        if let Some(advertised) = news {
+        if let Some(advertised) = self.end_indication(forward()) {
             module.event_advertised(&advertised);
         }
-        next
+        // A newer configuration may have come meanwhile.
+        self.publish(module);
+    }
+
+    /// Ends an indication of `advertised`. Returns it if it differs from the previous one.
+    fn end_indication(&self, advertised: Option<NicCaps>) -> Option<NicCaps> {
+        let mut state = self.state.lock();
+        state.end_indication(&self.no_indications, advertised)
     }
 
     /// Rewrites the configuration in `buffer` in place; `Err` and unchanged if it is malformed.
+    #[inline(never)]
     pub(crate) fn rewrite_in_place(&self, buffer: &mut [u8]) -> Result<(), Malformed> {
         let mut config = OffloadConfig::copy_from(buffer)?;
         self.rewrite(&mut config, &self.nic());

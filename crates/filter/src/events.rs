@@ -17,6 +17,7 @@ use lso::Refusal;
 use ndis::{Event, Level, Provider, Status, driver::ndis_version, sys};
 
 use crate::{
+    advertiser::Advertiser,
     module::{FilterModule, Identity},
     nic_caps::NicCaps,
 };
@@ -84,37 +85,42 @@ impl Events {
     #[inline(never)]
     pub(crate) fn driver_load(&self) {
         let ndis = ndis_version();
-        let mut event = Event::new("DriverLoad", Level::Information, keyword::LIFECYCLE);
-        event
-            .text("Version", env!("CARGO_PKG_VERSION"))
-            .u32("NdisMajor", ndis >> 16)
-            .u32("NdisMinor", ndis & 0xFFFF);
-        self.0.write(&event);
+        let (level, keyword) = (Level::Information, keyword::LIFECYCLE);
+        self.0.write_with("DriverLoad", level, keyword, |event| {
+            event
+                .text("Version", env!("CARGO_PKG_VERSION"))
+                .u32("NdisMajor", ndis >> 16)
+                .u32("NdisMinor", ndis & 0xFFFF);
+        });
     }
 
     /// Loading the driver failed.
     #[cold]
     #[inline(never)]
     pub(crate) fn driver_load_failed(&self, status: Status) {
-        let mut event = Event::new("DriverLoadFailed", Level::Error, keyword::LIFECYCLE);
-        self.0.write(event.status("Status", status));
+        let (level, keyword) = (Level::Error, keyword::LIFECYCLE);
+        self.0
+            .write_with("DriverLoadFailed", level, keyword, |event| {
+                event.status("Status", status);
+            });
     }
 
     /// The driver is unloaded.
     #[cold]
     #[inline(never)]
     pub(crate) fn driver_unload(&self) {
-        let event = Event::new("DriverUnload", Level::Information, keyword::LIFECYCLE);
-        self.0.write(&event);
+        let (level, keyword) = (Level::Information, keyword::LIFECYCLE);
+        self.0.write_with("DriverUnload", level, keyword, |_| {});
     }
 
     /// No module was made for an adapter.
     #[cold]
     #[inline(never)]
     pub(crate) fn attach_failed(&self, identity: &Identity, status: Status) {
-        let mut event = Event::new("AttachFailed", Level::Error, keyword::LIFECYCLE);
-        name(&mut event, identity).status("Status", status);
-        self.0.write(&event);
+        let (level, keyword) = (Level::Error, keyword::LIFECYCLE);
+        self.0.write_with("AttachFailed", level, keyword, |event| {
+            name(event, identity).status("Status", status);
+        });
     }
 }
 
@@ -124,11 +130,13 @@ impl FilterModule {
     #[cold]
     #[inline(never)]
     pub(crate) fn event_attach(&self) {
-        let mut event = Event::new("Attach", Level::Information, keyword::LIFECYCLE);
-        name(&mut event, &self.identity);
-        nic(&mut event, &self.advertiser.nic());
-        advertised(&mut event, &self.advertiser.last_advertised());
-        self.write(&event);
+        let (level, keyword) = (Level::Information, keyword::LIFECYCLE);
+        let events = &self.driver.events.0;
+        events.write_with("Attach", level, keyword, |event| {
+            name(event, &self.identity);
+            nic(event, &self.advertiser);
+            advertised(event, &self.advertiser.last_advertised());
+        });
     }
 
     /// The module accepts sends from now on.
@@ -160,29 +168,32 @@ impl FilterModule {
         self.write_plain("Detach");
     }
 
+    #[inline(never)]
     fn write_plain(&self, name: &str) {
-        self.write(&self.event(name, Level::Information, keyword::LIFECYCLE));
+        self.event(name, Level::Information, keyword::LIFECYCLE, |_| {});
     }
 
     /// The NIC's large-send limits have changed.
     #[cold]
     #[inline(never)]
     pub(crate) fn event_nic_limits(&self) {
-        let mut event = self.event("NicLimits", Level::Information, keyword::CONFIGURATION);
-        nic(&mut event, &self.advertiser.nic());
-        self.write(&event);
+        let (level, keyword) = (Level::Information, keyword::CONFIGURATION);
+        self.event("NicLimits", level, keyword, |event| {
+            nic(event, &self.advertiser)
+        });
     }
 
     /// The advertised size has changed: to a raised one, or back to the NIC's own.
     #[cold]
     #[inline(never)]
     pub(crate) fn event_advertised(&self, caps: &NicCaps) {
-        let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
-        let nic = self.advertiser.nic();
-        advertised(&mut event, caps)
-            .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
-            .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload);
-        self.write(&event);
+        let (level, keyword) = (Level::Information, keyword::CONFIGURATION);
+        self.event("Advertised", level, keyword, |event| {
+            let nic = self.advertiser.nic();
+            advertised(event, caps)
+                .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
+                .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload);
+        });
     }
 
     /// The adapter's tuning was set. The multiple is the one in effect.
@@ -193,68 +204,80 @@ impl FilterModule {
             Raise::Profile(profile) => profile.name(),
             Raise::Multiple(_) => "none",
         };
-        let mut event = self.event("Tuning", Level::Information, keyword::CONFIGURATION);
-        event
-            .text("Source", source.name())
-            .u32("Multiple", tuning.multiple())
-            .text("Profile", profile)
-            .u32("CapBytes", tuning.parameters().cap_bytes);
-        self.write(&event);
+        let (level, keyword) = (Level::Information, keyword::CONFIGURATION);
+        self.event("Tuning", level, keyword, |event| {
+            event
+                .text("Source", source.name())
+                .u32("Multiple", tuning.multiple())
+                .text("Profile", profile)
+                .u32("CapBytes", tuning.parameters().cap_bytes);
+        });
     }
 
     /// The statistics were reset to zero.
     #[cold]
     #[inline(never)]
     pub(crate) fn event_statistics_reset(&self) {
-        let event = self.event(
-            "StatisticsReset",
-            Level::Information,
-            keyword::CONFIGURATION,
-        );
-        self.write(&event);
+        let (level, keyword) = (Level::Information, keyword::CONFIGURATION);
+        self.event("StatisticsReset", level, keyword, |_| {});
     }
 
     /// The miniport reported `count` malformed offload configurations; when [due](is_due).
     #[cold]
     #[inline(never)]
     pub(crate) fn event_malformed_offload(&self, count: u64) {
-        let mut event = self.event("MalformedOffload", Level::Warning, keyword::CONFIGURATION);
-        self.write(event.u64("Count", count));
+        self.event(
+            "MalformedOffload",
+            Level::Warning,
+            keyword::CONFIGURATION,
+            |event| {
+                event.u64("Count", count);
+            },
+        );
     }
 
     /// Reports that `count` OID requests arrived without a valid header; when [due](is_due).
     #[cold]
     #[inline(never)]
     pub(crate) fn event_invalid_oid_header(&self, count: u64) {
-        let mut event = self.event("InvalidOidHeader", Level::Warning, keyword::CONFIGURATION);
-        self.write(event.u64("Count", count));
+        self.event(
+            "InvalidOidHeader",
+            Level::Warning,
+            keyword::CONFIGURATION,
+            |event| {
+                event.u64("Count", count);
+            },
+        );
     }
 
     /// `count` large sends were refused for `reason`; when [due](is_due).
     #[cold]
     #[inline(never)]
     pub(crate) fn event_refused(&self, reason: Refusal, count: u64) {
-        let mut event = self.event("Refused", Level::Warning, keyword::REFUSAL);
-        self.write(event.text("Reason", reason.name()).u64("Count", count));
+        self.event("Refused", Level::Warning, keyword::REFUSAL, |event| {
+            event.text("Reason", reason.name()).u64("Count", count);
+        });
     }
 
     /// For `count` large sends there was no memory; when [due](is_due).
     #[cold]
     #[inline(never)]
     pub(crate) fn event_low_memory(&self, count: u64) {
-        let mut event = self.event("LowMemory", Level::Warning, keyword::MEMORY);
-        self.write(event.u64("Count", count));
+        self.event("LowMemory", Level::Warning, keyword::MEMORY, |event| {
+            event.u64("Count", count);
+        });
     }
 
-    /// An event about this module.
-    fn event(&self, name: &str, level: Level, keyword: u64) -> Event {
-        let mut event = Event::new(name, level, keyword);
-        event.u32("IfIndex", self.identity.if_index);
-        event
-    }
-
-    fn write(&self, event: &Event) {
-        self.driver.events.0.write(event);
+    /// Writes an event about this module, if somebody listens.
+    #[inline]
+    fn event(&self, name: &str, level: Level, keyword: u64, fill: impl FnOnce(&mut Event)) {
+        self.driver
+            .events
+            .0
+            .write_with(name, level, keyword, |event| {
+                event.u32("IfIndex", self.identity.if_index);
+                fill(event);
+            });
     }
 }
 
@@ -266,7 +289,9 @@ fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Ev
 }
 
 /// Adds the NIC's limits, in bytes of payload and in segments.
-fn nic(event: &mut Event, nic: &NicCaps) {
+#[inline(never)]
+fn nic(event: &mut Event, advertiser: &Advertiser) {
+    let nic = advertiser.nic();
     event
         .u32("NicV1Max", nic.lso_v1.max_payload)
         .u32("NicV1MinSegments", nic.lso_v1.min_segments.into())

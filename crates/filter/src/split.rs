@@ -89,8 +89,6 @@ pub(crate) struct SplitSend {
 pub(crate) struct Splitter<'call> {
     module: &'call FilterModule,
     nic: &'call NicCaps,
-    /// The first bytes of the frame at hand.
-    front: [u8; MAX_HEADER],
     at_dispatch: bool,
 }
 
@@ -100,13 +98,13 @@ impl<'call> Splitter<'call> {
         Self {
             module,
             nic,
-            front: [0; MAX_HEADER],
             at_dispatch: flags.at_dispatch(),
         }
     }
 
     /// Splits the large send `parent`, if it does not fit the NIC.
-    pub(crate) fn split(&mut self, parent: Nbl, tally: &mut Tally) -> Split {
+    #[inline(never)]
+    pub(crate) fn split(&self, parent: Nbl, tally: &mut Tally) -> Split {
         let Some(send) = large_send_of(&parent) else {
             return Split::Fits(parent);
         };
@@ -117,7 +115,9 @@ impl<'call> Splitter<'call> {
             send,
             at_dispatch: self.at_dispatch,
         };
-        match job.run(&mut self.front) {
+        // The first bytes of the frame.
+        let mut front = [0; MAX_HEADER];
+        match job.run(&mut front) {
             Ok(None) => Split::Fits(parent),
             Ok(Some(split)) => {
                 tally.count_split(&split);
@@ -152,7 +152,10 @@ impl<'a> Job<'a> {
             return Err(Refusal::SegmentTooLong.into());
         }
         let support = self.nic.support(&self.send, &headers);
-        if support.fits_payload(payload, self.send.mss) {
+        // With a receive's value in the slot of tunnels, the NIC would look for one: a child has none.
+        let is_marked_as_tunnel = self.parent.encapsulation().is_encapsulated()
+            && matches!(self.send.framing, Framing::Plain { .. });
+        if support.fits_payload(payload, self.send.mss) && !is_marked_as_tunnel {
             return Ok(None);
         }
         let plan = self.plan(payload, support)?;

@@ -517,6 +517,14 @@ unsafe extern "efiapi" {
         InformationLength: u32,
     ) -> NTSTATUS;
 
+    /// Whether a session enables such an event.
+    ///
+    /// ntoskrnl.exe, any level.
+    pub fn EtwEventEnabled(
+        RegHandle: REGHANDLE,
+        EventDescriptor: *const EVENT_DESCRIPTOR,
+    ) -> BOOLEAN;
+
     /// Writes an event to every session that enables it. Above APC_LEVEL, none of the data may be
     /// pageable.
     ///

@@ -42,6 +42,7 @@ Describe 'The NIC of a new lab' {
         $lab.Made = @($item)
         Test-Nic @(New-TestSwitch 'mslso-lab' 'own' 'Card') | Should -BeNullOrEmpty
         Test-Nic @(New-TestSwitch 'mslso-lab' 'own' 'Other card') | Should -Match 'Other card'
+        Test-Nic @(New-TestSwitch 'second-lab' 'own' 'Card') | Should -Match 'second-lab'
     }
 }
 

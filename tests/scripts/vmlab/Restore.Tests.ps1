@@ -10,16 +10,14 @@ BeforeAll {
     function Enable-NetAdapterBinding { [CmdletBinding(SupportsShouldProcess)] param($InputObject) }
     function Disable-NetAdapterBinding { [CmdletBinding(SupportsShouldProcess)] param($InputObject) }
     function Get-CimInstance { [CmdletBinding()] param($ClassName) }
-    $systemRoot = $env:SystemRoot
     $nic = [pscustomobject]@{ Name = "O'Brien [1]"; ifIndex = 7; InterfaceGuid = '{G}' }
     $tuning = [pscustomobject]@{ profile = $null; multiple = 3; cap_bytes = 131072 }
 }
-AfterAll { $env:SystemRoot = $systemRoot }
 
 Describe 'What a verification changes' {
     BeforeEach {
-        $env:SystemRoot = Join-Path $TestDrive ([guid]::NewGuid())
-        [IO.Directory]::CreateDirectory($env:SystemRoot) | Out-Null
+        $notes = Join-Path $TestDrive ([guid]::NewGuid())
+        Mock Get-LabNotePath { Join-Path $notes "$Name.json" }
         $state = @{ ms_pacer = $true; $MslsoComponent = $true }
         Mock Get-LabBinding { [pscustomobject]@{ Name = $Nic.Name; ComponentID = $Component; Enabled = $state[$Component] } }
         Mock Enable-NetAdapterBinding { $state[$InputObject.ComponentID] = $true }
