@@ -40,7 +40,7 @@ pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<
     // An image that cannot be loaded at all is found here, with what to do about it.
     drop(Driver::load(&build)?);
     let mut report = Report::default();
-    'rounds: for round in 0..args.rounds {
+    for round in 0..args.rounds {
         let pages = match (args.guard_pages, round % 2) {
             (Switch::Off, _) => Pages::Off,
             (Switch::On, 0) => Pages::End,
@@ -50,9 +50,9 @@ pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<
             let seed = args.seed.wrapping_add(round);
             let ended = process::run(args, &build, phase, pages, seed)?;
             report.add(ended);
-            if matches!(report.verdict(), Verdict::Crashed | Verdict::Hung) {
-                break 'rounds;
-            }
+        }
+        if matches!(report.verdict(), Verdict::Crashed | Verdict::Hung) {
+            break;
         }
     }
     // The reader may be gone; the exit code reports the verdict too.
