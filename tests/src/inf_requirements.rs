@@ -16,7 +16,7 @@ use Check::{Install, Ndi, Other, Service, Version};
 use target::{added, each, equal, one_value};
 
 /// Source of the names that the driver registers with NDIS.
-const DRIVER: &str = include_str!("../../crates/filter/src/driver.rs");
+const DRIVER: &str = include_str!("../../crates/filter/src/characteristics.rs");
 const SERVICE: &str = "mslso";
 const IMAGE: &str = "mslso.sys";
 

@@ -165,8 +165,10 @@ fn every_refusal_has_the_advice_that_mslsoctl_gives() {
 
 #[test]
 fn every_event_and_every_field_is_listed() {
-    let source = read("crates/filter/src/events.rs");
-    let begin = ["Event::new(", "self.event(", "self.write_plain("];
+    let source = ["events", "module_events"]
+        .map(|file| read(&format!("crates/filter/src/{file}.rs")))
+        .concat();
+    let begin = [".write_with(", "self.event(", "self.write_plain("];
     let fields = [".u32(", ".u64(", ".text(", ".utf16(", ".status("];
     let named = |call: &&str| {
         let arguments = source.split(*call).skip(1).map(str::trim_start);

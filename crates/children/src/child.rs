@@ -150,11 +150,6 @@ struct SlotPair([*mut c_void; 2]);
 
 impl SlotPair {
     const NONE: Self = Self([ptr::null_mut(); 2]);
-
-    /// The slots `first` and the next of `slots`.
-    const fn of(slots: &[*mut c_void; sys::MaxNetBufferListInfo], first: usize) -> Self {
-        Self([slots[first], slots[first + 1]])
-    }
 }
 
 /// What the children of one parent have in common: read once, and written to each.
@@ -191,9 +186,17 @@ impl<'a> CommonOob<'a> {
     fn new(parent: &'a Nbl, oob: &ChildOob) -> Self {
         let raw = ptr::without_provenance_mut;
         let from = parent.as_ptr();
-        // SAFETY: the parent is owned for `'a`.
-        let (of, flags) = unsafe { (&(*from).NetBufferListInfo, (*from).NblFlags) };
-        let mut pairs = PAIRS.map(|first| SlotPair::of(of, first));
+        // SAFETY: the parent is owned for `'a`; its slots begin at a multiple of 16 bytes, and the
+        // pairs are of even slots below the 27th.
+        let (mut pairs, media_specific_ex, flags) = unsafe {
+            let slots = &raw const (*from).NetBufferListInfo;
+            let of = slots.cast::<SlotPair>();
+            (
+                PAIRS.map(|first| *of.add(first / 2)),
+                (*slots)[sys::MediaSpecificInformationEx],
+                (*from).NblFlags,
+            )
+        };
         pairs[0].0[0] = raw(oob.large_send.to_raw());
         pairs[2] = SlotPair([raw(oob.udp_send.to_raw()), raw(oob.encapsulation.to_raw())]);
         Self {
@@ -201,7 +204,7 @@ impl<'a> CommonOob<'a> {
             module: oob.module,
             flags: flags & INHERITED_FLAGS,
             pairs,
-            media_specific_ex: of[sys::MediaSpecificInformationEx],
+            media_specific_ex,
         }
     }
 
@@ -352,8 +355,9 @@ impl Children {
                 break;
             };
             nbl = next;
+            child.nbl = nbl;
             // SAFETY: as above.
-            (child.nbl, child.context) = (nbl, unsafe { context(nbl) });
+            child.context = unsafe { context(nbl) };
             child.packets = 0;
         }
         if let Some(first) = NonNull::new(first) {

@@ -3,7 +3,7 @@
 //!
 //! The configuration that the miniport reported last is kept unchanged. Every configuration that
 //! the overlying driver gets is that one, rewritten for the adapter's tuning. Code that changes
-//! either of the two calls [`Advertiser::publish`].
+//! either of the two [publishes](crate::publish) it.
 //!
 //! Indications are sent without the lock held, so two concurrent ones can arrive in either order.
 //! Only one thread indicates the filter's own configuration at a time, and only while no indication
@@ -14,10 +14,9 @@
 //! none is sent once a detach has begun; FilterRestart resumes it.
 
 use control::{Profile, Raise, SoftwareSegmentation, Tuning};
-use ndis::{KernelEvent, Malformed, OffloadConfig, SeqLock, SpinLock, indicate, sys};
+use ndis::{KernelEvent, Malformed, OffloadConfig, SeqLock, SpinLock};
 
 use crate::{
-    module::FilterModule,
     nic_caps::NicCaps,
     offload::{self, SoftwareLso},
 };
@@ -267,40 +266,23 @@ impl Advertiser {
         self.state.lock().tuning = tuning;
     }
 
-    /// Allows indications again, for a module that restarts, and publishes. A module that restarts
-    /// is not about to be detached, even after a pre-detach event: it may have been for another
-    /// filter.
-    pub(crate) fn resume(&self, module: &FilterModule) {
-        {
-            let mut state = self.state.lock();
-            state.suspended = false;
-            state.passthrough = false;
-        }
-        self.publish(module);
+    /// Allows indications again: of the tuning's sizes, or, with `passthrough`, of the NIC's own. The
+    /// caller publishes.
+    pub(crate) fn allow_indications(&self, passthrough: bool) {
+        let mut state = self.state.lock();
+        state.suspended = false;
+        state.passthrough = passthrough;
     }
 
-    /// Prevents own indications until [`resume`](Self::resume), and waits for those in flight. IRQL
+    /// Prevents own indications until [they are allowed](Self::allow_indications), and waits for those in flight. IRQL
     /// PASSIVE_LEVEL.
     pub(crate) fn suspend(&self) {
         self.state.lock().suspended = true;
         self.wait_for_indications();
     }
 
-    /// Advertises the NIC's own configuration, and nothing else until the module restarts: it is about
-    /// to be detached. IRQL PASSIVE_LEVEL.
-    pub(crate) fn restore_nic_config(&self, module: &FilterModule) {
-        {
-            let mut state = self.state.lock();
-            state.suspended = false;
-            state.passthrough = true;
-        }
-        self.publish(module);
-        // If another indication is in flight, its thread advertises in place of this one.
-        self.wait_for_indications();
-        self.suspend();
-    }
-
-    fn wait_for_indications(&self) {
+    /// Waits until no indication is in flight. IRQL PASSIVE_LEVEL.
+    pub(crate) fn wait_for_indications(&self) {
         loop {
             self.no_indications.wait();
             // The next one may have begun since. The lock also keeps this thread from returning
@@ -311,53 +293,21 @@ impl Advertiser {
         }
     }
 
-    /// Indicates the newest configuration to the overlying driver of `module`, to which this
-    /// advertiser belongs, unless the overlying driver has it, and then any that is newer. IRQL ≤
-    /// DISPATCH_LEVEL.
-    pub(crate) fn publish(&self, module: &FilterModule) {
-        while let Some(news) = self.indicate_next(module) {
-            if let Some(advertised) = news {
-                module.event_advertised(&advertised);
-            }
-        }
+    /// Begins to indicate the newest configuration, which is left in `config`, unless the overlying
+    /// driver has it. The caller ends what begins.
+    pub(crate) fn begin_next(&self, config: &mut OffloadConfig) -> bool {
+        self.state
+            .lock()
+            .next_indication(&self.no_indications, config)
     }
 
-    /// Indicates the newest configuration, if the overlying driver does not have it. Returns what
-    /// [`end_indication`](Self::end_indication) does, or `None` if there is nothing to indicate. Out
-    /// of line: the configuration is on the stack while other drivers' code runs, and no longer.
-    #[inline(never)]
-    fn indicate_next(&self, module: &FilterModule) -> Option<Option<NicCaps>> {
-        let mut config = OffloadConfig::zeroed();
-        let begins = {
-            let mut state = self.state.lock();
-            state.next_indication(&self.no_indications, &mut config)
-        };
-        if !begins {
-            return None;
-        }
-        let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
-        indicate(module.handle, code, config.bytes_mut());
-        Some(self.end_indication(Some(NicCaps::from(&config))))
-    }
-
-    /// Calls `forward`, which forwards an indication of the miniport to the overlying driver of
-    /// `module`, to which this advertiser belongs, and returns the capabilities in it; then
-    /// publishes. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn forward_indication(
-        &self,
-        module: &FilterModule,
-        forward: impl FnOnce() -> Option<NicCaps>,
-    ) {
+    /// Begins to forward an indication of the miniport. The caller ends it.
+    pub(crate) fn begin_forwarding(&self) {
         self.state.lock().begin_indication(&self.no_indications);
-        if let Some(advertised) = self.end_indication(forward()) {
-            module.event_advertised(&advertised);
-        }
-        // A newer configuration may have come meanwhile.
-        self.publish(module);
     }
 
     /// Ends an indication of `advertised`. Returns it if it differs from the previous one.
-    fn end_indication(&self, advertised: Option<NicCaps>) -> Option<NicCaps> {
+    pub(crate) fn end_indication(&self, advertised: Option<NicCaps>) -> Option<NicCaps> {
         let mut state = self.state.lock();
         state.end_indication(&self.no_indications, advertised)
     }

@@ -14,9 +14,9 @@ use ndis::{
 
 use crate::{
     advertiser::Advertiser,
-    driver::Driver,
-    events::Source,
-    module::{FilterModule, Identity},
+    identity::Identity,
+    module::{Driver, FilterModule},
+    module_events::Source,
     nic_caps::NicCaps,
     settings::Settings,
     statistics::Counters,

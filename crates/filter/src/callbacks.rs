@@ -18,9 +18,9 @@ use ndis::{
 
 use crate::{
     attach::{self, Context, Parameters},
-    complete, control,
-    driver::{self, Driver, TAG_DRIVER},
-    module::{FilterModule, Identity},
+    characteristics, complete, control,
+    identity::Identity,
+    module::{Driver, FilterModule, TAG_DRIVER},
     oid, pause, pnp, send, status,
 };
 
@@ -63,7 +63,7 @@ unsafe fn start(
     object: NonNull<sys::DRIVER_OBJECT>,
     context: NonNull<Driver>,
 ) -> Result<(), Status> {
-    let mut characteristics = driver::characteristics(driver::minor_version()?);
+    let mut characteristics = characteristics::characteristics(characteristics::minor_version()?);
     characteristics.AttachHandler = Some(filter_attach);
     characteristics.DetachHandler = Some(filter_detach);
     characteristics.RestartHandler = Some(filter_restart);
@@ -82,7 +82,7 @@ unsafe fn start(
         register(
             object,
             &mut characteristics,
-            &driver::DEVICE_NAMES,
+            &characteristics::DEVICE_NAMES,
             device_dispatch,
             context.cast(),
         )

@@ -81,7 +81,7 @@ pub(crate) unsafe fn on_current_answer(module: &FilterModule, status: Status) {
                 Ok(false) => {}
                 Err(Malformed) => module.count_malformed_offload(),
             }
-            module.advertiser.publish(module);
+            module.publish();
         });
     }
 }
@@ -126,7 +126,7 @@ pub(crate) unsafe fn on_hardware_answer(module: &FilterModule, status: Status) {
             if record_hardware(module, answer).is_err() {
                 module.count_malformed_offload();
             }
-            module.advertiser.publish(module);
+            module.publish();
         });
     }
 }

@@ -9,7 +9,8 @@ use ndis::{Nbl, NblChain, NblQueue, Port, SendFlags};
 use crate::{
     module::FilterModule,
     nic_caps::NicCaps,
-    split::{SendError, Split, Splitter},
+    send_error::SendError,
+    split::{Split, Splitter},
     statistics::Tally,
 };
 

@@ -34,7 +34,7 @@ fn on_current_config(module: &FilterModule, indication: &Indication<'_>) {
         module.event_nic_limits();
     }
     let mut forwarded = Forwarded::default();
-    module.advertiser.forward_indication(module, || {
+    module.forward_indication(|| {
         forwarded = forward(module, indication, &nic);
         forwarded.caps
     });
@@ -69,7 +69,7 @@ fn on_hardware_capabilities(module: &FilterModule, indication: &Indication<'_>) 
         module.count_malformed_offload();
         indication.forward(module.handle);
     }
-    module.advertiser.publish(module);
+    module.publish();
 }
 
 #[inline(never)]
