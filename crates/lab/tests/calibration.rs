@@ -78,7 +78,7 @@ fn exercise(image: &Path) -> Value {
     let run = Command::new(env!("CARGO_BIN_EXE_mslso-lab"))
         .arg("exercise")
         .arg(image)
-        .args(["--json", "--rounds", "1", "--timeout", "8"])
+        .args(["--json", "--rounds", "1", "--timeout", "15"])
         .output()
         .expect("the lab runs");
     let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|error| {

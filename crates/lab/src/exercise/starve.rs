@@ -1,6 +1,6 @@
 //! The driver's start, and a little of its life, with one allocation failing after the other.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use model::{Failing, OidCall, SendCall, World};
 
@@ -19,6 +19,8 @@ const MOST: u64 = 40;
 pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
     let codes = control::codes(bench);
     let mut failing = 0;
+    // A driver whose every pause takes all patience would be here for long.
+    let (begun, limit) = (Instant::now(), bench.patience * 3);
     for turn in 0..MOST {
         let world = bench.machine();
         let mut observed = Observed::new(world);
@@ -29,7 +31,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
             world.fail_allocations(Failing::None)
         });
         observed.finish();
-        if failing >= asked {
+        if failing >= asked || begun.elapsed() > limit {
             break;
         }
         failing = if turn < FIRST {

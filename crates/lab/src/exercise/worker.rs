@@ -64,7 +64,8 @@ pub(super) struct Bench {
     /// Whether what no page rules out is tried too.
     stress: bool,
     level: Level,
-    patience: Duration,
+    /// How long a pause or a restart may stay pending.
+    pub(super) patience: Duration,
 }
 
 impl Bench {

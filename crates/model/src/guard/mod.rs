@@ -85,6 +85,10 @@ fn arm() {
 }
 
 /// A block as the guard knows it.
+#[cfg_attr(
+    not(unix),
+    expect(dead_code, reason = "there are guard pages on Unix alone")
+)]
 struct Guarded {
     start: usize,
     size: usize,
