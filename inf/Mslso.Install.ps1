@@ -235,7 +235,7 @@ function Update-Mslso {
     Save-MslsoNote
     try {
         if ($Component) {
-            $restart = Invoke-Netcfg "-v -u $MslsoComponent" $TimeoutSeconds
+            $restart = Remove-OldBuild $TimeoutSeconds
             $now = Get-MslsoDriver
             if ($restart -or ($now -and $now.IsLeaving)) {
                 Stop-Mslso 'The old build is removed, and leaves with the next restart; the new one is not installed. Restart the system, then run this again. Settings and bindings are kept until then.'
@@ -254,6 +254,21 @@ function Update-Mslso {
     } finally {
         if ($saved -and (Test-Path -LiteralPath $saved)) { Remove-Item -LiteralPath $saved -Recurse -Force }
     }
+}
+
+function Remove-OldBuild {
+    <#
+    .SYNOPSIS
+    Removes the installed component; where that fails, says that it stays. Returns true where a restart is due.
+    #>
+    param([int]$TimeoutSeconds)
+    try {
+        return Invoke-Netcfg "-v -u $MslsoComponent" $TimeoutSeconds
+    } catch {
+        if ($_.Exception -is [TimeoutException]) { throw }
+        $failure = "$_"
+    }
+    Stop-Mslso "The new build is not installed, and the old one stays as it is. $failure"
 }
 
 function Save-OldPackage {

@@ -1,4 +1,4 @@
-//! Sets the linker options of a Windows driver image, adds the version resource, and, where the
+//! Sets the linker options of a Windows driver image, adds the resources, and, where the
 //! Windows Driver Kit is used, has its compiler check the structures of `ndis-sys`.
 #![expect(
     clippy::print_stdout,
@@ -7,7 +7,8 @@
 
 #[cfg(windows)]
 mod assertions;
-mod version;
+mod messages;
+mod resources;
 #[cfg(windows)]
 mod wdk;
 
@@ -48,8 +49,8 @@ fn main() {
     for option in OPTIONS {
         println!("cargo:rustc-cdylib-link-arg={option}");
     }
-    let resource = out.join("version.res");
-    fs::write(&resource, version::resource()).expect("OUT_DIR can be written to");
+    let resource = out.join("mslso.res");
+    fs::write(&resource, resources::file()).expect("OUT_DIR can be written to");
     println!("cargo:rustc-cdylib-link-arg={}", resource.display());
 }
 

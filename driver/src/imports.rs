@@ -41,6 +41,7 @@ unsafe extern "system" {
 
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
+    fn EtwEventEnabled();
     fn EtwRegister();
     fn EtwSetInformation();
     fn EtwUnregister();
@@ -55,8 +56,10 @@ unsafe extern "system" {
     fn ExRundownCompletedCacheAware();
     fn ExWaitForRundownProtectionReleaseCacheAware();
     fn IoAllocateDriverObjectExtension();
+    fn IoAllocateErrorLogEntry();
     fn IoBuildPartialMdl();
     fn IoGetDriverObjectExtension();
+    fn IoWriteErrorLogEntry();
     fn IofCompleteRequest();
     fn KeAcquireSpinLockRaiseToDpc();
     fn KeEnterCriticalRegion();

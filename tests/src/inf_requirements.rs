@@ -16,7 +16,7 @@ use Check::{Install, Ndi, Other, Service, Version};
 use target::{added, each, equal, one_value};
 
 /// Source of the names that the driver registers with NDIS.
-const DRIVER: &str = include_str!("../../crates/filter/src/driver.rs");
+const DRIVER: &str = include_str!("../../crates/filter/src/characteristics.rs");
 const SERVICE: &str = "mslso";
 const IMAGE: &str = "mslso.sys";
 
@@ -205,6 +205,10 @@ pub static ALL: &[Requirement] = &[
     require(
         "the image is in the package (1230)",
         Other(files::image_is_in_the_package),
+    ),
+    require(
+        "the event log has its texts from the image",
+        Other(files::messages_are_the_images),
     ),
     require(
         "the service is stopped and deleted at removal",

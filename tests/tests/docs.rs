@@ -6,7 +6,8 @@ use std::{fs, path::Path};
 use children::{CHILD_BYTES, PACKET_BYTES, PACKETS_PER_CHILD, mdl_array_bytes};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use control::{
-    AdapterEntry, IoControl, ListWriter, Message, Name, Profile, Refused, StatisticsReply, keyword,
+    AdapterEntry, IoControl, ListWriter, Message, Name, Profile, Refused, StatisticsReply,
+    event_log::MESSAGES, keyword,
 };
 use lso::Refusal;
 use model::Config;
@@ -165,8 +166,10 @@ fn every_refusal_has_the_advice_that_mslsoctl_gives() {
 
 #[test]
 fn every_event_and_every_field_is_listed() {
-    let source = read("crates/filter/src/events.rs");
-    let begin = ["Event::new(", "self.event(", "self.write_plain("];
+    let source = ["events", "module_events"]
+        .map(|file| read(&format!("crates/filter/src/{file}.rs")))
+        .concat();
+    let begin = [".write_with(", "self.event(", "self.write_plain("];
     let fields = [".u32(", ".u64(", ".text(", ".utf16(", ".status("];
     let named = |call: &&str| {
         let arguments = source.split(*call).skip(1).map(str::trim_start);
@@ -184,6 +187,23 @@ fn every_event_and_every_field_is_listed() {
         );
     }
     assert_names(&observe(), fields.iter().flat_map(named));
+}
+
+#[test]
+fn every_entry_of_the_system_event_log_is_listed() {
+    let observe = observe();
+    let (_, table) = observe
+        .split_once("| event of mslso |")
+        .expect("the table of the System event log");
+    let rows: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('|').nth(1))
+        .map(str::trim)
+        .collect();
+    let numbers = MESSAGES.map(|(code, _)| (code & 0xFFFF).to_string());
+    assert_eq!(rows, numbers);
 }
 
 #[test]
@@ -281,7 +301,7 @@ fn the_rules_are_the_models() {
         read("docs/design.md"),
     );
     let mut rules = 0;
-    for line in source.lines() {
+    for line in between(&source, "impl Rule {", "\n}")[0].lines() {
         let Some((rule, name)) = line.trim().split_once(" => \"") else {
             continue;
         };

@@ -4,11 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use ::control::{IoControl, Profile, Select};
+use ::control::{
+    IoControl, Profile, Select,
+    event_log::{ATTACH_FAILED, LOAD_FAILED},
+};
 use lso::Refusal;
 use model::{
-    Completion, Config, FILTER_IF_INDEX, Failing, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME, Nic,
-    SendCall, TracedEvent, TracedValue,
+    Completion, Config, FILTER_IF_INDEX, Failing, LogEntry, MINIPORT_IF_INDEX,
+    MINIPORT_INSTANCE_NAME, Nic, SendCall, TracedEvent, TracedValue,
 };
 use ndis::sys;
 use scenarios::{
@@ -203,6 +206,15 @@ fn an_attach_says_which_adapter_and_what_it_takes() {
     machine.stop_clean();
 }
 
+/// An entry of the System event log, which is there whether a session is enabled or not.
+fn logged(code: u32, status: i32, strings: &[&str]) -> LogEntry {
+    LogEntry {
+        code,
+        status,
+        strings: strings.iter().map(ToString::to_string).collect(),
+    }
+}
+
 #[test]
 fn a_driver_that_does_not_load_says_why() {
     let machine = Machine::without_driver(Config {
@@ -215,6 +227,8 @@ fn a_driver_that_does_not_load_says_why() {
     let status = TracedValue::Status(sys::NDIS_STATUS_BAD_VERSION);
     assert_eq!(events[1].fields, [("Status".into(), status)]);
     assert_eq!((events[1].level, events[1].keyword), (ERROR, LIFECYCLE));
+    let logged = logged(LOAD_FAILED, sys::NDIS_STATUS_BAD_VERSION, &["0xC0010004"]);
+    assert_eq!(machine.world.error_log(), [logged]);
     assert_clean(&machine.world.finish());
 }
 
@@ -236,6 +250,13 @@ fn an_adapter_that_is_not_taken_is_named_with_the_reason() {
     ];
     let failed = event("AttachFailed", ERROR, LIFECYCLE, fields);
     assert_eq!(machine.world.events()[1..], [failed]);
+    let status = sys::NDIS_STATUS_UNSUPPORTED_MEDIA;
+    let index = MINIPORT_IF_INDEX.to_string();
+    let strings = ["0xC0010019", &index, MINIPORT_INSTANCE_NAME];
+    assert_eq!(
+        machine.world.error_log(),
+        [logged(ATTACH_FAILED, status, &strings)]
+    );
     machine.world.unload();
     assert_clean(&machine.world.finish());
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use control::event_log::MESSAGES;
 use object::{
     LittleEndian as LE, Object, ObjectSection,
     pe::{self, ImageNtHeaders64},
-    read::pe::{Import, PeFile64},
+    read::pe::{Import, PeFile64, ResourceDirectoryEntryData},
 };
 use scenarios::driver::image_under_test;
 
@@ -314,4 +315,60 @@ fn it_says_its_version() {
             .windows(value.len())
             .any(|window| window == value)
     );
+}
+
+/// The texts of the driver's entries in the System event log, as Event Viewer looks them up:
+/// MESSAGE_RESOURCE_DATA in the resource of type RT_MESSAGETABLE.
+#[test]
+fn it_has_the_texts_of_its_event_log_entries() {
+    const RT_MESSAGETABLE: u16 = 11;
+    let bytes = image!();
+    let file = parse(&bytes);
+    let sections = file.section_table();
+    let directory = file
+        .data_directories()
+        .resource_directory(bytes.as_slice(), &sections)
+        .expect("readable")
+        .expect("resources");
+    let mut level = directory.root().expect("a root");
+    let data = loop {
+        let entry = level
+            .entries
+            .iter()
+            .find(|entry| {
+                level.header.characteristics.get(LE) == 0
+                    && (entry.name_or_id().id() == Some(RT_MESSAGETABLE)
+                        || level.entries.len() == 1)
+            })
+            .expect("a message table");
+        match entry.data(directory).expect("readable") {
+            ResourceDirectoryEntryData::Table(table) => level = table,
+            ResourceDirectoryEntryData::Data(data) => break data,
+        }
+    };
+    let table = sections
+        .pe_data_at(bytes.as_slice(), data.offset_to_data.get(LE))
+        .expect("the table");
+    let word = |at: usize| u32::from_le_bytes(table[at..at + 4].try_into().expect("four"));
+    let mut found = Vec::new();
+    for block in 0..word(0) as usize {
+        let at = 4 + 12 * block;
+        assert_eq!(word(at), word(at + 4), "a message a block");
+        let entry = &table[word(at + 8) as usize..];
+        let (length, unicode) = (usize::from(entry[0]) | usize::from(entry[1]) << 8, entry[2]);
+        assert_eq!((length % 4, unicode, entry[3]), (0, 1, 0));
+        let units: Vec<u16> = entry[4..length]
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|unit| u16::from_le_bytes(*unit))
+            .collect();
+        let text = String::from_utf16(&units).expect("UTF-16");
+        let (text, rest) = text.split_once("\r\n").expect("a line");
+        assert!(rest.chars().all(|rest| rest == '\0') && !rest.is_empty());
+        found.push((word(at), text.to_owned()));
+    }
+    let expected = MESSAGES.map(|(code, text)| (code, text.to_owned()));
+    assert_eq!(found, expected);
+    assert!(found.is_sorted(), "they are looked up by bisection");
 }

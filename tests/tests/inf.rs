@@ -247,9 +247,24 @@ const BREAKAGES: &[(&str, &str, &str)] = &[
     ),
     ("1 = %Name%", "", "the image is in the package (1230)"),
     (
-        "DelService = mslso, 0x200",
+        "DelService = mslso, 0x204",
         "DelService = mslso",
         "the service is stopped and deleted at removal",
+    ),
+    (
+        "AddService = mslso,, InStore.Service, InStore.EventLog",
+        "AddService = mslso,, InStore.Service",
+        "the event log has its texts from the image",
+    ),
+    (
+        "HKR,, EventMessageFile, 0x00020000, \"%12%\\mslso.sys\"",
+        "HKR,, EventMessageFile, 0x00020000, \"%13%\\mslso.sys\"",
+        "the event log has its texts from the image",
+    ),
+    (
+        "HKR,, TypesSupported, 0x00010001, 7",
+        "HKR,, TypesSupported, 0x00010001, 0",
+        "the event log has its texts from the image",
     ),
     (
         "FilterAdapterParams\\CapBytes",

@@ -14,8 +14,8 @@ use petgraph::{algo::tarjan_scc, graphmap::DiGraphMap};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility, visit::Visit};
 
 /// The crates of the driver, and what administers it.
-const CRATES: [&str; 8] = [
-    "checksum", "children", "control", "lso", "mslsoctl", "ndis", "ndis-sys", "package",
+const CRATES: [&str; 9] = [
+    "checksum", "children", "control", "filter", "lso", "mslsoctl", "ndis", "ndis-sys", "package",
 ];
 
 /// A module as the segments of its path from the crate's root.

@@ -308,6 +308,11 @@ fn what_a_receive_left_in_the_supplemental_slot_makes_no_tunnel() {
                 assert!(parts.len() > 1);
                 assert!(parts.iter().all(|part| !part.slots.tunnel.encapsulated));
             }
+            // One that fits the NIC is sent as one child, or its packets, for the NIC reads the slot too.
+            machine.send_one(large_v4(2 * MSS).with_slot(slot, left_over));
+            let parts = machine.world.take_children();
+            assert!(!parts.is_empty());
+            assert!(parts.iter().all(|part| !part.slots.tunnel.encapsulated));
             machine.stop_clean();
         }
     }

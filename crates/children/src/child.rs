@@ -7,110 +7,19 @@ use core::{
 };
 
 use ndis::{
-    BufferError, ChecksumInfo, EncapsulationInfo, LargeSendInfo, ModuleHandle, Nbl, NblChain,
-    NblQueue, PayloadCursor, Status, UdpSendInfo,
+    AtDispatch, BufferError, ChecksumInfo, EncapsulationInfo, LargeSendInfo, ModuleHandle, Nbl,
+    NblChain, NblQueue, PayloadCursor, Status, UdpSendInfo,
 };
 use ndis_sys as sys;
 
 use crate::{
-    child_pool::MdlSource,
+    chain,
+    child_pool::{ChildPool, MdlSource},
+    context::{Context, RawNbl, children_left, context, has_wfp_context, requests_timestamp},
+    extra::Extras,
     idle_list::Items,
-    packet::{Extra, Extras, HEADER_CAPACITY, Packet},
+    packet::{HEADER_CAPACITY, Packet},
 };
-
-type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
-
-/// The layout of a child's NBL context area.
-#[repr(C, align(16))]
-pub(crate) struct Context {
-    /// The NBL that it is a child of, while it is. NDIS has a field for that, ParentNetBufferList,
-    /// which is for clones made by NdisAllocateCloneNetBufferList and null in every other NBL
-    /// (Windows driver documentation, NET_BUFFER_LIST).
-    pub(crate) parent: *mut sys::NET_BUFFER_LIST,
-    /// The owner CPU, in whose lists the child is when it is idle.
-    pub(crate) owner_cpu: u32,
-    /// Whether it is its parent's first child, whose transmit timestamp is the parent's.
-    pub(crate) is_first: bool,
-    /// The packets beside the first, as extras.
-    more: Extras,
-    packet: Packet,
-}
-
-const _: () = assert!(size_of::<Context>().is_multiple_of(16));
-
-/// The start of the context area of one of our NBLs. (NET_BUFFER_LIST_CONTEXT_DATA_START)
-///
-/// # Safety
-/// `nbl` is a live NBL that a `ChildPool` allocated.
-pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
-    // SAFETY: the pool requested a context area of at least a `Context` from NDIS; NDIS aligns it
-    // to 16 bytes and stores in `Offset` where the used part starts.
-    unsafe {
-        let area = (*nbl.as_ptr()).Context;
-        let offset = usize::from((*area).Offset);
-        area.add(1).cast::<u8>().add(offset).cast()
-    }
-}
-
-impl Context {
-    /// Sets up the context area of a new child.
-    ///
-    /// # Safety
-    /// `this` is the context area of `nbl`, a new NBL, and as long as a `Context`.
-    pub(crate) unsafe fn initialize(this: *mut Self, nbl: RawNbl, owner_cpu: u32) {
-        // SAFETY: `this` is a context area of sufficient size, by this function's contract.
-        unsafe {
-            (*this).parent = ptr::null_mut();
-            (*this).owner_cpu = owner_cpu;
-            (*this).is_first = false;
-            (&raw mut (*this).more).write(Extras::NONE);
-            Packet::initialize(&raw mut (*this).packet, (*nbl.as_ptr()).FirstNetBuffer);
-        }
-    }
-
-    /// Adds a packet to the child.
-    ///
-    /// # Safety
-    /// `this` is the context area of a child that is owned by the caller, as is the packet.
-    unsafe fn add(this: *mut Self, packet: NonNull<Extra>) {
-        // SAFETY: the child and the packet are owned, by this function's contract.
-        unsafe {
-            (*this).more.push(packet);
-            (*this).packet.needs_release = true;
-        }
-    }
-
-    /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
-    /// owner, and moves what the child has beside its own to `extras`.
-    ///
-    /// # Safety
-    /// `this` is the context area of a child that is owned by the caller.
-    #[inline]
-    pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: the child is owned by the caller, by this function's contract.
-        unsafe {
-            if (*this).packet.needs_release {
-                Self::release_parts(this, extras);
-            }
-        }
-    }
-
-    /// # Safety
-    /// As for [`release`](Self::release).
-    #[inline(never)]
-    unsafe fn release_parts(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: the child is owned by the caller, by this function's contract, and with it its
-        // packets.
-        unsafe {
-            Packet::release(&raw mut (*this).packet, extras);
-            (*(*this).packet.net_buffer).Next = ptr::null_mut();
-            while let Some(packet) = (*this).more.pop() {
-                Packet::release(packet.as_ptr().cast(), extras);
-                extras.push(packet);
-            }
-        }
-    }
-}
 
 /// One packet of a child, to be filled.
 pub struct PacketBuffer<'child> {
@@ -146,7 +55,7 @@ impl PacketBuffer<'_> {
         // SAFETY: the child is owned for `'child`, and `ChildNbl` gives out each packet once, so that
         // it is released.
         unsafe {
-            Packet::set_payload(
+            chain::set_payload(
                 self.packet,
                 header_length,
                 payload,
@@ -241,11 +150,6 @@ struct SlotPair([*mut c_void; 2]);
 
 impl SlotPair {
     const NONE: Self = Self([ptr::null_mut(); 2]);
-
-    /// The slots `first` and the next of `slots`.
-    const fn of(slots: &[*mut c_void; sys::MaxNetBufferListInfo], first: usize) -> Self {
-        Self([slots[first], slots[first + 1]])
-    }
 }
 
 /// What the children of one parent have in common: read once, and written to each.
@@ -282,9 +186,17 @@ impl<'a> CommonOob<'a> {
     fn new(parent: &'a Nbl, oob: &ChildOob) -> Self {
         let raw = ptr::without_provenance_mut;
         let from = parent.as_ptr();
-        // SAFETY: the parent is owned for `'a`.
-        let (of, flags) = unsafe { (&(*from).NetBufferListInfo, (*from).NblFlags) };
-        let mut pairs = PAIRS.map(|first| SlotPair::of(of, first));
+        // SAFETY: the parent is owned for `'a`; its slots begin at a multiple of 16 bytes, and the
+        // pairs are of even slots below the 27th.
+        let (mut pairs, media_specific_ex, flags) = unsafe {
+            let slots = &raw const (*from).NetBufferListInfo;
+            let of = slots.cast::<SlotPair>();
+            (
+                PAIRS.map(|first| *of.add(first / 2)),
+                (*slots)[sys::MediaSpecificInformationEx],
+                (*from).NblFlags,
+            )
+        };
         pairs[0].0[0] = raw(oob.large_send.to_raw());
         pairs[2] = SlotPair([raw(oob.udp_send.to_raw()), raw(oob.encapsulation.to_raw())]);
         Self {
@@ -292,7 +204,7 @@ impl<'a> CommonOob<'a> {
             module: oob.module,
             flags: flags & INHERITED_FLAGS,
             pairs,
-            media_specific_ex: of[sys::MediaSpecificInformationEx],
+            media_specific_ex,
         }
     }
 
@@ -332,18 +244,6 @@ impl<'a> CommonOob<'a> {
 /// NBL flags that NDIS keeps with each NBL for itself; ndis.h defines those around them.
 const NDIS_FLAGS: u32 = 0x0000_00FC;
 
-/// Whether WFP has an object for `child`: NDIS has cloned it from the parent's, or a callout in a
-/// lower driver has created one. It lives in a slot that no driver may write to, and is released
-/// when the NBL is freed; such a child therefore cannot be used again.
-///
-/// # Safety
-/// `child` is a child that is owned here.
-#[inline]
-pub(crate) unsafe fn has_wfp_context(child: RawNbl) -> bool {
-    // SAFETY: `child` is a live child that is owned here, by this function's contract.
-    unsafe { !(&(*child.as_ptr()).NetBufferListInfo)[sys::WfpNetBufferListInfo].is_null() }
-}
-
 /// NBL flags that describe the packet and how it may be handled, as opposed to its ownership.
 const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_IPV4
@@ -352,27 +252,50 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_UDP
     | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 
-/// Whether the miniport is requested to report the transmit time of `nbl`.
-///
-/// # Safety
-/// `nbl` is live, and its flags do not change during the call.
-#[inline]
-pub(crate) unsafe fn requests_timestamp(nbl: *mut sys::NET_BUFFER_LIST) -> bool {
-    // SAFETY: `nbl` is live and its flags do not change, by this function's contract.
-    unsafe { (*nbl).NblFlags & sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT != 0 }
-}
+impl ChildPool {
+    /// Takes `count` idle children of this processor, and `packets` more packets for them. What the
+    /// processor lacks is allocated once and stays in its lists afterwards. IRQL DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
+    #[inline]
+    pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Result<Children, Status> {
+        let (children, spare) = self.take_items(count, packets, at)?;
+        Ok(Children {
+            children,
+            spare,
+            owner_cpu: at.processor(),
+        })
+    }
 
-/// The number of children that a waiting parent still misses. It is kept in Scratch, which belongs
-/// to the NBL's owner. ChildRefCount belongs to the overlying driver, which may have clones of the
-/// same NBL elsewhere, as a virtual switch that floods has, and decrement it meanwhile.
-///
-/// # Safety
-/// `parent` is an NBL that is owned here.
-#[inline]
-pub(crate) unsafe fn children_left(parent: *mut sys::NET_BUFFER_LIST) -> *mut usize {
-    // SAFETY: `parent` is a live NBL that is owned here, by this function's contract; nothing is
-    // read.
-    unsafe { (&raw mut (*parent).Scratch).cast() }
+    /// Returns children that were not sent to their owner CPU. IRQL ≤ DISPATCH_LEVEL.
+    #[cold]
+    pub fn recycle(&self, children: Children) {
+        let Children {
+            mut children,
+            mut spare,
+            owner_cpu,
+        } = children;
+        let (mut idle, mut extras) = (Items::EMPTY, Extras::NONE);
+        while let Some(child) = children.pop() {
+            let nbl = child.cast();
+            // SAFETY: the child is owned here, and no lower driver has seen it.
+            unsafe {
+                Context::release(context(nbl), &mut extras);
+                if has_wfp_context(nbl) {
+                    self.free_child(child);
+                } else {
+                    idle.push(child);
+                }
+            }
+        }
+        while let Some(packet) = spare.pop() {
+            // SAFETY: the packet is owned here.
+            unsafe { extras.push(packet.cast()) };
+        }
+        self.return_children(owner_cpu, idle, None);
+        self.return_extras(owner_cpu, extras, None);
+    }
 }
 
 /// Children of one parent, in their order on the wire: idle at first, each to be filled in place.
@@ -385,15 +308,6 @@ pub struct Children {
 }
 
 impl Children {
-    /// Idle children of `owner_cpu`, with packets.
-    pub(crate) const fn new(children: Items, spare: Items, owner_cpu: u32) -> Self {
-        Self {
-            children,
-            spare,
-            owner_cpu,
-        }
-    }
-
     /// The number of children.
     #[must_use]
     pub const fn count(&self) -> u32 {
@@ -441,8 +355,9 @@ impl Children {
                 break;
             };
             nbl = next;
+            child.nbl = nbl;
             // SAFETY: as above.
-            (child.nbl, child.context) = (nbl, unsafe { context(nbl) });
+            child.context = unsafe { context(nbl) };
             child.packets = 0;
         }
         if let Some(first) = NonNull::new(first) {
@@ -479,10 +394,5 @@ impl Children {
         }
         // SAFETY: the children are NBLs in a list that ends with the last.
         unsafe { NblChain::from_raw(first.as_ptr().cast()).split_after(last.cast()) }
-    }
-
-    /// The owner CPU, the children and the packets that none of them has: the split was abandoned.
-    pub(crate) fn abandon(self) -> (u32, Items, Items) {
-        (self.owner_cpu, self.children, self.spare)
     }
 }

@@ -11,11 +11,12 @@ use ndis::{AtDispatch, ModuleHandle, PerProcessor, Status, Tag, processor_counts
 use ndis_sys as sys;
 
 use crate::{
-    child::{Children, Context, context, has_wfp_context},
+    context::{Context, context},
+    extra::{Extra, ExtraKind, Extras},
     idle_list::{IdleList, Items, Link},
     mdl_array::{Copy, MAX_SG_ELEMENTS, MIN_SG_ELEMENTS, MdlArray},
     memory_bound::MemoryBound,
-    packet::{Extra, ExtraKind, Extras, Packet},
+    packet::Packet,
     pools::{NblPool, NetBufferPool, allocate_block, free_block},
 };
 
@@ -211,7 +212,12 @@ impl ChildPool {
     ///
     /// # Errors
     /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
-    pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Result<Children, Status> {
+    pub(crate) fn take_items(
+        &self,
+        count: u32,
+        packets: u32,
+        at: &AtDispatch,
+    ) -> Result<(Items, Items), Status> {
         let owner_cpu = at.processor();
         let idle = self.idle.get(owner_cpu).ok_or(Status::RESOURCES)?;
         let mut children = Items::EMPTY;
@@ -243,32 +249,7 @@ impl ChildPool {
                 return Err(Status::RESOURCES);
             }
         }
-        Ok(Children::new(children, more, owner_cpu))
-    }
-
-    /// Returns children that were not sent to their owner CPU. IRQL ≤ DISPATCH_LEVEL.
-    #[cold]
-    pub fn recycle(&self, children: Children) {
-        let (owner_cpu, mut children, mut spare) = children.abandon();
-        let (mut idle, mut extras) = (Items::EMPTY, Extras::NONE);
-        while let Some(child) = children.pop() {
-            let nbl = child.cast();
-            // SAFETY: the child is owned here, and no lower driver has seen it.
-            unsafe {
-                Context::release(context(nbl), &mut extras);
-                if has_wfp_context(nbl) {
-                    self.free_child(child);
-                } else {
-                    idle.push(child);
-                }
-            }
-        }
-        while let Some(packet) = spare.pop() {
-            // SAFETY: the packet is owned here.
-            unsafe { extras.push(packet.cast()) };
-        }
-        self.return_children(owner_cpu, idle, None);
-        self.return_extras(owner_cpu, extras, None);
+        Ok((children, more))
     }
 
     /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`

@@ -9,10 +9,10 @@ use ndis::{AtDispatch, ModuleHandle, Nbl, NblChain, Status};
 use ndis_sys as sys;
 
 use crate::{
-    child::{Context, children_left, context, has_wfp_context, requests_timestamp},
     child_pool::ChildPool,
+    context::{Context, children_left, context, has_wfp_context, requests_timestamp},
+    extra::Extras,
     idle_list::Items,
-    packet::Extras,
 };
 
 /// Adjacent NBLs in a completed chain that are children of one parent and of one owner CPU: they

@@ -72,9 +72,12 @@
     clippy::cast_possible_wrap
 )]
 
+mod chain;
 mod child;
 mod child_pool;
 mod child_run;
+mod context;
+mod extra;
 mod idle_list;
 mod mdl_array;
 mod memory_bound;

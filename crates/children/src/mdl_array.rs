@@ -3,7 +3,7 @@
 
 use ndis_sys as sys;
 
-use crate::packet::Extra;
+use crate::extra::Extra;
 
 /// Maximum number of MDLs of one packet, the header's included. What would exceed it is copied:
 /// buffers below 1 KiB with the maxima of today's NICs.

@@ -3,18 +3,14 @@
 //! The first packet of a child is in the child's context area. A child of many packets has the
 //! others as [`Extra`] blocks of the pool.
 
-use core::{
-    mem::offset_of,
-    ptr::{self, NonNull},
-};
+use core::{mem::offset_of, ptr};
 
-use ndis::{BufferError, MdlRun, PayloadCursor, mdl};
+use ndis::mdl;
 use ndis_sys as sys;
 
 use crate::{
-    child_pool::MdlSource,
-    idle_list::Link,
-    mdl_array::{Copy, MdlArray},
+    extra::{Extra, ExtraKind, Extras},
+    mdl_array::MdlArray,
 };
 
 /// Bytes before a child's header that a lower driver may retreat into without an allocation.
@@ -25,66 +21,7 @@ pub const HEADER_CAPACITY: u32 = 256;
 const PAGE: usize = sys::PAGE_SIZE as usize;
 
 /// Bytes of header area, and of the MDLs in the packet itself: those of three MDLs for 64 KiB.
-const AREA: usize = (BACKFILL + HEADER_CAPACITY) as usize;
-
-/// The kind of an [`Extra`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub(crate) enum ExtraKind {
-    /// A [`Packet`] of its own, with a NET_BUFFER.
-    Packet,
-    /// An [`MdlArray`].
-    MdlArray,
-    /// A [`Copy`] of payload.
-    Copy,
-}
-
-/// The beginning of a block of memory that a child uses beside its own: each can be in a list.
-#[repr(C)]
-pub(crate) struct Extra {
-    pub(crate) link: Link,
-    pub(crate) kind: ExtraKind,
-    /// Bytes of the copy, if it is one; MDLs in use of an array.
-    pub(crate) used: u32,
-}
-
-impl Extra {
-    pub(crate) const fn new(kind: ExtraKind, used: u32) -> Self {
-        Self {
-            link: Link {
-                next: ptr::null_mut(),
-            },
-            kind,
-            used,
-        }
-    }
-}
-
-/// A list of extras, linked by their [`Link`]s.
-pub(crate) struct Extras(*mut Extra);
-
-impl Extras {
-    pub(crate) const NONE: Self = Self(ptr::null_mut());
-
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_null()
-    }
-
-    /// # Safety
-    /// The extra is owned by the caller.
-    pub(crate) unsafe fn push(&mut self, extra: NonNull<Extra>) {
-        // SAFETY: the extra is owned here, by this function's contract.
-        unsafe { (*extra.as_ptr()).link.next = self.0.cast() };
-        self.0 = extra.as_ptr();
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<NonNull<Extra>> {
-        let first = NonNull::new(self.0)?;
-        // SAFETY: the list owns its extras.
-        self.0 = unsafe { (*first.as_ptr()).link.next }.cast();
-        Some(first)
-    }
-}
+pub(crate) const AREA: usize = (BACKFILL + HEADER_CAPACITY) as usize;
 
 /// See the module.
 #[repr(C, align(16))]
@@ -94,14 +31,14 @@ pub(crate) struct Packet {
     /// [`BACKFILL`] and [`HEADER_CAPACITY`] bytes in one page.
     header: *mut u8,
     /// Room for MDLs in the other area.
-    mdls: *mut sys::MDL,
+    pub(crate) mdls: *mut sys::MDL,
     /// MDLs there that a lower driver may have mapped.
-    used: u32,
+    pub(crate) used: u32,
     /// There is something to release: such MDLs, extras, or further packets of the child.
     pub(crate) needs_release: bool,
     /// What the chain needs beside these: an array of MDLs, a copy.
-    extras: Extras,
-    header_mdl: sys::MDL,
+    pub(crate) extras: Extras,
+    pub(crate) header_mdl: sys::MDL,
     header_page: sys::PFN_NUMBER,
     /// The header area is the one that no page boundary crosses: some drivers take the first element
     /// of a packet's scatter-gather list for all of its headers. Two areas that are side by side
@@ -156,57 +93,10 @@ impl Packet {
         unsafe { (*this).header.add(BACKFILL as usize).cast() }
     }
 
-    /// Makes the NET_BUFFER a packet of `header_length` bytes of header as written, and the next
-    /// `payload_length` bytes at `payload`, which are referenced: see [`Chain`].
-    ///
-    /// # Errors
-    /// [`BufferError`]; [`release`](Self::release) undoes what was done until then.
-    ///
-    /// # Safety
-    /// `this` is a packet that is owned by the caller, and released.
-    // Out of line, so that the loop over the payload's MDLs stays in registers.
-    #[inline(never)]
-    pub(crate) unsafe fn set_payload(
-        this: *mut Self,
-        header_length: u32,
-        payload: &mut PayloadCursor<'_>,
-        payload_length: u32,
-        is_last: bool,
-        source: &MdlSource<'_>,
-    ) -> Result<(), BufferError> {
-        if payload_length > source.capacity() {
-            return Err(BufferError::Malformed);
-        }
-        // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
-        unsafe {
-            let header = &raw mut (*this).header_mdl;
-            (*header).ByteCount = BACKFILL.wrapping_add(header_length);
-            let packet = (*this).net_buffer;
-            (*packet).MdlChain = header;
-            (*packet).CurrentMdl = header;
-            (*packet).DataOffset = BACKFILL;
-            (*packet).CurrentMdlOffset = BACKFILL;
-            (*packet).DataLength = header_length.wrapping_add(payload_length);
-            let mut run = MdlRun::new(header, (*this).mdls, AREA);
-            let mut left = payload_length;
-            if !is_last {
-                let most = source.max_sg_elements().wrapping_sub(1);
-                left = payload.take_partials(left, most, &mut run)?;
-            }
-            if left > 0 {
-                return Chain::new(this, run).extend(payload, left, is_last, source);
-            }
-            if run.to_prepare() > 0 {
-                Self::note_used(this, run.to_prepare());
-            }
-        }
-        Ok(())
-    }
-
     /// # Safety
     /// `this` is a packet that is owned by the caller.
     #[cold]
-    unsafe fn note_used(this: *mut Self, used: u32) {
+    pub(crate) unsafe fn note_used(this: *mut Self, used: u32) {
         // SAFETY: the packet is owned, by this function's contract.
         unsafe {
             (*this).used = used;
@@ -261,195 +151,4 @@ unsafe fn prepare_for_reuse(first: *mut sys::MDL, count: u32) {
 unsafe fn next(mdl: *mut sys::MDL) -> *mut sys::MDL {
     // SAFETY: `mdl` is initialized, by this function's contract. Its size is positive.
     unsafe { mdl.wrapping_byte_add(usize::from((*mdl).Size.unsigned_abs())) }
-}
-
-/// An MDL chain that is being built: trimmed to the packet, because many drivers follow it to its
-/// end and ignore the packet's length.
-///
-/// Each buffer of the parent in the packet is described by a partial MDL of our own. Only the end of
-/// the parent's own chain, where it ends with the parent, is used as it is. `Next` of the parent's
-/// MDLs is never written to: a clone of the parent may share them.
-struct Chain {
-    packet: *mut Packet,
-    run: MdlRun,
-    /// The array that the run is in; null if it is in the packet.
-    array: *mut MdlArray,
-    /// MDLs in the chain, those of the run not counted.
-    elements: u32,
-}
-
-impl Chain {
-    /// A chain of the header, and the MDLs of `run`, which is in `packet`.
-    const fn new(packet: *mut Packet, run: MdlRun) -> Self {
-        Self {
-            packet,
-            run,
-            array: ptr::null_mut(),
-            elements: 1,
-        }
-    }
-
-    /// Appends the next `length` bytes at `payload`, and advances past them. What would exceed the
-    /// number of elements that is set is copied.
-    ///
-    /// # Safety
-    /// The packet and the chain's last MDL are owned by the caller.
-    #[inline(never)]
-    unsafe fn extend(
-        mut self,
-        payload: &mut PayloadCursor<'_>,
-        length: u32,
-        is_last: bool,
-        source: &MdlSource<'_>,
-    ) -> Result<(), BufferError> {
-        // SAFETY: the packet and the chain's last MDL are owned, by this function's contract.
-        unsafe {
-            if is_last {
-                self.extend_to_end(payload, length, source)?;
-            } else {
-                self.extend_further(payload, length, source)?;
-            }
-            self.finish();
-        }
-        Ok(())
-    }
-
-    /// The number of MDLs that the chain may still have.
-    fn rest(&self, source: &MdlSource<'_>) -> u32 {
-        let elements = self.elements.saturating_add(self.run.count());
-        source.max_sg_elements().saturating_sub(elements)
-    }
-
-    /// Appends the last `length` bytes of the parent: the end of its own chain, if that ends with
-    /// them, after what is in the MDL that they begin in.
-    ///
-    /// # Safety
-    /// As for [`extend`](Self::extend).
-    unsafe fn extend_to_end(
-        &mut self,
-        payload: &mut PayloadCursor<'_>,
-        length: u32,
-        source: &MdlSource<'_>,
-    ) -> Result<(), BufferError> {
-        // SAFETY: as this function's contract.
-        unsafe {
-            let rest = self.rest(source);
-            let begun = if payload.is_at_start() {
-                0
-            } else {
-                payload.left_in_mdl()
-            };
-            // Of several MDLs, none may be the last that the chain may have.
-            if begun >= length || rest <= 1 {
-                return self.extend_further(payload, length, source);
-            }
-            let left = length.wrapping_sub(begun);
-            let undone = payload.take_partials(begun, rest, &mut self.run)?;
-            if undone == 0 {
-                payload.skip_empty()?;
-                if let Some(tail) = payload.take_tail(left, self.rest(source)) {
-                    (*self.run.last()).Next = tail;
-                    return Ok(());
-                }
-            }
-            self.extend_further(payload, left.wrapping_add(undone), source)
-        }
-    }
-
-    /// Appends the next `length` bytes by MDLs of our own, in an array where they have no room in
-    /// the packet.
-    ///
-    /// # Safety
-    /// As for [`extend`](Self::extend).
-    unsafe fn extend_further(
-        &mut self,
-        payload: &mut PayloadCursor<'_>,
-        length: u32,
-        source: &MdlSource<'_>,
-    ) -> Result<(), BufferError> {
-        let mut left = length;
-        // SAFETY: as this function's contract.
-        unsafe {
-            loop {
-                let rest = self.rest(source);
-                left = payload.take_partials(left, rest, &mut self.run)?;
-                if left == 0 {
-                    return Ok(());
-                }
-                if self.rest(source) <= 1 {
-                    return self.copy(payload, left, source);
-                }
-                self.move_to_array(source)?;
-            }
-        }
-    }
-
-    /// Continues in an array, which has room for all MDLs of a packet.
-    ///
-    /// # Safety
-    /// As for [`extend`](Self::extend).
-    unsafe fn move_to_array(&mut self, source: &MdlSource<'_>) -> Result<(), BufferError> {
-        if !self.array.is_null() {
-            return Err(BufferError::NoMemory);
-        }
-        let array = source.array().ok_or(BufferError::NoMemory)?;
-        // SAFETY: the packet and the array are owned, by this function's contract.
-        unsafe {
-            (*self.packet).extras.push(array.cast());
-            (*self.packet).used = self.run.to_prepare();
-            (*self.packet).needs_release = true;
-        }
-        self.elements = self.elements.saturating_add(self.run.count());
-        self.array = array.as_ptr();
-        let place = MdlArray::mdls(self.array);
-        self.run = MdlRun::new(self.run.last(), place, source.array_room());
-        Ok(())
-    }
-
-    /// Appends a copy of the next `length` bytes at `payload`.
-    ///
-    /// # Safety
-    /// As for [`extend`](Self::extend).
-    #[cold]
-    #[inline(never)]
-    unsafe fn copy(
-        &mut self,
-        payload: &mut PayloadCursor<'_>,
-        length: u32,
-        source: &MdlSource<'_>,
-    ) -> Result<(), BufferError> {
-        let copy = source.copy(length).ok_or(BufferError::NoMemory)?;
-        // SAFETY: the packet and the copy are owned, by this function's contract; the copy has room
-        // for `length` bytes, and stays until it is released with the packet.
-        unsafe {
-            (*self.packet).extras.push(copy.cast());
-            (*self.packet).needs_release = true;
-            let bytes = Copy::bytes(copy.as_ptr());
-            payload.copy(bytes, length)?;
-            if !self.run.push_non_paged(bytes, length) {
-                self.move_to_array(source)?;
-                if !self.run.push_non_paged(bytes, length) {
-                    return Err(BufferError::NoMemory);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes the MDLs that have to be prepared for reuse.
-    ///
-    /// # Safety
-    /// As for [`extend`](Self::extend).
-    #[inline]
-    unsafe fn finish(&self) {
-        let used = self.run.to_prepare();
-        // SAFETY: the packet is owned, by this function's contract, and so is its array.
-        unsafe {
-            if !self.array.is_null() {
-                (*self.array.cast::<Extra>()).used = used;
-            } else if used > 0 {
-                Packet::note_used(self.packet, used);
-            }
-        }
-    }
 }

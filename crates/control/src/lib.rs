@@ -45,6 +45,7 @@
 )]
 
 mod device;
+pub mod event_log;
 mod invalid;
 mod list;
 mod message;

@@ -3,7 +3,7 @@
 //!
 //! The configuration that the miniport reported last is kept unchanged. Every configuration that
 //! the overlying driver gets is that one, rewritten for the adapter's tuning. Code that changes
-//! either of the two calls [`Advertiser::publish`].
+//! either of the two [publishes](crate::publish) it.
 //!
 //! Indications are sent without the lock held, so two concurrent ones can arrive in either order.
 //! Only one thread indicates the filter's own configuration at a time, and only while no indication
@@ -14,10 +14,9 @@
 //! none is sent once a detach has begun; FilterRestart resumes it.
 
 use control::{Profile, Raise, SoftwareSegmentation, Tuning};
-use ndis::{KernelEvent, Malformed, OffloadConfig, SeqLock, SpinLock, indicate, sys};
+use ndis::{KernelEvent, Malformed, OffloadConfig, SeqLock, SpinLock};
 
 use crate::{
-    module::FilterModule,
     nic_caps::NicCaps,
     offload::{self, SoftwareLso},
 };
@@ -110,20 +109,28 @@ impl State {
     }
 
     /// Begins the next indication, if there is one: a newer configuration than the last one
-    /// advertised. If another indication is in flight, the thread that ends it calls this.
-    fn next_indication(&mut self, no_indications: &KernelEvent) -> Option<OffloadConfig> {
+    /// advertised, which is left in `config`. If another indication is in flight, the thread that
+    /// ends it calls this.
+    fn next_indication(
+        &mut self,
+        no_indications: &KernelEvent,
+        config: &mut OffloadConfig,
+    ) -> bool {
+        let Some(nic) = &self.nic else {
+            return false;
+        };
         if self.suspended || self.indications_in_flight > 0 {
-            return None;
+            return false;
         }
-        let mut config = self.nic?;
-        let nic = NicCaps::from(&config);
-        self.rewrite(&mut config, &nic);
-        if !self.order_unknown && self.last_advertised == Some(NicCaps::from(&config)) {
-            return None;
+        *config = *nic;
+        let nic = NicCaps::from(&*config);
+        self.rewrite(config, &nic);
+        if !self.order_unknown && self.last_advertised == Some(NicCaps::from(&*config)) {
+            return false;
         }
         self.order_unknown = false;
         self.begin_indication(no_indications);
-        Some(config)
+        true
     }
 }
 
@@ -229,6 +236,15 @@ impl Advertiser {
         self.state.lock().rewrite(config, nic);
     }
 
+    /// Writes the configuration that the miniport reported last back to `buffer`, from which it was
+    /// recorded.
+    #[inline(never)]
+    pub(crate) fn restore(&self, buffer: &mut [u8]) {
+        if let Some(config) = &self.state.lock().nic {
+            config.copy_to(buffer);
+        }
+    }
+
     /// Records the configuration that the overlying driver reads when it binds, before any
     /// indication.
     pub(crate) fn record_bind_config(&self, config: Option<&OffloadConfig>) {
@@ -250,40 +266,23 @@ impl Advertiser {
         self.state.lock().tuning = tuning;
     }
 
-    /// Allows indications again, for a module that restarts, and publishes. A module that restarts
-    /// is not about to be detached, even after a pre-detach event: it may have been for another
-    /// filter.
-    pub(crate) fn resume(&self, module: &FilterModule) {
-        {
-            let mut state = self.state.lock();
-            state.suspended = false;
-            state.passthrough = false;
-        }
-        self.publish(module);
+    /// Allows indications again: of the tuning's sizes, or, with `passthrough`, of the NIC's own. The
+    /// caller publishes.
+    pub(crate) fn allow_indications(&self, passthrough: bool) {
+        let mut state = self.state.lock();
+        state.suspended = false;
+        state.passthrough = passthrough;
     }
 
-    /// Prevents own indications until [`resume`](Self::resume), and waits for those in flight. IRQL
+    /// Prevents own indications until [they are allowed](Self::allow_indications), and waits for those in flight. IRQL
     /// PASSIVE_LEVEL.
     pub(crate) fn suspend(&self) {
         self.state.lock().suspended = true;
         self.wait_for_indications();
     }
 
-    /// Advertises the NIC's own configuration, and nothing else until the module restarts: it is about
-    /// to be detached. IRQL PASSIVE_LEVEL.
-    pub(crate) fn restore_nic_config(&self, module: &FilterModule) {
-        {
-            let mut state = self.state.lock();
-            state.suspended = false;
-            state.passthrough = true;
-        }
-        self.publish(module);
-        // If another indication is in flight, its thread advertises in place of this one.
-        self.wait_for_indications();
-        self.suspend();
-    }
-
-    fn wait_for_indications(&self) {
+    /// Waits until no indication is in flight. IRQL PASSIVE_LEVEL.
+    pub(crate) fn wait_for_indications(&self) {
         loop {
             self.no_indications.wait();
             // The next one may have begun since. The lock also keeps this thread from returning
@@ -294,54 +293,27 @@ impl Advertiser {
         }
     }
 
-    /// Indicates the newest configuration to the overlying driver of `module`, to which this
-    /// advertiser belongs, unless the overlying driver has it. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn publish(&self, module: &FilterModule) {
-        let next = self.state.lock().next_indication(&self.no_indications);
-        self.indicate(module, next);
+    /// Begins to indicate the newest configuration, which is left in `config`, unless the overlying
+    /// driver has it. The caller ends what begins.
+    pub(crate) fn begin_next(&self, config: &mut OffloadConfig) -> bool {
+        self.state
+            .lock()
+            .next_indication(&self.no_indications, config)
     }
 
-    /// Calls `forward`, which forwards an indication of the miniport to the overlying driver of
-    /// `module`, to which this advertiser belongs, and returns the capabilities in it; then
-    /// publishes. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn forward_indication(
-        &self,
-        module: &FilterModule,
-        forward: impl FnOnce() -> Option<NicCaps>,
-    ) {
+    /// Begins to forward an indication of the miniport. The caller ends it.
+    pub(crate) fn begin_forwarding(&self) {
         self.state.lock().begin_indication(&self.no_indications);
-        let advertised = forward();
-        let next = self.end_indication(module, advertised);
-        self.indicate(module, next);
     }
 
-    /// Indicates `next`, and then any configuration that is newer.
-    fn indicate(&self, module: &FilterModule, mut next: Option<OffloadConfig>) {
-        while let Some(mut config) = next {
-            let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
-            indicate(module.handle, code, config.bytes_mut());
-            next = self.end_indication(module, Some(NicCaps::from(&config)));
-        }
-    }
-
-    /// Ends an indication of `advertised`. Returns the next one to send.
-    fn end_indication(
-        &self,
-        module: &FilterModule,
-        advertised: Option<NicCaps>,
-    ) -> Option<OffloadConfig> {
-        let (news, next) = {
-            let mut state = self.state.lock();
-            let news = state.end_indication(&self.no_indications, advertised);
-            (news, state.next_indication(&self.no_indications))
-        };
-        if let Some(advertised) = news {
-            module.event_advertised(&advertised);
-        }
-        next
+    /// Ends an indication of `advertised`. Returns it if it differs from the previous one.
+    pub(crate) fn end_indication(&self, advertised: Option<NicCaps>) -> Option<NicCaps> {
+        let mut state = self.state.lock();
+        state.end_indication(&self.no_indications, advertised)
     }
 
     /// Rewrites the configuration in `buffer` in place; `Err` and unchanged if it is malformed.
+    #[inline(never)]
     pub(crate) fn rewrite_in_place(&self, buffer: &mut [u8]) -> Result<(), Malformed> {
         let mut config = OffloadConfig::copy_from(buffer)?;
         self.rewrite(&mut config, &self.nic());

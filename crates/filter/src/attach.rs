@@ -7,16 +7,17 @@ use core::{
 };
 
 use children::{ChildPool, PoolLimits};
+use control::event_log::ATTACH_FAILED;
 use ndis::{
-    AttachOffload, DriverRef, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox, RundownRef,
-    SpinLock, Status, Tag, oid::OffloadQuery, sys,
+    AttachOffload, DriverRef, Insertion, ModuleEntry, ModuleHandle, OffloadConfig, PoolBox,
+    RundownRef, SpinLock, Status, Tag, oid::OffloadQuery, sys,
 };
 
 use crate::{
     advertiser::Advertiser,
-    driver::Driver,
-    events::Source,
-    module::{FilterModule, Identity},
+    identity::Identity,
+    module::{Driver, FilterModule},
+    module_events::Source,
     nic_caps::NicCaps,
     settings::Settings,
     statistics::Counters,
@@ -57,8 +58,15 @@ pub(crate) fn attach(
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
-    try_attach(driver, handle, parameters)
-        .inspect_err(|status| driver.events.attach_failed(&parameters.identity, *status))
+    try_attach(driver, handle, parameters).inspect_err(|status| {
+        let identity = &parameters.identity;
+        driver.events.attach_failed(identity, *status);
+        let adapter = [
+            Insertion::Number(identity.base_if_index),
+            Insertion::Text(identity.name.units()),
+        ];
+        driver.error_log.write(ATTACH_FAILED, *status, &adapter);
+    })
 }
 
 fn try_attach(
@@ -75,45 +83,41 @@ fn try_attach(
     }
     // SAFETY: as above.
     let module = unsafe { context.as_ref() }.get();
-    let before = parameters
+    let is_right = parameters
         .offload
         .as_mut()
-        .and_then(|offload| advertise_default_config(module, offload));
+        .is_none_or(|offload| advertise_default_config(module, offload));
     handle.set_context(context).inspect_err(|_| {
-        if let (Some(offload), Some(before)) = (parameters.offload.as_mut(), before) {
-            before.copy_to(offload.bytes());
+        if let Some(offload) = parameters.offload.as_mut() {
+            module.advertiser.restore(offload.bytes());
         }
         // SAFETY: NDIS did not take the context, so the module is still ours.
         unsafe { free(context) };
     })?;
+    if !is_right {
+        module.count_malformed_offload();
+    }
     module.event_attach();
     module.event_tuning(module.settings.tuning, Source::Registry);
     Ok(())
 }
 
-/// Rewrites the configuration that the overlying driver will read. Returns the previous one.
+/// Rewrites the configuration that the overlying driver will read. Returns whether it is right.
 #[inline(never)]
-fn advertise_default_config(
-    module: &FilterModule,
-    offload: &mut AttachOffload<'_>,
-) -> Option<OffloadConfig> {
+fn advertise_default_config(module: &FilterModule, offload: &mut AttachOffload<'_>) -> bool {
     let buffer = offload.bytes();
-    let Ok(before) = OffloadConfig::copy_from(buffer) else {
-        module.count_malformed_offload();
-        return None;
+    let Ok(mut config) = OffloadConfig::copy_from(buffer) else {
+        return false;
     };
-    let mut config = before;
     let nic = module.advertiser.record_default(&config);
-    if config.is_whole() {
+    // A configuration that cannot be restored, being longer than any known revision, is not changed.
+    let is_whole = config.is_whole();
+    if is_whole {
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
-    } else {
-        // A configuration that cannot be restored, being longer than any known revision, is not
-        // changed.
-        module.count_malformed_offload();
     }
     module.advertiser.record_bind_config(Some(&config));
-    Some(before)
+    is_whole
 }
 
 /// Frees the module.

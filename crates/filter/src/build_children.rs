@@ -10,7 +10,7 @@ use ndis::{
     PayloadCursor, UdpSendInfo,
 };
 
-use crate::{module::FilterModule, split::SendError};
+use crate::{module::FilterModule, send_error::SendError};
 
 /// The inputs from which the children of one parent are built.
 pub(crate) struct ChildBuilder<'a> {

@@ -7,9 +7,9 @@
 
 use core::{ffi::c_void, ptr::NonNull};
 
-use ::control::Name;
+use ::control::{Name, event_log::LOAD_FAILED};
 use ndis::{
-    AttachOffload, CompleteFlags, CriticalRegion, DeviceRequest, DriverRef, Indication,
+    AttachOffload, CompleteFlags, CriticalRegion, DeviceRequest, DriverRef, ErrorLog, Indication,
     ModuleHandle, NblChain, NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status,
     driver::{deregister, register},
     oid::{OidClone, OidRequest, RequestId},
@@ -18,9 +18,9 @@ use ndis::{
 
 use crate::{
     attach::{self, Context, Parameters},
-    complete, control,
-    driver::{self, Driver, TAG_DRIVER},
-    module::{FilterModule, Identity},
+    characteristics, complete, control,
+    identity::Identity,
+    module::{Driver, FilterModule, TAG_DRIVER},
     oid, pause, pnp, send, status,
 };
 
@@ -36,16 +36,21 @@ pub unsafe extern "efiapi" fn driver_entry(
         return sys::NDIS_STATUS_FAILURE;
     };
     // SAFETY: the system owns the object and lends it for this call and until unload.
-    match unsafe { load(object) } {
+    let error_log = unsafe { ErrorLog::new(object) };
+    // SAFETY: as above.
+    match unsafe { load(object, error_log) } {
         Ok(()) => sys::NDIS_STATUS_SUCCESS,
-        Err(status) => status.0,
+        Err(status) => {
+            error_log.write(LOAD_FAILED, status, &[]);
+            status.0
+        }
     }
 }
 
 /// # Safety
 /// As for [`driver_entry`].
-unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>) -> Result<(), Status> {
-    let context = Driver::try_new()?.into_raw();
+unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>, error_log: ErrorLog) -> Result<(), Status> {
+    let context = Driver::try_new(error_log)?.into_raw();
     // SAFETY: the system lends the object until unload, by this function's contract. The context
     // lives until unload has deregistered, or until registering has failed.
     unsafe {
@@ -63,7 +68,7 @@ unsafe fn start(
     object: NonNull<sys::DRIVER_OBJECT>,
     context: NonNull<Driver>,
 ) -> Result<(), Status> {
-    let mut characteristics = driver::characteristics(driver::minor_version()?);
+    let mut characteristics = characteristics::characteristics(characteristics::minor_version()?);
     characteristics.AttachHandler = Some(filter_attach);
     characteristics.DetachHandler = Some(filter_detach);
     characteristics.RestartHandler = Some(filter_restart);
@@ -82,7 +87,7 @@ unsafe fn start(
         register(
             object,
             &mut characteristics,
-            &driver::DEVICE_NAMES,
+            &characteristics::DEVICE_NAMES,
             device_dispatch,
             context.cast(),
         )

@@ -13,7 +13,10 @@ use lso::IpIdWidth;
 use ndis::{DeviceCall, ModuleRef, Status};
 
 use crate::{
-    driver::Driver, events::Source, module::FilterModule, nic_caps::LargeSendSupport, settings,
+    module::{Driver, FilterModule},
+    module_events::Source,
+    nic_caps::LargeSendSupport,
+    settings,
 };
 
 /// Bytes of a request that are read: more than any request has, so that a longer one is detected.
@@ -181,6 +184,6 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     };
     module.event_tuning(request.tuning, source);
     drop(lock);
-    module.advertiser.publish(module);
+    module.publish();
     Ok(())
 }

@@ -1,36 +1,26 @@
-//! The driver's events for Event Tracing for Windows: its life, its configuration, and its
-//! refusals. Figures are in the [counters](crate::statistics); no event is written for a send that
-//! is forwarded or split, and events that a sender can trigger are logged with exponential
-//! back-off.
+//! The driver's events for Event Tracing for Windows: its life here, those of a filter module in
+//! [`module_events`](crate::module_events). Figures are in the [counters](crate::statistics); no
+//! event is written for a send that is forwarded or split, and events that a sender can trigger are
+//! logged with exponential back-off: [`is_due`](crate::statistics::is_due).
 //!
-//! [`is_due`] implements the back-off: an event is written when the count that one processor keeps
-//! reaches a power of two. The first is always written; a million are written twenty times on each
-//! processor. It takes no lock, no clock and no memory beyond the counter that exists anyway.
-//! Resetting the statistics starts over.
-//!
-//! Every function here writes the event that it is named after, with the fields that it names;
-//! those about a module begin with its interface index. IRQL ≤ DISPATCH_LEVEL. The driver keeps no
-//! list of sessions: see [`Provider`].
+//! Every function writes the event that it is named after, with the fields that it names; those about
+//! a module begin with its interface index. IRQL ≤ DISPATCH_LEVEL. The driver keeps no list of
+//! sessions: see [`Provider`].
 
-use control::{Raise, Tuning};
-use lso::Refusal;
 use ndis::{Event, Level, Provider, Status, driver::ndis_version, sys};
 
-use crate::{
-    module::{FilterModule, Identity},
-    nic_caps::NicCaps,
-};
+use crate::identity::Identity;
 
 /// The categories of events, by which sessions select them.
-mod keyword {
+pub(crate) mod keyword {
     /// The driver's and the modules' life.
-    pub(super) const LIFECYCLE: u64 = 1;
+    pub(crate) const LIFECYCLE: u64 = 1;
     /// The NIC's capabilities, the advertised sizes, and the adapter's tuning.
-    pub(super) const CONFIGURATION: u64 = 2;
+    pub(crate) const CONFIGURATION: u64 = 2;
     /// Large sends that were refused.
-    pub(super) const REFUSAL: u64 = 4;
+    pub(crate) const REFUSAL: u64 = 4;
     /// Large sends for which there was no memory.
-    pub(super) const MEMORY: u64 = 8;
+    pub(crate) const MEMORY: u64 = 8;
 }
 
 /// The provider's name, with its length and end.
@@ -44,34 +34,8 @@ static ID: sys::GUID = sys::GUID {
     Data4: [0x55, 0xD4, 0x9C, 0xE2, 0x49, 0x3E, 0x73, 0x8D],
 };
 
-/// Whether an event is written for the `count`th occurrence.
-pub(crate) const fn is_due(count: u64) -> bool {
-    count.is_power_of_two()
-}
-
-/// The origin of a tuning.
-#[derive(Clone, Copy)]
-pub(crate) enum Source {
-    /// Read when the module was attached.
-    Registry,
-    /// Set through the control device until the module is detached.
-    ControlDevice,
-    /// Set through the control device, and written to the registry.
-    ControlDevicePersistent,
-}
-
-impl Source {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Registry => "registry",
-            Self::ControlDevice => "control-device",
-            Self::ControlDevicePersistent => "control-device-persistent",
-        }
-    }
-}
-
 /// The driver's event provider.
-pub(crate) struct Events(Provider);
+pub(crate) struct Events(pub(crate) Provider);
 
 impl Events {
     /// Events go to ETW from here on, until this is dropped. IRQL PASSIVE_LEVEL.
@@ -84,205 +48,49 @@ impl Events {
     #[inline(never)]
     pub(crate) fn driver_load(&self) {
         let ndis = ndis_version();
-        let mut event = Event::new("DriverLoad", Level::Information, keyword::LIFECYCLE);
-        event
-            .text("Version", env!("CARGO_PKG_VERSION"))
-            .u32("NdisMajor", ndis >> 16)
-            .u32("NdisMinor", ndis & 0xFFFF);
-        self.0.write(&event);
+        let (level, keyword) = (Level::Information, keyword::LIFECYCLE);
+        self.0.write_with("DriverLoad", level, keyword, |event| {
+            event
+                .text("Version", env!("CARGO_PKG_VERSION"))
+                .u32("NdisMajor", ndis >> 16)
+                .u32("NdisMinor", ndis & 0xFFFF);
+        });
     }
 
     /// Loading the driver failed.
     #[cold]
     #[inline(never)]
     pub(crate) fn driver_load_failed(&self, status: Status) {
-        let mut event = Event::new("DriverLoadFailed", Level::Error, keyword::LIFECYCLE);
-        self.0.write(event.status("Status", status));
+        let (level, keyword) = (Level::Error, keyword::LIFECYCLE);
+        self.0
+            .write_with("DriverLoadFailed", level, keyword, |event| {
+                event.status("Status", status);
+            });
     }
 
     /// The driver is unloaded.
     #[cold]
     #[inline(never)]
     pub(crate) fn driver_unload(&self) {
-        let event = Event::new("DriverUnload", Level::Information, keyword::LIFECYCLE);
-        self.0.write(&event);
+        let (level, keyword) = (Level::Information, keyword::LIFECYCLE);
+        self.0.write_with("DriverUnload", level, keyword, |_| {});
     }
 
     /// No module was made for an adapter.
     #[cold]
     #[inline(never)]
     pub(crate) fn attach_failed(&self, identity: &Identity, status: Status) {
-        let mut event = Event::new("AttachFailed", Level::Error, keyword::LIFECYCLE);
-        name(&mut event, identity).status("Status", status);
-        self.0.write(&event);
+        let (level, keyword) = (Level::Error, keyword::LIFECYCLE);
+        self.0.write_with("AttachFailed", level, keyword, |event| {
+            name(event, identity).status("Status", status);
+        });
     }
 }
 
-impl FilterModule {
-    /// The module is attached. The advertised sizes are those that the overlying driver will read
-    /// first.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_attach(&self) {
-        let mut event = Event::new("Attach", Level::Information, keyword::LIFECYCLE);
-        name(&mut event, &self.identity);
-        nic(&mut event, &self.advertiser.nic());
-        advertised(&mut event, &self.advertiser.last_advertised());
-        self.write(&event);
-    }
-
-    /// The module accepts sends from now on.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_restart(&self) {
-        self.write_plain("Restart");
-    }
-
-    /// The module is paused, and every parent is completed.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_pause(&self) {
-        self.write_plain("Pause");
-    }
-
-    /// The module is about to be detached: the NIC's own limits are advertised to the overlying
-    /// driver.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_pre_detach(&self) {
-        self.write_plain("PreDetach");
-    }
-
-    /// The module is detached.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_detach(&self) {
-        self.write_plain("Detach");
-    }
-
-    fn write_plain(&self, name: &str) {
-        self.write(&self.event(name, Level::Information, keyword::LIFECYCLE));
-    }
-
-    /// The NIC's large-send limits have changed.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_nic_limits(&self) {
-        let mut event = self.event("NicLimits", Level::Information, keyword::CONFIGURATION);
-        nic(&mut event, &self.advertiser.nic());
-        self.write(&event);
-    }
-
-    /// The advertised size has changed: to a raised one, or back to the NIC's own.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_advertised(&self, caps: &NicCaps) {
-        let mut event = self.event("Advertised", Level::Information, keyword::CONFIGURATION);
-        let nic = self.advertiser.nic();
-        advertised(&mut event, caps)
-            .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
-            .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload);
-        self.write(&event);
-    }
-
-    /// The adapter's tuning was set. The multiple is the one in effect.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_tuning(&self, tuning: Tuning, source: Source) {
-        let profile = match tuning.raise {
-            Raise::Profile(profile) => profile.name(),
-            Raise::Multiple(_) => "none",
-        };
-        let mut event = self.event("Tuning", Level::Information, keyword::CONFIGURATION);
-        event
-            .text("Source", source.name())
-            .u32("Multiple", tuning.multiple())
-            .text("Profile", profile)
-            .u32("CapBytes", tuning.parameters().cap_bytes);
-        self.write(&event);
-    }
-
-    /// The statistics were reset to zero.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_statistics_reset(&self) {
-        let event = self.event(
-            "StatisticsReset",
-            Level::Information,
-            keyword::CONFIGURATION,
-        );
-        self.write(&event);
-    }
-
-    /// The miniport reported `count` malformed offload configurations; when [due](is_due).
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_malformed_offload(&self, count: u64) {
-        let mut event = self.event("MalformedOffload", Level::Warning, keyword::CONFIGURATION);
-        self.write(event.u64("Count", count));
-    }
-
-    /// Reports that `count` OID requests arrived without a valid header; when [due](is_due).
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_invalid_oid_header(&self, count: u64) {
-        let mut event = self.event("InvalidOidHeader", Level::Warning, keyword::CONFIGURATION);
-        self.write(event.u64("Count", count));
-    }
-
-    /// `count` large sends were refused for `reason`; when [due](is_due).
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_refused(&self, reason: Refusal, count: u64) {
-        let mut event = self.event("Refused", Level::Warning, keyword::REFUSAL);
-        self.write(event.text("Reason", reason.name()).u64("Count", count));
-    }
-
-    /// For `count` large sends there was no memory; when [due](is_due).
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn event_low_memory(&self, count: u64) {
-        let mut event = self.event("LowMemory", Level::Warning, keyword::MEMORY);
-        self.write(event.u64("Count", count));
-    }
-
-    /// An event about this module.
-    fn event(&self, name: &str, level: Level, keyword: u64) -> Event {
-        let mut event = Event::new(name, level, keyword);
-        event.u32("IfIndex", self.identity.if_index);
-        event
-    }
-
-    fn write(&self, event: &Event) {
-        self.driver.events.0.write(event);
-    }
-}
-
-fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Event {
+/// Adds the adapter's identifiers.
+pub(crate) fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Event {
     event
         .u32("IfIndex", identity.if_index)
         .u32("BaseIfIndex", identity.base_if_index)
         .utf16("Adapter", identity.name.units())
-}
-
-/// Adds the NIC's limits, in bytes of payload and in segments.
-fn nic(event: &mut Event, nic: &NicCaps) {
-    event
-        .u32("NicV1Max", nic.lso_v1.max_payload)
-        .u32("NicV1MinSegments", nic.lso_v1.min_segments.into())
-        .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
-        .u32("NicV2IPv4MinSegments", nic.lso_v2_ipv4.min_segments.into())
-        .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload)
-        .u32("NicV2IPv6MinSegments", nic.lso_v2_ipv6.min_segments.into())
-        .u32("NicUsoIPv4Max", nic.uso_ipv4.max_payload)
-        .u32("NicUsoIPv6Max", nic.uso_ipv6.max_payload);
-}
-
-/// Adds the sizes advertised to the overlying driver, in bytes of payload.
-fn advertised<'event>(event: &'event mut Event, caps: &NicCaps) -> &'event mut Event {
-    event
-        .u32("AdvertisedV2IPv4", caps.lso_v2_ipv4.max_payload)
-        .u32("AdvertisedV2IPv6", caps.lso_v2_ipv6.max_payload)
-        .u32("AdvertisedUsoIPv4", caps.uso_ipv4.max_payload)
-        .u32("AdvertisedUsoIPv6", caps.uso_ipv6.max_payload)
 }

@@ -1,24 +1,59 @@
-//! A filter module: one NIC's instance of the filter.
+//! The driver's state, and that of its filter modules: each is one NIC's instance of the filter.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use children::ChildPool;
-use control::Name;
 use ndis::{
-    DriverRef, ModuleHandle, PoolBox, RundownGuard, RundownRef, SpinLock,
+    DriverRef, ErrorLog, EventLock, ModuleHandle, ModuleList, PoolBox, RundownGuard, RundownRef,
+    SpinLock, Status, Tag,
     oid::{OffloadQuery, RequestId},
 };
 
 use crate::{
     advertiser::Advertiser,
-    driver::Driver,
-    events::is_due,
+    events::Events,
+    identity::Identity,
     settings::Settings,
-    split::SendError,
     statistics::{Counters, Statistics},
 };
 
-/// See the module.
+/// The driver's own memory.
+pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
+
+/// The driver's state from load to unload.
+pub(crate) struct Driver {
+    pub(crate) modules: ModuleList<FilterModule>,
+    pub(crate) events: Events,
+    pub(crate) error_log: ErrorLog,
+    /// Held while settings in the registry are read or written, or a tuning is put into effect:
+    /// NDIS requires its configuration routines to be called one after the other, and the tuning
+    /// written last must be the one in effect.
+    pub(crate) settings: EventLock,
+}
+
+impl Driver {
+    /// A driver that is attached to nothing, in the pool, where its locks stay.
+    /// IRQL PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`].
+    pub(crate) fn try_new(error_log: ErrorLog) -> Result<PoolBox<Self>, Status> {
+        let driver = PoolBox::try_new(
+            TAG_DRIVER,
+            Self {
+                modules: ModuleList::new(),
+                events: Events::begin(),
+                error_log,
+                settings: EventLock::new(),
+            },
+        )?;
+        driver.modules.initialize();
+        driver.settings.initialize();
+        Ok(driver)
+    }
+}
+
+/// A filter module.
 pub(crate) struct FilterModule {
     pub(crate) driver: DriverRef<Driver>,
     pub(crate) handle: ModuleHandle,
@@ -49,23 +84,6 @@ pub(crate) struct FilterModule {
     pub(crate) mtu: AtomicU32,
 }
 
-/// The identifiers by which an administrator selects the adapter.
-#[derive(Clone, Copy)]
-pub(crate) struct Identity {
-    /// The filter module's interface index.
-    pub(crate) if_index: u32,
-    /// The interface index of the adapter beneath all filters.
-    pub(crate) base_if_index: u32,
-    pub(crate) name: Name,
-}
-
-impl Identity {
-    /// Whether `if_index` names this adapter.
-    pub(crate) fn matches(&self, if_index: u32) -> bool {
-        [self.if_index, self.base_if_index].contains(&if_index)
-    }
-}
-
 impl FilterModule {
     /// The handle that releases the module's rundown protection.
     pub(crate) fn rundown_guard(&self) -> RundownGuard {
@@ -76,40 +94,4 @@ impl FilterModule {
     pub(crate) fn statistics(&self) -> Statistics {
         self.counters.sum(self.children.allocations())
     }
-
-    /// Counts an offload configuration that violates NDIS's definition.
-    pub(crate) fn count_malformed_offload(&self) {
-        if let Some(count) = count_up(&self.malformed_offloads) {
-            self.event_malformed_offload(count);
-        }
-    }
-
-    /// Counts an OID request without a valid header.
-    pub(crate) fn count_invalid_oid_header(&self) {
-        if let Some(count) = count_up(&self.invalid_oid_headers) {
-            self.event_invalid_oid_header(count);
-        }
-    }
-
-    /// Counts one send that is completed without being sent. Out of line, off the fast path.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn count_failed_send(&self, error: SendError) {
-        let Some(count) = self.counters.failed(error) else {
-            return;
-        };
-        match error {
-            SendError::Refused(reason) => self.event_refused(reason, count),
-            SendError::LowMemory => self.event_low_memory(count),
-            // No event: sending to a paused module is the overlying driver's error.
-            SendError::Paused => {}
-        }
-    }
-}
-
-/// Increments `counter`. Returns the new count if an [event](is_due) is to be written for it.
-fn count_up(counter: &AtomicU64) -> Option<u64> {
-    let before = counter.fetch_add(1, Ordering::Relaxed);
-    let count = before.saturating_add(1);
-    is_due(count).then_some(count)
 }

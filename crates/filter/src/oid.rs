@@ -76,14 +76,29 @@ pub(crate) unsafe fn on_current_answer(module: &FilterModule, status: Status) {
     // SAFETY: NDIS has just given the query back, by this function's contract.
     unsafe {
         module.current_query.complete(status, |answer| {
-            match OffloadConfig::copy_from(answer) {
-                Ok(config) if module.advertiser.lower_nic(&config) => module.event_nic_limits(),
-                Ok(_) => {}
+            match lower_nic(module, answer) {
+                Ok(true) => module.event_nic_limits(),
+                Ok(false) => {}
                 Err(Malformed) => module.count_malformed_offload(),
             }
-            module.advertiser.publish(module);
+            module.publish();
         });
     }
+}
+
+/// Out of line: the copy is not on the stack any more when the result is published.
+#[inline(never)]
+fn lower_nic(module: &FilterModule, answer: &[u8]) -> Result<bool, Malformed> {
+    let config = OffloadConfig::copy_from(answer)?;
+    Ok(module.advertiser.lower_nic(&config))
+}
+
+/// Likewise.
+#[inline(never)]
+fn record_hardware(module: &FilterModule, answer: &[u8]) -> Result<(), Malformed> {
+    let config = OffloadConfig::copy_from(answer)?;
+    module.advertiser.record_hardware(&config);
+    Ok(())
 }
 
 /// Queries the capabilities of the NIC's hardware, if they are needed and unknown. IRQL
@@ -108,11 +123,10 @@ pub(crate) unsafe fn on_hardware_answer(module: &FilterModule, status: Status) {
     // SAFETY: NDIS has just given the query back, by this function's contract.
     unsafe {
         module.hardware_query.complete(status, |answer| {
-            match OffloadConfig::copy_from(answer) {
-                Ok(config) => module.advertiser.record_hardware(&config),
-                Err(Malformed) => module.count_malformed_offload(),
+            if record_hardware(module, answer).is_err() {
+                module.count_malformed_offload();
             }
-            module.advertiser.publish(module);
+            module.publish();
         });
     }
 }

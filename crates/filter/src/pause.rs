@@ -18,7 +18,7 @@ pub(crate) fn restart(module: &FilterModule, parameters: Option<&RestartParamete
     module.rundown.reinitialize();
     module.running.store(true, Ordering::Relaxed);
     module.event_restart();
-    module.advertiser.resume(module);
+    module.resume_advertising();
     oid::query_hardware_capabilities(module);
 }
 

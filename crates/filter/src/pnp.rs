@@ -13,7 +13,7 @@ pub(crate) fn net_pnp_event(module: &FilterModule, event: &NetPnpEvent) -> Statu
         module.event_pre_detach();
         module.current_query.cancel(module.handle);
         module.hardware_query.cancel(module.handle);
-        module.advertiser.restore_nic_config(module);
+        module.restore_nic_config();
     }
     event.forward(module.handle)
 }

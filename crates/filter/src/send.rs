@@ -9,7 +9,8 @@ use ndis::{Nbl, NblChain, NblQueue, Port, SendFlags};
 use crate::{
     module::FilterModule,
     nic_caps::NicCaps,
-    split::{SendError, Split, Splitter},
+    send_error::SendError,
+    split::{Split, Splitter},
     statistics::Tally,
 };
 
@@ -98,7 +99,8 @@ fn send_split(
 }
 
 /// Appends `batch` to `down`, with each send that does not fit replaced by its children. Returns also
-/// the sends that fail.
+/// the sends that fail. Out of line: nothing of it is on the stack while other drivers run.
+#[inline(never)]
 fn split_batch(
     module: &FilterModule,
     mut down: NblQueue,
@@ -107,7 +109,7 @@ fn split_batch(
     flags: SendFlags,
     tally: &mut Tally,
 ) -> (NblChain, NblQueue) {
-    let mut splitter = Splitter::new(module, nic, flags);
+    let splitter = Splitter::new(module, nic, flags);
     let mut up = NblQueue::new();
     while let Some(nbl) = batch.pop() {
         match splitter.split(nbl, tally) {

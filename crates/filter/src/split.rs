@@ -4,63 +4,16 @@ use core::sync::atomic::Ordering;
 
 use children::Children;
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
-use ndis::{BufferError, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags, Status};
+use ndis::{LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags};
 
 use crate::{
     build_children::{ChildBuilder, Needs, PacketChecksum},
     lso_info::large_send_of,
     module::FilterModule,
     nic_caps::{LargeSendSupport, NicCaps},
+    send_error::SendError,
     statistics::Tally,
 };
-
-/// The reason for which a send fails.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum SendError {
-    /// The packet cannot be split because of its contents.
-    Refused(Refusal),
-    /// Allocating children, a mapping, or a copy failed.
-    LowMemory,
-    /// The module is paused.
-    Paused,
-}
-
-impl SendError {
-    /// The status for the overlying driver.
-    fn status(self) -> Status {
-        match self {
-            Self::Refused(_) => Status::INVALID_PACKET,
-            Self::LowMemory => Status::RESOURCES,
-            Self::Paused => Status::PAUSED,
-        }
-    }
-
-    /// Prepares `nbl` for completion: sets a status, and, for a TCP large send, the report that
-    /// nothing was sent.
-    pub(crate) fn fail(self, mut nbl: Nbl) -> Nbl {
-        let info = nbl.large_send();
-        if info.mss() != 0 {
-            nbl.set_large_send(info.transmit_complete(0));
-        }
-        nbl.set_status(self.status());
-        nbl
-    }
-}
-
-impl From<Refusal> for SendError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<BufferError> for SendError {
-    fn from(error: BufferError) -> Self {
-        match error {
-            BufferError::Malformed => Self::Refused(Refusal::MalformedLargeSend),
-            BufferError::NotMapped | BufferError::NoMemory => Self::LowMemory,
-        }
-    }
-}
 
 /// The outcome for one large send.
 pub(crate) enum Split {
@@ -76,11 +29,11 @@ pub(crate) enum Split {
 pub(crate) struct SplitSend {
     children: Children,
     /// The number of large sends and packets that it was cut into.
-    pub(crate) parts: u32,
+    parts: u32,
     /// The number of those that are packets.
-    pub(crate) packets: u32,
+    packets: u32,
     /// Bytes of payload that the children carry.
-    pub(crate) payload: u32,
+    payload: u32,
     /// The parent's large-send slot once all children were sent.
     completion_info: LargeSendInfo,
 }
@@ -89,8 +42,6 @@ pub(crate) struct SplitSend {
 pub(crate) struct Splitter<'call> {
     module: &'call FilterModule,
     nic: &'call NicCaps,
-    /// The first bytes of the frame at hand.
-    front: [u8; MAX_HEADER],
     at_dispatch: bool,
 }
 
@@ -100,13 +51,13 @@ impl<'call> Splitter<'call> {
         Self {
             module,
             nic,
-            front: [0; MAX_HEADER],
             at_dispatch: flags.at_dispatch(),
         }
     }
 
     /// Splits the large send `parent`, if it does not fit the NIC.
-    pub(crate) fn split(&mut self, parent: Nbl, tally: &mut Tally) -> Split {
+    #[inline(never)]
+    pub(crate) fn split(&self, parent: Nbl, tally: &mut Tally) -> Split {
         let Some(send) = large_send_of(&parent) else {
             return Split::Fits(parent);
         };
@@ -117,10 +68,12 @@ impl<'call> Splitter<'call> {
             send,
             at_dispatch: self.at_dispatch,
         };
-        match job.run(&mut self.front) {
+        // The first bytes of the frame.
+        let mut front = [0; MAX_HEADER];
+        match job.run(&mut front) {
             Ok(None) => Split::Fits(parent),
             Ok(Some(split)) => {
-                tally.count_split(&split);
+                tally.count_split(split.parts, split.packets, split.payload);
                 Split::Children(split.children.attach_to(parent, split.completion_info))
             }
             Err(error) => Split::Failed(parent, error),
@@ -152,7 +105,10 @@ impl<'a> Job<'a> {
             return Err(Refusal::SegmentTooLong.into());
         }
         let support = self.nic.support(&self.send, &headers);
-        if support.fits_payload(payload, self.send.mss) {
+        // With a receive's value in the slot of tunnels, the NIC would look for one: a child has none.
+        let is_marked_as_tunnel = self.parent.encapsulation().is_encapsulated()
+            && matches!(self.send.framing, Framing::Plain { .. });
+        if support.fits_payload(payload, self.send.mss) && !is_marked_as_tunnel {
             return Ok(None);
         }
         let plan = self.plan(payload, support)?;

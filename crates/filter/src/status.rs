@@ -24,19 +24,32 @@ pub(crate) fn status(module: &FilterModule, indication: &Indication<'_>) {
 /// Handles new limits of the NIC. They apply to the very next send, before the overlying driver
 /// gets the indication.
 fn on_current_config(module: &FilterModule, indication: &Indication<'_>) {
-    let Ok(config) = OffloadConfig::copy_from(indication.buffer()) else {
+    let before = module.advertiser.nic();
+    let Ok(nic) = record_current_config(module, indication) else {
         module.count_malformed_offload();
         indication.forward(module.handle);
         return;
     };
-    let before = module.advertiser.nic();
-    let nic = module.advertiser.record_nic(&config);
     if nic != before {
         module.event_nic_limits();
     }
-    module
-        .advertiser
-        .forward_indication(module, || forward(module, indication, config, &nic));
+    let mut forwarded = Forwarded::default();
+    module.forward_indication(|| {
+        forwarded = forward(module, indication, &nic);
+        forwarded.caps
+    });
+    forwarded.count(module);
+}
+
+/// Records the configuration in `indication`. Out of line: its copy is not on the stack any more when
+/// the indication is forwarded.
+#[inline(never)]
+fn record_current_config(
+    module: &FilterModule,
+    indication: &Indication<'_>,
+) -> Result<NicCaps, Malformed> {
+    let config = OffloadConfig::copy_from(indication.buffer())?;
+    Ok(module.advertiser.record_nic(&config))
 }
 
 /// Handles a new MTU of the adapter: a ULONG, without the Ethernet header, as NetAdapterCx
@@ -50,33 +63,59 @@ fn on_mtu_change(module: &FilterModule, buffer: &[u8]) {
 
 /// Handles new capabilities of the NIC's hardware, enabled or not.
 fn on_hardware_capabilities(module: &FilterModule, indication: &Indication<'_>) {
-    match OffloadConfig::copy_from(indication.buffer()) {
-        Ok(config) => {
-            module.advertiser.record_hardware(&config);
-            forward(module, indication, config, &module.advertiser.nic());
-        }
-        Err(Malformed) => {
-            module.count_malformed_offload();
-            indication.forward(module.handle);
-        }
-    }
-    module.advertiser.publish(module);
-}
-
-/// Forwards a rewritten copy of the indication, whose buffer is the miniport's. Returns the
-/// capabilities in it. A configuration that is too long for a copy is forwarded unchanged.
-fn forward(
-    module: &FilterModule,
-    indication: &Indication<'_>,
-    mut config: OffloadConfig,
-    nic: &NicCaps,
-) -> Option<NicCaps> {
-    if config.is_whole() {
-        module.advertiser.rewrite(&mut config, nic);
-        indication.forward_with(module.handle, config.bytes_mut());
+    if record_hardware_capabilities(module, indication).is_ok() {
+        forward(module, indication, &module.advertiser.nic()).count(module);
     } else {
         module.count_malformed_offload();
         indication.forward(module.handle);
     }
-    Some(NicCaps::from(&config))
+    module.publish();
+}
+
+#[inline(never)]
+fn record_hardware_capabilities(
+    module: &FilterModule,
+    indication: &Indication<'_>,
+) -> Result<(), Malformed> {
+    let config = OffloadConfig::copy_from(indication.buffer())?;
+    module.advertiser.record_hardware(&config);
+    Ok(())
+}
+
+/// An offload configuration was forwarded.
+#[derive(Default)]
+struct Forwarded {
+    /// The capabilities in it.
+    caps: Option<NicCaps>,
+    /// It is too long for a copy.
+    is_malformed: bool,
+}
+
+impl Forwarded {
+    fn count(&self, module: &FilterModule) {
+        if self.is_malformed {
+            module.count_malformed_offload();
+        }
+    }
+}
+
+/// Forwards a rewritten copy of the indication, whose buffer is the miniport's. A configuration that
+/// is too long for a copy is forwarded unchanged. Out of line, as above.
+#[inline(never)]
+fn forward(module: &FilterModule, indication: &Indication<'_>, nic: &NicCaps) -> Forwarded {
+    let mut config = OffloadConfig::zeroed();
+    if config.read_from(indication.buffer()).is_err() {
+        return Forwarded::default();
+    }
+    let is_malformed = !config.is_whole();
+    if is_malformed {
+        indication.forward(module.handle);
+    } else {
+        module.advertiser.rewrite(&mut config, nic);
+        indication.forward_with(module.handle, config.bytes_mut());
+    }
+    Forwarded {
+        caps: Some(NicCaps::from(&config)),
+        is_malformed,
+    }
 }

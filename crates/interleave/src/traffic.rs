@@ -2,13 +2,16 @@
 
 use std::{mem::zeroed, ptr};
 
-use ndis::sys::{self, NET_BUFFER_LIST};
+use ndis::{
+    AtDispatch,
+    sys::{self, NET_BUFFER_LIST},
+};
 
 use crate::{
     machine::{Machine, call, handler},
     offload::Nic,
     parent::{self, ParentId},
-    points::wait_until,
+    points::{driver, wait_until},
     world,
 };
 
@@ -32,7 +35,17 @@ impl Machine {
     pub fn complete(&self, count: usize, status: sys::NDIS_STATUS) -> Vec<u32> {
         self.wait_for_children(count);
         let taken: Vec<_> = world::with(|world| world.nic.drain(..count).collect());
-        self.give_back(&taken, status)
+        self.give_back(&taken, status, 0)
+    }
+
+    /// The same, successfully and from a DPC, as most NICs do it.
+    pub fn complete_in_dpc(&self, count: usize) {
+        self.wait_for_children(count);
+        let taken: Vec<_> = world::with(|world| world.nic.drain(..count).collect());
+        let flags = sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL;
+        let at = driver(|| AtDispatch::enter(false));
+        self.give_back(&taken, sys::NDIS_STATUS_SUCCESS, flags);
+        driver(|| drop(at));
     }
 
     /// From now on the NIC completes `count` NBLs of each send successfully, before the driver's
@@ -44,10 +57,15 @@ impl Machine {
     /// The NIC completes all that it has, if anything.
     pub fn complete_all(&self, status: sys::NDIS_STATUS) -> Vec<u32> {
         let taken: Vec<_> = world::with(|world| world.nic.drain(..).collect());
-        self.give_back(&taken, status)
+        self.give_back(&taken, status, 0)
     }
 
-    fn give_back(&self, nbls: &[*mut NET_BUFFER_LIST], status: sys::NDIS_STATUS) -> Vec<u32> {
+    fn give_back(
+        &self,
+        nbls: &[*mut NET_BUFFER_LIST],
+        status: sys::NDIS_STATUS,
+        flags: u32,
+    ) -> Vec<u32> {
         let mut chain = ptr::null_mut();
         let mut payloads = Vec::new();
         for nbl in nbls.iter().rev().copied() {
@@ -61,7 +79,7 @@ impl Machine {
         let complete = handler!(self, SendNetBufferListsCompleteHandler);
         if !chain.is_null() {
             // SAFETY: the module sent them down, and ownership returns to it.
-            call(|| unsafe { complete(self.module, chain, 0) });
+            call(|| unsafe { complete(self.module, chain, flags) });
         }
         payloads
     }

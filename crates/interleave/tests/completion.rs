@@ -135,6 +135,28 @@ fn one_completes_before_the_send_has_returned() {
     });
 }
 
+/// DPCs complete children on the processor that sends more at that time, and on another one: the
+/// first takes them back at once, and the other returns them.
+#[test]
+#[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
+fn dpcs_return_children_to_a_processor_that_takes_others() {
+    sample(2000, || {
+        let machine = Machine::start(NIC);
+        wait([
+            on(0, move || {
+                machine.send(TWO);
+                machine.send(TWO);
+            }),
+            on(0, move || machine.complete_in_dpc(2)),
+            on(1, move || machine.complete_in_dpc(2)),
+        ]);
+        for parent in [0, 1] {
+            assert_eq!(machine.completed(parent), Some(NDIS_STATUS_SUCCESS));
+        }
+        machine.stop();
+    });
+}
+
 /// Two parents, whose children are completed in chains in which they are mixed.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]

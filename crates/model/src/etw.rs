@@ -107,6 +107,12 @@ impl Default for Tracing {
 }
 
 impl Tracing {
+    /// Whether a session enables such an event.
+    pub(crate) fn is_enabled(&self, descriptor: &sys::EVENT_DESCRIPTOR) -> bool {
+        self.session
+            .is_some_and(|session| session.wants(descriptor))
+    }
+
     /// EtwWriteTransfer with these parts, by their types.
     ///
     /// # Errors
@@ -128,10 +134,7 @@ impl Tracing {
         }
         let data: Vec<_> = data.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
         let (name, fields) = decode(metadata, &data)?;
-        if self
-            .session
-            .is_some_and(|session| session.wants(descriptor))
-        {
+        if self.is_enabled(descriptor) {
             self.events.push(TracedEvent {
                 name,
                 level: descriptor.Level,

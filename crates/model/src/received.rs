@@ -134,7 +134,7 @@ impl Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        // What goes has to be accessible.
+        // The memory is freed: it has to be accessible.
         self.guarded(guard::open);
     }
 }

@@ -8,6 +8,7 @@ use ndis::sys;
 use crate::{
     above::Sent,
     device::{Device, Request},
+    error_log::ErrorLog,
     etw::Tracing,
     events::Events,
     limits::Limits,
@@ -199,6 +200,7 @@ pub(crate) struct State {
     /// Requests that the control device has now.
     pub(crate) requests: Vec<Request>,
     pub(crate) spin_locks: SpinLocks,
+    pub(crate) error_log: ErrorLog,
     pub(crate) events: Events,
     pub(crate) tracing: Tracing,
 }
@@ -275,6 +277,7 @@ impl State {
             device: None,
             requests: Vec::new(),
             spin_locks: SpinLocks::default(),
+            error_log: ErrorLog::default(),
             events: Events::default(),
             tracing: Tracing::default(),
         }

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use control::Invalid;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::SCHEMA;
 use crate::adapter::Adapter;
@@ -81,16 +81,15 @@ impl Failure {
         }
     }
 
-    /// The failure as one JSON object in one line.
+    /// The failure as one JSON object.
     #[must_use]
-    pub fn to_json(&self) -> String {
+    pub fn to_json(&self) -> Value {
         json!({
             "schema": SCHEMA,
             "error": self.name(),
             "message": self.to_string(),
             "exit_code": self.exit_code(),
         })
-        .to_string()
     }
 }
 

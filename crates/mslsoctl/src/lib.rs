@@ -18,6 +18,7 @@ pub mod connections;
 pub mod device;
 pub mod driver;
 pub mod failure;
+pub mod json;
 mod refusals;
 pub mod select;
 mod text;

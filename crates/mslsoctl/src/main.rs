@@ -32,7 +32,7 @@ fn failed(failure: &Failure, json: bool) -> ExitCode {
     let mut notes = io::stderr();
     // Standard error may be closed; the exit code carries the result too.
     let _ = if json {
-        writeln!(notes, "{}", failure.to_json())
+        mslsoctl::json::write(&mut notes, &failure.to_json())
     } else {
         writeln!(notes, "mslsoctl: {failure}")
     };

@@ -76,6 +76,25 @@ pub struct KEVENT {
     pub Header: [u64; 3],
 }
 
+/// An entry of the System event log. Its insertion strings, UTF-16 with a NUL, follow it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct IO_ERROR_LOG_PACKET {
+    pub MajorFunctionCode: u8,
+    pub RetryCount: u8,
+    pub DumpDataSize: u16,
+    pub NumberOfStrings: u16,
+    pub StringOffset: u16,
+    pub EventCategory: u16,
+    pub ErrorCode: NTSTATUS,
+    pub UniqueErrorValue: u32,
+    pub FinalStatus: NTSTATUS,
+    pub SequenceNumber: u32,
+    pub IoControlCode: u32,
+    pub DeviceOffset: i64,
+    pub DumpData: [u32; 1],
+}
+
 /// A processor as group and number within the group.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,6 +153,21 @@ layout! {
     }
     KEVENT: size 24, align 8 {
         Header @ 0: 24,
+    }
+    IO_ERROR_LOG_PACKET: size 48, align 8 {
+        MajorFunctionCode @ 0: 1,
+        RetryCount @ 1: 1,
+        DumpDataSize @ 2: 2,
+        NumberOfStrings @ 4: 2,
+        StringOffset @ 6: 2,
+        EventCategory @ 8: 2,
+        ErrorCode @ 12: 4,
+        UniqueErrorValue @ 16: 4,
+        FinalStatus @ 20: 4,
+        SequenceNumber @ 24: 4,
+        IoControlCode @ 28: 4,
+        DeviceOffset @ 32: 8,
+        DumpData @ 40: 4,
     }
     PROCESSOR_NUMBER: size 4, align 2 {
         Group @ 0: 2,
@@ -219,6 +253,8 @@ constants! {
     }
 }
 
+/// Most bytes of an entry of the System event log, its strings included.
+pub const ERROR_LOG_MAXIMUM_SIZE: u8 = 240;
 /// In place of a group's number: all the processors of all groups.
 pub const ALL_PROCESSOR_GROUPS: u16 = 0xffff;
 /// Device characteristic: the device's protection applies to names below it too.

@@ -346,6 +346,22 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn KeLeaveCriticalRegion();
 
+    /// Allocates an entry of the System event log for a driver or a device; null when there is no
+    /// memory. It is written, which frees it, or freed.
+    ///
+    /// ntoskrnl.exe, DISPATCH_LEVEL.
+    pub fn IoAllocateErrorLogEntry(IoObject: *mut c_void, EntrySize: u8) -> *mut c_void;
+
+    /// Queues an entry for the System event log, and frees it.
+    ///
+    /// ntoskrnl.exe, DISPATCH_LEVEL.
+    pub fn IoWriteErrorLogEntry(ElEntry: *mut c_void);
+
+    /// Frees an entry that is not written.
+    ///
+    /// ntoskrnl.exe, DISPATCH_LEVEL.
+    pub fn IoFreeErrorLogEntry(ElEntry: *mut c_void);
+
     /// Initializes an event, signalled if `State` is not 0.
     ///
     /// ntoskrnl.exe, any level.
@@ -516,6 +532,14 @@ unsafe extern "efiapi" {
         EventInformation: *const c_void,
         InformationLength: u32,
     ) -> NTSTATUS;
+
+    /// Whether a session enables such an event.
+    ///
+    /// ntoskrnl.exe, any level.
+    pub fn EtwEventEnabled(
+        RegHandle: REGHANDLE,
+        EventDescriptor: *const EVENT_DESCRIPTOR,
+    ) -> BOOLEAN;
 
     /// Writes an event to every session that enables it. Above APC_LEVEL, none of the data may be
     /// pageable.

@@ -99,6 +99,11 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         0x4002_00b1,
     ),
     (
+        "ERROR_LOG_MAXIMUM_SIZE",
+        sys::ERROR_LOG_MAXIMUM_SIZE as u32,
+        240,
+    ),
+    (
         "STATUS_NOT_FOUND",
         sys::STATUS_NOT_FOUND.cast_unsigned(),
         0xc000_0225,

@@ -46,7 +46,7 @@ const CHAIN: u8 = 0x80;
 /// Parts that an event is handed over in.
 const PARTS: u32 = 3;
 /// Capacity in bytes for the names and types of one event.
-const METADATA: usize = 384;
+const METADATA: usize = 256;
 /// Capacity in bytes for the values of one event.
 const DATA: usize = 384;
 
@@ -93,6 +93,41 @@ impl Provider {
             provider.unregister();
         }
         provider
+    }
+
+    /// Writes an event of that name to every session that enables it, with the fields that `fill` adds.
+    /// It is built only if there is one. The bits of `keyword` are its categories. IRQL ≤
+    /// DISPATCH_LEVEL.
+    #[inline]
+    pub fn write_with(
+        &self,
+        name: &str,
+        level: Level,
+        keyword: u64,
+        fill: impl FnOnce(&mut Event),
+    ) {
+        let descriptor = descriptor(level, keyword);
+        if !self.is_enabled(&descriptor) {
+            return;
+        }
+        // Where it stays: a copy would be on the stack as well.
+        let mut event = Event {
+            descriptor,
+            metadata: Bytes::new(),
+            data: Bytes::new(),
+        };
+        event.begin(name);
+        fill(&mut event);
+        self.write(&event);
+    }
+
+    /// Whether a session enables events like this.
+    #[inline(never)]
+    fn is_enabled(&self, descriptor: &sys::EVENT_DESCRIPTOR) -> bool {
+        // SAFETY: registered until `self` is dropped, unless it is 0; the descriptor lives during
+        // the call.
+        self.registration != 0
+            && unsafe { sys::EtwEventEnabled(self.registration, descriptor) } != 0
     }
 
     /// Writes `event` to every session that enables it. IRQL ≤ DISPATCH_LEVEL.
@@ -154,7 +189,20 @@ fn part(bytes: &[u8], kind: u8) -> sys::EVENT_DATA_DESCRIPTOR {
     }
 }
 
-/// An event in the making: some 800 bytes, on the stack.
+/// The descriptor of a self-describing event.
+fn descriptor(level: Level, keyword: u64) -> sys::EVENT_DESCRIPTOR {
+    sys::EVENT_DESCRIPTOR {
+        Id: 0,
+        Version: 0,
+        Channel: CHANNEL_TRACELOGGING,
+        Level: level as u8,
+        Opcode: 0,
+        Task: 0,
+        Keyword: keyword,
+    }
+}
+
+/// An event in the making: some 700 bytes, on the stack.
 pub struct Event {
     descriptor: sys::EVENT_DESCRIPTOR,
     /// Its own length in 16 bits, a tag of zero, the event's name; of each field name and type.
@@ -166,26 +214,23 @@ pub struct Event {
 impl Event {
     /// An event of that name, without fields. The bits of `keyword` are its categories.
     #[must_use]
-    #[inline(never)]
+    #[inline(always)]
     pub fn new(name: &str, level: Level, keyword: u64) -> Self {
         let mut event = Self {
-            descriptor: sys::EVENT_DESCRIPTOR {
-                Id: 0,
-                Version: 0,
-                Channel: CHANNEL_TRACELOGGING,
-                Level: level as u8,
-                Opcode: 0,
-                Task: 0,
-                Keyword: keyword,
-            },
+            descriptor: descriptor(level, keyword),
             metadata: Bytes::new(),
             data: Bytes::new(),
         };
-        event.metadata.push(&[0, 0, 0]);
-        event.metadata.push(name.as_bytes());
-        event.metadata.push(&[0]);
-        event.metadata.write_length();
+        event.begin(name);
         event
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, name: &str) {
+        self.metadata.push(&[0, 0, 0]);
+        self.metadata.push(name.as_bytes());
+        self.metadata.push(&[0]);
+        self.metadata.write_length();
     }
 
     /// The descriptor that sessions filter it by.
@@ -238,30 +283,38 @@ impl Event {
     /// Adds text in UTF-16.
     #[inline(never)]
     pub fn utf16(&mut self, name: &str, text: &[u16]) -> &mut Self {
-        let mut bytes = Bytes::<DATA>::new();
-        for unit in text {
-            bytes.push(&unit.to_le_bytes());
-        }
-        let Ok(length) = u16::try_from(bytes.bytes().len()) else {
+        let Ok(length) = u16::try_from(size_of_val(text)) else {
             return self;
         };
-        let parts: [&[u8]; 2] = [&length.to_le_bytes(), bytes.bytes()];
-        self.field(name, &[IN_COUNTED_STRING], &parts)
+        let before = (self.metadata.length, self.data.length);
+        let mut fits =
+            self.describe(name, &[IN_COUNTED_STRING]) && self.data.push(&length.to_le_bytes());
+        for unit in text {
+            fits = fits && self.data.push(&unit.to_le_bytes());
+        }
+        self.end_field(before, fits)
     }
 
     /// Adds a field, whole, or leaves it out where there is no room for all of it.
     #[inline(never)]
     fn field(&mut self, name: &str, types: &[u8], value: &[&[u8]]) -> &mut Self {
-        let (metadata, data) = (self.metadata.length, self.data.length);
-        let mut fits = self.metadata.push(name.as_bytes())
-            && self.metadata.push(&[0])
-            && self.metadata.push(types);
+        let before = (self.metadata.length, self.data.length);
+        let mut fits = self.describe(name, types);
         for part in value {
             fits = fits && self.data.push(part);
         }
+        self.end_field(before, fits)
+    }
+
+    /// Adds a field's name and type; returns whether there was room.
+    fn describe(&mut self, name: &str, types: &[u8]) -> bool {
+        self.metadata.push(name.as_bytes()) && self.metadata.push(&[0]) && self.metadata.push(types)
+    }
+
+    /// Ends a field, or removes it if there was no room, down to the lengths before it.
+    fn end_field(&mut self, before: (usize, usize), fits: bool) -> &mut Self {
         if !fits {
-            self.metadata.length = metadata;
-            self.data.length = data;
+            (self.metadata.length, self.data.length) = before;
         }
         self.metadata.write_length();
         self

@@ -26,11 +26,31 @@ impl OffloadConfig {
     /// Longest NDIS_OFFLOAD that is copied whole, in bytes. Revision 7, the newest, has 216.
     pub const CAPACITY: usize = 320;
 
+    /// A place for a configuration, without one.
+    #[must_use]
+    pub const fn zeroed() -> Self {
+        Self(Content {
+            bytes: [0; Self::CAPACITY],
+        })
+    }
+
     /// Copies the configuration in `bytes`; its header gives the length.
     ///
     /// # Errors
     /// [`Malformed`].
     pub fn copy_from(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut config = Self::zeroed();
+        config.read_from(bytes)?;
+        Ok(config)
+    }
+
+    /// Copies the configuration in `bytes` to `self`, which is unchanged if it is malformed: for a
+    /// frame that is to have one copy only.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    #[inline(never)]
+    pub fn read_from(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         let &[kind, revision, low, high, ..] = bytes else {
             return Err(Malformed);
         };
@@ -42,11 +62,13 @@ impl OffloadConfig {
             return Err(Malformed);
         }
         let bytes = bytes.get(..usize::from(size)).ok_or(Malformed)?;
-        let mut copy = [0; Self::CAPACITY];
+        // SAFETY: every byte of the union is initialised, and stays so.
+        let copy = unsafe { &mut self.0.bytes };
+        *copy = [0; Self::CAPACITY];
         for (to, from) in copy.iter_mut().zip(bytes) {
             *to = *from;
         }
-        Ok(Self(Content { bytes: copy }))
+        Ok(())
     }
 
     /// Copies the configuration back to `buffer`, from which it was copied.

@@ -43,7 +43,6 @@ fn platform(machine: Machine) -> Result<Platform, Failure> {
 /// See [`Failure`]. Before the last step the output folder is as it was.
 pub fn run(args: &BuildArgs, date: OffsetDateTime) -> Result<usize, Failure> {
     let mut folder = Folder::default();
-    folder.add(CTL, folder::read(&args.ctl)?)?;
     for pdb in &args.pdb {
         folder.copy(pdb)?;
     }
@@ -54,11 +53,15 @@ pub fn run(args: &BuildArgs, date: OffsetDateTime) -> Result<usize, Failure> {
         folder.copy_scripts(scripts)?;
     }
     let image = Image::new(folder::read(&args.sys)?)?;
+    let tool = Image::new(folder::read(&args.ctl)?).map_err(|failure| match failure {
+        Failure::Image(why) => Failure::CtlImage(why),
+        failure => failure,
+    })?;
     let platform = platform(image.machine())?;
     let inf = Inf::new(&folder::read(&args.inf)?, platform.inf)?;
     check(&inf, &folder)?;
     match args.tools {
-        Tools::Own => own(args, date, platform, image, inf, &mut folder)?,
+        Tools::Own => own(args, date, platform, [image, tool], inf, &mut folder)?,
         Tools::Wdk => wdk::sign(args, date, platform, &inf, &mut folder)?,
     }
     folder.write(&args.out)
@@ -90,7 +93,7 @@ fn own(
     args: &BuildArgs,
     date: OffsetDateTime,
     platform: Platform,
-    image: Image,
+    [image, tool]: [Image; 2],
     mut inf: Inf,
     folder: &mut Folder,
 ) -> Result<(), Failure> {
@@ -109,9 +112,11 @@ fn own(
     let list = catalog::list(&members, platform.systems, &inf.identifiers(), date)?;
     folder.add(CAT, signed_data::sign(&identity, oids::CTL, &list)?)?;
 
-    let content = indirect_data(Kind::EmbeddedImage, &image.hash::<Sha256>())?;
-    let signature = signed_data::sign(&identity, oids::INDIRECT_DATA, &content)?;
-    folder.add(SYS, image.with_signature(&signature)?)?;
+    for (name, image) in [(SYS, image), (CTL, tool)] {
+        let content = indirect_data(Kind::EmbeddedImage, &image.hash::<Sha256>())?;
+        let signature = signed_data::sign(&identity, oids::INDIRECT_DATA, &content)?;
+        folder.add(name, image.with_signature(&signature)?)?;
+    }
     folder.add(INF, inf.to_bytes())?;
     folder.add(CERTIFICATE, identity.certificate().to_der()?)
 }

@@ -18,6 +18,8 @@ pub enum Failure {
     Date(String),
     /// The image cannot be signed.
     Image(&'static str),
+    /// The tool cannot be signed.
+    CtlImage(&'static str),
     /// The INF cannot be stamped or cataloged.
     Inf(String),
     /// The kept key cannot be used.
@@ -63,6 +65,7 @@ impl fmt::Display for Failure {
             Self::SameName(name) => write!(f, "two files would be called {name}"),
             Self::Date(why) => write!(f, "the package's date: {why}"),
             Self::Image(why) => write!(f, "the driver's image {why}"),
+            Self::CtlImage(why) => write!(f, "the tool's image {why}"),
             Self::Inf(why) => write!(f, "the INF {why}"),
             Self::Key(path, why) => write!(
                 f,

@@ -1,4 +1,4 @@
-//! The driver's image: its Authenticode hash, its checksum, and a signature put into it.
+//! An image, the driver's or the tool's: its Authenticode hash, its checksum, and a signature put into it.
 //!
 //! Microsoft, "Windows Authenticode Portable Executable Signature Format": the hash is of the whole
 //! file but the checksum, the directory entry of the signature, and the signature, which comes last.

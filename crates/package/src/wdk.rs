@@ -14,7 +14,7 @@ use crate::date;
 use crate::failure::Failure;
 use crate::folder::{self, Folder};
 use crate::inf::Inf;
-use crate::names::{CAT, CERTIFICATE, INF, Platform, SYS, VERSION};
+use crate::names::{CAT, CERTIFICATE, CTL, INF, Platform, SYS, VERSION};
 
 /// A program and its arguments, to be run in the folder with the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +66,9 @@ fn powershell(script: &str) -> Call {
     )
 }
 
-/// Signs the driver, catalogs it, and signs the catalog.
+/// Signs the driver and the tool, catalogs the driver, and signs the catalog.
 #[must_use]
-pub fn sign_and_catalog(thumbprint: &str, platform: Platform) -> [Call; 3] {
+pub fn sign_and_catalog(thumbprint: &str, platform: Platform) -> [Call; 4] {
     let sign = |name| {
         let arguments = [
             "sign", "/v", "/fd", "sha256", "/s", "My", "/sha1", thumbprint, name,
@@ -78,6 +78,7 @@ pub fn sign_and_catalog(thumbprint: &str, platform: Platform) -> [Call; 3] {
     let systems = format!("/os:{}", platform.inf2cat);
     [
         sign(SYS),
+        sign(CTL),
         call("inf2cat", &["/driver:.", &systems, "/verbose"]),
         sign(CAT),
     ]
@@ -123,6 +124,7 @@ fn sign_in(
         }
     }
     folder::write(&place.join(SYS), &folder::read(&args.sys)?)?;
+    folder::write(&place.join(CTL), &folder::read(&args.ctl)?)?;
     folder::write(&place.join(INF), &inf.to_bytes())?;
     for call in stamp(&date::for_inf(date), platform) {
         run(&call, place)?;
@@ -134,7 +136,7 @@ fn sign_in(
         .try_for_each(|call| run(call, place).map(drop));
     let removed = run(&remove_certificate(thumbprint), place);
     signed.and(removed)?;
-    for name in [SYS, INF, CAT, CERTIFICATE] {
+    for name in [SYS, CTL, INF, CAT, CERTIFICATE] {
         folder.copy(&place.join(name))?;
     }
     Ok(())
@@ -182,6 +184,7 @@ mod tests {
             calls.each_ref().map(line),
             [
                 "signtool sign /v /fd sha256 /s My /sha1 AB12 mslso.sys",
+                "signtool sign /v /fd sha256 /s My /sha1 AB12 mslsoctl.exe",
                 "inf2cat /driver:. /os:10_X64,Server10_X64 /verbose",
                 "signtool sign /v /fd sha256 /s My /sha1 AB12 mslso.cat",
             ]

@@ -84,6 +84,18 @@ Describe 'Kept: settings and bindings' {
         Bound $fake Management | Should -BeFalse
     }
 
+    It 'stay where the old build cannot be removed, and the message says so' {
+        $fake, $old = Start-Installed
+        Set-HostState $fake { param($s) $s.faults.netcfg_uninstall = @{ exit = 0x8004A026 } }
+        $package = New-FakePackage $fake -Name new -Content 'build 2' -DriverVer '11/21/2026,0.1.1.0'
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match 'the old one stays as it is'
+        $r.Text | Should -Match '0x8004A026'
+        Installed $fake | Should -Be (Get-Sha "$old/mslso.sys")
+        @((Get-HostState $fake).store).Count | Should -Be 1
+    }
+
     It 'come back after -KeepSettings, and are gone without it' {
         $fake, $package = Start-Installed
         Set-Registry $fake $setting @{ Profile = 3 }

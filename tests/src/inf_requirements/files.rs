@@ -64,6 +64,24 @@ pub(super) fn service_runs_the_image(inf: &Inf) -> Outcome {
     })
 }
 
+/// Event Viewer finds the texts of the driver's entries in the image that runs.
+pub(super) fn messages_are_the_images(inf: &Inf) -> Outcome {
+    each(inf, |at| {
+        let sections = inf.fields(&at.event_log(inf), "AddReg").unwrap_or_default();
+        let lines = sections.iter().flat_map(|section| inf.lines(section));
+        let mut found: Vec<_> = lines.map(|line| line.fields.join(",")).collect();
+        found.sort();
+        let expected = [
+            format!(
+                "HKR,,EventMessageFile,0x00020000,%{}%\\{IMAGE}",
+                at.directory()
+            ),
+            "HKR,,TypesSupported,0x00010001,7".into(),
+        ];
+        equal("the event log", &found.join(";"), &expected.join(";"))
+    })
+}
+
 pub(super) fn image_is_in_the_package(inf: &Inf) -> Outcome {
     let source = inf.fields("SourceDisksFiles", IMAGE).unwrap_or_default();
     equal("its disk", &source.join(","), "1")?;
@@ -76,11 +94,11 @@ pub(super) fn image_is_in_the_package(inf: &Inf) -> Outcome {
 pub(super) fn service_is_removed(inf: &Inf) -> Outcome {
     each(inf, |at| {
         let delete = inf.fields(&at.section(".Remove.Services"), "DelService");
-        // SPSVCINST_STOPSERVICE.
+        // SPSVCINST_STOPSERVICE and SPSVCINST_DELETEEVENTLOGENTRY.
         equal(
             "DelService",
             &delete.unwrap_or_default().join(","),
-            &format!("{SERVICE},0x200"),
+            &format!("{SERVICE},0x204"),
         )
     })
 }

@@ -24,14 +24,16 @@ fn named_sections(inf: &Inf) -> BTreeSet<String> {
             named.insert(target.section(extension));
         }
         let service = target.service(inf);
+        let event_log = target.event_log(inf);
         for (section, directive) in [
             (&target.install, "AddReg"),
             (&target.install, "CopyFiles"),
             (&service, "AddReg"),
+            (&event_log, "AddReg"),
         ] {
             named.extend(inf.fields(section, directive).unwrap_or_default());
         }
-        named.extend([target.models, service]);
+        named.extend([target.models, service, event_log]);
     }
     for line in inf.lines("Manufacturer") {
         named.extend(
@@ -90,7 +92,11 @@ pub(super) fn strings_are_named(inf: &Inf) -> Outcome {
 
 pub(super) fn keys_are_relative(inf: &Inf) -> Outcome {
     each(inf, |at| {
-        let all = [added(inf, &at.install), added(inf, &at.service(inf))];
+        let all = [
+            added(inf, &at.install),
+            added(inf, &at.service(inf)),
+            added(inf, &at.event_log(inf)),
+        ];
         all.iter()
             .flatten()
             .try_for_each(|value| equal("root", &value.root, "HKR"))

@@ -33,6 +33,13 @@ impl Target {
             .unwrap_or_default()
     }
 
+    /// The section that registers the service as a source of the event log's entries.
+    pub(super) fn event_log(&self, inf: &Inf) -> String {
+        let add = inf.fields(&self.section(".Services"), "AddService");
+        add.and_then(|fields| fields.get(3).cloned())
+            .unwrap_or_default()
+    }
+
     /// 13 where the image runs from the driver store, 12 where from System32\drivers.
     pub(super) fn directory(&self) -> &'static str {
         if self.build < FIRST_STORE_BUILD {

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "drivers that misbehave")]
 
 mod control_device;
+mod error_log;
 mod events;
 mod kernel;
 mod oid;

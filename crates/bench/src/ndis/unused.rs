@@ -3,7 +3,7 @@
 use std::{ffi::c_void, io::Write};
 
 use ::ndis::sys::{
-    EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, IRP, KPROCESSOR_MODE, MDL,
+    BOOLEAN, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, IRP, KPROCESSOR_MODE, MDL,
     NDIS_CONFIGURATION_PARAMETER, NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_STATUS, NDIS_STRING,
     NET_PNP_EVENT_NOTIFICATION, NTSTATUS, REGHANDLE,
 };
@@ -38,8 +38,11 @@ unused! {
     fn IofCompleteRequest(*mut IRP, i8);
     fn KeEnterCriticalRegion();
     fn KeLeaveCriticalRegion();
+    fn IoAllocateErrorLogEntry(*mut c_void, u8) -> *mut c_void;
+    fn IoWriteErrorLogEntry(*mut c_void);
     fn EtwUnregister(REGHANDLE) -> NTSTATUS;
     fn EtwSetInformation(REGHANDLE, i32, *const c_void, u32) -> NTSTATUS;
+    fn EtwEventEnabled(REGHANDLE, *const EVENT_DESCRIPTOR) -> BOOLEAN;
     fn EtwWriteTransfer(
         REGHANDLE, *const EVENT_DESCRIPTOR, *const GUID, *const GUID, u32,
         *const EVENT_DATA_DESCRIPTOR

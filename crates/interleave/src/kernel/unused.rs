@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use ndis::sys::{
-    EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, KPROCESSOR_MODE, MDL,
+    BOOLEAN, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, KPROCESSOR_MODE, MDL,
     NDIS_CONFIGURATION_PARAMETER, NDIS_HANDLE, NDIS_OID_REQUEST, NDIS_STATUS, NDIS_STRING,
     NTSTATUS, REGHANDLE,
 };
@@ -32,8 +32,11 @@ unused! {
         *mut MDL, KPROCESSOR_MODE, i32, *mut c_void, u32, u32
     ) -> *mut c_void;
     fn MmUnmapLockedPages(*mut c_void, *mut MDL);
+    fn IoAllocateErrorLogEntry(*mut c_void, u8) -> *mut c_void;
+    fn IoWriteErrorLogEntry(*mut c_void);
     fn EtwUnregister(REGHANDLE) -> NTSTATUS;
     fn EtwSetInformation(REGHANDLE, i32, *const c_void, u32) -> NTSTATUS;
+    fn EtwEventEnabled(REGHANDLE, *const EVENT_DESCRIPTOR) -> BOOLEAN;
     fn EtwWriteTransfer(
         REGHANDLE, *const EVENT_DESCRIPTOR, *const GUID, *const GUID, u32,
         *const EVENT_DATA_DESCRIPTOR

@@ -147,10 +147,12 @@ fn compared(code: &[u8]) -> Vec<u32> {
     found
 }
 
-/// Requests to the control device with every code, in buffers that fit and that do not.
-pub(super) fn device(world: &Arc<World>, codes: &[u32]) {
+/// Requests to the control device with every code, in buffers that fit and that do not. Returns the
+/// codes that it handles.
+pub(super) fn device(world: &Arc<World>, codes: &[u32]) -> Vec<u32> {
+    let mut handled = Vec::new();
     if !world.has_control_device() {
-        return;
+        return handled;
     }
     let index = FILTER_IF_INDEX.to_ne_bytes();
     let guid: Vec<u8> = model::FILTER_MODULE_GUID
@@ -171,6 +173,7 @@ pub(super) fn device(world: &Arc<World>, codes: &[u32]) {
         if first.status == sys::STATUS_INVALID_DEVICE_REQUEST {
             continue;
         }
+        handled.push(*code);
         for input in &inputs {
             for output in [0, 4, 100, 2048] {
                 world.device_control(*code, input, output);
@@ -181,4 +184,5 @@ pub(super) fn device(world: &Arc<World>, codes: &[u32]) {
     }
     // A code that no driver has.
     world.device_control(0x0022_3FFC, &[1], 8);
+    handled
 }

@@ -86,7 +86,8 @@ impl Life {
         self.control("running");
         self.queues();
         let codes = self.codes.clone();
-        self.on
+        let codes = self
+            .on
             .step("control device", |world| control::device(world, &codes));
         let frames = &mut self.frames;
         self.on.step("FilterPause over sends", |world| {
@@ -217,7 +218,7 @@ impl Life {
         self.control("attached again");
         let codes = self.codes.clone();
         self.on.step("control device, attached again", |world| {
-            control::device(world, &codes)
+            control::device(world, &codes);
         });
         self.on.step("FilterPause, attached again", World::pause);
         Ok(())

@@ -44,7 +44,7 @@ pub(super) fn run(
         let left = timeout.saturating_sub(progress.elapsed());
         match replies.recv_timeout(left) {
             Ok(reply) => {
-                // What is found within a step is no progress.
+                // A finding within a step is no progress.
                 if matches!(reply, Reply::Step(_)) {
                     progress = Instant::now();
                 }

@@ -1,4 +1,4 @@
-//! The verdict, and what it rests on.
+//! The verdict, and the findings behind it.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -51,7 +51,7 @@ pub struct Cause {
     pub page: Option<String>,
     /// How often it was found.
     pub count: u64,
-    /// What was found first.
+    /// The first finding.
     pub first: String,
 }
 

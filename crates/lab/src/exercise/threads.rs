@@ -13,7 +13,7 @@ use model::{Answering, Completion, Indication, OidCall, ReceiveCall, SendCall, W
 
 use super::{control::FRAME_SIZE, frames::Frames, traffic};
 
-/// What each thread does, so often.
+/// Turns of each thread.
 const TURNS: u32 = 150;
 
 /// Two senders, a receiver with requests, and status indications with completions.

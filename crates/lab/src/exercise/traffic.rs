@@ -55,6 +55,13 @@ pub(super) fn immediate(world: &Arc<World>, frames: &mut Frames, random: &mut Ra
     for call in CALLS {
         let small = [100, 1400, 0, 7].map(|size| frames.packet(size));
         world.send(small.into(), call);
+        let tagged = frames
+            .packet(60)
+            .with_slot(sys::Ieee8021QNetBufferListInfo, 0x70);
+        let tagged = tagged
+            .with_slot(sys::NetBufferListHashValue, 0x1234)
+            .with_slot(sys::NetBufferListHashInfo, 0x101);
+        world.send(vec![tagged], call);
         let mut several = frames.packet(200);
         several.net_buffers = 3;
         several.data_offset = 40;

@@ -55,7 +55,7 @@ impl Refused {
     }
 }
 
-/// What a phase works with.
+/// The driver of a phase, and its options.
 pub(super) struct Bench {
     pub(super) driver: Driver,
     pub(super) random: Random,
@@ -235,7 +235,7 @@ fn report_all(violations: &[Violation], step: &str) {
     }
 }
 
-/// What findings of one cause have in common: all but the numbers.
+/// The text that findings of one cause have in common: all but the numbers.
 fn key(violation: &Violation) -> String {
     let text = format!(
         "{} {} {} {}",

@@ -162,6 +162,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
             running_since: state.running_since,
             failed_below: false,
             status_below: 0,
+            forwarded: false,
             port: 0,
             handler_returned: false,
             wire: Vec::new(),

@@ -87,6 +87,8 @@ pub(crate) struct Sent {
     /// Whether the miniport failed it, as it was sent, and with which status.
     pub(crate) failed_below: bool,
     pub(crate) status_below: i32,
+    /// Whether the filter forwarded it to the miniport.
+    pub(crate) forwarded: bool,
     /// The port that it was sent for.
     pub(crate) port: u32,
     /// Whether the send handler that got it has returned.
@@ -126,6 +128,11 @@ impl Kept {
 }
 
 impl Sent {
+    /// Whether it, or a part of it, was sent to the miniport.
+    pub(crate) fn went_down(&self) -> bool {
+        self.children > 0 || self.forwarded
+    }
+
     /// Applies `change` to the memory of its NET_BUFFERs, its MDLs and its own data.
     pub(crate) fn guarded(&self, change: impl Fn(*const u8)) {
         for net_buffer in &self.net_buffers {

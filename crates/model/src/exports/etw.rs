@@ -2,7 +2,9 @@
 
 use std::{ffi::c_void, slice};
 
-use ::ndis::sys::{self, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, NTSTATUS, REGHANDLE};
+use ::ndis::sys::{
+    self, BOOLEAN, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, NTSTATUS, REGHANDLE,
+};
 
 use crate::{
     etw::Provider,
@@ -85,6 +87,20 @@ pub unsafe extern "efiapi" fn EtwSetInformation(
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn EtwEventEnabled(
+    handle: REGHANDLE,
+    descriptor: *const EVENT_DESCRIPTOR,
+) -> BOOLEAN {
+    let world = thread::world();
+    let mut state = world.state();
+    if handle != HANDLE || state.tracing.provider.is_none() {
+        state.violation(Rule::Tracing, "EtwEventEnabled", NOT_REGISTERED);
+    }
+    // SAFETY: the caller passes a descriptor.
+    u8::from(state.tracing.is_enabled(unsafe { &*descriptor }))
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn EtwWriteTransfer(
     handle: REGHANDLE,
     descriptor: *const EVENT_DESCRIPTOR,
@@ -99,6 +115,11 @@ pub unsafe extern "efiapi" fn EtwWriteTransfer(
     if handle != HANDLE || state.tracing.provider.is_none() {
         state.violation(Rule::Tracing, routine, NOT_REGISTERED);
         return sys::STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the caller passes a descriptor.
+    if !state.tracing.is_enabled(unsafe { &*descriptor }) {
+        let found = "an event was built although no session enables it";
+        state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
     }
     // SAFETY: the caller passes a descriptor, and that many descriptors of data, which lives.
     let (descriptor, parts) = unsafe {
@@ -125,5 +146,6 @@ super::exports! {
     EtwRegister
     EtwUnregister
     EtwSetInformation
+    EtwEventEnabled
     EtwWriteTransfer
 }

@@ -3,12 +3,18 @@
 
 use std::{ffi::c_void, ptr};
 
-use crate::guard;
+use crate::{guard, race};
+
+/// The driver accesses `length` bytes at `start`.
+fn accessed(start: *const u8, length: usize, writes: bool) {
+    guard::check_access(start, length, writes);
+    race::access_by_routine(start.addr(), length, writes);
+}
 
 /// The driver copies `length` bytes.
 fn check_copy(to: *const c_void, from: *const c_void, length: usize) {
-    guard::check_access(from.cast(), length, false);
-    guard::check_access(to.cast(), length, true);
+    accessed(from.cast(), length, false);
+    accessed(to.cast(), length, true);
 }
 
 unsafe extern "efiapi" fn memcpy(
@@ -34,15 +40,15 @@ unsafe extern "efiapi" fn memmove(
 }
 
 unsafe extern "efiapi" fn memset(to: *mut c_void, value: i32, length: usize) -> *mut c_void {
-    guard::check_access(to.cast(), length, true);
+    accessed(to.cast(), length, true);
     // SAFETY: the caller passes `length` bytes.
     unsafe { ptr::write_bytes(to.cast::<u8>(), value as u8, length) };
     to
 }
 
 unsafe extern "efiapi" fn memcmp(left: *const c_void, right: *const c_void, length: usize) -> i32 {
-    guard::check_access(left.cast(), length, false);
-    guard::check_access(right.cast(), length, false);
+    accessed(left.cast(), length, false);
+    accessed(right.cast(), length, false);
     // SAFETY: the caller passes `length` bytes each.
     let (left, right) = unsafe {
         (

@@ -9,6 +9,7 @@
 
 pub mod configuration;
 pub mod device;
+pub mod error_log;
 pub mod etw;
 pub mod event;
 pub mod kernel;
@@ -57,6 +58,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             switch::EXPORTS,
         ],
         "ntoskrnl.exe" => &[
+            error_log::EXPORTS,
             etw::EXPORTS,
             kernel::EXPORTS,
             kernel_event::EXPORTS,

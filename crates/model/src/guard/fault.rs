@@ -21,7 +21,9 @@ pub(super) fn install() {
         unsafe {
             let mut action = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
             action.sa_sigaction = handle as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
+            // On the thread's own stack: the reports need more than a signal stack has. A driver
+            // that overflows its stack ends the process without a report of ours.
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
             libc::sigaction(signal, &raw const action, ptr::null_mut());
         }
     }
@@ -39,7 +41,7 @@ fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     None
 }
 
-/// What the processor says of a fault.
+/// The processor's account of a fault.
 #[derive(Default)]
 struct Trap {
     /// The address of the instruction.

@@ -16,7 +16,7 @@ use super::{BLOCKS, Edge, Guarded, lock};
 pub(super) const PAGE: usize = 4096;
 /// Addresses set aside, of which memory is used only where blocks live.
 const RESERVED: usize = 1 << 40;
-/// What fills a block's pages outside of the block.
+/// The byte that fills a block's pages outside of the block.
 const SLACK: u8 = 0xA5;
 
 static START: OnceLock<usize> = OnceLock::new();

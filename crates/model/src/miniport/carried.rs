@@ -5,7 +5,7 @@ use ndis::sys;
 use super::Given;
 use crate::{
     oob::{ChecksumSlot, SendKind, TunnelSlot},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     segment::layout,
     state::State,
 };
@@ -92,8 +92,13 @@ impl State {
         // SAFETY: as the caller vouches.
         let now = unsafe { (*nbl).NblFlags };
         let right = flags & !NDIS_MASK | NDIS_FLAGS;
-        if now != right {
+        if now & !NDIS_MASK != right & !NDIS_MASK {
             wrong.push(format!("NblFlags are {now:#x}, not {right:#x}"));
+        } else if now != right {
+            // No page documents these bits, and foreign filters copy all.
+            let found = format!("NblFlags are {now:#x}, not {right:#x}: some bits are NDIS's own");
+            let finding = Finding::at(Level::Product, Rule::OutOfBand, found);
+            self.finding(&*given.name, finding);
         }
         for found in wrong {
             self.violation(Rule::OutOfBand, &*given.name, found);

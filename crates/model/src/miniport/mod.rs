@@ -164,6 +164,11 @@ impl State {
             is_stamped: nic.stamps_all,
         };
         self.check_port(&given, port);
+        if !given.is_child
+            && let Some(sent) = given.send.and_then(|send| self.sent.get_mut(&send))
+        {
+            sent.forwarded = true;
+        }
         // SAFETY: as the caller vouches.
         let mut net_buffer = unsafe { (*nbl).FirstNetBuffer };
         while !net_buffer.is_null() {

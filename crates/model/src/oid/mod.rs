@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ndis::sys;
 
 use crate::{
+    guard,
     memory::Block,
     offload::{self, MayAdd},
     rules::{Finding, Level, Rule},
@@ -240,6 +241,9 @@ impl Asked {
 
     /// Whether a completed request was written to.
     fn touched(&self) -> bool {
+        for block in [&self.request, &self.buffer] {
+            guard::open(block.start());
+        }
         let now = || (self.request.bytes(), self.buffer.bytes());
         self.after.as_ref().is_some_and(|after| *after != now())
     }
@@ -301,6 +305,12 @@ impl Asked {
                 // An answer that the filter changed has other counts, a lost one has none.
                 let lost = status >= 0 && result.written == 0 && answer.written > 0;
                 let lost = lost || status >= 0 && result.read == 0 && answer.read > 0;
+                // Never written at all.
+                let stale = |count: u32, of: u32| count == raw::STALE && of != raw::STALE;
+                let lost = lost
+                    || stale(result.written, answer.written)
+                    || stale(result.read, answer.read)
+                    || stale(result.needed, answer.needed);
                 add(
                     if lost {
                         Level::Contract
@@ -332,6 +342,9 @@ impl Asked {
         }
         self.after = Some((self.request.bytes(), self.buffer.bytes()));
         self.result = Some(result);
+        for block in [&self.request, &self.buffer] {
+            guard::close(block.start(), "of an OID request that was completed");
+        }
     }
 
     /// Describes byte counts of a successful request that cannot be true: more than there is.

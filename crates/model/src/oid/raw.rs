@@ -34,7 +34,7 @@ pub(super) fn without_counts(request: &Block, kind: OidKind) -> Vec<u8> {
 }
 
 /// The byte counts' value before they are set.
-const STALE: u32 = 0x0BAD;
+pub(super) const STALE: u32 = 0x0BAD;
 
 /// The miniport's SupportedRevision.
 const SUPPORTED: u8 = 5;

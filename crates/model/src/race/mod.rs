@@ -38,10 +38,10 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What happened before, by thread: how many of its steps.
+/// A vector clock: the steps of each thread that happened before.
 type Clock = Vec<u64>;
 
-/// Adds all that `other` knows to `clock`.
+/// Makes `clock` at least as late as `other`.
 fn join(clock: &mut Clock, other: &Clock) {
     if clock.len() < other.len() {
         clock.resize(other.len(), 0);
@@ -90,14 +90,14 @@ const LAST: [&str; 2] = ["detach handler", "unload routine"];
 struct Races {
     /// The clock of each thread, by number.
     clocks: Vec<Clock>,
-    /// What is known to the thread that acquires an object next, by its address.
+    /// The clock that a thread joins when it acquires an object, by the object's address.
     objects: HashMap<usize, Clock>,
     words: BTreeMap<usize, Word>,
     /// The memory that is watched: its length by its start.
     watched: BTreeMap<usize, usize>,
-    /// What the handlers did that have returned.
+    /// The clock of the handlers that have returned.
     returned: Clock,
-    /// What the handlers of the life did.
+    /// The clock of the handlers of the life that have returned.
     life: Clock,
     /// Pairs of instructions that were reported.
     reported: BTreeSet<(usize, usize)>,
@@ -117,7 +117,7 @@ impl Races {
         (number, &mut self.clocks[number])
     }
 
-    /// What this thread did until now happened before what comes; returns that.
+    /// Ends a step of this thread, and returns the clock of all until now.
     fn step(&mut self) -> Clock {
         let (number, clock) = self.me();
         let before = clock.clone();
@@ -221,7 +221,7 @@ pub(crate) fn leave(handler: &str) {
     });
 }
 
-/// This thread hands on the object at `address`, with all that it did before.
+/// This thread hands on the object at `address`: its steps until now happened before the next owner's.
 pub(crate) fn release(address: usize) {
     with(|races| {
         let done = races.step();
@@ -274,6 +274,14 @@ pub(crate) fn freed(range: Range<usize>) {
     });
 }
 
+/// The place of an access that a routine of the model makes for the driver.
+const IN_A_ROUTINE: usize = 0;
+
+/// A routine of the model accesses `length` bytes at `start` for the driver.
+pub(crate) fn access_by_routine(start: usize, length: usize, writes: bool) {
+    access(start, length, IN_A_ROUTINE, writes);
+}
+
 /// The driver is one that reports its accesses.
 fn begin() {
     if !REPORTED.swap(true, Ordering::SeqCst) {
@@ -315,13 +323,15 @@ fn access(address: usize, length: usize, instruction: usize, writes: bool) {
         None => format!("the driver's data at RVA {:#x}", address - image.start),
     };
     drop(state);
-    let rva = |instruction: usize| instruction.wrapping_sub(image.start);
+    let at = |instruction: usize| match instruction {
+        IN_A_ROUTINE => "in a memory routine".into(),
+        address => format!("before RVA {:#x}", address.wrapping_sub(image.start)),
+    };
     let how = if writes { "written" } else { "read" };
     let found = format!(
-        "{place} is {how} before RVA {:#x}, and accessed by another thread before RVA {:#x}, with \
-         nothing that orders them",
-        rva(instruction),
-        rva(before.instruction)
+        "{place} is {how} {}, and accessed by another thread {}, with nothing that orders them",
+        at(instruction),
+        at(before.instruction)
     );
     thread::world().violation(Rule::Race, "driver", found);
 }

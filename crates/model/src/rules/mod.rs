@@ -149,6 +149,9 @@ pub enum Rule {
     Assertion = 51,
     /// The structures that NDIS is passed have the header and the members of their revision.
     Structures = 52,
+    /// An entry of the System event log is within its size, its strings end, and it is written or
+    /// freed.
+    ErrorLog = 53,
 }
 
 impl Rule {
@@ -196,6 +199,7 @@ impl Rule {
             Self::ChecksumOffload => "checksum offload",
             Self::Mtu => "MTU",
             Self::Events => "kernel events",
+            Self::ErrorLog => "error log",
             Self::Tracing => "event tracing",
             Self::FinalStatus => "final status",
             Self::Handles => "handles",

@@ -109,6 +109,7 @@ impl Rule {
             Self::Memory => "devtest/special-pool",
             Self::Race => "network/synchronization-and-notification-in-network-drivers",
             Self::Events => "kernel/event-objects",
+            Self::ErrorLog => "ddi/wdm/ns-wdm-_io_error_log_packet",
             Self::Structures => "network/version-information-requirements-for-ndis-drivers",
             Self::Assertion => "ddi/wdm/nf-wdm-assert",
         }

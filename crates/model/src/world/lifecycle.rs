@@ -13,6 +13,7 @@ use ndis::sys;
 use super::{MODULE, World, handle};
 use crate::{
     attach::{self, AttachParameters},
+    error_log::LogEntry,
     memory::Block,
     offload::{self, MayAdd},
     registry::{self, RegistryValue},
@@ -326,6 +327,12 @@ impl World {
         self.driver_gone("after unload");
     }
 
+    /// The entries that the driver has written to the System event log.
+    #[must_use]
+    pub fn error_log(&self) -> Vec<LogEntry> {
+        self.state().error_log.written.clone()
+    }
+
     /// Checks that the driver left nothing behind: no registration, and no pointer into it.
     fn driver_gone(&self, when: &str) {
         let mut state = self.state();
@@ -414,6 +421,9 @@ impl crate::state::State {
             let tag = String::from_utf8_lossy(&letters);
             let found = format!("{} bytes with tag {tag} were never freed", block.size());
             self.violation(Rule::NothingLeft, "pool", found);
+        }
+        for _ in std::mem::take(&mut self.error_log.pending) {
+            self.violation(Rule::ErrorLog, "entry", "neither written nor freed");
         }
         for _ in std::mem::take(&mut self.configurations) {
             self.violation(Rule::NothingLeft, "configuration", "was never closed");

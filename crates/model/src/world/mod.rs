@@ -234,7 +234,9 @@ impl World {
         self.state().finding(subject, finding);
     }
 
-    fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
+    /// The characteristics with which the driver registered; `None` where it has not.
+    #[must_use]
+    pub fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
         self.state().driver.map(|driver| driver.characteristics)
     }
 
@@ -243,7 +245,9 @@ impl World {
         self.state().context = context.addr();
     }
 
-    pub(crate) fn driver_object(&self) -> *mut u8 {
+    /// The driver object, which the system makes for the image.
+    #[must_use]
+    pub fn driver_object(&self) -> *mut u8 {
         self.driver_object.start()
     }
 

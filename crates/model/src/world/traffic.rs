@@ -334,7 +334,11 @@ impl World {
         let Some(handler) = handlers.and_then(|all| all.CancelSendNetBufferListsHandler) else {
             return;
         };
-        self.state().cancels_below.remove(&id);
+        let queued = {
+            let mut state = self.state();
+            state.cancels_below.remove(&id);
+            state.queued_with_cancel_id(id)
+        };
         self.call("cancel-send handler", thread::irql(), || {
             // SAFETY: the handler is the driver's.
             unsafe { handler(self.context(), super::handle(id)) }
@@ -345,9 +349,18 @@ impl World {
             let finding = Finding::at(Level::Advice, Rule::EachCompletes, found);
             state.finding("NdisFCancelSendNetBufferLists", finding);
         }
-        for name in state.queued_with_cancel_id(id) {
-            let found = "is still queued after FilterCancelSendNetBufferLists";
-            state.violation(Rule::EachCompletes, name, found);
+        for number in queued {
+            let Some(sent) = state.sent.get(&number) else {
+                continue;
+            };
+            let (name, status) = (state.name(sent.nbl), sent.completed.map(|one| one.status));
+            if status != Some(sys::NDIS_STATUS_SEND_ABORTED) && !sent.went_down() {
+                let found = match status {
+                    None => "is still queued after FilterCancelSendNetBufferLists".into(),
+                    Some(status) => format!("cancelled, came back with {status:#x}"),
+                };
+                state.violation(Rule::EachCompletes, name, found);
+            }
         }
     }
 
@@ -396,19 +409,19 @@ impl State {
         }
     }
 
-    /// The names of the sends with this cancel id that the filter has queued.
-    fn queued_with_cancel_id(&self, id: usize) -> Vec<String> {
-        let queued = self.known.values().filter(|known| {
+    /// The sends with this cancel id that the filter has queued.
+    fn queued_with_cancel_id(&self, id: usize) -> Vec<u64> {
+        let queued = self.known.values().filter_map(|known| {
             let Origin::Above(number) = known.origin else {
-                return false;
+                return None;
             };
-            known.owner == Owner::Filter
-                && self.sent.get(&number).is_some_and(|sent| {
-                    sent.handler_returned
-                        && sent.children == 0
-                        && sent.packet.slot(sys::NetBufferListCancelId) == id
-                })
+            let sent = self.sent.get(&number)?;
+            let queued = known.owner == Owner::Filter
+                && sent.handler_returned
+                && !sent.went_down()
+                && sent.packet.slot(sys::NetBufferListCancelId) == id;
+            queued.then_some(number)
         });
-        queued.map(|known| known.name.clone()).collect()
+        queued.collect()
     }
 }

@@ -17,6 +17,7 @@ use crate::connections::Connections;
 use crate::device::{Device, DeviceError};
 use crate::driver::Driver;
 use crate::failure::Failure;
+use crate::json;
 use crate::select;
 
 /// Runs the command line, with the driver behind `device` on a host with these connections, and
@@ -110,8 +111,7 @@ impl Session<'_> {
     fn print<T: Serialize>(&mut self, value: &T, text: impl Fn(&T) -> String) -> io::Result<()> {
         if self.json {
             let schema = SCHEMA;
-            serde_json::to_writer(&mut *self.out, &Versioned { schema, value })?;
-            writeln!(self.out)?;
+            json::write(self.out, &Versioned { schema, value })?;
         } else {
             self.out.write_all(text(value).as_bytes())?;
         }

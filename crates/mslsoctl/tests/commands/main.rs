@@ -383,3 +383,26 @@ fn watch_counts_each_interval() -> Done {
     assert!(samples.iter().all(|s| s["seconds"].as_f64() >= Some(0.1)));
     Ok(())
 }
+
+/// Windows PowerShell 5.1 would read UTF-8 in the OEM code page.
+#[test]
+fn json_is_ascii_whatever_the_names_are() -> Done {
+    const NIC: &str = "Gr\u{f6}\u{df}e \u{1f980} \"\u{7f51}\u{5361}\"";
+    const CONNECTION: &str = "\u{42d}\u{442}\u{435}\u{440}\u{43d}\u{435}\u{442}";
+    let mut fake = Fake::on(&[(7, NIC)]).connected(&[(107, CONNECTION)]);
+    let text = run(&mut fake, &["list", "--json"])?;
+    assert!(text.is_ascii() && text.contains("\\ud83e\\udd80"), "{text}");
+    let list: Value = serde_json::from_str(&text).expect("the output is JSON");
+    assert_eq!(list["adapters"][0]["name"], NIC);
+    assert_eq!(list["adapters"][0]["connection"], CONNECTION);
+
+    let failure = run(&mut fake, &["show", "\u{1f980}\u{df}"]).expect_err("no such adapter");
+    let mut text = Vec::new();
+    mslsoctl::json::write(&mut text, &failure.to_json()).expect("memory");
+    assert!(text.is_ascii());
+    let error: Value = serde_json::from_slice(&text).expect("the error is JSON");
+    let message = error["message"].as_str().expect("a text");
+    assert_eq!(message, failure.to_string());
+    assert!(message.contains('\u{df}'), "{message}");
+    Ok(())
+}

@@ -33,6 +33,13 @@ pub fn image() -> Vec<u8> {
     image
 }
 
+/// Another image: the tool's.
+pub fn tool() -> Vec<u8> {
+    let mut tool = image();
+    tool[0x3FF] = 0;
+    tool
+}
+
 /// An INF with LF alone.
 pub const INF: &str = "[Version]\nSignature = \"$Windows NT$\"\nCatalogFile = mslso.cat\n\
     DriverVer = 01/01/2001,9.9.9.9\n[Manufacturer]\n%Us% = Models,NT$ARCH$.10.0...19041\n\
@@ -48,7 +55,7 @@ pub fn inputs(name: &str) -> PathBuf {
     for (name, bytes) in [
         ("mslso.dll", image()),
         ("mslso.inf", INF.into()),
-        ("ctl.exe", b"the tool".into()),
+        ("ctl.exe", tool()),
         ("mslso.pdb", b"symbols".into()),
         ("scripts/install.ps1", b"# install".into()),
         ("scripts/common.psm1", b"# shared".into()),

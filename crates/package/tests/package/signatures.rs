@@ -19,7 +19,7 @@ use sha1::Sha1;
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::ExtendedKeyUsage;
 
-use crate::common::{build_well, image, inputs, key};
+use crate::common::{OPTIONAL_HEADER, build_well, image, inputs, key, tool};
 
 /// Builds with the shared key.
 fn package(name: &str) -> PathBuf {
@@ -81,17 +81,22 @@ fn verified(bytes: &[u8], certificate: &Certificate) -> Vec<u8> {
 }
 
 #[test]
-fn the_driver_carries_its_own_hash_signed() {
+fn driver_and_tool_carry_their_own_hash_signed() {
     let package = package("driver");
-    let sys = fs::read(package.join("mslso.sys")).expect("the driver");
-    let content = verified(&embedded(&sys), &certificate(&package));
-    let content = IndirectData::from_der(&content).expect("indirect data");
-    let unsigned = mslso_package::image::Image::new(image()).expect("an image");
-    assert_eq!(content.data.kind, oids::PE_IMAGE_DATA);
-    assert_eq!(
-        content.message_digest.digest.as_bytes(),
-        unsigned.hash::<Sha256>()
-    );
+    for (name, unsigned) in [("mslso.sys", image()), ("mslsoctl.exe", tool())] {
+        let signed = fs::read(package.join(name)).expect("an image");
+        let content = verified(&embedded(&signed), &certificate(&package));
+        let content = IndirectData::from_der(&content).expect("indirect data");
+        let unsigned = mslso_package::image::Image::new(unsigned).expect("an image");
+        assert_eq!(content.data.kind, oids::PE_IMAGE_DATA);
+        assert_eq!(
+            content.message_digest.digest.as_bytes(),
+            unsigned.hash::<Sha256>(),
+            "{name}"
+        );
+        let checksum = OPTIONAL_HEADER + 64;
+        assert_ne!(signed[checksum..checksum + 4], [0; 4], "{name}");
+    }
 }
 
 #[test]

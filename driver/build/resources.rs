@@ -1,10 +1,14 @@
-//! The version resource, which Explorer, `Get-Item` and the debugger show.
+//! The resources: the version, which Explorer, `Get-Item` and the debugger show, and the messages of
+//! the event log.
 //!
 //! Format: Windows documentation, "Resource File Formats" for the `.res` file and "Version
 //! Information" for VS_VERSIONINFO. No resource compiler is needed, so Linux builds it as well.
 
 use std::env;
 
+use crate::messages;
+
+const RT_MESSAGETABLE: u16 = 11;
 const RT_VERSION: u16 = 16;
 const LANGUAGE_US_ENGLISH: u16 = 0x0409;
 const CODE_PAGE_UTF16: u16 = 1200;
@@ -13,10 +17,12 @@ const VOS_NT_WINDOWS32: u32 = 0x0004_0004;
 const VFT_DRV: u32 = 3;
 const VFT2_DRV_NETWORK: u32 = 6;
 
-/// A `.res` file with this package's version resource.
-pub fn resource() -> Vec<u8> {
+/// A `.res` file with this package's resources.
+pub fn file() -> Vec<u8> {
     let version = version_info();
     let mut file = entry(0, 0, 0, &[]);
+    let messages = messages::table();
+    file.extend(entry(RT_MESSAGETABLE, 1, LANGUAGE_US_ENGLISH, &messages));
     file.extend(entry(RT_VERSION, 1, LANGUAGE_US_ENGLISH, &version));
     file
 }

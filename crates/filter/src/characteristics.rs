@@ -1,43 +1,7 @@
 //! The characteristics that the driver registers with NDIS.
 
 use control::{DEVICE_NAME, SDDL, SYMBOLIC_NAME, utf16};
-use ndis::{DeviceNames, EventLock, ModuleList, PoolBox, Status, Tag, driver, sys};
-
-use crate::{events::Events, module::FilterModule};
-
-/// The driver's own memory.
-pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
-
-/// The driver's state from load to unload.
-pub(crate) struct Driver {
-    pub(crate) modules: ModuleList<FilterModule>,
-    pub(crate) events: Events,
-    /// Held while settings in the registry are read or written, or a tuning is put into effect:
-    /// NDIS requires its configuration routines to be called one after the other, and the tuning
-    /// written last must be the one in effect.
-    pub(crate) settings: EventLock,
-}
-
-impl Driver {
-    /// A driver that is attached to nothing, in the pool, where its locks stay.
-    /// IRQL PASSIVE_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`].
-    pub(crate) fn try_new() -> Result<PoolBox<Self>, Status> {
-        let driver = PoolBox::try_new(
-            TAG_DRIVER,
-            Self {
-                modules: ModuleList::new(),
-                events: Events::begin(),
-                settings: EventLock::new(),
-            },
-        )?;
-        driver.modules.initialize();
-        driver.settings.initialize();
-        Ok(driver)
-    }
-}
+use ndis::{DeviceNames, Status, driver, sys};
 
 /// The oldest NDIS that the driver runs on: 6.84 is that of Windows 10 2004, the first with
 /// ExAllocatePool2. Server 2022 has 6.85.
