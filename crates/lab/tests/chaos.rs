@@ -15,11 +15,12 @@ use mslso_lab::chaos::{
 use mslso_lab::driver::{Build, Driver};
 
 /// Reasons that no send can have: a send with an MSS of 0 is no large send, and the room for
-/// children and their headers is checked earlier.
-const NEVER: [Refusal; 3] = [
+/// headers is checked earlier. The least bound on memory holds the children of every advertised size.
+const NEVER: [Refusal; 4] = [
     Refusal::MssZero,
     Refusal::Lsov1TooLong,
     Refusal::HeaderBufferTooShort,
+    Refusal::TooManyChildren,
 ];
 
 /// Most episodes until everything has occurred.

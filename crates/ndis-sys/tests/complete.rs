@@ -34,6 +34,11 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         1,
     ),
     (
+        "NET_BUFFER_POOL_PARAMETERS_REVISION_1",
+        sys::NET_BUFFER_POOL_PARAMETERS_REVISION_1 as u32,
+        1,
+    ),
+    (
         "NET_PNP_EVENT_NOTIFICATION_REVISION_1",
         sys::NET_PNP_EVENT_NOTIFICATION_REVISION_1 as u32,
         1,

@@ -2,7 +2,7 @@
 //!
 //! A round has two [phases](crate::cli::Phase), each in a process of its own, which [`worker`] runs
 //! and [`process`] watches: the [whole life](life) of the driver, and its [start](starve) with one
-//! allocation failing after the other. Their findings are one [`Report`](report::Report).
+//! allocation failing after the other. Their findings are one [`Report`].
 
 mod control;
 mod frames;

@@ -124,11 +124,18 @@ fn chains_end_and_are_bounded() {
     let expected: Vec<Captured> = read(&input).unwrap();
     let expected = one_stage(&expected, 16);
     for options in [
-        &["--ended-chains"][..],
-        &["--ended-chains", "--buffer", "1000"],
-        &["--max-elements", "8"],
-        &["--max-elements", "8", "--buffer", "4096"],
-        &["--max-elements", "4", "--buffer", "700", "--nic-lso", "off"],
+        &[][..],
+        &["--buffer", "1000"],
+        &["--max-sg-elements", "8"],
+        &["--max-sg-elements", "8", "--buffer", "4096"],
+        &[
+            "--max-sg-elements",
+            "4",
+            "--buffer",
+            "700",
+            "--nic-lso",
+            "off",
+        ],
     ] {
         let run = good(&folder, &input, options);
         assert!(frames(&run.wire) == expected, "{options:?}");

@@ -185,7 +185,7 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
             tuning: throughput(),
             ip_id_bits: 16,
             software: SoftwareSegmentation::WithChecksums,
-            max_sg_elements: 0,
+            max_sg_elements: 64,
             mtu: 1500,
             running: true,
             nic: NicLimits {

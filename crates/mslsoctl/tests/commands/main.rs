@@ -132,7 +132,7 @@ fn show_says_what_is_in_effect() -> Done {
         " software   with-checksums: LSOv2 is offered where the NIC has none, but makes TCP's checksums",
         " checksums  the NIC makes TCP's over IPv4, not over IPv6",
         " IP ID      the NIC counts in 16 bits",
-        " chains     lent as they came, and may go on behind the packet",
+        " chains     at most 64 buffers in a packet for the NIC",
         " MTU        1,500 bytes of IP packet",
         " filter     running",
         " driver     0.1.0, as mslsoctl",
