@@ -160,7 +160,7 @@ What the NIC is:
                    refused. What the NIC cuts is not held against it. With --encap it is 1660 unless
                    given, as on Windows hosts of virtual networks (EncapOverhead of 160), so that
                    there is room for a tunnel around the usual MSS of 1448
-  --max-elements, --ended-chains
+  --max-sg-elements
                    it takes no other MDL chains, and the filter's settings say so
 
 --json prints one object, with
@@ -193,8 +193,7 @@ Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcap
   --encap nvgre --mss 1398          through NVGRE, and with an MSS for those that have none
   --uso                             the capture's payload in datagrams
   --vlan-oob                        a capture with VLAN tags, these handed down beside the frames
-  --max-elements 8 --buffer 4096    a NIC that takes 8 MDLs of a packet, and large sends of more
-  --ended-chains                    no MDL behind a packet's last byte
+  --max-sg-elements 8 --buffer 4096  a NIC that takes 8 MDLs of a packet, and large sends of more
 ";
 
 /// The jobs other than the main one.

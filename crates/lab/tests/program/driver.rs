@@ -95,8 +95,8 @@ fn the_image_does_what_the_filter_does() {
     let split_json = [&split[..], &["--json"]].concat();
     // Refused by the filter: its counters name the reason.
     let refused = [&split[..], &["--nic-lso", "off", "--mtu", "1000"]].concat();
-    let packets = [&split[..], &["--nic-lso", "off", "--max-elements", "4"]].concat();
-    let tunnel = [&split[..], &["--encap", "vxlan", "--ended-chains"]].concat();
+    let packets = [&split[..], &["--nic-lso", "off", "--max-sg-elements", "4"]].concat();
+    let tunnel = [&split[..], &["--encap", "vxlan"]].concat();
     let datagrams = [&split[..], &["--uso", "--nic-checksum", "off"]].concat();
     let jobs: [&[&str]; 9] = [
         &[],

@@ -82,8 +82,8 @@ fn options_that_contradict_each_other() {
         &["--uso", "--lso", "v1"],
         &["--encap", "nvgre", "--lso", "v2"],
         &["--encap", "geneve"],
-        &["--max-elements", "3"],
-        &["--max-elements", "65"],
+        &["--max-sg-elements", "3"],
+        &["--max-sg-elements", "65"],
         &["--mtu", "67"],
         &["--nic-lso", "maybe"],
     ] {
