@@ -4,6 +4,15 @@ use std::process::{Command, Output};
 
 use mslso_package::{folder::Folder, shell};
 
+/// A program, the words typed, and what completes the last of them.
+const COMPLETIONS: [(&str, &str, &str); 5] = [
+    ("mslsoctl", "mslsoctl sh", "show"),
+    ("mslsoctl", "mslsoctl set --pro", "--profile"),
+    ("mslsoctl", "mslsoctl set --profile thr", "throughput"),
+    ("mslso-lab", "mslso-lab mig", "migrate"),
+    ("mslso-lab", "mslso-lab chaos --js", "--json"),
+];
+
 /// The contents of a file that the package task makes.
 fn file(name: &str) -> String {
     let mut folder = Folder::default();
@@ -19,13 +28,7 @@ fn bash(script: &str) -> Output {
 
 #[test]
 fn bash_completes_commands_and_options() {
-    for (program, words, expected) in [
-        ("mslsoctl", "mslsoctl sh", "show"),
-        ("mslsoctl", "mslsoctl set --pro", "--profile"),
-        ("mslsoctl", "mslsoctl set --profile thr", "throughput"),
-        ("mslso-lab", "mslso-lab mig", "migrate"),
-        ("mslso-lab", "mslso-lab chaos --js", "--json"),
-    ] {
+    for (program, words, expected) in COMPLETIONS {
         let script = format!(
             "{}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
              $(complete -p {program} | sed 's/.*-F \\([^ ]*\\) .*/\\1/') {program} \"${{COMP_WORDS[COMP_CWORD]}}\" \
@@ -39,14 +42,9 @@ fn bash_completes_commands_and_options() {
 }
 
 #[test]
+#[ignore = "needs fish; .ci/run runs it"]
 fn fish_completes_commands_and_options() {
-    for (program, words, expected) in [
-        ("mslsoctl", "mslsoctl sh", "show"),
-        ("mslsoctl", "mslsoctl set --pro", "--profile"),
-        ("mslsoctl", "mslsoctl set --profile thr", "throughput"),
-        ("mslso-lab", "mslso-lab mig", "migrate"),
-        ("mslso-lab", "mslso-lab chaos --js", "--json"),
-    ] {
+    for (program, words, expected) in COMPLETIONS {
         let script = format!(
             "{}\ncomplete --do-complete '{words}'",
             file(&format!("{program}.fish"))
@@ -64,6 +62,7 @@ fn fish_completes_commands_and_options() {
 
 /// zsh completes at a terminal only: here it reads the scripts, and finds what they are for.
 #[test]
+#[ignore = "needs zsh; .ci/run runs it"]
 fn zsh_takes_the_scripts() {
     let folder = std::env::temp_dir().join(format!("{}-zsh", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -86,6 +85,7 @@ fn zsh_takes_the_scripts() {
 }
 
 #[test]
+#[ignore = "needs groff; .ci/run runs it"]
 fn groff_has_nothing_to_say_against_the_man_pages() {
     for name in ["mslsoctl", "mslsoctl-set", "mslso-lab", "mslso-lab-tune"] {
         let page = std::env::temp_dir().join(format!("{}-{name}.1", std::process::id()));
