@@ -115,11 +115,12 @@ impl World {
     fn clone_below(&self, number: u64) -> Option<usize> {
         let state = self.state();
         let below = state.oids.below.as_ref()?;
-        if state.oids.asked.get(&number)?.request_id() != oid::request_id(number) {
+        if below.of != Some(number) || below.direct || below.completing {
             return None;
         }
-        let waits = below.of == Some(number) && !below.direct && !below.completing;
-        waits.then_some(below.address)
+        // Read only now: the memory of a request is closed once it is completed.
+        let id = state.oids.asked.get(&number)?.request_id();
+        (id == oid::request_id(number)).then_some(below.address)
     }
 
     /// NdisFCancelOidRequest: the miniport aborts the request of that RequestId, if it has it, and
