@@ -1,6 +1,6 @@
 //! One wire packet, looked at by a strict parser.
 
-use etherparse::{NetSlice, SlicedPacket, TcpSlice, UdpSlice};
+use etherparse::{Ipv6ExtensionSlice, NetSlice, SlicedPacket, TcpSlice, UdpSlice};
 
 /// RFC 1071, the slow way: whether the words of `bytes`, checksum field
 /// included, add up to all ones.
@@ -15,12 +15,39 @@ fn sums_to_ones(bytes: &[u8]) -> bool {
     sum == 0xFFFF
 }
 
+/// The value of the first option of one of these types; those of `single` are one byte long. The
+/// length of an IPv4 option counts its type and itself, which the caller of `single` 0 and 1 means.
+fn find<'a>(options: &'a [u8], types: &[u8], single: &[u8]) -> Option<&'a [u8]> {
+    let counts_itself = single.contains(&1);
+    let mut at = 0;
+    while at + 1 < options.len() {
+        if single.contains(&options[at]) {
+            // An IPv4 list ends with 0.
+            if counts_itself && options[at] == 0 {
+                return None;
+            }
+            at += 1;
+            continue;
+        }
+        let length = usize::from(options[at + 1]);
+        let end = at + length + if counts_itself { 0 } else { 2 };
+        if end < at + 2 {
+            return None;
+        }
+        if types.contains(&options[at]) {
+            return options.get(at + 2..end);
+        }
+        at = end;
+    }
+    None
+}
+
 /// The IP packet in a frame.
 pub struct Ip<'a> {
     /// The IPv4 identification.
     pub id: Option<u16>,
     pub protocol: u8,
-    /// Source and destination, one after the other.
+    /// Source and final destination, one after the other.
     addresses: Vec<u8>,
     /// The bytes after the IP headers.
     pub rest: &'a [u8],
@@ -40,11 +67,32 @@ pub fn ip(frame: &[u8]) -> Ip<'_> {
             let header = ip.header();
             // Over the bytes: as a value, the header would be without its reserved bit.
             assert!(sums_to_ones(header.slice()));
-            let addresses = [header.source(), header.destination()].concat();
+            let route = find(header.options(), &[131, 137], &[0, 1]);
+            // The pointer to the next hop counts from 1; behind the option there is none.
+            let last = route.filter(|route| route[0] <= route.len() as u8 + 2);
+            let to = last.and_then(|route| route[1..].last_chunk().copied());
+            let addresses = [header.source(), to.unwrap_or(header.destination())].concat();
             (Some(header.identification()), addresses)
         }
         NetSlice::Ipv6(ip) => {
-            let addresses = [ip.header().source(), ip.header().destination()];
+            let mut addresses = [ip.header().source(), ip.header().destination()];
+            for extension in ip.extensions().clone() {
+                match extension {
+                    // Type, segments left, 4 bytes, and the route.
+                    Ipv6ExtensionSlice::Routing(routing) if routing.payload()[1] > 0 => {
+                        let hops: Vec<_> = routing.payload()[6..].chunks_exact(16).collect();
+                        let of_type_0 = routing.payload()[0] == 0;
+                        let last = if of_type_0 { hops.len() - 1 } else { 0 };
+                        addresses[1] = hops[last].try_into().unwrap();
+                    }
+                    Ipv6ExtensionSlice::DestinationOptions(options) => {
+                        if let Some(home) = find(options.payload(), &[0xC9], &[0]) {
+                            addresses[0] = home[..16].try_into().unwrap();
+                        }
+                    }
+                    _ => {}
+                }
+            }
             (None, addresses.concat())
         }
     };
