@@ -11,6 +11,7 @@ use crate::{
     nic::Order,
     oob::TunnelSlot,
     rules::Rule,
+    segment::tunnel,
     state::{Origin, Owner, State},
 };
 
@@ -170,7 +171,10 @@ impl State {
 }
 
 impl Seen {
-    fn payload(&self, tunnelled: bool) -> usize {
+    /// Bytes of payload of a large send. A frame that is in no tunnel is not encapsulated, whatever
+    /// its slot says: as in the sender's description.
+    fn payload(&self, marked: bool) -> usize {
+        let tunnelled = marked && tunnel(&self.bytes).is_some();
         cut_layout(&self.bytes, tunnelled).map_or(0, |layout| self.length - layout.payload)
     }
 }
