@@ -296,10 +296,7 @@ fn number(number: usize) -> String {
 
 #[test]
 fn the_rules_are_the_models() {
-    let (source, design) = (
-        read("crates/model/src/rules/mod.rs"),
-        read("docs/design.md"),
-    );
+    let (source, design) = (read("lab/model/src/rules/mod.rs"), read("docs/design.md"));
     let mut rules = 0;
     for line in between(&source, "impl Rule {", "\n}")[0].lines() {
         let Some((rule, name)) = line.trim().split_once(" => \"") else {

@@ -8,8 +8,8 @@
 //! 1. in each kernel routine by which processors meet: spin locks, rundown protection, the IRQL,
 //!    and every call that leaves the driver;
 //! 2. before each atomic operation of the driver, and after each change that is not relaxed, if it
-//!    was compiled with `crates/interleave/rustc-atomics`, that is with
-//!    `cargo --config crates/interleave/atomics.toml test -p interleave`.
+//!    was compiled with `lab/interleave/rustc-atomics`, that is with
+//!    `cargo --config lab/interleave/atomics.toml test -p interleave`.
 //!
 //! The source of the driver is the same for that: LLVM's pass for the thread sanitizer makes each
 //! atomic operation a call, those on fields of NBLs as well, and [`atomics`] has the routines that

@@ -39,7 +39,7 @@ use crate::{
 
 /// The compiler that built this.
 const RUSTC: &str = env!("MSLSO_RUSTC");
-const BASELINE: &str = "crates/bench/baseline.json";
+const BASELINE: &str = "lab/bench/baseline.json";
 
 /// Measures the cost of the filter over an NDIS that does nothing.
 #[derive(Parser)]
