@@ -207,6 +207,20 @@ fn every_entry_of_the_system_event_log_is_listed() {
 }
 
 #[test]
+fn every_pool_tag_is_listed() {
+    let source = read("crates/ndis/src/pool.rs");
+    let tags = between(&source, "Self::new(*b\"", "\")");
+    let troubleshoot = read("docs/troubleshoot.md");
+    let (_, table) = troubleshoot.split_once("| tag |").expect("a table of tags");
+    let listed: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(listed, tags);
+}
+
+#[test]
 fn the_event_provider_is_the_drivers() {
     let machine = Machine::start(Config::default());
     let (id, name) = machine.world.trace_provider().expect("a provider");

@@ -7,7 +7,7 @@ use model::{Config, World};
 use ndis::{ModuleEntry, ModuleList, PoolBox, Status, Tag};
 use scenarios::assert_clean;
 
-const TAG: Tag = Tag::new(*b"Test");
+const TAG: Tag = Tag::MODULE;
 const MAX: usize = 64;
 
 fn entry(value: usize) -> NonNull<ModuleEntry<usize>> {

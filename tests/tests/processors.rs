@@ -141,7 +141,7 @@ struct Line(usize);
 #[test]
 fn values_in_the_pool_are_aligned_whatever_the_pool_does() {
     let world = World::new(Config::default());
-    let tag = Tag::new(*b"Test");
+    let tag = Tag::COUNTERS;
     world.inside(|| {
         for length in 1..9 {
             let lines = PoolSlice::try_new(tag, length, Line).expect("memory");
