@@ -5,6 +5,8 @@ mod all;
 mod failures;
 mod fake;
 mod handles;
+#[cfg(target_os = "linux")]
+mod unheard;
 
 use control::{
     Cap, DriverVersion, IoControl, Multiple, NicLimits, Profile, Raise, SoftwareSegmentation,

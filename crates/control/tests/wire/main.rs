@@ -1,0 +1,6 @@
+//! The bytes that the driver and mslsoctl exchange, and the settings in them.
+
+mod any_bytes;
+mod list;
+mod messages;
+mod tuning;
