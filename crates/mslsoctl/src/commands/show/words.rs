@@ -2,7 +2,7 @@
 
 use control::{Profile, SoftwareSegmentation};
 
-use super::{Show, ShownLimit, ShownNic, ShownTuning};
+use super::{Show, ShownLimit, ShownNic, ShownTuning, registry};
 use crate::commands::{
     list::{driver, state},
     title,
@@ -28,11 +28,9 @@ pub(in crate::commands) fn text(show: &Show) -> String {
         ("tuning", tuning(&show.tuning)),
         ("software", software(show.software_segmentation)),
         ("checksums", checksums(&show.nic)),
-        (
-            "IP ID",
-            format!("the NIC counts in {} bits", show.ip_id_bits),
-        ),
+        ("IP ID", ip_id(show.ip_id_bits)),
         ("chains", chains(show.max_sg_elements)),
+        ("memory", memory(show.memory_bound_bytes)),
         ("MTU", mtu(show.mtu)),
         ("filter", state(show.adapter.running).into()),
         ("driver", driver(show.driver_version)),
@@ -45,6 +43,17 @@ pub(in crate::commands) fn text(show: &Show) -> String {
         text += &format!("{note}\n");
     }
     text
+}
+
+/// Whether the settings that were written to the registry are in effect.
+pub(in crate::commands) fn settings_text(show: &Show) -> String {
+    if show.restart_pending == Some(false) {
+        return "The settings are in the registry, and in effect.\n".into();
+    }
+    format!(
+        "The settings are in the registry, and take effect when the adapter restarts:\n  {}\n",
+        registry::restart(&show.adapter)
+    )
 }
 
 fn row(kind: &str, nic: &ShownLimit, advertised: u32) -> [String; 5] {
@@ -66,7 +75,7 @@ fn row(kind: &str, nic: &ShownLimit, advertised: u32) -> [String; 5] {
     }
 }
 
-fn tuning(tuning: &ShownTuning) -> String {
+pub(super) fn tuning(tuning: &ShownTuning) -> String {
     let by = match tuning.profile {
         Some(profile) => format!("profile {profile}, {} x", tuning.multiple),
         None => format!("{} x", tuning.multiple),
@@ -77,7 +86,7 @@ fn tuning(tuning: &ShownTuning) -> String {
     }
 }
 
-fn software(choice: SoftwareSegmentation) -> String {
+pub(super) fn software(choice: SoftwareSegmentation) -> String {
     let words = match choice {
         SoftwareSegmentation::Never => "no LSOv2 is offered that the NIC does not have",
         SoftwareSegmentation::WithChecksums => {
@@ -98,8 +107,19 @@ fn checksums(nic: &ShownNic) -> String {
     .into()
 }
 
-fn chains(max_sg_elements: u32) -> String {
+pub(super) fn ip_id(bits: u32) -> String {
+    format!("the NIC counts in {bits} bits")
+}
+
+pub(super) fn chains(max_sg_elements: u32) -> String {
     format!("at most {max_sg_elements} buffers in a packet for the NIC")
+}
+
+pub(super) fn memory(bound: Option<u64>) -> String {
+    bound.map_or_else(
+        || "not known: the driver is older than mslsoctl".into(),
+        |bound| format!("at most {} for large sends in flight", bytes(bound)),
+    )
 }
 
 fn mtu(mtu: Option<u32>) -> String {
@@ -144,11 +164,12 @@ fn notes(show: &Show) -> Vec<String> {
     if show.settings_out_of_range > 0 {
         notes.push(format!(
             "Note: {} of the adapter's settings in the registry are out of range, so that defaults \
-             are in effect;\n`mslsoctl set --persist` writes multiple, profile and cap anew, and \
-             `mslsoctl set --help` says how\nthe others are changed.",
+             take their place;\nset them anew with `mslsoctl set --persist`, of which \
+             `mslsoctl set --help` has the ranges.",
             show.settings_out_of_range
         ));
     }
+    notes.extend(registry::notes(show));
     if show.malformed_offloads > 0 {
         notes.push(format!(
             "Note: {} offload configurations of the NIC were malformed and passed on unchanged; \
