@@ -218,6 +218,23 @@ Describe 'Mslso' {
             $one | Out-String -Width 200 | Should -Match 'LargeSends\s+Split'
         }
 
+        It 'are recorded as observe.md shows' {
+            $page = [IO.File]::ReadAllText((Join-Path (Split-Path -Parent $inf) (Join-Path 'docs' 'observe.md')))
+            $recipe = [regex]::Match($page, 'Get-MslsoStatistics \| Select-Object [^\n]+\|\s+Export-Csv [^\n]+').Value
+            Push-Location $TestDrive
+            try {
+                1..2 | ForEach-Object { & ([scriptblock]::Create($recipe)) }
+                $rows = @(Import-Csv 'mslso.csv')
+            } finally {
+                Pop-Location
+            }
+            $rows.Count | Should -Be 6
+            $rows[5].Name | Should -Be 'No connection'
+            $rows[5].Sends | Should -Be '5000000000'
+            [datetime]$rows[5].Time | Should -BeGreaterThan ([datetime]::Now.AddMinutes(-5))
+            $rows[5].PSObject.Properties.Name | Should -Not -Contain 'Refused'
+        }
+
         It 'are put back to zero' {
             Reset-MslsoStatistics 'SLOT 3 Port 1' -WhatIf
             Get-Change | Should -BeNullOrEmpty
