@@ -1,6 +1,6 @@
 //! `show`: an adapter's settings and limits, and the tuning in effect.
 
-mod registry;
+mod settings;
 mod words;
 
 use control::{Cap, DriverVersion, Limit, NicLimits, Raise, SoftwareSegmentation, Tuning};
@@ -11,7 +11,7 @@ use crate::adapter::Adapter;
 use crate::cli::Choice;
 use crate::failure::Failure;
 
-use registry::ShownSettings;
+use settings::ShownSettings;
 pub(super) use words::{settings_text, text};
 
 /// The output of `show`. Sizes are bytes of TCP or UDP payload unless noted otherwise.
