@@ -168,8 +168,8 @@ fn build(
     let nic = nic_of(parameters);
     let limits = PoolLimits {
         capacity: capacity(&nic),
-        max_sg_elements: settings.max_sg_elements,
-        memory: settings.memory_bound,
+        max_sg_elements: settings.attach.max_sg_elements.get(),
+        memory: settings.memory_bound(),
         ready: PREALLOCATED_CHILDREN,
     };
     let rundown = RundownRef::try_new_run_down(Tag::RUNDOWN)?;
@@ -187,7 +187,7 @@ fn build(
         rundown,
         running: AtomicBool::new(false),
         advertiser,
-        settings_out_of_range: AtomicU32::new(settings.out_of_range()),
+        settings_out_of_range: AtomicU32::new(settings.out_of_range),
         settings,
         children,
         counters,
@@ -222,7 +222,7 @@ fn nic_of(parameters: &mut Parameters<'_>) -> NicCaps {
 fn new_advertiser(nic: NicCaps, settings: &Settings) -> Result<PoolBox<Advertiser>, Status> {
     PoolBox::try_new(
         Tag::MODULE,
-        Advertiser::new(nic, settings.tuning, settings.software),
+        Advertiser::new(nic, settings.tuning, settings.attach.software),
     )
 }
 

@@ -96,7 +96,7 @@ fn every_counter_and_every_field_of_show_is_explained() {
     machine.stop_clean();
     assert_names(&observe(), keys(&stats["statistics"]));
     assert_names(&observe(), keys(&show));
-    for part in ["adapter", "tuning", "nic", "advertised"] {
+    for part in ["adapter", "tuning", "nic", "advertised", "registry"] {
         assert_names(&observe(), keys(&show[part]));
     }
 }

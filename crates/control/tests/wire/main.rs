@@ -3,4 +3,5 @@
 mod any_bytes;
 mod list;
 mod messages;
+mod settings;
 mod tuning;

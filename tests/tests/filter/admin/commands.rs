@@ -107,6 +107,15 @@ fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
         "software_segmentation": "with-checksums",
         "ip_id_bits": 15,
         "max_sg_elements": MAX_SG_ELEMENTS,
+        "memory_bound_bytes": 64 << 20,
+        "registry": {
+            "tuning": { "profile": "throughput", "multiple": 8, "cap_bytes": null },
+            "software_segmentation": "with-checksums",
+            "ip_id_bits": 15,
+            "max_sg_elements": MAX_SG_ELEMENTS,
+            "memory_bound_bytes": 64 << 20,
+        },
+        "restart_pending": false,
         "mtu": 1500,
         "nic": {
             "v1": limit,
@@ -295,6 +304,56 @@ fn set_persist_outlasts_a_detach() {
     let tuning = json!({ "profile": null, "multiple": 5, "cap_bytes": 250_000 });
     assert_eq!(shown["tuning"], tuning);
     assert_eq!(shown["advertised"]["v2_ipv6"], 250_000);
+    machine.stop_clean();
+}
+
+#[test]
+fn settings_by_name_are_in_effect_from_the_next_attach() {
+    let machine = Machine::start(Config::default());
+    let set = run_json(
+        &machine,
+        "set 7 --ip-id-bits 15 --software-segmentation always --max-sg-elements 33 \
+         --memory-bound 128M --persist",
+    );
+    for (name, value) in [
+        ("IpIdBits", 15),
+        ("SoftwareSegmentation", 2),
+        ("MaxSgElements", 33),
+        ("MemoryBound", 128),
+    ] {
+        assert_eq!(integer(&machine, name), Some(value), "{name}");
+    }
+    assert_eq!(integer(&machine, "Multiple"), None, "it is not named");
+    assert_eq!(set["restart_pending"], true);
+    assert_eq!(set["ip_id_bits"], 16);
+    let shown = run_json(&machine, "show");
+    for (name, before, after) in [
+        ("ip_id_bits", json!(16), json!(15)),
+        (
+            "software_segmentation",
+            json!("with-checksums"),
+            json!("always"),
+        ),
+        ("max_sg_elements", json!(MAX_SG_ELEMENTS), json!(33)),
+        ("memory_bound_bytes", json!(64 << 20), json!(128 << 20)),
+    ] {
+        assert_eq!(shown[name], before, "{name}");
+        assert_eq!(shown["registry"][name], after, "{name}");
+    }
+    machine.world.pre_detach();
+    machine.world.pause();
+    machine.world.detach();
+    machine.world.attach().expect("an attach");
+    let shown = run_json(&machine, "show");
+    assert_eq!(shown["restart_pending"], false);
+    for name in [
+        "ip_id_bits",
+        "software_segmentation",
+        "max_sg_elements",
+        "memory_bound_bytes",
+    ] {
+        assert_eq!(shown[name], set["registry"][name], "{name}");
+    }
     machine.stop_clean();
 }
 

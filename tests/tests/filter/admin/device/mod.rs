@@ -1,40 +1,54 @@
 //! The control device: every request, right and wrong in each respect.
 
 mod property;
+mod settings;
 mod tuning;
 
 use control::{
-    DEVICE_NAME, DriverVersion, IoControl, ListReply, ListRequest, Message, ReadReply, SDDL,
-    SYMBOLIC_NAME, Select, SetRequest, StatisticsReply, Tuning, VersionRequest,
+    DEVICE_NAME, DriverVersion, IoControl, IpIdBits, ListReply, ListRequest, Message, ReadReply,
+    SDDL, SYMBOLIC_NAME, Select, SetRequest, SetSettingsRequest, SettingsChange, SettingsReply,
+    StatisticsReply, Tuning, VersionRequest,
 };
 use model::{Config, FILTER_IF_INDEX, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME, PROTECTION};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{encoded, read, times},
+    adapter::{encoded, read, read_settings, times},
     assert_clean,
     control::IF_INDEX,
     packets::large_v4,
 };
 
 /// The kinds of requests, each with a code and a right input.
-fn right() -> [(IoControl, Vec<u8>, usize); 6] {
+fn right() -> [(IoControl, Vec<u8>, usize); 8] {
     let select = encoded(&Select { if_index: IF_INDEX });
     let list = encoded(&ListRequest);
     let set = encoded(&set_request(IF_INDEX, times(3)));
+    let set_settings = encoded(&SetSettingsRequest {
+        if_index: IF_INDEX,
+        change: SettingsChange {
+            ip_id_bits: IpIdBits::new(15).ok(),
+            ..SettingsChange::default()
+        },
+    });
     [
         (IoControl::LIST, list, ListReply::size_of(1)),
         (IoControl::READ, select.clone(), ReadReply::SIZE),
         (IoControl::STATISTICS, select.clone(), StatisticsReply::SIZE),
         (IoControl::SET, set, 0),
-        (IoControl::RESET_STATISTICS, select, 0),
+        (IoControl::RESET_STATISTICS, select.clone(), 0),
         (
             IoControl::DRIVER_VERSION,
             encoded(&VersionRequest),
             DriverVersion::SIZE,
         ),
+        (IoControl::READ_SETTINGS, select, SettingsReply::SIZE),
+        (IoControl::SET_SETTINGS, set_settings, 0),
     ]
 }
+
+/// The kinds that name an adapter, by their place in [`right`].
+const OF_AN_ADAPTER: [usize; 6] = [1, 2, 3, 4, 6, 7];
 
 fn set_request(if_index: u32, tuning: Tuning) -> SetRequest {
     SetRequest {
@@ -54,11 +68,15 @@ fn started() -> Machine {
 /// Makes a request that must be completed with `status`, and change nothing.
 #[track_caller]
 fn assert_refused(machine: &Machine, code: u32, input: &[u8], output: usize, status: i32) {
-    let before = (read(&machine.world), machine.statistics());
+    let state = || {
+        let world = &machine.world;
+        (read(world), read_settings(world), machine.statistics())
+    };
+    let before = state();
     let answered = machine.world.device_control(code, input, output);
     assert_eq!(answered.status, status, "{code:#x} {input:x?} {output}");
     assert!(answered.bytes.is_empty(), "no output with an error");
-    assert_eq!((read(&machine.world), machine.statistics()), before);
+    assert_eq!(state(), before);
 }
 
 #[test]
@@ -211,7 +229,7 @@ fn a_request_under_another_code_is_refused() {
 fn an_unknown_code_is_unknown_whatever_comes_with_it() {
     let machine = started();
     // The codes of a newer driver, with inputs of their own.
-    for function in 0x806..0x810 {
+    for function in 0x808..0x810 {
         for access in [1, 2] {
             let code = 0x12 << 16 | access << 14 | function << 2;
             for size in [0, 8, 64, 65, 4096] {
@@ -309,7 +327,7 @@ fn it_answers_before_an_attach_while_paused_and_after_a_detach() {
         let list = ask(0).expect("an empty list");
         let list = ListReply::decode(&list).expect("the protocol");
         assert_eq!((list.total(), list.is_whole()), (0, true));
-        for kind in 1..5 {
+        for kind in OF_AN_ADAPTER {
             assert_eq!(ask(kind), Err(sys::STATUS_NOT_FOUND));
         }
     };
@@ -319,12 +337,12 @@ fn it_answers_before_an_attach_while_paused_and_after_a_detach() {
         let entry = list.iter().next().expect("an adapter");
         let says = read(&machine.world);
         assert_eq!(entry.running, says.running);
-        for kind in 1..5 {
+        for kind in OF_AN_ADAPTER {
             assert!(ask(kind).is_ok());
         }
         says.running
     };
-    for kind in 0..5 {
+    for kind in 0..8 {
         assert_eq!(ask(kind), Err(sys::STATUS_OBJECT_NAME_NOT_FOUND));
     }
     machine.load().expect("the driver loads");
