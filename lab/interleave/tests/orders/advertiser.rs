@@ -18,7 +18,7 @@ fn start() -> Machine {
 
 /// The size that the overlying driver received last matches the NIC and the tuning, and READ
 /// reports it as advertised.
-fn assert_last_word(machine: &Machine, max: u32) {
+fn assert_last_indication(machine: &Machine, max: u32) {
     let says = machine.read();
     let heard = machine.heard();
     let last = heard.last().copied();
@@ -39,7 +39,7 @@ fn a_status_and_two_retunes() {
             machine.retune(8);
         }),
     ]);
-    assert_last_word(&machine, AFTER);
+    assert_last_indication(&machine, AFTER);
     machine.stop();
 }
 
@@ -65,7 +65,7 @@ fn a_status_meets_two_administrators() {
             retune(1, 14),
             retune(2, 8),
         ]);
-        assert_last_word(&machine, AFTER);
+        assert_last_indication(&machine, AFTER);
         machine.stop();
     });
 }
