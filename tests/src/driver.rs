@@ -3,7 +3,7 @@
 
 use std::{env, path::PathBuf};
 
-use mslso_lab::driver::{self, Build};
+use harness::driver::{self, Build};
 use ndis::sys::DRIVER_INITIALIZE;
 
 /// The variable that names an image to test. A relative path counts from the workspace's root.

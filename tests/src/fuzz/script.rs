@@ -3,14 +3,12 @@
 
 use std::path::PathBuf;
 
-use mslso_lab::{
-    chaos::{
-        outcome::Summary,
-        script::{Origin, Script},
-        worker,
-    },
-    driver::Driver,
+use chaos::{
+    outcome::Summary,
+    script::{Origin, Script},
+    worker,
 };
+use harness::driver::Driver;
 
 /// Most steps of a run.
 const MOST_STEPS: usize = 100;

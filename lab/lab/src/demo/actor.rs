@@ -5,8 +5,8 @@ use model::Violation;
 use model::host::{Guest, Host};
 
 use super::step::{Family, GuestView, HostView, Sizes};
-use crate::device;
-use crate::failure::Failure;
+use crate::error::Error;
+use harness::device;
 
 /// A host.
 pub(super) struct Actor {
@@ -27,7 +27,7 @@ impl Actor {
     }
 
     /// The sizes in use on the host, and a line for each wrong one.
-    pub(super) fn look(&self) -> Result<(HostView, Vec<String>), Failure> {
+    pub(super) fn look(&self) -> Result<(HostView, Vec<String>), Error> {
         let says = device::read(self.host.world())?;
         let view = self.view(says.tuning);
         let wrong = self.misstated(&view, &says);

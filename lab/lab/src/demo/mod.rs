@@ -16,8 +16,8 @@ use std::io::Write;
 pub use step::{Family, GuestView, HostView, SendRecord, Sizes, Step};
 
 use crate::cli::DemoArgs;
-use crate::driver::{Build, Driver};
-use crate::failure::Failure;
+use crate::error::Error;
+use harness::driver::{Build, Driver};
 
 /// The result of a demo.
 pub struct Told {
@@ -59,7 +59,7 @@ pub fn run(
     build: &Build,
     out: &mut impl Write,
     notes: &mut impl Write,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let driver = Driver::load(build)?;
     let told = story::tell(&driver)?;
     if let Some(path) = &args.plot {
@@ -74,7 +74,7 @@ pub fn run(
         let _ = writeln!(notes, "{line}");
     }
     let text = if args.json {
-        told.steps.iter().map(crate::json::line).collect()
+        told.steps.iter().map(harness::json::line).collect()
     } else {
         text::whole(&told, build, args.plot.as_deref())
     };

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::step::{Family, HostView, SendRecord, Step};
 use super::{Counted, Told};
-use crate::driver::Build;
-use crate::report::{self, counted, number, sizes};
+use harness::driver::Build;
+use harness::text::{self, counted, number, sizes};
 
 /// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
@@ -22,7 +22,7 @@ const WIDTH: usize = 100;
 
 /// Everything, from the introduction to the verdict.
 pub(super) fn whole(told: &Told, build: &Build, plot: Option<&Path>) -> String {
-    let mut text = INTRODUCTION.to_owned() + &report::driver_line(build);
+    let mut text = INTRODUCTION.to_owned() + &text::driver_line(build);
     text.extend(told.steps.iter().map(step));
     text += &summary(told.counted);
     if let Some(path) = plot {
@@ -68,7 +68,7 @@ fn table(hosts: &[HostView]) -> String {
     let rows = hosts
         .iter()
         .flat_map(|host| Family::ALL.map(|ip| row(host, ip, &guests)));
-    report::lined(&columns, rows)
+    text::lined(&columns, rows)
         .lines()
         .map(|line| format!("   {line}"))
         .collect::<Vec<_>>()

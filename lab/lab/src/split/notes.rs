@@ -5,7 +5,7 @@ use std::io::Write;
 
 use indicatif::ProgressBar;
 
-use crate::report;
+use harness::text;
 
 /// Lines for packets that are refused for the same reason, or wrong; the others are counted.
 const MOST: u64 = 20;
@@ -38,7 +38,7 @@ impl<'a, W: Write> Notes<'a, W> {
         self.bar.finish_and_clear();
         for (kind, count) in std::mem::take(&mut self.counts) {
             if let Some(more @ 1..) = count.checked_sub(MOST) {
-                let more = report::counted(more, "more packet", "more packets");
+                let more = text::counted(more, "more packet", "more packets");
                 super::tell(self.out, &format!("{kind}: {more}\n"));
             }
         }

@@ -1,7 +1,7 @@
 //! `mslso-lab` without arguments.
 
 use crate::common::{folder, frames, lab, second_stage};
-use mslso_lab::capture::read;
+use testpkt::capture::read;
 
 #[test]
 fn it_passes_and_leaves_what_it_names() {

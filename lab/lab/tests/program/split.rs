@@ -1,9 +1,9 @@
 //! `mslso-lab split`: what goes through and what does not.
 
 use crate::common::{Split, capture, data, folder, frames, one_stage, packet, split};
-use mslso_lab::capture::{Captured, read};
-use mslso_lab::synth::{Synth, flag};
 use serde_json::json;
+use testpkt::capture::{Captured, read};
+use testpkt::synth::{Synth, flag};
 
 /// Bytes of TCP payload in an Ethernet frame without VLAN tags or extension
 /// headers.

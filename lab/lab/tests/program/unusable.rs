@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::common::{capture, data, folder, lab, packet, run, split};
-use mslso_lab::synth::Synth;
 use serde_json::json;
+use testpkt::synth::Synth;
 
 fn assert_unusable(folder: &Path, input: &Path, said: &str) {
     let (children, wire) = (folder.join("none-c.pcapng"), folder.join("none-w.pcapng"));
