@@ -35,8 +35,8 @@ impl Handlers {
         unsafe { (self.send)(self.context, chain, 0, 0) };
     }
 
-    /// FilterSendNetBufferListsComplete, from a miniport that completes at DISPATCH_LEVEL and says
-    /// so, as they do from their DPC.
+    /// FilterSendNetBufferListsComplete, from a miniport that completes at DISPATCH_LEVEL and sets
+    /// the flag for it, as they do from their DPC.
     ///
     /// # Safety
     /// The chain is exactly the NBLs that the filter sent down.

@@ -9,7 +9,7 @@ use anyhow::ensure;
 
 use crate::{
     cases::Case,
-    elsewhere::Completer,
+    completer::Completer,
     floor::Floor,
     module::{Handlers, Module},
     packets::Batch,
@@ -78,7 +78,7 @@ pub(crate) struct Measured {
     pub(crate) units: u64,
     pub(crate) filter: f64,
     pub(crate) floor: Option<f64>,
-    /// Of the work that was compared with the filter's.
+    /// Nanoseconds of the work that was compared with the filter's.
     pub(crate) other: Option<f64>,
 }
 

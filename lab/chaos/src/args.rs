@@ -61,7 +61,7 @@ pub struct ChaosArgs {
     /// Print JSON instead of text: an object for each seed, or for the script
     #[arg(long)]
     pub json: bool,
-    /// Take orders from the standard input: what a run does to itself
+    /// Take requests from the standard input: what a run does to itself
     #[arg(long, hide = true)]
     pub worker: bool,
 }

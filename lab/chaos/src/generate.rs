@@ -1,8 +1,8 @@
 //! Steps from a seed. They do not depend on what becomes of them, so that a list of them is the
 //! same run again.
 
+mod control_plane;
 mod sends;
-mod talk;
 
 use ndis::sys;
 
@@ -55,7 +55,7 @@ impl Generator {
 
     /// Whether there is still something given that decides.
     #[must_use]
-    pub fn is_told(&self) -> bool {
+    pub fn has_decisions(&self) -> bool {
         self.random.given() > 0
     }
 
@@ -135,7 +135,7 @@ impl Generator {
             4 => Step::FailSends(self.failing()),
             5 => Step::NicChanges(Box::new(self.offer())),
             6 => Step::Enable(self.off()),
-            7 => Step::SaysAgain {
+            7 => Step::IndicateAgain {
                 hardware: self.flag(),
             },
             8 => self.status(),
@@ -145,7 +145,7 @@ impl Generator {
             }
             10 => self.control(),
             11 => Step::ResetStatistics,
-            12 => Step::Balance,
+            12 => Step::CheckCounters,
             13 => Step::Oid(self.oid()),
             14 => Step::CancelOid,
             15 => Step::AnswerOids,

@@ -10,11 +10,10 @@
 //! The only concurrency is that of the model's processors, so a seed is always the same run.
 
 pub mod args;
-mod balance;
+mod counter_check;
 mod error;
 mod generate;
 pub mod nic;
-pub mod office;
 pub mod outcome;
 pub mod packet;
 mod progress;
@@ -25,6 +24,7 @@ pub mod script;
 pub mod shrink;
 pub mod step;
 pub mod worker;
+pub mod worker_pool;
 
 use std::io::{self, BufReader, Write};
 use std::time::Instant;
@@ -33,13 +33,13 @@ pub use error::Error;
 
 use args::ChaosArgs;
 use harness::driver::{Build, Driver};
-use office::Office;
 use outcome::Summary;
 use progress::Progress;
 use record::Record;
-use report::Told;
+use report::Report;
 use script::{Origin, Script};
 use shrink::{Trial, shrink};
+use worker_pool::WorkerPool;
 
 /// Steps of an episode. It is as much as is run again and again to be shrunk.
 pub const EPISODE: u64 = 1000;
@@ -60,20 +60,20 @@ pub fn run(
         worker::work(&loaded, BufReader::new(io::stdin()), out);
         return Ok(true);
     }
-    let mut office = Office::new(driver);
+    let mut pool = WorkerPool::new(driver);
     if let Some(path) = &args.replay {
         let script = Script::read(path)?;
-        let ended = office.script(&script)?;
+        let ended = pool.script(&script)?;
         if args.json {
             let record = Record::of_script(path, &script, &ended);
             let _ = write!(out, "{}", harness::json::line(&record));
         } else {
-            let _ = write!(out, "{}", Told::of_script(path, &script, &ended));
+            let _ = write!(out, "{}", Report::of_script(path, &script, &ended));
         }
-        return Ok(ended.wrong.is_none());
+        return Ok(ended.failure.is_none());
     }
     for seed in (args.seed..).take(args.seeds as usize) {
-        if !one_seed(seed, args, &mut office, out, notes)? {
+        if !one_seed(seed, args, &mut pool, out, notes)? {
             return Ok(false);
         }
     }
@@ -84,7 +84,7 @@ pub fn run(
 fn one_seed(
     seed: u64,
     args: &ChaosArgs,
-    office: &mut Office,
+    pool: &mut WorkerPool,
     out: &mut impl Write,
     notes: &mut impl Write,
 ) -> Result<bool, Error> {
@@ -93,10 +93,10 @@ fn one_seed(
     for (episode, first) in (0..args.steps).step_by(EPISODE as usize).enumerate() {
         let steps = EPISODE.min(args.steps - first);
         let episode = episode as u64;
-        let ended = office.episode(seed, episode, steps)?;
+        let ended = pool.episode(seed, episode, steps)?;
         summary.add(&ended.summary);
         progress.at(first + steps);
-        let Some((step, wrong)) = ended.wrong else {
+        let Some((step, failure)) = ended.failure else {
             continue;
         };
         progress.finish();
@@ -104,21 +104,21 @@ fn one_seed(
             seed,
             episode,
             step: first + step,
-            wrong: Some(wrong),
+            failure: Some(failure),
         };
         if !args.json {
-            let _ = write!(out, "{}", Told::of_failure(&origin));
+            let _ = write!(out, "{}", Report::of_failure(&origin));
         }
         let _ = writeln!(notes, "mslso-lab: shrinking {} steps", step + 1);
         let script = Script::episode(seed, episode, (step + 1).min(steps));
-        let script = shrunk(office, script, &origin)?;
+        let script = shrunk(pool, script, &origin)?;
         script.write(&args.script, &origin)?;
         if args.json {
             let record = Record::of_seed(seed, &summary, begun.elapsed());
             let record = record.failed(&origin, &args.script, &script);
             let _ = write!(out, "{}", harness::json::line(&record));
         } else {
-            let _ = write!(out, "{}", Told::of_shrunk(&args.script, &script));
+            let _ = write!(out, "{}", Report::of_shrunk(&args.script, &script));
         }
         return Ok(false);
     }
@@ -127,30 +127,30 @@ fn one_seed(
         let record = Record::of_seed(seed, &summary, begun.elapsed());
         let _ = write!(out, "{}", harness::json::line(&record));
     } else {
-        let _ = write!(out, "{}", Told::of_seed(seed, &summary, begun.elapsed()));
+        let _ = write!(out, "{}", Report::of_seed(seed, &summary, begun.elapsed()));
     }
     Ok(true)
 }
 
 /// Fails in the way that `kind` names.
 struct SameFailure<'a> {
-    office: &'a mut Office,
+    pool: &'a mut WorkerPool,
     kind: &'a str,
 }
 
 impl Trial for SameFailure<'_> {
     fn fails(&mut self, script: &Script) -> Result<bool, Error> {
-        let ended = self.office.script(script)?;
+        let ended = self.pool.script(script)?;
         Ok(ended
-            .wrong
-            .is_some_and(|(_, wrong)| wrong.kind == self.kind))
+            .failure
+            .is_some_and(|(_, failure)| failure.kind == self.kind))
     }
 }
 
 /// The shortest script that fails as `origin` did; where it does not fail again, the whole.
-fn shrunk(office: &mut Office, script: Script, origin: &Origin) -> Result<Script, Error> {
-    let kind = origin.wrong.as_ref().map_or("", |wrong| &wrong.kind);
-    let mut trial = SameFailure { office, kind };
+fn shrunk(pool: &mut WorkerPool, script: Script, origin: &Origin) -> Result<Script, Error> {
+    let kind = origin.failure.as_ref().map_or("", |failure| &failure.kind);
+    let mut trial = SameFailure { pool, kind };
     if trial.fails(&script)? {
         shrink(&mut trial, script)
     } else {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A failure that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wrong {
+pub struct Failure {
     /// The rule that was broken, or what else is wrong, in a few words that are the same whenever
     /// the same thing happens.
     pub kind: String,
@@ -15,7 +15,7 @@ pub struct Wrong {
     pub found: Vec<String>,
 }
 
-impl Wrong {
+impl Failure {
     /// A failure of this kind, described by `found`.
     pub(super) fn new(kind: &str, found: impl Into<String>) -> Self {
         Self {
@@ -56,7 +56,7 @@ pub struct Summary {
     /// Allocations that were made to fail.
     pub failed_allocations: u64,
     /// How often all counters of the filter were found right.
-    pub balanced: u64,
+    pub checked: u64,
     /// Times that the module was attached, and attaches that failed for lack of memory.
     pub attached: [u64; 2],
 }
@@ -81,7 +81,7 @@ impl Summary {
         self.given += other.given;
         self.wire += other.wire;
         self.failed_allocations += other.failed_allocations;
-        self.balanced += other.balanced;
+        self.checked += other.checked;
         self.attached[0] += other.attached[0];
         self.attached[1] += other.attached[1];
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::outcome::{Summary, Wrong};
+use super::outcome::{Failure, Summary};
 use super::script::{Origin, Script};
 use super::worker::Ended;
 
@@ -26,7 +26,7 @@ struct Failed<'a> {
     /// From 1.
     step: u64,
     #[serde(flatten)]
-    wrong: Option<&'a Wrong>,
+    failure: Option<&'a Failure>,
     /// A file with steps that do the same.
     script: &'a Path,
     script_steps: usize,
@@ -48,7 +48,7 @@ impl<'a> Record<'a> {
     pub fn failed(self, origin: &'a Origin, path: &'a Path, script: &Script) -> Self {
         let failure = Failed {
             step: origin.step + 1,
-            wrong: origin.wrong.as_ref(),
+            failure: origin.failure.as_ref(),
             script: path,
             script_steps: script.steps.len(),
         };
@@ -60,9 +60,9 @@ impl<'a> Record<'a> {
 
     /// A script that was run again.
     pub fn of_script(path: &'a Path, script: &Script, ended: &'a Ended) -> Self {
-        let failure = ended.wrong.as_ref().map(|(step, wrong)| Failed {
+        let failure = ended.failure.as_ref().map(|(step, failure)| Failed {
             step: step + 1,
-            wrong: Some(wrong),
+            failure: Some(failure),
             script: path,
             script_steps: script.steps.len(),
         });

@@ -6,21 +6,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{
-    outcome::{Summary, Wrong},
+    outcome::{Failure, Summary},
     script::{Origin, Script},
     worker::Ended,
 };
 
 /// Text for a person.
-pub struct Told(String);
+pub struct Report(String);
 
-impl fmt::Display for Told {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Told {
+impl Report {
     /// A seed that went well.
     pub fn of_seed(seed: u64, summary: &Summary, time: Duration) -> Self {
         let taken: u64 = summary.steps.values().map(|[taken, _]| taken).sum();
@@ -29,30 +29,30 @@ impl Told {
         let mut text = format!(
             "seed {seed}: {taken} steps in {seconds:.1} s, {rate:.0} a second: no rule was broken\n"
         );
-        tell(&mut text, summary);
+        write_summary(&mut text, summary);
         Self(text)
     }
 
     /// A script that was run again.
     pub fn of_script(path: &Path, script: &Script, ended: &Ended) -> Self {
         let (path, steps) = (path.display(), script.steps.len());
-        let mut text = match &ended.wrong {
+        let mut text = match &ended.failure {
             None => format!("{path}: {steps} steps: no rule was broken\n"),
-            Some((step, wrong)) => {
+            Some((step, failure)) => {
                 let mut text = format!("{path}: step {} of {steps}: ", step + 1);
-                tell_wrong(&mut text, wrong);
+                write_failure(&mut text, failure);
                 text
             }
         };
-        tell(&mut text, &ended.summary);
+        write_summary(&mut text, &ended.summary);
         Self(text)
     }
 
     /// A run that went wrong.
     pub fn of_failure(origin: &Origin) -> Self {
         let mut text = format!("seed {}, step {}: ", origin.seed, origin.step + 1);
-        if let Some(wrong) = &origin.wrong {
-            tell_wrong(&mut text, wrong);
+        if let Some(failure) = &origin.failure {
+            write_failure(&mut text, failure);
         }
         Self(text)
     }
@@ -66,14 +66,14 @@ impl Told {
     }
 }
 
-fn tell_wrong(text: &mut String, wrong: &Wrong) {
-    let _ = writeln!(text, "{}", wrong.kind);
-    for found in &wrong.found {
+fn write_failure(text: &mut String, failure: &Failure) {
+    let _ = writeln!(text, "{}", failure.kind);
+    for found in &failure.found {
         let _ = writeln!(text, "  {found}");
     }
 }
 
-fn tell(text: &mut String, summary: &Summary) {
+fn write_summary(text: &mut String, summary: &Summary) {
     let [attached, starved] = summary.attached;
     let _ = writeln!(
         text,
@@ -86,7 +86,7 @@ fn tell(text: &mut String, summary: &Summary) {
         summary.given,
         summary.wire,
         summary.failed_allocations,
-        summary.balanced
+        summary.checked
     );
     let steps = summary.steps.iter();
     let steps: BTreeMap<_, _> = steps

@@ -1,9 +1,9 @@
 //! A machine to which steps happen, and which is looked at after each.
 #![expect(unsafe_code, reason = "loads the driver, which is borrowed meanwhile")]
 
+mod control_plane;
 mod life;
 mod nic;
-mod talk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use model::{Config, FILTER_IF_INDEX, Failing, ModuleState, World};
 use ndis::sys;
 
 use super::{
-    balance::{Counts, check_completed, check_last_word, refusals},
-    outcome::{Summary, Wrong},
+    counter_check::{Counts, check_advertised, check_completed, refusals},
+    outcome::{Failure, Summary},
     step::{Machine, Settings, Step},
 };
 use harness::device;
@@ -35,7 +35,7 @@ pub struct Run<'driver> {
     /// The number of the allocation that fails at the next attach.
     fail_attach: Option<u64>,
     /// The coming detach was signalled (NetEventFilterPreDetach).
-    truthful: bool,
+    pre_detach_signalled: bool,
     /// The last OID request.
     oid: Option<u64>,
     has_offload: bool,
@@ -63,7 +63,7 @@ impl<'driver> Run<'driver> {
     /// # Errors
     ///
     /// The driver does not start.
-    pub fn start(driver: &'driver Driver, machine: &Machine) -> Result<Self, Wrong> {
+    pub fn start(driver: &'driver Driver, machine: &Machine) -> Result<Self, Failure> {
         let mut config = Config {
             ndis_version: 6 << 16 | machine.ndis_minor,
             processors: machine.processors.max(1),
@@ -82,7 +82,7 @@ impl<'driver> Run<'driver> {
             of_driver: 0,
             of_attach: None,
             fail_attach: None,
-            truthful: false,
+            pre_detach_signalled: false,
             oid: None,
             has_offload: machine.has_offload,
             processors,
@@ -103,7 +103,7 @@ impl<'driver> Run<'driver> {
     /// # Errors
     ///
     /// Something is wrong.
-    pub fn take(&mut self, step: &Step) -> Result<(), Wrong> {
+    pub fn take(&mut self, step: &Step) -> Result<(), Failure> {
         let effect = self.apply(step)?;
         let taken = self.taken.entry(step.name()).or_default();
         *taken = [taken[0] + 1, taken[1] + u64::from(effect)];
@@ -111,10 +111,10 @@ impl<'driver> Run<'driver> {
         if self.unsettled > MOST_UNSETTLED {
             self.settle();
         }
-        let says_nothing = matches!(step, Step::Send(_) | Step::Deliver | Step::Completing(_));
-        if effect && !says_nothing && self.has_offload {
-            check_last_word(&self.world, self.truthful)
-                .map_err(|found| Wrong::new("last word", found))?;
+        let changes_nothing = matches!(step, Step::Send(_) | Step::Deliver | Step::Completing(_));
+        if effect && !changes_nothing && self.has_offload {
+            check_advertised(&self.world, self.pre_detach_signalled)
+                .map_err(|found| Failure::new("advertised size", found))?;
         }
         Ok(())
     }
@@ -124,13 +124,13 @@ impl<'driver> Run<'driver> {
     /// # Errors
     ///
     /// Something is wrong, or left behind.
-    pub fn end(mut self) -> Result<Summary, Wrong> {
+    pub fn end(mut self) -> Result<Summary, Failure> {
         self.unload()?;
         // The driver has no part in OID requests that reach the NIC after it is gone.
         self.world.complete_oids();
         self.look()?;
-        if let Some(wrong) = Wrong::of(&self.world.finish()) {
-            return Err(wrong);
+        if let Some(failure) = Failure::of(&self.world.finish()) {
+            return Err(failure);
         }
         Ok(self.summary())
     }
@@ -153,14 +153,14 @@ impl<'driver> Run<'driver> {
     }
 
     /// The rules that were broken.
-    fn look(&self) -> Result<(), Wrong> {
-        Wrong::of(&self.world.take_violations()).map_or(Ok(()), Err)
+    fn look(&self) -> Result<(), Failure> {
+        Failure::of(&self.world.take_violations()).map_or(Ok(()), Err)
     }
 
     /// Carries out the step; returns whether it had an effect.
-    fn apply(&mut self, step: &Step) -> Result<bool, Wrong> {
+    fn apply(&mut self, step: &Step) -> Result<bool, Failure> {
         match step {
-            Step::Balance => return self.balance(),
+            Step::CheckCounters => return self.check_counters(),
             Step::Restart(mtu) => return self.restart(*mtu),
             Step::Detach(settings) => return self.detach(*settings),
             Step::Unload => return self.unload(),
@@ -175,7 +175,7 @@ impl<'driver> Run<'driver> {
             Step::FailSends(which) => self.fail_sends(which),
             Step::NicChanges(offer) => self.nic_changes(offer),
             Step::Enable(off) => self.enable(*off),
-            Step::SaysAgain { hardware } => self.says_again(*hardware),
+            Step::IndicateAgain { hardware } => self.indicate_again(*hardware),
             Step::Status(status) => self.indicate(status),
             Step::Tune(parameters, persist) => self.tune(*parameters, *persist),
             Step::Control(request) => self.control(request),
@@ -235,26 +235,31 @@ impl<'driver> Run<'driver> {
     }
 
     /// Completes every operation in flight, and compares all counters.
-    fn balance(&mut self) -> Result<bool, Wrong> {
+    fn check_counters(&mut self) -> Result<bool, Failure> {
         while self.world.deliver() > 0 {}
         self.look()?;
         self.settle();
         match self.world.outstanding() {
             0 => {}
-            lost => return Err(Wrong::new("lost", format!("{lost} sends never came back"))),
+            lost => {
+                return Err(Failure::new(
+                    "lost",
+                    format!("{lost} sends never came back"),
+                ));
+            }
         }
         if !self.is_attached() {
             return Ok(false);
         }
-        let said = device::statistics(&self.world)
-            .map_err(|error| Wrong::new("statistics", error.to_string()))?;
-        check_completed(&said).map_err(|found| Wrong::new("statistics", found))?;
+        let statistics = device::statistics(&self.world)
+            .map_err(|error| Failure::new("statistics", error.to_string()))?;
+        check_completed(&statistics).map_err(|found| Failure::new("statistics", found))?;
         if let Some(counts) = self.counts {
             counts
-                .check(&said)
-                .map_err(|found| Wrong::new("statistics", found))?;
-            self.summary.balanced += 1;
-            for (reason, count) in refusals(&said) {
+                .check(&statistics)
+                .map_err(|found| Failure::new("statistics", found))?;
+            self.summary.checked += 1;
+            for (reason, count) in refusals(&statistics) {
                 *self.summary.refused.entry(reason.into()).or_default() += count;
             }
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     generate::Generator,
-    outcome::Wrong,
+    outcome::Failure,
     step::{Machine, Step},
 };
 use crate::error::Error;
@@ -35,7 +35,7 @@ pub struct Origin {
     /// The step of the run that went wrong, before it was shrunk.
     pub step: u64,
     /// The failure.
-    pub wrong: Option<Wrong>,
+    pub failure: Option<Failure>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Script {
     pub fn of_bytes(bytes: &[u8], most: usize) -> Self {
         let mut generator = Generator::of(Random::of_bytes(bytes));
         let machine = generator.machine();
-        let steps = std::iter::from_fn(|| generator.is_told().then(|| generator.step()));
+        let steps = std::iter::from_fn(|| generator.has_decisions().then(|| generator.step()));
         Self {
             machine,
             steps: steps.take(most).collect(),
@@ -141,7 +141,7 @@ mod tests {
         };
         script.write(&path, &origin).unwrap();
         let first = fs::read_to_string(&path).unwrap();
-        assert!(first.starts_with("{\"schema\":1,"), "{first:.40}");
+        assert!(first.starts_with("{\"schema\":2,"), "{first:.40}");
         let read = Script::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
         assert_eq!(read, script);

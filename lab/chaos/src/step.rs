@@ -174,7 +174,7 @@ pub enum Step {
     /// The overlying driver turns offloads off, by these bits, and all others on.
     Enable(u16),
     /// The miniport indicates its configuration again, or the capabilities of its hardware.
-    SaysAgain {
+    IndicateAgain {
         /// The hardware.
         hardware: bool,
     },
@@ -187,7 +187,7 @@ pub enum Step {
     /// The statistics are put back to zero.
     ResetStatistics,
     /// No operation is in flight, and every counter must be right.
-    Balance,
+    CheckCounters,
     /// The overlying driver makes an OID request.
     Oid(Oid),
     /// It gives up on the last one.
@@ -236,12 +236,12 @@ impl Step {
         "fail-sends",
         "nic-changes",
         "enable",
-        "says-again",
+        "indicate-again",
         "status",
         "tune",
         "control",
         "reset-statistics",
-        "balance",
+        "check-counters",
         "oid",
         "cancel-oid",
         "answer-oids",
@@ -272,12 +272,12 @@ impl Step {
             Self::FailSends(_) => "fail-sends",
             Self::NicChanges(_) => "nic-changes",
             Self::Enable(_) => "enable",
-            Self::SaysAgain { .. } => "says-again",
+            Self::IndicateAgain { .. } => "indicate-again",
             Self::Status(_) => "status",
             Self::Tune(..) => "tune",
             Self::Control(_) => "control",
             Self::ResetStatistics => "reset-statistics",
-            Self::Balance => "balance",
+            Self::CheckCounters => "check-counters",
             Self::Oid(_) => "oid",
             Self::CancelOid => "cancel-oid",
             Self::AnswerOids => "answer-oids",

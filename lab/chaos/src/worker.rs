@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     generate::Generator,
-    outcome::{Summary, Wrong},
+    outcome::{Failure, Summary},
     run::Run,
     script::Script,
     step::{Machine, Step},
@@ -16,7 +16,7 @@ use harness::driver::Driver;
 
 /// A request to a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Order {
+pub enum Request {
     /// An episode of that seed, of so many steps.
     Episode {
         /// The seed.
@@ -32,9 +32,9 @@ pub enum Order {
 
 /// A reply of a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Said {
+pub enum Reply {
     /// The worker takes this step, counted from 0.
-    Takes(u64),
+    Step(u64),
     /// It has finished.
     Ended(Box<Ended>),
 }
@@ -46,15 +46,15 @@ pub struct Ended {
     pub summary: Summary,
     /// The step with which it went wrong, counted from 0, and how. After the last step, it went
     /// wrong at the end.
-    pub wrong: Option<(u64, Wrong)>,
+    pub failure: Option<(u64, Failure)>,
 }
 
-/// Follows orders until there are no more.
-pub fn work(driver: &Driver, orders: impl BufRead, mut out: impl Write) {
-    let orders = orders.lines().map_while(Result::ok);
-    for order in orders.map_while(|line| serde_json::from_str(&line).ok()) {
-        let ended = match order {
-            Order::Episode {
+/// Handles requests until there are no more.
+pub fn work(driver: &Driver, requests: impl BufRead, mut out: impl Write) {
+    let requests = requests.lines().map_while(Result::ok);
+    for request in requests.map_while(|line| serde_json::from_str(&line).ok()) {
+        let ended = match request {
+            Request::Episode {
                 seed,
                 episode,
                 steps,
@@ -64,25 +64,27 @@ pub fn work(driver: &Driver, orders: impl BufRead, mut out: impl Write) {
                 let steps = (0..steps).map(|_| generator.step());
                 run(driver, &machine, steps, |_| {})
             }
-            Order::Script(script, traced) => run(driver, &script.machine, script.steps, |number| {
-                if traced {
-                    say(&mut out, &Said::Takes(number));
-                }
-            }),
+            Request::Script(script, traced) => {
+                run(driver, &script.machine, script.steps, |number| {
+                    if traced {
+                        send(&mut out, &Reply::Step(number));
+                    }
+                })
+            }
         };
-        say(&mut out, &Said::Ended(Box::new(ended)));
+        send(&mut out, &Reply::Ended(Box::new(ended)));
     }
 }
 
-fn say(out: &mut impl Write, what: &Said) {
+fn send(out: &mut impl Write, reply: &Reply) {
     // If the parent is gone there is no more work, and no more request.
-    if let Ok(line) = serde_json::to_string(what) {
+    if let Ok(line) = serde_json::to_string(reply) {
         let _ = writeln!(out, "{line}");
         let _ = out.flush();
     }
 }
 
-/// Has `steps` happen to `machine`, telling `trace` the number of each before it does.
+/// Has `steps` happen to `machine`, passing the number of each to `trace` before it does.
 pub fn run(
     driver: &Driver,
     machine: &Machine,
@@ -91,13 +93,13 @@ pub fn run(
 ) -> Ended {
     let mut run = match Run::start(driver, machine) {
         Ok(run) => run,
-        Err(wrong) => return failed(Summary::default(), 0, wrong),
+        Err(failure) => return failed(Summary::default(), 0, failure),
     };
     let mut number = 0;
     for step in steps {
         trace(number);
-        if let Err(wrong) = run.take(&step) {
-            return failed(run.summary(), number, wrong);
+        if let Err(failure) = run.take(&step) {
+            return failed(run.summary(), number, failure);
         }
         number += 1;
     }
@@ -106,15 +108,15 @@ pub fn run(
     match run.end() {
         Ok(summary) => Ended {
             summary,
-            wrong: None,
+            failure: None,
         },
-        Err(wrong) => failed(before, number, wrong),
+        Err(failure) => failed(before, number, failure),
     }
 }
 
-fn failed(summary: Summary, number: u64, wrong: Wrong) -> Ended {
+fn failed(summary: Summary, number: u64, failure: Failure) -> Ended {
     Ended {
         summary,
-        wrong: Some((number, wrong)),
+        failure: Some((number, failure)),
     }
 }

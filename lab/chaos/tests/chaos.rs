@@ -24,7 +24,7 @@ const NEVER: [Refusal; 4] = [
 ];
 
 /// Most episodes until everything has occurred.
-const PATIENCE: u64 = 60;
+const MAX_EPISODES: u64 = 60;
 
 /// The build under test: the image that MSLSO_DRIVER names, counted from the workspace's root.
 fn driver() -> Driver {
@@ -51,10 +51,10 @@ fn missing(summary: &Summary) -> BTreeSet<&'static str> {
 fn everything_occurs_and_has_an_effect() {
     let driver = driver();
     let mut sum = Summary::default();
-    for episode in 0..PATIENCE {
+    for episode in 0..MAX_EPISODES {
         let script = Script::episode(1, episode, EPISODE);
-        let Ended { summary, wrong } = run(&driver, &script.machine, script.steps, |_| {});
-        assert_eq!(wrong, None, "episode {episode}");
+        let Ended { summary, failure } = run(&driver, &script.machine, script.steps, |_| {});
+        assert_eq!(failure, None, "episode {episode}");
         sum.add(&summary);
         if missing(&sum).is_empty() {
             break;
@@ -65,7 +65,7 @@ fn everything_occurs_and_has_an_effect() {
         assert!(!sum.refused.contains_key(never.name()), "{never}");
     }
     let [attached, starved] = sum.attached;
-    let counts = [sum.split, sum.children - sum.split, sum.balanced];
+    let counts = [sum.split, sum.children - sum.split, sum.checked];
     let counts = [counts[0], counts[1], counts[2], attached, starved];
     assert!(counts.into_iter().all(|count| count > 0), "{sum:?}");
 }
@@ -93,7 +93,7 @@ fn the_names_of_steps_are_those_of_scripts() {
 fn what_is_asked_of_a_bare_nic_is_answered_in_the_end() {
     let machine = Script::episode(1, 0, 0).machine;
     let steps = [Step::Answering(2), Step::Unload, Step::Oid(Oid::default())];
-    assert_eq!(run(&driver(), &machine, steps, |_| {}).wrong, None);
+    assert_eq!(run(&driver(), &machine, steps, |_| {}).failure, None);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// The number of the form that all JSON of the program has, in its field `schema`. A field that is
 /// added leaves it; one that is removed, renamed or gets another meaning is a new number.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Versioned<'a, T> {

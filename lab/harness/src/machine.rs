@@ -29,7 +29,7 @@ pub struct Machine<'driver> {
     counted: StatisticsReply,
     driver: PhantomData<&'driver Driver>,
     /// Broken rules that were already reported.
-    told: usize,
+    reported: usize,
 }
 
 /// The outcome of one packet.
@@ -39,14 +39,14 @@ pub struct Sent {
     /// The packets on the wire, in order.
     pub wire: Vec<Vec<u8>>,
     /// Why it did not go out, where it did not.
-    pub unsent: Option<Unsent>,
+    pub error: Option<SendError>,
     /// Rules that were broken meanwhile.
     pub broken: Vec<Violation>,
 }
 
 /// Why a packet did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsent {
+pub enum SendError {
     /// It is refused for its own form, or for the NIC's limits.
     Refused(Refusal),
     /// The capture holds only its first bytes.
@@ -65,7 +65,7 @@ pub enum Unsent {
     Lost,
 }
 
-impl Unsent {
+impl SendError {
     /// A short identifier in kebab case.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -91,7 +91,7 @@ impl Unsent {
     }
 }
 
-impl From<Unfit> for Unsent {
+impl From<Unfit> for SendError {
     fn from(why: Unfit) -> Self {
         match why {
             Unfit::Refused(reason) => Self::Refused(reason),
@@ -101,7 +101,7 @@ impl From<Unfit> for Unsent {
     }
 }
 
-impl fmt::Display for Unsent {
+impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(reason) => reason.fmt(f),
@@ -136,7 +136,7 @@ impl<'driver> Machine<'driver> {
             world,
             counted: StatisticsReply::default(),
             driver: PhantomData,
-            told: 0,
+            reported: 0,
         })
     }
 
@@ -163,29 +163,29 @@ impl<'driver> Machine<'driver> {
 
     fn carry(&mut self, packet: Packet) -> Sent {
         let number = self.world.send(vec![packet], SendCall::default())[0];
-        let unsent = match self.world.completed(number) {
-            None => Some(Unsent::Lost),
+        let error = match self.world.completed(number) {
+            None => Some(SendError::Lost),
             Some(completed) if completed.status == sys::NDIS_STATUS_SUCCESS => None,
             Some(completed) => Some(self.reason(completed.status)),
         };
         Sent {
             children: self.world.take_children(),
             wire: self.world.take_wire(),
-            unsent,
+            error,
             broken: self.newly_broken(),
         }
     }
 
     fn newly_broken(&mut self) -> Vec<Violation> {
-        let broken = self.world.violations().split_off(self.told);
-        self.told += broken.len();
+        let broken = self.world.violations().split_off(self.reported);
+        self.reported += broken.len();
         broken
     }
 
     /// Why a send came back with `status`: which counter moved.
-    fn reason(&mut self, status: i32) -> Unsent {
+    fn reason(&mut self, status: i32) -> SendError {
         let Ok(now) = self.statistics() else {
-            return Unsent::Failed(status);
+            return SendError::Failed(status);
         };
         let before = std::mem::replace(&mut self.counted, now);
         reason(&before, &now, status)
@@ -203,7 +203,7 @@ impl<'driver> Machine<'driver> {
     /// Stops the driver. Returns the broken rules that were not yet reported.
     #[must_use]
     pub fn stop(self) -> Vec<Violation> {
-        self.world.stop().split_off(self.told)
+        self.world.stop().split_off(self.reported)
     }
 }
 
@@ -230,7 +230,7 @@ fn packet(send: &LargeSend) -> Packet {
 }
 
 /// The counter that moved while one packet was sent.
-fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Unsent {
+fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> SendError {
     let count = |all: &StatisticsReply, reason: Refusal| {
         let counter = all.refused.counters().get(reason.index());
         counter.copied().unwrap_or(0)
@@ -239,10 +239,10 @@ fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Uns
         .into_iter()
         .find(|reason| count(after, *reason) > count(before, *reason));
     match refused {
-        Some(reason) => Unsent::Refused(reason),
-        None if after.low_memory > before.low_memory => Unsent::LowMemory,
-        None if after.paused > before.paused => Unsent::Paused,
-        None => Unsent::Failed(status),
+        Some(reason) => SendError::Refused(reason),
+        None if after.low_memory > before.low_memory => SendError::LowMemory,
+        None if after.paused > before.paused => SendError::Paused,
+        None => SendError::Failed(status),
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
         let mut machine = machine();
         let sent = machine.send(&large_send(&Synth::v4(1 << 20, 1460)));
         assert_eq!((sent.children.len(), sent.wire.len()), (17, 719));
-        assert_eq!(sent.unsent, None);
+        assert_eq!(sent.error, None);
         assert_eq!(machine.statistics().unwrap().split, 1);
         assert!(sent.broken.is_empty() && machine.stop().is_empty());
     }
@@ -302,7 +302,10 @@ mod tests {
         for _ in 0..2 {
             // More than the NIC accepts, and, as packets, than the medium does.
             let sent = machine.send(&large_send(&Synth::v4(200_000, 62_781)));
-            assert_eq!(sent.unsent, Some(Unsent::Refused(Refusal::SegmentAboveMtu)));
+            assert_eq!(
+                sent.error,
+                Some(SendError::Refused(Refusal::SegmentAboveMtu))
+            );
             assert!(sent.children.is_empty() && sent.wire.is_empty());
         }
         assert!(machine.stop().is_empty());
@@ -332,7 +335,7 @@ mod tests {
         for length in [0, 1, 13, 14, 60, 9000] {
             let frame = vec![7; length];
             let sent = machine.pass(frame.clone());
-            assert_eq!(sent.unsent, None);
+            assert_eq!(sent.error, None);
             assert_eq!(sent.wire, [frame], "{length} bytes");
         }
         assert!(machine.stop().is_empty());

@@ -51,7 +51,7 @@ proptest! {
                 let sent = machine.send(&send);
                 match judge(&send, &sent, 16) {
                     Verdict::Same { .. } => {}
-                    Verdict::Unsent(why) => prop_assert!(why.is_refusal(), "{why}"),
+                    Verdict::NotSent(why) => prop_assert!(why.is_refusal(), "{why}"),
                     Verdict::Wrong(lines) => {
                         // A route that damage has made: only the reference minds.
                         let unjudged = lines.iter().all(|line| line.contains("source route"));

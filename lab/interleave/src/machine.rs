@@ -140,8 +140,8 @@ impl Machine {
         let status = call(|| unsafe { attach(handle, context, &raw mut parameters) });
         assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "FilterAttach");
         // SAFETY: FilterAttach left the NDIS_OFFLOAD valid.
-        let told = unsafe { maxima(&raw const offload) };
-        world::with(|world| world.heard.push(told));
+        let maxima = unsafe { maxima(&raw const offload) };
+        world::with(|world| world.indicated.push(maxima));
         self.module = world::with(|world| world.driver.as_ref().map(|driver| driver.module))
             .expect("it is attached");
     }

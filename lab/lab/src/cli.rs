@@ -34,7 +34,7 @@ use testpkt::synth::Tunnel;
         and made to order, shows what became of each, and compares the wire byte for byte with \
         segmentation in a single stage. It needs no arguments, no files and no privileges.\n\n\
         A SIZE is in bytes, or has a unit, a power of 1024: 512K, 512KiB, 1M. With --json each \
-        command prints objects with `schema`, the number of their form, which is 1; fields may be \
+        command prints objects with `schema`, the number of their form, which is 2; fields may be \
         added to it. Without a command that is one object: driver, large_sends (each with what, ip, \
         kind, payload, mss, children, packets, wire_packets, verdict), the numbers of split, and \
         the files. An error is an object on stderr: schema, error, message, exit_code.",
@@ -237,7 +237,7 @@ Show the sizes of large sends that are advertised to guests, while settings, NIC
 
 Two guests share a host; the filter below their switch advertises a multiple of the largest large \
 send that the NIC accepts. Each step of the story changes something, such as the profile, the NIC, or \
-a guest's host, and shows what the NIC says, what the filter advertises and what each guest uses; \
+a guest's host, and shows what the NIC accepts, what the filter advertises and what each guest uses; \
 then what was sent, and whether the wire is right.
 
 --json prints one object for each step, with

@@ -23,7 +23,7 @@ const COLUMNS: [(&str, bool); 8] = [
 /// A line with the settings that differ from the usual; empty if there are none.
 #[must_use]
 pub fn setup_line(setup: Setup) -> String {
-    let said = [
+    let parts = [
         (!setup.nic_lso).then(|| "the NIC accepts no large sends".to_owned()),
         (!setup.nic_checksum).then(|| "the NIC computes no checksums".to_owned()),
         (setup.mtu != ETHERNET_MTU).then(|| format!("MTU {}", number(setup.mtu.into()))),
@@ -31,11 +31,11 @@ pub fn setup_line(setup: Setup) -> String {
             .max_sg_elements
             .map(|most| format!("at most {most} MDLs")),
     ];
-    let said: Vec<_> = said.into_iter().flatten().collect();
-    if said.is_empty() {
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
         return String::new();
     }
-    format!("Setup: {}.\n", said.join("; "))
+    format!("Setup: {}.\n", parts.join("; "))
 }
 
 /// One line for each large send. Sizes are bytes of payload.
@@ -64,12 +64,12 @@ fn child_sizes(row: &Row) -> String {
         .children
         .split_at(row.children.len().saturating_sub(row.packets));
     let packets = packets.len() as u64;
-    let said = [
+    let parts = [
         (!large.is_empty()).then(|| sizes(large)),
         (packets > 0).then(|| counted(packets, "packet", "packets")),
     ];
-    let said: Vec<_> = said.into_iter().flatten().collect();
-    said.join(" + ")
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    parts.join(" + ")
 }
 
 /// The offload of a large send, and its out-of-band information.
@@ -99,8 +99,8 @@ fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Same { untouched: false } => "✓ same".to_owned(),
         Verdict::Same { untouched: true } => "✓ as is".to_owned(),
-        Verdict::Unsent(why) if why.is_refusal() => format!("– refused: {}", why.name()),
-        Verdict::Unsent(why) => format!("✗ {}", why.name()),
+        Verdict::NotSent(why) if why.is_refusal() => format!("– refused: {}", why.name()),
+        Verdict::NotSent(why) => format!("✗ {}", why.name()),
         Verdict::Wrong(_) => "✗ wrong".to_owned(),
     }
 }

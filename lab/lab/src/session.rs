@@ -15,7 +15,7 @@ use crate::error::Error;
 use harness::driver::Driver;
 use harness::ingest::LargeSend;
 use harness::judge::{Verdict, judge};
-use harness::machine::{Machine, Sent, Setup, Unsent};
+use harness::machine::{Machine, SendError, Sent, Setup};
 use reference::Kind;
 use testpkt::capture::{CaptureError, CaptureWriter, Captured};
 
@@ -134,13 +134,13 @@ pub struct Bench<'driver> {
 /// The comment in a capture for a child of `send`: an MSS only where the NIC is to segment it.
 fn beside(child: &SentChild, send: &LargeSend) -> Option<String> {
     let checksum = child.slots.checksum;
-    let said = [
+    let parts = [
         (!child.is_packet()).then(|| format!("mss={}", send.mss)),
         (checksum.tcp || checksum.udp).then(|| "checksum=nic".to_owned()),
         send.vlan.map(|tag| tag.to_string()),
     ];
-    let said: Vec<_> = said.into_iter().flatten().collect();
-    (!said.is_empty()).then(|| said.join(" "))
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// The end of a run.
@@ -212,7 +212,7 @@ impl<'driver> Bench<'driver> {
             wire: sent.wire.len(),
             verdict: judge(send, &sent, self.setup.ip_id_bits),
         };
-        self.count(&row, sent.unsent);
+        self.count(&row, sent.error);
         Ok(row)
     }
 
@@ -223,14 +223,14 @@ impl<'driver> Bench<'driver> {
         self
     }
 
-    fn count(&mut self, row: &Row, unsent: Option<Unsent>) {
+    fn count(&mut self, row: &Row, error: Option<SendError>) {
         let totals = &mut self.totals;
         totals.children += row.children.len() as u64;
         totals.packets += row.packets as u64;
         totals.wire_packets += row.wire as u64;
         let largest = row.children.iter().copied().max().unwrap_or(0) as u64;
         totals.largest_child_payload = totals.largest_child_payload.max(largest);
-        match unsent {
+        match error {
             Some(why) => self.refuse(why),
             None => {
                 totals.parents += 1;
@@ -255,7 +255,7 @@ impl<'driver> Bench<'driver> {
         self.totals.wire_packets += sent.wire.len() as u64;
         self.totals.passed += 1;
         let mut wrong: Vec<_> = sent.broken.iter().map(ToString::to_string).collect();
-        if let Some(why) = sent.unsent {
+        if let Some(why) = sent.error {
             wrong.push(format!("it was to pass unchanged: {why}"));
         } else if sent.wire != [&packet.bytes[..]]
             || sent.children.len() != 1
@@ -268,7 +268,7 @@ impl<'driver> Bench<'driver> {
     }
 
     /// Counts a packet that is not sent. It is a fault unless the packet is the reason.
-    pub fn refuse(&mut self, why: Unsent) {
+    pub fn refuse(&mut self, why: SendError) {
         *self.totals.refused.entry(why.name()).or_default() += 1;
         if self.strict || !why.is_refusal() {
             self.totals.violations += 1;

@@ -99,7 +99,7 @@ and is no PASS.
 
 --json prints one object, with
   transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
-  told                      the sizes advertised to the guest, in bytes of payload, for ipv4 and ipv6
+  advertised                the sizes advertised to the guest, in bytes of payload, for ipv4 and ipv6
   counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
                             uso, tunnelled, no_offload, whole_between_guests, given_to_nic, frames,
                             and what was lost
@@ -219,7 +219,7 @@ size within 5 seconds; the connection has to survive, and SHA-256 to match at bo
 verified by the peer's kernel.
 
 What is needed is as for traffic. --json prints one object: phases, each with its event, host, nic, \
-told, followed_after in milliseconds and largest_large_send, and all that traffic has.";
+advertised, followed_after in milliseconds and largest_large_send, and all that traffic has.";
 
 /// Options of `migrate`.
 #[derive(Args, Clone, Debug)]

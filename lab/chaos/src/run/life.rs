@@ -7,7 +7,7 @@ use model::{Failing, ModuleState, RegistryValue};
 use ndis::sys;
 
 use super::Run;
-use crate::{balance::Counts, outcome::Wrong, step::Settings};
+use crate::{counter_check::Counts, outcome::Failure, step::Settings};
 
 /// Least bound of elements that the filter accepts.
 const LEAST_ELEMENTS: u32 = 4;
@@ -22,7 +22,7 @@ impl Run<'_> {
     }
 
     /// Makes the module run; with another MTU, where it does not yet.
-    pub(super) fn restart(&mut self, mtu: Option<u32>) -> Result<bool, Wrong> {
+    pub(super) fn restart(&mut self, mtu: Option<u32>) -> Result<bool, Failure> {
         if self.world.module_state() == ModuleState::Running {
             return Ok(false);
         }
@@ -30,13 +30,13 @@ impl Run<'_> {
         self.world.set_mtu(mtu);
         self.world
             .restart()
-            .map_err(|status| Wrong::new("restart", format!("FilterRestart: {status:#x}")))?;
+            .map_err(|status| Failure::new("restart", format!("FilterRestart: {status:#x}")))?;
         Ok(true)
     }
 
     /// Attaches the module, paused; loads the driver first where it is not there. Where memory ran
     /// out, it must work once there is some.
-    pub(super) fn attach(&mut self) -> Result<bool, Wrong> {
+    pub(super) fn attach(&mut self) -> Result<bool, Failure> {
         if self.is_attached() {
             return Ok(false);
         }
@@ -53,7 +53,7 @@ impl Run<'_> {
         self.set_up();
         self.twice("FilterAttach", Self::try_attach)?;
         self.summary.attached[0] += 1;
-        (self.truthful, self.counts) = (false, Some(Counts::default()));
+        (self.pre_detach_signalled, self.counts) = (false, Some(Counts::default()));
         Ok(true)
     }
 
@@ -82,19 +82,19 @@ impl Run<'_> {
         &mut self,
         name: &str,
         what: impl Fn(&mut Self) -> Result<(), i32>,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), Failure> {
         let failed = self.world.failed_allocations();
         let Err(status) = what(self) else {
             return Ok(());
         };
         let starved = self.world.failed_allocations() > failed;
         if !starved || status != sys::NDIS_STATUS_RESOURCES {
-            return Err(Wrong::new(name, format!("{name}: status {status:#x}")));
+            return Err(Failure::new(name, format!("{name}: status {status:#x}")));
         }
         self.check_nothing_left(name)?;
         self.summary.attached[1] += 1;
         self.fail(|_| Failing::None);
-        what(self).map_err(|status| Wrong::new(name, format!("{name} again: {status:#x}")))
+        what(self).map_err(|status| Failure::new(name, format!("{name} again: {status:#x}")))
     }
 
     /// Writes the settings into the registry, and makes the NIC match them.
@@ -128,38 +128,38 @@ impl Run<'_> {
     }
 
     pub(super) fn pre_detach(&mut self) -> bool {
-        if !self.is_attached() || self.truthful {
+        if !self.is_attached() || self.pre_detach_signalled {
             return false;
         }
-        self.truthful = true;
+        self.pre_detach_signalled = true;
         self.world.pre_detach();
         true
     }
 
     /// Detaches the module, after a look at its counters. It leaves no memory behind.
-    pub(super) fn detach(&mut self, settings: Settings) -> Result<bool, Wrong> {
+    pub(super) fn detach(&mut self, settings: Settings) -> Result<bool, Failure> {
         self.settings = settings;
         if !self.is_attached() {
             return Ok(false);
         }
         self.pause();
-        self.balance()?;
+        self.check_counters()?;
         self.world.detach();
         self.look()?;
         self.check_nothing_left("FilterDetach")?;
         Ok(true)
     }
 
-    fn check_nothing_left(&self, after: &str) -> Result<(), Wrong> {
+    fn check_nothing_left(&self, after: &str) -> Result<(), Failure> {
         let (now, before) = (self.world.pool_allocations(), self.of_driver);
         if now == before {
             return Ok(());
         }
         let found = format!("{now} allocations after {after}, {before} before the attach");
-        Err(Wrong::new("leak", found))
+        Err(Failure::new("leak", found))
     }
 
-    pub(super) fn unload(&mut self) -> Result<bool, Wrong> {
+    pub(super) fn unload(&mut self) -> Result<bool, Failure> {
         self.detach(self.settings)?;
         if !self.loaded {
             return Ok(false);

@@ -66,12 +66,12 @@ impl Run<'_> {
         let before = lacks(self.world.nic());
         self.world.nic_changes(|nic| offer.apply(nic));
         if lacks(self.world.nic()) != before {
-            self.says_again(true);
+            self.indicate_again(true);
         }
         true
     }
 
-    pub(super) fn says_again(&self, hardware: bool) -> bool {
+    pub(super) fn indicate_again(&self, hardware: bool) -> bool {
         if self.has_offload {
             self.world.indicate_offload(match hardware {
                 false => sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,

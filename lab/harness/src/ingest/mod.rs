@@ -153,7 +153,7 @@ pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>,
     if payload <= mss {
         return Ok(None);
     }
-    let announced = lso::LargeSend {
+    let info = lso::LargeSend {
         offload: match terms.lso {
             LsoVersion::V1 => lso::Offload::LsoV1,
             LsoVersion::V2 => lso::Offload::LsoV2,
@@ -164,7 +164,7 @@ pub fn ingest(frame: &[u8], mss: u32, terms: Terms) -> Result<Option<LargeSend>,
             transport: headers.transport_offset(),
         },
     };
-    headers.check(&frame, &announced)?;
+    headers.check(&frame, &info)?;
     check_segments(&headers, payload, mss, terms.min_segments)?;
     bring_to_shape(&mut frame, &headers, terms.lso);
     let addresses = checksum_addresses(&frame, Kind::Tcp).map_err(|error| form::unfit(&error))?;

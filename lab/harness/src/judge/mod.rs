@@ -7,7 +7,7 @@ use stated::misstated;
 use model::SentChild;
 
 use crate::ingest::LargeSend;
-use crate::machine::{Sent, Unsent};
+use crate::machine::{SendError, Sent};
 use reference::ReferenceError;
 
 /// The verdict on a large send.
@@ -19,7 +19,7 @@ pub enum Verdict {
         untouched: bool,
     },
     /// It was not sent.
-    Unsent(Unsent),
+    NotSent(SendError),
     /// Something is wrong, in one line each.
     Wrong(Vec<String>),
 }
@@ -30,7 +30,7 @@ impl Verdict {
     pub fn is_good(&self) -> bool {
         match self {
             Self::Same { .. } => true,
-            Self::Unsent(why) => why.is_refusal(),
+            Self::NotSent(why) => why.is_refusal(),
             Self::Wrong(_) => false,
         }
     }
@@ -46,10 +46,10 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
             .iter()
             .find_map(|child| malformed(send, child).or_else(|| misstated(send, &child.frame))),
     );
-    match sent.unsent {
+    match sent.error {
         Some(_) if sent.children.is_empty() && sent.wire.is_empty() => {}
         Some(why) => wrong.push(format!(
-            "it came back unsent ({}), yet the NIC was given {} parts of it",
+            "it failed ({}), yet the NIC was given {} children of it",
             why.name(),
             sent.children.len()
         )),
@@ -61,8 +61,8 @@ pub fn judge(send: &LargeSend, sent: &Sent, ip_id_bits: u32) -> Verdict {
     if !wrong.is_empty() {
         return Verdict::Wrong(wrong);
     }
-    match sent.unsent {
-        Some(why) => Verdict::Unsent(why),
+    match sent.error {
+        Some(why) => Verdict::NotSent(why),
         None => Verdict::Same {
             untouched: sent.children.iter().all(|child| !child.is_child),
         },
@@ -181,14 +181,14 @@ mod tests {
     #[test]
     fn differences_are_told() {
         let wire = vec![vec![1, 2, 3], vec![4, 5]];
-        let told = |expected: Result<Vec<Vec<u8>>, ReferenceError>| {
+        let found = |expected: Result<Vec<Vec<u8>>, ReferenceError>| {
             difference(&wire, expected.map(Vec::into_iter)).unwrap_or_default()
         };
-        assert_eq!(told(Ok(wire.clone())), "");
-        assert!(told(Ok(vec![])).starts_with("2 wire packets, a single stage makes 0"));
+        assert_eq!(found(Ok(wire.clone())), "");
+        assert!(found(Ok(vec![])).starts_with("2 wire packets, a single stage makes 0"));
         let byte = vec![vec![1, 2, 3], vec![4, 6]];
-        assert!(told(Ok(byte)).starts_with("wire packet 2 of 2 differs"));
-        assert!(told(Ok(vec![vec![1, 2], vec![4, 5]])).ends_with("first at byte 2"));
-        assert!(told(Err(ReferenceError::Jumbo)).contains("cannot judge"));
+        assert!(found(Ok(byte)).starts_with("wire packet 2 of 2 differs"));
+        assert!(found(Ok(vec![vec![1, 2], vec![4, 5]])).ends_with("first at byte 2"));
+        assert!(found(Err(ReferenceError::Jumbo)).contains("cannot judge"));
     }
 }

@@ -105,21 +105,21 @@ mod tests {
 
     #[test]
     fn of_tcp() {
-        let told = |synth: Synth, frame: &[u8], lso| {
+        let found = |synth: Synth, frame: &[u8], lso| {
             misstated(&parent(&synth, lso, &Form::Tcp), frame).unwrap_or_default()
         };
         let (v1, v2) = (LsoVersion::V1, LsoVersion::V2);
         let v4 = || Synth::v4(9000, 1448).vlan(&[7]);
         let v6 = || Synth::v6(9000, 1428);
-        assert_eq!(told(v4(), &v4().frame(true), v1), "");
-        assert_eq!(told(v4(), &v4().frame(false), v2), "");
-        assert_eq!(told(v6(), &v6().frame(false), v2), "");
-        let said = "the NIC was given a large send that states 0 bytes of IP, not 9052";
-        assert_eq!(told(v4(), &v4().frame(false), v1), said);
-        let said = told(v4(), &v4().frame(true), v2);
-        assert!(said.ends_with("states 9052 bytes of IP, not 0"));
-        let said = told(v6(), &v6().frame(true), v2);
-        assert!(said.ends_with("states 9032 bytes of IP, not 0"));
+        assert_eq!(found(v4(), &v4().frame(true), v1), "");
+        assert_eq!(found(v4(), &v4().frame(false), v2), "");
+        assert_eq!(found(v6(), &v6().frame(false), v2), "");
+        let expected = "the NIC was given a large send that states 0 bytes of IP, not 9052";
+        assert_eq!(found(v4(), &v4().frame(false), v1), expected);
+        let message = found(v4(), &v4().frame(true), v2);
+        assert!(message.ends_with("states 9052 bytes of IP, not 0"));
+        let message = found(v6(), &v6().frame(true), v2);
+        assert!(message.ends_with("states 9032 bytes of IP, not 0"));
     }
 
     /// A child within the MSS is no large send, and states its length.
@@ -128,8 +128,8 @@ mod tests {
         let v6 = parent(&Synth::v6(9000, 1428), LsoVersion::V2, &Form::Tcp);
         let part = Synth::v6(1428, 1428);
         assert_eq!(misstated(&v6, &part.frame(true)), None);
-        let said = "the NIC was given a packet that states 0 bytes of IP, not 1460";
-        assert_eq!(misstated(&v6, &part.frame(false)).unwrap(), said);
+        let expected = "the NIC was given a packet that states 0 bytes of IP, not 1460";
+        assert_eq!(misstated(&v6, &part.frame(false)).unwrap(), expected);
     }
 
     #[test]
@@ -137,15 +137,15 @@ mod tests {
         let mut send = parent(&Synth::udp_v4(9000, 1472), LsoVersion::V2, &Form::Uso);
         let part = Synth::udp_v4(5888, 1472);
         assert_eq!(misstated(&send, &part.frame(false)), None);
-        let said = misstated(&send, &part.frame(true)).unwrap();
-        assert!(said.ends_with("states 5916 bytes of IP, not 0"));
+        let message = misstated(&send, &part.frame(true)).unwrap();
+        assert!(message.ends_with("states 5916 bytes of IP, not 0"));
         // A sender that states its lengths.
         send.frame = Synth::udp_v4(9000, 1472).frame(true);
         assert_eq!(misstated(&send, &part.frame(true)), None);
         let mut half = part.frame(true);
         half[38..40].fill(0);
-        let said = misstated(&send, &half).unwrap();
-        assert!(said.ends_with("states 0 bytes of UDP, not 5896"));
+        let message = misstated(&send, &half).unwrap();
+        assert!(message.ends_with("states 0 bytes of UDP, not 5896"));
     }
 
     #[test]
@@ -167,8 +167,8 @@ mod tests {
         assert_eq!(misstated(&send(true), &part(5592, false)), None);
         let mut parent = send(true);
         parent.frame[16..18].copy_from_slice(&[1, 1]);
-        let said = misstated(&parent, &part(5592, false)).unwrap();
-        assert!(said.ends_with("states 0 bytes of outer IP, not 5694"));
+        let message = misstated(&parent, &part(5592, false)).unwrap();
+        assert!(message.ends_with("states 0 bytes of outer IP, not 5694"));
         assert_eq!(misstated(&parent, &part(70_000, false)), None);
     }
 }

@@ -167,7 +167,7 @@ fn lines(steps: &[Step]) -> Vec<Line> {
     }
     for (index, name) in hosts.iter().enumerate() {
         let dashed = index % 2 == 1;
-        let label = format!("{name}: the NIC says");
+        let label = format!("{name}: the NIC accepts");
         lines.push(Line::of_host(
             label,
             Look { dashed, ..NIC },

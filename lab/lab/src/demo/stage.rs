@@ -14,7 +14,7 @@ use harness::device;
 use harness::driver::Driver;
 use harness::ingest::LargeSend;
 use harness::judge::{Verdict, judge};
-use harness::machine::{Sent, Unsent, turned_on};
+use harness::machine::{SendError, Sent, turned_on};
 
 /// Hosts on which one driver runs, which therefore outlives them.
 pub(super) struct Stage<'driver> {
@@ -167,7 +167,7 @@ impl<'driver> Stage<'driver> {
         let sent = Sent {
             children: world.take_children(),
             wire: world.take_wire(),
-            unsent: None,
+            error: None,
             broken: Vec::new(),
         };
         UnderWay {
@@ -191,16 +191,16 @@ impl<'driver> Stage<'driver> {
             to,
         } = under_way;
         let world = self.host(host).world();
-        sent.unsent = match world.completed(number).map(|completed| completed.status) {
+        sent.error = match world.completed(number).map(|completed| completed.status) {
             Some(NDIS_STATUS_SUCCESS) => None,
-            Some(status) => Some(Unsent::Failed(status)),
-            None => Some(Unsent::Lost),
+            Some(status) => Some(SendError::Failed(status)),
+            None => Some(SendError::Lost),
         };
         let verdict = judge(&send, &sent, world.nic().id_bits);
         let verdict = match verdict {
             Verdict::Same { untouched: false } => "same",
             Verdict::Same { untouched: true } => "as-is",
-            Verdict::Unsent(why) => {
+            Verdict::NotSent(why) => {
                 self.wrong.push(format!("from {from} to {to}: {why}"));
                 "wrong"
             }

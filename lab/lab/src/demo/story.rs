@@ -4,7 +4,7 @@ use control::Profile;
 use harness::ingest::LsoVersion;
 use model::host::{Guest, migrate};
 
-use super::Told;
+use super::Report;
 use super::stage::{Stage, To};
 use super::step::{Family, SendRecord, Sizes, Step};
 use crate::error::Error;
@@ -33,7 +33,7 @@ const HOST_2: usize = 1;
 /// # Errors
 ///
 /// The driver does not start or does not answer.
-pub(super) fn tell(driver: &Driver) -> Result<Told, Error> {
+pub(super) fn run(driver: &Driver) -> Result<Report, Error> {
     let mut story = Story::begin(driver)?;
     story.start()?;
     story.guest_to_guest()?;
@@ -44,7 +44,7 @@ pub(super) fn tell(driver: &Driver) -> Result<Told, Error> {
     story.migration()?;
     story.pre_detach()?;
     let (counted, at_end) = story.stage.stop()?;
-    Ok(Told {
+    Ok(Report {
         steps: story.steps,
         at_end,
         counted,

@@ -86,7 +86,7 @@ pub fn run(
 fn note(row: &Row, notes: &mut impl Write) {
     let lines = match &row.verdict {
         Verdict::Same { .. } => Vec::new(),
-        Verdict::Unsent(why) => vec![format!("{}: {why}", why.name())],
+        Verdict::NotSent(why) => vec![format!("{}: {why}", why.name())],
         Verdict::Wrong(lines) => lines.clone(),
     };
     for line in lines {
@@ -134,7 +134,7 @@ fn json(rows: &[Row], end: &End, build: &Build, [children, wire]: [&Path; 2]) ->
             verdict: match row.verdict {
                 Verdict::Same { untouched: false } => "same",
                 Verdict::Same { untouched: true } => "as-is",
-                Verdict::Unsent(why) => why.name(),
+                Verdict::NotSent(why) => why.name(),
                 Verdict::Wrong(_) => "wrong",
             },
         }

@@ -19,7 +19,7 @@ use crate::session::{Bench, End, Outputs, Row, Totals};
 use harness::driver::{Build, Driver};
 use harness::ingest::{Form, Terms, Unfit, ingest_as};
 use harness::judge::Verdict;
-use harness::machine::Unsent;
+use harness::machine::SendError;
 use harness::text;
 use lso::Refusal;
 use notes::Notes;
@@ -78,7 +78,7 @@ pub fn run(
     for (index, packet) in input.frames(&bar)?.enumerate() {
         match whole(packet)? {
             Some(packet) => splitter.packet(index + 1, &packet)?,
-            None => splitter.refuse(index + 1, Unsent::NotWhole),
+            None => splitter.refuse(index + 1, SendError::NotWhole),
         }
     }
     let (rows, tally, end) = splitter.finish()?;
@@ -87,7 +87,7 @@ pub fn run(
     } else {
         text(args, build, &rows, &tally, &end)
     };
-    tell(out, &text);
+    write_text(out, &text);
     if end.is_good() && tally.uncut_in_all() > 0 {
         return Err(Error::Uncut(tally.uncut_in_all()));
     }
@@ -117,7 +117,7 @@ fn progress(what: &str, length: u64) -> ProgressBar {
 }
 
 /// The reader of the output may have gone away, which is no fault of the packets.
-fn tell(out: &mut impl Write, text: &str) {
+fn write_text(out: &mut impl Write, text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
@@ -209,9 +209,9 @@ impl<W: Write> Splitter<'_, W> {
         }
     }
 
-    fn refuse(&mut self, number: usize, why: Unsent) {
+    fn refuse(&mut self, number: usize, why: SendError) {
         self.bench.refuse(why);
-        self.note_unsent(number, why);
+        self.note_error(number, why);
     }
 
     fn pass(&mut self, number: usize, packet: &Captured) -> Result<(), Error> {
@@ -223,12 +223,12 @@ impl<W: Write> Splitter<'_, W> {
     fn note_verdict(&mut self, number: usize, verdict: &Verdict) {
         match verdict {
             Verdict::Same { .. } => {}
-            Verdict::Unsent(why) => self.note_unsent(number, *why),
+            Verdict::NotSent(why) => self.note_error(number, *why),
             Verdict::Wrong(lines) => self.note_wrong(number, lines),
         }
     }
 
-    fn note_unsent(&mut self, number: usize, why: Unsent) {
+    fn note_error(&mut self, number: usize, why: SendError) {
         if !(self.quiet && why.is_refusal()) {
             let name = why.name();
             let line = format!("packet {number}: {name}: {why}");
@@ -247,7 +247,7 @@ impl<W: Write> Splitter<'_, W> {
         self.notes.finish();
         let end = self.bench.finish()?;
         for line in &end.broken {
-            tell(self.notes.out, &format!("{line}\n"));
+            write_text(self.notes.out, &format!("{line}\n"));
         }
         Ok((self.rows, self.tally, end))
     }

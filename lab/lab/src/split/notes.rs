@@ -29,7 +29,8 @@ impl<'a, W: Write> Notes<'a, W> {
         *count += 1;
         if *count <= MOST {
             let out = &mut *self.out;
-            self.bar.suspend(|| super::tell(out, &format!("{line}\n")));
+            self.bar
+                .suspend(|| super::write_text(out, &format!("{line}\n")));
         }
     }
 
@@ -39,7 +40,7 @@ impl<'a, W: Write> Notes<'a, W> {
         for (kind, count) in std::mem::take(&mut self.counts) {
             if let Some(more @ 1..) = count.checked_sub(MOST) {
                 let more = text::counted(more, "more packet", "more packets");
-                super::tell(self.out, &format!("{kind}: {more}\n"));
+                super::write_text(self.out, &format!("{kind}: {more}\n"));
             }
         }
     }

@@ -22,7 +22,7 @@ struct Running(Child);
 struct Terminal;
 
 /// How long a server may take to listen, or a command to end when it is asked to.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// After how long a server without TCP is believed to be ready.
 const SETTLED: Duration = Duration::from_millis(500);
 /// How often to look.
@@ -140,11 +140,11 @@ impl Running {
             }
             let why = match ended {
                 Some(status) => format!("ended with {status} and does not listen"),
-                None if begun.elapsed() < PATIENCE => {
+                None if begun.elapsed() < TIMEOUT => {
                     thread::sleep(LOOK);
                     continue;
                 }
-                None => format!("has opened no port after {} s", PATIENCE.as_secs()),
+                None => format!("has opened no port after {} s", TIMEOUT.as_secs()),
             };
             return Err(Error::Command(format!(
                 "the command of --serve {why}; let it run a server that stays, such as 'iperf3 -s'"
@@ -163,7 +163,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.signal(Signal::SIGTERM);
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE && matches!(self.0.try_wait(), Ok(None)) {
+        while begun.elapsed() < TIMEOUT && matches!(self.0.try_wait(), Ok(None)) {
             thread::sleep(LOOK);
         }
         self.signal(Signal::SIGKILL);

@@ -39,10 +39,10 @@ pub(super) const CHAIN: usize = 8;
 /// Processors of a model machine, by default.
 const PROCESSORS: u32 = 2;
 /// How long a host waits for packets before it looks for other things to do.
-pub(super) const PATIENCE_MS: u8 = 20;
+pub(super) const POLL_MS: u8 = 20;
 
 /// A request to a host, carried out between packets.
-pub enum Order {
+pub enum Request {
     /// Take on a guest.
     Connect(Box<Port>),
     /// Disconnect the guest with this address, and return its port.
@@ -60,7 +60,7 @@ pub struct Datapath {
     /// Guests on its switch.
     pub ports: Vec<Port>,
     /// The requests to carry out between packets.
-    pub orders: Receiver<Order>,
+    pub requests: Receiver<Request>,
     /// Whether to end.
     pub stop: Arc<AtomicBool>,
     /// Held for writing while the filter is detached: no send may be in flight then.
@@ -79,11 +79,11 @@ pub struct Datapath {
 impl Datapath {
     /// A host without guests.
     #[must_use]
-    pub fn new(host: Arc<Host>, orders: Receiver<Order>, counters: Arc<Counters>) -> Self {
+    pub fn new(host: Arc<Host>, requests: Receiver<Request>, counters: Arc<Counters>) -> Self {
         Self {
             host,
             ports: Vec::new(),
-            orders,
+            requests,
             stop: Arc::default(),
             gate: Arc::default(),
             counters,
@@ -107,7 +107,7 @@ impl Datapath {
                 port.nic.follow(&port.guest)?;
             }
             let sockets = self.ports.iter().map(|port| &*port.socket);
-            let ready = PacketSocket::wait(sockets, PATIENCE_MS)
+            let ready = PacketSocket::wait(sockets, POLL_MS)
                 .doing(|| "waiting for a guest's packets".to_owned())?;
             for (port, _) in ready.iter().enumerate().filter(|(_, ready)| **ready) {
                 self.take(port)
@@ -123,10 +123,10 @@ impl Datapath {
     }
 
     fn follow_orders(&mut self) {
-        for order in self.orders.try_iter() {
-            match order {
-                Order::Connect(port) => self.ports.push(*port),
-                Order::Disconnect(mac, to) => {
+        for request in self.requests.try_iter() {
+            match request {
+                Request::Connect(port) => self.ports.push(*port),
+                Request::Disconnect(mac, to) => {
                     let at = self.ports.iter().position(|port| port.guest.mac() == mac);
                     if let Some(at) = at {
                         let _ = to.send(self.ports.remove(at));
@@ -241,8 +241,9 @@ impl Datapath {
         if !self.take_note(large) {
             return false;
         }
-        let (told, told_uso) = (self.host.filter_advertises(), self.world().advertised_uso());
-        let may = may_go_down(large, told, told_uso);
+        let (advertised, advertised_uso) =
+            (self.host.filter_advertises(), self.world().advertised_uso());
+        let may = may_go_down(large, advertised, advertised_uso);
         if !may {
             self.cut(frame, &large.slots);
         }

@@ -14,7 +14,7 @@ use super::lab::{HostPlan, Lab, LabPlan};
 use super::network::{Ip, Shape, Station, VETH_MOST};
 use super::progress::Progress;
 use super::stream::{Amount, Transfer};
-use super::summary::{Counted, Summary, Told};
+use super::summary::{AdvertisedSizes, Counted, Summary};
 use super::{system, wire};
 use crate::args::{IpChoice, LabArgs, SecondStage, StationChoice, TrafficArgs};
 use crate::error::Error;
@@ -56,13 +56,13 @@ pub(super) fn flow(
         plan.backing = Backing::LockedPages;
     }
     let lab = Lab::start(driver, &plan)?;
-    let told = lab.settled(lab.guests.len());
+    let advertised = lab.settled(lab.guests.len());
     let mut summary = Summary {
         compared_one_in: args.lab.compare,
         checksums_verified: args.lab.verify_checksums,
         ..Summary::default()
     };
-    summary.told = told.first().map(|first| Told {
+    summary.advertised = advertised.first().map(|first| AdvertisedSizes {
         ipv4: first.v2_ipv4.max_payload,
         ipv6: first.v2_ipv6.max_payload,
     });
@@ -92,7 +92,9 @@ pub(super) fn flow(
     let mut summary = finish(lab, summary)?;
     // A guest's device makes none beyond its own size, whatever is advertised; and with a size
     // little above the NIC's, whole segments may fit both.
-    let most = summary.told.map_or(0, |told| told.ipv4.max(told.ipv6));
+    let most = summary
+        .advertised
+        .map_or(0, |advertised| advertised.ipv4.max(advertised.ipv6));
     let raised = most.min(VETH_MOST) >= args.lab.nic_max.saturating_mul(2);
     if raised && summary.is_good() && summary.filter.split == 0 && summary.bytes() >= ENOUGH {
         let line =

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use model::Pages;
 
 use super::counters::Counters;
-use super::datapath::{CHAIN, PATIENCE_MS, ROOM};
+use super::datapath::{CHAIN, POLL_MS, ROOM};
 use super::delivery::delivery;
 use super::packet::PacketSocket;
 use crate::error::{Doing, Error};
@@ -25,7 +25,7 @@ pub fn receive_side(
 ) -> Result<(), Error> {
     let mut memory: Vec<_> = (0..CHAIN).map(|_| Pages::new(ROOM)).collect();
     while !stop.load(Relaxed) {
-        let ready = PacketSocket::wait(std::iter::once(peer), PATIENCE_MS)
+        let ready = PacketSocket::wait(std::iter::once(peer), POLL_MS)
             .doing(|| "waiting for packets from the wire".to_owned())?;
         if !ready[0] {
             continue;

@@ -15,7 +15,7 @@ use model::{Backing, Config, LargeSendLimits, Nic, World};
 use control::{StatisticsReply, keyword};
 
 use super::counters::Counters;
-use super::datapath::{Datapath, Order, Sample};
+use super::datapath::{Datapath, Request, Sample};
 use super::incoming::receive_side;
 use super::netlink::Netlink;
 use super::network::{Network, Shape, Station, VETH_MOST};
@@ -63,7 +63,7 @@ pub struct HostAtWork {
     pub host: Arc<Host>,
     /// Held for writing while the filter is not attached and may not be sent to.
     pub gate: Arc<RwLock<()>>,
-    orders: Sender<Order>,
+    requests: Sender<Request>,
     thread: JoinHandle<Result<(), Error>>,
 }
 
@@ -151,7 +151,7 @@ impl<'driver> Lab<'driver> {
         // SAFETY: the lab has the world, and ends its threads before the driver's borrow does.
         unsafe { driver.start(&world) }?;
         let host = Arc::new(Host::new(name, world));
-        let (orders, to_follow) = mpsc::channel();
+        let (requests, to_follow) = mpsc::channel();
         let mut datapath = Datapath::new(Arc::clone(&host), to_follow, Arc::clone(&self.counters));
         datapath.stop = Arc::clone(&self.stop);
         datapath.sample = lab.sample;
@@ -160,7 +160,7 @@ impl<'driver> Lab<'driver> {
         Ok(HostAtWork {
             host,
             gate,
-            orders,
+            requests,
             thread: thread::spawn(move || datapath.run()),
         })
     }
@@ -188,7 +188,7 @@ impl<'driver> Lab<'driver> {
                     changes: changes.clone(),
                 },
             };
-            let _ = first.orders.send(Order::Connect(Box::new(port)));
+            let _ = first.requests.send(Request::Connect(Box::new(port)));
             self.guests.push(guest);
         }
         Ok(())
@@ -226,10 +226,12 @@ impl<'driver> Lab<'driver> {
         let guest = &self.guests[guest];
         let (hand_over, port) = mpsc::channel();
         let (from, to) = (&self.hosts[from], &self.hosts[to]);
-        let _ = from.orders.send(Order::Disconnect(guest.mac(), hand_over));
+        let _ = from
+            .requests
+            .send(Request::Disconnect(guest.mac(), hand_over));
         if let Ok(port) = port.recv() {
             migrate(guest, &from.host, &to.host);
-            let _ = to.orders.send(Order::Connect(Box::new(port)));
+            let _ = to.requests.send(Request::Connect(Box::new(port)));
         }
     }
 

@@ -77,7 +77,7 @@ impl Transferred {
 /// Bytes written at once.
 const CHUNK: usize = 1 << 20;
 /// How long a transfer may stand still.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a station looks whether to end.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -240,10 +240,10 @@ fn is_waiting(error: &io::Error) -> bool {
 
 /// Fails where nothing has moved for too long.
 fn still(moved: Instant) -> io::Result<()> {
-    if moved.elapsed() < PATIENCE {
+    if moved.elapsed() < TIMEOUT {
         return Ok(());
     }
-    let seconds = PATIENCE.as_secs();
+    let seconds = TIMEOUT.as_secs();
     Err(io::Error::new(
         io::ErrorKind::TimedOut,
         format!("nothing moved for {seconds} seconds"),

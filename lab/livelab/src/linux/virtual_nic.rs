@@ -44,15 +44,15 @@ pub struct VirtualNic {
 impl VirtualNic {
     /// Sets the guest's stack to large sends of the advertised size.
     pub(super) fn follow(&mut self, guest: &Guest) -> Result<(), Error> {
-        let told = guest.indicator();
-        if self.applied == Some(told) {
+        let advertised = guest.indicator();
+        if self.applied == Some(advertised) {
             return Ok(());
         }
         // The kernel counts headers, an advertised size does not; and even without large sends it
         // must have a size.
         let size = |payload: u32, headers: u32| (payload.max(4096) + headers).min(self.most);
-        let ipv4 = size(told.v2_ipv4.max_payload, 14 + 20 + 20);
-        let ipv6 = size(told.v2_ipv6.max_payload, 14 + 40 + 8 + 20);
+        let ipv4 = size(advertised.v2_ipv4.max_payload, 14 + 20 + 20);
+        let ipv6 = size(advertised.v2_ipv6.max_payload, 14 + 40 + 8 + 20);
         self.netlink.set_large_sends(self.device, ipv4, ipv6)?;
         // A connection reads the size once, when it looks up its route, so every route has to be
         // found anew: over IPv4 all at once, over IPv6 a route that replaces another is new.
@@ -62,8 +62,8 @@ impl VirtualNic {
         for partner in &self.partners {
             self.netlink.set_route(self.device, (*partner).into())?;
         }
-        self.applied = Some(told);
-        let _ = self.changes.send(told);
+        self.applied = Some(advertised);
+        let _ = self.changes.send(advertised);
         Ok(())
     }
 }

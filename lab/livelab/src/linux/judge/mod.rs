@@ -50,7 +50,7 @@ pub struct Judged {
 /// The MTU between the two: as large as a device's, for the largest MSS.
 const MTU: u32 = 9000;
 /// How long a packet may take from one end of a cable to the other.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs all cases with `driver`.
 ///
 /// # Errors
@@ -202,7 +202,7 @@ impl Bench {
             2, 0x4C, 0x53, 0x4F, 2, 2, 2, 0x4C, 0x53, 0x4F, 2, 1, 0x88, 0xB5,
         ]);
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < TIMEOUT {
             let sent = [(VnetHeader::default(), probe.clone())];
             if !self.cross(&sent, 1, Duration::from_millis(20))?.is_empty() {
                 // Late ones of the probes before must not count as packets of a large send.
@@ -233,11 +233,11 @@ impl Bench {
             bytes: vec![&send.frame],
         }]);
         let count = send.payload.div_ceil(send.mss) as usize;
-        let alone = self.cross(&alone, count, PATIENCE)?;
+        let alone = self.cross(&alone, count, TIMEOUT)?;
         let packet = model::Packet::large_send(send.frame.clone(), send.mss);
         world.send(vec![packet.in_buffers(send.buffer)], SendCall::default());
         let children = taken.take();
-        let split = self.cross(&children, count, PATIENCE)?;
+        let split = self.cross(&children, count, TIMEOUT)?;
         Ok(Judged {
             case,
             ip: ip_name(send.ip),

@@ -41,7 +41,7 @@ const STAGES: [(f64, Event); 5] = [
 /// The multiple that a retune sets on each host.
 const RETUNED: [u32; 2] = [3, 4];
 /// How long a guest may take to follow.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -65,7 +65,7 @@ pub struct Phase {
     /// The maximum of the host's NIC, in bytes of payload.
     pub nic: u32,
     /// The size advertised to the guest, and used by it, in bytes of payload.
-    pub told: u32,
+    pub advertised: u32,
     /// Milliseconds until its stack was set to that.
     pub followed_after: f64,
     /// The largest large send since, in bytes of payload.
@@ -156,7 +156,7 @@ struct Director<'a, 'driver> {
     /// The guest's host.
     host: usize,
     /// The size last advertised to the guest, in bytes of payload.
-    told: u32,
+    advertised: u32,
 }
 
 impl<'a, 'driver> Director<'a, 'driver> {
@@ -174,7 +174,7 @@ impl<'a, 'driver> Director<'a, 'driver> {
             sizes: Vec::new(),
             wrong: Vec::new(),
             host: 0,
-            told: 0,
+            advertised: 0,
         };
         director.begin(Event::Start)?;
         let transfer = Transfer {
@@ -268,17 +268,17 @@ impl<'a, 'driver> Director<'a, 'driver> {
         let nic = of(host.host.nic_says());
         let due = first_stage_size(nic, device::read(host.world())?.tuning);
         // Where it has that size already, as with the same multiple again, there is no change.
-        while self.told != due {
-            let left = PATIENCE.saturating_sub(self.begun.elapsed() - at);
+        while self.advertised != due {
+            let left = TIMEOUT.saturating_sub(self.begun.elapsed() - at);
             let Ok(limits) = self.lab.changes.recv_timeout(left) else {
                 break;
             };
-            self.told = of(limits);
+            self.advertised = of(limits);
         }
         let followed_after = (self.begun.elapsed() - at).as_secs_f64() * 1e3;
-        let told = self.told;
-        if told != due {
-            let line = format!("{text}: the guest uses {told} bytes, not {due}");
+        let advertised = self.advertised;
+        if advertised != due {
+            let line = format!("{text}: the guest uses {advertised} bytes, not {due}");
             self.wrong.push(line);
         }
         let name = host.host.name().to_owned();
@@ -288,7 +288,7 @@ impl<'a, 'driver> Director<'a, 'driver> {
             at: at.as_secs_f64(),
             host: name,
             nic,
-            told,
+            advertised,
             followed_after,
             largest_large_send: 0,
         });

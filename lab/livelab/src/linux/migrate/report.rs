@@ -22,7 +22,7 @@ pub(super) fn text(migration: &Migration) -> String {
             format!("{:.2}", phase.at),
             phase.host.clone(),
             number(phase.nic.into()),
-            number(phase.told.into()),
+            number(phase.advertised.into()),
             format!("{:.0}", phase.followed_after),
             number(phase.largest_large_send),
         ]
@@ -66,7 +66,7 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
                 "advertised to the guest",
                 6,
                 COLORS[1],
-                steps(&|phase| phase.told),
+                steps(&|phase| phase.advertised),
             ),
             line("the NIC accepts", 3, COLORS[2], steps(&|phase| phase.nic)),
             Series {

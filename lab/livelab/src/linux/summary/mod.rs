@@ -18,7 +18,7 @@ pub struct Summary {
     /// Bytes of TCP payload in the largest large send that was advertised to the guest, at the
     /// start.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub told: Option<Told>,
+    pub advertised: Option<AdvertisedSizes>,
     /// The counters of the lab.
     pub counted: Counted,
     /// The filters' counters, added up.
@@ -42,7 +42,7 @@ pub struct Summary {
 
 /// Sizes for both versions of IP.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Told {
+pub struct AdvertisedSizes {
     /// Over IPv4.
     pub ipv4: u32,
     /// Over IPv6.

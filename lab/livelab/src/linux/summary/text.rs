@@ -57,11 +57,11 @@ impl Summary {
     fn lines(&self) -> Vec<String> {
         let (counted, filter) = (&self.counted, &self.filter);
         let mut lines = Vec::new();
-        if let Some(told) = self.told {
+        if let Some(advertised) = self.advertised {
             lines.push(format!(
                 "Advertised to the guest: {} bytes over IPv4, {} over IPv6.",
-                number(told.ipv4.into()),
-                number(told.ipv6.into()),
+                number(advertised.ipv4.into()),
+                number(advertised.ipv6.into()),
             ));
         }
         lines.extend([

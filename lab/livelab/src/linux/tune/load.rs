@@ -33,7 +33,7 @@ const REQUEST: usize = 64;
 /// Time between an answer and the next request.
 const PAUSE: Duration = Duration::from_micros(200);
 /// How long anything may stand still.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Bytes written or taken at once.
 const CHUNK: usize = 4 << 20;
 
@@ -104,8 +104,8 @@ fn slowest_of_nine_in_ten(mut latencies: Vec<Duration>) -> f64 {
 
 /// Sends, and returns the processor time of this thread that it took.
 fn send(to: SocketAddr, bytes: u64, stop: &AtomicBool) -> io::Result<Duration> {
-    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     let chunk = vec![0x5A; CHUNK];
     let before = thread_time();
     let mut left = bytes;
@@ -120,7 +120,7 @@ fn send(to: SocketAddr, bytes: u64, stop: &AtomicBool) -> io::Result<Duration> {
 /// Receives without copying: the receiver's own work is not measured.
 fn take(listener: &TcpListener, stop: &AtomicBool) -> io::Result<u64> {
     let stream = accept(listener, stop)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let mut memory = vec![0; CHUNK];
     let mut bytes = 0;
     loop {
@@ -145,9 +145,9 @@ fn answer(listener: &TcpListener, stop: &AtomicBool) -> io::Result<()> {
 }
 
 fn ask(to: SocketAddr, done: &AtomicBool) -> io::Result<Vec<Duration>> {
-    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+    let mut stream = TcpStream::connect_timeout(&to, TIMEOUT)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let mut latencies = Vec::new();
     let mut request = [7; REQUEST];
     while !done.load(Relaxed) {

@@ -65,7 +65,7 @@ pub struct Point {
     /// The multiple.
     pub multiple: u32,
     /// The size advertised to guests, in bytes of payload.
-    pub told: u32,
+    pub advertised: u32,
     /// The largest large send that was seen.
     pub largest_large_send: u64,
     /// The sender's processor time for a byte, as a ratio.
@@ -220,7 +220,7 @@ fn all_multiples(args: &TuneArgs) -> Vec<u32> {
 /// A multiple while it is measured.
 struct Measuring {
     multiple: u32,
-    told: u32,
+    advertised: u32,
     largest: u64,
     measured: Vec<Measured>,
 }
@@ -229,7 +229,7 @@ impl Measuring {
     fn new(multiple: u32) -> Self {
         Self {
             multiple,
-            told: 0,
+            advertised: 0,
             largest: 0,
             measured: Vec::new(),
         }
@@ -245,7 +245,7 @@ impl Measuring {
         // The command line accepts no other.
         let raise = Multiple::new(self.multiple).map_or(Raise::default(), Raise::Multiple);
         device::tune(host.world(), Tuning { raise, cap: None })?;
-        self.told = host.host.filter_advertises().v2_ipv4.max_payload;
+        self.advertised = host.host.filter_advertises().v2_ipv4.max_payload;
         self.await_guest(lab)?;
         let _ = lab.counters.largest_lately.take();
         let (guest, peer) = (&lab.network.guests[0], &lab.network.peer);
@@ -256,7 +256,7 @@ impl Measuring {
 
     /// Waits until the guest has followed; where the size is the same as before, it has already.
     fn await_guest(&self, lab: &Lab<'_>) -> Result<(), Error> {
-        let due = self.told;
+        let due = self.advertised;
         let wait = Duration::from_millis(300);
         while let Ok(limits) = lab.changes.recv_timeout(wait) {
             if limits.v2_ipv4.max_payload == due {
@@ -291,7 +291,7 @@ fn compare(all: &[Measuring]) -> Vec<Point> {
         };
         Point {
             multiple: one.multiple,
-            told: one.told,
+            advertised: one.advertised,
             largest_large_send: one.largest,
             cpu: ratio(|one| one.cpu),
             throughput: ratio(|one| one.throughput),

@@ -142,7 +142,7 @@ mod tests {
         let cpu = ratio(cpu.0, cpu.1);
         Point {
             multiple,
-            told: 0,
+            advertised: 0,
             largest_large_send: 0,
             cpu,
             throughput: cpu.inverse(),

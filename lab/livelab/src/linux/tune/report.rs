@@ -57,7 +57,7 @@ pub(super) fn into_document(document: &str, sweep: &Sweep) -> Result<String, Str
         text += &format!(
             "| {} | {} | {} | {} | {} | {} |\n",
             point.multiple,
-            number(point.told.into()),
+            number(point.advertised.into()),
             number(point.largest_large_send),
             shown(point.cpu),
             shown(point.throughput),
@@ -82,7 +82,7 @@ pub(super) fn text(sweep: &Sweep) -> String {
     let rows = sweep.multiples.iter().map(|point| {
         [
             point.multiple.to_string(),
-            number(point.told.into()),
+            number(point.advertised.into()),
             number(point.largest_large_send),
             shown(point.cpu),
             shown(point.throughput),

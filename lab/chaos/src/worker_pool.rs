@@ -1,5 +1,5 @@
-//! Where work is ordered: a worker process is started, listened to, given up where it hangs, and
-//! started anew where it died.
+//! Worker processes: one is started for the first request, killed where it hangs, and started again
+//! where it died.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,37 +10,37 @@ use std::thread;
 use std::time::Duration;
 
 use super::{
-    outcome::Wrong,
+    outcome::Failure,
     script::Script,
-    worker::{Ended, Order, Said},
+    worker::{Ended, Reply, Request},
 };
 use crate::error::Error;
 use harness::driver::Build;
 
 /// How long a worker may go without a reply.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Lines of a dead worker's last words.
-const LAST_WORDS: usize = 12;
+const HANG_TIMEOUT: Duration = Duration::from_secs(60);
+/// Lines of the end of a dead worker's stderr that a failure shows.
+const STDERR_TAIL: usize = 12;
 /// The kind of failure of a driver that ends its process.
 const DIED: &str = "died";
 /// The failure kind of a worker that hangs.
 const HUNG: &str = "hung";
 
 /// See the module.
-pub struct Office {
+pub struct WorkerPool {
     driver: Build,
     worker: Option<Worker>,
 }
 
 struct Worker {
     child: Child,
-    orders: ChildStdin,
-    said: Receiver<Said>,
-    words: Arc<Mutex<VecDeque<String>>>,
+    requests: ChildStdin,
+    replies: Receiver<Reply>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
 }
 
-impl Office {
-    /// An office whose workers run `driver`.
+impl WorkerPool {
+    /// A pool whose workers run `driver`.
     #[must_use]
     pub fn new(driver: &Build) -> Self {
         Self {
@@ -49,48 +49,48 @@ impl Office {
         }
     }
 
-    /// Has an episode of a seed run. Where the worker dies, the run is repeated step by step, to
+    /// Runs an episode of a seed. Where the worker dies, the run is repeated step by step, to
     /// find the one with which it does.
     ///
     /// # Errors
     ///
     /// There is no worker.
     pub fn episode(&mut self, seed: u64, episode: u64, steps: u64) -> Result<Ended, Error> {
-        let ended = self.order(&Order::Episode {
+        let ended = self.request(&Request::Episode {
             seed,
             episode,
             steps,
         })?;
-        match &ended.wrong {
-            Some((_, wrong)) if [DIED, HUNG].contains(&wrong.kind.as_str()) => {
+        match &ended.failure {
+            Some((_, failure)) if [DIED, HUNG].contains(&failure.kind.as_str()) => {
                 self.script(&Script::episode(seed, episode, steps))
             }
             _ => Ok(ended),
         }
     }
 
-    /// Has a script run.
+    /// Runs a script.
     ///
     /// # Errors
     ///
     /// There is no worker.
     pub fn script(&mut self, script: &Script) -> Result<Ended, Error> {
-        self.order(&Order::Script(script.clone(), true))
+        self.request(&Request::Script(script.clone(), true))
     }
 
-    fn order(&mut self, order: &Order) -> Result<Ended, Error> {
+    fn request(&mut self, request: &Request) -> Result<Ended, Error> {
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
             None => Worker::start(&self.driver).map_err(Error::Worker)?,
         };
         let (mut step, mut why) = (0, None);
-        let line = serde_json::to_string(order).unwrap_or_default();
+        let line = serde_json::to_string(request).unwrap_or_default();
         // A worker that is gone does not reply, which is found next.
-        let _ = writeln!(worker.orders, "{line}");
+        let _ = writeln!(worker.requests, "{line}");
         while why.is_none() {
-            match worker.said.recv_timeout(PATIENCE) {
-                Ok(Said::Takes(number)) => step = number,
-                Ok(Said::Ended(ended)) => {
+            match worker.replies.recv_timeout(HANG_TIMEOUT) {
+                Ok(Reply::Step(number)) => step = number,
+                Ok(Reply::Ended(ended)) => {
                     self.worker = Some(worker);
                     return Ok(*ended);
                 }
@@ -98,9 +98,9 @@ impl Office {
                 Err(RecvTimeoutError::Disconnected) => why = Some(DIED),
             }
         }
-        let wrong = worker.give_up(why.unwrap_or(DIED));
+        let failure = worker.give_up(why.unwrap_or(DIED));
         Ok(Ended {
-            wrong: Some((step, wrong)),
+            failure: Some((step, failure)),
             ..Ended::default()
         })
     }
@@ -119,51 +119,51 @@ impl Worker {
             .stderr(Stdio::piped())
             .spawn()?;
         let pipe = || std::io::Error::other("it has no pipes");
-        let orders = child.stdin.take().ok_or_else(pipe)?;
-        let said = listen(child.stdout.take().ok_or_else(pipe)?);
-        let words = overhear(child.stderr.take().ok_or_else(pipe)?);
+        let requests = child.stdin.take().ok_or_else(pipe)?;
+        let replies = replies(child.stdout.take().ok_or_else(pipe)?);
+        let stderr = tail_stderr(child.stderr.take().ok_or_else(pipe)?);
         Ok(Self {
             child,
-            orders,
-            said,
-            words,
+            requests,
+            replies,
+            stderr,
         })
     }
 
     /// Ends the process, and returns the failure as far as it is known.
-    fn give_up(mut self, kind: &str) -> Wrong {
+    fn give_up(mut self, kind: &str) -> Failure {
         let _ = self.child.kill();
         let status = self.child.wait();
         let mut found = match (kind, status) {
             (DIED, Ok(status)) => vec![format!("the process ended: {status}")],
-            _ => vec!["the process said nothing for a minute".into()],
+            _ => vec!["the process did not reply for a minute".into()],
         };
-        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        found.extend(words.iter().cloned());
-        Wrong {
+        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        found.extend(stderr.iter().cloned());
+        Failure {
             kind: kind.into(),
             found,
         }
     }
 }
 
-impl Drop for Office {
+impl Drop for WorkerPool {
     fn drop(&mut self) {
         if let Some(mut worker) = self.worker.take() {
-            // Without orders it ends.
-            drop(worker.orders);
+            // Without requests it ends.
+            drop(worker.requests);
             let _ = worker.child.wait();
         }
     }
 }
 
 /// The replies of the worker, until it exits.
-fn listen(out: impl Read + Send + 'static) -> Receiver<Said> {
+fn replies(out: impl Read + Send + 'static) -> Receiver<Reply> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let lines = BufReader::new(out).lines().map_while(Result::ok);
-        for said in lines.map_while(|line| serde_json::from_str(&line).ok()) {
-            if sender.send(said).is_err() {
+        for reply in lines.map_while(|line| serde_json::from_str(&line).ok()) {
+            if sender.send(reply).is_err() {
                 return;
             }
         }
@@ -171,18 +171,18 @@ fn listen(out: impl Read + Send + 'static) -> Receiver<Said> {
     receiver
 }
 
-/// The last lines that the worker writes for people.
-fn overhear(notes: impl Read + Send + 'static) -> Arc<Mutex<VecDeque<String>>> {
-    let words = Arc::new(Mutex::new(VecDeque::new()));
-    let kept = Arc::clone(&words);
+/// The last lines of the worker's stderr.
+fn tail_stderr(notes: impl Read + Send + 'static) -> Arc<Mutex<VecDeque<String>>> {
+    let tail = Arc::new(Mutex::new(VecDeque::new()));
+    let kept = Arc::clone(&tail);
     thread::spawn(move || {
         for line in BufReader::new(notes).lines().map_while(Result::ok) {
-            let mut words = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if words.len() == LAST_WORDS {
-                words.pop_front();
+            let mut tail = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if tail.len() == STDERR_TAIL {
+                tail.pop_front();
             }
-            words.push_back(line);
+            tail.push_back(line);
         }
     });
-    words
+    tail
 }
