@@ -14,7 +14,7 @@ use petgraph::{algo::tarjan_scc, graphmap::DiGraphMap};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility, visit::Visit};
 
 /// The crates of the driver, what administers it, and what proves it.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "crates/checksum",
     "crates/children",
     "crates/control",
@@ -28,6 +28,7 @@ const CRATES: [&str; 15] = [
     "lab/harness",
     "lab/lab",
     "lab/livelab",
+    "lab/nullndis",
     "lab/reference",
     "lab/testpkt",
 ];

@@ -73,7 +73,7 @@ fn a_status_meets_two_administrators() {
 /// Without concurrent threads, each change is advertised to the overlying driver once.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
-fn a_change_is_told_once() {
+fn a_change_is_indicated_once() {
     explore(Preemptions::Any, || {
         let machine = start();
         machine.nic_indicates(nic(AFTER));
@@ -87,7 +87,7 @@ fn a_change_is_told_once() {
 /// about to send one.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
-fn a_retune_meets_the_announcement_of_the_detach() {
+fn a_retune_meets_pre_detach() {
     let orders = explore(Preemptions::Most(3), || {
         let machine = start();
         wait([
@@ -109,7 +109,7 @@ fn a_retune_meets_the_announcement_of_the_detach() {
 
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
-fn a_status_meets_the_announcement_of_the_detach() {
+fn a_status_meets_pre_detach() {
     explore(Preemptions::Most(3), || {
         let machine = start();
         wait([

@@ -323,7 +323,7 @@ assert carried <= active and not not_carried & active
 
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
-fn a_server_that_does_not_listen_is_told_at_once() {
+fn a_server_that_does_not_listen_is_reported_at_once() {
     for (serve, message) in [("true", "ended with"), ("false", "ended with")] {
         let begun = std::time::Instant::now();
         let (code, text) = lab(&["traffic", "--serve", serve, "--run", "true"]);

@@ -119,7 +119,7 @@ fn classic_literal() {
 }
 
 #[test]
-fn each_fault_is_told() {
+fn each_fault_is_reported() {
     let ethernet = [SECTION, &interface(1)].concat();
     let with = |blocks: &[u8]| parse(&[&ethernet, blocks].concat()).unwrap_err();
     let bad_mss = [

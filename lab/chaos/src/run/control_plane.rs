@@ -82,7 +82,7 @@ impl Run<'_> {
     }
 
     pub(super) fn net_event(&self, event: &NetEvent) -> bool {
-        // The announcement of a detach is a step of its own.
+        // NetEventFilterPreDetach is a step of its own.
         let sent = self.is_attached() && event.event != sys::NetEventFilterPreDetach;
         if sent {
             let NetEvent {

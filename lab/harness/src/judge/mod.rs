@@ -153,7 +153,7 @@ mod tests {
 
     /// By a NIC without large sends; then one that would take it all, had the filter not cut it.
     #[test]
-    fn packets_are_told_from_large_sends() {
+    fn packets_and_large_sends_are_distinguished() {
         let setup = Setup {
             nic_lso: false,
             ..Setup::new(62_780, 2)
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_told() {
+    fn differences_are_described() {
         let wire = vec![vec![1, 2, 3], vec![4, 5]];
         let found = |expected: Result<Vec<Vec<u8>>, ReferenceError>| {
             difference(&wire, expected.map(Vec::into_iter)).unwrap_or_default()

@@ -52,7 +52,7 @@ fn as_json_each_seed_is_one_object() {
 
 /// A driver that cannot be attached to NDIS 6.30 goes wrong at once, and as each time before.
 #[test]
-fn what_goes_wrong_is_told_with_its_step() {
+fn a_failure_is_reported_with_its_step() {
     let folder = folder("chaos-replay");
     let path = folder.join("old.jsonl");
     let path = path.to_str().unwrap();

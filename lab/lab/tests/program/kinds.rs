@@ -143,7 +143,7 @@ fn chains_end_and_are_bounded() {
 }
 
 #[test]
-fn the_unusual_is_told_to_a_person() {
+fn unusual_settings_are_reported() {
     let folder = folder("kinds_text");
     let run = split(
         &folder,

@@ -48,7 +48,7 @@ fn command_lines() {
 }
 
 #[test]
-fn an_image_that_does_not_load_is_told_first() {
+fn an_image_that_does_not_load_is_reported_first() {
     for job in ["traffic", "migrate", "tune"] {
         let output = lab().args([job, "--driver", "absent.sys"]).output();
         let (code, notes) = code_and_notes(output.unwrap());
@@ -59,7 +59,7 @@ fn an_image_that_does_not_load_is_told_first() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_may_not_is_told_what_to_do() {
+fn a_user_without_rights_reads_what_to_do() {
     let program = for_everybody();
     for job in [
         &["traffic"][..],

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told() {
+    fn noise_without_a_recommendation() {
         assert!(Ratio::of(&[0.5], 0.95).is_noise());
         assert!(Ratio::of(&[0.5, 2.0, 0.7, 1.4], 0.95).is_noise());
         assert!(!Ratio::of(&[0.80, 0.81, 0.79], 0.95).is_noise());

@@ -1,6 +1,6 @@
 //! Routines that no case comes to. Each ends the process.
 
-use std::ffi::c_void;
+use std::{ffi::c_void, io::Write};
 
 use ndis::sys::{
     BOOLEAN, EVENT_DATA_DESCRIPTOR, EVENT_DESCRIPTOR, GUID, KPROCESSOR_MODE, MDL,
@@ -9,12 +9,12 @@ use ndis::sys::{
 };
 
 /// Defines routines by their signatures.
+#[macro_export]
 macro_rules! unused {
     ($( fn $name:ident($($argument:ty),*) $(-> $result:ty)?; )+) => {$(
         #[unsafe(no_mangle)]
         unsafe extern "efiapi" fn $name($(_: $argument),*) $(-> $result)? {
-            eprintln!("no case comes to {}, but the driver called it", stringify!($name));
-            std::process::abort()
+            $crate::unreached(stringify!($name))
         }
     )+};
 }
@@ -41,4 +41,11 @@ unused! {
         REGHANDLE, *const EVENT_DESCRIPTOR, *const GUID, *const GUID, u32,
         *const EVENT_DATA_DESCRIPTOR
     ) -> NTSTATUS;
+}
+
+/// Ends the process: the driver called `routine`.
+pub fn unreached(routine: &str) -> ! {
+    let line = format!("no case comes to {routine}, but the driver called it\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    std::process::abort();
 }
