@@ -1,6 +1,9 @@
 //! Everything a model keeps, behind one lock. The lock is never held while the driver is called.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use crate::LargeSendLimits;
 use ndis::sys;
@@ -11,6 +14,7 @@ use crate::{
     error_log::ErrorLog,
     etw::Tracing,
     events::Events,
+    findings::Findings,
     limits::Limits,
     memory::{Block, Memory},
     miniport::{Held, SentChild},
@@ -20,7 +24,7 @@ use crate::{
     private::Private,
     received::Received,
     registry::RegistryValue,
-    rules::{Finding, Level, Rule, Violation},
+    rules::{Finding, Rule},
     spin_lock::SpinLocks,
     status::{Incoming, SeenStatus},
     thread,
@@ -107,9 +111,7 @@ pub(crate) struct State {
     pub(crate) mtu: Option<u32>,
     /// The MTU that NDIS passed to the module at a restart.
     pub(crate) mtu_told: Option<u32>,
-    pub(crate) violations: Vec<Violation>,
-    /// Findings of a higher level are left out.
-    pub(crate) level: Level,
+    pub(crate) findings: Arc<Findings>,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
     pub(crate) memory: Memory,
@@ -215,15 +217,14 @@ pub(crate) struct Rundown {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, findings: Arc<Findings>) -> Self {
         Self {
             id_bits: config.nic.id_bits,
             may_add: config.nic.may_add(),
             mtu: config.mtu,
             mtu_told: None,
             configurations: BTreeMap::new(),
-            violations: Vec::new(),
-            level: config.level,
+            findings,
             memory: Memory::default(),
             driver: None,
             module: ModuleState::Detached,
@@ -295,15 +296,7 @@ impl State {
 
     /// Records a finding about `subject`, unless its level is not asked for.
     pub(crate) fn finding(&mut self, subject: impl Into<String>, finding: Finding) {
-        let Finding { rule, level, found } = finding;
-        if level <= self.level {
-            self.violations.push(Violation {
-                rule,
-                level,
-                subject: subject.into(),
-                found,
-            });
-        }
+        self.findings.record(subject, finding);
     }
 
     /// Counts an allocation by `routine`, and returns whether it is to succeed.

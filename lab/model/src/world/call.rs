@@ -40,10 +40,6 @@ impl World {
 
     /// Reports, once, that the driver nests too deeply.
     pub(crate) fn recursion(&self, found: String) {
-        let mut state = self.state();
-        let known = state.violations.iter().any(|v| v.rule == Rule::Recursion);
-        if !known {
-            state.violation(Rule::Recursion, "driver", found);
-        }
+        self.findings.record_once(Rule::Recursion, "driver", found);
     }
 }

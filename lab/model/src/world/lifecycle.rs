@@ -390,7 +390,8 @@ impl World {
         state.check_received_at_end();
         state.check_oids_at_end();
         state.check_memory_at_end();
-        std::mem::take(&mut state.violations)
+        drop(state);
+        self.findings.take()
     }
 }
 

@@ -34,6 +34,7 @@ use ndis::sys;
 
 use crate::{
     above::{Completed, Packet},
+    findings::Findings,
     live::Wire,
     memory::{Block, Failing},
     miniport::SentChild,
@@ -175,6 +176,7 @@ unsafe impl Send for Kept {}
 /// See the module.
 pub struct World {
     pub(crate) config: Config,
+    pub(crate) findings: Arc<Findings>,
     nic: Mutex<Nic>,
     state: Mutex<State>,
     driver_object: Block,
@@ -201,7 +203,8 @@ impl World {
     #[must_use]
     pub fn new(config: Config) -> Arc<Self> {
         let nic = config.nic.clone();
-        let mut state = State::new(&config);
+        let findings = Arc::new(Findings::new(config.level));
+        let mut state = State::new(&config, Arc::clone(&findings));
         state.limits.change(nic.offers());
         state.registry = config
             .parameters
@@ -210,6 +213,7 @@ impl World {
             .collect();
         Arc::new(Self {
             config,
+            findings,
             state: Mutex::new(state),
             nic: Mutex::new(nic),
             driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
@@ -227,11 +231,11 @@ impl World {
     }
 
     pub(crate) fn violation(&self, rule: Rule, subject: &str, found: String) {
-        self.state().violation(rule, subject, found);
+        self.finding(subject, Finding::new(rule, found));
     }
 
     pub(crate) fn finding(&self, subject: &str, finding: Finding) {
-        self.state().finding(subject, finding);
+        self.findings.record(subject, finding);
     }
 
     /// The characteristics with which the driver registered; `None` where it has not.
@@ -402,18 +406,14 @@ impl World {
     /// The rules broken so far.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
-        self.state().violations.clone()
+        self.findings.since(0)
     }
 
-    /// The rules broken since the first `known` findings.
+    /// The rules broken since the first `known` findings. Never waits for a call of the model that is
+    /// under way.
     #[must_use]
     pub fn violations_since(&self, known: usize) -> Vec<Violation> {
-        self.state()
-            .violations
-            .iter()
-            .skip(known)
-            .cloned()
-            .collect()
+        self.findings.since(known)
     }
 
     /// The keywords that the driver has read from the registry, each with the type of parameter
