@@ -30,15 +30,26 @@ enum {
     cyclic_chain = 68, wild_net_buffer = 69, sends_while_pausing = 70, copy_pause_not_awaited = 71,
     cancel_wrong_status = 72, clone_double_free = 73, parent_overwritten = 74,
     reserved_overwritten = 75, scratch_kept = 76, entry_pending = 77, query_event_swallowed = 78,
-    receives_while_paused = 79, send_null_length = 80, received_source_changed = 81,
+    send_null_length = 80, received_source_changed = 81,
     unlocked_mapped = 82, tag_unprintable = 83, pool_revision = 84, pool_protocol = 85,
     attribute_flags = 86, length_without_mdl = 87, receive_without_status = 88, pnp_major = 89,
     irql_too_high = 90, original_kept = 91, restart_attributes_changed = 92, power_waits = 93,
-    module_over_detach = 94, sends_in_low_power = 95, names_empty = 96, allocates_in_send_paged = 97,
-    completes_others_status = 98, request_port = 99, net_buffer_reserved = 100,
-    lower_past = 101, device_twice = 102, status_on_stack_kept = 103,
-    late_registration = 104, configuration_header = 105, stale_handle_pool = 106,
-    registered_before_ready = 107, length_grown = 108,
+    module_over_detach = 94, names_empty = 96, paged_at_dispatch = 97,
+    completes_pending = 98, net_buffer_reserved = 100,
+    lower_past = 101, device_twice = 102,
+    configuration_header = 105, stale_handle_pool = 106,
+    length_grown = 108,
+    lowered_within = 109, copy_freed_below = 110, copy_sent_twice = 111,
+    status_size = 112, answer_overruns = 113, answer_counts = 114, answer_twice = 115,
+    cancels_all = 116, attach_leaks = 117, allocation_unchecked = 118, race_receive = 119,
+    race_completion = 120, device_event_twice = 121, next_not_cleared = 122,
+    own_request_not_awaited = 123, query_status_lost = 124,
+    /* Legal ones. */
+    one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
+    adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
+    lock_again_at_restart = 208, clone_freed_late = 209, short_tag = 210, own_status = 211,
+    requests_in_event = 212, pause_completed_later = 213, drops_large = 214, polls_for_pause = 215,
+    sets_scratch = 216,
 };
 #define IS(name) (MUTANT == (name))
 
@@ -117,12 +128,18 @@ static VOID SendDown(NDIS_HANDLE handle, NBL *chain, ULONG port, ULONG flags)
         KeLowerIrql(irql);
         return;
     }
-    if (IS(allocates_in_send_paged)) {
+    if (IS(paged_at_dispatch)) {
         PVOID block = ExAllocatePool2(0x100, 64, 0x74754D54); /* POOL_FLAG_PAGED */
         if (block)
             ExFreePoolWithTag(block, 0x74754D54);
     }
+    if (IS(sets_scratch) && !own)
+        nbl->Scratch = &Turn;
     NdisFSendNetBufferLists(handle, chain, port, flags);
+    if (IS(copy_sent_twice) && own)
+        NdisFSendNetBufferLists(handle, chain, port, flags);
+    if (IS(copy_freed_below) && own)
+        NdisFreeNetBufferList(nbl);
     if (IS(data_read_after_send) && data && !own)
         Turn += data[0] & 1;
     if (IS(nbl_written_after_send) && !own)
@@ -140,11 +157,20 @@ static VOID CompleteUp(NDIS_HANDLE handle, NBL *chain, ULONG flags)
         for (NBL *nbl = chain; nbl; nbl = nbl->Next)
             if (nbl->Status == NDIS_STATUS_SEND_ABORTED)
                 nbl->Status = NDIS_STATUS_SUCCESS;
-    if (IS(completes_others_status))
+    if (IS(completes_pending))
         for (NBL *nbl = chain; nbl; nbl = nbl->Next)
             if (nbl->Status < 0)
                 nbl->Status = NDIS_STATUS_PENDING;
     KIRQL irql = 0;
+    if (IS(one_by_one_up) || IS(next_not_cleared)) {
+        for (NBL *next; chain; chain = next) {
+            next = chain->Next;
+            if (IS(one_by_one_up))
+                chain->Next = NULL;
+            NdisFSendNetBufferListsComplete(handle, chain, flags);
+        }
+        return;
+    }
     if (IS(lock_across_complete))
         irql = TakeOuter();
     NdisFSendNetBufferListsComplete(handle, chain, flags);
@@ -197,6 +223,14 @@ static VOID IndicateUp(NDIS_HANDLE handle, NBL *chain, ULONG port, ULONG count, 
 static VOID ReturnDown(NDIS_HANDLE handle, NBL *chain, ULONG flags)
 {
     KIRQL irql = 0;
+    if (IS(one_by_one_back)) {
+        for (NBL *next; chain; chain = next) {
+            next = chain->Next;
+            chain->Next = NULL;
+            NdisFReturnNetBufferLists(handle, chain, flags);
+        }
+        return;
+    }
     if (IS(return_flag_lies))
         flags |= RETURN_DISPATCH_LEVEL;
     if (IS(lock_across_return))
@@ -207,8 +241,14 @@ static VOID ReturnDown(NDIS_HANDLE handle, NBL *chain, ULONG flags)
 }
 #define NdisFReturnNetBufferLists ReturnDown
 
+static NDIS_OID_REQUEST *LateClone;
+
 static VOID FreeClone(NDIS_HANDLE handle, NDIS_OID_REQUEST *clone)
 {
+    if (IS(clone_freed_late)) {
+        LateClone = clone;
+        return;
+    }
     NdisFreeCloneOidRequest(handle, clone);
     if (IS(clone_double_free))
         NdisFreeCloneOidRequest(handle, clone);
@@ -219,8 +259,6 @@ static NDIS_STATUS RequestDown(NDIS_HANDLE handle, NDIS_OID_REQUEST *request)
     KIRQL irql = 0;
     if (IS(request_wrong_handle))
         handle = TheDriver;
-    if (IS(request_port))
-        request->PortNumber = 7;
     if (IS(lock_across_request))
         irql = TakeOuter();
     NDIS_STATUS status = NdisFOidRequest(handle, request);
@@ -231,7 +269,6 @@ static NDIS_STATUS RequestDown(NDIS_HANDLE handle, NDIS_OID_REQUEST *request)
     return status;
 }
 #define NdisFOidRequest RequestDown
-#define NdisFreeCloneOidRequest FreeClone
 
 static VOID RequestUp(NDIS_HANDLE handle, NDIS_OID_REQUEST *request, NDIS_STATUS status)
 {
@@ -241,10 +278,15 @@ static VOID RequestUp(NDIS_HANDLE handle, NDIS_OID_REQUEST *request, NDIS_STATUS
         status = NDIS_STATUS_PENDING;
     if (IS(original_kept) && ++Turn % 5 == 0)
         return;
+    NDIS_OID_REQUEST *clone = LateClone;
+    LateClone = NULL;
     NdisFOidRequestComplete(handle, request, status);
+    if (IS(clone_freed_late) && clone)
+        NdisFreeCloneOidRequest(handle, clone);
     if (IS(request_completed_twice))
         NdisFOidRequestComplete(handle, request, status);
 }
+#define NdisFreeCloneOidRequest FreeClone
 #define NdisFOidRequestComplete RequestUp
 
 static VOID CancelDown(NDIS_HANDLE handle, PVOID id)
@@ -280,9 +322,13 @@ static PVOID Allocate(NDIS_HANDLE handle, UINT length, ULONG tag, LONG priority)
     }
     if (IS(tag_unprintable))
         tag = 0x01020304;
+    if (IS(short_tag))
+        tag &= 0xFFFFFF;
     if (IS(overrun_2))
         length -= 2;
     UCHAR *block = NdisAllocateMemoryWithTagPriority(handle, length, tag, priority);
+    if (IS(allocation_unchecked))
+        *(volatile UCHAR *)block = 0;
     if (IS(underrun) && block)
         ((volatile UCHAR *)block)[-1] = 0;
     return block;
@@ -291,7 +337,7 @@ static PVOID Allocate(NDIS_HANDLE handle, UINT length, ULONG tag, LONG priority)
 
 static VOID FreeMemory(PVOID block, UINT length, UINT flags)
 {
-    if (IS(module_leaked))
+    if (IS(module_leaked) || (IS(attach_leaks) && !TheModule))
         return;
     NdisFreeMemory(block, length, flags);
     if (IS(freed_twice))
@@ -372,6 +418,14 @@ static VOID MakeEvent(NDIS_EVENT *event)
         NdisInitializeEvent(event);
 }
 #define NdisInitializeEvent MakeEvent
+
+static BOOLEAN WaitEvent(NDIS_EVENT *event, UINT milliseconds)
+{
+    if (IS(own_request_not_awaited))
+        return TRUE;
+    return NdisWaitEvent(event, milliseconds);
+}
+#define NdisWaitEvent WaitEvent
 
 static NDIS_CONFIGURATION_PARAMETER *Kept;
 
@@ -467,10 +521,42 @@ static NDIS_STATUS MutantAttach(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FI
     return IS(attach_pending) && status == NDIS_STATUS_SUCCESS ? NDIS_STATUS_PENDING : status;
 }
 
+static VOID OwnStatus(MODULE *m, ULONG size)
+{
+    NDIS_STATUS_INDICATION news;
+    memset(&news, 0, sizeof(news));
+    news.Header = (NDIS_OBJECT_HEADER)OF_STATUS;
+    news.SourceHandle = m->Handle;
+    news.StatusCode = NDIS_STATUS_MEDIA_SPECIFIC_INDICATION;
+    news.StatusBufferSize = size;
+    NdisFIndicateStatus(m->Handle, &news);
+}
+
 static NDIS_STATUS MutantRestart(NDIS_HANDLE context, NDIS_FILTER_RESTART_PARAMETERS *parameters)
 {
-    if (IS(restart_attributes_changed) && parameters->RestartAttributes)
-        parameters->RestartAttributes->Oid = 0x12345;
+    MODULE *m = context;
+    NDIS_RESTART_ATTRIBUTES *first = parameters->RestartAttributes;
+    if (IS(restart_attributes_changed) && first)
+        first->Oid = 0x12345;
+    if (IS(changes_mtu) && first && first->Oid == OID_GEN_MINIPORT_RESTART_ATTRIBUTES)
+        ((NDIS_RESTART_GENERAL_ATTRIBUTES *)first->Data)->MtuSize -= 8;
+    if (IS(adds_restart_attribute) && first) {
+        NDIS_RESTART_ATTRIBUTES *other =
+            NdisAllocateMemoryWithTagPriority(m->Handle, sizeof(*other), TAG, NormalPoolPriority);
+        if (other) {
+            memset(other, 0, sizeof(*other));
+            other->Oid = 0xFF010101;
+            other->DataLength = 4;
+            other->Next = first->Next;
+            first->Next = other;
+        }
+    }
+    if (IS(lock_again_at_restart))
+        KeInitializeSpinLock(&m->Lock);
+    if (IS(own_status))
+        OwnStatus(m, 0);
+    if (IS(status_size))
+        OwnStatus(m, 8);
     NDIS_STATUS status = Restart(context, parameters);
     if (IS(restart_pending))
         return NDIS_STATUS_PENDING;
@@ -495,11 +581,45 @@ static VOID AskInPassing(MODULE *m)
     NdisFOidRequest(m->Handle, &own);
 }
 
+static BOOLEAN Later; /* a pause is to be completed; under the module's lock */
+
+static VOID CompletePause(MODULE *m)
+{
+    KIRQL irql = Enter(m);
+    BOOLEAN last = Later && !m->Below && !m->Busy;
+    Later = Later && !last;
+    Leave(m, irql);
+    if (last)
+        NdisFPauseComplete(m->Handle);
+}
+
 static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
 {
     MODULE *m = context;
     if (IS(sends_while_pausing)) { /* sends go on while it waits */
         NdisMSleep(3000);
+    }
+    if (IS(polls_for_pause)) {
+        KIRQL irql = Enter(m);
+        m->State = Pausing;
+        while (m->Below) {
+            Leave(m, irql);
+            NdisMSleep(500);
+            irql = Enter(m);
+        }
+        Leave(m, irql);
+    }
+    if (IS(pause_completed_later)) {
+        KIRQL irql = Enter(m);
+        m->State = Pausing;
+        NBL *waiting = m->Head;
+        m->Head = NULL;
+        m->Tail = &m->Head;
+        BOOLEAN later = Later = m->Below + m->Busy != 0;
+        Leave(m, irql);
+        if (waiting)
+            Refuse(m, waiting, NDIS_STATUS_PAUSED);
+        return later ? NDIS_STATUS_PENDING : NDIS_STATUS_SUCCESS;
     }
     if (IS(copy_pause_not_awaited)) {
         KIRQL irql = Enter(m);
@@ -509,8 +629,6 @@ static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
     NDIS_STATUS status = Pause(context, parameters);
     if (IS(pause_twice))
         NdisFPauseComplete(m->Handle);
-    if (IS(receives_while_paused))
-        NdisFIndicateReceiveNetBufferLists(m->Handle, NULL, 0, 0, 0);
     return IS(pause_status) ? NDIS_STATUS_RESOURCES : status;
 }
 
@@ -519,7 +637,13 @@ static VOID MutantSend(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG flags)
     MODULE *m = context;
     if (IS(scratch_kept) && m->State == Running && Stray)
         Stray->Scratch = m;
+    if (IS(drops_large) && m->State == Running && chain->Info[TcpLargeSendInfo]) {
+        Refuse(m, chain, NDIS_STATUS_FAILURE);
+        return;
+    }
     Send(context, chain, port, flags);
+    if (IS(pause_completed_later))
+        CompletePause(m);
     if (IS(scratch_kept))
         Stray = chain;
 }
@@ -543,7 +667,20 @@ static VOID MutantSendComplete(NDIS_HANDLE context, NBL *chain, ULONG flags)
         NdisSetEvent(&event);
         NdisWaitEvent(&event, 10);
     }
+    if (IS(lowered_within) && AtDispatch()) {
+        KeLowerIrql(0);
+        KfRaiseIrql(DISPATCH_LEVEL);
+    }
+    if (IS(raises_and_lowers)) {
+        KIRQL irql = KfRaiseIrql(DISPATCH_LEVEL);
+        Turn++;
+        KeLowerIrql(irql);
+    }
+    if (IS(race_completion))
+        m->Seen.Refused++;
     SendComplete(context, chain, flags);
+    if (IS(pause_completed_later))
+        CompletePause(m);
     if (IS(raise_in_complete))
         KfRaiseIrql(DISPATCH_LEVEL);
     if (IS(lower_past) && AtDispatch())
@@ -552,6 +689,23 @@ static VOID MutantSendComplete(NDIS_HANDLE context, NBL *chain, ULONG flags)
 
 static NDIS_STATUS MutantOid(NDIS_HANDLE context, NDIS_OID_REQUEST *request)
 {
+    static const char text[] = "a filter that answers for its NIC";
+    MODULE *m = context;
+    BOOLEAN vendor = request->RequestType == RequestQuery && request->Data.Query.Oid == OID_GEN_VENDOR_DESCRIPTION;
+    if (vendor && (IS(answers_vendor) || IS(answer_overruns) || IS(answer_counts) || IS(answer_twice))) {
+        BOOLEAN fits = request->Data.Query.InformationBufferLength >= sizeof(text);
+        if (!fits && !IS(answer_overruns) && !IS(answer_counts)) {
+            request->Data.Query.BytesWritten = 0;
+            request->Data.Query.BytesNeeded = sizeof(text);
+            return (NDIS_STATUS)0xC0010016; /* NDIS_STATUS_BUFFER_TOO_SHORT */
+        }
+        if (fits || IS(answer_overruns))
+            memcpy(request->Data.Query.InformationBuffer, text, sizeof(text));
+        request->Data.Query.BytesWritten = sizeof(text);
+        if (IS(answer_twice))
+            NdisFOidRequestComplete(m->Handle, request, NDIS_STATUS_SUCCESS);
+        return NDIS_STATUS_SUCCESS;
+    }
     if (IS(own_request_on_stack) && !AtDispatch())
         AskInPassing(context);
     NDIS_STATUS status = OidRequest(context, request);
@@ -569,12 +723,49 @@ static NDIS_STATUS MutantNetEvent(NDIS_HANDLE context, NET_PNP_EVENT_NOTIFICATIO
 {
     enum { SetPower = 0, QueryPower = 1, QueryRemoveDevice = 2 };
     MODULE *m = context;
+    if (IS(query_status_lost) && event->NetEvent == QueryPower) {
+        NdisFNetPnPEvent(m->Handle, event);
+        return NDIS_STATUS_SUCCESS;
+    }
+    if (IS(sleeps_in_power_event) && event->NetEvent <= QueryPower)
+        NdisMSleep(2000);
+    if (IS(requests_in_event) && event->NetEvent == NetEventReconfigure)
+        Ask(m);
     if (IS(query_event_swallowed) && event->NetEvent == QueryRemoveDevice)
         return NDIS_STATUS_SUCCESS;
     if (IS(power_waits) && event->NetEvent == SetPower)
         while (m->Below)
             NdisMSleep(1000);
     return NetEvent(context, event);
+}
+
+static VOID MutantReceive(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG count, ULONG flags)
+{
+    if (IS(race_receive))
+        ((MODULE *)context)->Seen.Received++;
+    Receive(context, chain, port, count, flags);
+}
+
+static VOID MutantCancel(NDIS_HANDLE context, PVOID id)
+{
+    MODULE *m = context;
+    if (IS(cancels_all)) {
+        KIRQL irql = Enter(m);
+        NBL *gone = m->Head;
+        m->Head = NULL;
+        m->Tail = &m->Head;
+        Leave(m, irql);
+        if (gone)
+            Refuse(m, gone, NDIS_STATUS_SEND_ABORTED);
+    }
+    CancelSend(context, id);
+}
+
+static VOID MutantDeviceEvent(NDIS_HANDLE context, NET_DEVICE_PNP_EVENT *event)
+{
+    DeviceEvent(context, event);
+    if (IS(device_event_twice))
+        DeviceEvent(context, event);
 }
 
 static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FILTER_DRIVER_CHARACTERISTICS *all,
@@ -588,6 +779,9 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
     all->OidRequestHandler = MutantOid;
     all->OidRequestCompleteHandler = MutantOidComplete;
     all->NetPnPEventHandler = MutantNetEvent;
+    all->ReceiveHandler = MutantReceive;
+    all->CancelSendHandler = MutantCancel;
+    all->DevicePnPEventHandler = MutantDeviceEvent;
     if (IS(receive_without_status))
         all->StatusHandler = NULL;
     if (IS(names_empty))

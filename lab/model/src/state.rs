@@ -177,6 +177,8 @@ pub(crate) struct State {
     /// The number of the restart since which it runs, once FilterRestart has returned and until the
     /// next pause begins.
     pub(crate) running_since: Option<u64>,
+    /// Whether new sends have to come back as paused: FilterPause waits, or has returned.
+    pub(crate) refusing: bool,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
     /// NdisFRestartComplete calls of the restart under way, with the last one's status; none while
@@ -184,6 +186,8 @@ pub(crate) struct State {
     pub(crate) restart_completed: Option<(u32, i32)>,
     /// Whether the driver asked NDIS to restart the module.
     pub(crate) restart_requested: bool,
+    /// The ids for which the overlying driver cancelled sends.
+    pub(crate) cancelled: BTreeSet<usize>,
     /// The ids for which the filter cancelled sends below.
     pub(crate) cancels_below: BTreeSet<usize>,
     /// Whether the driver asked for the handlers of the virtual switch.
@@ -264,9 +268,11 @@ impl State {
             pre_detached: false,
             restarts: 0,
             running_since: None,
+            refusing: false,
             pauses_completed: 0,
             restart_completed: None,
             restart_requested: false,
+            cancelled: BTreeSet::new(),
             cancels_below: BTreeSet::new(),
             switch_extension: false,
             received: BTreeMap::new(),
@@ -340,6 +346,12 @@ impl State {
         };
         let outstanding = self.known.values().filter(is_out);
         outstanding.map(|known| known.name.clone()).collect()
+    }
+
+    /// FilterPause waits or has returned: it can no longer be about to find out that sends are to
+    /// be refused.
+    pub(crate) fn refuses_sends(&mut self) {
+        self.refusing = true;
     }
 
     /// The name of the NBL at `address` for messages.

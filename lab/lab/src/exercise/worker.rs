@@ -75,6 +75,7 @@ impl Bench {
         nic.answers = vec![
             (super::control::FRAME_SIZE, vec![0xDC, 5, 0, 0]),
             (super::control::PACKET_FILTER, vec![0; 4]),
+            (super::control::VENDOR, b"a NIC of the model\0".to_vec()),
             (super::control::STATISTICS, vec![9; 16]),
         ];
         let stack = match self.driver {

@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{BLOCKS, CHOICE, Guarded, IMAGE, pages};
-
-/// The exit code of a process whose driver faulted.
-const EXIT: i32 = 86;
+use super::{BLOCKS, CHOICE, EXIT, Guarded, IMAGE, pages};
 
 /// Installs the handler.
 pub(super) fn install() {

@@ -21,6 +21,7 @@ impl World {
         race::leave(handler);
         let after = thread::irql();
         drop(inside);
+        self.state().forget_stack(thread::stack_now());
         if after != irql {
             let found = format!("called at IRQL {irql}, returned at {after}");
             self.violation(Rule::Irql, handler, found);

@@ -16,6 +16,7 @@ mod receive;
 mod status;
 mod tracing;
 mod traffic;
+mod waiting;
 
 pub use account::Account;
 pub(crate) use net_event::EventUnderWay;
