@@ -3,7 +3,8 @@
 use std::{mem::offset_of, sync::Arc};
 
 use ::control::{
-    Cap, IoControl, Message, Multiple, Profile, Raise, ReadReply, Select, SetRequest, Tuning,
+    Cap, IoControl, Message, Multiple, Profile, Raise, ReadReply, Select, SetRequest,
+    SetSettingsRequest, SettingsChange, SettingsReply, Tuning,
 };
 use model::{LargeSendLimit, LargeSendLimits};
 use model::{OidCall, SeenStatus, StatusSource, World};
@@ -32,6 +33,33 @@ pub fn read(world: &Arc<World>) -> ReadReply {
     let select = encoded(&Select { if_index: IF_INDEX });
     let answer = world.ioctl(IoControl::READ.code(), &select, ReadReply::SIZE);
     ReadReply::decode(&answer.expect("a module is attached")).expect("the protocol")
+}
+
+/// READ_SETTINGS's reply for the model's adapter.
+///
+/// # Panics
+/// If no module is attached, or the answer breaks the protocol.
+#[must_use]
+#[track_caller]
+pub fn read_settings(world: &Arc<World>) -> SettingsReply {
+    let select = encoded(&Select { if_index: IF_INDEX });
+    let code = IoControl::READ_SETTINGS.code();
+    let answer = world.ioctl(code, &select, SettingsReply::SIZE);
+    SettingsReply::decode(&answer.expect("a module is attached")).expect("the protocol")
+}
+
+/// Writes settings of the adapter to the registry.
+///
+/// # Errors
+/// The driver's status.
+pub fn set_settings(world: &Arc<World>, change: SettingsChange) -> Result<(), i32> {
+    let request = encoded(&SetSettingsRequest {
+        if_index: IF_INDEX,
+        change,
+    });
+    let answer = world.ioctl(IoControl::SET_SETTINGS.code(), &request, 0)?;
+    assert!(answer.is_empty(), "SET_SETTINGS has no reply");
+    Ok(())
 }
 
 /// Sets the adapter's tuning until it is detached.

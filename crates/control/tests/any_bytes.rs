@@ -1,9 +1,10 @@
 //! Any values survive the round trip; no bytes make the decoder panic.
 
 use control::{
-    AdapterEntry, Cap, IoControl, Limit, ListReply, ListRequest, ListWriter, Message, Multiple,
-    Name, NicLimits, Profile, Raise, ReadReply, Refused, Select, SetRequest, SoftwareSegmentation,
-    StatisticsReply, Tuning,
+    AdapterEntry, AttachSettings, Cap, IoControl, IpIdBits, Limit, ListReply, ListRequest,
+    ListWriter, MaxSgElements, MemoryBound, Message, Multiple, Name, NicLimits, Profile, Raise,
+    ReadReply, Refused, Select, SetRequest, SetSettingsRequest, SettingsChange, SettingsReply,
+    SoftwareSegmentation, StatisticsReply, Tuning,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -38,6 +39,33 @@ prop_compose! {
             uso_ipv6,
             tcp_checksum_ipv4,
             tcp_checksum_ipv6,
+        }
+    }
+}
+
+prop_compose! {
+    fn settings()(
+        bits in 15..=16_u32,
+        software in proptest::sample::select(&SoftwareSegmentation::ALL),
+        elements in MaxSgElements::MIN..=MaxSgElements::MAX,
+        memory in MemoryBound::MIN..=MemoryBound::MAX,
+    ) -> AttachSettings {
+        AttachSettings {
+            ip_id_bits: IpIdBits::new(bits).expect("in range"),
+            software,
+            max_sg_elements: MaxSgElements::new(elements).expect("in range"),
+            memory_bound: MemoryBound::new(memory).expect("in range"),
+        }
+    }
+}
+
+prop_compose! {
+    fn change()(new in settings(), named: [bool; 4]) -> SettingsChange {
+        SettingsChange {
+            ip_id_bits: named[0].then_some(new.ip_id_bits),
+            software: named[1].then_some(new.software),
+            max_sg_elements: named[2].then_some(new.max_sg_elements),
+            memory_bound: named[3].then_some(new.memory_bound),
         }
     }
 }
@@ -118,6 +146,8 @@ fn decode_all(bytes: &[u8]) {
     let _ = SetRequest::decode(bytes);
     let _ = ReadReply::decode(bytes);
     let _ = StatisticsReply::decode(bytes);
+    let _ = SettingsReply::decode(bytes);
+    let _ = SetSettingsRequest::decode(bytes);
     if let Ok(list) = ListReply::decode(bytes) {
         list.iter().for_each(|entry| drop(entry.name.to_string()));
     }
@@ -146,11 +176,16 @@ proptest! {
         persist: bool,
         read in read_reply(),
         statistics in statistics_reply(),
+        in_effect in settings(),
+        registry in settings(),
+        change in change(),
     ) {
         comes_back(Select { if_index });
         comes_back(SetRequest { if_index, tuning, persist });
         comes_back(read);
         comes_back(statistics);
+        comes_back(SettingsReply { in_effect, registry_tuning: tuning, registry });
+        comes_back(SetSettingsRequest { if_index, change });
     }
 
     #[test]
@@ -172,8 +207,11 @@ proptest! {
 
     /// Random bytes seldom get past the header, so here it is right.
     #[test]
-    fn no_body_makes_decode_panic(kind in 1..=6_u16, mut bytes in vec(0..=33_u8, 8..600)) {
-        let sizes = [8, 16 + AdapterEntry::SIZE, 12, ReadReply::SIZE, StatisticsReply::SIZE, 28];
+    fn no_body_makes_decode_panic(kind in 1..=10_u16, mut bytes in vec(0..=33_u8, 8..600)) {
+        let sizes = [
+            8, 16 + AdapterEntry::SIZE, 12, ReadReply::SIZE, StatisticsReply::SIZE, 28, 8, 20,
+            SettingsReply::SIZE, SetSettingsRequest::SIZE,
+        ];
         bytes.resize(sizes[usize::from(kind) - 1], 0);
         bytes[..2].copy_from_slice(&1_u16.to_le_bytes());
         bytes[2..4].copy_from_slice(&kind.to_le_bytes());

@@ -1,9 +1,10 @@
 //! Every message, byte for byte, and every way in which one can be wrong.
 
 use control::{
-    Cap, DriverVersion, Invalid, Limit, ListReply, ListRequest, Message, Multiple, NicLimits,
-    Profile, Raise, ReadReply, Refused, Select, SetRequest, SoftwareSegmentation, StatisticsReply,
-    Tuning, VersionRequest,
+    AttachSettings, Cap, DriverVersion, Invalid, IpIdBits, Limit, ListReply, ListRequest,
+    MaxSgElements, MemoryBound, Message, Multiple, NicLimits, Profile, Raise, ReadReply, Refused,
+    Select, SetRequest, SetSettingsRequest, SettingsChange, SettingsReply, SoftwareSegmentation,
+    StatisticsReply, Tuning, VersionRequest,
 };
 
 const SELECT: [u8; 12] = [1, 0, 3, 0, 12, 0, 0, 0, 7, 0, 0, 0];
@@ -33,6 +34,20 @@ const READ: [u8; 116] = [
     2, 0, 0, 0, // settings_out_of_range
     9, 0, 0, 0, 0, 0, 0, 0, // malformed_offloads
     5, 0, 0, 0, 0, 0, 0, 0, // invalid_oid_headers
+];
+
+const SETTINGS: [u8; 52] = [
+    1, 0, 9, 0, 52, 0, 0, 0, // version 1, SettingsReply, 52 bytes
+    16, 0, 0, 0, 1, 0, 0, 0, 64, 0, 0, 0, 64, 0, 0, 0, // in effect: the defaults
+    4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, // registry_tuning: 4 x, 512 KiB
+    15, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 0, 0x10, 0, 0, // registry: always, 4 MDLs, 4,096 MiB
+];
+
+const SET_SETTINGS: [u8; 32] = [
+    1, 0, 10, 0, 32, 0, 0, 0, // version 1, SetSettingsRequest, 32 bytes
+    0x11, 0, 0, 0, // interface 17
+    0xB, 0, 0, 0, // the bound on elements stays
+    15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, // 15 bits, never, -, 128 MiB
 ];
 
 fn at(bytes: &[u8], place: usize, value: u8) -> Vec<u8> {
@@ -124,6 +139,42 @@ fn read_reply() {
     };
     assert_eq!(bytes_of(&reply), READ);
     assert_eq!(ReadReply::decode(&READ), Ok(reply));
+}
+
+#[test]
+fn settings_reply() -> Result<(), Invalid> {
+    let reply = SettingsReply {
+        in_effect: AttachSettings::default(),
+        registry_tuning: Tuning {
+            raise: Raise::Multiple(Multiple::new(4)?),
+            cap: Some(Cap::new(512 << 10)?),
+        },
+        registry: AttachSettings {
+            ip_id_bits: IpIdBits::new(15)?,
+            software: SoftwareSegmentation::Always,
+            max_sg_elements: MaxSgElements::new(4)?,
+            memory_bound: MemoryBound::new(4096)?,
+        },
+    };
+    assert_eq!(bytes_of(&reply), SETTINGS);
+    assert_eq!(SettingsReply::decode(&SETTINGS), Ok(reply));
+    Ok(())
+}
+
+#[test]
+fn set_settings_request() -> Result<(), Invalid> {
+    let request = SetSettingsRequest {
+        if_index: 17,
+        change: SettingsChange {
+            ip_id_bits: Some(IpIdBits::new(15)?),
+            software: Some(SoftwareSegmentation::Never),
+            max_sg_elements: None,
+            memory_bound: Some(MemoryBound::new(128)?),
+        },
+    };
+    assert_eq!(bytes_of(&request), SET_SETTINGS);
+    assert_eq!(SetSettingsRequest::decode(&SET_SETTINGS), Ok(request));
+    Ok(())
 }
 
 #[test]
@@ -233,6 +284,27 @@ fn each_field_is_checked() {
     assert_eq!(read(24, 3), Some(Invalid::SoftwareSegmentation));
     assert_eq!(read(36, 0xD), Some(Invalid::Reserved));
     assert_eq!(read(39, 0x80), Some(Invalid::Reserved));
+
+    let settings = |place, value| SettingsReply::decode(&at(&SETTINGS, place, value)).err();
+    assert_eq!(settings(8, 17), Some(Invalid::IpIdBits));
+    assert_eq!(settings(12, 3), Some(Invalid::SoftwareSegmentation));
+    assert_eq!(settings(16, 0), Some(Invalid::MaxSgElements));
+    assert_eq!(settings(20, 3), Some(Invalid::MemoryBound));
+    assert_eq!(settings(24, 17), Some(Invalid::Multiple));
+    assert_eq!(settings(36, 14), Some(Invalid::IpIdBits));
+    assert_eq!(settings(44, 65), Some(Invalid::MaxSgElements));
+    assert_eq!(settings(48, 1), Some(Invalid::MemoryBound), "4,097 MiB");
+
+    let set = |place, value| SetSettingsRequest::decode(&at(&SET_SETTINGS, place, value)).err();
+    assert_eq!(set(8, 0), Some(Invalid::InterfaceIndex));
+    assert_eq!(set(12, 0x1B), Some(Invalid::Reserved));
+    assert_eq!(set(15, 0x80), Some(Invalid::Reserved));
+    assert_eq!(set(16, 14), Some(Invalid::IpIdBits));
+    assert_eq!(set(20, 3), Some(Invalid::SoftwareSegmentation));
+    assert_eq!(set(24, 4), Some(Invalid::Reserved), "it is not named");
+    assert_eq!(set(12, 0xF), Some(Invalid::MaxSgElements), "it is 0");
+    assert_eq!(set(28, 3), Some(Invalid::MemoryBound));
+    assert_eq!(set(29, 0x10), Some(Invalid::MemoryBound), "4,224 MiB");
 }
 
 #[test]

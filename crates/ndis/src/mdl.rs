@@ -488,7 +488,7 @@ impl PayloadCursor<'_> {
                 if next.addr() > run.end {
                     break;
                 }
-                // Of a target, IoBuildPartialMdl reads its size and flags.
+                // IoBuildPartialMdl reads the target's size and flags.
                 (*place).Size = mdl_size(bytes);
                 (*place).MdlFlags = 0;
                 sys::IoBuildPartialMdl(mdl.as_ptr(), place, start.cast(), part);

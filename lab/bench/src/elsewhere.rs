@@ -22,7 +22,7 @@ use crate::{
 
 /// Two processors of this machine to pin threads to, if it has as many.
 pub(crate) fn two_cores() -> Option<[CoreId; 2]> {
-    // What a thread that is pinned gets is its own processor alone.
+    // Asked once: a pinned thread sees its own processor alone.
     static FOUND: OnceLock<Option<[CoreId; 2]>> = OnceLock::new();
     *FOUND.get_or_init(|| core_affinity::get_core_ids()?.first_chunk().copied())
 }

@@ -78,7 +78,7 @@ pub(crate) struct Measured {
     pub(crate) units: u64,
     pub(crate) filter: f64,
     pub(crate) floor: Option<f64>,
-    /// Of the work that was compared with the filter's.
+    /// The time of the work that the filter's was compared with.
     pub(crate) other: Option<f64>,
 }
 

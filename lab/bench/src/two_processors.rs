@@ -1,8 +1,8 @@
 //! How much more two processors do in the same time than one.
 //!
 //! Both send through one filter module, or each through one of its own. The second is what this
-//! machine's processors cost each other anyway: memory, caches, other programs. What the filter's
-//! processors cost each other is the difference.
+//! machine's processors cost each other anyway: memory, caches, other programs. The difference is what
+//! the filter's processors cost each other.
 
 use std::{
     hint::spin_loop,

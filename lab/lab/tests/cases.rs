@@ -21,7 +21,7 @@ struct Case {
     expected: String,
 }
 
-/// The cases of a table. What is expected with one line of options follows "with `…`".
+/// The cases of a table. After "with `…`" stands the result expected with that line of options.
 fn cases(folder: &Path) -> Vec<Case> {
     let table = std::fs::read_to_string(folder.join("README.md")).expect("the cases' README.md");
     let mut cases = Vec::new();
@@ -60,7 +60,7 @@ fn cases(folder: &Path) -> Vec<Case> {
     cases
 }
 
-/// What became of the packets.
+/// The result of one run.
 struct Outcome {
     code: Option<i32>,
     notes: String,
@@ -91,7 +91,7 @@ impl Case {
         }
     }
 
-    /// What is wrong with an outcome, if anything.
+    /// Compares an outcome with the expected one.
     fn judge(&self, of: &Outcome) -> Result<(), String> {
         if of.code == Some(2) && self.expected.contains("exit 2") {
             let named = of.notes.lines().count() == 1 && of.notes.contains("pcapng");

@@ -1,7 +1,7 @@
 //! `ntoskrnl.exe`: kernel events.
 //!
-//! Windows driver documentation, "Event Objects", and the pages of the routines. That an event lies
-//! in non-paged memory is rule 29's matter: there is no other here.
+//! Windows driver documentation, "Event Objects", and the pages of the routines. The model has
+//! non-paged memory only; rule 29 judges where an event lies.
 
 use std::{
     ffi::c_void,

@@ -26,7 +26,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     ffi::c_void,
     ptr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -62,6 +65,8 @@ pub struct Config {
     pub ndis_version: u32,
     /// Active processors.
     pub processors: u32,
+    /// Processors that [`World::add_processors`] makes active while the system runs.
+    pub hot_added: u32,
     /// The NIC and how it behaves.
     pub nic: Nic,
     /// The miniport's medium; Ethernet unless a test wants another.
@@ -92,6 +97,7 @@ impl Default for Config {
         Self {
             ndis_version: 6 << 16 | 85,
             processors: 2,
+            hot_added: 0,
             nic: Nic::default(),
             medium: sys::NdisMedium802_3,
             mtu: Some(1500),
@@ -178,6 +184,7 @@ unsafe impl Send for Kept {}
 pub struct World {
     pub(crate) config: Config,
     pub(crate) findings: Arc<Findings>,
+    active_processors: AtomicU32,
     nic: Mutex<Nic>,
     state: Mutex<State>,
     driver_object: Block,
@@ -213,6 +220,7 @@ impl World {
             .map(|(name, value)| (name.clone(), RegistryValue::Integer(*value)))
             .collect();
         Arc::new(Self {
+            active_processors: AtomicU32::new(config.processors),
             config,
             findings,
             state: Mutex::new(state),
@@ -225,6 +233,16 @@ impl World {
             wire: Mutex::new(None),
             listener: Mutex::new(None),
         })
+    }
+
+    /// Makes the processors active that were hot-added.
+    pub fn add_processors(&self) {
+        let all = self.config.processors + self.config.hot_added;
+        self.active_processors.store(all, Ordering::SeqCst);
+    }
+
+    pub(crate) fn active_processors(&self) -> u32 {
+        self.active_processors.load(Ordering::SeqCst)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
