@@ -196,12 +196,13 @@ pub unsafe extern "efiapi" fn KeGetCurrentProcessorNumberEx(number: *mut PROCESS
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeQueryMaximumProcessorCountEx(_group: u16) -> u32 {
-    thread::world().config.processors
+    let config = &thread::world().config;
+    config.processors + config.hot_added
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
-    thread::world().config.processors
+    thread::world().active_processors()
 }
 
 #[unsafe(no_mangle)]

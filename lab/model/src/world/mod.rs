@@ -25,7 +25,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     ffi::c_void,
     ptr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -60,6 +63,8 @@ pub struct Config {
     pub ndis_version: u32,
     /// Active processors.
     pub processors: u32,
+    /// Processors that [`World::add_processors`] makes active while the system runs.
+    pub hot_added: u32,
     /// The NIC and how it behaves.
     pub nic: Nic,
     /// The miniport's medium; Ethernet unless a test wants another.
@@ -90,6 +95,7 @@ impl Default for Config {
         Self {
             ndis_version: 6 << 16 | 85,
             processors: 2,
+            hot_added: 0,
             nic: Nic::default(),
             medium: sys::NdisMedium802_3,
             mtu: Some(1500),
@@ -175,6 +181,7 @@ unsafe impl Send for Kept {}
 /// See the module.
 pub struct World {
     pub(crate) config: Config,
+    active_processors: AtomicU32,
     nic: Mutex<Nic>,
     state: Mutex<State>,
     driver_object: Block,
@@ -209,6 +216,7 @@ impl World {
             .map(|(name, value)| (name.clone(), RegistryValue::Integer(*value)))
             .collect();
         Arc::new(Self {
+            active_processors: AtomicU32::new(config.processors),
             config,
             state: Mutex::new(state),
             nic: Mutex::new(nic),
@@ -220,6 +228,16 @@ impl World {
             wire: Mutex::new(None),
             listener: Mutex::new(None),
         })
+    }
+
+    /// Makes the processors active that were hot-added.
+    pub fn add_processors(&self) {
+        let all = self.config.processors + self.config.hot_added;
+        self.active_processors.store(all, Ordering::SeqCst);
+    }
+
+    pub(crate) fn active_processors(&self) -> u32 {
+        self.active_processors.load(Ordering::SeqCst)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

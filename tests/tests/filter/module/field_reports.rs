@@ -65,6 +65,39 @@ fn as_many_processors_as_there_are() {
     }
 }
 
+/// A processor that is added while the driver runs sends and completes, before the module is restarted
+/// and afterwards.
+#[test]
+fn a_hot_added_processor_sends_and_completes() {
+    let machine = Machine::start(Config {
+        processors: 1,
+        hot_added: 1,
+        nic: Nic::new(3 * MSS, 2),
+        ..Config::default()
+    });
+    let world = &machine.world;
+    world.set_nic(|nic| {
+        nic.completion.deferred = true;
+        nic.completion.on_processor = Some(1);
+    });
+    let send = |processor, port| {
+        let call = SendCall {
+            processor,
+            at_dispatch: true,
+        };
+        world.send(vec![on_port(large_v4(20_000), port)], call);
+        while world.deliver() > 0 {}
+    };
+    world.add_processors();
+    send(1, 100);
+    send(0, 101);
+    world.pause();
+    world.restart().expect("a restart");
+    send(1, 102);
+    assert_eq!(machine.statistics().split, 3);
+    machine.stop_clean();
+}
+
 /// NetKVM: with task offload turned off for all of the host, OID_OFFLOAD_ENCAPSULATION never comes.
 /// Whether it comes, when, and with what, large sends are split in the same way.
 #[test]
