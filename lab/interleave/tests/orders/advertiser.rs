@@ -18,13 +18,13 @@ fn start() -> Machine {
 
 /// The size that the overlying driver received last matches the NIC and the tuning, and READ
 /// reports it as advertised.
-fn assert_last_indication(machine: &Machine, max: u32) {
-    let says = machine.read();
-    let heard = machine.heard();
-    let last = heard.last().copied();
-    assert_eq!(last, Some(max * says.tuning.multiple()), "{heard:?}");
-    assert_eq!(last, Some(says.advertised_v2_ipv4), "READ, {heard:?}");
-    assert_eq!(says.nic.v2_ipv4.max_payload, max);
+fn assert_advertised(machine: &Machine, max: u32) {
+    let read = machine.read();
+    let indicated = machine.indicated();
+    let last = indicated.last().copied();
+    assert_eq!(last, Some(max * read.tuning.multiple()), "{indicated:?}");
+    assert_eq!(last, Some(read.advertised_v2_ipv4), "READ, {indicated:?}");
+    assert_eq!(read.nic.v2_ipv4.max_payload, max);
 }
 
 /// Seen once with real threads, when the overlying driver was left with the size of an outdated
@@ -33,13 +33,13 @@ fn assert_last_indication(machine: &Machine, max: u32) {
 fn a_status_and_two_retunes() {
     let machine = start();
     wait([
-        on(0, move || machine.nic_says(nic(AFTER))),
+        on(0, move || machine.nic_indicates(nic(AFTER))),
         on(1, move || {
             machine.retune(14);
             machine.retune(8);
         }),
     ]);
-    assert_last_indication(&machine, AFTER);
+    assert_advertised(&machine, AFTER);
     machine.stop();
 }
 
@@ -61,11 +61,11 @@ fn a_status_meets_two_administrators() {
             })
         };
         wait([
-            on(0, move || machine.nic_says(nic(AFTER))),
+            on(0, move || machine.nic_indicates(nic(AFTER))),
             retune(1, 14),
             retune(2, 8),
         ]);
-        assert_last_indication(&machine, AFTER);
+        assert_advertised(&machine, AFTER);
         machine.stop();
     });
 }
@@ -73,12 +73,12 @@ fn a_status_meets_two_administrators() {
 /// Without concurrent threads, each change is advertised to the overlying driver once.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
-fn a_change_is_told_once() {
+fn a_change_is_indicated_once() {
     explore(Preemptions::Any, || {
         let machine = start();
-        machine.nic_says(nic(AFTER));
+        machine.nic_indicates(nic(AFTER));
         machine.retune(14);
-        assert_eq!(machine.heard(), [8 * BEFORE, 8 * AFTER, 14 * AFTER]);
+        assert_eq!(machine.indicated(), [8 * BEFORE, 8 * AFTER, 14 * AFTER]);
         machine.stop();
     });
 }
@@ -87,7 +87,7 @@ fn a_change_is_told_once() {
 /// about to send one.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
-fn a_retune_meets_the_announcement_of_the_detach() {
+fn a_retune_meets_pre_detach() {
     let orders = explore(Preemptions::Most(3), || {
         let machine = start();
         wait([
@@ -96,12 +96,12 @@ fn a_retune_meets_the_announcement_of_the_detach() {
             }),
             on(1, move || {
                 machine.pre_detach();
-                assert_eq!(machine.heard().last(), Some(&BEFORE));
+                assert_eq!(machine.indicated().last(), Some(&BEFORE));
                 machine.pause();
                 machine.detach();
             }),
         ]);
-        assert_eq!(machine.heard().last(), Some(&BEFORE));
+        assert_eq!(machine.indicated().last(), Some(&BEFORE));
         machine.unload();
     });
     assert!(orders > 1000, "{orders}");
@@ -109,19 +109,19 @@ fn a_retune_meets_the_announcement_of_the_detach() {
 
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
-fn a_status_meets_the_announcement_of_the_detach() {
+fn a_status_meets_pre_detach() {
     explore(Preemptions::Most(3), || {
         let machine = start();
         wait([
-            on(0, move || machine.nic_says(nic(AFTER))),
+            on(0, move || machine.nic_indicates(nic(AFTER))),
             on(1, move || {
                 machine.pre_detach();
-                let heard = machine.heard();
-                let last = heard.last().expect("the attach");
-                assert!([BEFORE, AFTER].contains(last), "{heard:?}");
+                let indicated = machine.indicated();
+                let last = indicated.last().expect("the attach");
+                assert!([BEFORE, AFTER].contains(last), "{indicated:?}");
             }),
         ]);
-        assert_eq!(machine.heard().last(), Some(&AFTER));
+        assert_eq!(machine.indicated().last(), Some(&AFTER));
         machine.stop();
     });
 }

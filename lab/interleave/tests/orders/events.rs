@@ -57,9 +57,9 @@ fn no_indication_follows_a_pause() {
             on(1, move || {
                 machine.retune(4);
                 machine.pause();
-                let heard = machine.heard();
+                let indicated = machine.indicated();
                 machine.detach();
-                assert_eq!(machine.heard(), heard);
+                assert_eq!(machine.indicated(), indicated);
             }),
         ]);
         machine.unload();

@@ -51,7 +51,7 @@ fn a_send_goes_by_one_configuration() {
                 let sent = sent(&machine);
                 assert!(expected.contains(&sent), "{sent:?}");
             }),
-            on(1, move || machine.nic_says(AFTER)),
+            on(1, move || machine.nic_indicates(AFTER)),
         ]);
         machine.stop();
     });
@@ -69,19 +69,19 @@ fn of_two_configurations_one_is_the_newer() {
             max: 9000,
             min_segments: 3,
         };
-        wait([AFTER, other].map(|nic| on(0, move || machine.nic_says(nic))));
-        let says = machine.read();
+        wait([AFTER, other].map(|nic| on(0, move || machine.nic_indicates(nic))));
+        let read = machine.read();
         let nic = [AFTER, other]
             .into_iter()
-            .find(|nic| nic.max == says.nic.v2_ipv4.max_payload)
+            .find(|nic| nic.max == read.nic.v2_ipv4.max_payload)
             .expect("one of the two");
-        for limit in [says.nic.v2_ipv4, says.nic.v2_ipv6] {
+        for limit in [read.nic.v2_ipv4, read.nic.v2_ipv6] {
             assert_eq!(limit.max_payload, nic.max);
             assert_eq!(limit.min_segments, nic.min_segments);
         }
-        let raised = nic.max * says.tuning.multiple();
-        assert_eq!(machine.heard().last(), Some(&raised));
-        assert_eq!(says.advertised_v2_ipv4, raised);
+        let raised = nic.max * read.tuning.multiple();
+        assert_eq!(machine.indicated().last(), Some(&raised));
+        assert_eq!(read.advertised_v2_ipv4, raised);
         machine.stop();
     });
 }
