@@ -1,6 +1,7 @@
 //! The result of a migration, as text and as a chart.
 
-use super::super::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
+use super::super::chart::{COLORS, Chart, Look, Series};
+use super::super::provenance;
 use super::{Migration, Phase, Sizes};
 use harness::text::number;
 
@@ -59,7 +60,29 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
         y: ("bytes of TCP payload (logarithmic)", 4.0..10.5),
         y_text: &|power| format!("{} KiB", power.exp2().round()),
         x_text: &|seconds| format!("{seconds:.1}"),
-        legend: SeriesLabelPosition::LowerRight,
+        source: format!(
+            "mslso-lab migrate, {}, Linux {}: one guest's transfer, two hosts with NICs of {} and {} bytes",
+            provenance::today(),
+            provenance::kernel(),
+            number(
+                migration
+                    .phases
+                    .iter()
+                    .map(|phase| phase.nic)
+                    .max()
+                    .unwrap_or_default()
+                    .into()
+            ),
+            number(
+                migration
+                    .phases
+                    .iter()
+                    .map(|phase| phase.nic)
+                    .min()
+                    .unwrap_or_default()
+                    .into()
+            ),
+        ),
         marks: marks.map(|phase| (phase.at, phase.event.clone())).collect(),
         series: vec![
             line(
@@ -70,7 +93,7 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
             ),
             line("the NIC accepts", 3, COLORS[2], steps(&|phase| phase.nic)),
             Series {
-                label: "largest large send of each moment".to_owned(),
+                label: "largest large send\nof each moment".to_owned(),
                 look: Look::Dots,
                 color: COLORS[0],
                 points: moments(sizes, end),
