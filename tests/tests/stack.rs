@@ -328,9 +328,15 @@ fn no_path_takes_much_of_the_stack() {
         return;
     };
     let code = Code::of(&bytes);
-    let deepest = code.deepest_of_all(&code.roots(), &|_| true);
-    let (depth, path) = deepest.expect("a path");
-    let path = code.in_words(&path);
-    println!("{depth:>5} bytes: {path}");
-    assert!(depth <= BUDGET, "{depth} bytes: {path}");
+    let mut paths: Vec<_> = code
+        .roots()
+        .into_iter()
+        .filter_map(|root| code.deepest(root, &|_| true, &mut Vec::new()))
+        .collect();
+    paths.sort();
+    for (depth, path) in &paths {
+        println!("{depth:>5} bytes: {}", code.in_words(path));
+    }
+    let (depth, path) = paths.last().expect("a path");
+    assert!(*depth <= BUDGET, "{depth} bytes: {}", code.in_words(path));
 }

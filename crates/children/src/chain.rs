@@ -49,7 +49,8 @@ pub(crate) unsafe fn set_payload(
         (*packet).DataLength = header_length.wrapping_add(payload_length);
         let mut run = MdlRun::new(header, (*this).mdls, AREA);
         let mut left = payload_length;
-        if !is_last {
+        // The parent's own MDLs can be the end of its last packet, if that goes beyond the current one.
+        if !is_last || payload.left_in_begun_mdl() >= payload_length {
             let most = source.max_sg_elements().wrapping_sub(1);
             left = payload.take_partials(left, most, &mut run)?;
         }
@@ -129,11 +130,7 @@ impl Chain {
         // SAFETY: as this function's contract.
         unsafe {
             let rest = self.rest(source);
-            let begun = if payload.is_at_start() {
-                0
-            } else {
-                payload.left_in_mdl()
-            };
+            let begun = payload.left_in_begun_mdl();
             // Of several MDLs, none may be the last that the chain may have.
             if begun >= length || rest <= 1 {
                 return self.extend_further(payload, length, source);
