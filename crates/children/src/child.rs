@@ -182,7 +182,8 @@ const _: () = assert!(
 );
 
 impl<'a> CommonOob<'a> {
-    #[inline]
+    // Out of line, so that it is built in memory, from where a pair is read at once.
+    #[inline(never)]
     fn new(parent: &'a Nbl, oob: &ChildOob) -> Self {
         let raw = ptr::without_provenance_mut;
         let from = parent.as_ptr();
@@ -327,7 +328,7 @@ impl Children {
         &mut self,
         parent: &Nbl,
         oob: &ChildOob,
-        mut make: impl FnMut(&mut ChildNbl<'_>) -> Result<(), E>,
+        mut make: impl FnMut(ChildNbl<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let common = CommonOob::new(parent, oob);
         let first = self.children.first();
@@ -335,30 +336,26 @@ impl Children {
             return Ok(());
         };
         let mut nbl: RawNbl = link.cast();
-        let mut child = ChildNbl {
-            nbl,
-            // SAFETY: the children are NBLs of a pool.
-            context: unsafe { context(nbl) },
-            spare: &mut self.spare,
-            packets: 0,
-            last: ptr::null_mut(),
-        };
         loop {
-            // SAFETY: the children are NBLs of a pool, and are owned here, as is the parent; no
-            // lower driver has them.
-            let next = unsafe {
-                common.copy_to(nbl, child.context);
-                (*nbl.as_ptr()).Next
+            // SAFETY: the children are owned here, as is the parent (invariants 2 and 5), and have a
+            // context (invariant 1).
+            let (context, next) = unsafe {
+                let context = context(nbl);
+                common.copy_to(nbl, context);
+                (context, (*nbl.as_ptr()).Next)
             };
-            make(&mut child)?;
+            // By value: most children are never in memory as such.
+            make(ChildNbl {
+                nbl,
+                context,
+                spare: &mut self.spare,
+                packets: 0,
+                last: ptr::null_mut(),
+            })?;
             let Some(next) = NonNull::new(next) else {
                 break;
             };
             nbl = next;
-            child.nbl = nbl;
-            // SAFETY: as above.
-            child.context = unsafe { context(nbl) };
-            child.packets = 0;
         }
         if let Some(first) = NonNull::new(first) {
             let first: RawNbl = first.cast();

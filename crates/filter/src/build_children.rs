@@ -130,7 +130,7 @@ impl<'a> ChildBuilder<'a> {
         let source = MdlSource::new(&self.module.children, at);
         let mut packets = None;
         let mut planned = self.plan.iter();
-        children.fill(self.parent, &self.oob(), |child| {
+        children.fill(self.parent, &self.oob(), |mut child| {
             let Some(part) = planned.next() else {
                 return Ok(());
             };
@@ -162,7 +162,7 @@ impl<'a> ChildBuilder<'a> {
     #[inline(never)]
     fn fill_with_packets(
         &self,
-        child: &mut ChildNbl<'_>,
+        mut child: ChildNbl<'_>,
         planned: impl Iterator<Item = PlannedChild>,
         packets: &mut Option<PacketTemplate<'a>>,
         payload: &mut PayloadCursor<'_>,

@@ -71,7 +71,7 @@ impl Parent {
 fn each(children: &mut Children, mut look: impl FnMut(&mut u8)) {
     let mut parent = Parent::new();
     let nbl = parent.nbl();
-    let looked = children.fill(&nbl, &oob(), |child| {
+    let looked = children.fill(&nbl, &oob(), |mut child| {
         look(&mut child.next_packet().expect("its first").header()[0]);
         Ok::<_, ()>(())
     });
@@ -257,7 +257,7 @@ fn with_array(pool: &ChildPool) -> Children {
     let packet = nbl.first_net_buffer().expect("one");
     let source = MdlSource::new(pool, None);
     let filled = driver(|| {
-        children.fill(&nbl, &oob(), |child| {
+        children.fill(&nbl, &oob(), |mut child| {
             let mut payload = packet.payload(0)?;
             let packet = child.next_packet().ok_or(BufferError::NoMemory)?;
             packet.set_payload(54, &mut payload, BUFFERS as u32 * BUFFER, false, &source)
