@@ -25,7 +25,7 @@ use crate::{
 /// # Safety
 /// `this` is a packet that is owned by the caller, and released.
 // Out of line, so that the loop over the payload's MDLs stays in registers.
-#[inline(never)]
+#[inline(always)]
 pub(crate) unsafe fn set_payload(
     this: *mut Packet,
     header_length: u32,
