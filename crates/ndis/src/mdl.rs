@@ -392,7 +392,10 @@ impl PayloadCursor<'_> {
             if start.is_null() {
                 return Err(BufferError::NotMapped);
             }
-            let before = self.at.addr().wrapping_sub(virtual_address(self.mdl.as_ptr()).addr());
+            let before = self
+                .at
+                .addr()
+                .wrapping_sub(virtual_address(self.mdl.as_ptr()).addr());
             Ok(start.add(before))
         }
     }
@@ -464,20 +467,22 @@ impl PayloadCursor<'_> {
     ///
     /// # Safety
     /// The memory of `run` and the last MDL of its chain are not used elsewhere.
-    // On copies of the fields: a loop that stays in registers.
+    // On copies of the fields, and in one width, so that the loop stays in registers.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "lengths of 32 bits, in 64")]
     pub unsafe fn take_partials(
         &mut self,
         length: u32,
         most: u32,
         run: &mut MdlRun,
     ) -> Result<u32, BufferError> {
-        let (mut mdl, mut at, mut available) = (self.mdl, self.at, self.left);
-        let (mut left, mut rest) = (length, most);
+        let (mut mdl, mut at, mut available) = (self.mdl, self.at, self.left as usize);
+        let (mut left, mut rest) = (length as usize, most);
         let (mut last, mut place, mut mapped) = (run.last, run.place, run.mapped);
         while left > 0 {
             while available == 0 {
-                (mdl, available) = Self::next_mdl(mdl)?;
+                let next = Self::next_mdl(mdl)?;
+                (mdl, available) = (next.0, next.1 as usize);
                 // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
                 at = unsafe { virtual_address(mdl.as_ptr()) };
             }
@@ -485,7 +490,7 @@ impl PayloadCursor<'_> {
             if rest <= 1 && (rest == 0 || part < left) {
                 break;
             }
-            let bytes = size_for(at, part);
+            let bytes = size_for(at, part as u32);
             if place.addr().wrapping_add(bytes) > run.end {
                 break;
             }
@@ -497,23 +502,23 @@ impl PayloadCursor<'_> {
                 // Of a target, IoBuildPartialMdl reads its size and flags.
                 (*place).Size = mdl_size(bytes);
                 (*place).MdlFlags = 0;
-                sys::IoBuildPartialMdl(mdl.as_ptr(), place, at.cast(), part);
+                sys::IoBuildPartialMdl(mdl.as_ptr(), place, at.cast(), part as u32);
                 mapped &= (*place).MdlFlags;
                 last = place;
                 // From the MDL: to keep it elsewhere over the call would cost as much.
                 place = place.wrapping_byte_add(usize::from((*place).Size.cast_unsigned()));
             }
             rest = rest.wrapping_sub(1);
-            at = at.wrapping_add(part as usize);
+            at = at.wrapping_add(part);
             available = available.wrapping_sub(part);
             left = left.wrapping_sub(part);
         }
         // SAFETY: as above.
         unsafe { (*last).Next = ptr::null_mut() };
-        (self.mdl, self.at, self.left) = (mdl, at, available);
+        (self.mdl, self.at, self.left) = (mdl, at, available as u32);
         run.count = run.count.wrapping_add(most.wrapping_sub(rest));
         (run.last, run.place, run.mapped) = (last, place, mapped);
-        Ok(left)
+        Ok(left as u32)
     }
 
     /// Returns the parent's own MDLs from the cursor on, if they hold exactly the next `length`
