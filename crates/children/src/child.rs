@@ -17,7 +17,7 @@ use crate::{
     child_pool::{ChildPool, MdlSource},
     context::{Context, RawNbl, children_left, context, has_wfp_context, requests_timestamp},
     extra::Extras,
-    idle_list::Items,
+    idle_list::{Items, Link},
     packet::{HEADER_CAPACITY, Packet},
 };
 
@@ -254,18 +254,31 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 
 impl ChildPool {
-    /// Takes `count` idle children of this processor, and `packets` more packets for them. What the
-    /// processor lacks is allocated once and stays in its lists afterwards. IRQL DISPATCH_LEVEL.
+    /// Takes `count` idle children of this processor, at least one, and `packets` more packets for
+    /// them. What the processor lacks is allocated once and stays in its lists afterwards. IRQL
+    /// DISPATCH_LEVEL.
     ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
+    /// `None`, and nothing is taken, where memory or its bound is exhausted.
     #[inline]
-    pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Result<Children, Status> {
-        let (children, spare) = self.take_items(count, packets, at)?;
-        Ok(Children {
-            children,
+    #[must_use]
+    pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Option<Children> {
+        let (owner_cpu, count) = (at.processor(), count.max(1));
+        let children = self.take_children(owner_cpu, count, at)?;
+        let (first, last) = children.ends()?;
+        let spare = if packets == 0 {
+            Items::EMPTY
+        } else if let Some(spare) = self.take_packets(owner_cpu, packets, at) {
+            spare
+        } else {
+            self.return_children(owner_cpu, children, None);
+            return None;
+        };
+        Some(Children {
+            first,
+            last,
+            count,
+            owner_cpu,
             spare,
-            owner_cpu: at.processor(),
         })
     }
 
@@ -273,10 +286,14 @@ impl ChildPool {
     #[cold]
     pub fn recycle(&self, children: Children) {
         let Children {
-            mut children,
-            mut spare,
+            first,
+            last,
+            count,
             owner_cpu,
+            mut spare,
         } = children;
+        // SAFETY: they are a list from `first` to `last`, owned here (invariant 2).
+        let mut children = unsafe { Items::from_ends(first, last, count) };
         let (mut idle, mut extras) = (Items::EMPTY, Extras::NONE);
         while let Some(child) = children.pop() {
             let nbl = child.cast();
@@ -302,17 +319,20 @@ impl ChildPool {
 /// Children of one parent, in their order on the wire: idle at first, each to be filled in place.
 #[must_use = "children that are neither sent nor recycled are lost"]
 pub struct Children {
-    children: Items,
+    /// The first and the last of a list that has at least one.
+    first: NonNull<Link>,
+    last: NonNull<Link>,
+    count: u32,
+    owner_cpu: u32,
     /// Packets for children of several packets, until those have taken them.
     spare: Items,
-    owner_cpu: u32,
 }
 
 impl Children {
     /// The number of children.
     #[must_use]
     pub const fn count(&self) -> u32 {
-        self.children.count()
+        self.count
     }
 
     /// Copies to each child, from `parent` and `oob`, what lower drivers need beside the bytes: the
@@ -331,11 +351,7 @@ impl Children {
         mut make: impl FnMut(ChildNbl<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let common = CommonOob::new(parent, oob);
-        let first = self.children.first();
-        let Some(link) = NonNull::new(first) else {
-            return Ok(());
-        };
-        let mut nbl: RawNbl = link.cast();
+        let mut nbl: RawNbl = self.first.cast();
         loop {
             // SAFETY: the children are owned here, as is the parent (invariants 2 and 5), and have a
             // context (invariant 1).
@@ -357,14 +373,12 @@ impl Children {
             };
             nbl = next;
         }
-        if let Some(first) = NonNull::new(first) {
-            let first: RawNbl = first.cast();
-            // SAFETY: as above.
-            unsafe {
-                (*context(first)).is_first = true;
-                if requests_timestamp(parent.as_ptr()) {
-                    (*first.as_ptr()).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
-                }
+        let first: RawNbl = self.first.cast();
+        // SAFETY: as above.
+        unsafe {
+            (*context(first)).is_first = true;
+            if requests_timestamp(parent.as_ptr()) {
+                (*first.as_ptr()).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
             }
         }
         Ok(())
@@ -379,17 +393,14 @@ impl Children {
         parent.set_status(Status::SUCCESS);
         let raw = parent.into_raw().as_ptr();
         // SAFETY: the parent is owned here, and no child has been sent yet.
-        unsafe { *children_left(raw) = self.count() as usize };
+        unsafe { *children_left(raw) = self.count as usize };
         let mut spare = self.spare;
-        let Some((first, last)) = self.children.into_ends() else {
-            return NblQueue::new();
-        };
         // Packets that no child has needed come back with the first.
         while let Some(packet) = spare.pop() {
-            // SAFETY: the child and the packet are owned here.
-            unsafe { Context::add(context(first.cast()), packet.cast()) };
+            // SAFETY: the child and the packet are owned here (invariant 2).
+            unsafe { Context::add(context(self.first.cast()), packet.cast()) };
         }
-        // SAFETY: the children are NBLs in a list that ends with the last.
-        unsafe { NblChain::from_raw(first.as_ptr().cast()).split_after(last.cast()) }
+        // SAFETY: the children are NBLs in a list that ends with the last (invariant 2).
+        unsafe { NblChain::from_raw(self.first.as_ptr().cast()).split_after(self.last.cast()) }
     }
 }

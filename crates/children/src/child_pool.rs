@@ -207,49 +207,35 @@ impl ChildPool {
         Ok(())
     }
 
-    /// Takes `count` idle children of this processor, and `packets` more packets for them. What the
-    /// processor lacks is allocated once and stays in its lists afterwards. IRQL DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
-    pub(crate) fn take_items(
+    /// Takes `count` idle children of this processor, `owner_cpu`. What it lacks is allocated once and
+    /// stays in its lists afterwards. `None`, and nothing is taken, where memory or its bound is
+    /// exhausted.
+    pub(crate) fn take_children(
         &self,
+        owner_cpu: u32,
         count: u32,
-        packets: u32,
         at: &AtDispatch,
-    ) -> Result<(Items, Items), Status> {
-        let owner_cpu = at.processor();
-        let idle = self.idle.get(owner_cpu).ok_or(Status::RESOURCES)?;
-        let mut children = Items::EMPTY;
-        while children.count() < count {
-            let missing = count.wrapping_sub(children.count());
-            let found = idle.children.take(missing, self.keep.children, at);
-            if found.count() > 0 {
-                children.append(found);
-            } else if let Some(child) = self.allocate_child(owner_cpu) {
-                // SAFETY: the child is new.
-                unsafe { children.push(child) };
-            } else {
-                idle.children.give(children);
-                return Err(Status::RESOURCES);
-            }
+    ) -> Option<Items> {
+        let list = &self.idle.get(owner_cpu)?.children;
+        let found = list.take(count, self.keep.children, at);
+        if found.count() == count {
+            return Some(found);
         }
-        let mut more = Items::EMPTY;
-        while more.count() < packets {
-            let missing = packets.wrapping_sub(more.count());
-            let found = idle.packets.take(missing, self.keep.packets, at);
-            if found.count() > 0 {
-                more.append(found);
-            } else if let Some(packet) = self.allocate_packet() {
-                // SAFETY: the packet is new.
-                unsafe { more.push(packet) };
-            } else {
-                idle.children.give(children);
-                idle.packets.give(more);
-                return Err(Status::RESOURCES);
-            }
-        }
-        Ok((children, more))
+        let allocate = || self.allocate_child(owner_cpu);
+        complete(found, list, count, self.keep.children, allocate, at)
+    }
+
+    /// The same of packets.
+    #[cold]
+    pub(crate) fn take_packets(
+        &self,
+        owner_cpu: u32,
+        count: u32,
+        at: &AtDispatch,
+    ) -> Option<Items> {
+        let list = &self.idle.get(owner_cpu)?.packets;
+        let allocate = || self.allocate_packet();
+        complete(Items::EMPTY, list, count, self.keep.packets, allocate, at)
     }
 
     /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`
@@ -480,6 +466,32 @@ impl ChildPool {
         };
         self.memory.release(bytes);
     }
+}
+
+/// Completes `items` to `count`, from `list`, and where that has no more, by allocation. `None`, and
+/// all are returned, where that fails.
+#[cold]
+fn complete(
+    mut items: Items,
+    list: &IdleList,
+    count: u32,
+    keep: u32,
+    allocate: impl Fn() -> Option<NonNull<Link>>,
+    at: &AtDispatch,
+) -> Option<Items> {
+    while items.count() < count {
+        let found = list.take(count.wrapping_sub(items.count()), keep, at);
+        if found.count() > 0 {
+            items.append(found);
+        } else if let Some(item) = allocate() {
+            // SAFETY: the item is new.
+            unsafe { items.push(item) };
+        } else {
+            list.give(items);
+            return None;
+        }
+    }
+    Some(items)
 }
 
 impl Drop for ChildPool {

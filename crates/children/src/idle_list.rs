@@ -65,6 +65,11 @@ impl Items {
         }
     }
 
+    /// First and last item, or `None` if there is none; the items stay owned here.
+    pub(crate) const fn ends(&self) -> Option<(NonNull<Link>, NonNull<Link>)> {
+        self.ends
+    }
+
     /// First and last item, or `None` if there is none.
     pub(crate) const fn into_ends(self) -> Option<(NonNull<Link>, NonNull<Link>)> {
         self.ends

@@ -2,8 +2,8 @@
 
 use children::{ChildNbl, ChildOob, Children, MdlSource, PACKETS_PER_CHILD};
 use lso::{
-    Checksum, Form, Framing, IpVersion, LargeSend, Offload, PacketTemplate, Plan, PlannedChild,
-    Template, Transport,
+    Checksum, Framing, IpVersion, LargeSend, Offload, PacketTemplate, Plan, PlannedChild,
+    PlannedChildren, Template, Transport,
 };
 use ndis::{
     AtDispatch, BufferError, ChecksumInfo, EncapsulationInfo, LargeSendInfo, Nbl, NetBuffer,
@@ -22,8 +22,6 @@ pub(crate) struct ChildBuilder<'a> {
     pub(crate) checksum: PacketChecksum,
     /// The large send that the parent is, as its headers were parsed.
     pub(crate) send: &'a LargeSend,
-    /// Whether the caller of FilterSendNetBufferLists is at DISPATCH_LEVEL.
-    pub(crate) at_dispatch: bool,
 }
 
 /// The place where the TCP or UDP checksum of a child that is a packet is computed.
@@ -60,36 +58,23 @@ impl Needs {
 }
 
 impl<'a> ChildBuilder<'a> {
-    /// Builds every child and acquires the module's rundown protection for each; on an error
-    /// nothing is changed.
-    pub(crate) fn children(&self) -> Result<Children, SendError> {
-        let needs = Needs::of(self.plan);
-        let pool = &self.module.children;
-        let at = AtDispatch::enter(self.at_dispatch);
-        let mut children = pool
-            .take(needs.children, needs.more_packets, &at)
-            .map_err(|_| SendError::LowMemory)?;
-        let result = if matches!(self.checksum, PacketChecksum::Filter) {
-            // Not at DISPATCH_LEVEL for as long as the payload's sums take, unless the caller is.
-            drop(at);
-            self.fill(&mut children, None)
+    /// Builds every child in `children` and acquires the module's rundown protection for each. IRQL ≤
+    /// DISPATCH_LEVEL; `at` is the proof of a caller that is at DISPATCH_LEVEL.
+    pub(crate) fn build(
+        &self,
+        children: &mut Children,
+        at: Option<&AtDispatch>,
+    ) -> Result<(), SendError> {
+        if self.plan.packets() == 0 {
+            self.fill(children, at)?;
         } else {
-            self.fill(&mut children, Some(&at))
-        };
-        let result = result.and_then(|()| {
-            // A pause may have begun since the batch came in.
-            if self.module.rundown.acquire(needs.children) {
-                Ok(())
-            } else {
-                Err(SendError::Paused)
-            }
-        });
-        match result {
-            Ok(()) => Ok(children),
-            Err(error) => {
-                pool.recycle(children);
-                Err(error)
-            }
+            self.fill_mixed(children, at)?;
+        }
+        // A pause may have begun since the batch came in.
+        if self.module.rundown.acquire(children.count()) {
+            Ok(())
+        } else {
+            Err(SendError::Paused)
         }
     }
 
@@ -122,69 +107,78 @@ impl<'a> ChildBuilder<'a> {
         }
     }
 
-    /// Builds the planned children from the idle ones, as many as there are.
+    /// Builds the planned children, none of which is a packet.
     #[inline(never)]
     fn fill(&self, children: &mut Children, at: Option<&AtDispatch>) -> Result<(), SendError> {
         let length = self.template.headers().length();
         let mut payload = self.packet.payload(length)?;
         let source = MdlSource::new(&self.module.children, at);
-        let mut packets = None;
-        let mut planned = self.plan.iter();
-        children.fill(self.parent, &self.oob(), |mut child| {
-            let Some(part) = planned.next() else {
-                return Ok(());
-            };
-            match part.form {
-                Form::LargeSend => {
-                    let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
-                    self.template.write(&part, packet.header())?;
-                    packet.set_payload(
-                        length,
-                        &mut payload,
-                        part.payload_length,
-                        part.is_last,
-                        &source,
-                    )?;
-                }
-                Form::Packet => {
-                    let first = core::iter::once(part);
-                    let all = first.chain(planned.by_ref());
-                    let all = all.take(PACKETS_PER_CHILD as usize);
-                    self.fill_with_packets(child, all, &mut packets, &mut payload, &source)?;
-                }
-            }
-            Ok(())
+        let mut planned = self.plan.large_sends();
+        children.fill(self.parent, &self.oob(), |child| match planned.next() {
+            Some(part) => self.fill_with_large_send(child, &part, &mut payload, &source),
+            None => Ok(()),
         })
     }
 
-    /// Fills `child` with the packets of `planned`, whose payload is next at `payload`. `packets` is
-    /// initialized with the first one.
+    /// Builds the planned children, the last of which are packets.
     #[inline(never)]
-    fn fill_with_packets(
+    fn fill_mixed(
+        &self,
+        children: &mut Children,
+        at: Option<&AtDispatch>,
+    ) -> Result<(), SendError> {
+        let length = self.template.headers().length();
+        let mut payload = self.packet.payload(length)?;
+        let source = MdlSource::new(&self.module.children, at);
+        let template = self.template.for_packets()?;
+        let mut large_sends = self.plan.large_sends();
+        let mut packets = self.plan.single_packets();
+        children.fill(self.parent, &self.oob(), |child| match large_sends.next() {
+            Some(part) => self.fill_with_large_send(child, &part, &mut payload, &source),
+            None => self.fill_with_packets(child, &mut packets, &template, &mut payload, &source),
+        })
+    }
+
+    /// Makes `child` the large send `part`, whose payload is next at `payload`.
+    #[inline(always)]
+    fn fill_with_large_send(
         &self,
         mut child: ChildNbl<'_>,
-        planned: impl Iterator<Item = PlannedChild>,
-        packets: &mut Option<PacketTemplate<'a>>,
+        part: &PlannedChild,
         payload: &mut PayloadCursor<'_>,
         source: &MdlSource<'_>,
     ) -> Result<(), SendError> {
-        let packets = match packets {
-            Some(packets) => packets,
-            None => packets.insert(self.template.for_packets()?),
-        };
+        let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
+        self.template.write(part, packet.header())?;
+        let length = self.template.headers().length();
+        packet.set_payload(length, payload, part.payload_length, part.is_last, source)?;
+        Ok(())
+    }
+
+    /// Makes `child` the next of `planned`, whose payload is next at `payload`: as many packets as a
+    /// child may have.
+    #[inline(always)]
+    fn fill_with_packets(
+        &self,
+        mut child: ChildNbl<'_>,
+        planned: &mut PlannedChildren<'_>,
+        template: &PacketTemplate<'_>,
+        payload: &mut PayloadCursor<'_>,
+        source: &MdlSource<'_>,
+    ) -> Result<(), SendError> {
         let left = match self.checksum {
             PacketChecksum::Nic => self.nic_checksum(),
             PacketChecksum::None | PacketChecksum::Filter => ChecksumInfo::default(),
         };
         child.become_packets(left);
         let length = self.template.headers().length();
-        for part in planned {
+        for part in planned.take(PACKETS_PER_CHILD as usize) {
             let checksum = match self.checksum {
                 PacketChecksum::None | PacketChecksum::Nic => Checksum::Offloaded,
                 PacketChecksum::Filter => Checksum::Complete(payload.sum(part.payload_length)?),
             };
             let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
-            packets.write(&part, checksum, packet.header())?;
+            template.write(&part, checksum, packet.header())?;
             packet.set_payload(length, payload, part.payload_length, part.is_last, source)?;
         }
         Ok(())

@@ -109,7 +109,7 @@ fn split_batch(
     flags: SendFlags,
     tally: &mut Tally,
 ) -> (NblChain, NblQueue) {
-    let splitter = Splitter::new(module, nic, flags);
+    let mut splitter = Splitter::new(module, nic, flags);
     let mut up = NblQueue::new();
     while let Some(nbl) = batch.pop() {
         match splitter.split(nbl, tally) {

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use children::Children;
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
-use ndis::{LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags};
+use ndis::{AtDispatch, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags};
 
 use crate::{
     build_children::{ChildBuilder, Needs, PacketChecksum},
@@ -25,24 +25,13 @@ pub(crate) enum Split {
     Failed(Nbl, SendError),
 }
 
-/// The children of a parent.
-pub(crate) struct SplitSend {
-    children: Children,
-    /// The number of large sends and packets that it was cut into.
-    parts: u32,
-    /// The number of those that are packets.
-    packets: u32,
-    /// Bytes of payload that the children carry.
-    payload: u32,
-    /// The parent's large-send slot once all children were sent.
-    completion_info: LargeSendInfo,
-}
-
 /// Splits the large sends of one batch.
 pub(crate) struct Splitter<'call> {
     module: &'call FilterModule,
     nic: &'call NicCaps,
     at_dispatch: bool,
+    /// The first bytes of the frame that was looked at last.
+    front: [u8; MAX_HEADER],
 }
 
 impl<'call> Splitter<'call> {
@@ -52,12 +41,13 @@ impl<'call> Splitter<'call> {
             module,
             nic,
             at_dispatch: flags.at_dispatch(),
+            front: [0; MAX_HEADER],
         }
     }
 
     /// Splits the large send `parent`, if it does not fit the NIC.
     #[inline(never)]
-    pub(crate) fn split(&self, parent: Nbl, tally: &mut Tally) -> Split {
+    pub(crate) fn split(&mut self, parent: Nbl, tally: &mut Tally) -> Split {
         let Some(send) = large_send_of(&parent) else {
             return Split::Fits(parent);
         };
@@ -68,15 +58,18 @@ impl<'call> Splitter<'call> {
             send,
             at_dispatch: self.at_dispatch,
         };
-        // The first bytes of the frame.
-        let mut front = [0; MAX_HEADER];
-        match job.run(&mut front) {
-            Ok(None) => Split::Fits(parent),
-            Ok(Some(split)) => {
-                tally.count_split(split.parts, split.packets, split.payload);
-                Split::Children(split.children.attach_to(parent, split.completion_info))
+        // In a place of its own: to be returned, it would be copied.
+        let mut children = None;
+        match (job.run(&mut self.front, &mut children, tally), children) {
+            (Ok(completion_info), Some(children)) => {
+                Split::Children(children.attach_to(parent, completion_info))
             }
-            Err(error) => Split::Failed(parent, error),
+            (Ok(_), None) => Split::Fits(parent),
+            (Err(error), None) => Split::Failed(parent, error),
+            (Err(error), Some(children)) => {
+                self.module.children.recycle(children);
+                Split::Failed(parent, error)
+            }
         }
     }
 }
@@ -91,15 +84,27 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// The children, ready to be sent, each with the module's rundown protection acquired; `None`
-    /// if none are needed. An error leaves everything unchanged.
-    fn run(&mut self, front: &mut [u8; MAX_HEADER]) -> Result<Option<SplitSend>, SendError> {
-        let (packet, headers, payload) = match self.parse_headers(front) {
+    /// Builds the `children`, ready to be sent, each with the module's rundown protection acquired;
+    /// none if none are needed. Returns the parent's large-send slot for the time when all of them
+    /// have been sent. After an error, children that were taken are to be recycled.
+    #[inline(always)]
+    fn run(
+        &mut self,
+        front: &mut [u8; MAX_HEADER],
+        children: &mut Option<Children>,
+        tally: &mut Tally,
+    ) -> Result<LargeSendInfo, SendError> {
+        let unchanged = self.parent.large_send();
+        let (packet, headers) = match self.parse_headers(front) {
             Err(SendError::Refused(reason)) if self.is_forwarded_unparsed(reason) => {
-                return Ok(None);
+                return Ok(unchanged);
             }
             found => found?,
         };
+        let payload = packet
+            .data_length()
+            .checked_sub(headers.length())
+            .ok_or(Refusal::HeaderNotContiguous)?;
         let segment = self.send.mss.min(payload);
         if !headers.can_carry(segment) {
             return Err(Refusal::SegmentTooLong.into());
@@ -109,9 +114,14 @@ impl<'a> Job<'a> {
         let is_marked_as_tunnel = self.parent.encapsulation().is_encapsulated()
             && matches!(self.send.framing, Framing::Plain { .. });
         if support.fits_payload(payload, self.send.mss) && !is_marked_as_tunnel {
-            return Ok(None);
+            return Ok(unchanged);
         }
         let plan = self.plan(payload, support)?;
+        let needs = Needs::of(&plan);
+        let pool = &self.module.children;
+        if !pool.can_have(needs.children, needs.more_packets) {
+            return Err(Refusal::TooManyChildren.into());
+        }
         if plan.packets() > 0 {
             self.check_mtu(&headers, segment)?;
         }
@@ -125,22 +135,27 @@ impl<'a> Job<'a> {
             template: &template,
             checksum: self.packet_checksum(&plan, &template),
             send: &self.send,
-            at_dispatch: self.at_dispatch,
         };
-        Ok(Some(SplitSend {
-            children: builder.children()?,
-            parts: plan.children(),
-            packets: plan.packets(),
-            payload,
-            completion_info: self.completion_info(payload),
-        }))
+        let at = AtDispatch::enter(self.at_dispatch);
+        *children = pool.take(needs.children, needs.more_packets, &at);
+        let taken = children.as_mut().ok_or(SendError::LowMemory)?;
+        if matches!(builder.checksum, PacketChecksum::Filter) {
+            // Not at DISPATCH_LEVEL for as long as the payload's sums take, unless the caller is.
+            drop(at);
+            builder.build(taken, None)?;
+        } else {
+            builder.build(taken, Some(&at))?;
+        }
+        tally.count_split(plan.children(), plan.packets(), payload);
+        Ok(self.completion_info(payload))
     }
 
-    /// The packet, its headers, and its payload in bytes. The front of the frame is left in `front`.
+    /// The packet and its headers. The front of the frame is left in `front`.
+    #[inline(always)]
     fn parse_headers(
         &mut self,
         front: &mut [u8; MAX_HEADER],
-    ) -> Result<(NetBuffer<'a>, Headers, u32), SendError> {
+    ) -> Result<(NetBuffer<'a>, Headers), SendError> {
         let packet = self
             .parent
             .first_net_buffer()
@@ -171,11 +186,7 @@ impl<'a> Job<'a> {
         {
             return Err(Refusal::IpVersionMismatch.into());
         }
-        let payload = packet
-            .data_length()
-            .checked_sub(headers.length())
-            .ok_or(Refusal::HeaderNotContiguous)?;
-        Ok((packet, headers, payload))
+        Ok((packet, headers))
     }
 
     /// Parses the headers of a frame from all MDLs that hold them.
@@ -246,17 +257,11 @@ impl<'a> Job<'a> {
     /// Cuts `payload` bytes.
     fn plan(&self, payload: u32, support: LargeSendSupport) -> Result<Plan, Refusal> {
         let limit = support.limit(self.module.children.capacity());
-        let plan = if support.short_final() {
-            Plan::new(payload, self.send.mss, limit)?
+        if support.short_final() {
+            Plan::new(payload, self.send.mss, limit)
         } else {
-            Plan::of_whole_segments(payload, self.send.mss, limit)?
-        };
-        let needs = Needs::of(&plan);
-        let pool = &self.module.children;
-        if !pool.can_have(needs.children, needs.more_packets) {
-            return Err(Refusal::TooManyChildren);
+            Plan::of_whole_segments(payload, self.send.mss, limit)
         }
-        Ok(plan)
     }
 
     /// Packets that the filter segments must fit the medium; no NIC validates them. In a tunnel

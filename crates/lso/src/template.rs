@@ -29,15 +29,17 @@ pub use packet::{Checksum, PacketTemplate};
 /// (USO)"). In a tunnel, the NIC increments both identifications ("Supporting NVGRE in Large Send
 /// Offload (LSO)").
 #[derive(Clone, Copy, Debug)]
+// With a byte first that a refusal can be kept apart from, no field is taken to pieces for it.
+#[repr(C)]
 pub struct Template<'a> {
+    /// There may be more to write than an identification and TCP's fields.
+    has_more: bool,
     /// The parent's header, with the fields set that are the same in every large send.
     header: &'a [u8; MAX_HEADER],
     headers: &'a Headers,
     ip: Ip,
     transport: Fields,
     outer: Option<Outer>,
-    /// There may be more to write than an identification and TCP's fields.
-    has_more: bool,
 }
 
 /// The values of an IP header that vary from child to child.
@@ -122,6 +124,7 @@ impl<'a> Template<'a> {
     /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6), [`MalformedLargeSend`](Refusal::MalformedLargeSend)
     /// for an offload of another transport protocol than the headers'. A `front` that differs from
     /// the parsed one may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
+    #[inline(always)]
     pub fn new(
         front: &'a mut [u8; MAX_HEADER],
         headers: &'a Headers,
@@ -144,6 +147,7 @@ impl<'a> Template<'a> {
 
     /// Looks at all that [`stamp`](Self::stamp) is going to write, so that a
     /// template is proof that it is inside the header.
+    #[inline(always)]
     fn read(
         front: &'a mut [u8; MAX_HEADER],
         headers: &'a Headers,
@@ -335,6 +339,7 @@ impl IpPlace {
 }
 
 impl Ip {
+    #[inline(always)]
     fn read(header: &[u8], place: IpPlace, width: IpIdWidth) -> Option<Self> {
         let rest = header.get(place.start..)?;
         let ip: &[u8; IP] = rest.first_chunk()?;

@@ -254,8 +254,8 @@ pub struct MdlRun {
     end: usize,
     /// MDLs that were built here.
     count: u32,
-    /// Those of [`MAPPED`] that all of them have.
-    mapped: u16,
+    /// A lower driver may map one of them: it has no mapping from its source.
+    may_be_mapped: bool,
 }
 
 impl MdlRun {
@@ -267,7 +267,7 @@ impl MdlRun {
             place,
             end: place.addr().wrapping_add(bytes),
             count: 0,
-            mapped: MAPPED,
+            may_be_mapped: false,
         }
     }
 
@@ -287,12 +287,11 @@ impl MdlRun {
 
     /// The number of MDLs from the first one on for which [`prepare_for_reuse`] is to be called:
     /// none if no lower driver has a reason to map any. A partial MDL of a mapped source inherits
-    /// the mapping, which MmGetSystemAddressForMdlSafe then returns. Sources that are mapped in
-    /// different ways count as unmapped, which costs a look at each flag.
+    /// the mapping, which MmGetSystemAddressForMdlSafe then returns.
     #[inline]
     #[must_use]
     pub const fn to_prepare(&self) -> u32 {
-        if self.mapped == 0 { self.count } else { 0 }
+        if self.may_be_mapped { self.count } else { 0 }
     }
 
     /// Extends the chain by an MDL of `length` bytes of non-paged memory at `bytes`, if there is
@@ -311,13 +310,19 @@ impl MdlRun {
         unsafe {
             initialize(self.place, bytes, length);
             sys::MmBuildMdlForNonPagedPool(self.place);
-            self.mapped &= (*self.place).MdlFlags;
             (*self.last).Next = self.place;
         }
         (self.last, self.place) = (self.place, next);
         self.count = self.count.wrapping_add(1);
         true
     }
+}
+
+/// Sets `flag`. Out of line, so that the flag takes no register of the loop that seldom sets it.
+#[cold]
+#[inline(never)]
+fn note(flag: &mut bool) {
+    *flag = true;
 }
 
 impl PayloadCursor<'_> {
@@ -478,7 +483,7 @@ impl PayloadCursor<'_> {
     ) -> Result<u32, BufferError> {
         let (mut mdl, mut at, mut available) = (self.mdl, self.at, self.left as usize);
         let (mut left, mut rest) = (length as usize, most);
-        let (mut last, mut place, mut mapped) = (run.last, run.place, run.mapped);
+        let (mut last, mut place, mut may_be_mapped) = (run.last, run.place, false);
         while left > 0 {
             while available == 0 {
                 let next = Self::next_mdl(mdl)?;
@@ -503,7 +508,9 @@ impl PayloadCursor<'_> {
                 (*place).Size = mdl_size(bytes);
                 (*place).MdlFlags = 0;
                 sys::IoBuildPartialMdl(mdl.as_ptr(), place, at.cast(), part as u32);
-                mapped &= (*place).MdlFlags;
+                if (*place).MdlFlags & MAPPED == 0 {
+                    note(&mut may_be_mapped);
+                }
                 last = place;
                 // From the MDL: to keep it elsewhere over the call would cost as much.
                 place = place.wrapping_byte_add(usize::from((*place).Size.cast_unsigned()));
@@ -517,7 +524,8 @@ impl PayloadCursor<'_> {
         unsafe { (*last).Next = ptr::null_mut() };
         (self.mdl, self.at, self.left) = (mdl, at, available as u32);
         run.count = run.count.wrapping_add(most.wrapping_sub(rest));
-        (run.last, run.place, run.mapped) = (last, place, mapped);
+        (run.last, run.place) = (last, place);
+        run.may_be_mapped |= may_be_mapped;
         Ok(left as u32)
     }
 
