@@ -1,7 +1,7 @@
 //! Scenarios over the model: their common starting points.
 //!
-//! The scenarios themselves are in `tests/`, one file for each concern. They reach the driver
-//! through a [`Machine`] alone, so that they run as well against another build of it. This crate
+//! The scenarios themselves are in `tests/`: five programs, each with one file for each concern. They
+//! reach the driver through a [`Machine`] alone, so that they run as well against another build of it. This crate
 //! has the parts that several of them share: [`packets`] and [`frames`] to send, and those that the
 //! filter must [refuse](refused).
 #![expect(

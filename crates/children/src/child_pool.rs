@@ -49,11 +49,6 @@ const KEEP: Keep = Keep {
     arrays: 64,
 };
 
-const TAG_LISTS: Tag = Tag::new(*b"MslC");
-const TAG_PACKET: Tag = Tag::new(*b"MslN");
-const TAG_ARRAY: Tag = Tag::new(*b"MslA");
-const TAG_COPY: Tag = Tag::new(*b"MslP");
-
 // A child is linked by its NBL's `Next`, an extra by its first field.
 const _: () = assert!(offset_of!(sys::NET_BUFFER_LIST, Next) == offset_of!(Link, next));
 const _: () = assert!(offset_of!(Extra, link) == 0);
@@ -139,7 +134,7 @@ impl ChildPool {
         let most_mdls = limits.max_sg_elements.saturating_sub(1);
         let array_room = MdlArray::room(most_mdls, limits.capacity);
         let pool = Self {
-            idle: PerProcessor::try_new(TAG_LISTS, |_| Idle {
+            idle: PerProcessor::try_new(Tag::IDLE_LISTS, |_| Idle {
                 children: IdleList::new(),
                 packets: IdleList::new(),
                 arrays: IdleList::new(),
@@ -398,10 +393,10 @@ impl ChildPool {
     #[cold]
     fn allocate_packet(&self) -> Option<NonNull<Link>> {
         self.allocate(PACKET_BYTES, || {
-            let packet = allocate_block::<Packet>(TAG_PACKET, size_of::<Packet>())?;
+            let packet = allocate_block::<Packet>(Tag::CHILD, size_of::<Packet>())?;
             let Some(net_buffer) = self.net_buffers.allocate() else {
                 // SAFETY: allocated right before.
-                unsafe { free_block(TAG_PACKET, packet) };
+                unsafe { free_block(Tag::CHILD, packet) };
                 return None;
             };
             // SAFETY: new memory for a packet, which stays where it is.
@@ -418,7 +413,7 @@ impl ChildPool {
         // SAFETY: the packet is from `allocate_packet`, by this function's contract.
         unsafe {
             self.net_buffers.free((*packet.as_ptr()).net_buffer);
-            free_block(TAG_PACKET, packet);
+            free_block(Tag::CHILD, packet);
         }
         self.memory.release(PACKET_BYTES);
     }
@@ -430,7 +425,7 @@ impl ChildPool {
     #[cold]
     fn allocate_array(&self) -> Option<NonNull<Link>> {
         let bytes = self.array_bytes();
-        let array = self.allocate(bytes, || allocate_block::<Extra>(TAG_ARRAY, bytes))?;
+        let array = self.allocate(bytes, || allocate_block::<Extra>(Tag::MDL_ARRAY, bytes))?;
         // SAFETY: new memory, longer than an `Extra`.
         unsafe { array.write(Extra::new(ExtraKind::MdlArray, 0)) };
         Some(array.cast())
@@ -441,14 +436,14 @@ impl ChildPool {
     #[cold]
     unsafe fn free_array(&self, array: NonNull<Link>) {
         // SAFETY: the array is from `allocate_array`, by this function's contract.
-        unsafe { free_block(TAG_ARRAY, array) };
+        unsafe { free_block(Tag::MDL_ARRAY, array) };
         self.memory.release(self.array_bytes());
     }
 
     #[cold]
     fn allocate_copy(&self, length: u32) -> Option<NonNull<Copy>> {
         let bytes = Copy::size(length);
-        let copy = self.allocate(bytes, || allocate_block::<Extra>(TAG_COPY, bytes))?;
+        let copy = self.allocate(bytes, || allocate_block::<Extra>(Tag::COPY, bytes))?;
         // SAFETY: new memory, longer than an `Extra`.
         unsafe { copy.write(Extra::new(ExtraKind::Copy, length)) };
         Some(copy.cast())
@@ -461,7 +456,7 @@ impl ChildPool {
         // SAFETY: the copy is from `allocate_copy`, by this function's contract.
         let bytes = unsafe {
             let bytes = Copy::size((*copy.as_ptr()).used);
-            free_block(TAG_COPY, copy);
+            free_block(Tag::COPY, copy);
             bytes
         };
         self.memory.release(bytes);

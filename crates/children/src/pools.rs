@@ -5,8 +5,6 @@ use core::ptr::{self, NonNull};
 use ndis::{ModuleHandle, Status, Tag, allocate_bytes, driver::header, free_bytes};
 use ndis_sys as sys;
 
-const TAG: Tag = Tag::new(*b"MslN");
-
 /// The NDIS pool that the children's NBLs come from.
 pub(crate) struct NblPool {
     pool: sys::NDIS_HANDLE,
@@ -30,7 +28,7 @@ impl NblPool {
             ProtocolId: sys::NDIS_PROTOCOL_ID_DEFAULT,
             fAllocateNetBuffer: 1,
             ContextSize: context_size,
-            PoolTag: TAG.value(),
+            PoolTag: Tag::CHILD.value(),
             DataSize: 0,
         };
         // SAFETY: `module` is the handle of a filter module that is attached, and the parameters
@@ -91,7 +89,7 @@ impl NetBufferPool {
                 sys::NET_BUFFER_POOL_PARAMETERS_REVISION_1,
                 sys::NDIS_SIZEOF_NET_BUFFER_POOL_PARAMETERS_REVISION_1,
             ),
-            PoolTag: TAG.value(),
+            PoolTag: Tag::CHILD.value(),
             DataSize: 0,
         };
         // SAFETY: `module` is the handle of a filter module that is attached, and the parameters

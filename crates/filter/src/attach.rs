@@ -23,9 +23,6 @@ use crate::{
     statistics::Counters,
 };
 
-const TAG_MODULE: Tag = Tag::new(*b"MslM");
-const TAG_RUNDOWN: Tag = Tag::new(*b"MslG");
-
 /// Children that rest with each processor: three sends of 1 MiB in flight. A busier processor
 /// allocates the rest once and keeps it until the module is paused. docs/tune.md says how much
 /// memory that is.
@@ -78,7 +75,7 @@ fn try_attach(
     // SAFETY: the context is alive until `detach`, which takes it off the list first.
     if let Err(status) = unsafe { driver.modules.insert(context) } {
         // SAFETY: the context has not been shared yet.
-        drop(unsafe { PoolBox::from_raw(TAG_MODULE, context) });
+        drop(unsafe { PoolBox::from_raw(Tag::MODULE, context) });
         return Err(status);
     }
     // SAFETY: as above.
@@ -147,7 +144,7 @@ unsafe fn free(context: NonNull<Context>) {
     // off the list; `attach` allocated it with this tag.
     unsafe {
         context.as_ref().get().driver.modules.remove(context);
-        drop(PoolBox::from_raw(TAG_MODULE, context));
+        drop(PoolBox::from_raw(Tag::MODULE, context));
     }
 }
 
@@ -175,7 +172,7 @@ fn build(
         memory: settings.memory_bound,
         ready: PREALLOCATED_CHILDREN,
     };
-    let rundown = RundownRef::try_new_run_down(TAG_RUNDOWN)?;
+    let rundown = RundownRef::try_new_run_down(Tag::RUNDOWN)?;
     let advertiser = new_advertiser(nic, &settings)?;
     let children = ChildPool::try_new(handle, limits)?;
     let counters = Counters::try_new()?;
@@ -183,7 +180,7 @@ fn build(
     let hardware_query = OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?;
     let identity = &parameters.identity;
     // Put together where it stays: a frame with several copies of a module is longer than a page.
-    let module = ModuleEntry::try_new(TAG_MODULE, TAG_RUNDOWN, || FilterModule {
+    let module = ModuleEntry::try_new(Tag::MODULE, Tag::RUNDOWN, || FilterModule {
         driver,
         handle,
         identity: *identity,
@@ -224,7 +221,7 @@ fn nic_of(parameters: &mut Parameters<'_>) -> NicCaps {
 #[inline(never)]
 fn new_advertiser(nic: NicCaps, settings: &Settings) -> Result<PoolBox<Advertiser>, Status> {
     PoolBox::try_new(
-        TAG_MODULE,
+        Tag::MODULE,
         Advertiser::new(nic, settings.tuning, settings.software),
     )
 }

@@ -10,7 +10,7 @@ use core::{ffi::c_void, ptr::NonNull};
 use ::control::{Name, event_log::LOAD_FAILED};
 use ndis::{
     AttachOffload, CompleteFlags, CriticalRegion, DeviceRequest, DriverRef, ErrorLog, Indication,
-    ModuleHandle, NblChain, NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status,
+    ModuleHandle, NblChain, NetPnpEvent, PoolBox, Port, RestartParameters, SendFlags, Status, Tag,
     driver::{deregister, register},
     oid::{OidClone, OidRequest, RequestId},
     sys,
@@ -20,7 +20,7 @@ use crate::{
     attach::{self, Context, Parameters},
     characteristics, complete, control,
     identity::Identity,
-    module::{Driver, FilterModule, TAG_DRIVER},
+    module::{Driver, FilterModule},
     oid, pause, pnp, send, status,
 };
 
@@ -56,7 +56,7 @@ unsafe fn load(object: NonNull<sys::DRIVER_OBJECT>, error_log: ErrorLog) -> Resu
     unsafe {
         context.as_ref().events.driver_load();
         start(object, context).inspect_err(|status| {
-            let driver = PoolBox::from_raw(TAG_DRIVER, context);
+            let driver = PoolBox::from_raw(Tag::DRIVER, context);
             driver.events.driver_load_failed(*status);
         })
     }
@@ -103,7 +103,7 @@ unsafe extern "efiapi" fn driver_unload(driver_object: *mut sys::DRIVER_OBJECT) 
     // it is deregistered the context is not shared any more.
     unsafe {
         if let Some(context) = deregister(object) {
-            let driver = PoolBox::<Driver>::from_raw(TAG_DRIVER, context.cast());
+            let driver = PoolBox::<Driver>::from_raw(Tag::DRIVER, context.cast());
             driver.events.driver_unload();
         }
     }

@@ -17,9 +17,6 @@ use crate::{
     statistics::{Counters, Statistics},
 };
 
-/// The driver's own memory.
-pub(crate) const TAG_DRIVER: Tag = Tag::new(*b"MslD");
-
 /// The driver's state from load to unload.
 pub(crate) struct Driver {
     pub(crate) modules: ModuleList<FilterModule>,
@@ -39,7 +36,7 @@ impl Driver {
     /// [`Status::RESOURCES`].
     pub(crate) fn try_new(error_log: ErrorLog) -> Result<PoolBox<Self>, Status> {
         let driver = PoolBox::try_new(
-            TAG_DRIVER,
+            Tag::DRIVER,
             Self {
                 modules: ModuleList::new(),
                 events: Events::begin(),

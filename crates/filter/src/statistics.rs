@@ -12,8 +12,6 @@ use crate::send_error::SendError;
 /// The counters as programs read them: a filter module's work since it was attached.
 pub(crate) use control::StatisticsReply as Statistics;
 
-const TAG_COUNTERS: Tag = Tag::new(*b"MslS");
-
 const REFUSALS: usize = Refusal::ALL.len();
 
 /// Whether an event is written for the `count`th occurrence: when the count that one processor keeps
@@ -171,7 +169,7 @@ impl Counters {
     /// Counters at zero, to be [initialized](Self::initialize) where they stay. IRQL ≤
     /// DISPATCH_LEVEL.
     pub(crate) fn try_new() -> Result<Self, Status> {
-        let processors = PerProcessor::try_new(TAG_COUNTERS, |_| CpuCounters::default())?;
+        let processors = PerProcessor::try_new(Tag::COUNTERS, |_| CpuCounters::default())?;
         Ok(Self {
             processors,
             administrators: EventLock::new(),

@@ -5,7 +5,7 @@ use crate::kernel_event::KernelEvent;
 /// A lock over a kernel event, to be [initialized](Self::initialize) where it stays. It is meant
 /// for administrative operations, a few a day, and is never taken on the data path.
 ///
-/// - One thread holds it at a time, and a thread that waits for it sleeps. What a holder wrote is
+/// - One thread holds it at a time, and a thread that waits for it sleeps. A holder's writes are
 ///   visible to the next one.
 /// - It is not recursive: a thread that takes it twice waits forever.
 /// - An event has no owner, so the kernel does not raise the priority of a holder for which a

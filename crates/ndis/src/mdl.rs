@@ -504,7 +504,7 @@ impl PayloadCursor<'_> {
             // the chain's last MDL, by this function's contract.
             unsafe {
                 (*last).Next = place;
-                // Of a target, IoBuildPartialMdl reads its size and flags.
+                // IoBuildPartialMdl reads the target's size and flags.
                 (*place).Size = mdl_size(bytes);
                 (*place).MdlFlags = 0;
                 sys::IoBuildPartialMdl(mdl.as_ptr(), place, at.cast(), part as u32);

@@ -20,8 +20,6 @@ use crate::{
     sys,
 };
 
-const TAG: Tag = Tag::new(*b"MslO");
-
 /// A request of the overlying driver, lent to FilterOidRequest until it is completed.
 pub struct OidRequest(NonNull<sys::NDIS_OID_REQUEST>);
 
@@ -90,7 +88,7 @@ impl OidRequest {
             sys::NdisAllocateCloneOidRequest(
                 module.raw(),
                 self.0.as_ptr(),
-                TAG.value(),
+                Tag::OID.value(),
                 &raw mut clone,
             )
         };
@@ -315,7 +313,7 @@ impl OffloadQuery {
         Ok(Self {
             oid,
             idle: KernelEvent::new(),
-            content: PoolBox::try_new(TAG, UnsafeCell::new(content))?,
+            content: PoolBox::try_new(Tag::OID, UnsafeCell::new(content))?,
         })
     }
 

@@ -10,6 +10,7 @@
     reason = "does to NBLs and MDLs what a broken driver might do"
 )]
 
+mod chaos_findings;
 mod completions;
 mod kernel;
 mod mini_filter;
@@ -19,6 +20,7 @@ mod ownership;
 mod packet_children;
 mod packets;
 mod pools;
+mod second_stage;
 mod software;
 mod state;
 mod tracing;

@@ -1,0 +1,136 @@
+//! `ntoskrnl.exe`: kernel events.
+//!
+//! Windows driver documentation, "Event Objects", and the pages of the routines. The model has
+//! non-paged memory only; rule 29 judges where an event lies.
+
+use std::{
+    ffi::c_void,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ::ndis::sys::{self, BOOLEAN, KEVENT, KPROCESSOR_MODE, NTSTATUS};
+
+use crate::{events::Events, race, rules::Rule, suspension, thread, world::World};
+
+/// How long an event is waited for before that is called endless.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Calls `act` with the events and the address of `event`, and reports what it finds wrong.
+pub(super) fn with<T>(
+    world: &Arc<World>,
+    event: usize,
+    act: impl FnOnce(&mut Events) -> Result<T, &'static str>,
+) -> Option<T> {
+    let mut state = world.state();
+    match act(&mut state.events) {
+        Ok(value) => Some(value),
+        Err(found) => {
+            state.violation(Rule::Events, format!("event at {event:#x}"), found);
+            None
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeInitializeEvent(event: *mut KEVENT, kind: i32, signalled: BOOLEAN) {
+    let event = event.addr();
+    with(&thread::world(), event, |events| {
+        events.initialize(event, kind, signalled != 0)
+    });
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeSetEvent(
+    event: *mut KEVENT,
+    _increment: i32,
+    wait: BOOLEAN,
+) -> i32 {
+    // With `Wait` the routine returns at a raised IRQL, from which the caller begins to wait.
+    let most = match wait {
+        0 => sys::DISPATCH_LEVEL,
+        _ => sys::APC_LEVEL,
+    };
+    thread::require_irql_at_most(most, "KeSetEvent");
+    let event = event.addr();
+    race::release(event);
+    let was = with(&thread::world(), event, |events| events.set(event));
+    was.unwrap_or_default().into()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeResetEvent(event: *mut KEVENT) -> i32 {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "KeResetEvent");
+    let event = event.addr();
+    let was = with(&thread::world(), event, |events| events.reset(event));
+    was.unwrap_or_default().into()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeWaitForSingleObject(
+    object: *mut c_void,
+    _reason: i32,
+    _mode: KPROCESSOR_MODE,
+    _alertable: BOOLEAN,
+    timeout: *mut i64,
+) -> NTSTATUS {
+    let routine = "KeWaitForSingleObject";
+    // SAFETY: the caller passes a null pointer or a timeout.
+    let timeout = unsafe { timeout.as_ref() }.copied();
+    let most = match timeout {
+        Some(0) => sys::DISPATCH_LEVEL,
+        _ => sys::APC_LEVEL,
+    };
+    thread::require_irql_at_most(most, routine);
+    let world = thread::world();
+    let event = object.addr();
+    if timeout == Some(0) {
+        let ready = with(&world, event, |events| events.try_wait(event));
+        return match ready {
+            Some(false) => sys::STATUS_TIMEOUT,
+            _ => sys::STATUS_SUCCESS,
+        };
+    }
+    suspension::require_none(routine);
+    let Some(waiter) = with(&world, event, |events| events.begin_wait(event)) else {
+        return sys::STATUS_SUCCESS;
+    };
+    let status = wait(&world, event, waiter, timeout);
+    if status == sys::STATUS_SUCCESS {
+        race::acquire(event);
+    }
+    status
+}
+
+/// Waits until an event is signalled for `waiter`. While this thread sleeps, the miniport goes on.
+fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> NTSTATUS {
+    let start = Instant::now();
+    // In units of 100 ns, negative for a time from now on. The model has no absolute time, and no
+    // driver has waited for one.
+    let limit = timeout.map(|units| Duration::from_nanos(units.unsigned_abs().saturating_mul(100)));
+    while !world.state().events.is_over(waiter) {
+        let waited = start.elapsed();
+        if limit.is_some_and(|limit| waited >= limit) {
+            world.state().events.give_up(event, waiter);
+            return sys::STATUS_TIMEOUT;
+        }
+        if waited >= PATIENCE {
+            with(world, event, |events| {
+                events.give_up(event, waiter);
+                Err::<(), _>("the wait would never end")
+            });
+            return sys::STATUS_SUCCESS;
+        }
+        if world.deliver() == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    sys::STATUS_SUCCESS
+}
+
+super::exports! {
+    KeInitializeEvent
+    KeSetEvent
+    KeResetEvent
+    KeWaitForSingleObject
+}

@@ -1,0 +1,7 @@
+//! What an administrator sees and sets: the control device, the commands, the counters, the events.
+
+mod commands;
+mod device;
+mod events;
+mod statistics;
+pub mod trace_logging;

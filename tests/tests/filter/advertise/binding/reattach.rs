@@ -1,0 +1,157 @@
+//! Repeated advertisements: at a restart, in the next binding, before a detach.
+
+use model::{Answering, World};
+use scenarios::{
+    Machine,
+    adapter::{
+        assert_last_word, assert_reads_as_heard, capped, originated, persist, raised, read, set,
+        times,
+    },
+    assert_clean,
+    packets::large_v4,
+};
+
+use super::{attached, nic, with};
+
+/// NDIS may keep the configuration that FilterAttach has raised, and pass it to the next one.
+#[test]
+fn limits_do_not_grow_where_ndis_passes_the_raised_configuration() {
+    for oids in [Answering::Inline, Answering::Early] {
+        let mut config = with(&[]);
+        config.keeps_raised_offload = true;
+        config.nic.oids = oids;
+        let machine = Machine::start(config);
+        for _ in 0..3 {
+            machine.world.pause();
+            machine.world.detach();
+            machine.world.attach().expect("an attach");
+            machine.world.restart().expect("a restart");
+            assert_eq!(machine.world.advertised(), raised(nic().limits, 8, None));
+            assert_last_word(&machine.world);
+            machine.assert_split(large_v4(8 * 62_780));
+        }
+        machine.stop_clean();
+    }
+}
+
+/// The restart does not wait for a miniport that takes its time, whose answer counts when it comes.
+/// An answer raises nothing, and after an indication it does not count.
+#[test]
+fn an_answer_may_be_late_and_only_lowers() {
+    let mut config = with(&[]);
+    config.keeps_raised_offload = true;
+    config.nic.oids = Answering::Later;
+    let machine = Machine::start(config);
+    let max = |world: &World| world.advertised().v2_ipv4.max_payload;
+    assert_eq!(machine.world.complete_oids(), 2, "the filter's queries");
+    machine.world.pause();
+    machine.world.detach();
+    machine.world.attach().expect("an attach");
+    machine.world.restart().expect("a restart");
+    assert_eq!(max(&machine.world), 64 * 62_780, "not known yet");
+    assert_eq!(machine.world.complete_oids(), 2);
+    assert_eq!(max(&machine.world), 8 * 62_780);
+
+    let answered = |nic_max| {
+        machine.world.pause();
+        machine.world.restart().expect("a restart");
+        machine
+            .world
+            .set_nic(|nic| nic.limits.v2_ipv4.max_payload = nic_max);
+        machine.world.complete_oids();
+        max(&machine.world)
+    };
+    assert_eq!(answered(90_000), 8 * 62_780, "not raised");
+    assert_eq!(answered(40_000), 8 * 40_000);
+    assert_eq!(answered(62_780), 8 * 40_000, "not raised");
+    machine
+        .world
+        .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = 90_000);
+    assert_eq!(max(&machine.world), 8 * 90_000);
+    assert_eq!(answered(30_000), 8 * 90_000, "indicated");
+    machine
+        .world
+        .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = 90_000);
+    machine.stop_clean();
+}
+
+#[test]
+fn a_restart_says_nothing_that_is_known_already() {
+    let machine = Machine::start(with(&[]));
+    for _ in 0..3 {
+        machine.world.pause();
+        machine.world.restart().expect("a restart");
+    }
+    assert_eq!(machine.world.seen_statuses(), []);
+    machine.world.pause();
+    set(&machine.world, times(3)).expect("a tuning");
+    assert_eq!(originated(&machine.world).len(), 0, "none while paused");
+    machine.world.restart().expect("a restart");
+    assert_eq!(originated(&machine.world).len(), 1, "one at the restart");
+    assert_last_word(&machine.world);
+    machine.stop_clean();
+}
+
+#[test]
+fn a_tuning_that_comes_before_the_first_restart_is_told_by_its_end() {
+    let machine = attached(with(&[]));
+    for tuning in [times(2), times(11)] {
+        set(&machine.world, tuning).expect("a tuning");
+    }
+    machine.world.restart().expect("a restart");
+    assert_eq!(read(&machine.world).tuning, times(11));
+    assert_last_word(&machine.world);
+    machine.stop_clean();
+}
+
+#[test]
+fn a_lasting_tuning_is_in_the_next_binding_and_a_passing_one_is_not() {
+    let machine = Machine::start(with(&[]));
+    persist(&machine.world, capped(times(12), 500_000)).expect("a tuning");
+    set(&machine.world, times(2)).expect("a tuning");
+    assert_last_word(&machine.world);
+    machine.world.pre_detach();
+    machine.world.pause();
+    machine.world.detach();
+    assert_eq!(machine.world.advertised(), nic().limits);
+    machine.world.attach().expect("an attach");
+    let says = read(&machine.world).tuning;
+    assert_eq!(says, capped(times(12), 500_000));
+    assert_eq!(
+        machine.world.advertised(),
+        raised(nic().limits, 12, Some(500_000))
+    );
+    machine.stop_clean();
+}
+
+#[test]
+fn the_detach_is_preceded_by_the_truth_and_nothing_is_raised_after_it() {
+    let machine = Machine::start(with(&[("Multiple", 16)]));
+    machine.world.pre_detach();
+    assert_eq!(machine.world.advertised(), nic().limits);
+    assert_reads_as_heard(&machine.world);
+    set(&machine.world, times(4)).expect("a tuning");
+    machine
+        .world
+        .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = 70_000);
+    assert_eq!(machine.world.advertised(), machine.world.nic().current());
+    assert_reads_as_heard(&machine.world);
+    machine.assert_split(large_v4(16 * 62_780));
+    assert_clean(&machine.world.violations());
+    machine.stop_clean();
+}
+
+/// The pre-detach notification may be meant for a filter below, to which it is forwarded.
+#[test]
+fn a_module_that_restarts_after_all_raises_again() {
+    let machine = Machine::start(with(&[("Multiple", 16)]));
+    machine.world.pre_detach();
+    machine.world.pause();
+    assert_eq!(machine.world.advertised(), nic().limits);
+    machine.world.restart().expect("a restart");
+    assert_last_word(&machine.world);
+    assert_eq!(machine.world.advertised(), raised(nic().limits, 16, None));
+    assert_reads_as_heard(&machine.world);
+    assert_clean(&machine.world.violations());
+    machine.stop_clean();
+}
