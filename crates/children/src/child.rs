@@ -43,7 +43,7 @@ impl PacketBuffer<'_> {
     /// # Errors
     /// [`BufferError::Malformed`] where the parent's chain ends before that, or for more payload
     /// than the pool's capacity; [`BufferError::NoMemory`], and the errors of a required copy.
-    #[inline]
+    #[inline(always)]
     pub fn set_payload(
         self,
         header_length: u32,
@@ -56,6 +56,34 @@ impl PacketBuffer<'_> {
         // it is released.
         unsafe {
             chain::set_payload(
+                self.packet,
+                header_length,
+                payload,
+                payload_length,
+                is_last,
+                source,
+            )
+        }
+    }
+}
+
+impl PacketBuffer<'_> {
+    /// The same out of line, where the stack is short.
+    ///
+    /// # Errors
+    /// As for [`set_payload`](Self::set_payload).
+    #[inline(never)]
+    pub fn set_payload_apart(
+        self,
+        header_length: u32,
+        payload: &mut PayloadCursor<'_>,
+        payload_length: u32,
+        is_last: bool,
+        source: &MdlSource<'_>,
+    ) -> Result<(), BufferError> {
+        // SAFETY: as in `set_payload`.
+        unsafe {
+            chain::set_payload_apart(
                 self.packet,
                 header_length,
                 payload,
@@ -284,6 +312,7 @@ impl ChildPool {
 
     /// Returns children that were not sent to their owner CPU. IRQL ≤ DISPATCH_LEVEL.
     #[cold]
+    #[inline(never)]
     pub fn recycle(&self, children: Children) {
         let Children {
             first,

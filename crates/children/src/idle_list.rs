@@ -248,7 +248,7 @@ impl IdleList {
 
     /// Takes some of the items that are not local, to be freed: while `free` frees one and returns
     /// `true`, it gets the next. IRQL ≤ DISPATCH_LEVEL, on any processor.
-    #[cold]
+    #[inline(always)]
     pub(crate) fn reclaim(&self, mut free: impl FnMut(NonNull<Link>) -> bool) {
         let mut all = self.returned.0.swap(ptr::null_mut(), Ordering::Acquire);
         while let Some(item) = NonNull::new(all) {

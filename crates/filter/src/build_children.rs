@@ -1,6 +1,6 @@
 //! Builds the children of one parent after a plan.
 
-use children::{ChildNbl, ChildOob, Children, MdlSource, PACKETS_PER_CHILD};
+use children::{ChildNbl, ChildOob, Children, MdlSource, PACKETS_PER_CHILD, PacketBuffer};
 use lso::{
     Checksum, Framing, IpVersion, LargeSend, Offload, PacketTemplate, Plan, PlannedChild,
     PlannedChildren, Template, Transport,
@@ -16,12 +16,17 @@ use crate::{module::FilterModule, send_error::SendError};
 pub(crate) struct ChildBuilder<'a> {
     pub(crate) module: &'a FilterModule,
     pub(crate) parent: &'a Nbl,
-    pub(crate) packet: NetBuffer<'a>,
-    pub(crate) plan: &'a Plan,
-    pub(crate) template: &'a Template<'a>,
+    pub(crate) cut: &'a Cut<'a>,
     pub(crate) checksum: PacketChecksum,
     /// The large send that the parent is, as its headers were parsed.
     pub(crate) send: &'a LargeSend,
+}
+
+/// The cuts of one parent.
+pub(crate) struct Cut<'a> {
+    pub(crate) packet: NetBuffer<'a>,
+    pub(crate) plan: Plan,
+    pub(crate) template: Template<'a>,
 }
 
 /// The place where the TCP or UDP checksum of a child that is a packet is computed.
@@ -57,7 +62,7 @@ impl Needs {
     }
 }
 
-impl<'a> ChildBuilder<'a> {
+impl ChildBuilder<'_> {
     /// Builds every child in `children` and acquires the module's rundown protection for each. IRQL ≤
     /// DISPATCH_LEVEL; `at` is the proof of a caller that is at DISPATCH_LEVEL.
     pub(crate) fn build(
@@ -65,7 +70,7 @@ impl<'a> ChildBuilder<'a> {
         children: &mut Children,
         at: Option<&AtDispatch>,
     ) -> Result<(), SendError> {
-        if self.plan.packets() == 0 {
+        if self.cut.plan.packets() == 0 {
             self.fill(children, at)?;
         } else {
             self.fill_mixed(children, at)?;
@@ -92,7 +97,7 @@ impl<'a> ChildBuilder<'a> {
                 (large_send, EncapsulationInfo::default())
             }
             Framing::Plain { .. } => {
-                let offset = self.template.headers().transport_offset();
+                let offset = self.cut.template.headers().transport_offset();
                 (
                     large_send.with_tcp_header_offset(offset),
                     EncapsulationInfo::default(),
@@ -110,13 +115,17 @@ impl<'a> ChildBuilder<'a> {
     /// Builds the planned children, none of which is a packet.
     #[inline(never)]
     fn fill(&self, children: &mut Children, at: Option<&AtDispatch>) -> Result<(), SendError> {
-        let length = self.template.headers().length();
-        let mut payload = self.packet.payload(length)?;
+        let length = self.cut.template.headers().length();
+        let mut payload = self.cut.packet.payload(length)?;
         let source = MdlSource::new(&self.module.children, at);
-        let mut planned = self.plan.large_sends();
-        children.fill(self.parent, &self.oob(), |child| match planned.next() {
-            Some(part) => self.fill_with_large_send(child, &part, &mut payload, &source),
-            None => Ok(()),
+        let mut planned = self.cut.plan.large_sends();
+        children.fill(self.parent, &self.oob(), |mut child| {
+            if let Some(part) = planned.next() {
+                let packet = self.begin_large_send(&mut child, &part)?;
+                let bytes = part.payload_length;
+                packet.set_payload(length, &mut payload, bytes, part.is_last, &source)?;
+            }
+            Ok(())
         })
     }
 
@@ -127,32 +136,43 @@ impl<'a> ChildBuilder<'a> {
         children: &mut Children,
         at: Option<&AtDispatch>,
     ) -> Result<(), SendError> {
-        let length = self.template.headers().length();
-        let mut payload = self.packet.payload(length)?;
+        let length = self.cut.template.headers().length();
+        let mut payload = self.cut.packet.payload(length)?;
         let source = MdlSource::new(&self.module.children, at);
-        let template = self.template.for_packets()?;
-        let mut large_sends = self.plan.large_sends();
-        let mut packets = self.plan.single_packets();
-        children.fill(self.parent, &self.oob(), |child| match large_sends.next() {
-            Some(part) => self.fill_with_large_send(child, &part, &mut payload, &source),
-            None => self.fill_with_packets(child, &mut packets, &template, &mut payload, &source),
+        let template = self.cut.template.for_packets();
+        let template = match &template {
+            Ok(template) => template,
+            Err(reason) => return Err((*reason).into()),
+        };
+        let mut large_sends = self.cut.plan.large_sends();
+        let mut packets = self.cut.plan.single_packets();
+        children.fill(self.parent, &self.oob(), |mut child| {
+            let Some(part) = large_sends.next() else {
+                return self.fill_with_packets(
+                    child,
+                    &mut packets,
+                    template,
+                    &mut payload,
+                    &source,
+                );
+            };
+            let packet = self.begin_large_send(&mut child, &part)?;
+            let bytes = part.payload_length;
+            packet.set_payload_apart(length, &mut payload, bytes, part.is_last, &source)?;
+            Ok(())
         })
     }
 
-    /// Makes `child` the large send `part`, whose payload is next at `payload`.
+    /// Makes `child` the large send `part`, up to its payload.
     #[inline(always)]
-    fn fill_with_large_send(
+    fn begin_large_send<'child>(
         &self,
-        mut child: ChildNbl<'_>,
+        child: &'child mut ChildNbl<'_>,
         part: &PlannedChild,
-        payload: &mut PayloadCursor<'_>,
-        source: &MdlSource<'_>,
-    ) -> Result<(), SendError> {
+    ) -> Result<PacketBuffer<'child>, SendError> {
         let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
-        self.template.write(part, packet.header())?;
-        let length = self.template.headers().length();
-        packet.set_payload(length, payload, part.payload_length, part.is_last, source)?;
-        Ok(())
+        self.cut.template.write(part, packet.header())?;
+        Ok(packet)
     }
 
     /// Makes `child` the next of `planned`, whose payload is next at `payload`: as many packets as a
@@ -171,7 +191,7 @@ impl<'a> ChildBuilder<'a> {
             PacketChecksum::None | PacketChecksum::Filter => ChecksumInfo::default(),
         };
         child.become_packets(left);
-        let length = self.template.headers().length();
+        let length = self.cut.template.headers().length();
         for part in planned.take(PACKETS_PER_CHILD as usize) {
             let checksum = match self.checksum {
                 PacketChecksum::None | PacketChecksum::Nic => Checksum::Offloaded,
@@ -179,13 +199,13 @@ impl<'a> ChildBuilder<'a> {
             };
             let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
             template.write(&part, checksum, packet.header())?;
-            packet.set_payload(length, payload, part.payload_length, part.is_last, source)?;
+            packet.set_payload_apart(length, payload, part.payload_length, part.is_last, source)?;
         }
         Ok(())
     }
 
     fn nic_checksum(&self) -> ChecksumInfo {
-        let headers = self.template.headers();
+        let headers = self.cut.template.headers();
         let ipv6 = headers.ip_version() == IpVersion::V6;
         let offset = headers.transport_offset();
         match headers.transport() {

@@ -2,12 +2,11 @@
 
 use core::sync::atomic::Ordering;
 
-use children::Children;
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
 use ndis::{AtDispatch, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags};
 
 use crate::{
-    build_children::{ChildBuilder, Needs, PacketChecksum},
+    build_children::{ChildBuilder, Cut, Needs, PacketChecksum},
     lso_info::large_send_of,
     module::FilterModule,
     nic_caps::{LargeSendSupport, NicCaps},
@@ -46,7 +45,7 @@ impl<'call> Splitter<'call> {
     }
 
     /// Splits the large send `parent`, if it does not fit the NIC.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn split(&mut self, parent: Nbl, tally: &mut Tally) -> Split {
         let Some(send) = large_send_of(&parent) else {
             return Split::Fits(parent);
@@ -56,21 +55,41 @@ impl<'call> Splitter<'call> {
             nic: self.nic,
             parent: &parent,
             send,
-            at_dispatch: self.at_dispatch,
         };
-        // In a place of its own: to be returned, it would be copied.
-        let mut children = None;
-        match (job.run(&mut self.front, &mut children, tally), children) {
-            (Ok(completion_info), Some(children)) => {
-                Split::Children(children.attach_to(parent, completion_info))
+        let cut = job.cut(&mut self.front);
+        let cut = match &cut {
+            Ok(Some(cut)) => cut,
+            Ok(None) => return Split::Fits(parent),
+            Err(error) => {
+                let error = *error;
+                return Split::Failed(parent, error);
             }
-            (Ok(_), None) => Split::Fits(parent),
-            (Err(error), None) => Split::Failed(parent, error),
-            (Err(error), Some(children)) => {
-                self.module.children.recycle(children);
-                Split::Failed(parent, error)
-            }
+        };
+        let needs = Needs::of(&cut.plan);
+        let pool = &self.module.children;
+        if !pool.can_have(needs.children, needs.more_packets) {
+            return Split::Failed(parent, Refusal::TooManyChildren.into());
         }
+        let builder = job.builder(cut);
+        let at = AtDispatch::enter(self.at_dispatch);
+        let Some(mut children) = pool.take(needs.children, needs.more_packets, &at) else {
+            return Split::Failed(parent, SendError::LowMemory);
+        };
+        let result = if matches!(builder.checksum, PacketChecksum::Filter) {
+            // Not at DISPATCH_LEVEL for as long as the payload's sums take, unless the caller is.
+            drop(at);
+            builder.build(&mut children, None)
+        } else {
+            builder.build(&mut children, Some(&at))
+        };
+        if let Err(error) = result {
+            pool.recycle(children);
+            return Split::Failed(parent, error);
+        }
+        let (plan, payload) = (&cut.plan, cut.plan.payload());
+        tally.count_split(plan.children(), plan.packets(), payload);
+        let completion_info = job.completion_info(payload);
+        Split::Children(children.attach_to(parent, completion_info))
     }
 }
 
@@ -80,24 +99,17 @@ struct Job<'a> {
     nic: &'a NicCaps,
     parent: &'a Nbl,
     send: LargeSend,
-    at_dispatch: bool,
 }
 
 impl<'a> Job<'a> {
-    /// Builds the `children`, ready to be sent, each with the module's rundown protection acquired;
-    /// none if none are needed. Returns the parent's large-send slot for the time when all of them
-    /// have been sent. After an error, children that were taken are to be recycled.
-    #[inline(always)]
-    fn run(
-        &mut self,
-        front: &mut [u8; MAX_HEADER],
-        children: &mut Option<Children>,
-        tally: &mut Tally,
-    ) -> Result<LargeSendInfo, SendError> {
-        let unchanged = self.parent.large_send();
+    /// Parses the parent's headers and plans its children; `None` if none are needed. The front of
+    /// the frame is left in `front`.
+    // Out of line: nothing of it is on the stack while the children are built.
+    #[inline(never)]
+    fn cut(&mut self, front: &'a mut [u8; MAX_HEADER]) -> Result<Option<Cut<'a>>, SendError> {
         let (packet, headers) = match self.parse_headers(front) {
             Err(SendError::Refused(reason)) if self.is_forwarded_unparsed(reason) => {
-                return Ok(unchanged);
+                return Ok(None);
             }
             found => found?,
         };
@@ -114,40 +126,31 @@ impl<'a> Job<'a> {
         let is_marked_as_tunnel = self.parent.encapsulation().is_encapsulated()
             && matches!(self.send.framing, Framing::Plain { .. });
         if support.fits_payload(payload, self.send.mss) && !is_marked_as_tunnel {
-            return Ok(unchanged);
+            return Ok(None);
         }
         let plan = self.plan(payload, support)?;
-        let needs = Needs::of(&plan);
-        let pool = &self.module.children;
-        if !pool.can_have(needs.children, needs.more_packets) {
-            return Err(Refusal::TooManyChildren.into());
-        }
         if plan.packets() > 0 {
             self.check_mtu(&headers, segment)?;
         }
         let ip_id = self.module.settings.ip_id;
         let template = Template::new(front, &headers, self.send.offload, ip_id)?;
-        let builder = ChildBuilder {
+        Ok(Some(Cut {
+            packet,
+            plan,
+            template,
+        }))
+    }
+
+    /// The builder of the children of `cut`.
+    #[inline(always)]
+    fn builder<'cut>(&'cut self, cut: &'cut Cut<'a>) -> ChildBuilder<'cut> {
+        ChildBuilder {
             module: self.module,
             parent: self.parent,
-            packet,
-            plan: &plan,
-            template: &template,
-            checksum: self.packet_checksum(&plan, &template),
+            cut,
+            checksum: self.packet_checksum(&cut.plan, &cut.template),
             send: &self.send,
-        };
-        let at = AtDispatch::enter(self.at_dispatch);
-        *children = pool.take(needs.children, needs.more_packets, &at);
-        let taken = children.as_mut().ok_or(SendError::LowMemory)?;
-        if matches!(builder.checksum, PacketChecksum::Filter) {
-            // Not at DISPATCH_LEVEL for as long as the payload's sums take, unless the caller is.
-            drop(at);
-            builder.build(taken, None)?;
-        } else {
-            builder.build(taken, Some(&at))?;
         }
-        tally.count_split(plan.children(), plan.packets(), payload);
-        Ok(self.completion_info(payload))
     }
 
     /// The packet and its headers. The front of the frame is left in `front`.
@@ -202,6 +205,7 @@ impl<'a> Job<'a> {
     /// Parses the headers of a TCP large send that is in no tunnel: a receive has left its value in
     /// the slot that says so, RscTcpTimestampDelta.
     #[cold]
+    #[inline(always)]
     fn parse_plain_headers(
         &mut self,
         packet: &NetBuffer<'_>,

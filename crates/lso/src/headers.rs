@@ -70,8 +70,7 @@ impl Headers {
         Self::find_at(Front::new(front), 0, transport)
     }
 
-    // Out of line, to keep the path without a tunnel short.
-    #[inline(never)]
+    #[inline(always)]
     fn find_inner(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let front = Front::new(front);
         let (tunnel, frame) = tunnel::parse(front)?;

@@ -36,7 +36,7 @@ pub struct Template<'a> {
     has_more: bool,
     /// The parent's header, with the fields set that are the same in every large send.
     header: &'a [u8; MAX_HEADER],
-    headers: &'a Headers,
+    headers: Headers,
     ip: Ip,
     transport: Fields,
     outer: Option<Outer>,
@@ -127,7 +127,7 @@ impl<'a> Template<'a> {
     #[inline(always)]
     pub fn new(
         front: &'a mut [u8; MAX_HEADER],
-        headers: &'a Headers,
+        headers: &Headers,
         offload: Offload,
         ip_id: IpIdWidth,
     ) -> Result<Self, Refusal> {
@@ -150,7 +150,7 @@ impl<'a> Template<'a> {
     #[inline(always)]
     fn read(
         front: &'a mut [u8; MAX_HEADER],
-        headers: &'a Headers,
+        headers: &Headers,
         offload: Offload,
         width: IpIdWidth,
     ) -> Option<Self> {
@@ -190,7 +190,7 @@ impl<'a> Template<'a> {
             || !matches!((ip.length, transport), (Length::Zero, Fields::Tcp { .. }));
         Some(Self {
             header: front,
-            headers,
+            headers: *headers,
             ip,
             transport,
             outer,
@@ -202,7 +202,7 @@ impl<'a> Template<'a> {
     #[must_use]
     #[inline]
     pub fn headers(&self) -> &Headers {
-        self.headers
+        &self.headers
     }
 
     /// Whether its packets have a TCP or UDP checksum: a UDP checksum of 0 means none.

@@ -202,6 +202,7 @@ impl NetBuffer<'_> {
     ///
     /// # Errors
     /// [`BufferError`] where the NET_BUFFER is inconsistent or cannot be mapped.
+    #[inline(never)]
     pub fn copy_front_gathered<'a>(&self, into: &'a mut [u8]) -> Result<&'a [u8], BufferError> {
         let most = u32::try_from(into.len()).unwrap_or(u32::MAX);
         let length = most.min(self.data_length());

@@ -19,8 +19,9 @@ fn pool_in(memory: usize) -> Arc<ChildPool> {
         memory,
         ready: 2,
     };
-    let pool = ChildPool::try_new(child_pool_module(), limits);
-    Arc::new(pool.expect("there is memory"))
+    let pool = ChildPool::try_new(child_pool_module(), limits).expect("there is memory");
+    pool.preallocate().expect("there is memory");
+    Arc::new(pool)
 }
 
 fn pool() -> Arc<ChildPool> {

@@ -40,7 +40,9 @@ fn pool(module: ModuleHandle, capacity: u32, max_sg_elements: u32) -> ChildPool 
         memory: 1 << 20,
         ready: 1,
     };
-    ChildPool::try_new(module, limits).expect("memory")
+    let pool = ChildPool::try_new(module, limits).expect("memory");
+    pool.preallocate().expect("memory");
+    pool
 }
 
 /// Children of one parent.
