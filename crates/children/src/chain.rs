@@ -13,7 +13,7 @@ use crate::{
     child_pool::MdlSource,
     extra::Extra,
     mdl_array::{Copy, MdlArray},
-    packet::{AREA, BACKFILL, Packet},
+    packet::{AREA, BACKFILL, Notes, Packet},
 };
 
 /// Makes the NET_BUFFER a packet of `header_length` bytes of header as written, and the next
@@ -239,7 +239,7 @@ impl Chain {
         unsafe {
             (*self.packet).extras.push(array.cast());
             (*self.packet).used = self.run.to_prepare();
-            (*self.packet).needs_release = true;
+            (*self.packet).notes.add(Notes::RELEASE);
         }
         self.elements = self.elements.saturating_add(self.run.count());
         self.array = array.as_ptr();
@@ -262,7 +262,7 @@ impl Chain {
         // SAFETY: the packet and the copy are owned (invariant 2).
         unsafe {
             (*self.packet).extras.push(copy.cast());
-            (*self.packet).needs_release = true;
+            (*self.packet).notes.add(Notes::RELEASE);
         }
         Ok(copy)
     }

@@ -18,7 +18,7 @@ use crate::{
     context::{Context, RawNbl, children_left, context, has_wfp_context, requests_timestamp},
     extra::Extras,
     idle_list::{Items, Link},
-    packet::{HEADER_CAPACITY, Packet},
+    packet::{HEADER_CAPACITY, Notes, Packet},
 };
 
 /// One packet of a child, to be filled.
@@ -265,7 +265,6 @@ impl<'a> CommonOob<'a> {
             (*child).Status = sys::NDIS_STATUS_SUCCESS;
             (*child).SourceHandle = self.module.raw();
             (*context).parent = from;
-            (*context).is_first = false;
         }
     }
 }
@@ -405,7 +404,7 @@ impl Children {
         let first: RawNbl = self.first.cast();
         // SAFETY: as above.
         unsafe {
-            (*context(first)).is_first = true;
+            (*context(first)).packet.notes.add(Notes::FIRST);
             if requests_timestamp(parent.as_ptr()) {
                 (*first.as_ptr()).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
             }

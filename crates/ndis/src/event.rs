@@ -274,7 +274,7 @@ impl Event<'_> {
 
     /// The descriptor that sessions filter it by.
     #[must_use]
-    pub fn event_descriptor(&self) -> &sys::EVENT_DESCRIPTOR {
+    pub fn descriptor(&self) -> &sys::EVENT_DESCRIPTOR {
         &self.descriptor
     }
 

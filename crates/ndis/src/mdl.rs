@@ -3,7 +3,10 @@
 //! The inline functions of `wdm.h` that have no export are written out here, each named after its
 //! effect: [`system_address`], [`prepare_for_reuse`], [`initialize`].
 
-use core::ptr::{self, NonNull};
+use core::{
+    mem::offset_of,
+    ptr::{self, NonNull},
+};
 
 use checksum::Sum;
 
@@ -69,6 +72,12 @@ unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
             .wrapping_add((*mdl).ByteOffset as usize)
     }
 }
+
+const _: () = assert!(
+    offset_of!(sys::MDL, Size).is_multiple_of(align_of::<u32>())
+        && offset_of!(sys::MDL, MdlFlags).wrapping_sub(offset_of!(sys::MDL, Size))
+            == size_of::<i16>()
+);
 
 /// Bytes of an MDL as its `Size` expresses them.
 #[expect(
@@ -505,9 +514,9 @@ impl PayloadCursor<'_> {
             // the chain's last MDL, by this function's contract.
             unsafe {
                 (*last).Next = place;
-                // IoBuildPartialMdl reads the target's size and flags.
-                (*place).Size = mdl_size(bytes);
-                (*place).MdlFlags = 0;
+                // IoBuildPartialMdl reads the target's size and flags: neighbours, written at once. The
+                // size is the lower half, as on every system that has NDIS.
+                (&raw mut (*place).Size).cast::<u32>().write(bytes as u32);
                 sys::IoBuildPartialMdl(mdl.as_ptr(), place, at.cast(), part as u32);
                 if (*place).MdlFlags & MAPPED == 0 {
                     note(&mut may_be_mapped);

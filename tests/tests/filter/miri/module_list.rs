@@ -11,7 +11,7 @@ const TAG: Tag = Tag::MODULE;
 const MAX: usize = 64;
 
 fn entry(value: usize) -> NonNull<ModuleEntry<usize>> {
-    let entry = ModuleEntry::allocate(TAG, TAG).expect("memory");
+    let entry = ModuleEntry::<usize>::allocate(TAG, TAG).expect("memory");
     // SAFETY: the place is the entry's, and the value is written.
     unsafe {
         entry.value().write(value);
