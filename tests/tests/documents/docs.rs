@@ -169,7 +169,12 @@ fn every_event_and_every_field_is_listed() {
     let source = ["events", "module_events"]
         .map(|file| read(&format!("crates/filter/src/{file}.rs")))
         .concat();
-    let begin = [".write_with(", "self.event(", "self.write_plain("];
+    let begin = [
+        ".write_with(",
+        ".write_long_with(",
+        "self.event(",
+        "self.write_plain(",
+    ];
     let fields = [".u32(", ".u64(", ".text(", ".utf16(", ".status("];
     let named = |call: &&str| {
         let arguments = source.split(*call).skip(1).map(str::trim_start);
