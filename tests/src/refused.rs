@@ -2,8 +2,8 @@
 
 use lso::Refusal;
 use model::{Packet, TunnelSlot};
-use mslso_lab::synth::{Synth, Tunnel, flag};
 use ndis::{EncapsulationInfo, LargeSendInfo, UdpSendInfo, sys};
+use testpkt::synth::{Synth, Tunnel, flag};
 
 use crate::packets::{MSS, large, large_v4, large_v6};
 

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use mslso_lab::capture::{Captured, read};
 use nix::sys::resource::{UsageWho, getrusage};
+use testpkt::capture::{Captured, read};
 
 /// A file with one line of options, and what is expected.
 #[derive(Debug)]

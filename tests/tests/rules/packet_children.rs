@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use model::{Config, Nic, Packet, Rule, SendCall, Tamper, Violation, World};
-use mslso_lab::synth::{IpVersion, Synth};
 use ndis::sys;
 use scenarios::{
     frames::{Outer, Udp, tunnelled, uso},
     packets::{MSS, large, large_v4, large_v6},
     tampering::nbls,
 };
+use testpkt::synth::{IpVersion, Synth};
 
 use crate::{
     Nbl, Run, assert_breaks, header, packet,

@@ -5,14 +5,14 @@ use model::Violation;
 use model::host::{Guest, Host};
 
 use super::step::{Family, GuestView, HostView, Sizes};
-use crate::device;
-use crate::failure::Failure;
+use crate::error::Error;
+use harness::device;
 
 /// A host.
 pub(super) struct Actor {
     pub(super) host: Host,
     /// Broken rules that were already reported.
-    told: usize,
+    reported: usize,
     /// Whether the coming detach was signalled to its filter.
     pub(super) leaving: bool,
 }
@@ -21,23 +21,23 @@ impl Actor {
     pub(super) fn new(host: Host) -> Self {
         Self {
             host,
-            told: 0,
+            reported: 0,
             leaving: false,
         }
     }
 
     /// The sizes in use on the host, and a line for each wrong one.
-    pub(super) fn look(&self) -> Result<(HostView, Vec<String>), Failure> {
-        let says = device::read(self.host.world())?;
-        let view = self.view(says.tuning);
-        let wrong = self.misstated(&view, &says);
+    pub(super) fn look(&self) -> Result<(HostView, Vec<String>), Error> {
+        let read = device::read(self.host.world())?;
+        let view = self.view(read.tuning);
+        let wrong = self.misstated(&view, &read);
         Ok((view, wrong))
     }
 
     /// The new ones among all the rules `broken` on the host.
     pub(super) fn newly_broken(&mut self, mut broken: Vec<Violation>) -> Vec<String> {
-        let new = broken.split_off(self.told);
-        self.told += new.len();
+        let new = broken.split_off(self.reported);
+        self.reported += new.len();
         let name = self.host.name();
         new.iter().map(|rule| format!("{name}: {rule}")).collect()
     }
@@ -58,27 +58,27 @@ impl Actor {
 
     /// The wrong sizes, one line each: in the filter's report through its device, in the advertised
     /// configuration, or at a guest.
-    fn misstated(&self, view: &HostView, says: &ReadReply) -> Vec<String> {
+    fn misstated(&self, view: &HostView, read: &ReadReply) -> Vec<String> {
         let mut all = vec![
             (
                 "the filter's report of the NIC".to_owned(),
                 view.nic,
                 Sizes {
-                    ipv4: says.nic.v2_ipv4.max_payload,
-                    ipv6: says.nic.v2_ipv6.max_payload,
+                    ipv4: read.nic.v2_ipv4.max_payload,
+                    ipv6: read.nic.v2_ipv6.max_payload,
                 },
             ),
             (
                 "the filter's report of itself".to_owned(),
                 view.advertised,
                 Sizes {
-                    ipv4: says.advertised_v2_ipv4,
-                    ipv6: says.advertised_v2_ipv6,
+                    ipv4: read.advertised_v2_ipv4,
+                    ipv6: read.advertised_v2_ipv6,
                 },
             ),
             (
                 "what is advertised".to_owned(),
-                self.due(view.nic, says.tuning),
+                self.due(view.nic, read.tuning),
                 view.advertised,
             ),
         ];

@@ -16,11 +16,11 @@ use std::io::Write;
 pub use step::{Family, GuestView, HostView, SendRecord, Sizes, Step};
 
 use crate::cli::DemoArgs;
-use crate::driver::{Build, Driver};
-use crate::failure::Failure;
+use crate::error::Error;
+use harness::driver::{Build, Driver};
 
 /// The result of a demo.
-pub struct Told {
+pub struct Report {
     /// Its steps.
     pub steps: Vec<Step>,
     /// Faults while the drivers stopped, in one line each.
@@ -40,7 +40,7 @@ pub struct Counted {
     pub children: u64,
 }
 
-impl Told {
+impl Report {
     /// How often something was wrong.
     #[must_use]
     pub fn faults(&self) -> usize {
@@ -59,26 +59,26 @@ pub fn run(
     build: &Build,
     out: &mut impl Write,
     notes: &mut impl Write,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let driver = Driver::load(build)?;
-    let told = story::tell(&driver)?;
+    let report = story::run(&driver)?;
     if let Some(path) = &args.plot {
-        plot::write(&told.steps, path)?;
+        plot::write(&report.steps, path)?;
     }
-    for step in &told.steps {
+    for step in &report.steps {
         for line in &step.violations {
             let _ = writeln!(notes, "step {}: {line}", step.step);
         }
     }
-    for line in &told.at_end {
+    for line in &report.at_end {
         let _ = writeln!(notes, "{line}");
     }
     let text = if args.json {
-        told.steps.iter().map(crate::json::line).collect()
+        report.steps.iter().map(harness::json::line).collect()
     } else {
-        text::whole(&told, build, args.plot.as_deref())
+        text::whole(&report, build, args.plot.as_deref())
     };
     // A reader that closed the pipe is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(told.faults() == 0)
+    Ok(report.faults() == 0)
 }

@@ -3,7 +3,6 @@
 //! Sizes are on a logarithmic scale, on which a multiple is a distance: the filter's line is above
 //! the NIC's by the multiple.
 
-use std::error::Error;
 use std::path::Path;
 
 use plotters::element::DashedPathElement;
@@ -11,8 +10,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::step::{GuestView, HostView, Step};
-use crate::failure::Failure;
-use crate::report::number;
+use crate::error::Error;
+use harness::text::number;
 
 /// Pixels.
 const SIZE: (u32, u32) = (1180, 660);
@@ -67,7 +66,7 @@ struct Line {
     sizes: Vec<Option<u32>>,
 }
 
-type Drawn = Result<(), Box<dyn Error>>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
 type Chart<'a, 'b> = ChartContext<
     'a,
     SVGBackend<'b>,
@@ -78,14 +77,14 @@ type Chart<'a, 'b> = ChartContext<
 ///
 /// # Errors
 ///
-/// [`Failure::Plot`].
-pub(super) fn write(steps: &[Step], path: &Path) -> Result<(), Failure> {
+/// [`Error::Plot`].
+pub(super) fn write(steps: &[Step], path: &Path) -> Result<(), Error> {
     svg(steps)
         .and_then(|svg| Ok(std::fs::write(path, svg)?))
-        .map_err(|error| Failure::Plot(path.to_owned(), error.to_string()))
+        .map_err(|error| Error::Plot(path.to_owned(), error.to_string()))
 }
 
-fn svg(steps: &[Step]) -> Result<String, Box<dyn Error>> {
+fn svg(steps: &[Step]) -> Result<String, Box<dyn std::error::Error>> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -168,7 +167,7 @@ fn lines(steps: &[Step]) -> Vec<Line> {
     }
     for (index, name) in hosts.iter().enumerate() {
         let dashed = index % 2 == 1;
-        let label = format!("{name}: the NIC says");
+        let label = format!("{name}: the NIC accepts");
         lines.push(Line::of_host(
             label,
             Look { dashed, ..NIC },

@@ -9,12 +9,12 @@ use ndis::sys::NDIS_STATUS_SUCCESS;
 use super::Counted;
 use super::actor::Actor;
 use super::step::{HostView, SendRecord};
-use crate::device;
-use crate::driver::Driver;
-use crate::failure::Failure;
-use crate::ingest::LargeSend;
-use crate::judge::{Verdict, judge};
-use crate::machine::{Sent, Unsent, turned_on};
+use crate::error::Error;
+use harness::device;
+use harness::driver::Driver;
+use harness::ingest::LargeSend;
+use harness::judge::{Verdict, judge};
+use harness::machine::{SendError, Sent, turned_on};
 
 /// Hosts on which one driver runs, which therefore outlives them.
 pub(super) struct Stage<'driver> {
@@ -74,13 +74,13 @@ impl<'driver> Stage<'driver> {
         name: &str,
         nic_max: u32,
         multiple: Option<u32>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let mut config = turned_on(Config::with_nic(Nic::new(nic_max, 2)));
         let parameter = multiple.map(|multiple| (keyword::MULTIPLE.to_owned(), multiple));
         config.parameters.extend(parameter);
         let world = World::new(config);
         // SAFETY: only the stage has the world, and the driver is borrowed for its life.
-        unsafe { self.driver.start(&world) }.map_err(Failure::Driver)?;
+        unsafe { self.driver.start(&world) }?;
         self.actors.push(Actor::new(Host::new(name, world)));
         Ok(())
     }
@@ -90,7 +90,7 @@ impl<'driver> Stage<'driver> {
     }
 
     /// Puts a profile into effect, as an administrator does.
-    pub(super) fn tune(&self, host: usize, profile: Profile) -> Result<(), Failure> {
+    pub(super) fn tune(&self, host: usize, profile: Profile) -> Result<(), Error> {
         let tuning = Tuning {
             raise: Raise::Profile(profile),
             cap: None,
@@ -111,7 +111,7 @@ impl<'driver> Stage<'driver> {
         from: &Guest,
         to: &Guest,
         send: LargeSend,
-    ) -> Result<SendRecord, Failure> {
+    ) -> Result<SendRecord, Error> {
         let before = device::statistics(self.host(host).world())?;
         let (packet, send) = addressed(send, from, To::Guest(to));
         let delivery = from.send(self.host(host), |_| packet);
@@ -167,7 +167,7 @@ impl<'driver> Stage<'driver> {
         let sent = Sent {
             children: world.take_children(),
             wire: world.take_wire(),
-            unsent: None,
+            error: None,
             broken: Vec::new(),
         };
         UnderWay {
@@ -191,16 +191,16 @@ impl<'driver> Stage<'driver> {
             to,
         } = under_way;
         let world = self.host(host).world();
-        sent.unsent = match world.completed(number).map(|completed| completed.status) {
+        sent.error = match world.completed(number).map(|completed| completed.status) {
             Some(NDIS_STATUS_SUCCESS) => None,
-            Some(status) => Some(Unsent::Failed(status)),
-            None => Some(Unsent::Lost),
+            Some(status) => Some(SendError::Failed(status)),
+            None => Some(SendError::Lost),
         };
         let verdict = judge(&send, &sent, world.nic().id_bits);
         let verdict = match verdict {
             Verdict::Same { untouched: false } => "same",
             Verdict::Same { untouched: true } => "as-is",
-            Verdict::Unsent(why) => {
+            Verdict::NotSent(why) => {
                 self.wrong.push(format!("from {from} to {to}: {why}"));
                 "wrong"
             }
@@ -221,7 +221,7 @@ impl<'driver> Stage<'driver> {
     }
 
     /// The sizes on every host, which are judged too.
-    pub(super) fn look(&mut self) -> Result<Vec<HostView>, Failure> {
+    pub(super) fn look(&mut self) -> Result<Vec<HostView>, Error> {
         let mut views = Vec::new();
         for actor in &self.actors {
             let (view, wrong) = actor.look()?;
@@ -242,7 +242,7 @@ impl<'driver> Stage<'driver> {
     }
 
     /// Stops the drivers. Returns their counters, and the faults found meanwhile.
-    pub(super) fn stop(self) -> Result<(Counted, Vec<String>), Failure> {
+    pub(super) fn stop(self) -> Result<(Counted, Vec<String>), Error> {
         let mut counted = Counted::default();
         let mut wrong = self.wrong;
         for mut actor in self.actors {

@@ -1,17 +1,17 @@
 //! The story: the events, and the sends between them.
 
-use crate::ingest::LsoVersion;
 use control::Profile;
+use harness::ingest::LsoVersion;
 use model::host::{Guest, migrate};
 
-use super::Told;
+use super::Report;
 use super::stage::{Stage, To};
 use super::step::{Family, SendRecord, Sizes, Step};
-use crate::driver::Driver;
-use crate::failure::Failure;
-use crate::ingest::{LargeSend, Terms, ingest};
-use crate::report::number;
-use crate::synth::Synth;
+use crate::error::Error;
+use harness::driver::Driver;
+use harness::ingest::{LargeSend, Terms, ingest};
+use harness::text::number;
+use testpkt::synth::Synth;
 
 /// The first host's NIC maximum: 43 × 1,460 bytes, as Hyper-V's virtual NIC reports it.
 const NIC: u32 = 62_780;
@@ -33,7 +33,7 @@ const HOST_2: usize = 1;
 /// # Errors
 ///
 /// The driver does not start or does not answer.
-pub(super) fn tell(driver: &Driver) -> Result<Told, Failure> {
+pub(super) fn run(driver: &Driver) -> Result<Report, Error> {
     let mut story = Story::begin(driver)?;
     story.start()?;
     story.guest_to_guest()?;
@@ -44,7 +44,7 @@ pub(super) fn tell(driver: &Driver) -> Result<Told, Failure> {
     story.migration()?;
     story.pre_detach()?;
     let (counted, at_end) = story.stage.stop()?;
-    Ok(Told {
+    Ok(Report {
         steps: story.steps,
         at_end,
         counted,
@@ -78,7 +78,7 @@ pub(super) fn large_send(ip: Family, payload: u32) -> LargeSend {
 }
 
 impl<'driver> Story<'driver> {
-    fn begin(driver: &'driver Driver) -> Result<Self, Failure> {
+    fn begin(driver: &'driver Driver) -> Result<Self, Error> {
         let mut stage = Stage::new(driver);
         stage.add_host("host 1", NIC, None)?;
         let guest = |number| {
@@ -101,7 +101,7 @@ impl<'driver> Story<'driver> {
         name: &'static str,
         what: String,
         sends: Vec<SendRecord>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let hosts = self.stage.look()?;
         self.steps.push(Step {
             step: self.steps.len() + 1,
@@ -125,7 +125,7 @@ impl<'driver> Story<'driver> {
         self.stage.send(host, guest, To::Outside, send)
     }
 
-    fn start(&mut self) -> Result<(), Failure> {
+    fn start(&mut self) -> Result<(), Error> {
         let what = format!(
             "Host 1 starts. Its NIC accepts large sends of {} bytes; the filter advertises 8 \
              times that, and both guests learn it from the virtual switch.",
@@ -134,7 +134,7 @@ impl<'driver> Story<'driver> {
         self.step("start", what, Vec::new())
     }
 
-    fn guest_to_guest(&mut self) -> Result<(), Failure> {
+    fn guest_to_guest(&mut self) -> Result<(), Error> {
         let (from, to) = (self.guest_1.clone(), self.guest_2.clone());
         let send = large_send(Family::Ipv4, ORDINARY);
         let whole = self.stage.whole(HOST_1, &from, &to, send)?;
@@ -143,7 +143,7 @@ impl<'driver> Story<'driver> {
         self.step("guest to guest", what.to_owned(), vec![whole])
     }
 
-    fn outside(&mut self) -> Result<(), Failure> {
+    fn outside(&mut self) -> Result<(), Error> {
         let (guest_1, guest_2) = (self.guest_1.clone(), self.guest_2.clone());
         let sends = vec![
             self.out(HOST_1, &guest_1, Family::Ipv4, ORDINARY),
@@ -154,7 +154,7 @@ impl<'driver> Story<'driver> {
         self.step("to the outside", what.to_owned(), sends)
     }
 
-    fn latency(&mut self) -> Result<(), Failure> {
+    fn latency(&mut self) -> Result<(), Error> {
         let old = self.advertised(HOST_1);
         self.stage.tune(HOST_1, Profile::Latency)?;
         let new = self.advertised(HOST_1);
@@ -169,7 +169,7 @@ impl<'driver> Story<'driver> {
         self.step("latency", what.to_owned(), sends)
     }
 
-    fn cpu(&mut self) -> Result<(), Failure> {
+    fn cpu(&mut self) -> Result<(), Error> {
         self.stage.tune(HOST_1, Profile::Cpu)?;
         let new = self.advertised(HOST_1);
         let (guest_1, guest_2) = (self.guest_1.clone(), self.guest_2.clone());
@@ -182,7 +182,7 @@ impl<'driver> Story<'driver> {
         self.step("cpu", what.to_owned(), sends)
     }
 
-    fn shrink(&mut self) -> Result<(), Failure> {
+    fn shrink(&mut self) -> Result<(), Error> {
         let old = self.advertised(HOST_1);
         let (guest_1, guest_2) = (self.guest_1.clone(), self.guest_2.clone());
         let world = self.stage.host(HOST_1).world().clone();
@@ -211,7 +211,7 @@ impl<'driver> Story<'driver> {
         self.step("NIC shrinks", what, sends)
     }
 
-    fn migration(&mut self) -> Result<(), Failure> {
+    fn migration(&mut self) -> Result<(), Error> {
         let (guest_1, guest_2) = (self.guest_1.clone(), self.guest_2.clone());
         let before = Sizes::from(guest_2.indicator());
         self.stage
@@ -235,7 +235,7 @@ impl<'driver> Story<'driver> {
         self.step("migration", what, sends)
     }
 
-    fn pre_detach(&mut self) -> Result<(), Failure> {
+    fn pre_detach(&mut self) -> Result<(), Error> {
         let old = self.advertised(HOST_1);
         self.stage.pre_detach(HOST_1);
         let new = self.advertised(HOST_1);

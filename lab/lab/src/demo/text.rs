@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::step::{Family, HostView, SendRecord, Step};
-use super::{Counted, Told};
-use crate::driver::Build;
-use crate::report::{self, counted, number, sizes};
+use super::{Counted, Report};
+use harness::driver::Build;
+use harness::text::{self, counted, number, sizes};
 
 /// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
-A guest must know how large a large send it may make: its indicator. The NIC says what it takes; the
-filter advertises a multiple of that to the virtual switch, and the switch tells its guests. Here a
-model of two hosts shows how the indicator follows when settings, NICs and hosts change, and what
+A guest must know the largest large send that it may make. The NIC reports the size that it accepts;
+the filter advertises a multiple of that to the virtual switch, which passes it on to its guests. Here
+a model of two hosts shows how that size follows when settings, NICs and hosts change, and what
 becomes of large sends meanwhile. The switch is a model too: as far as public sources show, that of
 Hyper-V offers guests a constant 62,780 bytes, whatever is advertised to it. Sizes are bytes of TCP
 payload.
@@ -21,14 +21,14 @@ payload.
 const WIDTH: usize = 100;
 
 /// Everything, from the introduction to the verdict.
-pub(super) fn whole(told: &Told, build: &Build, plot: Option<&Path>) -> String {
-    let mut text = INTRODUCTION.to_owned() + &report::driver_line(build);
-    text.extend(told.steps.iter().map(step));
-    text += &summary(told.counted);
+pub(super) fn whole(report: &Report, build: &Build, plot: Option<&Path>) -> String {
+    let mut text = INTRODUCTION.to_owned() + &text::driver_line(build);
+    text.extend(report.steps.iter().map(step));
+    text += &summary(report.counted);
     if let Some(path) = plot {
         text += &format!("The chart is in {}.\n", path.display());
     }
-    text + &verdict(told)
+    text + &verdict(report)
 }
 
 fn step(step: &Step) -> String {
@@ -62,13 +62,13 @@ fn wrapped(text: &str) -> String {
 fn table(hosts: &[HostView]) -> String {
     let guests = guests(hosts);
     let mut columns = vec![("host".to_owned(), false)];
-    let heads = ["NIC says", "multiple", "filter advertises"];
+    let heads = ["NIC max", "multiple", "filter advertises"];
     columns.extend(heads.map(|head| (head.to_owned(), true)));
     columns.extend(guests.iter().map(|name| (format!("{name} uses"), true)));
     let rows = hosts
         .iter()
         .flat_map(|host| Family::ALL.map(|ip| row(host, ip, &guests)));
-    report::lined(&columns, rows)
+    text::lined(&columns, rows)
         .lines()
         .map(|line| format!("   {line}"))
         .collect::<Vec<_>>()
@@ -130,8 +130,8 @@ fn summary(filters: Counted) -> String {
     )
 }
 
-fn verdict(told: &Told) -> String {
-    match told.faults() as u64 {
+fn verdict(report: &Report) -> String {
+    match report.faults() as u64 {
         0 => "PASS: every size advertised is the multiple of the NIC's, every guest follows, every large send\n\
               arrives byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n"
             .to_owned(),

@@ -10,15 +10,13 @@ use std::{
 };
 
 use super::{
+    reply::Reply,
     report::{Ended, Stopped, Verdict},
-    worker::Reply,
 };
-use crate::{
-    cli::{ExerciseArgs, Obligation, Pages, Phase},
-    driver::Build,
-    failure::Failure,
-};
+use crate::cli::{ExerciseArgs, Obligation, Pages, Phase};
+use crate::error::Error;
 use clap::ValueEnum;
+use harness::driver::Build;
 
 /// Last lines of the process's stderr that are kept.
 const STDERR_TAIL: usize = 8;
@@ -30,11 +28,11 @@ pub(super) fn run(
     phase: Phase,
     pages: Pages,
     seed: u64,
-) -> Result<Ended, Failure> {
+) -> Result<Ended, Error> {
     let mut child = command(args, build, phase, pages, seed)
         .and_then(|mut command| command.spawn())
-        .map_err(Failure::Worker)?;
-    let no_pipe = || Failure::Worker(std::io::Error::other("it has no pipes"));
+        .map_err(Error::Worker)?;
+    let no_pipe = || Error::Worker(std::io::Error::other("it has no pipes"));
     let replies = replies(child.stdout.take().ok_or_else(no_pipe)?);
     let tail = stderr_tail(child.stderr.take().ok_or_else(no_pipe)?);
     let mut ended = Ended::default();
@@ -65,7 +63,7 @@ pub(super) fn run(
     {
         let _ = child.kill();
     }
-    let status = child.wait().map_err(Failure::Worker)?;
+    let status = child.wait().map_err(Error::Worker)?;
     let tail = tail.join().unwrap_or_default();
     ended.stopped = match stopped {
         Some((verdict, detail)) => Some(Stopped::new(verdict, &ended.step, detail)),
@@ -93,7 +91,7 @@ fn command(
     command.arg("exercise");
     match build {
         Build::Image(path) => command.arg(path),
-        Build::Native => command.args(["--driver", crate::driver::NATIVE]),
+        Build::Native => command.args(["--driver", harness::driver::NATIVE]),
     };
     let level = match args.level {
         Obligation::Contract => "contract",

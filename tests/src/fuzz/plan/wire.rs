@@ -5,7 +5,7 @@ use lso::{
     Checksum, Form, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Plan, PlannedChild, Sum,
     Template, Transport,
 };
-use mslso_lab::reference::{self, Kind, ReferenceError};
+use reference::{Kind, ReferenceError};
 
 use super::Input;
 

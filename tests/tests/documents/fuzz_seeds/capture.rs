@@ -1,10 +1,8 @@
 //! The seeds of `capture`: captures of both formats, good and not.
 
-use mslso_lab::{
-    capture::Fault,
-    synth::{Synth, Tunnel},
-};
 use scenarios::fuzz::capture::run;
+use testpkt::capture::Fault;
+use testpkt::synth::{Synth, Tunnel};
 
 use super::Seeds;
 

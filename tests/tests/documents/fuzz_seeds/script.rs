@@ -1,6 +1,6 @@
 //! The seeds of `script`: episodes, each decided on by so many bytes.
 
-use mslso_lab::random::Random;
+use harness::random::Random;
 use scenarios::fuzz::script::run;
 
 use super::Seeds;

@@ -7,13 +7,13 @@ use model::{
     Completion, Config, Nic, Order, Packet,
     host::{Delivery, Guest, Host, Mac, migrate},
 };
-use mslso_lab::synth::Synth;
 use scenarios::{
     Machine,
     adapter::{assert_last_word, profile, raised, set, times},
     assert_clean,
     packets::{MSS, large, one_stage},
 };
+use testpkt::synth::Synth;
 
 const ONE: Mac = [2, 0, 0, 0, 0, 0x11];
 const OTHER: Mac = [2, 0, 0, 0, 0, 0x22];

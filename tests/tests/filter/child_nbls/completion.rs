@@ -1,12 +1,12 @@
 //! However the NIC completes, every parent is completed once, with the status of its children.
 
 use model::{Completion, Config, Nic, Order, Packet};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, arp, large_v1, large_v4, large_v6, on_port, small},
 };
+use testpkt::synth::Synth;
 
 const FAILURE: i32 = sys::NDIS_STATUS_FAILURE;
 const RESET: i32 = sys::NDIS_STATUS_RESET_IN_PROGRESS;

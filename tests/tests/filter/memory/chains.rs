@@ -3,7 +3,6 @@
 #![expect(unsafe_code, reason = "changes a chain on its way")]
 
 use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule, Tamper};
-use mslso_lab::synth::{IpVersion, Synth};
 use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::FileFailurePersistence};
 use scenarios::{
@@ -11,6 +10,7 @@ use scenarios::{
     packets::{MSS, header_length, large, large_v4, large_v6},
     tampering::nbls,
 };
+use testpkt::synth::{IpVersion, Synth};
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
 /// The NIC's limit in most tests: three segments, so that short sends have several children.

@@ -11,9 +11,9 @@ use model::{
     Backing, Completion, Config, Lent, Nic, Order, Outgoing, Pages, Rule, SendCall, Tamper,
     Violation, Wire, parts,
 };
-use mslso_lab::synth::Synth;
 use ndis::{LargeSendInfo, sys};
 use scenarios::{Machine, packets::MSS, tampering::nbls};
+use testpkt::synth::Synth;
 
 /// Five children of three segments each.
 const PAYLOAD: u32 = 5 * 3 * MSS;

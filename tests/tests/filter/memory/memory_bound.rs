@@ -4,12 +4,12 @@
 use children::{CHILD_BYTES, PACKET_BYTES};
 use lso::Refusal;
 use model::{Config, Nic, Packet, SendCall};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, large, large_v4, on_port},
 };
+use testpkt::synth::Synth;
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
 /// The size advertised for a NIC without LSO.

@@ -1,7 +1,6 @@
 //! Very small scenarios over all of the driver, to be run under Miri.
 
 use model::{Answering, Backing, Completion, Config, Failing, Nic, OidCall, Order, Packet};
-use mslso_lab::synth::{Synth, Tunnel};
 use ndis::sys;
 use scenarios::{
     Machine,
@@ -9,6 +8,7 @@ use scenarios::{
     assert_clean,
     packets::{MSS, large, large_v4, small},
 };
+use testpkt::synth::{Synth, Tunnel};
 
 fn machine(completion: Completion) -> Machine {
     let mut nic = Nic::new(3 * MSS, 2);

@@ -5,13 +5,13 @@ use std::{mem::offset_of, ptr, ptr::NonNull};
 
 use lso::Refusal;
 use model::{Config, Nic};
-use mslso_lab::synth::Synth;
 use ndis::{RestartParameters, sys};
 use scenarios::{
     Machine,
     adapter::read,
     packets::{large, large_v4},
 };
+use testpkt::synth::Synth;
 
 /// One attribute as NDIS lays it out: the structure, its data from `Data` on.
 #[repr(C, align(16))]

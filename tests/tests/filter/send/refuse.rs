@@ -3,13 +3,13 @@
 
 use lso::Refusal;
 use model::{Config, Nic, Packet, SentChild};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, MSS_V6, arp, large, large_v1, large_v4, large_v6, on_port, small},
     refused,
 };
+use testpkt::synth::Synth;
 
 /// Checks that `bad` is completed with `status`, that nothing of it reaches the NIC, and that its
 /// neighbours do.

@@ -3,13 +3,13 @@
 
 use lso::Refusal;
 use model::{Answering, Backing, Config, Enabled, Nic, OidCall, Packet, SentChild};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     adapter::enable_lso,
     packets::{MSS, large, large_v1, large_v4, large_v6, on_port},
 };
+use testpkt::synth::Synth;
 
 /// The size advertised for a NIC without LSO: eight times the maximum of Hyper-V's virtual NIC.
 const IN_SOFTWARE: u32 = 502_240;

@@ -1,12 +1,12 @@
 //! Large sends of all shapes reach the wire as one stage of segmentation would have sent them.
 
 use model::{Config, Nic, Packet};
-use mslso_lab::synth::{Synth, flag};
 use ndis::{LargeSendInfo, sys};
 use scenarios::{
     Machine,
     packets::{MSS, large, large_v1, large_v4, large_v6},
 };
+use testpkt::synth::{Synth, flag};
 
 /// The maximum of Hyper-V's virtual NIC, in bytes of payload.
 const NIC_MAX: u32 = 62_780;

@@ -2,12 +2,12 @@
 
 use lso::Refusal;
 use model::{INNER_IPV6, Nic, OUTER_IPV4, Packet, SendKind, SentChild};
-use mslso_lab::synth::{Synth, Tunnel};
 use ndis::{LargeSendInfo, sys};
 use scenarios::{
     Machine,
     packets::{large_v4, large_v6},
 };
+use testpkt::synth::{Synth, Tunnel};
 
 /// Bytes of payload in each inner packet.
 const MSS: u32 = 1350;

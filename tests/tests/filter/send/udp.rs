@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use lso::Refusal;
 use model::{Nic, Packet, Rule, SentChild, Tamper, UsoSlot};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine, assert_clean,
     packets::{arp, small},
 };
+use testpkt::synth::Synth;
 
 /// Bytes of payload in each datagram.
 const MSS: u32 = 1000;

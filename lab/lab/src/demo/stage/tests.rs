@@ -51,5 +51,5 @@ fn a_large_send_that_is_not_back_is_lost() {
     let record = stage.send(0, &guest, To::Outside, send);
     assert_eq!(record.verdict, "wrong");
     let wrong = stage.take_wrong();
-    assert!(wrong[0].contains("came back unsent (lost)"), "{wrong:?}");
+    assert!(wrong[0].contains("failed (lost)"), "{wrong:?}");
 }

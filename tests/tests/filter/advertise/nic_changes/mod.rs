@@ -5,12 +5,12 @@ mod property;
 mod statuses;
 
 use model::{Completion, Config, Nic, Order};
-use mslso_lab::synth::Synth;
 use scenarios::{
     Machine,
     adapter::{assert_last_word, enable_lso, originated},
     packets::{MSS, MSS_V6, large_v1, large_v4, large_v6, small},
 };
+use testpkt::synth::Synth;
 
 /// The NIC's limit at first.
 const BEFORE: u32 = 40 * MSS;

@@ -1,13 +1,11 @@
 //! Sends of every kind, and how they are handed down.
 
 use model::{Backing, Packet, TunnelSlot, UsoSlot};
-use mslso_lab::{
-    reference::{Kind, layers},
-    synth::{Encapsulation, IpVersion, Synth, Transport, Tunnel, flag},
-};
 use ndis::{LargeSendInfo, sys};
 use proptest::{collection::vec, prelude::*, sample::select};
+use reference::{Kind, layers};
 use scenarios::packets::{arp, large, large_v1, on_port, small};
+use testpkt::synth::{Encapsulation, IpVersion, Synth, Transport, Tunnel, flag};
 
 /// The contents of one NBL that the overlying driver sends.
 #[derive(Clone, Debug)]

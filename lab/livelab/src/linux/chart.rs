@@ -1,0 +1,147 @@
+//! Charts of live traffic.
+
+use std::ops::Range;
+use std::path::Path;
+
+pub use plotters::prelude::SeriesLabelPosition;
+use plotters::prelude::*;
+
+use crate::error::Error;
+
+/// Pixels.
+const SIZE: (u32, u32) = (1100, 560);
+const FONT: &str = "sans-serif";
+const GREY: RGBColor = RGBColor(0x88, 0x88, 0x88);
+const GRID: RGBColor = RGBColor(0xE4, 0xE4, 0xE4);
+/// The colors of series, in order.
+pub const COLORS: [RGBColor; 4] = [
+    RGBColor(0x1F, 0x5F, 0xBF),
+    RGBColor(0xE0, 0x8A, 0x1E),
+    RGBColor(0x2E, 0x8B, 0x57),
+    RGBColor(0xB8, 0x2E, 0x2E),
+];
+
+/// How a series is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// A line of so many pixels.
+    Line(u32),
+    /// A dot for each point.
+    Dots,
+    /// A large dot for each point, of a few.
+    Marks,
+}
+
+/// Points that belong together.
+pub struct Series {
+    /// Their name.
+    pub label: String,
+    /// How they are drawn.
+    pub look: Look,
+    /// In which color.
+    pub color: RGBColor,
+    /// From left to right.
+    pub points: Vec<(f64, f64)>,
+    /// For each point, the interval it may be in; none where that is not known.
+    pub spread: Vec<(f64, f64)>,
+}
+
+/// A chart.
+pub struct Chart<'a> {
+    /// The title.
+    pub title: &'a str,
+    /// The horizontal axis.
+    pub x: (&'a str, Range<f64>),
+    /// The vertical axis.
+    pub y: (&'a str, Range<f64>),
+    /// How a number on the vertical axis is written.
+    pub y_text: &'a dyn Fn(f64) -> String,
+    /// The same for the horizontal axis.
+    pub x_text: &'a dyn Fn(f64) -> String,
+    /// Moments with a name.
+    pub marks: Vec<(f64, String)>,
+    /// The series of the chart.
+    pub series: Vec<Series>,
+    /// Where the names of the series have place.
+    pub legend: SeriesLabelPosition,
+}
+
+impl Chart<'_> {
+    /// Writes it to `path` as SVG.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plot`].
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        self.svg()
+            .and_then(|svg| Ok(std::fs::write(path, svg)?))
+            .map_err(|error| Error::Plot(path.to_owned(), error.to_string()))
+    }
+
+    fn svg(&self) -> Result<String, Box<dyn std::error::Error>> {
+        let mut svg = String::new();
+        {
+            let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+            area.fill(&WHITE)?;
+            let mut chart = ChartBuilder::on(&area)
+                .caption(self.title, (FONT, 22))
+                .margin(14)
+                .x_label_area_size(46)
+                .y_label_area_size(84)
+                .build_cartesian_2d(self.x.1.clone(), self.y.1.clone())?;
+            chart
+                .configure_mesh()
+                .x_desc(self.x.0)
+                .y_desc(self.y.0)
+                .x_label_formatter(&|x| (self.x_text)(*x))
+                .y_label_formatter(&|y| (self.y_text)(*y))
+                .light_line_style(TRANSPARENT)
+                .bold_line_style(GRID)
+                .label_style((FONT, 14))
+                .axis_desc_style((FONT, 16))
+                .draw()?;
+            let top = self.y.1.end;
+            for (at, name) in &self.marks {
+                let line = [(*at, self.y.1.start), (*at, top)];
+                chart.draw_series(LineSeries::new(line, GREY.stroke_width(1)))?;
+                let text = Text::new(name.clone(), (4, 2), (FONT, 14).into_font().color(&GREY));
+                chart.draw_series(std::iter::once(EmptyElement::at((*at, top)) + text))?;
+            }
+            for series in &self.series {
+                let color = series.color;
+                let errors = series.points.iter().zip(&series.spread);
+                chart.draw_series(errors.map(|((x, _), (low, high))| {
+                    PathElement::new([(*x, *low), (*x, *high)], color.stroke_width(2))
+                }))?;
+                let drawn = match series.look {
+                    Look::Line(width) => {
+                        let points = series.points.iter().copied();
+                        chart.draw_series(LineSeries::new(points, color.stroke_width(width)))?
+                    }
+                    Look::Marks => {
+                        let dot = |point: &(f64, f64)| Circle::new(*point, 5, color.filled());
+                        chart.draw_series(series.points.iter().map(dot))?
+                    }
+                    Look::Dots => {
+                        let dot = |point: &(f64, f64)| Circle::new(*point, 2, color.filled());
+                        chart.draw_series(series.points.iter().map(dot))?
+                    }
+                };
+                drawn.label(&series.label).legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 26, y)], color.stroke_width(4))
+                });
+            }
+            chart
+                .configure_series_labels()
+                .position(self.legend.clone())
+                .background_style(WHITE.mix(0.9))
+                .border_style(GREY)
+                .legend_area_size(34)
+                .margin(8)
+                .label_font((FONT, 14))
+                .draw()?;
+            area.present()?;
+        }
+        Ok(svg)
+    }
+}
