@@ -180,10 +180,10 @@ fn every_refusal_has_the_advice_that_mslsoctl_gives() {
     let observe = observe();
     for refusal in Refusal::ALL {
         let name = refusal.name();
-        let said = between(&printed, &format!("refused 1 x {name}: "), " refused ");
+        let described = between(&printed, &format!("refused 1 x {name}: "), " refused ");
         let last = printed.rsplit_once("refused 1 x ").expect("reasons").1;
-        let said = said.first().unwrap_or(&last);
-        let advice = said
+        let described = described.first().unwrap_or(&last);
+        let advice = described
             .lines()
             .nth(1)
             .expect("advice")
