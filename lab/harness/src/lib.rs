@@ -10,9 +10,10 @@
 //!    [`judge`] compares byte for byte.
 //!
 //! [`device`] queries the driver through its control device. [`random`] numbers are the same run
-//! after run. [`text`], [`json`] and [`size`] are what the programs over this share of reading sizes
+//! after run. [`text`], [`chart`], [`json`] and [`size`] are what the programs over this share of reading sizes
 //! and printing results.
 
+pub mod chart;
 pub mod device;
 pub mod driver;
 mod error;

@@ -16,7 +16,6 @@
 //!
 //! The model checks all traffic against its rules, as in the tests.
 
-mod chart;
 mod checksum;
 mod commands;
 mod counters;

@@ -1,7 +1,7 @@
 //! The result of a migration, as text and as a chart.
 
-use super::super::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
 use super::{Migration, Phase, Sizes};
+use harness::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
 use harness::text::number;
 
 /// As a person reads it.
@@ -45,13 +45,6 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
             })
             .collect()
     };
-    let line = |label: &str, width, color, points| Series {
-        label: label.to_owned(),
-        look: Look::Line(width),
-        color,
-        points,
-        spread: Vec::new(),
-    };
     let marks = migration.phases.iter();
     Chart {
         title: "A guest's large sends while it is retuned and migrated under a running transfer",
@@ -62,20 +55,24 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
         legend: SeriesLabelPosition::LowerRight,
         marks: marks.map(|phase| (phase.at, phase.event.clone())).collect(),
         series: vec![
-            line(
+            Series::new(
                 "advertised to the guest",
-                6,
+                Look::Line(6),
                 COLORS[1],
                 steps(&|phase| phase.advertised),
             ),
-            line("the NIC accepts", 3, COLORS[2], steps(&|phase| phase.nic)),
-            Series {
-                label: "largest large send of each moment".to_owned(),
-                look: Look::Dots,
-                color: COLORS[0],
-                points: moments(sizes, end),
-                spread: Vec::new(),
-            },
+            Series::new(
+                "the NIC accepts",
+                Look::Line(3),
+                COLORS[2],
+                steps(&|phase| phase.nic),
+            ),
+            Series::new(
+                "largest large send of each moment",
+                Look::Dots,
+                COLORS[0],
+                moments(sizes, end),
+            ),
         ],
     }
 }

@@ -1,16 +1,19 @@
-//! Charts of live traffic.
+//! Charts of sizes and ratios, as SVG.
 
 use std::ops::Range;
 use std::path::Path;
 
-pub use plotters::prelude::SeriesLabelPosition;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
+pub use plotters::prelude::{RGBColor, SeriesLabelPosition};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::error::Error;
+use crate::Error;
 
 /// Pixels.
 const SIZE: (u32, u32) = (1100, 560);
 const FONT: &str = "sans-serif";
+const DARK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 const GREY: RGBColor = RGBColor(0x88, 0x88, 0x88);
 const GRID: RGBColor = RGBColor(0xE4, 0xE4, 0xE4);
 /// The colors of series, in order.
@@ -26,6 +29,8 @@ pub const COLORS: [RGBColor; 4] = [
 pub enum Look {
     /// A line of so many pixels.
     Line(u32),
+    /// A dashed line of so many pixels.
+    Dashed(u32),
     /// A dot for each point.
     Dots,
     /// A large dot for each point, of a few.
@@ -44,6 +49,23 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// For each point, the interval it may be in; none where that is not known.
     pub spread: Vec<(f64, f64)>,
+    /// Texts at points, such as their values.
+    pub notes: Vec<((f64, f64), String)>,
+}
+
+impl Series {
+    /// A series of points, and no more.
+    #[must_use]
+    pub fn new(label: &str, look: Look, color: RGBColor, points: Vec<(f64, f64)>) -> Self {
+        Self {
+            label: label.to_owned(),
+            look,
+            color,
+            points,
+            spread: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// A chart.
@@ -71,11 +93,11 @@ impl Chart<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Plot`].
+    /// [`Error::Chart`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         self.svg()
             .and_then(|svg| Ok(std::fs::write(path, svg)?))
-            .map_err(|error| Error::Plot(path.to_owned(), error.to_string()))
+            .map_err(|error| Error::Chart(path.to_owned(), error.to_string()))
     }
 
     fn svg(&self) -> Result<String, Box<dyn std::error::Error>> {
@@ -118,6 +140,11 @@ impl Chart<'_> {
                         let points = series.points.iter().copied();
                         chart.draw_series(LineSeries::new(points, color.stroke_width(width)))?
                     }
+                    Look::Dashed(width) => {
+                        let points = series.points.iter().copied();
+                        let style = color.stroke_width(width);
+                        chart.draw_series(DashedLineSeries::new(points, 8, 8, style))?
+                    }
                     Look::Marks => {
                         let dot = |point: &(f64, f64)| Circle::new(*point, 5, color.filled());
                         chart.draw_series(series.points.iter().map(dot))?
@@ -127,9 +154,19 @@ impl Chart<'_> {
                         chart.draw_series(series.points.iter().map(dot))?
                     }
                 };
+                let gap = if matches!(series.look, Look::Dashed(_)) {
+                    5
+                } else {
+                    0
+                };
                 drawn.label(&series.label).legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 26, y)], color.stroke_width(4))
+                    DashedPathElement::new([(x, y), (x + 26, y)], 7, gap, color.stroke_width(4))
                 });
+                let above = (FONT, 14).into_font().color(&DARK);
+                let above = above.pos(Pos::new(HPos::Left, VPos::Bottom));
+                chart.draw_series(series.notes.iter().map(|(point, note)| {
+                    EmptyElement::at(*point) + Text::new(note.clone(), (8, -7), above.clone())
+                }))?;
             }
             chart
                 .configure_series_labels()
