@@ -98,20 +98,3 @@ impl From<CaptureError> for Error {
         Self::Capture(error)
     }
 }
-
-/// Adds the operation to the error of a failed call.
-#[cfg(target_os = "linux")]
-pub(crate) trait Doing<T> {
-    /// Names the operation, as in "setting the MTU".
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Error>;
-}
-
-#[cfg(target_os = "linux")]
-impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Error> {
-        self.map_err(|error| Error::System {
-            doing: what(),
-            why: error.into(),
-        })
-    }
-}

@@ -21,6 +21,7 @@ mod commands;
 mod counters;
 mod datapath;
 mod delivery;
+mod doing;
 mod ethtool;
 mod faults;
 mod flow;
