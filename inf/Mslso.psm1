@@ -112,8 +112,9 @@ function Set-MslsoAdapter {
             Profile = '--profile'; Multiple = '--multiple'; Cap = '--cap'
             IpIdBits = '--ip-id-bits'; SoftwareSegmentation = '--software-segmentation'; MaxSgElements = '--max-sg-elements'; MemoryBound = '--memory-bound'
         }
-        $named = @($options.Keys | Where-Object { $PSBoundParameters.ContainsKey($_) })
-        $change = @($named | ForEach-Object { $options[$_]; "$($PSBoundParameters[$_])" })
+        $bound = $PSBoundParameters
+        $named = @($options.Keys | Where-Object { $bound.ContainsKey($_) })
+        $change = @($named | ForEach-Object { $options[$_]; "$($bound[$_])" })
         $lasting = @($named | Where-Object { $_ -notin 'Profile', 'Multiple', 'Cap' })
         $why = ''
         if (-not $change) { $why = "There is nothing to set: name one of -$($options.Keys -join ', -')." }

@@ -3,8 +3,9 @@
 
 use std::{env, path::PathBuf};
 
+use control::utf16;
 use harness::driver::{self, Build};
-use ndis::sys::DRIVER_INITIALIZE;
+use ndis::sys::{self, DRIVER_INITIALIZE};
 
 /// The variable that names an image to test. A relative path counts from the workspace's root.
 pub const VARIABLE: &str = "MSLSO_DRIVER";
@@ -28,6 +29,15 @@ impl Driver {
     pub fn entry(&self) -> DRIVER_INITIALIZE {
         self.0.entry()
     }
+}
+
+/// Names for a driver of the tests, which registers by itself.
+pub fn name(all: &mut sys::NDIS_FILTER_DRIVER_CHARACTERISTICS) {
+    static GUID: [u16; 39] = utf16("{4b0c9b8e-5d1a-4e1b-a2f7-0c9e7d527f3b}");
+    static SERVICE: [u16; 9] = utf16("scenario");
+    all.UniqueName = ndis::driver::unicode_string(&GUID);
+    all.ServiceName = ndis::driver::unicode_string(&SERVICE);
+    all.FriendlyName = all.ServiceName;
 }
 
 fn image_path() -> Option<PathBuf> {

@@ -16,6 +16,7 @@ pub mod frames;
 pub mod fuzz;
 pub mod inf;
 pub mod inf_requirements;
+pub mod memory_fault;
 pub mod packets;
 pub mod raw;
 pub mod refused;

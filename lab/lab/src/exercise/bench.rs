@@ -12,6 +12,8 @@ pub(super) const FRAME_SIZE: u32 = 0x0001_0106;
 pub(super) const PACKET_FILTER: u32 = 0x0001_010E;
 /// OID_802_3_PERMANENT_ADDRESS, which stands for a statistic here.
 pub(super) const STATISTICS: u32 = 0x0102_0001;
+/// OID_GEN_VENDOR_DESCRIPTION.
+pub(super) const VENDOR: u32 = 0x0001_010D;
 
 /// A step of the driver's life failed, with this status.
 pub(super) struct Refused {
@@ -45,6 +47,7 @@ impl Bench {
         nic.answers = vec![
             (FRAME_SIZE, vec![0xDC, 5, 0, 0]),
             (PACKET_FILTER, vec![0; 4]),
+            (VENDOR, b"a NIC of the model\0".to_vec()),
             (STATISTICS, vec![9; 16]),
         ];
         let stack = match self.driver {

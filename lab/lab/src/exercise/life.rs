@@ -86,6 +86,10 @@ impl Life {
         self.traffic("running");
         self.control("running");
         self.queues();
+        let frames = &mut self.frames;
+        self.on.step("power events over sends", |world| {
+            control::power_events(world, frames)
+        });
         let codes = self.codes.clone();
         let codes = self
             .on
@@ -222,6 +226,10 @@ impl Life {
             control::device(world, &codes);
         });
         self.on.step("FilterPause, attached again", World::pause);
+        // A request that the filter makes now is under way when it is detached.
+        self.on.world.set_nic(|nic| nic.oids = Answering::Later);
+        self.restart("FilterRestart before detach")?;
+        self.on.step("FilterPause before detach", World::pause);
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ mod receive;
 mod status;
 mod tracing;
 mod traffic;
+mod waiting;
 
 pub use account::Account;
 pub(crate) use net_event::EventUnderWay;
@@ -37,6 +38,7 @@ use ndis::sys;
 
 use crate::{
     above::{Completed, Packet},
+    findings::Findings,
     live::Wire,
     memory::{Block, Failing},
     miniport::SentChild,
@@ -181,6 +183,7 @@ unsafe impl Send for Kept {}
 /// See the module.
 pub struct World {
     pub(crate) config: Config,
+    pub(crate) findings: Arc<Findings>,
     active_processors: AtomicU32,
     nic: Mutex<Nic>,
     state: Mutex<State>,
@@ -208,7 +211,8 @@ impl World {
     #[must_use]
     pub fn new(config: Config) -> Arc<Self> {
         let nic = config.nic.clone();
-        let mut state = State::new(&config);
+        let findings = Arc::new(Findings::new(config.level));
+        let mut state = State::new(&config, Arc::clone(&findings));
         state.limits.change(nic.offers());
         state.registry = config
             .parameters
@@ -218,6 +222,7 @@ impl World {
         Arc::new(Self {
             active_processors: AtomicU32::new(config.processors),
             config,
+            findings,
             state: Mutex::new(state),
             nic: Mutex::new(nic),
             driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
@@ -245,11 +250,11 @@ impl World {
     }
 
     pub(crate) fn violation(&self, rule: Rule, subject: &str, found: String) {
-        self.state().violation(rule, subject, found);
+        self.finding(subject, Finding::new(rule, found));
     }
 
     pub(crate) fn finding(&self, subject: &str, finding: Finding) {
-        self.state().finding(subject, finding);
+        self.findings.record(subject, finding);
     }
 
     /// The characteristics with which the driver registered; `None` where it has not.
@@ -420,18 +425,14 @@ impl World {
     /// The rules broken so far.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
-        self.state().violations.clone()
+        self.findings.since(0)
     }
 
-    /// The rules broken since the first `known` findings.
+    /// The rules broken since the first `known` findings. Never waits for a call of the model that is
+    /// under way.
     #[must_use]
     pub fn violations_since(&self, known: usize) -> Vec<Violation> {
-        self.state()
-            .violations
-            .iter()
-            .skip(known)
-            .cloned()
-            .collect()
+        self.findings.since(known)
     }
 
     /// The keywords that the driver has read from the registry, each with the type of parameter

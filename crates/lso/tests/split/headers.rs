@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-mod common;
+use super::common;
 
 /// An LSOv2 send with a TCP header `transport` bytes into the frame.
 fn announced(ip_version: IpVersion, transport: u32) -> LargeSend {

@@ -3,10 +3,8 @@
 //! The tables under `data` hold the values of the headers of WDK 10.0.22621 for each target. A
 //! field is compared both ways, so that none can be wrong and a missing one is reported.
 
-mod table;
-
+use super::table::{AbiTable, ConstantTable};
 use ndis_sys::{self as sys, CONSTANTS, LAYOUTS};
-use table::{AbiTable, ConstantTable};
 
 /// Parts of a structure that Rust carries as words and doesn't look into. A star stands for every
 /// member that has no layout of its own.

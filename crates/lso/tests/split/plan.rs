@@ -4,8 +4,7 @@
 use lso::{Form, Limit, Plan};
 use proptest::prelude::*;
 
-#[expect(dead_code, reason = "plans need no frames")]
-mod common;
+use super::common;
 
 /// Payload, MSS and limit such that children stay countable.
 fn sizes() -> impl Strategy<Value = (u32, u32, Limit)> {

@@ -10,8 +10,7 @@ use lso::{
 };
 use proptest::prelude::*;
 
-mod common;
-use common::Frame;
+use super::common::{self, Frame};
 
 /// A parent, and how to send it.
 #[derive(Clone, Debug)]
