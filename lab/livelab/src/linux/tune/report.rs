@@ -1,8 +1,8 @@
 //! A sweep as text and as a chart.
 
-use super::super::chart::{COLORS, Chart, Look, Series};
 use super::ratio::Ratio;
 use super::{Point, Recommendation, Sweep};
+use harness::chart::{COLORS, Chart, Look, Series};
 use harness::text::{lined, number};
 
 /// A ratio with its interval.
@@ -120,15 +120,10 @@ pub(super) fn chart(sweep: &Sweep) -> Chart<'static> {
             // A little apart, so that no interval hides another.
             let aside = (number as f64 - 1.0) * 0.12;
             let points = sweep.multiples.iter();
+            let means = points.clone().map(|one| (place(one) + aside, of(one).mean));
             Series {
-                label: (*label).to_owned(),
-                look: Look::Marks,
-                color,
-                points: points
-                    .clone()
-                    .map(|one| (place(one) + aside, of(one).mean))
-                    .collect(),
                 spread: points.map(|one| (of(one).low, of(one).high)).collect(),
+                ..Series::new(label, Look::Marks, color, means.collect())
             }
         })
         .collect();

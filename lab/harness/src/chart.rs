@@ -1,12 +1,14 @@
-//! Charts of live traffic.
+//! Charts of sizes and ratios, as SVG.
 
 use std::ops::Range;
 use std::path::Path;
 
+use plotters::element::DashedPathElement;
+pub use plotters::prelude::RGBColor;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::error::Error;
+use crate::Error;
 
 /// Pixels.
 const SIZE: (u32, u32) = (1100, 560);
@@ -17,6 +19,7 @@ const LEGEND: u32 = 260;
 /// Pixels of the line below it that has the source.
 const SOURCE: u32 = 28;
 const FONT: &str = "sans-serif";
+const DARK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 const GREY: RGBColor = RGBColor(0x88, 0x88, 0x88);
 const GRID: RGBColor = RGBColor(0xE4, 0xE4, 0xE4);
 /// The colors of series, in order.
@@ -34,6 +37,8 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 pub enum Look {
     /// A line of so many pixels.
     Line(u32),
+    /// A dashed line of so many pixels.
+    Dashed(u32),
     /// A dot for each point.
     Dots,
     /// A large dot for each point, of a few.
@@ -52,6 +57,23 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// For each point, the interval it may be in; none where that is not known.
     pub spread: Vec<(f64, f64)>,
+    /// Texts at points, such as their values.
+    pub notes: Vec<((f64, f64), String)>,
+}
+
+impl Series {
+    /// A series of points, and no more.
+    #[must_use]
+    pub fn new(label: &str, look: Look, color: RGBColor, points: Vec<(f64, f64)>) -> Self {
+        Self {
+            label: label.to_owned(),
+            look,
+            color,
+            points,
+            spread: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// A chart.
@@ -79,11 +101,11 @@ impl Chart<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Plot`].
+    /// [`Error::Chart`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         self.svg()
             .and_then(|svg| Ok(std::fs::write(path, svg)?))
-            .map_err(|error| Error::Plot(path.to_owned(), error.to_string()))
+            .map_err(|error| Error::Chart(path.to_owned(), error.to_string()))
     }
 
     fn svg(&self) -> Result<String, Box<dyn std::error::Error>> {
@@ -123,7 +145,7 @@ impl Chart<'_> {
             for (at, name) in &self.marks {
                 let line = [(*at, self.y.1.start), (*at, top)];
                 chart.draw_series(LineSeries::new(line, GREY.stroke_width(1)))?;
-                let text = Text::new(name.clone(), (4, 2), (FONT, 14).into_font().color(&GREY));
+                let text = Text::new(name.clone(), (4, 2), (FONT, 12).into_font().color(&GREY));
                 chart.draw_series(std::iter::once(EmptyElement::at((*at, top)) + text))?;
             }
             for series in &self.series {
@@ -137,6 +159,11 @@ impl Chart<'_> {
                         let points = series.points.iter().copied();
                         chart.draw_series(LineSeries::new(points, color.stroke_width(width)))?
                     }
+                    Look::Dashed(width) => {
+                        let points = series.points.iter().copied();
+                        let style = color.stroke_width(width);
+                        chart.draw_series(DashedLineSeries::new(points, 8, 8, style))?
+                    }
                     Look::Marks => {
                         let dot = |point: &(f64, f64)| Circle::new(*point, 5, color.filled());
                         chart.draw_series(series.points.iter().map(dot))?
@@ -146,6 +173,11 @@ impl Chart<'_> {
                         chart.draw_series(series.points.iter().map(dot))?
                     }
                 };
+                let above = (FONT, 14).into_font().color(&DARK);
+                let above = above.pos(Pos::new(HPos::Left, VPos::Bottom));
+                chart.draw_series(series.notes.iter().map(|(point, note)| {
+                    EmptyElement::at(*point) + Text::new(note.clone(), (8, -7), above.clone())
+                }))?;
             }
             area.present()?;
         }
@@ -163,6 +195,15 @@ impl Chart<'_> {
                 Look::Line(width) => {
                     area.draw(&PathElement::new(
                         [(4, y), (28, y)],
+                        color.stroke_width(width),
+                    ))?;
+                }
+                Look::Dashed(width) => {
+                    let ends = [(4, y), (28, y)];
+                    area.draw(&DashedPathElement::new(
+                        ends,
+                        7,
+                        5,
                         color.stroke_width(width),
                     ))?;
                 }
