@@ -1,13 +1,12 @@
 //! Worker processes: one is started for the first request, killed where it hangs, and started again
 //! where it died.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::io::Write;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
+
+use harness::driver::Build;
+use harness::worker::Worker;
 
 use super::{
     outcome::Failure,
@@ -15,12 +14,9 @@ use super::{
     worker::{Ended, Reply, Request},
 };
 use crate::error::Error;
-use harness::driver::Build;
 
 /// How long a worker may go without a reply.
 const HANG_TIMEOUT: Duration = Duration::from_secs(60);
-/// Lines of the end of a dead worker's stderr that a failure shows.
-const STDERR_TAIL: usize = 12;
 /// The kind of failure of a driver that ends its process.
 const DIED: &str = "died";
 /// The failure kind of a worker that hangs.
@@ -29,14 +25,7 @@ const HUNG: &str = "hung";
 /// See the module.
 pub struct WorkerPool {
     driver: Build,
-    worker: Option<Worker>,
-}
-
-struct Worker {
-    child: Child,
-    requests: ChildStdin,
-    replies: Receiver<Reply>,
-    stderr: Arc<Mutex<VecDeque<String>>>,
+    worker: Option<Worker<Reply>>,
 }
 
 impl WorkerPool {
@@ -78,10 +67,19 @@ impl WorkerPool {
         self.request(&Request::Script(script.clone(), true))
     }
 
+    fn start(&self) -> std::io::Result<Worker<Reply>> {
+        Worker::start(|command| {
+            command.args(["chaos", "--worker"]);
+            if let Build::Image(path) = &self.driver {
+                command.arg("--driver").arg(path);
+            }
+        })
+    }
+
     fn request(&mut self, request: &Request) -> Result<Ended, Error> {
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
-            None => Worker::start(&self.driver).map_err(Error::Worker)?,
+            None => self.start().map_err(Error::Worker)?,
         };
         let (mut step, mut why) = (0, None);
         let line = serde_json::to_string(request).unwrap_or_default();
@@ -98,7 +96,7 @@ impl WorkerPool {
                 Err(RecvTimeoutError::Disconnected) => why = Some(DIED),
             }
         }
-        let failure = worker.give_up(why.unwrap_or(DIED));
+        let failure = failure(worker, why.unwrap_or(DIED));
         Ok(Ended {
             failure: Some((step, failure)),
             ..Ended::default()
@@ -106,83 +104,27 @@ impl WorkerPool {
     }
 }
 
-impl Worker {
-    fn start(driver: &Build) -> std::io::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["chaos", "--worker"]);
-        if let Build::Image(path) = driver {
-            command.arg("--driver").arg(path);
-        }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let pipe = || std::io::Error::other("it has no pipes");
-        let requests = child.stdin.take().ok_or_else(pipe)?;
-        let replies = replies(child.stdout.take().ok_or_else(pipe)?);
-        let stderr = tail_stderr(child.stderr.take().ok_or_else(pipe)?);
-        Ok(Self {
-            child,
-            requests,
-            replies,
-            stderr,
-        })
-    }
-
-    /// Ends the process, and returns the failure as far as it is known.
-    fn give_up(mut self, kind: &str) -> Failure {
-        let _ = self.child.kill();
-        let status = self.child.wait();
-        let mut found = match (kind, status) {
-            (DIED, Ok(status)) => vec![format!("the process ended: {status}")],
-            _ => vec!["the process did not reply for a minute".into()],
-        };
-        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        found.extend(stderr.iter().cloned());
-        Failure {
-            kind: kind.into(),
-            found,
-        }
+/// Ends the worker, and returns the failure as far as it is known.
+fn failure(mut worker: Worker<Reply>, kind: &str) -> Failure {
+    worker.kill();
+    let (first, stderr) = match (kind, worker.wait()) {
+        (DIED, Ok((status, stderr))) => (format!("the process ended: {status}"), stderr),
+        (_, waited) => (
+            "the process did not reply for a minute".into(),
+            waited.map(|(_, stderr)| stderr).unwrap_or_default(),
+        ),
+    };
+    Failure {
+        kind: kind.into(),
+        found: std::iter::once(first).chain(stderr).collect(),
     }
 }
 
 impl Drop for WorkerPool {
     fn drop(&mut self) {
-        if let Some(mut worker) = self.worker.take() {
+        if let Some(worker) = self.worker.take() {
             // Without requests it ends.
-            drop(worker.requests);
-            let _ = worker.child.wait();
+            let _ = worker.wait();
         }
     }
-}
-
-/// The replies of the worker, until it exits.
-fn replies(out: impl Read + Send + 'static) -> Receiver<Reply> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let lines = BufReader::new(out).lines().map_while(Result::ok);
-        for reply in lines.map_while(|line| serde_json::from_str(&line).ok()) {
-            if sender.send(reply).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-/// The last lines of the worker's stderr.
-fn tail_stderr(notes: impl Read + Send + 'static) -> Arc<Mutex<VecDeque<String>>> {
-    let tail = Arc::new(Mutex::new(VecDeque::new()));
-    let kept = Arc::clone(&tail);
-    thread::spawn(move || {
-        for line in BufReader::new(notes).lines().map_while(Result::ok) {
-            let mut tail = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if tail.len() == STDERR_TAIL {
-                tail.pop_front();
-            }
-            tail.push_back(line);
-        }
-    });
-    tail
 }

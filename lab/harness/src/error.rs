@@ -1,12 +1,13 @@
-//! Why there is no machine, or none that answers.
+//! Why there is no machine, none that answers, or no chart.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use loader::LoadError;
 
 use crate::device::ControlError;
 
-/// Why there is no machine, or none that answers. Its text is one line.
+/// Why there is no machine, none that answers, or no chart. Its text is one line.
 #[derive(Debug)]
 pub enum Error {
     /// The image of the driver does not load.
@@ -15,6 +16,8 @@ pub enum Error {
     Driver(i32),
     /// The driver's control device does not answer as it should.
     Control(ControlError),
+    /// A chart cannot be written.
+    Chart(PathBuf, String),
 }
 
 impl Error {
@@ -25,13 +28,14 @@ impl Error {
             Self::Image(_) => "image",
             Self::Driver(_) => "driver",
             Self::Control(_) => "control",
+            Self::Chart(..) => "output",
         }
     }
 
     /// Whether the driver ran, and failed.
     #[must_use]
     pub fn is_of_driver(&self) -> bool {
-        !matches!(self, Self::Image(_))
+        matches!(self, Self::Driver(_) | Self::Control(_))
     }
 }
 
@@ -39,6 +43,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(error) => error.fmt(f),
+            Self::Chart(path, why) => {
+                write!(f, "{}: the chart cannot be written: {why}", path.display())
+            }
             Self::Driver(status) => write!(f, "the driver does not start: status {status:#010x}"),
             Self::Control(error) => {
                 write!(

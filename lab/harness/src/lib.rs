@@ -9,10 +9,11 @@
 //! 3. the crate `reference` computes independently the packets that the wire must carry, and
 //!    [`judge`] compares byte for byte.
 //!
-//! [`device`] queries the driver through its control device. [`random`] numbers are the same run
-//! after run. [`text`], [`json`] and [`size`] are what the programs over this share of reading sizes
+//! A [`worker`] is a process in which a driver may do anything. [`device`] queries the driver through its control device. [`random`] numbers are the same run
+//! after run. [`text`], [`chart`], [`json`] and [`size`] are what the programs over this share of reading sizes
 //! and printing results.
 
+pub mod chart;
 pub mod device;
 pub mod driver;
 mod error;
@@ -23,5 +24,6 @@ pub mod machine;
 pub mod random;
 pub mod size;
 pub mod text;
+pub mod worker;
 
 pub use error::Error;

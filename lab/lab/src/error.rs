@@ -35,13 +35,11 @@ pub enum Error {
     SameFile(PathBuf),
     /// The folder for the outputs cannot be made.
     Folder(PathBuf, io::Error),
-    /// A chart cannot be written.
-    Plot(PathBuf, String),
     /// The program cannot be started again, as a worker.
     Worker(io::Error),
     /// So many packets longer than a segment passed uncut.
     Uncut(u64),
-    /// The driver does not load, start or answer.
+    /// The driver does not load, start or answer, or a chart cannot be written.
     Machine(harness::Error),
     /// Random runs have no verdict.
     Chaos(chaos::Error),
@@ -76,7 +74,7 @@ impl Error {
             Self::Usage(_) => "usage",
             Self::Capture(_) => "capture",
             Self::SameFile(_) => "same-file",
-            Self::Folder(..) | Self::Plot(..) => "output",
+            Self::Folder(..) => "output",
             Self::Worker(_) => "worker",
             Self::Uncut(_) => "uncut",
             Self::Machine(error) => error.name(),
@@ -119,9 +117,6 @@ impl fmt::Display for Error {
                 "{}: no folder can be made there ({error}); name another with --out",
                 path.display()
             ),
-            Self::Plot(path, why) => {
-                write!(f, "{}: the chart cannot be written: {why}", path.display())
-            }
             Self::Worker(why) => write!(f, "no worker can be started: {why}"),
             Self::Uncut(count) => write!(
                 f,

@@ -28,13 +28,11 @@ pub enum Error {
     Interrupted,
     /// No large send was made.
     NothingTried,
-    /// The driver does not load, start or answer.
+    /// The driver does not load, start or answer, or a chart cannot be written.
     Machine(harness::Error),
     /// A capture file cannot be written.
     Capture(CaptureError),
-    /// A chart cannot be written.
-    Plot(PathBuf, String),
-    /// Another file cannot be written.
+    /// A file cannot be written.
     Write(PathBuf, io::Error),
 }
 
@@ -52,7 +50,7 @@ impl Error {
             Self::NothingTried => "nothing-tried",
             Self::Machine(error) => error.name(),
             Self::Capture(_) => "capture",
-            Self::Plot(..) | Self::Write(..) => "output",
+            Self::Write(..) => "output",
         }
     }
 }
@@ -76,9 +74,6 @@ impl fmt::Display for Error {
             ),
             Self::Machine(error) => error.fmt(f),
             Self::Capture(error) => error.fmt(f),
-            Self::Plot(path, why) => {
-                write!(f, "{}: the chart cannot be written: {why}", path.display())
-            }
             Self::Write(path, why) => write!(f, "{}: cannot be written: {why}", path.display()),
         }
     }
@@ -101,22 +96,5 @@ impl From<ControlError> for Error {
 impl From<CaptureError> for Error {
     fn from(error: CaptureError) -> Self {
         Self::Capture(error)
-    }
-}
-
-/// Adds the operation to the error of a failed call.
-#[cfg(target_os = "linux")]
-pub(crate) trait Doing<T> {
-    /// Names the operation, as in "setting the MTU".
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Error>;
-}
-
-#[cfg(target_os = "linux")]
-impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Error> {
-        self.map_err(|error| Error::System {
-            doing: what(),
-            why: error.into(),
-        })
     }
 }

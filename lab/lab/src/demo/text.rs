@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::step::{Family, HostView, SendRecord, Step};
-use super::{Counted, Report};
 use harness::driver::Build;
-use harness::text::{self, counted, number, sizes};
+use harness::text::{self, counted, ip_name, number, sizes};
+use lso::IpVersion::{self, V4, V6};
+
+use super::step::{HostView, Report, SendRecord, Step};
 
 /// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
@@ -67,7 +68,7 @@ fn table(hosts: &[HostView]) -> String {
     columns.extend(guests.iter().map(|name| (format!("{name} uses"), true)));
     let rows = hosts
         .iter()
-        .flat_map(|host| Family::ALL.map(|ip| row(host, ip, &guests)));
+        .flat_map(|host| [V4, V6].map(|ip| row(host, ip, &guests)));
     text::lined(&columns, rows)
         .lines()
         .map(|line| format!("   {line}"))
@@ -83,9 +84,9 @@ fn guests(hosts: &[HostView]) -> Vec<&str> {
     names
 }
 
-fn row(host: &HostView, ip: Family, guests: &[&str]) -> Vec<String> {
+fn row(host: &HostView, ip: IpVersion, guests: &[&str]) -> Vec<String> {
     let mut cells = vec![
-        format!("{} {}", host.name, ip.name()),
+        format!("{} {}", host.name, ip_name(ip)),
         number(host.nic.over(ip).into()),
         format!("× {}", host.multiple),
         number(host.advertised.over(ip).into()),
@@ -98,35 +99,28 @@ fn row(host: &HostView, ip: Family, guests: &[&str]) -> Vec<String> {
 }
 
 fn send(send: &SendRecord) -> String {
-    let payload = number(send.payload.into());
-    let front = format!(
-        "   {} → {}, {}, {payload} bytes: ",
-        send.from,
-        send.to,
-        send.ip.name()
-    );
     let packets = counted(send.wire_packets as u64, "packet", "packets");
-    let children = counted(send.children.len() as u64, "child", "children");
-    front
-        + &match send.verdict {
-            "whole" => "✓ received whole\n".to_owned(),
-            "as-is" => format!("the NIC accepts it as it is, {packets} on the wire, ✓ same\n"),
-            verdict => {
-                let mark = if verdict == "same" { "✓" } else { "✗" };
-                let sizes = sizes(&send.children);
-                format!(
-                    "{children}, {packets} on the wire, {mark} {verdict}\n      children: {sizes}\n"
-                )
-            }
+    let outcome = match send.verdict {
+        "whole" => "✓ received whole".to_owned(),
+        "as-is" => format!("the NIC accepts it as it is, {packets} on the wire, ✓ same"),
+        verdict => {
+            let mark = if verdict == "same" { "✓" } else { "✗" };
+            let children = counted(send.children.len() as u64, "child", "children");
+            let sizes = sizes(&send.children);
+            format!("{children}, {packets} on the wire, {mark} {verdict}\n      children: {sizes}")
         }
+    };
+    let SendRecord { from, to, ip, .. } = send;
+    let payload = number(send.payload.into());
+    format!("   {from} → {to}, {ip}, {payload} bytes: {outcome}\n")
 }
 
-fn summary(filters: Counted) -> String {
+fn summary([large_sends, split, children]: [u64; 3]) -> String {
     format!(
         "\nThe filters were given {}; they split {} of them into {}.\n",
-        counted(filters.large_sends, "large send", "large sends"),
-        number(filters.split),
-        counted(filters.children, "child", "children"),
+        counted(large_sends, "large send", "large sends"),
+        number(split),
+        counted(children, "child", "children"),
     )
 }
 

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
+use super::doing::Doing;
 use super::namespace::Namespace;
 use super::network::{Network, Station};
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// A shell that runs a command of the user's, and its child processes. Dropping it ends them.
 struct Running(Child);

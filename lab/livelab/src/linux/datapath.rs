@@ -17,13 +17,14 @@ use ndis::sys;
 
 use super::counters::Counters;
 use super::delivery::{cut, delivery};
+use super::doing::Doing;
 use super::intake::{Kind, Large, intake, limit, may_go_down};
 use super::netlink::Mac;
 use super::packet::{BATCH, PacketSocket};
 use super::virtual_nic::Port;
 use super::vnet::{self, VnetHeader};
 use super::wire::is_for_many;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 use harness::ingest::BUFFER;
 
 /// Where a frame starts in its pages, unless a tag makes it longer; its header is before.

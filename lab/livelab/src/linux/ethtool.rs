@@ -6,8 +6,9 @@ use std::{io, os::fd::AsRawFd};
 use nix::libc;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
+use super::doing::Doing;
 use super::namespace::Namespace;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// `ETHTOOL_STXCSUM`, `ETHTOOL_STSO` and `ETHTOOL_SGSO`: the checksum last, since segmentation by
 /// the device goes with it.

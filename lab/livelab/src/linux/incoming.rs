@@ -8,8 +8,9 @@ use model::Pages;
 use super::counters::Counters;
 use super::datapath::{CHAIN, POLL_MS, ROOM};
 use super::delivery::delivery;
+use super::doing::Doing;
 use super::packet::PacketSocket;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// Delivers packets from the wire to their guest, on whatever host; the filter has no part in it.
 /// Works until `stop`.

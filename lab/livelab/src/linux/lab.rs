@@ -16,13 +16,14 @@ use control::{StatisticsReply, keyword};
 
 use super::counters::Counters;
 use super::datapath::{Datapath, Request, Sample};
+use super::doing::Doing;
 use super::incoming::receive_side;
 use super::netlink::Netlink;
 use super::network::{Network, Shape, Station, VETH_MOST};
 use super::virtual_nic::{Port, VirtualNic};
 use super::wire::{Capture, LabWire, WireFaults};
 use crate::args::SecondStage;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 use harness::device;
 use harness::driver::Driver;
 use harness::machine::turned_on;

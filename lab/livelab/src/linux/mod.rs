@@ -16,12 +16,12 @@
 //!
 //! The model checks all traffic against its rules, as in the tests.
 
-mod chart;
 mod checksum;
 mod commands;
 mod counters;
 mod datapath;
 mod delivery;
+mod doing;
 mod ethtool;
 mod faults;
 mod flow;
@@ -35,6 +35,7 @@ mod netlink;
 mod network;
 mod packet;
 mod progress;
+mod provenance;
 mod second_stage;
 mod signals;
 mod stream;

@@ -9,7 +9,8 @@ use std::{fs::File, io, thread};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 
-use crate::error::{Doing, Error};
+use super::doing::Doing;
+use crate::error::Error;
 
 /// A network namespace.
 #[derive(Debug)]

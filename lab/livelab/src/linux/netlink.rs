@@ -21,8 +21,9 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
+use super::doing::Doing;
 use super::namespace::Namespace;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// An Ethernet address.
 pub use model::host::Mac;

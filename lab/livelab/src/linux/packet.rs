@@ -12,10 +12,11 @@ use nix::sys::socket::{
     recvmmsg, sendmmsg, setsockopt, socket, sockopt,
 };
 
+use super::doing::Doing;
 use super::namespace::Namespace;
 use super::netlink::Device;
 use super::vnet::{self, VnetHeader};
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// The socket options that nix does not have.
 mod option {

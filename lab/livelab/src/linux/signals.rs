@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::error::{Doing, Error};
+use super::doing::Doing;
+use crate::error::Error;
 
 /// A flag that is set when the user or the system asks for the end. A second request ends the
 /// process at once, and the kernel cleans up.

@@ -11,8 +11,9 @@ use nix::libc;
 use nix::sys::socket::getsockopt;
 use sha2::{Digest, Sha256};
 
+use super::doing::Doing;
 use super::network::{Ip, Station};
-use crate::error::{Doing, Error};
+use crate::error::Error;
 use harness::random::Random;
 
 mod option {

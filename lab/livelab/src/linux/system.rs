@@ -5,8 +5,9 @@ use std::time::Duration;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
+use super::doing::Doing;
 use super::namespace::Namespace;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// Processor time that this process has used so far, its own and the kernel's for it.
 #[must_use]

@@ -9,9 +9,10 @@ use std::sync::mpsc::Sender;
 use model::LargeSendLimits;
 use model::host::Guest;
 
+use super::doing::Doing;
 use super::netlink::{Device, Netlink};
 use super::packet::PacketSocket;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// A guest's place on a switch.
 pub struct Port {

@@ -40,7 +40,9 @@ fn pool(module: ModuleHandle, capacity: u32, max_sg_elements: u32) -> ChildPool 
         memory: 1 << 20,
         ready: 1,
     };
-    ChildPool::try_new(module, limits).expect("memory")
+    let pool = ChildPool::try_new(module, limits).expect("memory");
+    pool.preallocate().expect("memory");
+    pool
 }
 
 /// Children of one parent.
@@ -51,7 +53,7 @@ const COUNT: usize = 3;
 /// parent's completion value if all went well.
 fn with_children(
     slots: &[(usize, usize)],
-    make: impl Fn(&mut ChildNbl<'_>),
+    make: impl Fn(ChildNbl<'_>),
     done: LargeSendInfo,
     status: i32,
 ) -> (Vec<Vec<usize>>, Vec<usize>) {
@@ -79,7 +81,7 @@ fn with_children(
         };
         // Slots of an earlier use are not carried over.
         for what in [ChecksumInfo::udp(true, 54), ChecksumInfo::tcp(false, 99)] {
-            let made = children.fill(&nbl, &oob, |child| {
+            let made = children.fill(&nbl, &oob, |mut child| {
                 child.become_packets(what);
                 Ok::<_, ()>(())
             });
@@ -209,7 +211,7 @@ fn tunnel() -> EncapsulationInfo {
 }
 
 /// A large send is what it inherits.
-fn large_send(_: &mut ChildNbl<'_>) {}
+fn large_send(_: ChildNbl<'_>) {}
 
 #[test]
 fn large_children_of_a_udp_send_are_such_and_the_parents_slots_stay() {
@@ -252,7 +254,7 @@ fn packets_of_any_large_send_are_none_and_ask_for_their_checksum() {
     for slot in [(LSO, lso().to_raw()), (USO, uso().to_raw())] {
         for checksum in [ChecksumInfo::default(), ChecksumInfo::tcp(false, 34)] {
             let slots = [slot, (CHECKSUM, 0x15), (SUPPLEMENTAL, tunnel().to_raw())];
-            let packet = |child: &mut ChildNbl<'_>| child.become_packets(checksum);
+            let packet = |mut child: ChildNbl<'_>| child.become_packets(checksum);
             let (children, parent) = with_children(&slots, packet, LargeSendInfo::default(), 0);
             for child in children {
                 assert_eq!((child[LSO], child[USO], child[SUPPLEMENTAL]), (0, 0, 0));
@@ -299,7 +301,7 @@ fn a_window_above_a_childs_capacity_is_refused() {
         let source = MdlSource::new(&pool, None);
         for (length, fits) in [(5_001, false), (5_000, true), (100, true), (0, true)] {
             let mut children = pool.take(1, 0, &AtDispatch::enter(false)).expect("a child");
-            let made = children.fill(&nbl, &oob, |child| {
+            let made = children.fill(&nbl, &oob, |mut child| {
                 let mut payload = packet.payload(0)?;
                 let packet = child.next_packet().ok_or(BufferError::NoMemory)?;
                 packet.set_payload(54, &mut payload, length, false, &source)

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use cases::cases;
 
+use super::doing::Doing;
 use super::ethtool::no_send_offloads;
 use super::namespace::Namespace;
 use super::netlink::{Device, End, Netlink};
@@ -22,7 +23,7 @@ use super::packet::{BATCH, Direction, PacketSocket};
 use super::second_stage::second_stage;
 use super::vnet::{LENGTH, VnetHeader};
 use crate::args::{LabArgs, SecondStage};
-use crate::error::{Doing, Error};
+use crate::error::Error;
 use harness::driver::Driver;
 use harness::ingest::{LargeSend, LsoVersion, Terms, ingest};
 use harness::machine::turned_on;

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
+use super::super::doing::Doing;
 use super::super::network::{Ip, Station};
 use super::super::stream::accept;
 use super::super::system::thread_time;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 
 /// One measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
