@@ -113,6 +113,8 @@ pub struct ChildPool {
     keep: Keep,
     /// Bytes of MDLs that an array has room for.
     array_room: usize,
+    /// Children of one packet that the memory is enough for.
+    most_children: u32,
     /// In an allocation of its own, away from what every send reads.
     memory: PoolBox<MemoryBound>,
     allocations: AtomicU64,
@@ -145,6 +147,7 @@ impl ChildPool {
             keep: Keep::of(limits.memory, array_room),
             limits,
             array_room,
+            most_children: most_children(limits.memory),
             memory: PoolBox::try_new(Tag::IDLE_LISTS, MemoryBound::new(limits.memory))?,
             allocations: AtomicU64::new(0),
         })
@@ -173,6 +176,9 @@ impl ChildPool {
     /// memory of the pool.
     #[must_use]
     pub fn can_have(&self, children: u32, more_packets: u32) -> bool {
+        if more_packets == 0 {
+            return children <= self.most_children;
+        }
         let children = (children as usize).saturating_mul(CHILD_BYTES);
         let packets = (more_packets as usize).saturating_mul(PACKET_BYTES);
         children.saturating_add(packets) <= self.limits.memory
@@ -470,6 +476,11 @@ impl ChildPool {
         };
         self.memory.release(bytes);
     }
+}
+
+/// Children of one packet that `memory` bytes are enough for.
+fn most_children(memory: usize) -> u32 {
+    u32::try_from(memory / CHILD_BYTES).unwrap_or(u32::MAX)
 }
 
 /// Completes `items` to `count`, from `list`, and where that has no more, by allocation. `None`, and
