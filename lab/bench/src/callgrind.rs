@@ -73,7 +73,7 @@ pub(crate) fn lines(case: &Case, in_floor: bool) -> anyhow::Result<Vec<Line>> {
         } else if line.starts_with("calls=") {
             is_call = true;
         } else if let Some((address, number, cost)) = instruction(line) {
-            // Of a call, the cost is the called function's.
+            // The cost of a call is the called function's.
             if !is_call && (!function.contains("mslso_bench") || ndis::is_routine(&function)) {
                 let line = lines.entry(address).or_insert_with(|| Line {
                     function: function.clone(),

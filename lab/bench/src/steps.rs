@@ -1,9 +1,9 @@
 //! The instructions of a child and of a parent, by step: the filter's beside the floor's.
 //!
 //! Callgrind's count of every instruction is assigned to a step by the source file that it was
-//! compiled from, in the floor by the C function. What comes from the core library belongs to the step
-//! before it in the code. Of two cases with the same buffers, the difference in children is the cost
-//! of a child, and the rest that of a parent: the sums are the measured figures.
+//! compiled from, in the floor by the C function. Code of the core library belongs to the step before
+//! it. The difference between two cases with the same buffers is the cost of their children, and the
+//! rest is the parent's: the sums are the measured figures.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,7 @@ pub(crate) fn table() -> anyhow::Result<String> {
             columns.push(STEPS.map(|step| {
                 let child = (of(1, step) - of(0, step)) / more;
                 if is_parent {
-                    of(0, step) - calls[0].0 * child
+                    calls[0].0.mul_add(-child, of(0, step))
                 } else {
                     child
                 }
