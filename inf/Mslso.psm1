@@ -3,67 +3,8 @@
 #Requires -Version 5.1
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-. (Join-Path $PSScriptRoot 'Mslso.Common.ps1')
-
-# The adapters of `mslsoctl list` that are meant. Names are patterns, of the connection or, where
-# Windows gives none, of the NIC's description. What is named and not there is an error of the cmdlet.
-function Select-MslsoEntry($Cmdlet, [string[]]$Name, [int[]]$InterfaceIndex) {
-    try {
-        $all = @((Invoke-MslsoCtl list).adapters)
-    } catch {
-        $Cmdlet.ThrowTerminatingError($_)
-    }
-    if ($InterfaceIndex) {
-        foreach ($index in $InterfaceIndex) {
-            $found = @($all | Where-Object { $_.base_if_index -eq $index -or $_.if_index -eq $index })
-            if ($found) { $found[0] } else { Write-NotFiltered $Cmdlet "the interface index $index" $index }
-        }
-        return
-    }
-    foreach ($one in $Name) {
-        $found = @($all | Where-Object { (Get-EntryName $_) -eq $one })
-        if (-not $found) { $found = @($all | Where-Object { (Get-EntryName $_) -like $one }) }
-        if ($found) { $found } elseif (-not [WildcardPattern]::ContainsWildcardCharacters($one)) { Write-NotFiltered $Cmdlet "the name '$one'" $one }
-    }
-}
-
-function Get-EntryName($Entry) {
-    if ($Entry.connection) { $Entry.connection } else { $Entry.name }
-}
-
-function Write-NotFiltered($Cmdlet, [string]$What, $Target) {
-    $message = "mslso filters no adapter with $What. Get-MslsoAdapter lists those that it filters; " +
-        "Enable-NetAdapterBinding -Name ADAPTER -ComponentID $MslsoComponent binds it to another."
-    $failure = [InvalidOperationException]::new($message)
-    $Cmdlet.WriteError([Management.Automation.ErrorRecord]::new($failure, 'MslsoAdapterNotFound', 'ObjectNotFound', $Target))
-}
-
-# An answer of `show` or `set` as an object of the pipeline: numbers are numbers, sizes are bytes.
-function ConvertTo-MslsoAdapter($Shown) {
-    [pscustomobject]@{
-        PSTypeName = 'Mslso.Adapter'
-        Name = Get-EntryName $Shown.adapter
-        InterfaceDescription = $Shown.adapter.name
-        ifIndex = [int]$Shown.adapter.base_if_index
-        FilterIfIndex = [int]$Shown.adapter.if_index
-        IsRunning = [bool]$Shown.adapter.running
-        Profile = $Shown.tuning.profile
-        Multiple = [int]$Shown.tuning.multiple
-        CapBytes = $Shown.tuning.cap_bytes
-        NicLsoV2IPv4Bytes = [long]$Shown.nic.v2_ipv4.max_payload
-        NicLsoV2IPv6Bytes = [long]$Shown.nic.v2_ipv6.max_payload
-        AdvertisedLsoV2IPv4Bytes = [long]$Shown.advertised.v2_ipv4
-        AdvertisedLsoV2IPv6Bytes = [long]$Shown.advertised.v2_ipv6
-        AdvertisedUsoIPv4Bytes = [long]$Shown.advertised.uso_ipv4
-        AdvertisedUsoIPv6Bytes = [long]$Shown.advertised.uso_ipv6
-        LargestLargeSendBytes = [long]$Shown.largest_large_send
-        RaisedSizeInUse = $Shown.raised_size_in_use
-        SoftwareSegmentation = $Shown.software_segmentation
-        IpIdBits = [int]$Shown.ip_id_bits
-        MtuBytes = $Shown.mtu
-        SettingsOutOfRange = [int]$Shown.settings_out_of_range
-    }
-}
+# Into this module alone, not into the session.
+Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1')
 
 function Get-MslsoAdapter {
     <#
@@ -106,7 +47,11 @@ function Get-MslsoAdapter {
 function Set-MslsoAdapter {
     <#
     .SYNOPSIS
-    Sets how far mslso raises the large sends of an adapter, at once; with -Persist for good.
+    Sets how far mslso raises the large sends of an adapter, at once; with -Persist for good. Sets its other settings from the next restart of the adapter on.
+    .DESCRIPTION
+    Profile, Multiple and Cap take effect at once. IpIdBits, SoftwareSegmentation, MaxSgElements and
+    MemoryBound are written to the registry, which needs -Persist, and take effect when the adapter
+    restarts: a warning names the command. What is not named stays as it is.
     .PARAMETER Name
     The connection's name, as Get-NetAdapter has it; a pattern matches several.
     .PARAMETER InterfaceIndex
@@ -117,6 +62,14 @@ function Set-MslsoAdapter {
     1 to 16 times the NIC's maximum, in place of a profile.
     .PARAMETER Cap
     The most that is advertised, 4096 to 16777216 bytes; 0 for no cap.
+    .PARAMETER IpIdBits
+    15 or 16: the bits in which the NIC counts the IPv4 identification of its segments.
+    .PARAMETER SoftwareSegmentation
+    never, with-checksums or always: when large sends of TCP are advertised on a NIC that has none, for mslso to cut.
+    .PARAMETER MaxSgElements
+    The most buffers of a packet for the NIC, its header included: 4 to 64.
+    .PARAMETER MemoryBound
+    The most memory for large sends in flight, 4MB to 4GB, in whole MB.
     .PARAMETER Persist
     Writes the change to the registry too. Without it the change lasts until the adapter restarts.
     .PARAMETER PassThru
@@ -125,6 +78,8 @@ function Set-MslsoAdapter {
     Set-MslsoAdapter 'Ethernet 2' -Profile throughput -Persist
     .EXAMPLE
     Get-NetAdapter 'SLOT*' | Set-MslsoAdapter -Profile throughput -Persist -WhatIf
+    .EXAMPLE
+    Set-MslsoAdapter 'Ethernet 2' -MemoryBound 128MB -Persist; Restart-NetAdapter 'Ethernet 2'
     #>
     [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium', DefaultParameterSetName = 'Name')]
     [OutputType('Mslso.Adapter')]
@@ -142,17 +97,30 @@ function Set-MslsoAdapter {
         [int]$Multiple,
         [ValidateScript({ $_ -eq 0 -or ($_ -ge 4096 -and $_ -le 16777216) })]
         [long]$Cap,
+        [ValidateSet(15, 16)]
+        [int]$IpIdBits,
+        [ValidateSet('never', 'with-checksums', 'always')]
+        [string]$SoftwareSegmentation,
+        [ValidateRange(4, 64)]
+        [int]$MaxSgElements,
+        [ValidateScript({ $_ -ge 4MB -and $_ -le 4GB -and $_ % 1MB -eq 0 })]
+        [long]$MemoryBound,
         [switch]$Persist,
         [switch]$PassThru
     )
     begin {
-        $change = @()
-        if ($PSBoundParameters.ContainsKey('Profile')) { $change += '--profile', $Profile }
-        if ($PSBoundParameters.ContainsKey('Multiple')) { $change += '--multiple', "$Multiple" }
-        if ($PSBoundParameters.ContainsKey('Cap')) { $change += '--cap', "$Cap" }
+        $options = [ordered]@{
+            Profile = '--profile'; Multiple = '--multiple'; Cap = '--cap'
+            IpIdBits = '--ip-id-bits'; SoftwareSegmentation = '--software-segmentation'; MaxSgElements = '--max-sg-elements'; MemoryBound = '--memory-bound'
+        }
+        $bound = $PSBoundParameters
+        $named = @($options.Keys | Where-Object { $bound.ContainsKey($_) })
+        $change = @($named | ForEach-Object { $options[$_]; "$($bound[$_])" })
+        $lasting = @($named | Where-Object { $_ -notin 'Profile', 'Multiple', 'Cap' })
         $why = ''
-        if (-not $change) { $why = 'There is nothing to set: name -Profile, -Multiple or -Cap.' }
+        if (-not $change) { $why = "There is nothing to set: name one of -$($options.Keys -join ', -')." }
         if ($change -contains '--profile' -and $change -contains '--multiple') { $why = 'A profile has its own multiple: name -Profile or -Multiple, not both.' }
+        if ($lasting -and -not $Persist) { $why = "-$($lasting -join ', -') can only be written to the registry: add -Persist. It takes effect when the adapter restarts." }
         if ($why) {
             $PSCmdlet.ThrowTerminatingError([Management.Automation.ErrorRecord]::new([ArgumentException]::new($why), 'MslsoChange', 'InvalidArgument', $null))
         }
@@ -162,8 +130,11 @@ function Set-MslsoAdapter {
         foreach ($entry in @(Select-MslsoEntry $PSCmdlet $Name $InterfaceIndex)) {
             if (-not $PSCmdlet.ShouldProcess((Get-EntryName $entry), "Set $change")) { continue }
             try {
-                $set = Invoke-MslsoCtl (@('set', "$($entry.if_index)") + $change)
-                if ($PassThru) { ConvertTo-MslsoAdapter $set }
+                $set = ConvertTo-MslsoAdapter (Invoke-MslsoCtl (@('set', "$($entry.if_index)") + $change))
+                if ($lasting -and $set.RestartPending) {
+                    Write-Warning "The settings of '$($set.Name)' take effect when the adapter restarts: Get-NetAdapter -InterfaceIndex $($set.ifIndex) | Restart-NetAdapter"
+                }
+                if ($PassThru) { $set }
             } catch {
                 $PSCmdlet.WriteError($_)
             }
@@ -204,18 +175,6 @@ function Get-MslsoStatistics {
     }
 }
 
-# The counters have the names that mslsoctl gives them: large_sends is LargeSends.
-function ConvertTo-MslsoStatistics($Shown) {
-    $made = [ordered]@{ Name = Get-EntryName $Shown.adapter; ifIndex = [int]$Shown.adapter.base_if_index }
-    foreach ($counter in $Shown.statistics.PSObject.Properties) {
-        $words = $counter.Name -split '_' | ForEach-Object { $_.Substring(0, 1).ToUpperInvariant() + $_.Substring(1) }
-        $made[$words -join ''] = if ($counter.Value -is [ValueType]) { [uint64]$counter.Value } else { $counter.Value }
-    }
-    $object = [pscustomobject]$made
-    $object.PSObject.TypeNames.Insert(0, 'Mslso.Statistics')
-    $object
-}
-
 function Reset-MslsoStatistics {
     <#
     .SYNOPSIS
@@ -249,7 +208,8 @@ function Reset-MslsoStatistics {
     }
 }
 
-# The DSC resource: an adapter's profile or multiple and cap, kept in the registry.
+# The DSC resource: an adapter's settings, in effect and in the registry. What is not named is not looked
+# at, but for the cap, which is none then.
 [DscResource()]
 class MslsoAdapter {
     # The connection's name.
@@ -268,38 +228,95 @@ class MslsoAdapter {
     [DscProperty()]
     [long]$CapBytes
 
+    # 15 or 16; 0 where it is not named, as in the following.
+    [DscProperty()]
+    [int]$IpIdBits
+
+    # never, with-checksums or always.
+    [DscProperty()]
+    [string]$SoftwareSegmentation
+
+    # 4 to 64.
+    [DscProperty()]
+    [int]$MaxSgElements
+
+    # In bytes: 4 MiB to 4 GiB, whole MiB.
+    [DscProperty()]
+    [long]$MemoryBoundBytes
+
     # The advertised size of LSOv2 over IPv4.
     [DscProperty(NotConfigurable)]
     [long]$AdvertisedBytes
 
+    # Whether a restart of the adapter changes settings: the resource restarts none.
+    [DscProperty(NotConfigurable)]
+    [bool]$RestartPending
+
     [MslsoAdapter] Get() {
-        $now = Get-MslsoAdapter -Name ([WildcardPattern]::Escape($this.Name)) -ErrorAction Stop
-        if (-not $now) { Stop-Mslso "mslso filters no adapter '$($this.Name)'." }
+        $now = $this.Find()
+        # The settings that last, where the driver is new enough to report them.
+        $lasting = $now
+        if ($now.Registry) { $lasting = $now.Registry }
         $made = [MslsoAdapter]::new()
         $made.Name = $now.Name
         $made.Profile = "$($now.Profile)"
         if (-not $now.Profile) { $made.Multiple = $now.Multiple }
         $made.CapBytes = [long]$now.CapBytes
+        $made.IpIdBits = $lasting.IpIdBits
+        $made.SoftwareSegmentation = $lasting.SoftwareSegmentation
+        $made.MaxSgElements = [int]$lasting.MaxSgElements
+        $made.MemoryBoundBytes = [long]$lasting.MemoryBoundBytes
         $made.AdvertisedBytes = $now.AdvertisedLsoV2IPv4Bytes
+        $made.RestartPending = [bool]$now.RestartPending
         return $made
     }
 
     [bool] Test() {
         $this.Check()
-        $now = $this.Get()
-        if ($this.Multiple) {
-            if ($now.Profile -or $now.Multiple -ne $this.Multiple) { return $false }
-        } elseif ($this.Profile -and $now.Profile -ne $this.Profile) {
-            return $false
+        $now = $this.Find()
+        if (-not $this.IsTuned($now)) { return $false }
+        if ($now.Registry -and -not $this.IsTuned($now.Registry)) { return $false }
+        $lasting = $this.Get()
+        foreach ($setting in $this.Settings().Keys) {
+            if ($lasting.$setting -ne $this.$setting) { return $false }
         }
-        return $now.CapBytes -eq $this.CapBytes
+        return $true
     }
 
     [void] Set() {
         $this.Check()
         $change = @{ Cap = $this.CapBytes; Persist = $true; Confirm = $false; ErrorAction = 'Stop' }
         if ($this.Multiple) { $change.Multiple = $this.Multiple } elseif ($this.Profile) { $change.Profile = $this.Profile }
+        $settings = $this.Settings()
+        foreach ($setting in $settings.Keys) { $change[$settings[$setting]] = $this.$setting }
         Set-MslsoAdapter -Name ([WildcardPattern]::Escape($this.Name)) @change
+    }
+
+    # The adapter as it is.
+    hidden [psobject] Find() {
+        $now = Get-MslsoAdapter -Name ([WildcardPattern]::Escape($this.Name)) -ErrorAction Stop
+        if (-not $now) { Stop-Mslso "mslso filters no adapter '$($this.Name)'." }
+        return $now
+    }
+
+    # Whether profile, multiple and cap are these.
+    hidden [bool] IsTuned([psobject]$Tuning) {
+        if ($this.Multiple) {
+            if ($Tuning.Profile -or $Tuning.Multiple -ne $this.Multiple) { return $false }
+        } elseif ($this.Profile -and $Tuning.Profile -ne $this.Profile) {
+            return $false
+        }
+        return [long]$Tuning.CapBytes -eq $this.CapBytes
+    }
+
+    # The other settings that are named, and the parameters that set them.
+    hidden [hashtable] Settings() {
+        $made = @{}
+        if ($this.IpIdBits) { $made.IpIdBits = 'IpIdBits' }
+        if ($this.SoftwareSegmentation) { $made.SoftwareSegmentation = 'SoftwareSegmentation' }
+        if ($this.MaxSgElements) { $made.MaxSgElements = 'MaxSgElements' }
+        if ($this.MemoryBoundBytes) { $made.MemoryBoundBytes = 'MemoryBound' }
+        return $made
     }
 
     hidden [void] Check() {

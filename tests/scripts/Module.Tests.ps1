@@ -3,7 +3,7 @@ Describe 'Mslso' {
     BeforeAll {
         $inf = Join-Path (Split-Path -Parent (Split-Path -Parent $PSScriptRoot)) 'inf'
         Import-Module (Join-Path $inf 'Mslso.psd1') -Force
-        $global:mslsoFake = @{ Calls = @(); Fails = $null; Tuning = @{} }
+        $global:mslsoFake = @{ Calls = @(); Fails = $null; Old = $false; Tuning = @{}; Registry = @{} }
 
         function New-Entry([int]$Index, $Connection, [string]$Name) {
             @{ if_index = $Index; base_if_index = $Index + 100; connection = $Connection; name = $Name; running = $true }
@@ -15,7 +15,7 @@ Describe 'Mslso' {
         )
 
         # As mslsoctl: one object, the exit code, and errors as an object too.
-        Mock -ModuleName Mslso Invoke-Native {
+        Mock -ModuleName Mslso.Common Invoke-Native {
             $fake = $global:mslsoFake
             $words = @($ArgumentList | Where-Object { $_ -ne '--json' })
             $fake.Calls += $words -join ' '
@@ -32,23 +32,36 @@ Describe 'Mslso' {
             }
             $tuning = $fake.Tuning[$words[1]]
             if (-not $tuning) { $tuning = @{ profile = 'off'; multiple = 1; cap_bytes = $null } }
+            $settings = @{ software_segmentation = 'with-checksums'; ip_id_bits = 16; max_sg_elements = 64; memory_bound_bytes = 64MB }
+            $registry = $fake.Registry[$words[1]]
+            if (-not $registry) { $registry = $settings.Clone(); $registry.tuning = @{ profile = 'off'; multiple = 1; cap_bytes = $null } }
             for ($at = 2; $at -lt $words.Count; $at++) {
                 switch ($words[$at]) {
                     '--profile' { $tuning.profile = $words[$at + 1]; $tuning.multiple = @{ off = 1; latency = 2; throughput = 8; cpu = 16 }[$words[$at + 1]] }
                     '--multiple' { $tuning.profile = $null; $tuning.multiple = [int]$words[$at + 1] }
                     '--cap' { $tuning.cap_bytes = if ($words[$at + 1] -eq '0') { $null } else { [int]$words[$at + 1] } }
+                    '--ip-id-bits' { $registry.ip_id_bits = [int]$words[$at + 1] }
+                    '--software-segmentation' { $registry.software_segmentation = $words[$at + 1] }
+                    '--max-sg-elements' { $registry.max_sg_elements = [int]$words[$at + 1] }
+                    '--memory-bound' { $registry.memory_bound_bytes = [long]$words[$at + 1] }
+                    '--persist' { $registry.tuning = $tuning.Clone() }
                 }
             }
             $fake.Tuning[$words[1]] = $tuning
+            $fake.Registry[$words[1]] = $registry
+            $pending = [bool]@($settings.Keys | Where-Object { $settings[$_] -ne $registry[$_] })
+            if ($fake.Old) { $settings.memory_bound_bytes = $registry = $pending = $null }
             $limit = @{ max_payload = 62780; min_segments = 2 }
             $size = 62780 * $tuning.multiple
-            ConvertTo-Json @{ schema = 1; adapter = $entry; tuning = $tuning; software_segmentation = 'with-checksums'; ip_id_bits = 16; mtu = 1500
+            ConvertTo-Json @{ schema = 1; adapter = $entry; tuning = $tuning; mtu = 1500
+                software_segmentation = $settings.software_segmentation; ip_id_bits = $settings.ip_id_bits; max_sg_elements = $settings.max_sg_elements
+                memory_bound_bytes = $settings.memory_bound_bytes; registry = $registry; restart_pending = $pending
                 nic = @{ v2_ipv4 = $limit; v2_ipv6 = $limit }; advertised = @{ v2_ipv4 = $size; v2_ipv6 = $size; uso_ipv4 = $size; uso_ipv6 = $size }
                 largest_large_send = 0; raised_size_in_use = $null; settings_out_of_range = 0 } -Depth 5 -Compress
         }
         function Get-Change { @($global:mslsoFake.Calls | Where-Object { $_ -match '^set|--reset' }) }
     }
-    BeforeEach { $global:mslsoFake.Calls = @(); $global:mslsoFake.Fails = $null; $global:mslsoFake.Tuning = @{} }
+    BeforeEach { $global:mslsoFake.Calls = @(); $global:mslsoFake.Fails = $null; $global:mslsoFake.Old = $false; $global:mslsoFake.Tuning = @{}; $global:mslsoFake.Registry = @{} }
     AfterAll {
         Remove-Module Mslso -Force -ErrorAction SilentlyContinue
         Remove-Variable mslsoFake -Scope Global
@@ -67,6 +80,23 @@ Describe 'Mslso' {
             foreach ($parameter in (Get-Command $_).Parameters.Keys | Where-Object { $_ -notin $common }) {
                 "$(@($help.parameters.parameter | Where-Object { $_.name -eq $parameter }).description.Text)" | Should -Not -BeNullOrEmpty -Because $parameter
             }
+        }
+
+        It 'leaves no more than itself in the session' {
+            @(Get-Module Mslso*).Name | Should -Be 'Mslso'
+            Get-Command Invoke-MslsoCtl, Stop-Mslso, Select-MslsoEntry -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        }
+
+        It 'is gone altogether after Remove-Module, and works without its manifest' {
+            $session = [powershell]::Create()
+            $said = $session.AddScript("
+                Import-Module '$inf/Mslso.psd1'; Import-Module '$inf/Mslso.psd1' -Force; Remove-Module Mslso
+                'left: ' + @(Get-Module Mslso* -All).Count
+                Import-Module '$inf/Mslso.psm1'
+                try { Set-MslsoAdapter x -Profile cpu -Multiple 2 } catch { `$_.FullyQualifiedErrorId }
+                try { Get-MslsoAdapter -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }").Invoke()
+            $session.Dispose()
+            $said -join '|' | Should -Match '^left: 0\|MslsoChange,Set-MslsoAdapter\|Mslso,'
         }
 
         It 'has the version of the workspace' {
@@ -113,6 +143,22 @@ Describe 'Mslso' {
             { Get-MslsoAdapter -ErrorAction Stop } | Should -Throw -ExpectedMessage '*not installed or not loaded*'
         }
 
+        It 'gives every setting, in effect and in the registry' {
+            $one = Get-MslsoAdapter 'SLOT 3 Port 1'
+            "$($one.SoftwareSegmentation) $($one.IpIdBits) $($one.MaxSgElements) $($one.MemoryBoundBytes)" | Should -Be 'with-checksums 16 64 67108864'
+            $one.RestartPending | Should -BeFalse
+            Set-MslsoAdapter 'SLOT 3 Port 1' -Profile cpu
+            $one = Get-MslsoAdapter 'SLOT 3 Port 1'
+            "$($one.Profile) $($one.Registry.Profile)" | Should -Be 'cpu off'
+            $one.Registry.MemoryBoundBytes | Should -BeOfType [long]
+        }
+
+        It 'leaves empty what an older driver does not report' {
+            $global:mslsoFake.Old = $true
+            $one = Get-MslsoAdapter 'SLOT 3 Port 1'
+            @($one.MemoryBoundBytes, $one.Registry, $one.RestartPending) | Where-Object { $null -ne $_ } | Should -BeNullOrEmpty
+        }
+
         It 'shows a table' {
             $text = Get-MslsoAdapter | Format-Table | Out-String -Width 200
             $text | Should -Match 'NicBytes\s+Advertised'
@@ -126,9 +172,24 @@ Describe 'Mslso' {
             @{ what = 'a multiple, for good'; with = @{ Multiple = 4; Persist = $true }; call = 'set 7 --multiple 4 --persist' }
             @{ what = 'a cap'; with = @{ Cap = 524288 }; call = 'set 7 --cap 524288' }
             @{ what = 'no cap'; with = @{ Cap = 0 }; call = 'set 7 --cap 0' }
+            @{ what = 'the width of the identification'; with = @{ IpIdBits = 15; Persist = $true }; call = 'set 7 --ip-id-bits 15 --persist' }
+            @{ what = 'software segmentation'; with = @{ SoftwareSegmentation = 'never'; Persist = $true }; call = 'set 7 --software-segmentation never --persist' }
+            @{ what = 'the bound on buffers'; with = @{ MaxSgElements = 4; Persist = $true }; call = 'set 7 --max-sg-elements 4 --persist' }
+            @{ what = 'the bound on memory'; with = @{ MemoryBound = 4GB; Persist = $true }; call = 'set 7 --memory-bound 4294967296 --persist' }
+            @{ what = 'several'; with = @{ Profile = 'cpu'; MemoryBound = 128MB; IpIdBits = 15; Persist = $true }; call = 'set 7 --profile cpu --ip-id-bits 15 --memory-bound 134217728 --persist' }
         ) {
-            Set-MslsoAdapter 'SLOT 3 Port 1' @with | Should -BeNullOrEmpty
+            Set-MslsoAdapter 'SLOT 3 Port 1' @with -WarningAction SilentlyContinue | Should -BeNullOrEmpty
             Get-Change | Should -Be $call
+        }
+
+        It 'warns that a setting takes effect at a restart, and only then' {
+            $set = Set-MslsoAdapter 'SLOT 3 Port 1' -MaxSgElements 16 -Persist -PassThru -WarningVariable warned -WarningAction SilentlyContinue
+            "$warned" | Should -Match "'SLOT 3 Port 1'.*InterfaceIndex 107 \| Restart-NetAdapter"
+            "$($set.MaxSgElements) $($set.Registry.MaxSgElements) $($set.RestartPending)" | Should -Be '64 16 True'
+            Set-MslsoAdapter 'SLOT 3 Port 1' -Profile cpu -WarningVariable warned
+            $warned | Should -BeNullOrEmpty
+            Set-MslsoAdapter 'SLOT 3 Port 1' -MaxSgElements 64 -Persist -WarningVariable warned
+            $warned | Should -BeNullOrEmpty
         }
 
         It 'takes adapters by the pipeline, and gives them with -PassThru' {
@@ -148,6 +209,12 @@ Describe 'Mslso' {
             @{ what = 'an unknown profile'; with = @{ Profile = 'fast' } }
             @{ what = 'a multiple out of range'; with = @{ Multiple = 17 } }
             @{ what = 'a cap in KiB'; with = @{ Cap = 512 } }
+            @{ what = 'another width'; with = @{ IpIdBits = 14; Persist = $true } }
+            @{ what = 'another choice'; with = @{ SoftwareSegmentation = 'sometimes'; Persist = $true } }
+            @{ what = 'three buffers'; with = @{ MaxSgElements = 3; Persist = $true } }
+            @{ what = 'a bound in MiB'; with = @{ MemoryBound = 64; Persist = $true } }
+            @{ what = 'a bound that is no whole MiB'; with = @{ MemoryBound = 4MB + 1; Persist = $true } }
+            @{ what = 'a setting of the registry for a while'; with = @{ Profile = 'cpu'; MemoryBound = 64MB } }
         ) {
             { Set-MslsoAdapter 'SLOT 3 Port 1' @with -ErrorAction Stop } | Should -Throw
             Get-Change | Should -BeNullOrEmpty
@@ -161,6 +228,23 @@ Describe 'Mslso' {
             $one.Sends | Should -Be 5000000000
             $one.RefusedInAll | Should -Be 3
             $one | Out-String -Width 200 | Should -Match 'LargeSends\s+Split'
+        }
+
+        It 'are recorded as observe.md shows' {
+            $page = [IO.File]::ReadAllText((Join-Path (Split-Path -Parent $inf) (Join-Path 'docs' 'observe.md')))
+            $recipe = [regex]::Match($page, 'Get-MslsoStatistics \| Select-Object [^\n]+\|\s+Export-Csv [^\n]+').Value
+            Push-Location $TestDrive
+            try {
+                1..2 | ForEach-Object { & ([scriptblock]::Create($recipe)) }
+                $rows = @(Import-Csv 'mslso.csv')
+            } finally {
+                Pop-Location
+            }
+            $rows.Count | Should -Be 6
+            $rows[5].Name | Should -Be 'No connection'
+            $rows[5].Sends | Should -Be '5000000000'
+            [datetime]$rows[5].Time | Should -BeGreaterThan ([datetime]::Now.AddMinutes(-5))
+            $rows[5].PSObject.Properties.Name | Should -Not -Contain 'Refused'
         }
 
         It 'are put back to zero' {
@@ -204,6 +288,8 @@ Describe 'Mslso' {
             @{ what = 'profile'; with = @{ Profile = 'throughput' } }
             @{ what = 'multiple'; with = @{ Multiple = 4 } }
             @{ what = 'profile and cap'; with = @{ Profile = 'cpu'; CapBytes = 524288 } }
+            @{ what = 'the width'; with = @{ IpIdBits = 15 } }
+            @{ what = 'all settings'; with = @{ Profile = 'cpu'; IpIdBits = 15; SoftwareSegmentation = 'always'; MaxSgElements = 16; MemoryBoundBytes = 128MB } }
         ) {
             $one = New-Resource (@{ Name = 'SLOT 3 Port 1' } + $with)
             $one.Test() | Should -BeFalse
@@ -218,6 +304,24 @@ Describe 'Mslso' {
             $one.Set()
             Set-MslsoAdapter 'SLOT 3 Port 1' -Cap 4096
             $one.Test() | Should -BeFalse
+        }
+
+        It 'wants what lasts, and not only what is in effect' {
+            Set-MslsoAdapter 'SLOT 3 Port 1' -Profile cpu
+            $one = New-Resource @{ Name = 'SLOT 3 Port 1'; Profile = 'cpu' }
+            $one.Test() | Should -BeFalse
+            $one.Set()
+            $one.Test() | Should -BeTrue
+            $global:mslsoFake.Old = $true
+            $one.Test() | Should -BeTrue -Because 'an older driver reports what is in effect alone'
+        }
+
+        It 'leaves settings that are not named alone, and tells a pending restart' {
+            Set-MslsoAdapter 'SLOT 3 Port 1' -MemoryBound 128MB -Persist -WarningAction SilentlyContinue
+            $one = New-Resource @{ Name = 'SLOT 3 Port 1'; Profile = 'off' }
+            $one.Test() | Should -BeTrue
+            $one.Get().MemoryBoundBytes | Should -Be 128MB
+            $one.Get().RestartPending | Should -BeTrue
         }
 
         It 'fails for an adapter that is not filtered, and for profile with multiple' {

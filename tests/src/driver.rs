@@ -3,8 +3,9 @@
 
 use std::{env, path::PathBuf};
 
-use mslso_lab::driver::{self, Build};
-use ndis::sys::DRIVER_INITIALIZE;
+use control::utf16;
+use harness::driver::{self, Build};
+use ndis::sys::{self, DRIVER_INITIALIZE};
 
 /// The variable that names an image to test. A relative path counts from the workspace's root.
 pub const VARIABLE: &str = "MSLSO_DRIVER";
@@ -30,6 +31,15 @@ impl Driver {
     }
 }
 
+/// Names for a driver of the tests, which registers by itself.
+pub fn name(all: &mut sys::NDIS_FILTER_DRIVER_CHARACTERISTICS) {
+    static GUID: [u16; 39] = utf16("{4b0c9b8e-5d1a-4e1b-a2f7-0c9e7d527f3b}");
+    static SERVICE: [u16; 9] = utf16("scenario");
+    all.UniqueName = ndis::driver::unicode_string(&GUID);
+    all.ServiceName = ndis::driver::unicode_string(&SERVICE);
+    all.FriendlyName = all.ServiceName;
+}
+
 fn image_path() -> Option<PathBuf> {
     let path = env::var_os(VARIABLE)?;
     // Cargo runs tests in the package's folder.
@@ -47,7 +57,7 @@ fn image_path() -> Option<PathBuf> {
 #[must_use]
 pub fn image_under_test() -> Option<Vec<u8>> {
     let Some(path) = image_path() else {
-        #[expect(clippy::print_stdout, reason = "a test says so, and captures it")]
+        #[expect(clippy::print_stdout, reason = "the test harness captures it")]
         {
             println!(
                 "no image under test; `cargo make test-sys` builds it and runs this against it"

@@ -59,14 +59,22 @@ impl IoControl {
     /// Reads the driver's version. A driver of before this code does not have it.
     pub const DRIVER_VERSION: Self = Self::new(0x805, FILE_READ_ACCESS);
 
+    /// Reads an adapter's settings, in effect and in the registry. A driver of before this code does
+    /// not have it.
+    pub const READ_SETTINGS: Self = Self::new(0x806, FILE_READ_ACCESS);
+    /// Writes settings of an adapter to the registry. A driver of before this code does not have it.
+    pub const SET_SETTINGS: Self = Self::new(0x807, FILE_WRITE_ACCESS);
+
     /// Every code.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::LIST,
         Self::READ,
         Self::STATISTICS,
         Self::SET,
         Self::RESET_STATISTICS,
         Self::DRIVER_VERSION,
+        Self::READ_SETTINGS,
+        Self::SET_SETTINGS,
     ];
 
     /// CTL_CODE of the WDK's `wdm.h`. Functions from 0x800 on are free for vendors.
@@ -106,7 +114,7 @@ mod tests {
     fn codes_are_what_ctl_code_makes() {
         let codes = IoControl::ALL.map(IoControl::code);
         let expected = [
-            0x12_6000, 0x12_6004, 0x12_6008, 0x12_A00C, 0x12_A010, 0x12_6014,
+            0x12_6000, 0x12_6004, 0x12_6008, 0x12_A00C, 0x12_A010, 0x12_6014, 0x12_6018, 0x12_A01C,
         ];
         assert_eq!(codes, expected);
     }

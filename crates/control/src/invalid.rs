@@ -35,6 +35,10 @@ pub enum Invalid {
     IpIdBits,
     /// There is no choice of software segmentation of this number.
     SoftwareSegmentation,
+    /// The maximum number of MDLs is outside 4 to 64.
+    MaxSgElements,
+    /// The bound on memory is no whole number of MiB, or outside 4 to 4096.
+    MemoryBound,
     /// The adapter's name is longer than there is room for.
     Name,
     /// The list has more entries than its total number of adapters.
@@ -45,7 +49,7 @@ pub enum Invalid {
 
 impl Invalid {
     /// Every variant, at its [`index`](Self::index).
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::BufferTooSmall,
         Self::Truncated,
         Self::Version,
@@ -59,6 +63,8 @@ impl Invalid {
         Self::Cap,
         Self::IpIdBits,
         Self::SoftwareSegmentation,
+        Self::MaxSgElements,
+        Self::MemoryBound,
         Self::Name,
         Self::Count,
         Self::Refusals,
@@ -87,6 +93,8 @@ impl Invalid {
             Self::Cap => "cap",
             Self::IpIdBits => "ip-id-bits",
             Self::SoftwareSegmentation => "software-segmentation",
+            Self::MaxSgElements => "max-sg-elements",
+            Self::MemoryBound => "memory-bound",
             Self::Name => "name",
             Self::Count => "count",
             Self::Refusals => "refusals",
@@ -110,6 +118,8 @@ impl Invalid {
             Self::SoftwareSegmentation => {
                 "software segmentation must be never (0), with-checksums (1) or always (2)"
             }
+            Self::MaxSgElements => "the maximum number of buffers of a packet must be 4 to 64",
+            Self::MemoryBound => "the memory bound must be 4 to 4,096 MiB, a whole number of MiB",
             Self::Name => "the adapter's name is longer than 128 UTF-16 units",
             Self::Count => "the list has more entries than its total number of adapters",
             Self::Refusals => "the message counts more than 32 reasons of refusal",

@@ -19,6 +19,8 @@
 //! | [`IoControl::SET`] | [`SetRequest`] | none |
 //! | [`IoControl::RESET_STATISTICS`] | [`Select`] | none |
 //! | [`IoControl::DRIVER_VERSION`] | [`VersionRequest`] | [`DriverVersion`] |
+//! | [`IoControl::READ_SETTINGS`] | [`Select`] | [`SettingsReply`] |
+//! | [`IoControl::SET_SETTINGS`] | [`SetSettingsRequest`] | none |
 //!
 //! Every message starts with the same eight bytes: version, kind, size. Numbers are little-endian,
 //! without padding between them. A message has exactly its size: neither side reads less than the
@@ -53,6 +55,7 @@ mod name;
 mod read;
 mod select;
 mod set;
+mod settings;
 mod software;
 mod statistics;
 mod tuning;
@@ -67,6 +70,10 @@ pub use name::Name;
 pub use read::{Limit, NicLimits, ReadReply};
 pub use select::Select;
 pub use set::SetRequest;
+pub use settings::{
+    AttachSettings, IpIdBits, MaxSgElements, MemoryBound, SetSettingsRequest, SettingsChange,
+    SettingsReply,
+};
 pub use software::SoftwareSegmentation;
 pub use statistics::{Refused, StatisticsReply};
 pub use tuning::{Cap, Multiple, Parameters, Profile, Raise, Tuning, first_stage_size, keyword};

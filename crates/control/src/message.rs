@@ -32,6 +32,10 @@ pub enum Kind {
     VersionRequest = 7,
     /// [`DriverVersion`](crate::DriverVersion)
     DriverVersion = 8,
+    /// [`SettingsReply`](crate::SettingsReply)
+    SettingsReply = 9,
+    /// [`SetSettingsRequest`](crate::SetSettingsRequest)
+    SetSettingsRequest = 10,
 }
 
 /// A message of fixed size.

@@ -1,7 +1,7 @@
 //! An adapter's settings and limits.
 
 use crate::{
-    Invalid, SoftwareSegmentation, Tuning,
+    Invalid, IpIdBits, SoftwareSegmentation, Tuning,
     message::{Body, Kind},
     wire::{Reader, Writer},
 };
@@ -175,8 +175,5 @@ impl ReadReply {
 }
 
 fn checked(ip_id_bits: u32) -> Result<u32, Invalid> {
-    match ip_id_bits {
-        15 | 16 => Ok(ip_id_bits),
-        _ => Err(Invalid::IpIdBits),
-    }
+    IpIdBits::new(ip_id_bits).map(IpIdBits::get)
 }

@@ -178,8 +178,8 @@ fn build(
     let settings = read_settings(driver, handle)?;
     let limits = PoolLimits {
         capacity: capacity(nic),
-        max_sg_elements: settings.max_sg_elements,
-        memory: settings.memory_bound,
+        max_sg_elements: settings.attach.max_sg_elements.get(),
+        memory: settings.memory_bound(),
         ready: PREALLOCATED_CHILDREN,
     };
     let rundown = RundownRef::try_new_run_down(Tag::RUNDOWN)?;
@@ -202,7 +202,7 @@ fn build(
                 rundown,
                 running: AtomicBool::new(false),
                 advertiser,
-                settings_out_of_range: AtomicU32::new(settings.out_of_range()),
+                settings_out_of_range: AtomicU32::new(settings.out_of_range),
                 settings,
                 children,
                 counters,
@@ -247,7 +247,7 @@ fn read_settings(driver: DriverRef<Driver>, handle: ModuleHandle) -> Result<Sett
 fn new_advertiser(nic: &NicCaps, settings: &Settings) -> Result<PoolBox<Advertiser>, Status> {
     PoolBox::try_new(
         Tag::MODULE,
-        Advertiser::new(*nic, settings.tuning, settings.software),
+        Advertiser::new(*nic, settings.tuning, settings.attach.software),
     )
 }
 

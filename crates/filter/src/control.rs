@@ -7,16 +7,15 @@ use core::sync::atomic::Ordering;
 
 use control::{
     AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message,
-    NicLimits, ReadReply, Select, SetRequest, VersionRequest,
+    NicLimits, ReadReply, Select, SetRequest, SetSettingsRequest, SettingsReply, VersionRequest,
 };
-use lso::IpIdWidth;
 use ndis::{DeviceCall, ModuleRef, Status};
 
 use crate::{
     module::{Driver, FilterModule},
     module_events::Source,
     nic_caps::LargeSendSupport,
-    settings,
+    settings::{self, Settings},
 };
 
 /// Bytes of a request that are read: more than any request has, so that a longer one is detected.
@@ -85,6 +84,16 @@ fn control(
             VersionRequest::decode(request).map_err(status_of)?;
             DriverVersion::BUILT.encode(out).map_err(status_of)
         }
+        IoControl::READ_SETTINGS => {
+            let module = selected_module(driver, request)?;
+            read_settings(&module)?.encode(out).map_err(status_of)
+        }
+        IoControl::SET_SETTINGS => {
+            let set = SetSettingsRequest::decode(request).map_err(status_of)?;
+            let module = find_module(driver, set.if_index)?;
+            set_settings(&module, &set)?;
+            Ok(0)
+        }
         _ => Err(Status::INVALID_DEVICE_REQUEST),
     }
 }
@@ -129,15 +138,12 @@ fn list(driver: &Driver, out: &mut [u8]) -> Result<usize, Status> {
 fn read(module: &FilterModule) -> ReadReply {
     let nic = module.advertiser.nic();
     let advertised = module.advertiser.last_advertised();
-    let settings = &module.settings;
+    let settings = &module.settings.attach;
     ReadReply {
         tuning: module.advertiser.tuning(),
-        ip_id_bits: match settings.ip_id {
-            IpIdWidth::Bits15 => 15,
-            IpIdWidth::Bits16 => 16,
-        },
+        ip_id_bits: settings.ip_id_bits.get(),
         software: settings.software,
-        max_sg_elements: settings.max_sg_elements,
+        max_sg_elements: settings.max_sg_elements.get(),
         mtu: module.mtu.load(Ordering::Relaxed),
         running: module.running.load(Ordering::Relaxed),
         nic: NicLimits {
@@ -171,10 +177,8 @@ fn limit(support: LargeSendSupport) -> Limit {
 fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     let lock = module.driver.settings.lock();
     if request.persist {
-        settings::persist(module.handle, request.tuning)?;
-        // The tuning's out-of-range parameters in the registry are overwritten.
-        let left = module.settings.others_out_of_range;
-        module.settings_out_of_range.store(left, Ordering::Relaxed);
+        let next = settings::persist_tuning(module.handle, request.tuning)?;
+        count_out_of_range(module, &next);
     }
     module.advertiser.set_tuning(request.tuning);
     let source = if request.persist {
@@ -186,4 +190,29 @@ fn set(module: &FilterModule, request: &SetRequest) -> Result<(), Status> {
     drop(lock);
     module.publish();
     Ok(())
+}
+
+/// The settings in effect, and those that the next attach will read.
+fn read_settings(module: &FilterModule) -> Result<SettingsReply, Status> {
+    let _lock = module.driver.settings.lock();
+    let next = Settings::read(module.handle)?;
+    Ok(SettingsReply {
+        in_effect: module.settings.attach,
+        registry_tuning: next.tuning,
+        registry: next.attach,
+    })
+}
+
+/// Writes settings to the registry. Those in effect stay until the module is detached.
+fn set_settings(module: &FilterModule, request: &SetSettingsRequest) -> Result<(), Status> {
+    let _lock = module.driver.settings.lock();
+    let next = settings::persist_settings(module.handle, request.change)?;
+    count_out_of_range(module, &next);
+    Ok(())
+}
+
+/// Parameters that were out of range may have been overwritten.
+fn count_out_of_range(module: &FilterModule, next: &Settings) {
+    let count = next.out_of_range;
+    module.settings_out_of_range.store(count, Ordering::Relaxed);
 }

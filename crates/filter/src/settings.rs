@@ -1,9 +1,11 @@
 //! An adapter's settings, as the administrator has them in the registry.
 
 use children::MAX_SG_ELEMENTS;
-use control::{SoftwareSegmentation, Tuning, keyword, utf16};
+use control::{AttachSettings, MaxSgElements, SettingsChange, Tuning, keyword, utf16};
 use lso::IpIdWidth;
 use ndis::{Configuration, ModuleHandle, Status};
+
+const _: () = assert!(MaxSgElements::MAX == MAX_SG_ELEMENTS);
 
 static MULTIPLE: [u16; keyword::MULTIPLE.len() + 1] = utf16(keyword::MULTIPLE);
 static PROFILE: [u16; keyword::PROFILE.len() + 1] = utf16(keyword::PROFILE);
@@ -15,51 +17,29 @@ static MAX_SG_ELEMENTS_NAME: [u16; keyword::MAX_SG_ELEMENTS.len() + 1] =
     utf16(keyword::MAX_SG_ELEMENTS);
 static MEMORY_BOUND: [u16; keyword::MEMORY_BOUND.len() + 1] = utf16(keyword::MEMORY_BOUND);
 
-/// Smallest bound of elements that can be set: the header and three buffers, so that a window is not
-/// copied for being in two buffers and ending in a third.
-const MIN_SG_ELEMENTS: u32 = 4;
+/// Names of the parameters, in the order of [`Parameters`]: three of the tuning, four of
+/// [`AttachSettings`].
+static KEYWORDS: [&[u16]; 7] = [
+    &MULTIPLE,
+    &PROFILE,
+    &CAP_BYTES,
+    &IP_ID_BITS,
+    &SOFTWARE_SEGMENTATION,
+    &MAX_SG_ELEMENTS_NAME,
+    &MEMORY_BOUND,
+];
 
-/// The bound on the memory of the children, in MiB: where nothing is set, and what can be set. The
-/// least is enough for one large send of the largest advertised size, 1 MiB, cut in software into
-/// segments of 536 bytes, which TCP may use on any path (RFC 9293, section 3.7.1).
-const MEMORY_BOUND_DEFAULT: u32 = 64;
-const MEMORY_BOUND_RANGE: core::ops::RangeInclusive<u32> = 4..=4096;
+/// A value for each parameter; `None` for one that is missing, or not to be written.
+type Parameters = [Option<u32>; 7];
 
-/// Bytes in a mebibyte.
-const MIB: usize = 1 << 20;
-
-/// The settings that a filter module started with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The settings in the registry: those that a filter module has started with, or will.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) tuning: Tuning,
-    /// The width in which the NIC counts the IPv4 identification: in 16 bits, or in 15 where it
-    /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
-    /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
-    pub(crate) ip_id: IpIdWidth,
-    /// The condition for advertising large sends on a NIC that has none.
-    pub(crate) software: SoftwareSegmentation,
-    /// Maximum number of MDLs of a packet, for a NIC that accepts no more.
-    pub(crate) max_sg_elements: u32,
-    /// Bytes of non-paged pool that the children may have.
-    pub(crate) memory_bound: usize,
-    /// The number of tuning parameters out of range, so that their default is in effect.
-    pub(crate) tuning_out_of_range: u32,
-    /// The same of all others.
-    pub(crate) others_out_of_range: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            tuning: Tuning::default(),
-            ip_id: IpIdWidth::default(),
-            software: SoftwareSegmentation::default(),
-            max_sg_elements: MAX_SG_ELEMENTS,
-            memory_bound: bytes(MEMORY_BOUND_DEFAULT),
-            tuning_out_of_range: 0,
-            others_out_of_range: 0,
-        }
-    }
+    /// The settings that stay as they are until the module is detached.
+    pub(crate) attach: AttachSettings,
+    /// The number of parameters out of range, so that their default is in effect.
+    pub(crate) out_of_range: u32,
 }
 
 impl Settings {
@@ -70,99 +50,120 @@ impl Settings {
     /// them.
     #[inline(never)]
     pub(crate) fn read(module: ModuleHandle) -> Result<Self, Status> {
-        let configuration = match Configuration::open(module) {
-            Ok(configuration) => configuration,
-            Err(Status::RESOURCES) => return Err(Status::RESOURCES),
-            Err(_) => return Ok(Self::default()),
-        };
-        let (tuning, wrong) = Tuning::from_parameters(
-            configuration.integer(&MULTIPLE)?,
-            configuration.integer(&PROFILE)?,
-            configuration.integer(&CAP_BYTES)?,
-        );
-        let (ip_id, wrong_width) = match configuration.integer(&IP_ID_BITS)? {
-            None | Some(16) => (IpIdWidth::Bits16, 0),
-            Some(15) => (IpIdWidth::Bits15, 0),
-            Some(_) => (IpIdWidth::Bits16, 1),
-        };
-        let (software, wrong_software) = match configuration.integer(&SOFTWARE_SEGMENTATION)? {
-            None => (SoftwareSegmentation::default(), 0),
-            Some(number) => SoftwareSegmentation::from_number(number)
-                .map_or((SoftwareSegmentation::default(), 1), |choice| (choice, 0)),
-        };
-        let (max_sg_elements, wrong_elements) =
-            max_sg_elements(configuration.integer(&MAX_SG_ELEMENTS_NAME)?);
-        let (memory_bound, wrong_memory) = memory_bound(configuration.integer(&MEMORY_BOUND)?);
-        let others_out_of_range = [wrong_width, wrong_software, wrong_elements, wrong_memory]
-            .into_iter()
-            .fold(0, u32::saturating_add);
-        Ok(Self {
-            tuning,
-            ip_id,
-            software,
-            max_sg_elements,
-            memory_bound,
-            tuning_out_of_range: wrong,
-            others_out_of_range,
-        })
-    }
-
-    /// The number of settings out of range.
-    pub(crate) fn out_of_range(&self) -> u32 {
-        self.tuning_out_of_range
-            .saturating_add(self.others_out_of_range)
-    }
-}
-
-/// The maximum number of MDLs that the parameter selects, and 1 if it is out of range.
-fn max_sg_elements(most: Option<u32>) -> (u32, u32) {
-    match most {
-        None | Some(0) => (MAX_SG_ELEMENTS, 0),
-        Some(most) if (MIN_SG_ELEMENTS..=MAX_SG_ELEMENTS).contains(&most) => (most, 0),
-        Some(_) => (MAX_SG_ELEMENTS, 1),
-    }
-}
-
-/// The bound in bytes that the parameter selects, and 1 if it is out of range.
-fn memory_bound(mebibytes: Option<u32>) -> (usize, u32) {
-    match mebibytes {
-        None => (bytes(MEMORY_BOUND_DEFAULT), 0),
-        Some(bound) if MEMORY_BOUND_RANGE.contains(&bound) => (bytes(bound), 0),
-        Some(_) => (bytes(MEMORY_BOUND_DEFAULT), 1),
-    }
-}
-
-fn bytes(mebibytes: u32) -> usize {
-    (mebibytes as usize).saturating_mul(MIB)
-}
-
-/// Writes `tuning` to the registry, so that it persists after the driver is unloaded. If one of its
-/// parameters cannot be written, those already written are restored. IRQL PASSIVE_LEVEL.
-///
-/// # Errors
-/// The status that NDIS returns.
-pub(crate) fn persist(module: ModuleHandle, tuning: Tuning) -> Result<(), Status> {
-    let configuration = Configuration::open(module)?;
-    let new = tuning.parameters();
-    // A missing parameter is equivalent to the default.
-    let default = Tuning::default().parameters();
-    let parameters: [(&'static [u16], u32, u32); 3] = [
-        (&MULTIPLE, new.multiple, default.multiple),
-        (&PROFILE, new.profile, default.profile),
-        (&CAP_BYTES, new.cap_bytes, default.cap_bytes),
-    ];
-    let mut before = [0; 3];
-    for (old, (keyword, _, default)) in before.iter_mut().zip(&parameters) {
-        *old = configuration.integer(keyword)?.unwrap_or(*default);
-    }
-    for (written, (keyword, value, _)) in parameters.iter().enumerate() {
-        if let Err(status) = configuration.set_integer(keyword, *value) {
-            for ((keyword, ..), old) in parameters.iter().zip(&before).take(written) {
-                // A second failure cannot be handled; the first failure is returned.
-                let _ = configuration.set_integer(keyword, *old);
-            }
-            return Err(status);
+        match Configuration::open(module) {
+            Ok(configuration) => Ok(Self::from(read_parameters(&configuration)?)),
+            Err(Status::RESOURCES) => Err(Status::RESOURCES),
+            Err(_) => Ok(Self::default()),
         }
     }
-    Ok(())
+
+    /// The width in which the NIC counts the IPv4 identification: in 16 bits, or in 15 where it
+    /// follows the LSOv2 page to the letter (Windows driver documentation, "Offloading the
+    /// Segmentation of Large TCP Packets"). Children that count otherwise would overlap.
+    pub(crate) fn ip_id(&self) -> IpIdWidth {
+        match self.attach.ip_id_bits.get() {
+            15 => IpIdWidth::Bits15,
+            _ => IpIdWidth::Bits16,
+        }
+    }
+
+    /// Bytes of non-paged pool that the children may have.
+    pub(crate) fn memory_bound(&self) -> usize {
+        usize::try_from(self.attach.memory_bound.bytes()).unwrap_or(usize::MAX)
+    }
+}
+
+impl From<Parameters> for Settings {
+    fn from(parameters: Parameters) -> Self {
+        let [multiple, profile, cap, ip_id, software, elements, memory] = parameters;
+        let (tuning, wrong) = Tuning::from_parameters(multiple, profile, cap);
+        let (attach, also_wrong) =
+            AttachSettings::from_parameters(ip_id, software, elements, memory);
+        Self {
+            tuning,
+            attach,
+            out_of_range: wrong.saturating_add(also_wrong),
+        }
+    }
+}
+
+fn read_parameters(configuration: &Configuration) -> Result<Parameters, Status> {
+    let mut parameters = [None; 7];
+    for (value, keyword) in parameters.iter_mut().zip(KEYWORDS) {
+        *value = configuration.integer(keyword)?;
+    }
+    Ok(parameters)
+}
+
+/// Writes `tuning` to the registry, so that it persists after the driver is unloaded, and returns
+/// the settings that the next attach will read. IRQL PASSIVE_LEVEL.
+///
+/// # Errors
+/// The status that NDIS returns; nothing is changed then.
+pub(crate) fn persist_tuning(module: ModuleHandle, tuning: Tuning) -> Result<Settings, Status> {
+    let new = tuning.parameters();
+    let [multiple, profile, cap] = [new.multiple, new.profile, new.cap_bytes].map(Some);
+    write(module, [multiple, profile, cap, None, None, None, None])
+}
+
+/// The same for the settings that `change` names.
+///
+/// # Errors
+/// The status that NDIS returns; nothing is changed then.
+pub(crate) fn persist_settings(
+    module: ModuleHandle,
+    change: SettingsChange,
+) -> Result<Settings, Status> {
+    let [ip_id, software, elements, memory] = change.parameters();
+    write(
+        module,
+        [None, None, None, ip_id, software, elements, memory],
+    )
+}
+
+/// Writes these parameters. If one of them cannot be written, those already written are restored.
+fn write(module: ModuleHandle, new: Parameters) -> Result<Settings, Status> {
+    let configuration = Configuration::open(module)?;
+    let before = read_parameters(&configuration)?;
+    let mut after = before;
+    for (written, keyword) in KEYWORDS.into_iter().enumerate() {
+        let Some(value) = new.get(written).copied().flatten() else {
+            continue;
+        };
+        if let Err(status) = configuration.set_integer(keyword, value) {
+            restore(&configuration, &before, &new, written);
+            return Err(status);
+        }
+        if let Some(place) = after.get_mut(written) {
+            *place = Some(value);
+        }
+    }
+    Ok(after.into())
+}
+
+/// Restores the first `written` parameters of those in `new`. A parameter that was missing gets the
+/// default, which is equivalent.
+fn restore(configuration: &Configuration, before: &Parameters, new: &Parameters, written: usize) {
+    let tuning = Tuning::default().parameters();
+    let [ip_id, software, elements, memory] =
+        SettingsChange::from(AttachSettings::default()).parameters();
+    let defaults = [
+        Some(tuning.multiple),
+        Some(tuning.profile),
+        Some(tuning.cap_bytes),
+        ip_id,
+        software,
+        elements,
+        memory,
+    ];
+    let olds = before
+        .iter()
+        .zip(defaults)
+        .map(|(old, default)| old.or(default));
+    for ((keyword, old), new) in KEYWORDS.into_iter().zip(olds).zip(new).take(written) {
+        if let (Some(old), Some(_)) = (old, new) {
+            // A second failure cannot be handled; the first failure is returned.
+            let _ = configuration.set_integer(keyword, old);
+        }
+    }
 }

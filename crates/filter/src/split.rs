@@ -132,7 +132,7 @@ impl<'a> Job<'a> {
         if plan.packets() > 0 {
             self.check_mtu(&headers, segment)?;
         }
-        let ip_id = self.module.settings.ip_id;
+        let ip_id = self.module.settings.ip_id();
         let template = Template::new(front, &headers, self.send.offload, ip_id)?;
         Ok(Some(Cut {
             packet,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use control::{Cap, Multiple, Profile};
+use control::{
+    Cap, Invalid, IpIdBits, MaxSgElements, MemoryBound, Multiple, Profile, SettingsChange,
+    SoftwareSegmentation,
+};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -57,7 +60,7 @@ pub enum Command {
     /// Show an adapter's settings, limits, and whether the raised size is in use
     #[command(after_help = SHOW)]
     Show(Choice),
-    /// Set how far an adapter's large sends are raised, at once
+    /// Set how far an adapter's large sends are raised, and its other settings
     #[command(after_help = SET, override_usage = SET_USAGE)]
     Set(SetArgs),
     /// Show the outcomes of an adapter's large sends
@@ -77,7 +80,9 @@ LSOv2 and LSOv1 are large sends of TCP, USO those of UDP. Sizes are bytes of TCP
 the MTU is in bytes of IP packet, the largest large send seen in bytes of frame.";
 
 const SET_USAGE: &str = "mslsoctl set <ADAPTER|--all> [--multiple <N> | --profile <P> | --off] \
-    [--cap <SIZE>] [--persist] [--json]";
+    [--cap <SIZE>] [--persist] [--json]\n       \
+    mslsoctl set <ADAPTER|--all> [--ip-id-bits <BITS>] [--software-segmentation <WHEN>] \
+    [--max-sg-elements <N>] [--memory-bound <SIZE>] --persist [--json]";
 
 const SET: &str = "\
 Examples:
@@ -86,15 +91,17 @@ Examples:
   mslsoctl set \"Ethernet 2\" --cap 512K
   mslsoctl set 17 --off
   mslsoctl set --all --profile latency
+  mslsoctl set 17 --software-segmentation never --memory-bound 128M --persist
 
-A change takes effect at once, and lasts until the adapter restarts. With --persist it is
-written to the registry too. With --all each adapter is set, one after the other. A SIZE is in
-bytes, or has a unit: 512K or 512KiB, 1M or 1MiB, powers of 1024. What is not named stays as it is: --cap alone keeps the multiple.
+Multiple, profile and cap take effect at once, and last until the adapter restarts. With --persist
+they are written to the registry too. --ip-id-bits, --software-segmentation, --max-sg-elements and
+--memory-bound are only written to the registry, so they need --persist. They take effect when the
+adapter restarts: see Restart-NetAdapter. `mslsoctl show` prints the settings in effect, and those
+in the registry that differ.
 
-The other settings are read when the filter attaches, and are not set here: SoftwareSegmentation
-(0 never, 1 with-checksums, 2 always), IpIdBits, MaxSgElements and MemoryBound. In the registry,
-below HKLM\\SYSTEM\\CurrentControlSet\\Services\\mslso, set such a REG_DWORD beside the Multiple that
---persist has written, then restart the adapter with Restart-NetAdapter.";
+With --all each adapter is set, one after the other. A SIZE is in bytes, or has a unit: 512K or
+512KiB, 1M or 1MiB, powers of 1024. Settings that are not named stay: --cap alone keeps the
+multiple.";
 
 const STATS: &str = "\
 Examples:
@@ -152,6 +159,37 @@ pub struct Change {
     /// cap
     #[arg(long, value_name = "SIZE", value_parser = cap)]
     pub cap: Option<CapChange>,
+    /// Count the IPv4 identification of segments in 15 or 16 bits, as the NIC does
+    #[arg(long, value_name = "BITS", value_parser = ip_id_bits, requires = "persist")]
+    pub ip_id_bits: Option<IpIdBits>,
+    /// When to advertise large sends of TCP on a NIC that has none, for the filter to cut
+    #[arg(long, value_name = "WHEN", requires = "persist")]
+    pub software_segmentation: Option<SoftwareName>,
+    /// Give the NIC packets of N buffers at most, 4 to 64
+    #[arg(long, value_name = "N", value_parser = max_sg_elements, requires = "persist")]
+    pub max_sg_elements: Option<MaxSgElements>,
+    /// Use SIZE of memory at most for large sends in flight: 4M to 4G, whole MiB
+    #[arg(long, value_name = "SIZE", value_parser = memory_bound, requires = "persist")]
+    pub memory_bound: Option<MemoryBound>,
+}
+
+impl Change {
+    /// Whether it names multiple, profile or cap, which take effect at once.
+    #[must_use]
+    pub fn is_of_tuning(&self) -> bool {
+        self.multiple.is_some() || self.profile.is_some() || self.off || self.cap.is_some()
+    }
+
+    /// The part that takes effect when the filter attaches next.
+    #[must_use]
+    pub fn settings(&self) -> SettingsChange {
+        SettingsChange {
+            ip_id_bits: self.ip_id_bits,
+            software: self.software_segmentation.map(SoftwareSegmentation::from),
+            max_sg_elements: self.max_sg_elements,
+            memory_bound: self.memory_bound,
+        }
+    }
 }
 
 /// Options of `stats`.
@@ -197,22 +235,63 @@ impl From<ProfileName> for Profile {
     }
 }
 
+/// The choices of software segmentation by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SoftwareName {
+    /// Only large sends that the NIC has are advertised
+    Never,
+    /// If the NIC makes TCP's checksums, and its hardware has no large sends: the default
+    WithChecksums,
+    /// On any NIC, unless its large sends are turned off
+    Always,
+}
+
+impl From<SoftwareName> for SoftwareSegmentation {
+    fn from(name: SoftwareName) -> Self {
+        match name {
+            SoftwareName::Never => Self::Never,
+            SoftwareName::WithChecksums => Self::WithChecksums,
+            SoftwareName::Always => Self::Always,
+        }
+    }
+}
+
 /// A cap, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapChange(pub Option<Cap>);
 
 fn multiple(text: &str) -> Result<Multiple, String> {
+    number(text, Multiple::new)
+}
+
+fn ip_id_bits(text: &str) -> Result<IpIdBits, String> {
+    number(text, IpIdBits::new)
+}
+
+fn max_sg_elements(text: &str) -> Result<MaxSgElements, String> {
+    number(text, MaxSgElements::new)
+}
+
+/// The value that `new` makes of the number in `text`.
+fn number<T>(text: &str, new: impl Fn(u32) -> Result<T, Invalid>) -> Result<T, String> {
     let number = text.parse().map_err(|_| "it is not a whole number")?;
-    Multiple::new(number).map_err(|out_of_range| out_of_range.to_string())
+    new(number).map_err(|out_of_range| out_of_range.to_string())
+}
+
+/// The bytes of a size, with or without a unit.
+fn size(text: &str) -> Result<u64, String> {
+    let sizes = parse_size::Config::new().with_binary();
+    let bytes = sizes.parse_size(text);
+    bytes.map_err(|_| "it is no number of bytes, such as 524288 or 512K".into())
+}
+
+fn memory_bound(text: &str) -> Result<MemoryBound, String> {
+    MemoryBound::from_bytes(size(text)?).map_err(|out_of_range| out_of_range.to_string())
 }
 
 fn cap(text: &str) -> Result<CapChange, String> {
-    let sizes = parse_size::Config::new().with_binary();
-    let bytes = sizes
-        .parse_size(text)
-        .map_err(|_| "it is no number of bytes, such as 524288 or 512K")?;
     // The range ends far below.
-    match u32::try_from(bytes).unwrap_or(u32::MAX) {
+    match u32::try_from(size(text)?).unwrap_or(u32::MAX) {
         0 => Ok(CapChange(None)),
         bytes => Cap::new(bytes)
             .map(|cap| CapChange(Some(cap)))
@@ -231,9 +310,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
-    use control::Profile;
+    use control::{Profile, SoftwareSegmentation};
 
-    use super::{Cli, ProfileName, ValueEnum};
+    use super::{Cli, ProfileName, SoftwareName, ValueEnum};
 
     #[test]
     fn the_definition_is_sound() {
@@ -246,6 +325,17 @@ mod tests {
             let said = name.to_possible_value();
             let said = said.as_ref().map(|value| value.get_name());
             assert_eq!(said, Some(Profile::from(*name).name()));
+        }
+    }
+
+    #[test]
+    fn choices_of_software_segmentation_are_called_as_the_protocol_calls_them() {
+        let names = SoftwareName::value_variants();
+        assert_eq!(names.len(), SoftwareSegmentation::ALL.len());
+        for name in names {
+            let said = name.to_possible_value();
+            let said = said.as_ref().map(|value| value.get_name());
+            assert_eq!(said, Some(SoftwareSegmentation::from(*name).name()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use control::{
     AdapterEntry, DriverVersion, Invalid, IoControl, ListReply, ListRequest, Message, ReadReply,
-    Select, SetRequest, StatisticsReply, VersionRequest,
+    Select, SetRequest, SetSettingsRequest, SettingsReply, StatisticsReply, VersionRequest,
 };
 
 use crate::adapter::Adapter;
@@ -57,11 +57,7 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn version(&mut self) -> Result<Option<DriverVersion>, Failure> {
-        match self.query(IoControl::DRIVER_VERSION, &VersionRequest) {
-            Ok(version) => Ok(Some(version)),
-            Err(Failure::Device(DeviceError::UnknownCode)) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        if_known(self.query(IoControl::DRIVER_VERSION, &VersionRequest))
     }
 
     /// An adapter's settings and limits.
@@ -70,6 +66,15 @@ impl<'a> Driver<'a> {
     /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn read(&mut self, adapter: &Adapter) -> Result<ReadReply, Failure> {
         self.query(IoControl::READ, &select(adapter))
+    }
+
+    /// An adapter's settings, in effect and in the registry; `None` for a driver that has no code to
+    /// ask for them.
+    ///
+    /// # Errors
+    /// [`Failure::Device`] or [`Failure::Reply`].
+    pub fn settings(&mut self, adapter: &Adapter) -> Result<Option<SettingsReply>, Failure> {
+        if_known(self.query(IoControl::READ_SETTINGS, &select(adapter)))
     }
 
     /// An adapter's statistics.
@@ -96,6 +101,14 @@ impl<'a> Driver<'a> {
         self.send(IoControl::SET, request)
     }
 
+    /// Writes settings of an adapter to the registry.
+    ///
+    /// # Errors
+    /// [`Failure::Device`].
+    pub fn set_settings(&mut self, request: &SetSettingsRequest) -> Result<(), Failure> {
+        self.send(IoControl::SET_SETTINGS, request)
+    }
+
     fn query<R: Message>(&mut self, code: IoControl, request: &impl Message) -> Result<R, Failure> {
         let mut output = vec![0; R::SIZE];
         let length = self.device.control(code, &encoded(request)?, &mut output)?;
@@ -105,6 +118,15 @@ impl<'a> Driver<'a> {
     fn send(&mut self, code: IoControl, request: &impl Message) -> Result<(), Failure> {
         self.device.control(code, &encoded(request)?, &mut [])?;
         Ok(())
+    }
+}
+
+/// The reply to a code that a driver of before it does not have.
+fn if_known<R>(reply: Result<R, Failure>) -> Result<Option<R>, Failure> {
+    match reply {
+        Ok(reply) => Ok(Some(reply)),
+        Err(Failure::Device(DeviceError::UnknownCode)) => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

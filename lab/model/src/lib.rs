@@ -29,6 +29,7 @@ mod error_log;
 mod etw;
 mod events;
 pub mod exports;
+mod findings;
 pub mod guard;
 pub mod host;
 mod large_send_limits;

@@ -207,6 +207,12 @@ unsafe fn virtual_address(mdl: *const sys::MDL) -> *mut u8 {
     }
 }
 
+/// Flags of MDLs that describe pages.
+const HAS_PAGES: u16 = sys::MDL_PAGES_LOCKED
+    | sys::MDL_SOURCE_IS_NONPAGED_POOL
+    | sys::MDL_PARTIAL
+    | sys::MDL_MAPPED_TO_SYSTEM_VA;
+
 /// IoBuildPartialMdl.
 ///
 /// # Safety
@@ -225,6 +231,11 @@ pub(crate) unsafe fn build_partial(
     if offset > count || length as usize > count - offset {
         let found = format!("{length} bytes at {offset} of a source of {count} bytes");
         return state.violation(Rule::PartialMdl, subject, found);
+    }
+    // SAFETY: as the caller vouches.
+    if unsafe { (*source).MdlFlags } & HAS_PAGES == 0 {
+        let found = "of a source whose pages are neither locked nor non-paged pool";
+        state.violation(Rule::PartialMdl, subject.clone(), found);
     }
     // Zero means all that is left.
     let length = if length == 0 {
@@ -299,6 +310,10 @@ pub(crate) unsafe fn map(state: &mut State, mdl: *mut sys::MDL) -> *mut c_void {
         if flags & (sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
             state.violation(Rule::Mappings, subject, "mapped although it has a mapping");
             return (*mdl).MappedSystemVa;
+        }
+        if flags & (sys::MDL_PAGES_LOCKED | sys::MDL_PARTIAL) == 0 {
+            let found = "mapped although its pages are not locked";
+            state.violation(Rule::Mappings, subject, found);
         }
         (*mdl).MdlFlags |= sys::MDL_MAPPED_TO_SYSTEM_VA;
         if flags & sys::MDL_PARTIAL != 0 {

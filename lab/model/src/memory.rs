@@ -127,6 +127,12 @@ pub enum Failing {
 }
 
 impl Memory {
+    /// Whether `address` lies in an allocation in use.
+    pub(crate) fn contains(&self, address: usize) -> bool {
+        let before = self.pool.range(..=address).next_back();
+        before.is_some_and(|(start, (block, _))| address < start + block.size())
+    }
+
     /// How many failed for which no send accounts yet.
     pub(crate) fn unaccounted(&self) -> u64 {
         self.failed - self.accounted

@@ -1,16 +1,21 @@
 //! The parameters that NDIS passes to FilterRestart.
 #![expect(unsafe_code, reason = "fills C structures")]
 
-use std::mem::offset_of;
+use std::{collections::BTreeSet, mem::offset_of};
 
 use ndis::sys;
 
-use crate::{memory::Block, world::Config};
+use crate::{
+    memory::{Block, Memory},
+    world::Config,
+};
 
 /// The parameters with the list of attributes that they point to.
 pub(crate) struct RestartParameters {
     parameters: Block,
-    _attributes: Vec<Block>,
+    attributes: Vec<Block>,
+    /// The OID of each.
+    oids: Vec<sys::NDIS_OID>,
 }
 
 impl RestartParameters {
@@ -46,13 +51,69 @@ impl RestartParameters {
             }
         }
         Self {
+            oids: attributes
+                .iter()
+                .map(|block| {
+                    let raw = block.start().cast::<sys::NDIS_RESTART_ATTRIBUTES>();
+                    // SAFETY: the block is new and as long as the structure.
+                    unsafe { (*raw).Oid }
+                })
+                .collect(),
             parameters,
-            _attributes: attributes,
+            attributes,
         }
     }
 
     pub(crate) fn raw(&self) -> *mut sys::NDIS_FILTER_RESTART_PARAMETERS {
         self.parameters.start().cast()
+    }
+
+    /// Takes the attributes back from FilterRestart. A filter may change the data of those that it
+    /// understands and add others, in memory that NDIS frees; where there are none, it adds none
+    /// (Windows driver documentation, FILTER_RESTART). Returns the faults.
+    pub(crate) fn take_back(&self, memory: &mut Memory) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut theirs = self
+            .attributes
+            .iter()
+            .map(Block::address)
+            .collect::<BTreeSet<_>>();
+        // SAFETY: the parameters live as long as `self`.
+        let mut next = unsafe { (*self.raw()).RestartAttributes };
+        if self.attributes.is_empty() && !next.is_null() {
+            return vec!["attributes were added where there are none".into()];
+        }
+        while !next.is_null() {
+            let at = next.addr();
+            if theirs.remove(&at) {
+                // SAFETY: one of the attributes, which live as long as `self`.
+                next = unsafe { (*next).Next };
+            } else if let Some((added, _)) = memory.pool.remove(&at) {
+                // SAFETY: memory of the driver's pool, which is freed here, as NDIS does.
+                next = unsafe { (*next).Next };
+                drop(added);
+            } else {
+                faults.push(format!(
+                    "the attribute at {at:#x} is in memory that NDIS cannot free"
+                ));
+                break;
+            }
+        }
+        if !theirs.is_empty() && faults.is_empty() {
+            faults.push(format!(
+                "{} attributes were taken out of the list",
+                theirs.len()
+            ));
+        }
+        for (block, oid) in self.attributes.iter().zip(&self.oids) {
+            let raw = block.start().cast::<sys::NDIS_RESTART_ATTRIBUTES>();
+            // SAFETY: the block lives as long as `self`.
+            let now = unsafe { (*raw).Oid };
+            if now != *oid {
+                faults.push(format!("the OID of attribute {oid:#x} is now {now:#x}"));
+            }
+        }
+        faults
     }
 }
 

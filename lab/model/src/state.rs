@@ -1,6 +1,9 @@
 //! Everything a model keeps, behind one lock. The lock is never held while the driver is called.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use crate::LargeSendLimits;
 use ndis::sys;
@@ -11,6 +14,7 @@ use crate::{
     error_log::ErrorLog,
     etw::Tracing,
     events::Events,
+    findings::Findings,
     limits::Limits,
     memory::{Block, Memory},
     miniport::{Held, SentChild},
@@ -20,7 +24,7 @@ use crate::{
     private::Private,
     received::Received,
     registry::RegistryValue,
-    rules::{Finding, Level, Rule, Violation},
+    rules::{Finding, Rule},
     spin_lock::SpinLocks,
     status::{Incoming, SeenStatus},
     thread,
@@ -107,9 +111,7 @@ pub(crate) struct State {
     pub(crate) mtu: Option<u32>,
     /// The MTU that NDIS passed to the module at a restart.
     pub(crate) mtu_told: Option<u32>,
-    pub(crate) violations: Vec<Violation>,
-    /// Findings of a higher level are left out.
-    pub(crate) level: Level,
+    pub(crate) findings: Arc<Findings>,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
     pub(crate) memory: Memory,
@@ -175,6 +177,8 @@ pub(crate) struct State {
     /// The number of the restart since which it runs, once FilterRestart has returned and until the
     /// next pause begins.
     pub(crate) running_since: Option<u64>,
+    /// Whether new sends have to come back as paused: FilterPause waits, or has returned.
+    pub(crate) refusing: bool,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
     /// NdisFRestartComplete calls of the restart under way, with the last one's status; none while
@@ -182,6 +186,8 @@ pub(crate) struct State {
     pub(crate) restart_completed: Option<(u32, i32)>,
     /// Whether the driver asked NDIS to restart the module.
     pub(crate) restart_requested: bool,
+    /// The ids for which the overlying driver cancelled sends.
+    pub(crate) cancelled: BTreeSet<usize>,
     /// The ids for which the filter cancelled sends below.
     pub(crate) cancels_below: BTreeSet<usize>,
     /// Whether the driver asked for the handlers of the virtual switch.
@@ -215,15 +221,14 @@ pub(crate) struct Rundown {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, findings: Arc<Findings>) -> Self {
         Self {
             id_bits: config.nic.id_bits,
             may_add: config.nic.may_add(),
             mtu: config.mtu,
             mtu_told: None,
             configurations: BTreeMap::new(),
-            violations: Vec::new(),
-            level: config.level,
+            findings,
             memory: Memory::default(),
             driver: None,
             module: ModuleState::Detached,
@@ -263,9 +268,11 @@ impl State {
             pre_detached: false,
             restarts: 0,
             running_since: None,
+            refusing: false,
             pauses_completed: 0,
             restart_completed: None,
             restart_requested: false,
+            cancelled: BTreeSet::new(),
             cancels_below: BTreeSet::new(),
             switch_extension: false,
             received: BTreeMap::new(),
@@ -295,15 +302,7 @@ impl State {
 
     /// Records a finding about `subject`, unless its level is not asked for.
     pub(crate) fn finding(&mut self, subject: impl Into<String>, finding: Finding) {
-        let Finding { rule, level, found } = finding;
-        if level <= self.level {
-            self.violations.push(Violation {
-                rule,
-                level,
-                subject: subject.into(),
-                found,
-            });
-        }
+        self.findings.record(subject, finding);
     }
 
     /// Counts an allocation by `routine`, and returns whether it is to succeed.
@@ -347,6 +346,12 @@ impl State {
         };
         let outstanding = self.known.values().filter(is_out);
         outstanding.map(|known| known.name.clone()).collect()
+    }
+
+    /// FilterPause waits or has returned: it can no longer be about to find out that sends are to
+    /// be refused.
+    pub(crate) fn refuses_sends(&mut self) {
+        self.refusing = true;
     }
 
     /// The name of the NBL at `address` for messages.

@@ -19,6 +19,8 @@ struct Place {
     world: Arc<World>,
     processor: u32,
     irql: u8,
+    /// The IRQL at which this place was entered.
+    entry_irql: u8,
     /// Handlers of the driver that are active because the driver itself called NDIS.
     depth: usize,
     /// Where the thread's stack was when this place was entered.
@@ -88,6 +90,7 @@ fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before
         world: Arc::clone(world),
         processor,
         irql,
+        entry_irql: irql,
         depth,
         stack: stack_now(),
         stack_before,
@@ -106,7 +109,7 @@ impl Drop for Inside {
 
 /// An address near the top of this thread's stack.
 #[inline(never)]
-fn stack_now() -> usize {
+pub(crate) fn stack_now() -> usize {
     let here = 0_u8;
     std::hint::black_box(&raw const here).addr()
 }
@@ -130,6 +133,11 @@ pub(crate) fn processor() -> u32 {
 /// The IRQL that this thread is at.
 pub(crate) fn irql() -> u8 {
     PLACES.with_borrow(|places| places.last().map_or(0, |place| place.irql))
+}
+
+/// The IRQL at which the driver's handler on this thread was called.
+pub(crate) fn entry_irql() -> u8 {
+    PLACES.with_borrow(|places| places.last().map_or(0, |place| place.entry_irql))
 }
 
 /// The oldest of the NIC's limits by which a send from here may go; `None` outside of a model.

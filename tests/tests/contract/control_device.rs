@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Config, Rule, World};
 use ndis::sys;
-use scenarios::assert_clean;
+use scenarios::{assert_clean, memory_fault::in_both_ways};
 
 use crate::{
     assert_breaks,
@@ -27,7 +27,7 @@ fn assert_a_request_breaks<const FAULT: u8>(found: &str) {
 
 #[test]
 fn a_request_that_is_completed_twice_is_noticed() {
-    assert_a_request_breaks::<{ fault::IRP_TWICE }>("completed twice");
+    in_both_ways(|| assert_a_request_breaks::<{ fault::IRP_TWICE }>("completed twice"));
 }
 
 #[test]
@@ -42,7 +42,9 @@ fn another_status_from_the_handler_is_noticed() {
 
 #[test]
 fn a_status_that_is_read_back_from_a_completed_request_is_noticed() {
-    assert_a_request_breaks::<{ fault::IRP_READ_BACK }>("the handler returned 0xdededede");
+    in_both_ways(|| {
+        assert_a_request_breaks::<{ fault::IRP_READ_BACK }>("the handler returned 0xdededede")
+    });
 }
 
 #[test]
@@ -51,18 +53,22 @@ fn more_output_than_there_is_room_for_is_noticed() {
 }
 
 #[test]
-fn output_that_nobody_wrote_is_noticed() {
+fn output_that_was_never_written_is_noticed() {
     assert_a_request_breaks::<{ fault::IRP_DISCLOSES }>("that nobody wrote");
 }
 
 #[test]
 fn a_request_that_is_touched_after_its_completion_is_noticed() {
-    assert_a_request_breaks::<{ fault::IRP_TOUCHED }>("touched after it was completed");
+    in_both_ways(|| {
+        assert_a_request_breaks::<{ fault::IRP_TOUCHED }>("touched after it was completed")
+    });
 }
 
 #[test]
 fn a_buffer_that_is_overrun_is_noticed() {
-    assert_a_request_breaks::<{ fault::IRP_BEHIND }>("written to behind its buffer");
+    in_both_ways(|| {
+        assert_a_request_breaks::<{ fault::IRP_BEHIND }>("written to behind its buffer")
+    });
 }
 
 #[test]

@@ -80,6 +80,7 @@ pub(crate) unsafe fn entry_with<const FAULT: u8>(
         sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
     );
     (all.MajorNdisVersion, all.MinorNdisVersion) = (6, 85);
+    scenarios::driver::name(&mut all);
     all.AttachHandler = Some(attach::<FAULT>);
     all.DetachHandler = Some(detach);
     all.RestartHandler = Some(restart);

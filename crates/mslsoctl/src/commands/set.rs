@@ -1,6 +1,6 @@
 //! `set`: how far an adapter's large sends are raised.
 
-use control::{Profile, Raise, SetRequest, Tuning};
+use control::{Profile, Raise, SetRequest, SetSettingsRequest, SettingsChange, Tuning};
 use serde::Serialize;
 
 use super::{Session, show};
@@ -14,6 +14,12 @@ struct Set {
     #[serde(flatten)]
     show: show::Show,
     persisted: bool,
+    /// Whether multiple, profile or cap were set.
+    #[serde(skip)]
+    tuning: bool,
+    /// Whether settings were set that are read at attach.
+    #[serde(skip)]
+    settings: bool,
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: &SetArgs) -> Result<(), Failure> {
@@ -29,15 +35,31 @@ pub(super) fn run(session: &mut Session<'_>, args: &SetArgs) -> Result<(), Failu
 }
 
 fn set(session: &mut Session<'_>, adapter: Adapter, args: &SetArgs) -> Result<(), Failure> {
-    let before = session.driver.read(&adapter)?.tuning;
-    session.driver.set(&SetRequest {
-        if_index: adapter.if_index,
-        tuning: changed(before, &args.change),
-        persist: args.persist,
-    })?;
+    let change = args.change.settings();
+    let (tuning, settings) = (
+        args.change.is_of_tuning(),
+        change != SettingsChange::default(),
+    );
+    // First those that change nothing yet, so that a driver without them changes nothing at all.
+    if settings {
+        session.driver.set_settings(&SetSettingsRequest {
+            if_index: adapter.if_index,
+            change,
+        })?;
+    }
+    if tuning {
+        let before = session.driver.read(&adapter)?.tuning;
+        session.driver.set(&SetRequest {
+            if_index: adapter.if_index,
+            tuning: changed(before, &args.change),
+            persist: args.persist,
+        })?;
+    }
     let set = Set {
         show: show::read(session, adapter)?,
         persisted: args.persist,
+        tuning,
+        settings,
     };
     Ok(session.print(&set, text)?)
 }
@@ -56,10 +78,14 @@ fn changed(before: Tuning, change: &Change) -> Tuning {
 }
 
 fn text(set: &Set) -> String {
-    let lasts = if set.persisted {
-        "The change is in effect, and in the registry.\n"
-    } else {
-        "The change is in effect until the adapter restarts; --persist makes it last.\n"
-    };
-    show::text(&set.show) + lasts
+    let mut text = show::text(&set.show);
+    if set.tuning && set.persisted {
+        text += "The change is in effect, and in the registry.\n";
+    } else if set.tuning {
+        text += "The change is in effect until the adapter restarts; --persist makes it last.\n";
+    }
+    if set.settings {
+        text += &show::settings_text(&set.show);
+    }
+    text
 }

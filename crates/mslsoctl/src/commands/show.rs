@@ -1,5 +1,6 @@
 //! `show`: an adapter's settings and limits, and the tuning in effect.
 
+mod settings;
 mod words;
 
 use control::{Cap, DriverVersion, Limit, NicLimits, Raise, SoftwareSegmentation, Tuning};
@@ -10,7 +11,8 @@ use crate::adapter::Adapter;
 use crate::cli::Choice;
 use crate::failure::Failure;
 
-pub(super) use words::text;
+use settings::ShownSettings;
+pub(super) use words::{settings_text, text};
 
 /// The output of `show`. Sizes are bytes of TCP or UDP payload unless noted otherwise.
 #[derive(Serialize)]
@@ -24,6 +26,12 @@ pub(super) struct Show {
     software_segmentation: SoftwareSegmentation,
     ip_id_bits: u32,
     max_sg_elements: u32,
+    /// None if the driver is too old to report it.
+    memory_bound_bytes: Option<u64>,
+    /// The settings in the registry; None if the driver is too old to report them.
+    registry: Option<ShownSettings>,
+    /// Whether a restart of the adapter changes settings that are read at attach; None as above.
+    restart_pending: Option<bool>,
     /// In bytes of IP packet; None if it is not known.
     mtu: Option<u32>,
     nic: ShownNic,
@@ -38,7 +46,7 @@ pub(super) struct Show {
     invalid_oid_headers: u64,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Eq, Serialize)]
 struct ShownTuning {
     /// None if the administrator chose the multiple.
     profile: Option<&'static str>,
@@ -86,6 +94,7 @@ pub(super) fn run(session: &mut Session<'_>, choice: &Choice) -> Result<(), Fail
 pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, Failure> {
     let reply = session.driver.read(&adapter)?;
     let statistics = session.driver.statistics(&adapter)?;
+    let settings = session.driver.settings(&adapter)?;
     let mut show = Show {
         driver_version: session.driver.version()?,
         adapter: Adapter {
@@ -96,6 +105,9 @@ pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, 
         software_segmentation: reply.software,
         ip_id_bits: reply.ip_id_bits,
         max_sg_elements: reply.max_sg_elements,
+        memory_bound_bytes: settings.map(|settings| settings.in_effect.memory_bound.bytes()),
+        registry: settings.map(ShownSettings::from),
+        restart_pending: settings.map(|settings| settings.in_effect != settings.registry),
         mtu: known(reply.mtu),
         nic: reply.nic.into(),
         advertised: Advertised {

@@ -106,6 +106,20 @@ fn wrong_command_lines_end_before_the_device_is_asked() {
         "set 7 --cap 4KX",
         "set 7 --cap -4K",
         "set 7 --cap 20000000000000000000000",
+        "set 7 --ip-id-bits 14 --persist",
+        "set 7 --ip-id-bits 17 --persist",
+        "set 7 --software-segmentation sometimes --persist",
+        "set 7 --software-segmentation 1 --persist",
+        "set 7 --max-sg-elements 0 --persist",
+        "set 7 --max-sg-elements 3 --persist",
+        "set 7 --max-sg-elements 65 --persist",
+        "set 7 --memory-bound 64 --persist",
+        "set 7 --memory-bound 3M --persist",
+        "set 7 --memory-bound 4097M --persist",
+        "set 7 --memory-bound 4500K --persist",
+        "set 7 --memory-bound 4503599627370496T --persist",
+        "set 7 --ip-id-bits 15",
+        "set 7 --off --memory-bound 64M",
         "stats --watch 0",
         "stats --watch inf",
         "stats --watch NaN",
@@ -135,7 +149,18 @@ fn wrong_command_lines_are_json_where_it_is_asked_for() {
         (
             "--json set 17 --persist",
             "the following required arguments were not provided: \
-             <--multiple <N>|--profile <P>|--off|--cap <SIZE>>; see `mslsoctl --help`",
+             <--multiple <N>|--profile <P>|--off|--cap <SIZE>|--ip-id-bits <BITS>|\
+             --software-segmentation <WHEN>|--max-sg-elements <N>|--memory-bound <SIZE>>; see \
+             `mslsoctl --help`",
+        ),
+        (
+            "set 17 --memory-bound 64 --persist --json",
+            "invalid value '64' for '--memory-bound <SIZE>': the memory bound must be 4 to 4,096 \
+             MiB, a whole number of MiB; see `mslsoctl --help`",
+        ),
+        (
+            "set 17 --ip-id-bits 15 --json",
+            "the following required arguments were not provided: --persist; see `mslsoctl --help`",
         ),
     ] {
         let output = program(line);

@@ -2,9 +2,10 @@
 
 use clap::Parser;
 use control::{
-    AdapterEntry, DriverVersion, Invalid, IoControl, Limit, ListRequest, ListWriter, Message, Name,
-    NicLimits, Profile, Raise, ReadReply, Select, SetRequest, SoftwareSegmentation,
-    StatisticsReply, Tuning, VersionRequest, first_stage_size,
+    AdapterEntry, AttachSettings, DriverVersion, Invalid, IoControl, Limit, ListRequest,
+    ListWriter, Message, Name, NicLimits, Profile, Raise, ReadReply, Select, SetRequest,
+    SetSettingsRequest, SettingsReply, SoftwareSegmentation, StatisticsReply, Tuning,
+    VersionRequest, first_stage_size,
 };
 use mslsoctl::cli::Cli;
 use mslsoctl::connections::Connections;
@@ -18,6 +19,8 @@ pub struct FakeAdapter {
     pub statistics: StatisticsReply,
     /// The tuning in the registry.
     pub lasting: Tuning,
+    /// The settings that are read at attach, in the registry.
+    pub settings: AttachSettings,
 }
 
 /// The driver. Statistics double with each reading, so that a watch has something to see.
@@ -120,6 +123,19 @@ impl Fake {
                 let version = self.driver.ok_or(DeviceError::UnknownCode)?;
                 version.encode(output).map_err(error_of)
             }
+            // As old as one without a version.
+            IoControl::READ_SETTINGS | IoControl::SET_SETTINGS if self.driver.is_none() => {
+                Err(DeviceError::UnknownCode)
+            }
+            IoControl::READ_SETTINGS => {
+                let adapter = self.selected(input)?;
+                adapter.settings_reply().encode(output).map_err(error_of)
+            }
+            IoControl::SET_SETTINGS => {
+                let request = SetSettingsRequest::decode(input).map_err(error_of)?;
+                self.find(request.if_index)?.set_settings(request);
+                Ok(0)
+            }
             _ => Err(DeviceError::UnknownCode),
         }
     }
@@ -131,6 +147,28 @@ impl Fake {
 }
 
 impl FakeAdapter {
+    fn settings_reply(&self) -> SettingsReply {
+        let (elements, bits) = (self.read.max_sg_elements, self.read.ip_id_bits);
+        let (mut in_effect, _) =
+            AttachSettings::from_parameters(Some(bits), None, Some(elements), None);
+        in_effect.software = self.read.software;
+        SettingsReply {
+            in_effect,
+            registry_tuning: self.lasting,
+            registry: self.settings,
+        }
+    }
+
+    fn set_settings(&mut self, request: SetSettingsRequest) {
+        let (new, old) = (request.change, self.settings);
+        self.settings = AttachSettings {
+            ip_id_bits: new.ip_id_bits.unwrap_or(old.ip_id_bits),
+            software: new.software.unwrap_or(old.software),
+            max_sg_elements: new.max_sg_elements.unwrap_or(old.max_sg_elements),
+            memory_bound: new.memory_bound.unwrap_or(old.memory_bound),
+        };
+    }
+
     fn set(&mut self, request: SetRequest) {
         self.read.tuning = request.tuning;
         if request.persist {
@@ -218,6 +256,7 @@ fn adapter(if_index: u32, name: &str) -> FakeAdapter {
             refused: refused().into(),
         },
         lasting: throughput(),
+        settings: AttachSettings::default(),
     }
 }
 

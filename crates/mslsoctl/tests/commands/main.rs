@@ -5,6 +5,9 @@ mod all;
 mod failures;
 mod fake;
 mod handles;
+mod settings;
+#[cfg(target_os = "linux")]
+mod unheard;
 
 use control::{
     Cap, DriverVersion, IoControl, Multiple, NicLimits, Profile, Raise, SoftwareSegmentation,
@@ -133,6 +136,7 @@ fn show_says_what_is_in_effect() -> Done {
         " checksums  the NIC makes TCP's over IPv4, not over IPv6",
         " IP ID      the NIC counts in 16 bits",
         " chains     at most 64 buffers in a packet for the NIC",
+        " memory     at most 67,108,864 bytes (64.0 MiB) for large sends in flight",
         " MTU        1,500 bytes of IP packet",
         " filter     running",
         " driver     0.1.0, as mslsoctl",
@@ -153,6 +157,15 @@ fn show_says_what_is_in_effect() -> Done {
         "software_segmentation": "with-checksums",
         "ip_id_bits": 16,
         "max_sg_elements": 64,
+        "memory_bound_bytes": 67_108_864,
+        "registry": {
+            "tuning": { "profile": "throughput", "multiple": 8, "cap_bytes": null },
+            "software_segmentation": "with-checksums",
+            "ip_id_bits": 16,
+            "max_sg_elements": 64,
+            "memory_bound_bytes": 67_108_864,
+        },
+        "restart_pending": false,
         "mtu": 1500,
         "nic": {
             "v1": { "max_payload": 0, "min_segments": 0 },

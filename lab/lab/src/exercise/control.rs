@@ -5,17 +5,16 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{Answering, FILTER_IF_INDEX, Indication, OidCall, OidKind, World};
 use ndis::sys;
 
-use super::worker::Bench;
-use crate::driver::Driver;
+use super::bench::{Bench, FRAME_SIZE, PACKET_FILTER, STATISTICS, VENDOR};
+use super::frames::Frames;
+use harness::driver::Driver;
 
-/// OID_GEN_MAXIMUM_FRAME_SIZE.
-pub(super) const FRAME_SIZE: u32 = 0x0001_0106;
-/// OID_GEN_CURRENT_PACKET_FILTER.
-pub(super) const PACKET_FILTER: u32 = 0x0001_010E;
-/// OID_802_3_PERMANENT_ADDRESS, which stands for a statistic here.
-pub(super) const STATISTICS: u32 = 0x0102_0001;
 /// An OID that no miniport has.
 const UNKNOWN: u32 = 0x0001_9999;
+
+/// The bytes of a NET_DEVICE_POWER_STATE.
+const D0: [u8; 4] = [1, 0, 0, 0];
+const D3: [u8; 4] = [4, 0, 0, 0];
 
 /// NDIS_STATUS_MEDIA_DISCONNECT and NDIS_STATUS_LINK_STATE.
 const MEDIA_DISCONNECT: i32 = 0x4001_000C;
@@ -29,6 +28,10 @@ pub(super) fn oids(world: &Arc<World>) {
             let calls = [
                 OidCall::query(FRAME_SIZE, 4),
                 OidCall::query(FRAME_SIZE, 2),
+                OidCall::query(FRAME_SIZE, 0),
+                OidCall::query(VENDOR, 64),
+                OidCall::query(VENDOR, 3),
+                OidCall::query(VENDOR, 0),
                 OidCall::query(UNKNOWN, 8),
                 OidCall::query(UNKNOWN, 2),
                 OidCall::query(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG, 512),
@@ -89,11 +92,26 @@ pub(super) fn events(world: &Arc<World>) {
     const RECONFIGURE: i32 = 4;
     const REMOVED: i32 = 5;
     let queries = [sys::NetEventQueryPower, sys::NetEventQueryRemoveDevice];
-    for event in [0, RECONFIGURE].into_iter().chain(queries) {
-        world.net_event(event, &[1, 2, 3], sys::NDIS_STATUS_SUCCESS);
+    for event in [RECONFIGURE].into_iter().chain(queries) {
+        world.net_event(event, &[1, 2, 3, 4], sys::NDIS_STATUS_SUCCESS);
         world.net_event(event, &[], sys::NDIS_STATUS_FAILURE);
     }
     world.device_event(REMOVED);
+}
+
+/// Power events while sends are outstanding: the NIC loses its power and gets it again.
+pub(super) fn power_events(world: &Arc<World>, frames: &mut Frames) {
+    world.set_nic(|nic| nic.completion.deferred = true);
+    for _ in 0..4 {
+        let packets = vec![frames.packet(80), frames.packet(900)];
+        world.send(packets, model::SendCall::default());
+    }
+    for state in [D3, D0] {
+        world.net_event(sys::NetEventQueryPower, &state, sys::NDIS_STATUS_SUCCESS);
+        world.net_event(sys::NetEventSetPower, &state, sys::NDIS_STATUS_SUCCESS);
+    }
+    super::traffic::deliver_all(world);
+    world.set_nic(|nic| nic.completion = model::Completion::default());
 }
 
 /// The codes that the driver's device may handle: those of the command line, and all that its code

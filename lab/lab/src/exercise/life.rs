@@ -6,12 +6,13 @@ use model::{Answering, Failing, OidCall, RegistryValue, World};
 use ndis::sys;
 
 use super::{
+    bench::{Bench, FRAME_SIZE, Refused, STATISTICS},
     control,
     frames::Frames,
+    observe::Observed,
     threads, traffic,
-    worker::{Bench, Observed, Refused},
 };
-use crate::random::Random;
+use harness::random::Random;
 
 /// Runs the phase.
 pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
@@ -85,6 +86,10 @@ impl Life {
         self.traffic("running");
         self.control("running");
         self.queues();
+        let frames = &mut self.frames;
+        self.on.step("power events over sends", |world| {
+            control::power_events(world, frames)
+        });
         let codes = self.codes.clone();
         let codes = self
             .on
@@ -181,8 +186,8 @@ impl Life {
             for offset in 0..6 {
                 let asked = world.fail_allocations(Failing::None);
                 world.fail_allocations(Failing::Nth(asked + offset));
-                world.oid(OidCall::query(control::FRAME_SIZE, 4));
-                world.oid(OidCall::method(control::STATISTICS, 0, vec![1], 64));
+                world.oid(OidCall::query(FRAME_SIZE, 4));
+                world.oid(OidCall::method(STATISTICS, 0, vec![1], 64));
                 world.indicate(0x4001_0017, vec![1; 40]);
             }
             world.fail_allocations(Failing::None);
@@ -221,6 +226,10 @@ impl Life {
             control::device(world, &codes);
         });
         self.on.step("FilterPause, attached again", World::pause);
+        // A request that the filter makes now is under way when it is detached.
+        self.on.world.set_nic(|nic| nic.oids = Answering::Later);
+        self.restart("FilterRestart before detach")?;
+        self.on.step("FilterPause before detach", World::pause);
         Ok(())
     }
 }

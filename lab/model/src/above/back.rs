@@ -63,7 +63,11 @@ impl State {
         let kept = unsafe { Kept::of(nbl) };
         if kept != sent.kept {
             let found = format!("members of others were {:x?}, are {kept:x?}", sent.kept);
-            broken.push(Finding::new(Rule::OneOwner, found));
+            let rule = match kept.first_net_buffer == sent.kept.first_net_buffer {
+                true => Rule::OneOwner,
+                false => Rule::ParentIntact,
+            };
+            broken.push(Finding::new(rule, found));
         }
         // SAFETY: as above.
         unsafe { sent.check_oob(nbl, &mut broken) };
@@ -72,6 +76,15 @@ impl State {
         if ran && completed.status == sys::NDIS_STATUS_PAUSED && !sent.failed_below {
             let found = "refused as paused while running";
             broken.push(Finding::new(Rule::Running, found));
+        }
+        let id = sent.packet.slot(sys::NetBufferListCancelId);
+        if completed.status == sys::NDIS_STATUS_SEND_ABORTED
+            && !sent.failed_below
+            && sent.child_failures.is_empty()
+            && !self.cancelled.contains(&id)
+        {
+            let found = "came back with NDIS_STATUS_SEND_ABORTED and was not cancelled";
+            broken.push(Finding::new(Rule::FinalStatus, found));
         }
         if sent.child_failures.is_empty()
             && !sent.failed_below
@@ -104,10 +117,12 @@ impl State {
 
     /// No partial MDL over the returned buffers may still be mapped or on its way to the wire.
     fn check_partials(&mut self, sources: &[usize], broken: &mut Vec<Finding>) {
+        let mut sources = sources.to_vec();
+        sources.sort_unstable();
         let gone: Vec<_> = self
             .partials
             .iter()
-            .filter(|(_, partial)| sources.contains(&partial.source))
+            .filter(|(_, partial)| sources.binary_search(&partial.source).is_ok())
             .map(|(address, _)| *address)
             .collect();
         for partial in gone {
@@ -158,7 +173,11 @@ impl Sent {
             let now = unsafe { NbLook::of(block.start().cast()) };
             if now != *look {
                 let found = format!("NET_BUFFER was {look:?}, is {now:?}");
-                broken.push(Finding::new(Rule::ParentIntact, found));
+                let rule = match now.reserved == look.reserved {
+                    true => Rule::ParentIntact,
+                    false => Rule::OneOwner,
+                };
+                broken.push(Finding::new(rule, found));
             }
         }
         for (buffer, look) in self.buffers.iter().zip(&self.mdl_looks) {
@@ -242,8 +261,12 @@ impl Sent {
         }
         let failed = self.child_failures.first().copied();
         let failed = failed.or(self.failed_below.then_some(self.status_below));
+        if completed.status == sys::NDIS_STATUS_PENDING {
+            let found = "completed with NDIS_STATUS_PENDING, which is no final status";
+            broken.push(Finding::new(Rule::FinalStatus, found));
+        }
         if let Some(failed) = failed
-            && completed.status == 0
+            && completed.status >= 0
         {
             let found = format!("succeeded, although the miniport failed it with {failed:#x}");
             broken.push(Finding::new(Rule::FinalStatus, found));

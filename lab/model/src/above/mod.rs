@@ -35,6 +35,8 @@ struct NbLook {
     length: u32,
     chain: usize,
     offset: u32,
+    /// ProtocolReserved and MiniportReserved.
+    reserved: [usize; 10],
 }
 
 impl NbLook {
@@ -50,6 +52,11 @@ impl NbLook {
                 length: (*raw).DataLength,
                 chain: (*raw).MdlChain.addr(),
                 offset: (*raw).DataOffset,
+                reserved: {
+                    let all = (*raw).ProtocolReserved.iter();
+                    let mut all = all.chain(&(*raw).MiniportReserved);
+                    std::array::from_fn(|_| all.next().map_or(0, |word| word.addr()))
+                },
             }
         }
     }
@@ -105,6 +112,7 @@ pub(crate) struct Sent {
 /// The members of an NBL that belong to its owner or to NDIS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Kept {
+    first_net_buffer: usize,
     context: usize,
     parent: usize,
     pool: usize,
@@ -118,6 +126,7 @@ impl Kept {
         // SAFETY: as the caller vouches.
         unsafe {
             Self {
+                first_net_buffer: (*nbl).FirstNetBuffer.addr(),
                 context: (*nbl).Context.addr(),
                 parent: (*nbl).ParentNetBufferList.addr(),
                 pool: (*nbl).NdisPoolHandle.addr(),

@@ -25,8 +25,13 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     let mut state = world.state();
     // SAFETY: the caller passes an object of the size in its header.
     let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
-    if header.Revision != sys::NDIS_CONFIGURATION_OBJECT_REVISION_1 {
-        let found = format!("an object of revision {}", header.Revision);
+    if header.Revision != sys::NDIS_CONFIGURATION_OBJECT_REVISION_1
+        || header.Size != sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1
+    {
+        let found = format!(
+            "an object of revision {} and {} bytes",
+            header.Revision, header.Size
+        );
         state.violation(Rule::Structures, routine, found);
     }
     if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || ![MODULE, DRIVER].contains(&of)

@@ -58,16 +58,15 @@ pub unsafe extern "efiapi" fn NdisWaitEvent(event: *mut NDIS_EVENT, milliseconds
     ended.into()
 }
 
-/// Waits until `wait` is over, or for `limit`. While this thread waits, the miniport goes on. A
-/// wait without a limit that does not end is reported, and goes on: its driver does not expect to
-/// return from it.
+/// Waits until `wait` is over, or for `limit`. A wait without a limit that does not end is reported,
+/// and goes on: its driver does not expect to return from it.
 fn wait_for(world: &Arc<World>, wait: u64, limit: Option<Duration>) -> bool {
     let (begun, mut reported) = (Instant::now(), false);
     while !world.state().events.is_over(wait) {
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
             return false;
         }
-        if world.deliver() + world.complete_oids() > 0 {
+        if world.goes_on("NdisWaitEvent") {
             continue;
         }
         if limit.is_none() && !reported && begun.elapsed() > world.config.patience {

@@ -26,9 +26,7 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
     thread::require_irql_at_most(sys::DISPATCH_LEVEL, "ExAllocatePool2");
     let world = thread::world();
     let mut state = world.state();
-    if tag == 0 {
-        state.violation(Rule::PoolTags, "ExAllocatePool2", "no pool tag");
-    }
+    state.check_tag(tag, "ExAllocatePool2");
     if size == 0 {
         state.violation(Rule::PoolTags, "ExAllocatePool2", "no size");
     }
@@ -177,6 +175,14 @@ pub unsafe extern "efiapi" fn KeLowerIrql(irql: KIRQL) {
         let found = format!("to {irql} from {}", thread::irql());
         thread::world().violation(Rule::Irql, "KeLowerIrql", found);
     }
+    if irql < thread::entry_irql() {
+        let found = format!("to {irql} in a handler called at {}", thread::entry_irql());
+        thread::world().violation(Rule::Irql, "KeLowerIrql", found);
+    }
+    if irql < sys::DISPATCH_LEVEL && thread::locks_held() > 0 {
+        let found = format!("to {irql} with a spin lock held");
+        thread::world().violation(Rule::SpinLock, "KeLowerIrql", found);
+    }
     thread::set_irql(irql);
 }
 
@@ -196,12 +202,13 @@ pub unsafe extern "efiapi" fn KeGetCurrentProcessorNumberEx(number: *mut PROCESS
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeQueryMaximumProcessorCountEx(_group: u16) -> u32 {
-    thread::world().config.processors
+    let config = &thread::world().config;
+    config.processors + config.hot_added
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
-    thread::world().config.processors
+    thread::world().active_processors()
 }
 
 #[unsafe(no_mangle)]
@@ -301,9 +308,7 @@ pub unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
     thread::require_irql_at_most(sys::APC_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
-    if tag == 0 {
-        state.violation(Rule::PoolTags, routine, "no pool tag");
-    }
+    state.check_tag(tag, routine);
     if !state.may_allocate(routine) {
         return ptr::null_mut();
     }
@@ -393,8 +398,7 @@ pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(refere
             }
             None => break,
         }
-        // While this thread sleeps, the miniport goes on.
-        if world.deliver() == 0 {
+        if !world.goes_on(routine) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -102,7 +102,7 @@ pub unsafe extern "efiapi" fn KeWaitForSingleObject(
     status
 }
 
-/// Waits until an event is signalled for `waiter`. While this thread sleeps, the miniport goes on.
+/// Waits until an event is signalled for `waiter`.
 fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> NTSTATUS {
     let start = Instant::now();
     // In units of 100 ns, negative for a time from now on. The model has no absolute time, and no
@@ -121,7 +121,7 @@ fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> 
             });
             return sys::STATUS_SUCCESS;
         }
-        if world.deliver() == 0 {
+        if !world.goes_on("KeWaitForSingleObject") {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

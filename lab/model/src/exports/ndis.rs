@@ -27,8 +27,7 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
 pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     thread::ndis_call(sys::APC_LEVEL, "NdisMSleep");
     suspension::require_none("NdisMSleep");
-    // While this thread sleeps, the miniport goes on.
-    if thread::world().deliver() == 0 {
+    if !thread::world().goes_on("NdisMSleep") {
         std::thread::sleep(Duration::from_micros(microseconds.into()));
     }
 }
@@ -53,6 +52,7 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     if characteristics.MajorNdisVersion != 6 || version > world.config.ndis_version {
         return sys::NDIS_STATUS_BAD_VERSION;
     }
+    world.state().check_names(&characteristics);
     let needed = [
         characteristics.AttachHandler.is_some(),
         characteristics.DetachHandler.is_some(),
@@ -267,8 +267,10 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     // SAFETY: the caller passes parameters of the size in their header.
     let parameters = unsafe { *parameters };
     let subject = "NdisAllocateNetBufferListPool";
-    if parameters.PoolTag == 0 {
-        state.violation(Rule::PoolTags, subject, "no pool tag");
+    state.check_tag(parameters.PoolTag, subject);
+    if parameters.ProtocolId > sys::NDIS_PROTOCOL_ID_MASK {
+        let found = format!("ProtocolId {:#x}", parameters.ProtocolId);
+        state.violation(Rule::Structures, subject, found);
     }
     let header = parameters.Header;
     if header.Revision != sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 {

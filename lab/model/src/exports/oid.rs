@@ -23,9 +23,7 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
     thread::require_module(module, routine);
     let world = thread::world();
     let mut state = world.state();
-    if tag == 0 {
-        state.violation(Rule::PoolTags, routine, "no pool tag");
-    }
+    state.check_tag(tag, routine);
     let Some(of) = state.asked_at(original.addr()) else {
         state.violation(Rule::Oid, routine, "of a request that is not under way");
         return sys::NDIS_STATUS_INVALID_PARAMETER;

@@ -7,9 +7,7 @@ use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
 use crate::{
     exports::{kernel, spin_lock},
     memory::Block,
-    race,
-    rules::Rule,
-    thread,
+    race, thread,
 };
 
 /// The contents of memory that is not zeroed: an address made of it is nobody's.
@@ -27,9 +25,7 @@ pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
     thread::require_module_or_driver(owner, routine);
     let world = thread::world();
     let mut state = world.state();
-    if tag == 0 {
-        state.violation(Rule::PoolTags, routine, "no pool tag");
-    }
+    state.check_tag(tag, routine);
     if !state.may_allocate(routine) {
         return ptr::null_mut();
     }

@@ -9,7 +9,7 @@ use ::ndis::sys::{self, IRP, KIRQL, KSPIN_LOCK};
 
 use crate::{
     race,
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     thread::{self, HeldLock},
 };
 
@@ -119,7 +119,14 @@ pub unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
     }
     // SAFETY: the caller passes a place for a lock.
     unsafe { AtomicUsize::from_ptr(lock) }.store(0, Ordering::Relaxed);
-    world.state().spin_locks.initialise(lock.addr());
+    let mut state = world.state();
+    // A lock on the stack is gone when its function returns, unnoticed.
+    let lives = state.memory.contains(lock.addr()) || crate::guard::image().contains(&lock.addr());
+    if lives && state.spin_locks.is_initialised(lock.addr()) {
+        let found = Finding::at(Level::Advice, Rule::SpinLock, "initialised again");
+        state.finding(subject(lock), found);
+    }
+    state.spin_locks.initialise(lock.addr());
 }
 
 #[unsafe(no_mangle)]

@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{BLOCKS, CHOICE, Guarded, IMAGE, pages};
-
-/// The exit code of a process whose driver faulted.
-const EXIT: i32 = 86;
+use super::{BLOCKS, CHOICE, EXIT, Guarded, IMAGE, pages};
 
 /// Installs the handler.
 pub(super) fn install() {
@@ -185,8 +182,17 @@ pub(super) fn check_access(start: usize, length: usize, writes: bool) {
     end(&describe(actor, found, writes, &image));
 }
 
+/// Seconds after which the process ends without its report. The driver may have destroyed what the
+/// report needs, such as the heap, or have faulted in the middle of it.
+const REPORT_TIME: u32 = 5;
+
 /// Ends the process with its driver.
 fn end(found: &str) -> ! {
+    // SAFETY: the default action of the alarm ends the process.
+    unsafe {
+        libc::signal(libc::SIGALRM, libc::SIG_DFL);
+        libc::alarm(REPORT_TIME);
+    }
     if let Some(Some(choice)) = CHOICE.get() {
         (choice.on_fault)(found);
     }

@@ -20,6 +20,9 @@ use std::{
     },
 };
 
+/// The exit code of a process whose driver faulted.
+pub const EXIT: i32 = 86;
+
 /// Called with the description of a fault, before the process ends.
 pub type OnFault = fn(&str);
 

@@ -48,7 +48,10 @@ pub struct SentChild {
     pub nbl: u64,
 }
 
-/// Bytes of an Ethernet header with a VLAN tag.
+/// Bytes of an Ethernet header.
+const ETHERNET_HEADER: usize = 14;
+
+/// The same with a VLAN tag.
 const ETHERNET: usize = 18;
 
 impl Window {
@@ -376,6 +379,10 @@ impl State {
         }
         if let Some(place) = place {
             self.check_multiple(given, packet, &place);
+        }
+        if given.is_child && packet.length < ETHERNET_HEADER {
+            let found = format!("{} bytes, less than an Ethernet header", packet.length);
+            self.violation(Rule::Headers, &*given.name, found);
         }
         if given.is_child {
             self.check_header_page(given, packet, read);

@@ -4,7 +4,10 @@
 
 pub(crate) mod raw;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
+};
 
 use ndis::sys;
 
@@ -202,6 +205,9 @@ pub(crate) struct Oids {
     pub(crate) waiting: VecDeque<usize>,
     pub(crate) next: u64,
 }
+
+/// Most bytes of stack that a handler uses.
+const MOST_STACK: usize = 256 << 10;
 
 /// The RequestId of the overlying driver's request `number`.
 pub(crate) fn request_id(number: u64) -> usize {
@@ -408,6 +414,23 @@ impl State {
     /// Pool memory goes: no request of the filter's own that is under way may be in it.
     pub(crate) fn forget_own_oids(&mut self, gone: &Block) {
         let range = gone.address()..gone.address() + gone.size();
+        self.forget_own_oids_in(range, "freed before it was completed");
+    }
+
+    /// A handler has returned to the frame at `frame`: no request of the filter's own that is under
+    /// way may be on the stack that it used.
+    pub(crate) fn forget_stack(&mut self, frame: usize) {
+        let found = "on the stack of a handler that returned before it was completed";
+        self.forget_own_oids_in(frame.saturating_sub(MOST_STACK)..frame, found);
+    }
+
+    /// FilterDetach has returned: no request of the filter's own may be under way.
+    pub(crate) fn forget_all_own_oids(&mut self) {
+        let found = "under way when FilterDetach returned";
+        self.forget_own_oids_in(0..usize::MAX, found);
+    }
+
+    fn forget_own_oids_in(&mut self, range: Range<usize>, found: &str) {
         let below = self.oids.below.as_ref();
         let is_below =
             below.is_some_and(|below| below.of.is_none() && range.contains(&below.address));
@@ -417,7 +440,6 @@ impl State {
         let before = self.oids.waiting.len();
         self.oids.waiting.retain(|address| !range.contains(address));
         if is_below || self.oids.waiting.len() < before {
-            let found = "freed before it was completed";
             self.violation(Rule::Oid, "request of the filter's own", found);
         }
     }

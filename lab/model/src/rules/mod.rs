@@ -5,6 +5,7 @@
 //! Each finding has a [`Level`]: the contract that Microsoft documents, advice, or a promise of
 //! this product. A foreign driver is judged by the contract alone.
 
+mod arguments;
 mod page;
 
 use std::fmt;

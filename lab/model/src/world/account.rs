@@ -33,8 +33,8 @@ impl World {
     /// decides about them. To be called while the sends are remembered.
     #[must_use]
     pub fn take_violations(&self) -> Vec<Violation> {
-        let mut state = self.state();
-        let mut broken = std::mem::take(&mut state.violations);
+        let state = self.state();
+        let mut broken = self.findings.take();
         broken.retain(|violation| !state.is_by_the_layer_above(violation));
         broken
     }

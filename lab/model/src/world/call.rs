@@ -21,6 +21,7 @@ impl World {
         race::leave(handler);
         let after = thread::irql();
         drop(inside);
+        self.state().forget_stack(thread::stack_now());
         if after != irql {
             let found = format!("called at IRQL {irql}, returned at {after}");
             self.violation(Rule::Irql, handler, found);
@@ -40,10 +41,6 @@ impl World {
 
     /// Reports, once, that the driver nests too deeply.
     pub(crate) fn recursion(&self, found: String) {
-        let mut state = self.state();
-        let known = state.violations.iter().any(|v| v.rule == Rule::Recursion);
-        if !known {
-            state.violation(Rule::Recursion, "driver", found);
-        }
+        self.findings.record_once(Rule::Recursion, "driver", found);
     }
 }

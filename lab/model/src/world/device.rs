@@ -98,7 +98,7 @@ impl World {
                 .zip(handler)
                 .map(|(object, handler)| {
                     let request =
-                        Request::new(object, major, code, input, output, below, state.level);
+                        Request::new(object, major, code, input, output, below, self.config.level);
                     let irp = request.raw();
                     state.requests.push(request);
                     (handler, object, irp)

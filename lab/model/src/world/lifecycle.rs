@@ -10,7 +10,10 @@ use std::{
 
 use ndis::sys;
 
-use super::{MODULE, World, handle};
+use super::{
+    MODULE, World, handle,
+    waiting::{self, During},
+};
 use crate::{
     attach::{self, AttachParameters},
     error_log::LogEntry,
@@ -165,6 +168,7 @@ impl World {
             // before FilterRestart has returned.
             let mut state = self.state();
             state.module = ModuleState::Running;
+            state.refusing = false;
             state.restarts += 1;
             state.restart_completed = Some((0, 0));
             // A restart ends an earlier pre-detach: the module goes on.
@@ -184,6 +188,12 @@ impl World {
                 unsafe { handler(self.context(), parameters.raw()) }
             });
             let status = self.await_restart(status);
+            {
+                let mut state = self.state();
+                for found in parameters.take_back(&mut state.memory) {
+                    state.violation(Rule::Restart, "restart attributes", found);
+                }
+            }
             if status < 0 {
                 self.state().module = ModuleState::Paused;
                 return Err(status);
@@ -267,10 +277,13 @@ impl World {
                     Size: sys::NDIS_SIZEOF_FILTER_PAUSE_PARAMETERS_REVISION_1,
                 };
             }
-            let status = self.call("pause handler", sys::PASSIVE_LEVEL, || {
-                // SAFETY: the handler is the driver's and the module is running.
-                unsafe { handler(self.context(), raw) }
+            let status = waiting::during(Some(During::Pause), || {
+                self.call("pause handler", sys::PASSIVE_LEVEL, || {
+                    // SAFETY: the handler is the driver's and the module is running.
+                    unsafe { handler(self.context(), raw) }
+                })
             });
+            self.state().refuses_sends();
             self.await_pause(status);
         }
         let mut state = self.state();
@@ -295,7 +308,7 @@ impl World {
 
     /// Detaches the paused module. The overlying driver binds again, to the NIC alone.
     pub fn detach(self: &Arc<Self>) {
-        self.complete_oids();
+        self.complete_oids_of_above();
         self.check_true_configuration();
         self.state().module = ModuleState::Detaching;
         if let Some(handler) = self.handlers().and_then(|all| all.DetachHandler) {
@@ -307,6 +320,7 @@ impl World {
         self.set_context(ptr::null_mut());
         {
             let mut state = self.state();
+            state.forget_all_own_oids();
             state.restart_requested = false;
             state.pre_detached = false;
             state.mtu_told = None;
@@ -390,7 +404,8 @@ impl World {
         state.check_received_at_end();
         state.check_oids_at_end();
         state.check_memory_at_end();
-        std::mem::take(&mut state.violations)
+        drop(state);
+        self.findings.take()
     }
 }
 

@@ -16,6 +16,7 @@ mod receive;
 mod status;
 mod tracing;
 mod traffic;
+mod waiting;
 
 pub use account::Account;
 pub(crate) use net_event::EventUnderWay;
@@ -25,7 +26,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     ffi::c_void,
     ptr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -34,6 +38,7 @@ use ndis::sys;
 
 use crate::{
     above::{Completed, Packet},
+    findings::Findings,
     live::Wire,
     memory::{Block, Failing},
     miniport::SentChild,
@@ -60,6 +65,8 @@ pub struct Config {
     pub ndis_version: u32,
     /// Active processors.
     pub processors: u32,
+    /// Processors that [`World::add_processors`] makes active while the system runs.
+    pub hot_added: u32,
     /// The NIC and how it behaves.
     pub nic: Nic,
     /// The miniport's medium; Ethernet unless a test wants another.
@@ -90,6 +97,7 @@ impl Default for Config {
         Self {
             ndis_version: 6 << 16 | 85,
             processors: 2,
+            hot_added: 0,
             nic: Nic::default(),
             medium: sys::NdisMedium802_3,
             mtu: Some(1500),
@@ -175,6 +183,8 @@ unsafe impl Send for Kept {}
 /// See the module.
 pub struct World {
     pub(crate) config: Config,
+    pub(crate) findings: Arc<Findings>,
+    active_processors: AtomicU32,
     nic: Mutex<Nic>,
     state: Mutex<State>,
     driver_object: Block,
@@ -201,7 +211,8 @@ impl World {
     #[must_use]
     pub fn new(config: Config) -> Arc<Self> {
         let nic = config.nic.clone();
-        let mut state = State::new(&config);
+        let findings = Arc::new(Findings::new(config.level));
+        let mut state = State::new(&config, Arc::clone(&findings));
         state.limits.change(nic.offers());
         state.registry = config
             .parameters
@@ -209,7 +220,9 @@ impl World {
             .map(|(name, value)| (name.clone(), RegistryValue::Integer(*value)))
             .collect();
         Arc::new(Self {
+            active_processors: AtomicU32::new(config.processors),
             config,
+            findings,
             state: Mutex::new(state),
             nic: Mutex::new(nic),
             driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
@@ -222,16 +235,26 @@ impl World {
         })
     }
 
+    /// Makes the processors active that were hot-added.
+    pub fn add_processors(&self) {
+        let all = self.config.processors + self.config.hot_added;
+        self.active_processors.store(all, Ordering::SeqCst);
+    }
+
+    pub(crate) fn active_processors(&self) -> u32 {
+        self.active_processors.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
     pub(crate) fn violation(&self, rule: Rule, subject: &str, found: String) {
-        self.state().violation(rule, subject, found);
+        self.finding(subject, Finding::new(rule, found));
     }
 
     pub(crate) fn finding(&self, subject: &str, finding: Finding) {
-        self.state().finding(subject, finding);
+        self.findings.record(subject, finding);
     }
 
     /// The characteristics with which the driver registered; `None` where it has not.
@@ -402,18 +425,14 @@ impl World {
     /// The rules broken so far.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
-        self.state().violations.clone()
+        self.findings.since(0)
     }
 
-    /// The rules broken since the first `known` findings.
+    /// The rules broken since the first `known` findings. Never waits for a call of the model that is
+    /// under way.
     #[must_use]
     pub fn violations_since(&self, known: usize) -> Vec<Violation> {
-        self.state()
-            .violations
-            .iter()
-            .skip(known)
-            .cloned()
-            .collect()
+        self.findings.since(known)
     }
 
     /// The keywords that the driver has read from the registry, each with the type of parameter

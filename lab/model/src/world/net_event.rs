@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use ndis::sys;
 
-use super::World;
+use super::{
+    World,
+    waiting::{self, During},
+};
 use crate::{
     memory::Block,
     rules::{Finding, Level, Rule},
@@ -69,9 +72,12 @@ impl World {
             passed_on: 0,
             answer,
         });
-        let status = self.call("network event handler", sys::PASSIVE_LEVEL, || {
-            // SAFETY: the handler is the driver's; the notification lives during the call.
-            unsafe { handler(self.context(), raw) }
+        let power = [sys::NetEventSetPower, sys::NetEventQueryPower].contains(&event);
+        let status = waiting::during(power.then_some(During::PowerEvent(event)), || {
+            self.call("network event handler", sys::PASSIVE_LEVEL, || {
+                // SAFETY: the handler is the driver's; the notification lives during the call.
+                unsafe { handler(self.context(), raw) }
+            })
         });
         let mut state = self.state();
         let passed_on = state.event.take().map_or(0, |event| event.passed_on);

@@ -69,6 +69,21 @@ impl World {
         count
     }
 
+    /// The same, up to a request of the filter's own.
+    pub(super) fn complete_oids_of_above(self: &Arc<Self>) {
+        let is_of_above = || {
+            let state = self.state();
+            state
+                .oids
+                .below
+                .as_ref()
+                .is_some_and(|below| below.of.is_some())
+        };
+        while is_of_above() && self.complete_below(None, None) {
+            self.start_next_oid();
+        }
+    }
+
     /// Cancels request `number` as the overlying driver does.
     pub fn cancel_oid(self: &Arc<Self>, number: u64) {
         let waiting = {

@@ -82,10 +82,15 @@ impl World {
         }
     }
 
-    /// After how many restarts the module is paused now, if it is.
+    /// After how many restarts the module is pausing or paused now, if it has to refuse sends.
     fn paused_since(&self) -> Option<u64> {
         let state = self.state();
-        (state.module == ModuleState::Paused).then_some(state.restarts)
+        let paused = match state.module {
+            ModuleState::Paused => true,
+            ModuleState::Pausing => state.refusing,
+            _ => false,
+        };
+        paused.then_some(state.restarts)
     }
 
     /// Checks that sends made while the module is paused were completed at once, with the status
@@ -337,6 +342,7 @@ impl World {
         let queued = {
             let mut state = self.state();
             state.cancels_below.remove(&id);
+            state.cancelled.insert(id);
             state.queued_with_cancel_id(id)
         };
         self.call("cancel-send handler", thread::irql(), || {

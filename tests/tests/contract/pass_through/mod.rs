@@ -60,6 +60,7 @@ pub(crate) unsafe extern "efiapi" fn entry<const FAULT: u8>(
         sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
     );
     (all.MajorNdisVersion, all.MinorNdisVersion) = (6, 85);
+    scenarios::driver::name(&mut all);
     all.AttachHandler = Some(attach::<FAULT>);
     all.DetachHandler = Some(detach::<FAULT>);
     all.RestartHandler = Some(restart::<FAULT>);

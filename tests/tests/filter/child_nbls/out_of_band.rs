@@ -58,7 +58,7 @@ fn with_children(
     status: i32,
 ) -> (Vec<Vec<usize>>, Vec<usize>) {
     let world: Arc<World> = World::new(Config::default());
-    let said = world.inside(|| {
+    let slots = world.inside(|| {
         // SAFETY: the model's only module, as long as this runs.
         let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
         let pool = pool(module, 10_000, 64);
@@ -93,41 +93,41 @@ fn with_children(
         });
         assert_eq!(made, Ok(()));
         let raw = children.attach_to(nbl, done).into_chain().into_raw();
-        let mut said = Vec::new();
+        let mut slots = Vec::new();
         let mut next = raw;
         while !next.is_null() {
             // SAFETY: the children are owned here until they are taken back.
             unsafe {
-                said.push(slots_of(next));
+                slots.push(slots_of(next));
                 assert_eq!((*next).Status, 0);
-                if said.len() == COUNT {
+                if slots.len() == COUNT {
                     (*next).Status = status;
                 }
                 next = (*next).Next;
             }
         }
-        assert_eq!(said.len(), COUNT);
+        assert_eq!(slots.len(), COUNT);
         for slot in CARRIED {
-            for said in &said {
-                assert_eq!(said[slot], 0x1000 + slot, "slot {slot}");
+            for child in &slots {
+                assert_eq!(child[slot], 0x1000 + slot, "slot {slot}");
             }
         }
         // SAFETY: as above.
         let mut chain = unsafe { NblChain::from_raw(raw) };
-        let siblings = ChildRun::pop(&mut chain, module).expect("children");
+        let run = ChildRun::pop(&mut chain, module).expect("children");
         assert!(chain.is_empty());
-        assert_eq!(siblings.count() as usize, COUNT);
-        let (completed, parent) = (siblings.status(), siblings.return_to_owner_cpu(&pool, None));
+        assert_eq!(run.count() as usize, COUNT);
+        let (completed, parent) = (run.status(), run.return_to_owner_cpu(&pool, None));
         parent.record_first_failure(completed);
         let parent = parent.count_off();
         let parent = parent.expect("the last child yields the parent");
         assert_eq!(parent.status().0, status);
         // SAFETY: the parent is owned here.
-        let says = unsafe { slots_of(parent.into_raw().as_ptr()) };
-        (said, says)
+        let parent_slots = unsafe { slots_of(parent.into_raw().as_ptr()) };
+        (slots, parent_slots)
     });
     assert_clean(&world.finish());
-    said
+    slots
 }
 
 /// Two children that a processor with two idle ones takes one after the other, the second after the
@@ -229,7 +229,7 @@ fn large_children_of_a_udp_send_are_such_and_the_parents_slots_stay() {
 }
 
 #[test]
-fn what_a_receive_left_behind_is_not_made_a_udp_send() {
+fn a_receives_leftover_slot_makes_no_udp_send() {
     let coalesced = 17;
     let done = lso().transmit_complete(0);
     let slots = [(USO, coalesced), (LSO, lso().to_raw())];
@@ -241,7 +241,7 @@ fn what_a_receive_left_behind_is_not_made_a_udp_send() {
 }
 
 #[test]
-fn large_children_of_a_tunnelled_send_say_where_their_headers_are() {
+fn large_children_of_a_tunnelled_send_have_the_offsets_of_their_headers() {
     let slots = [(SUPPLEMENTAL, tunnel().to_raw()), (LSO, lso().to_raw())];
     let (children, _) = with_children(&slots, large_send, lso().transmit_complete(0), 0);
     for child in children {

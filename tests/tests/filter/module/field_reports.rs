@@ -10,7 +10,7 @@ use model::{Completion, Config, Nic, OidCall, Order, SendCall};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, persist, times},
+    adapter::{assert_last_indication, persist, times},
     packets::{MSS, large_v4, on_port, small},
 };
 
@@ -65,6 +65,39 @@ fn as_many_processors_as_there_are() {
     }
 }
 
+/// A processor that is added while the driver runs sends and completes, before the module is restarted
+/// and afterwards.
+#[test]
+fn a_hot_added_processor_sends_and_completes() {
+    let machine = Machine::start(Config {
+        processors: 1,
+        hot_added: 1,
+        nic: Nic::new(3 * MSS, 2),
+        ..Config::default()
+    });
+    let world = &machine.world;
+    world.set_nic(|nic| {
+        nic.completion.deferred = true;
+        nic.completion.on_processor = Some(1);
+    });
+    let send = |processor, port| {
+        let call = SendCall {
+            processor,
+            at_dispatch: true,
+        };
+        world.send(vec![on_port(large_v4(20_000), port)], call);
+        while world.deliver() > 0 {}
+    };
+    world.add_processors();
+    send(1, 100);
+    send(0, 101);
+    world.pause();
+    world.restart().expect("a restart");
+    send(1, 102);
+    assert_eq!(machine.statistics().split, 3);
+    machine.stop_clean();
+}
+
 /// NetKVM: with task offload turned off for all of the host, OID_OFFLOAD_ENCAPSULATION never comes.
 /// Whether it comes, when, and with what, large sends are split in the same way.
 #[test]
@@ -77,7 +110,7 @@ fn nothing_depends_on_the_encapsulation_being_set() {
             let set = OidCall::set(sys::OID_OFFLOAD_ENCAPSULATION, bytes);
             let _ = machine.world.oid(set);
         }
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         let children = machine.assert_split(large_v4(20_000)).len();
         machine.stop_clean();
         children
@@ -122,7 +155,7 @@ fn resets_sleep_and_links_in_any_order() {
         for second in 0..steps.len() {
             steps[first]();
             steps[second]();
-            assert_last_word(world);
+            assert_last_indication(world);
             let max = world.nic().current().v2_ipv4.max_payload;
             machine.assert_split(large_v4(4 * max));
         }
@@ -133,7 +166,7 @@ fn resets_sleep_and_links_in_any_order() {
 /// Npcap: a filter that only sends made receiving slower. Without receive handlers, and without
 /// those of direct OIDs and cancelled sends, NDIS bypasses the filter for them.
 #[test]
-fn no_handler_is_registered_for_what_the_filter_does_not_do() {
+fn no_handler_is_registered_without_a_use() {
     let machine = Machine::start(Config::default());
     let handlers = machine.world.handlers().expect("a driver");
     assert!(handlers.ReceiveNetBufferListsHandler.is_none());
@@ -175,6 +208,6 @@ fn sends_that_never_stop_delay_no_administrator() {
             let _ = machine.statistics();
         }
     });
-    assert_last_word(world);
+    assert_last_indication(world);
     machine.stop_clean();
 }

@@ -1,8 +1,8 @@
 //! The text output of `show`.
 
-use control::{Profile, SoftwareSegmentation};
+use control::Profile;
 
-use super::{Show, ShownLimit, ShownNic, ShownTuning};
+use super::{Show, ShownLimit, ShownNic, settings};
 use crate::commands::{
     list::{driver, state},
     title,
@@ -25,14 +25,12 @@ pub(in crate::commands) fn text(show: &Show) -> String {
     ];
     let mut text = title(&show.adapter) + "\n" + &table(1, heads, rows) + "\n";
     for (what, words) in [
-        ("tuning", tuning(&show.tuning)),
-        ("software", software(show.software_segmentation)),
+        ("tuning", settings::tuning(&show.tuning)),
+        ("software", settings::software(show.software_segmentation)),
         ("checksums", checksums(&show.nic)),
-        (
-            "IP ID",
-            format!("the NIC counts in {} bits", show.ip_id_bits),
-        ),
-        ("chains", chains(show.max_sg_elements)),
+        ("IP ID", settings::ip_id(show.ip_id_bits)),
+        ("chains", settings::chains(show.max_sg_elements)),
+        ("memory", settings::memory(show.memory_bound_bytes)),
         ("MTU", mtu(show.mtu)),
         ("filter", state(show.adapter.running).into()),
         ("driver", driver(show.driver_version)),
@@ -45,6 +43,17 @@ pub(in crate::commands) fn text(show: &Show) -> String {
         text += &format!("{note}\n");
     }
     text
+}
+
+/// Whether the settings that were written to the registry are in effect.
+pub(in crate::commands) fn settings_text(show: &Show) -> String {
+    if show.restart_pending == Some(false) {
+        return "The settings are in the registry, and in effect.\n".into();
+    }
+    format!(
+        "The settings are in the registry, and take effect when the adapter restarts:\n  {}\n",
+        settings::restart(&show.adapter)
+    )
 }
 
 fn row(kind: &str, nic: &ShownLimit, advertised: u32) -> [String; 5] {
@@ -66,28 +75,6 @@ fn row(kind: &str, nic: &ShownLimit, advertised: u32) -> [String; 5] {
     }
 }
 
-fn tuning(tuning: &ShownTuning) -> String {
-    let by = match tuning.profile {
-        Some(profile) => format!("profile {profile}, {} x", tuning.multiple),
-        None => format!("{} x", tuning.multiple),
-    };
-    match tuning.cap_bytes {
-        Some(cap) => format!("{by}, at most {}", bytes(cap.into())),
-        None => format!("{by}, no cap"),
-    }
-}
-
-fn software(choice: SoftwareSegmentation) -> String {
-    let words = match choice {
-        SoftwareSegmentation::Never => "no LSOv2 is offered that the NIC does not have",
-        SoftwareSegmentation::WithChecksums => {
-            "LSOv2 is offered where the NIC has none, but makes TCP's checksums"
-        }
-        SoftwareSegmentation::Always => "LSOv2 is offered where the NIC has none",
-    };
-    format!("{}: {words}", choice.name())
-}
-
 fn checksums(nic: &ShownNic) -> String {
     match (nic.tcp_checksum_ipv4, nic.tcp_checksum_ipv6) {
         (true, true) => "the NIC makes TCP's over IPv4 and IPv6",
@@ -96,10 +83,6 @@ fn checksums(nic: &ShownNic) -> String {
         (false, false) => "the NIC makes none of TCP's",
     }
     .into()
-}
-
-fn chains(max_sg_elements: u32) -> String {
-    format!("at most {max_sg_elements} buffers in a packet for the NIC")
 }
 
 fn mtu(mtu: Option<u32>) -> String {
@@ -125,9 +108,9 @@ fn in_words(show: &Show) -> &'static str {
              a virtual switch may keep its own."
         }
         None if show.is_raised() => {
-            "No large send was seen yet, so whether the raised size is in use cannot be told."
+            "No large send was seen yet, so it is unknown whether the raised size is in use."
         }
-        None => "Nothing is raised: the layer above is told what the NIC takes.",
+        None => "Nothing is raised: the NIC's own limits are advertised to the overlying driver.",
     }
 }
 
@@ -144,11 +127,12 @@ fn notes(show: &Show) -> Vec<String> {
     if show.settings_out_of_range > 0 {
         notes.push(format!(
             "Note: {} of the adapter's settings in the registry are out of range, so that defaults \
-             are in effect;\n`mslsoctl set --persist` writes multiple, profile and cap anew, and \
-             `mslsoctl set --help` says how\nthe others are changed.",
+             take their place;\nset them anew with `mslsoctl set --persist`, of which \
+             `mslsoctl set --help` has the ranges.",
             show.settings_out_of_range
         ));
     }
+    notes.extend(settings::notes(show));
     if show.malformed_offloads > 0 {
         notes.push(format!(
             "Note: {} offload configurations of the NIC were malformed and passed on unchanged; \

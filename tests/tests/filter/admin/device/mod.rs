@@ -1,40 +1,54 @@
 //! The control device: every request, right and wrong in each respect.
 
 mod property;
+mod settings;
 mod tuning;
 
 use control::{
-    DEVICE_NAME, DriverVersion, IoControl, ListReply, ListRequest, Message, ReadReply, SDDL,
-    SYMBOLIC_NAME, Select, SetRequest, StatisticsReply, Tuning, VersionRequest,
+    DEVICE_NAME, DriverVersion, IoControl, IpIdBits, ListReply, ListRequest, Message, ReadReply,
+    SDDL, SYMBOLIC_NAME, Select, SetRequest, SetSettingsRequest, SettingsChange, SettingsReply,
+    StatisticsReply, Tuning, VersionRequest,
 };
 use model::{Config, FILTER_IF_INDEX, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME, PROTECTION};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{encoded, read, times},
+    adapter::{encoded, read, read_settings, times},
     assert_clean,
     control::IF_INDEX,
     packets::large_v4,
 };
 
 /// The kinds of requests, each with a code and a right input.
-fn right() -> [(IoControl, Vec<u8>, usize); 6] {
+fn right() -> [(IoControl, Vec<u8>, usize); 8] {
     let select = encoded(&Select { if_index: IF_INDEX });
     let list = encoded(&ListRequest);
     let set = encoded(&set_request(IF_INDEX, times(3)));
+    let set_settings = encoded(&SetSettingsRequest {
+        if_index: IF_INDEX,
+        change: SettingsChange {
+            ip_id_bits: IpIdBits::new(15).ok(),
+            ..SettingsChange::default()
+        },
+    });
     [
         (IoControl::LIST, list, ListReply::size_of(1)),
         (IoControl::READ, select.clone(), ReadReply::SIZE),
         (IoControl::STATISTICS, select.clone(), StatisticsReply::SIZE),
         (IoControl::SET, set, 0),
-        (IoControl::RESET_STATISTICS, select, 0),
+        (IoControl::RESET_STATISTICS, select.clone(), 0),
         (
             IoControl::DRIVER_VERSION,
             encoded(&VersionRequest),
             DriverVersion::SIZE,
         ),
+        (IoControl::READ_SETTINGS, select, SettingsReply::SIZE),
+        (IoControl::SET_SETTINGS, set_settings, 0),
     ]
 }
+
+/// The kinds that name an adapter, by their place in [`right`].
+const OF_AN_ADAPTER: [usize; 6] = [1, 2, 3, 4, 6, 7];
 
 fn set_request(if_index: u32, tuning: Tuning) -> SetRequest {
     SetRequest {
@@ -54,11 +68,15 @@ fn started() -> Machine {
 /// Makes a request that must be completed with `status`, and change nothing.
 #[track_caller]
 fn assert_refused(machine: &Machine, code: u32, input: &[u8], output: usize, status: i32) {
-    let before = (read(&machine.world), machine.statistics());
+    let state = || {
+        let world = &machine.world;
+        (read(world), read_settings(world), machine.statistics())
+    };
+    let before = state();
     let answered = machine.world.device_control(code, input, output);
     assert_eq!(answered.status, status, "{code:#x} {input:x?} {output}");
     assert!(answered.bytes.is_empty(), "no output with an error");
-    assert_eq!((read(&machine.world), machine.statistics()), before);
+    assert_eq!(state(), before);
 }
 
 #[test]
@@ -104,7 +122,7 @@ fn right_requests_are_answered() {
 /// for the resources that the request holds: rule 36 is broken by each request that can be
 /// suspended while it holds one.
 #[test]
-fn a_program_that_is_suspended_keeps_nobody_waiting() {
+fn a_suspended_program_holds_no_resource() {
     let machine = started();
     let persist = SetRequest {
         persist: true,
@@ -145,7 +163,7 @@ fn inputs_of_any_other_size_are_refused() {
 }
 
 #[test]
-fn another_version_is_told_from_all_other_errors() {
+fn another_version_has_an_error_of_its_own() {
     let machine = started();
     let mismatch = sys::STATUS_REVISION_MISMATCH;
     for (code, input, output) in right() {
@@ -211,7 +229,7 @@ fn a_request_under_another_code_is_refused() {
 fn an_unknown_code_is_unknown_whatever_comes_with_it() {
     let machine = started();
     // The codes of a newer driver, with inputs of their own.
-    for function in 0x806..0x810 {
+    for function in 0x808..0x810 {
         for access in [1, 2] {
             let code = 0x12 << 16 | access << 14 | function << 2;
             for size in [0, 8, 64, 65, 4096] {
@@ -224,7 +242,7 @@ fn an_unknown_code_is_unknown_whatever_comes_with_it() {
 }
 
 #[test]
-fn an_output_too_small_is_said_to_be() {
+fn an_output_too_small_has_a_status_of_its_own() {
     let machine = started();
     for (code, input, output) in right() {
         if code == IoControl::LIST {
@@ -239,7 +257,7 @@ fn an_output_too_small_is_said_to_be() {
 }
 
 #[test]
-fn a_list_without_room_for_its_entries_says_how_many_there_are() {
+fn a_list_without_room_for_its_entries_has_their_count() {
     let machine = started();
     let list = |room| {
         let code = IoControl::LIST.code();
@@ -309,7 +327,7 @@ fn it_answers_before_an_attach_while_paused_and_after_a_detach() {
         let list = ask(0).expect("an empty list");
         let list = ListReply::decode(&list).expect("the protocol");
         assert_eq!((list.total(), list.is_whole()), (0, true));
-        for kind in 1..5 {
+        for kind in OF_AN_ADAPTER {
             assert_eq!(ask(kind), Err(sys::STATUS_NOT_FOUND));
         }
     };
@@ -317,14 +335,14 @@ fn it_answers_before_an_attach_while_paused_and_after_a_detach() {
         let list = ask(0).expect("a list");
         let list = ListReply::decode(&list).expect("the protocol");
         let entry = list.iter().next().expect("an adapter");
-        let says = read(&machine.world);
-        assert_eq!(entry.running, says.running);
-        for kind in 1..5 {
+        let reply = read(&machine.world);
+        assert_eq!(entry.running, reply.running);
+        for kind in OF_AN_ADAPTER {
             assert!(ask(kind).is_ok());
         }
-        says.running
+        reply.running
     };
-    for kind in 0..5 {
+    for kind in 0..8 {
         assert_eq!(ask(kind), Err(sys::STATUS_OBJECT_NAME_NOT_FOUND));
     }
     machine.load().expect("the driver loads");

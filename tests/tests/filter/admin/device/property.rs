@@ -1,12 +1,12 @@
 //! Random requests: nothing but a right one changes anything.
 
-use control::{IoControl, Message, Parameters, SetRequest};
+use control::{AttachSettings, IoControl, Message, SetRequest, SetSettingsRequest, Tuning};
 use model::{Config, FILTER_IF_INDEX, MINIPORT_IF_INDEX};
 use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select};
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, read},
+    adapter::{assert_last_indication, read, read_settings},
     assert_clean,
     packets::large_v4,
 };
@@ -24,13 +24,14 @@ fn any_input() -> impl Strategy<Value = Vec<u8>> {
         5,
         7,
         8,
+        15,
         16,
         17,
         4096,
         1 << 20,
         u32::MAX,
     ]);
-    let shaped = (1..=8_u16, vec(words, 0..8)).prop_map(|(kind, words)| {
+    let shaped = (1..=10_u16, vec(words, 0..8)).prop_map(|(kind, words)| {
         let size = 8 + 4 * words.len() as u32;
         let mut bytes = vec![1, 0];
         bytes.extend(kind.to_le_bytes());
@@ -53,11 +54,52 @@ fn any_code() -> impl Strategy<Value = u32> {
     prop_oneof![8 => known, 1 => any::<u32>()]
 }
 
-/// The parameters that a valid SET puts into effect.
-fn effect(code: u32, input: &[u8]) -> Option<Parameters> {
-    let request = SetRequest::decode(input).ok()?;
-    let known = [FILTER_IF_INDEX, MINIPORT_IF_INDEX].contains(&request.if_index);
-    (code == IoControl::SET.code() && known).then(|| request.tuning.parameters())
+/// The settings that a request can change: the tuning in effect, and the registry's.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct State {
+    tuning: Tuning,
+    registry_tuning: Tuning,
+    registry: AttachSettings,
+}
+
+impl State {
+    fn of(machine: &Machine) -> Self {
+        let settings = read_settings(&machine.world);
+        Self {
+            tuning: read(&machine.world).tuning,
+            registry_tuning: settings.registry_tuning,
+            registry: settings.registry,
+        }
+    }
+
+    /// Changes what a valid request changes, and returns whether it is one.
+    fn apply(&mut self, code: u32, input: &[u8]) -> bool {
+        let known = |if_index| [FILTER_IF_INDEX, MINIPORT_IF_INDEX].contains(&if_index);
+        if code == IoControl::SET.code()
+            && let Ok(request) = SetRequest::decode(input)
+            && known(request.if_index)
+        {
+            self.tuning = request.tuning;
+            if request.persist {
+                self.registry_tuning = request.tuning;
+            }
+            return true;
+        }
+        if code == IoControl::SET_SETTINGS.code()
+            && let Ok(request) = SetSettingsRequest::decode(input)
+            && known(request.if_index)
+        {
+            let (new, old) = (request.change, self.registry);
+            self.registry = AttachSettings {
+                ip_id_bits: new.ip_id_bits.unwrap_or(old.ip_id_bits),
+                software: new.software.unwrap_or(old.software),
+                max_sg_elements: new.max_sg_elements.unwrap_or(old.max_sg_elements),
+                memory_bound: new.memory_bound.unwrap_or(old.memory_bound),
+            };
+            return true;
+        }
+        false
+    }
 }
 
 proptest! {
@@ -68,7 +110,7 @@ proptest! {
         calls in vec((any_code(), any_input(), 0..600_usize), 1..60),
     ) {
         let machine = Machine::start(Config::default());
-        let mut tuning = read(&machine.world).tuning.parameters();
+        let mut state = State::of(&machine);
         for (code, input, output) in calls {
             let answer = machine.world.device_control(code, &input, output);
             let known = [
@@ -80,13 +122,12 @@ proptest! {
                 sys::STATUS_REVISION_MISMATCH,
             ];
             prop_assert!(known.contains(&answer.status), "{:#x}", answer.status);
-            if let Some(parameters) = effect(code, &input) {
+            if state.apply(code, &input) {
                 prop_assert_eq!(answer.status, 0);
-                tuning = parameters;
             }
-            prop_assert_eq!(read(&machine.world).tuning.parameters(), tuning);
+            prop_assert_eq!(State::of(&machine), state);
         }
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.assert_split(large_v4(100_000));
         assert_clean(&machine.stop());
     }
