@@ -37,7 +37,7 @@ pub(crate) unsafe fn set_payload(
     if payload_length > source.capacity() {
         return Err(BufferError::Malformed);
     }
-    // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
+    // SAFETY: `this` and its NET_BUFFER are owned by the caller (invariants 1 and 2).
     unsafe {
         let mut run = begin(this, header_length, payload_length);
         let mut left = payload_length;
@@ -75,7 +75,7 @@ pub(crate) unsafe fn set_payload_apart(
     if payload_length > source.capacity() {
         return Err(BufferError::Malformed);
     }
-    // SAFETY: as this function's contract.
+    // SAFETY: as this function's contract (invariants 2 and 6).
     unsafe {
         let run = begin(this, header_length, payload_length);
         Chain::new(this, run).extend(payload, payload_length, is_last, source)
@@ -88,7 +88,7 @@ pub(crate) unsafe fn set_payload_apart(
 /// As for [`set_payload`].
 #[inline(always)]
 unsafe fn begin(this: *mut Packet, header_length: u32, payload_length: u32) -> MdlRun {
-    // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
+    // SAFETY: `this` and its NET_BUFFER are owned by the caller (invariants 1 and 2).
     unsafe {
         let header = &raw mut (*this).header_mdl;
         (*header).ByteCount = BACKFILL.wrapping_add(header_length);
@@ -123,8 +123,8 @@ impl Chain {
         }
     }
 
-    /// Appends the next `length` bytes at `payload`, and advances past them. What would exceed the
-    /// number of elements that is set is copied.
+    /// Appends the next `length` bytes at `payload`, and advances past them. The bytes
+    /// that would exceed the number of elements that is set are copied.
     ///
     /// # Safety
     /// The packet and the chain's last MDL are owned by the caller.
@@ -136,7 +136,7 @@ impl Chain {
         is_last: bool,
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
-        // SAFETY: the packet and the chain's last MDL are owned, by this function's contract.
+        // SAFETY: the packet and the chain's last MDL are owned (invariant 2).
         unsafe {
             let mut left = length;
             if is_last {
@@ -169,11 +169,11 @@ impl Chain {
         length: u32,
         source: &MdlSource<'_>,
     ) -> Result<u32, BufferError> {
-        // SAFETY: as this function's contract.
+        // SAFETY: as this function's contract (invariants 2 and 6).
         unsafe {
             let rest = self.rest(source);
             let begun = payload.left_in_begun_mdl();
-            // Of several MDLs, none may be the last that the chain may have.
+            // If there are several MDLs, none of them may be the last that the chain may have.
             if begun >= length || rest <= 1 {
                 return Ok(length);
             }
@@ -203,7 +203,7 @@ impl Chain {
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
         let (mut left, mut copy) = (length, None);
-        // SAFETY: as this function's contract.
+        // SAFETY: as this function's contract (invariants 2 and 6).
         unsafe {
             loop {
                 let rest = self.rest(source);
@@ -235,7 +235,7 @@ impl Chain {
             return Err(BufferError::NoMemory);
         }
         let array = source.array().ok_or(BufferError::NoMemory)?;
-        // SAFETY: the packet and the array are owned, by this function's contract.
+        // SAFETY: the packet and the array are owned (invariant 2).
         unsafe {
             (*self.packet).extras.push(array.cast());
             (*self.packet).used = self.run.to_prepare();
@@ -299,7 +299,7 @@ impl Chain {
     #[inline]
     unsafe fn finish(&self) {
         let used = self.run.to_prepare();
-        // SAFETY: the packet is owned, by this function's contract, and so is its array.
+        // SAFETY: the packet is owned, and so is its array (invariant 2).
         unsafe {
             if !self.array.is_null() {
                 (*self.array.cast::<Extra>()).used = used;

@@ -32,7 +32,8 @@ impl PacketBuffer<'_> {
     /// [`set_payload`](Self::set_payload) determines how many of the bytes are the header.
     #[inline]
     pub fn header(&mut self) -> &mut [u8; HEADER_CAPACITY as usize] {
-        // SAFETY: the child is owned for `'child`, and with it the header area, which was zeroed.
+        // SAFETY: the child is owned for `'child` (invariant 2), and with it the header area, which
+        // was zeroed (invariant 1).
         unsafe { &mut *Packet::header(self.packet) }
     }
 
@@ -52,8 +53,8 @@ impl PacketBuffer<'_> {
         is_last: bool,
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
-        // SAFETY: the child is owned for `'child`, and `ChildNbl` gives out each packet once, so that
-        // it is released.
+        // SAFETY: the child is owned for `'child` (invariant 2), and `ChildNbl` gives out each packet
+        // once, so that it is released.
         unsafe {
             chain::set_payload(
                 self.packet,
@@ -112,7 +113,7 @@ impl ChildNbl<'_> {
     #[inline]
     pub fn next_packet(&mut self) -> Option<PacketBuffer<'_>> {
         let packet = if self.packets == 0 {
-            // SAFETY: the child is owned by `fill`.
+            // SAFETY: the child is owned by `fill` (invariant 2).
             unsafe { &raw mut (*self.context).packet }
         } else {
             self.add_packet()?
@@ -128,7 +129,7 @@ impl ChildNbl<'_> {
 
     fn add_packet(&mut self) -> Option<*mut Packet> {
         let packet = self.spare.pop()?;
-        // SAFETY: the child is owned by `fill`, and so is the packet.
+        // SAFETY: the child is owned by `fill`, and so is the packet (invariant 2).
         unsafe {
             Context::add(self.context, packet.cast());
             let packet: *mut Packet = packet.as_ptr().cast();
@@ -149,7 +150,7 @@ impl ChildNbl<'_> {
     /// computes anything in them.
     #[inline]
     pub fn become_packets(&mut self, checksum: ChecksumInfo) {
-        // SAFETY: `fill` owns the NBL, and lends it for this call.
+        // SAFETY: `fill` owns the NBL (invariant 2), and lends it for this call.
         let mut nbl = unsafe { Nbl::from_raw(self.nbl) };
         nbl.set_large_send(LargeSendInfo::default());
         nbl.set_udp_send(UdpSendInfo::default());
@@ -158,7 +159,7 @@ impl ChildNbl<'_> {
     }
 }
 
-/// What children get beside the parent's out-of-band data.
+/// The values that children get beside the parent's out-of-band data.
 #[derive(Clone, Copy)]
 pub struct ChildOob {
     /// The filter module that originates them.
@@ -180,7 +181,7 @@ impl SlotPair {
     const NONE: Self = Self([ptr::null_mut(); 2]);
 }
 
-/// What the children of one parent have in common: read once, and written to each.
+/// The values that the children of one parent have in common: read once, and written to each.
 struct CommonOob<'a> {
     parent: &'a Nbl,
     module: ModuleHandle,
@@ -215,8 +216,8 @@ impl<'a> CommonOob<'a> {
     fn new(parent: &'a Nbl, oob: &ChildOob) -> Self {
         let raw = ptr::without_provenance_mut;
         let from = parent.as_ptr();
-        // SAFETY: the parent is owned for `'a`; its slots begin at a multiple of 16 bytes, and the
-        // pairs are of even slots below the 27th.
+        // SAFETY: the parent is owned for `'a` (invariant 5); its slots begin at a multiple of 16
+        // bytes, and the pairs are of even slots below the 27th.
         let (mut pairs, media_specific_ex, flags) = unsafe {
             let slots = &raw const (*from).NetBufferListInfo;
             let of = slots.cast::<SlotPair>();
@@ -247,8 +248,9 @@ impl<'a> CommonOob<'a> {
     #[inline(always)]
     unsafe fn copy_to(&self, child: RawNbl, context: *mut Context) {
         let (child, from) = (child.as_ptr(), self.parent.as_ptr());
-        // SAFETY: both NBLs are owned, by this function's contract and by that of `new`; the slots
-        // begin at a multiple of 16 bytes, and pairs are of even slots below the 27th.
+        // SAFETY: both NBLs are owned (invariants 2 and 5), the child's source is written here alone
+        // (invariant 4); the slots begin at a multiple of 16 bytes, and pairs are of even slots
+        // below the 27th.
         unsafe {
             let slots = &raw mut (*child).NetBufferListInfo;
             let pairs = slots.cast::<SlotPair>();
@@ -282,7 +284,7 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
 
 impl ChildPool {
     /// Takes `count` idle children of this processor, at least one, and `packets` more packets for
-    /// them. What the processor lacks is allocated once and stays in its lists afterwards. IRQL
+    /// them. Those that the processor lacks are allocated once and stay in its lists afterwards. IRQL
     /// DISPATCH_LEVEL.
     ///
     /// `None`, and nothing is taken, where memory or its bound is exhausted.
@@ -325,7 +327,7 @@ impl ChildPool {
         let (mut idle, mut extras) = (Items::EMPTY, Extras::NONE);
         while let Some(child) = children.pop() {
             let nbl = child.cast();
-            // SAFETY: the child is owned here, and no lower driver has seen it.
+            // SAFETY: the child is owned here (invariant 2), and no lower driver has seen it.
             unsafe {
                 Context::release(context(nbl), &mut extras);
                 if has_wfp_context(nbl) {
@@ -336,7 +338,7 @@ impl ChildPool {
             }
         }
         while let Some(packet) = spare.pop() {
-            // SAFETY: the packet is owned here.
+            // SAFETY: the packet is owned here (invariant 2).
             unsafe { extras.push(packet.cast()) };
         }
         self.return_children(owner_cpu, idle, None);
@@ -420,7 +422,7 @@ impl Children {
         parent.set_large_send(completion_info);
         parent.set_status(Status::SUCCESS);
         let raw = parent.into_raw().as_ptr();
-        // SAFETY: the parent is owned here, and no child has been sent yet.
+        // SAFETY: the parent is owned here (invariant 5), and no child has been sent yet.
         unsafe { *children_left(raw) = self.count as usize };
         let mut spare = self.spare;
         // Packets that no child has needed come back with the first.

@@ -113,6 +113,8 @@ pub struct ChildPool {
     keep: Keep,
     /// Bytes of MDLs that an array has room for.
     array_room: usize,
+    /// Children of one packet that the memory is enough for.
+    most_children: u32,
     /// In an allocation of its own, away from what every send reads.
     memory: PoolBox<MemoryBound>,
     allocations: AtomicU64,
@@ -145,6 +147,7 @@ impl ChildPool {
             keep: Keep::of(limits.memory, array_room),
             limits,
             array_room,
+            most_children: most_children(limits.memory),
             memory: PoolBox::try_new(Tag::IDLE_LISTS, MemoryBound::new(limits.memory))?,
             allocations: AtomicU64::new(0),
         })
@@ -173,6 +176,9 @@ impl ChildPool {
     /// memory of the pool.
     #[must_use]
     pub fn can_have(&self, children: u32, more_packets: u32) -> bool {
+        if more_packets == 0 {
+            return children <= self.most_children;
+        }
         let children = (children as usize).saturating_mul(CHILD_BYTES);
         let packets = (more_packets as usize).saturating_mul(PACKET_BYTES);
         children.saturating_add(packets) <= self.limits.memory
@@ -203,7 +209,7 @@ impl ChildPool {
                 self.free_items(ready, Self::free_child);
                 return Err(Status::RESOURCES);
             };
-            // SAFETY: the child is new.
+            // SAFETY: the child is new, and owned here (invariant 2).
             unsafe { ready.push(child) };
         }
         // SAFETY: the pool is not in use yet (invariant 3).
@@ -211,8 +217,8 @@ impl ChildPool {
         Ok(())
     }
 
-    /// Takes `count` idle children of this processor, `owner_cpu`. What it lacks is allocated once and
-    /// stays in its lists afterwards. `None`, and nothing is taken, where memory or its bound is
+    /// Takes `count` idle children of this processor, `owner_cpu`. Those that it lacks are allocated once
+    /// and stay in its lists afterwards. `None`, and nothing is taken, where memory or its bound is
     /// exhausted.
     pub(crate) fn take_children(
         &self,
@@ -272,7 +278,7 @@ impl ChildPool {
         };
         let (mut packets, mut arrays) = (Items::EMPTY, Items::EMPTY);
         while let Some(extra) = extras.pop() {
-            // SAFETY: the extra is owned here; it was allocated as its kind says.
+            // SAFETY: the extra is owned here (invariant 2); it was allocated as its kind says.
             unsafe {
                 match (*extra.as_ptr()).kind {
                     ExtraKind::Packet => packets.push(extra.cast()),
@@ -299,8 +305,8 @@ impl ChildPool {
     /// All children have been returned, and no other thread uses the pool during the call.
     pub unsafe fn trim(&self) {
         for idle in self.idle.iter() {
-            // SAFETY: no other thread uses the pool, by this function's contract; the lists own
-            // their items.
+            // SAFETY: no other thread uses the pool, by this function's contract (invariants 3 and
+            // 9); the lists own their items (invariant 2).
             unsafe {
                 let mut children = idle.children.take_all();
                 let mut ready = Items::EMPTY;
@@ -320,7 +326,7 @@ impl ChildPool {
     /// Frees `items` by `free`.
     fn free_items(&self, mut items: Items, free: unsafe fn(&Self, NonNull<Link>)) {
         while let Some(item) = items.pop() {
-            // SAFETY: the list owns its items, which are of the kind that `free` takes.
+            // SAFETY: the list owns its items (invariant 2), which are of the kind that `free` takes.
             unsafe { free(self, item) };
         }
     }
@@ -338,7 +344,7 @@ impl ChildPool {
             .saturating_sub(enough.min(self.memory.bound()));
         let has_enough = || self.memory.used() <= most;
         for idle in self.idle.iter() {
-            // SAFETY: the lists own their items, of which each has one kind.
+            // SAFETY: the lists own their items (invariant 2), of which each has one kind.
             unsafe {
                 idle.arrays.reclaim(|item| {
                     self.free_array(item);
@@ -381,7 +387,7 @@ impl ChildPool {
     #[cold]
     fn allocate_child(&self, owner_cpu: u32) -> Option<NonNull<Link>> {
         let nbl = self.allocate(CHILD_BYTES, || self.nbls.allocate())?;
-        // SAFETY: a new NBL from a pool whose context size is a `Context`'s.
+        // SAFETY: a new NBL from a pool whose context size is a `Context`'s (invariant 1).
         unsafe { Context::initialize(context(nbl), nbl, owner_cpu) };
         self.allocations.fetch_add(1, Ordering::Relaxed);
         Some(nbl.cast())
@@ -393,7 +399,7 @@ impl ChildPool {
     /// It is a child of the pool that is owned by the caller, and released.
     #[inline(always)]
     pub(crate) unsafe fn free_child(&self, child: NonNull<Link>) {
-        // SAFETY: the child is from `allocate_child`, by this function's contract.
+        // SAFETY: the child is from `allocate_child` and owned (invariant 2).
         unsafe { self.nbls.free(child.cast()) };
         self.memory.release(CHILD_BYTES);
     }
@@ -408,7 +414,7 @@ impl ChildPool {
                 unsafe { free_block(Tag::CHILD, packet) };
                 return None;
             };
-            // SAFETY: new memory for a packet, which stays where it is.
+            // SAFETY: new memory for a packet, which stays where it is (invariant 1).
             unsafe { Packet::initialize(packet.as_ptr(), net_buffer.as_ptr()) };
             Some(packet.cast())
         })
@@ -419,7 +425,7 @@ impl ChildPool {
     #[inline(always)]
     unsafe fn free_packet(&self, packet: NonNull<Link>) {
         let packet = packet.cast::<Packet>();
-        // SAFETY: the packet is from `allocate_packet`, by this function's contract.
+        // SAFETY: the packet is from `allocate_packet` and owned (invariant 2).
         unsafe {
             self.net_buffers.free((*packet.as_ptr()).net_buffer);
             free_block(Tag::CHILD, packet);
@@ -444,7 +450,7 @@ impl ChildPool {
     /// It is an array of the pool that is owned by the caller, and released.
     #[inline(always)]
     unsafe fn free_array(&self, array: NonNull<Link>) {
-        // SAFETY: the array is from `allocate_array`, by this function's contract.
+        // SAFETY: the array is from `allocate_array` and owned (invariant 2).
         unsafe { free_block(Tag::MDL_ARRAY, array) };
         self.memory.release(self.array_bytes());
     }
@@ -462,7 +468,7 @@ impl ChildPool {
     /// It is a copy of the pool that is owned by the caller.
     #[cold]
     unsafe fn free_copy(&self, copy: NonNull<Extra>) {
-        // SAFETY: the copy is from `allocate_copy`, by this function's contract.
+        // SAFETY: the copy is from `allocate_copy` and owned (invariant 2).
         let bytes = unsafe {
             let bytes = Copy::size((*copy.as_ptr()).used);
             free_block(Tag::COPY, copy);
@@ -470,6 +476,11 @@ impl ChildPool {
         };
         self.memory.release(bytes);
     }
+}
+
+/// Children of one packet that `memory` bytes are enough for.
+fn most_children(memory: usize) -> u32 {
+    u32::try_from(memory / CHILD_BYTES).unwrap_or(u32::MAX)
 }
 
 /// Completes `items` to `count`, from `list`, and where that has no more, by allocation. `None`, and
@@ -489,7 +500,7 @@ fn complete(
         if found.count() > 0 {
             items.append(found);
         } else if let Some(item) = allocate() {
-            // SAFETY: the item is new.
+            // SAFETY: the item is new, and owned here (invariant 2).
             unsafe { items.push(item) };
         } else {
             list.give(items);
@@ -504,7 +515,7 @@ impl Drop for ChildPool {
     /// complete.
     fn drop(&mut self) {
         for idle in self.idle.iter() {
-            // SAFETY: `&mut self`: the pool is not shared.
+            // SAFETY: `&mut self`: the pool is not shared (invariants 3 and 9).
             unsafe {
                 self.free_items(idle.children.take_all(), Self::free_child);
                 self.free_items(idle.packets.take_all(), Self::free_packet);
@@ -514,7 +525,7 @@ impl Drop for ChildPool {
     }
 }
 
-/// Where packets take their MDL arrays and copies from.
+/// The source of MDL arrays and copies for packets.
 #[derive(Clone, Copy)]
 pub struct MdlSource<'a> {
     pool: &'a ChildPool,

@@ -27,7 +27,7 @@ pub struct ChildRun {
     parent: NonNull<sys::NET_BUFFER_LIST>,
     /// The run is a single child that cannot be used again.
     has_wfp_context: bool,
-    /// What they had beside their own memory.
+    /// The blocks that they had beside their own memory.
     extras: Extras,
     /// The parent's first child, if it is one of them.
     first_child: Option<NonNull<sys::NET_BUFFER_LIST>>,
@@ -41,13 +41,13 @@ impl ChildRun {
         // Only `Children::inherit` writes the module's handle to a SourceHandle, and only to
         // children; NDIS forbids others to write it.
         let is_child = |nbl: NonNull<sys::NET_BUFFER_LIST>| {
-            // SAFETY: the chain owns its NBLs.
+            // SAFETY: the chain owns its NBLs (invariant 2).
             unsafe { (*nbl.as_ptr()).SourceHandle == module.raw() }
         };
         let first = chain.first().filter(|first| is_child(*first))?;
         let (mut extras, mut first_child) = (Extras::NONE, None);
-        // SAFETY: the chain owns its NBLs, and these are children, with a context of ours and a
-        // parent that waits for them.
+        // SAFETY: the chain owns its NBLs (invariant 2), and these are children (invariant 4), with a
+        // context of ours (invariant 1) and a parent that waits for them (invariant 5).
         unsafe {
             let mut ours = context(first);
             let (parent, owner_cpu) = (NonNull::new((*ours).parent)?, (*ours).owner_cpu);
@@ -113,7 +113,8 @@ impl ChildRun {
         at: Option<&AtDispatch>,
     ) -> WaitingParent {
         if let Some(first) = self.first_child {
-            // SAFETY: the child is owned here, and the parent waits for it.
+            // SAFETY: the child is owned here (invariant 2), and the parent waits for it
+            // (invariant 5).
             unsafe { copy_timestamp(first.as_ptr(), self.parent.as_ptr()) };
         }
         let count = self.children.count();
@@ -123,7 +124,7 @@ impl ChildRun {
         if !self.has_wfp_context {
             pool.return_children(self.owner_cpu, self.children, at);
         } else if let Some(child) = self.children.pop() {
-            // SAFETY: a single child, owned here and released.
+            // SAFETY: a single child, owned here (invariant 2) and released (invariants 6 and 7).
             unsafe { pool.free_child(child) };
         }
         WaitingParent {
@@ -143,7 +144,7 @@ impl ChildRun {
 #[inline]
 unsafe fn copy_timestamp(child: *mut sys::NET_BUFFER_LIST, parent: *mut sys::NET_BUFFER_LIST) {
     const SLOT: usize = sys::NetBufferListInfoReserved3;
-    // SAFETY: both NBLs may be used here, by this function's contract.
+    // SAFETY: both NBLs may be used here, by this function's contract (invariant 5).
     unsafe {
         let timestamp = (&(*child).NetBufferListInfo)[SLOT];
         if !timestamp.is_null() || requests_timestamp(parent) {
@@ -165,7 +166,7 @@ impl WaitingParent {
     pub fn record_first_failure(&self, status: Status) {
         if status != Status::SUCCESS {
             // SAFETY: the parent lives until all its children are counted off, of which this has
-            // some, and its status is accessed only like this until then.
+            // some, and its status is accessed only like this until then (invariant 5).
             let first = unsafe { AtomicI32::from_ptr(&raw mut (*self.parent.as_ptr()).Status) };
             // Losing the race means that another child failed first.
             let _ = first.compare_exchange(
@@ -181,7 +182,7 @@ impl WaitingParent {
     #[inline]
     pub fn count_off(self) -> Option<Nbl> {
         // SAFETY: the parent is the filter's until its last child is counted off; several processors
-        // access the field at once, all of them atomically.
+        // access the field at once, all of them atomically (invariant 5).
         unsafe {
             let left = AtomicUsize::from_ptr(children_left(self.parent.as_ptr()));
             // Release, so that the thread that completes the parent sees everything that happened to

@@ -33,7 +33,7 @@ const _: () = assert!(size_of::<Context>().is_multiple_of(16));
 /// `nbl` is a live NBL that a `ChildPool` allocated.
 pub(crate) unsafe fn context(nbl: RawNbl) -> *mut Context {
     // SAFETY: the pool requested a context area of at least a `Context` from NDIS; NDIS aligns it
-    // to 16 bytes and stores in `Offset` where the used part starts.
+    // to 16 bytes and stores in `Offset` where the used part starts (invariant 1).
     unsafe {
         let area = (*nbl.as_ptr()).Context;
         let offset = usize::from((*area).Offset);
@@ -47,7 +47,7 @@ impl Context {
     /// # Safety
     /// `this` is the context area of `nbl`, a new NBL, and as long as a `Context`.
     pub(crate) unsafe fn initialize(this: *mut Self, nbl: RawNbl, owner_cpu: u32) {
-        // SAFETY: `this` is a context area of sufficient size, by this function's contract.
+        // SAFETY: `this` is a context area of sufficient size (invariant 1).
         unsafe {
             (*this).parent = ptr::null_mut();
             (*this).owner_cpu = owner_cpu;
@@ -61,7 +61,7 @@ impl Context {
     /// # Safety
     /// `this` is the context area of a child that is owned by the caller, as is the packet.
     pub(crate) unsafe fn add(this: *mut Self, packet: NonNull<Extra>) {
-        // SAFETY: the child and the packet are owned, by this function's contract.
+        // SAFETY: the child and the packet are owned (invariant 2).
         unsafe {
             (*this).more.push(packet);
             (*this).packet.notes.add(Notes::RELEASE);
@@ -94,8 +94,7 @@ impl Context {
     /// As for [`release`](Self::release).
     #[inline(never)]
     unsafe fn release_parts(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: the child is owned by the caller, by this function's contract, and with it its
-        // packets.
+        // SAFETY: the child is owned by the caller, and with it its packets (invariant 2).
         unsafe {
             Packet::release(&raw mut (*this).packet, extras);
             (*(*this).packet.net_buffer).Next = ptr::null_mut();
@@ -115,7 +114,7 @@ impl Context {
 /// `child` is a child that is owned here.
 #[inline]
 pub(crate) unsafe fn has_wfp_context(child: RawNbl) -> bool {
-    // SAFETY: `child` is a live child that is owned here, by this function's contract.
+    // SAFETY: `child` is a live child that is owned here (invariant 2).
     unsafe { !(&(*child.as_ptr()).NetBufferListInfo)[sys::WfpNetBufferListInfo].is_null() }
 }
 
@@ -137,7 +136,6 @@ pub(crate) unsafe fn requests_timestamp(nbl: *mut sys::NET_BUFFER_LIST) -> bool 
 /// `parent` is an NBL that is owned here.
 #[inline]
 pub(crate) unsafe fn children_left(parent: *mut sys::NET_BUFFER_LIST) -> *mut usize {
-    // SAFETY: `parent` is a live NBL that is owned here, by this function's contract; nothing is
-    // read.
+    // SAFETY: `parent` is a live NBL that is owned here (invariant 5); nothing is read.
     unsafe { (&raw mut (*parent).Scratch).cast() }
 }

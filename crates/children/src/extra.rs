@@ -50,14 +50,14 @@ impl Extras {
     /// # Safety
     /// The extra is owned by the caller.
     pub(crate) unsafe fn push(&mut self, extra: NonNull<Extra>) {
-        // SAFETY: the extra is owned here, by this function's contract.
+        // SAFETY: the extra is owned here (invariant 2).
         unsafe { (*extra.as_ptr()).link.next = self.0.cast() };
         self.0 = extra.as_ptr();
     }
 
     pub(crate) fn pop(&mut self) -> Option<NonNull<Extra>> {
         let first = NonNull::new(self.0)?;
-        // SAFETY: the list owns its extras.
+        // SAFETY: the list owns its extras (invariant 2).
         self.0 = unsafe { (*first.as_ptr()).link.next }.cast();
         Some(first)
     }

@@ -84,7 +84,7 @@ impl Items {
             Some((first, last)) => (first.as_ptr(), last),
             None => (ptr::null_mut(), item),
         };
-        // SAFETY: the item is owned here, by this function's contract.
+        // SAFETY: the item is owned here (invariant 2).
         unsafe { (*item.as_ptr()).next = next };
         self.ends = Some((item, last));
         self.count = self.count.saturating_add(1);
@@ -98,7 +98,7 @@ impl Items {
         self.ends = match self.ends {
             None => Some((first, last)),
             Some((head, tail)) => {
-                // SAFETY: the list owns its last item.
+                // SAFETY: the list owns its last item (invariant 2).
                 unsafe { (*tail.as_ptr()).next = first.as_ptr() };
                 Some((head, last))
             }
@@ -112,11 +112,11 @@ impl Items {
         self.ends = if first == last {
             None
         } else {
-            // SAFETY: the list owns the item, which is not its last.
+            // SAFETY: the list owns the item (invariant 2), which is not its last.
             NonNull::new(unsafe { (*first.as_ptr()).next }).map(|next| (next, last))
         };
         self.count = self.count.saturating_sub(1);
-        // SAFETY: the item is owned here.
+        // SAFETY: the item is owned here (invariant 2).
         unsafe { (*first.as_ptr()).next = ptr::null_mut() };
         Some(first)
     }
@@ -139,7 +139,7 @@ struct Local {
 struct Returned(AtomicPtr<Link>);
 
 // SAFETY: `local` is reached through an `AtDispatch` of its processor, which serialises all access,
-// or while no other thread uses the list (see `take_all`); `returned` is atomic.
+// or while no other thread uses the list (invariant 3); `returned` is atomic.
 unsafe impl Sync for IdleList {}
 // SAFETY: items are not tied to a thread.
 unsafe impl Send for IdleList {}
@@ -159,13 +159,13 @@ impl IdleList {
     /// the returned ones, `keep` more become local. IRQL DISPATCH_LEVEL, on the list's processor.
     #[inline]
     pub(crate) fn take(&self, most: u32, keep: u32, _at: &AtDispatch) -> Items {
-        // SAFETY: `_at` proves that this thread has the processor to itself at DISPATCH_LEVEL, and
-        // nothing that is called while the reference lives re-enters this function.
+        // SAFETY: `_at` proves that this thread has the processor to itself at DISPATCH_LEVEL
+        // (invariant 3), and nothing that is called while the reference lives re-enters this function.
         let local = unsafe { &mut *self.local.get() };
         if local.first.is_null() {
             (local.first, local.count) = self.take_returned(most.saturating_add(keep));
         }
-        // SAFETY: the list owns its items.
+        // SAFETY: the list owns its items (invariant 2).
         let items = unsafe { split(&mut local.first, most) };
         local.count = local.count.wrapping_sub(items.count());
         items
@@ -175,7 +175,7 @@ impl IdleList {
     fn take_returned(&self, most: u32) -> (*mut Link, u32) {
         // Acquire: see what the returning processor wrote to the items.
         let mut all = self.returned.0.swap(ptr::null_mut(), Ordering::Acquire);
-        // SAFETY: the items were in the list, and are owned here now.
+        // SAFETY: the items were in the list, and are owned here now (invariants 2 and 3).
         let taken = unsafe { split(&mut all, most) };
         if !all.is_null() {
             self.put_back(all);
@@ -194,7 +194,7 @@ impl IdleList {
             .is_err()
         {
             let mut newer = returned.swap(ptr::null_mut(), Ordering::Acquire);
-            // SAFETY: the items were in the list, and are owned here now.
+            // SAFETY: the items were in the list, and are owned here now (invariants 2 and 3).
             if let Some((first, last)) = unsafe { split(&mut newer, u32::MAX) }.into_ends() {
                 // SAFETY: as above.
                 unsafe { (*last.as_ptr()).next = list };
@@ -207,8 +207,8 @@ impl IdleList {
     /// IRQL DISPATCH_LEVEL.
     #[inline]
     pub(crate) fn give_local(&self, items: Items, keep: u32, _at: &AtDispatch) {
-        // SAFETY: `_at` proves that this thread has the processor to itself at DISPATCH_LEVEL, and
-        // nothing is called while the reference lives.
+        // SAFETY: `_at` proves that this thread has the processor to itself at DISPATCH_LEVEL
+        // (invariant 3), and nothing is called while the reference lives.
         let local = unsafe { &mut *self.local.get() };
         let count = local.count.saturating_add(items.count());
         if count > keep {
@@ -217,7 +217,7 @@ impl IdleList {
         let Some((first, last)) = items.into_ends() else {
             return;
         };
-        // SAFETY: the items are owned here.
+        // SAFETY: the items are owned here (invariant 2).
         unsafe { (*last.as_ptr()).next = local.first };
         (local.first, local.count) = (first.as_ptr(), count);
     }
@@ -231,7 +231,7 @@ impl IdleList {
         let list = &self.returned.0;
         let mut head = list.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the items are owned here until the exchange succeeds.
+            // SAFETY: the items are owned here until the exchange succeeds (invariant 2).
             unsafe { (*last.as_ptr()).next = head };
             // Release: the thread that takes the items sees all earlier writes to them.
             match list.compare_exchange_weak(
@@ -252,7 +252,7 @@ impl IdleList {
     pub(crate) fn reclaim(&self, mut free: impl FnMut(NonNull<Link>) -> bool) {
         let mut all = self.returned.0.swap(ptr::null_mut(), Ordering::Acquire);
         while let Some(item) = NonNull::new(all) {
-            // SAFETY: the items were in the list, and are owned here now.
+            // SAFETY: the items were in the list, and are owned here now (invariants 2 and 3).
             all = unsafe { (*item.as_ptr()).next };
             if !free(item) {
                 break;
@@ -269,9 +269,9 @@ impl IdleList {
     /// No other thread uses the list during the call.
     pub(crate) unsafe fn take_all(&self) -> Items {
         let mut returned = self.returned.0.swap(ptr::null_mut(), Ordering::Acquire);
-        // SAFETY: no other thread uses the list, by this function's contract.
+        // SAFETY: no other thread uses the list, by this function's contract (invariant 3).
         let local = unsafe { &mut *self.local.get() };
-        // SAFETY: the lists own their items.
+        // SAFETY: the lists own their items (invariant 2).
         unsafe {
             local.count = 0;
             let mut all = split(&mut local.first, u32::MAX);
@@ -286,7 +286,7 @@ impl IdleList {
     /// No other thread uses the list during the call.
     pub(crate) unsafe fn set_local(&self, items: Items) {
         let (first, count) = (items.first(), items.count());
-        // SAFETY: no other thread uses the list, by this function's contract.
+        // SAFETY: no other thread uses the list, by this function's contract (invariant 3).
         unsafe { *self.local.get() = Local { first, count } };
     }
 }
@@ -301,7 +301,7 @@ unsafe fn split(list: &mut *mut Link, most: u32) -> Items {
         return Items::EMPTY;
     };
     let (mut last, mut count) = (first, 1_u32);
-    // SAFETY: the items are owned by the caller, by this function's contract.
+    // SAFETY: the items are owned by the caller (invariant 2).
     unsafe {
         while count < most
             && let Some(next) = NonNull::new((*last.as_ptr()).next)

@@ -36,7 +36,7 @@
 //! 3. **Owner CPU.** The owner CPU of a child never changes. The list `local` of an idle list is
 //!    reached by its own processor at DISPATCH_LEVEL alone, for which an
 //!    [`AtDispatch`](ndis::AtDispatch) is the proof, or by the only thread that uses the pool: in
-//!    `try_new`, `trim` and `drop`. The list `returned` is atomic: lists are pushed by any processor,
+//!    `preallocate`, `trim` and `drop`. The list `returned` is atomic: lists are pushed by any processor,
 //!    and taken as a whole, so that no element is ever taken from between others.
 //! 4. **Source.** Only `Children::fill` writes a module's handle to a SourceHandle, and only to
 //!    children. Other drivers must not write it (Windows driver documentation, NET_BUFFER_LIST). An

@@ -5,7 +5,7 @@ use ndis_sys as sys;
 
 use crate::extra::Extra;
 
-/// Maximum number of MDLs of one packet, the header's included. What would exceed it is copied:
+/// Maximum number of MDLs of one packet, the header's included. Bytes that would exceed it are copied:
 /// buffers below 1 KiB with the maxima of today's NICs.
 pub const MAX_SG_ELEMENTS: u32 = 64;
 /// Minimum number of MDLs: the header, and one for all of the payload.

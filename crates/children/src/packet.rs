@@ -61,7 +61,7 @@ pub(crate) struct Packet {
     pub(crate) used: u32,
     /// Work for the time when it comes back.
     pub(crate) notes: Notes,
-    /// What the chain needs beside these: an array of MDLs, a copy.
+    /// The blocks that the chain needs beside these: an array of MDLs, a copy.
     pub(crate) extras: Extras,
     pub(crate) header_mdl: sys::MDL,
     header_page: sys::PFN_NUMBER,
@@ -85,8 +85,8 @@ impl Packet {
     /// # Safety
     /// `this` is memory for a packet that is not used elsewhere, and stays where it is.
     pub(crate) unsafe fn initialize(this: *mut Self, net_buffer: *mut sys::NET_BUFFER) {
-        // SAFETY: `this` is unshared memory for a packet, by this function's contract, and non-paged
-        // as all pools here are. The header MDL is followed by room for the number of one page.
+        // SAFETY: `this` is unshared memory for a packet (invariant 1), and non-paged as all pools here
+        // are. The header MDL is followed by room for the number of one page.
         unsafe {
             ptr::write_bytes(this, 0, 1);
             (*this).extra.kind = ExtraKind::Packet;
@@ -114,7 +114,7 @@ impl Packet {
     /// `this` is a packet that is owned by the caller.
     #[inline]
     pub(crate) unsafe fn header(this: *mut Self) -> *mut [u8; HEADER_CAPACITY as usize] {
-        // SAFETY: `this` is owned, by this function's contract; the area has room for both.
+        // SAFETY: `this` is owned (invariant 2); the area has room for both (invariant 1).
         unsafe { (*this).header.add(BACKFILL as usize).cast() }
     }
 
@@ -122,7 +122,7 @@ impl Packet {
     /// `this` is a packet that is owned by the caller.
     #[cold]
     pub(crate) unsafe fn note_used(this: *mut Self, used: u32) {
-        // SAFETY: the packet is owned, by this function's contract.
+        // SAFETY: the packet is owned (invariant 2).
         unsafe {
             (*this).used = used;
             (*this).notes.add(Notes::RELEASE);
@@ -135,8 +135,8 @@ impl Packet {
     /// # Safety
     /// `this` is a packet that is owned by the caller.
     pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: `this` is owned by the caller, by this function's contract, and with it its
-        // extras; `used` MDLs are in its area.
+        // SAFETY: `this` is owned by the caller, and with it its extras (invariant 2); `used` MDLs are
+        // in its area (invariants 1 and 6).
         unsafe {
             prepare_for_reuse((*this).mdls, (*this).used);
             (*this).used = 0;

@@ -59,14 +59,15 @@ impl NblPool {
     /// # Safety
     /// `nbl` is from [`allocate`](Self::allocate) and owned by the caller.
     pub(crate) unsafe fn free(&self, nbl: NonNull<sys::NET_BUFFER_LIST>) {
-        // SAFETY: `nbl` is from this pool and owned here, by this function's contract.
+        // SAFETY: `nbl` is from this pool and owned here (invariant 2).
         unsafe { sys::NdisFreeNetBufferList(nbl.as_ptr()) };
     }
 }
 
 impl Drop for NblPool {
     fn drop(&mut self) {
-        // SAFETY: ChildPool's drop freed all NBLs of the pool before its fields are dropped.
+        // SAFETY: ChildPool's drop freed all NBLs of the pool before its fields are dropped
+        // (invariant 9).
         unsafe { sys::NdisFreeNetBufferListPool(self.pool) };
     }
 }
@@ -109,14 +110,15 @@ impl NetBufferPool {
     /// # Safety
     /// `net_buffer` is from [`allocate`](Self::allocate) and owned by the caller.
     pub(crate) unsafe fn free(&self, net_buffer: *mut sys::NET_BUFFER) {
-        // SAFETY: `net_buffer` is from this pool and owned here, by this function's contract.
+        // SAFETY: `net_buffer` is from this pool and owned here (invariant 2).
         unsafe { sys::NdisFreeNetBuffer(net_buffer) };
     }
 }
 
 impl Drop for NetBufferPool {
     fn drop(&mut self) {
-        // SAFETY: ChildPool's drop freed all NET_BUFFERs of the pool before its fields are dropped.
+        // SAFETY: ChildPool's drop freed all NET_BUFFERs of the pool before its fields are dropped
+        // (invariant 9).
         unsafe { sys::NdisFreeNetBufferPool(self.pool) };
     }
 }

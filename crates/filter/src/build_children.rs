@@ -53,6 +53,12 @@ pub(crate) struct Needs {
 impl Needs {
     pub(crate) fn of(plan: &Plan) -> Self {
         let packets = plan.packets();
+        if packets == 0 {
+            return Self {
+                children: plan.children(),
+                more_packets: 0,
+            };
+        }
         let large_sends = plan.children().saturating_sub(packets);
         let lists = packets.div_ceil(PACKETS_PER_CHILD);
         Self {

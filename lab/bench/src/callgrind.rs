@@ -5,7 +5,7 @@
 //! [loop](steady::LOOP) are counted, and of those only the cost of its two calls of the filter. The
 //! null NDIS's routines are recognized by their names.
 
-use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, env, fs, process::Command};
 
 use anyhow::{Context, bail, ensure};
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How often the batch is sent under callgrind.
-const TIMES: u32 = 20;
+pub(crate) const TIMES: u32 = 20;
 
 /// The cost of one unit, in instructions.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,35 +49,60 @@ pub(crate) fn require() -> anyhow::Result<()> {
     }
 }
 
+/// The cost of one instruction, and the place that it was compiled from.
+pub(crate) struct Line {
+    /// The function that it is in.
+    pub(crate) function: String,
+    /// The source file, of what was inlined there.
+    pub(crate) file: String,
+    pub(crate) number: u32,
+    pub(crate) cost: u64,
+}
+
+/// The instructions that [`TIMES`] batches of `case` cost, in the order of the code.
+pub(crate) fn lines(case: &Case, in_floor: bool) -> anyhow::Result<Vec<Line>> {
+    let text = profile(case, in_floor, &["--dump-instr=yes", "--dump-line=yes"])?;
+    let (mut lines, mut function, mut file) = (BTreeMap::new(), String::new(), String::new());
+    let mut is_call = false;
+    for line in text.lines() {
+        let new = |key: &str| line.strip_prefix(key);
+        if let Some(name) = new("fn=") {
+            name.clone_into(&mut function);
+        } else if let Some(name) = new("fl=").or(new("fi=")).or(new("fe=")) {
+            name.clone_into(&mut file);
+        } else if line.starts_with("calls=") {
+            is_call = true;
+        } else if let Some((address, number, cost)) = instruction(line) {
+            // The cost of a call is the called function's.
+            if !is_call && (!function.contains("mslso_bench") || ndis::is_routine(&function)) {
+                let line = lines.entry(address).or_insert_with(|| Line {
+                    function: function.clone(),
+                    file: file.clone(),
+                    number,
+                    cost: 0,
+                });
+                line.cost += cost;
+            }
+            is_call = false;
+        }
+    }
+    Ok(lines.into_values().collect())
+}
+
+/// Address, line and cost of a line of a profile that has them.
+fn instruction(line: &str) -> Option<(u64, u32, u64)> {
+    let mut words = line.strip_prefix("0x")?.split(' ');
+    let address = u64::from_str_radix(words.next()?, 16).ok()?;
+    Some((
+        address,
+        words.next()?.parse().ok()?,
+        words.next()?.parse().ok()?,
+    ))
+}
+
 /// Counts the cost of one unit of `case`, in the filter or in the [floor](crate::floor).
 pub(crate) fn count(case: &Case, units: u64, in_floor: bool) -> anyhow::Result<Instructions> {
-    let program = env::current_exe().context("this program's own path")?;
-    let out = env::temp_dir().join(format!("mslso-bench-{}.callgrind", std::process::id()));
-    let answer = Command::new("valgrind")
-        .arg("--tool=callgrind")
-        .arg(format!("--toggle-collect={}", steady::LOOP))
-        .arg(format!("--callgrind-out-file={}", out.display()))
-        .args(["--compress-strings=no", "--compress-pos=no"])
-        .arg("--dump-line=no")
-        .arg(program)
-        .args(["--run-case", case.name])
-        .args(in_floor.then_some("--floor"))
-        // The C library chooses its memcpy by the machine. This one is on all of them, and like
-        // the kernel's it does without AVX.
-        .env(
-            "GLIBC_TUNABLES",
-            "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX2,-AVX512VL,-ERMS",
-        )
-        .output()
-        .context("valgrind")?;
-    ensure!(
-        answer.status.success(),
-        "{}: {}",
-        case.name,
-        String::from_utf8_lossy(&answer.stderr)
-    );
-    let profile = read(&out)?;
-    fs::remove_file(&out)?;
+    let profile = parse(&profile(case, in_floor, &["--dump-line=no"])?);
     let each = |count: u64| count as f64 / (units * u64::from(TIMES)) as f64;
     let stubs = profile.iter().filter(|(name, _)| ndis::is_routine(name));
     let of_ndis: u64 = stubs.map(|(_, function)| function.with_callees).sum();
@@ -96,6 +121,39 @@ pub(crate) fn count(case: &Case, units: u64, in_floor: bool) -> anyhow::Result<I
         ndis: each(of_ndis),
         functions,
     })
+}
+
+/// A profile of `case` in the format of the Callgrind manual, section "Callgrind Format
+/// Specification", without compressed names.
+fn profile(case: &Case, in_floor: bool, options: &[&str]) -> anyhow::Result<String> {
+    let program = env::current_exe().context("this program's own path")?;
+    let out = env::temp_dir().join(format!("mslso-bench-{}.callgrind", std::process::id()));
+    let answer = Command::new("valgrind")
+        .arg("--tool=callgrind")
+        .arg(format!("--toggle-collect={}", steady::LOOP))
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .args(["--compress-strings=no", "--compress-pos=no"])
+        .args(options)
+        .arg(program)
+        .args(["--run-case", case.name])
+        .args(in_floor.then_some("--floor"))
+        // The C library chooses its memcpy by the machine. This one is on all of them, and like
+        // the kernel's it does without AVX.
+        .env(
+            "GLIBC_TUNABLES",
+            "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX2,-AVX512VL,-ERMS",
+        )
+        .output()
+        .context("valgrind")?;
+    ensure!(
+        answer.status.success(),
+        "{}: {}",
+        case.name,
+        String::from_utf8_lossy(&answer.stderr)
+    );
+    let text = fs::read_to_string(&out).with_context(|| out.display().to_string())?;
+    fs::remove_file(&out)?;
+    Ok(text)
 }
 
 /// The part that runs under callgrind.
@@ -123,13 +181,7 @@ struct Function {
     with_callees: u64,
 }
 
-/// The profile in `file`, in the format of the Callgrind manual, section "Callgrind Format
-/// Specification", without compressed names.
-fn read(file: &Path) -> anyhow::Result<BTreeMap<String, Function>> {
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    Ok(parse(&text))
-}
-
+/// A profile's figures by function.
 fn parse(text: &str) -> BTreeMap<String, Function> {
     let mut functions = BTreeMap::<String, Function>::new();
     let mut current = String::new();

@@ -18,6 +18,7 @@ mod packets;
 mod peers;
 mod report;
 mod steady;
+mod steps;
 mod time;
 mod two_processors;
 
@@ -61,6 +62,9 @@ struct Cli {
     /// Print so many of each case's most expensive functions
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     functions: usize,
+    /// Only count the instructions of a child and of a parent by step, beside the floor's
+    #[arg(long, conflicts_with_all = ["check", "write_baseline", "no_instructions"])]
+    steps: bool,
     /// Do not count instructions, for which valgrind is needed
     #[arg(long, conflicts_with_all = ["check", "write_baseline"])]
     no_instructions: bool,
@@ -80,6 +84,12 @@ fn main() -> anyhow::Result<()> {
     if let Some(name) = &cli.run_case {
         let case = cases::find(name).context("there is no such case")?;
         return callgrind::run(case, cli.floor);
+    }
+    if cli.steps {
+        callgrind::require()?;
+        module::load()?;
+        let _ = io::stdout().write_all(steps::table()?.as_bytes());
+        return Ok(());
     }
     let only_instructions = cli.check.is_some() || cli.write_baseline.is_some();
     let report = measure(&cli, !cli.no_time && !only_instructions)?;
