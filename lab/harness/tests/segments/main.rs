@@ -3,6 +3,7 @@
 
 mod check;
 mod cross;
+mod damage;
 mod machine;
 mod strategy;
 mod tcp;

@@ -11,7 +11,7 @@ use harness::random::Random;
 use super::bench::{Bench, Refused};
 use super::observe::{faulted, report_meanwhile};
 use super::reply::{Reply, reply};
-use super::{life, starve};
+use super::{lifecycle, starve};
 use crate::cli::{ExerciseArgs, Pages, Phase};
 use crate::error::Error;
 
@@ -37,7 +37,7 @@ pub(super) fn work(
         patience: Duration::from_secs(args.timeout.min(20) / 2).max(Duration::from_millis(500)),
     };
     let result = match phase {
-        Phase::Life => life::run(&mut bench),
+        Phase::Life => lifecycle::run(&mut bench),
         Phase::Starve => starve::run(&mut bench),
     };
     match result {
