@@ -4,7 +4,6 @@
 //! and [`process`] watches: the [whole life](lifecycle) of the driver, and its [start](starve) with one
 //! allocation failing after the other. Their findings are one [`Report`].
 
-mod bench;
 mod control;
 mod frames;
 mod lifecycle;
@@ -13,6 +12,7 @@ mod process;
 mod reply;
 mod report;
 mod starve;
+mod subject;
 mod threads;
 mod traffic;
 mod worker;
