@@ -1,9 +1,10 @@
-# Cmdlets and a DSC resource over mslsoctl.exe, which lies beside this file or on the PATH. The manifest
-# nests Mslso.Common.psm1, which has the functions that they share.
+# Cmdlets and a DSC resource over mslsoctl.exe, which lies beside this file or on the PATH.
 
 #Requires -Version 5.1
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
+# Into this module alone, not into the session.
+Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1')
 
 function Get-MslsoAdapter {
     <#

@@ -4,14 +4,20 @@ use std::ops::Range;
 use std::path::Path;
 
 use plotters::element::DashedPathElement;
+pub use plotters::prelude::RGBColor;
 use plotters::prelude::*;
-pub use plotters::prelude::{RGBColor, SeriesLabelPosition};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::Error;
 
 /// Pixels.
 const SIZE: (u32, u32) = (1100, 560);
+/// Pixels of the line above the plot that has the title.
+const TITLE: u32 = 40;
+/// Pixels of the column beside the plot that has the names of the series.
+const LEGEND: u32 = 260;
+/// Pixels of the line below it that has the source.
+const SOURCE: u32 = 28;
 const FONT: &str = "sans-serif";
 const DARK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 const GREY: RGBColor = RGBColor(0x88, 0x88, 0x88);
@@ -23,6 +29,8 @@ pub const COLORS: [RGBColor; 4] = [
     RGBColor(0x2E, 0x8B, 0x57),
     RGBColor(0xB8, 0x2E, 0x2E),
 ];
+
+type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// How a series is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +47,7 @@ pub enum Look {
 
 /// Points that belong together.
 pub struct Series {
-    /// Their name.
+    /// Their name, in lines.
     pub label: String,
     /// How they are drawn.
     pub look: Look,
@@ -84,8 +92,8 @@ pub struct Chart<'a> {
     pub marks: Vec<(f64, String)>,
     /// The series of the chart.
     pub series: Vec<Series>,
-    /// Where the names of the series have place.
-    pub legend: SeriesLabelPosition,
+    /// How it was measured, when and where; written below the plot.
+    pub source: String,
 }
 
 impl Chart<'_> {
@@ -105,8 +113,19 @@ impl Chart<'_> {
         {
             let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
             area.fill(&WHITE)?;
-            let mut chart = ChartBuilder::on(&area)
-                .caption(self.title, (FONT, 22))
+            let title = (FONT, 20).into_font().color(&BLACK);
+            area.draw(&Text::new(self.title.to_owned(), (16, 14), title))?;
+            let (plot, below) = area
+                .margin(TITLE as i32, 0, 0, 0)
+                .split_vertically(SIZE.1 - TITLE - SOURCE);
+            let (plot, beside) = plot.split_horizontally(SIZE.0 - LEGEND);
+            below.draw(&Text::new(
+                self.source.clone(),
+                (16, 4),
+                (FONT, 13).into_font().color(&GREY),
+            ))?;
+            self.legend(&beside)?;
+            let mut chart = ChartBuilder::on(&plot)
                 .margin(14)
                 .x_label_area_size(46)
                 .y_label_area_size(84)
@@ -126,7 +145,7 @@ impl Chart<'_> {
             for (at, name) in &self.marks {
                 let line = [(*at, self.y.1.start), (*at, top)];
                 chart.draw_series(LineSeries::new(line, GREY.stroke_width(1)))?;
-                let text = Text::new(name.clone(), (4, 2), (FONT, 14).into_font().color(&GREY));
+                let text = Text::new(name.clone(), (4, 2), (FONT, 12).into_font().color(&GREY));
                 chart.draw_series(std::iter::once(EmptyElement::at((*at, top)) + text))?;
             }
             for series in &self.series {
@@ -135,7 +154,7 @@ impl Chart<'_> {
                 chart.draw_series(errors.map(|((x, _), (low, high))| {
                     PathElement::new([(*x, *low), (*x, *high)], color.stroke_width(2))
                 }))?;
-                let drawn = match series.look {
+                match series.look {
                     Look::Line(width) => {
                         let points = series.points.iter().copied();
                         chart.draw_series(LineSeries::new(points, color.stroke_width(width)))?
@@ -154,31 +173,49 @@ impl Chart<'_> {
                         chart.draw_series(series.points.iter().map(dot))?
                     }
                 };
-                let gap = if matches!(series.look, Look::Dashed(_)) {
-                    5
-                } else {
-                    0
-                };
-                drawn.label(&series.label).legend(move |(x, y)| {
-                    DashedPathElement::new([(x, y), (x + 26, y)], 7, gap, color.stroke_width(4))
-                });
                 let above = (FONT, 14).into_font().color(&DARK);
                 let above = above.pos(Pos::new(HPos::Left, VPos::Bottom));
                 chart.draw_series(series.notes.iter().map(|(point, note)| {
                     EmptyElement::at(*point) + Text::new(note.clone(), (8, -7), above.clone())
                 }))?;
             }
-            chart
-                .configure_series_labels()
-                .position(self.legend.clone())
-                .background_style(WHITE.mix(0.9))
-                .border_style(GREY)
-                .legend_area_size(34)
-                .margin(8)
-                .label_font((FONT, 14))
-                .draw()?;
             area.present()?;
         }
         Ok(svg)
+    }
+
+    /// The names of the series beside the plot, each with its mark.
+    fn legend(&self, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Drawn {
+        let text = (FONT, 14).into_font().color(&BLACK);
+        let text = text.pos(Pos::new(HPos::Left, VPos::Center));
+        let mut y = 60;
+        for series in &self.series {
+            let color = series.color;
+            match series.look {
+                Look::Line(width) => {
+                    area.draw(&PathElement::new(
+                        [(4, y), (28, y)],
+                        color.stroke_width(width),
+                    ))?;
+                }
+                Look::Dashed(width) => {
+                    let ends = [(4, y), (28, y)];
+                    area.draw(&DashedPathElement::new(
+                        ends,
+                        7,
+                        5,
+                        color.stroke_width(width),
+                    ))?;
+                }
+                Look::Marks => area.draw(&Circle::new((16, y), 5, color.filled()))?,
+                Look::Dots => area.draw(&Circle::new((16, y), 2, color.filled()))?,
+            }
+            for line in series.label.lines() {
+                area.draw(&Text::new(line.to_owned(), (38, y), text.clone()))?;
+                y += 20;
+            }
+            y += 12;
+        }
+        Ok(())
     }
 }

@@ -162,7 +162,7 @@ fn every_checksum_on_the_wire_is_right() {
 }
 
 #[test]
-fn a_wrong_seed_of_the_layer_above_is_not_the_filters_fault() {
+fn a_wrong_seed_of_the_overlying_driver_is_not_the_filters_fault() {
     let mut sent = large_v4(PAYLOAD);
     sent.frame[50] ^= 1;
     for start in [start::<WHOLE>, start::<OFFLOADED>] {

@@ -106,8 +106,16 @@ impl Generator {
     /// A request to the control device: right, nearly right, or anything.
     pub(super) fn control(&mut self) -> Step {
         let code = if self.percent(90) {
-            // Statistics are reset by a step of its own.
-            self.pick(&IoControl::ALL[..4]).code()
+            // Statistics are reset by a step of its own. Settings that are read at attach are not
+            // written: the NIC is made to match them.
+            let codes = [
+                IoControl::LIST,
+                IoControl::READ,
+                IoControl::STATISTICS,
+                IoControl::SET,
+                IoControl::READ_SETTINGS,
+            ];
+            self.pick(&codes).code()
         } else {
             self.random.number() as u32
         };

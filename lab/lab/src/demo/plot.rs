@@ -3,7 +3,7 @@
 //! Sizes are on a logarithmic scale, on which a multiple is a distance: the filter's line is above
 //! the NIC's by the multiple.
 
-use harness::chart::{Chart, Look, RGBColor, Series, SeriesLabelPosition};
+use harness::chart::{Chart, Look, RGBColor, Series};
 use harness::text::number;
 
 use super::step::{HostView, Step};
@@ -33,13 +33,13 @@ pub(super) fn chart(steps: &[Step]) -> Chart<'static> {
             let size = |step: &Step| step.hosts.iter().find(|view| view.name == host).map(size);
             steps.iter().map(size).collect::<Vec<_>>()
         };
-        let filter = format!("{host}: the filter advertises");
+        let filter = format!("{host}:\nthe filter advertises");
         let sizes = of_host(|view| view.advertised.ipv4);
         advertised.push(noted(
             line(&filter, Look::Line(10), ADVERTISED[at], &sizes),
             &sizes,
         ));
-        let nic = format!("{host}: the NIC accepts");
+        let nic = format!("{host}:\nthe NIC accepts");
         let sizes = of_host(|view| view.nic.ipv4);
         nics.push(noted(line(&nic, LOOKS[at](2), NIC, &sizes), &sizes));
         let used = steps.iter().map(|step| {
@@ -63,7 +63,7 @@ pub(super) fn chart(steps: &[Step]) -> Chart<'static> {
         y: ("bytes of TCP payload over IPv4 (logarithmic)", SIZES),
         y_text: &|power| format!("{} KiB", number(power.exp2() as u64 / 1024)),
         x_text: &|_| String::new(),
-        legend: SeriesLabelPosition::LowerLeft,
+        source: "mslso-lab demo: the filter between model switches and model NICs".into(),
         marks: steps.iter().map(name).collect(),
         series: [advertised, nics, guests].into_iter().flatten().collect(),
     }

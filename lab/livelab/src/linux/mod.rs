@@ -35,6 +35,7 @@ mod netlink;
 mod network;
 mod packet;
 mod progress;
+mod provenance;
 mod second_stage;
 mod signals;
 mod stream;

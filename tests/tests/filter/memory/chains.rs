@@ -352,7 +352,7 @@ fn a_setting_out_of_range_is_not_in_effect() {
 /// The parent's own chain may go on behind it, or be shared by a clone: it is used as it is only
 /// where it ends with the parent, and is never cut.
 #[test]
-fn what_the_parent_has_behind_it_is_not_the_childs() {
+fn bytes_behind_the_parent_are_not_in_a_child() {
     for mode in MODES {
         let machine = start(mode);
         for (last, tail) in [(5000, 0), (5000, 100), (4999, 100), (5001, 3000)] {

@@ -127,7 +127,7 @@ fn packets_leave_in_order_before_they_are_completed_in_another() {
 }
 
 #[test]
-fn what_fails_does_not_leave() {
+fn a_send_that_fails_is_not_transmitted() {
     let (machine, left) = machine(Completion::default());
     let failing = machine.world.given_to_nic() + 2;
     machine

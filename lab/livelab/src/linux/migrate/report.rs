@@ -1,7 +1,10 @@
 //! The result of a migration, as text and as a chart.
 
+use std::collections::BTreeSet;
+
+use super::super::provenance;
 use super::{Migration, Phase, Sizes};
-use harness::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
+use harness::chart::{COLORS, Chart, Look, Series};
 use harness::text::number;
 
 /// As a person reads it.
@@ -46,13 +49,22 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
             .collect()
     };
     let marks = migration.phases.iter();
+    let nics: BTreeSet<u32> = migration.phases.iter().map(|phase| phase.nic).collect();
     Chart {
         title: "A guest's large sends while it is retuned and migrated under a running transfer",
         x: ("seconds", 0.0..end),
         y: ("bytes of TCP payload (logarithmic)", 4.0..10.5),
         y_text: &|power| format!("{} KiB", power.exp2().round()),
         x_text: &|seconds| format!("{seconds:.1}"),
-        legend: SeriesLabelPosition::LowerRight,
+        source: format!(
+            "mslso-lab migrate, {}, Linux {}: one guest's transfer between hosts with NICs of {} bytes",
+            provenance::today(),
+            provenance::kernel(),
+            nics.into_iter()
+                .map(|nic| number(nic.into()))
+                .collect::<Vec<_>>()
+                .join(" and "),
+        ),
         marks: marks.map(|phase| (phase.at, phase.event.clone())).collect(),
         series: vec![
             Series::new(
@@ -68,7 +80,7 @@ pub(super) fn chart(migration: &Migration, sizes: &Sizes) -> Chart<'static> {
                 steps(&|phase| phase.nic),
             ),
             Series::new(
-                "largest large send of each moment",
+                "largest large send\nof each moment",
                 Look::Dots,
                 COLORS[0],
                 moments(sizes, end),

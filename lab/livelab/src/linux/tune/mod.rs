@@ -19,7 +19,6 @@ use control::{Multiple, Raise, Tuning};
 use indicatif::ProgressBar;
 use model::Backing;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use load::{Measured, measure};
 use ratio::Ratio;
@@ -29,6 +28,7 @@ use report::{chart, into_document, text};
 use super::datapath::Sample;
 use super::lab::{HostPlan, Lab, LabPlan};
 use super::network::{Ip, Shape, VETH_MOST};
+use super::provenance;
 use super::signals;
 use crate::args::{SecondStage, TuneArgs};
 use crate::error::Error;
@@ -174,8 +174,8 @@ fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, E
     let points = compare(&points);
     Ok(Sweep {
         nic_max: args.nic_max,
-        date: today(),
-        kernel: kernel(),
+        date: provenance::today(),
+        kernel: provenance::kernel(),
         rounds: args.rounds,
         bytes: args.bytes,
         ip: ip(args).name(),
@@ -183,21 +183,6 @@ fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, E
         multiples: points,
         violations,
     })
-}
-
-fn today() -> String {
-    let now = OffsetDateTime::now_utc().date();
-    format!(
-        "{}-{:02}-{:02}",
-        now.year(),
-        u8::from(now.month()),
-        now.day()
-    )
-}
-
-fn kernel() -> String {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
-    release.map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
 }
 
 fn ip(args: &TuneArgs) -> Ip {

@@ -2,7 +2,7 @@
 
 use super::ratio::Ratio;
 use super::{Point, Recommendation, Sweep};
-use harness::chart::{COLORS, Chart, Look, Series, SeriesLabelPosition};
+use harness::chart::{COLORS, Chart, Look, Series};
 use harness::text::{lined, number};
 
 /// A ratio with its interval.
@@ -102,12 +102,12 @@ pub(super) fn chart(sweep: &Sweep) -> Chart<'static> {
     type Of = fn(&Point) -> Ratio;
     let all: [(&str, Of); 3] = [
         (
-            "sender's processor time for a byte: less is better",
+            "sender's processor time for a byte:\nless is better",
             |point| point.cpu,
         ),
         ("throughput: more is better", |point| point.throughput),
         (
-            "p90 latency of requests beside it: less is better",
+            "p90 latency of requests beside it:\nless is better",
             |point| point.latency,
         ),
     ];
@@ -127,19 +127,27 @@ pub(super) fn chart(sweep: &Sweep) -> Chart<'static> {
             }
         })
         .collect();
-    // All of each interval is shown, and the legend has a place of its own at the right.
+    // All of each interval is shown.
     let points = sweep.multiples.iter();
     let ends = points.flat_map(|point| all.map(|(_, of)| of(point).high));
     let top = ends.filter(|end| end.is_finite()).fold(1.2, f64::max) * 1.05;
     let right = sweep.multiples.last().map_or(1.0, place);
     Chart {
-        title: "Large sends of several times the NIC's maximum: ratios to multiple 1, with intervals",
-        x: ("multiple", 0.5..right * 1.9 + 0.5),
+        title: "Large sends of several times the NIC's maximum, compared with multiple 1",
+        x: ("multiple", 0.5..right + 0.5),
         y: ("ratio to multiple 1", 0.0..top),
         y_text: &|ratio| format!("{ratio:.1}"),
         x_text: &|multiple| format!("{multiple:.0}"),
         marks: Vec::new(),
-        legend: SeriesLabelPosition::UpperRight,
+        source: format!(
+            "mslso-lab tune, {}, Linux {}: {} rounds of {} bytes by {}, a NIC of {} bytes; mean and 95 % interval",
+            sweep.date,
+            sweep.kernel,
+            sweep.rounds,
+            number(sweep.bytes),
+            sweep.ip,
+            number(sweep.nic_max.into()),
+        ),
         series,
     }
 }
