@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "loads the driver, which is borrowed meanwhile")]
 
 mod control_plane;
-mod life;
+mod lifecycle;
 mod nic;
 
 use std::collections::BTreeMap;

@@ -90,7 +90,7 @@ fn the_names_of_steps_are_those_of_scripts() {
 
 /// A run that ends while the NIC, whose driver was unloaded, has a request to answer.
 #[test]
-fn what_is_asked_of_a_bare_nic_is_answered_in_the_end() {
+fn requests_on_a_bare_nic_complete() {
     let machine = Script::episode(1, 0, 0).machine;
     let steps = [Step::Answering(2), Step::Unload, Step::Oid(Oid::default())];
     assert_eq!(run(&driver(), &machine, steps, |_| {}).failure, None);

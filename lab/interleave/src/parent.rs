@@ -92,7 +92,7 @@ impl Parents {
         // SAFETY: parents live until the case ends.
         let found = |parent: &&*mut Parent| unsafe { ptr::eq(&raw const (***parent).nbl, nbl) };
         let Some(parent) = self.0.iter().find(found).copied() else {
-            return Err("the layer above gets what it did not send".into());
+            return Err("the overlying driver gets an NBL that it did not send".into());
         };
         // SAFETY: as above, and the overlying driver owns it.
         unsafe {

@@ -123,7 +123,7 @@ impl Outputs {
 }
 
 /// A machine with its outputs and its numbers.
-pub struct Bench<'driver> {
+pub struct Session<'driver> {
     machine: Machine<'driver>,
     outputs: Outputs,
     setup: Setup,
@@ -161,7 +161,7 @@ impl End {
     }
 }
 
-impl<'driver> Bench<'driver> {
+impl<'driver> Session<'driver> {
     /// Starts `driver` on a machine made by `setup`.
     ///
     /// # Errors

@@ -199,14 +199,14 @@ const SPLIT: &str = concat!(
 );
 
 #[test]
-fn what_needs_no_rights_ends() {
+fn commands_that_need_no_rights_end() {
     for line in ["--out terminal", SPLIT, "demo", "chaos --steps 20000"] {
         ends(line);
     }
 }
 
 #[test]
-fn nobody_has_to_listen() {
+fn output_without_a_reader_is_no_error() {
     for line in ["--out unheard", SPLIT, "demo", "chaos --steps 2000"] {
         ends_unheard(line, 0);
     }
@@ -239,7 +239,7 @@ fn live_traffic_ends() {
 
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
-fn live_traffic_needs_nobody_to_listen() {
+fn live_traffic_needs_no_reader() {
     ends_unheard("traffic --bytes 16M", 0);
     ends_unheard("migrate --bytes 32M", 0);
 }

@@ -8,7 +8,7 @@
 //! It has no atomic operation, so that it need not be compiled as the driver is for interleavings.
 #![expect(unsafe_code, reason = "C entry points under fixed names")]
 
-mod life;
+mod lifecycle;
 mod memory;
 mod unused;
 

@@ -89,7 +89,7 @@ fn nvgre(gre: &[u8]) -> Result<usize, ReferenceError> {
 }
 
 /// Checks the UDP and VXLAN headers, and returns whether UDP is to have a checksum, and the length
-/// of both. Only the configuration can tell the port.
+/// of both. The port depends on the configuration alone.
 fn vxlan(udp: &[u8]) -> Result<(bool, usize), ReferenceError> {
     let header = UdpHeaderSlice::from_slice(udp).map_err(ReferenceError::malformed)?;
     let short = || ReferenceError::Malformed("a VXLAN header is cut short".to_owned());

@@ -12,12 +12,12 @@
 #![expect(unsafe_code, reason = "C entry points under fixed names")]
 
 mod data_path;
-mod life;
+mod lifecycle;
 mod memory;
 mod thread;
 mod unused;
 
-pub(crate) use life::{characteristics, locks_taken, take_context};
+pub(crate) use lifecycle::{characteristics, locks_taken, take_context};
 pub(crate) use memory::pool_calls;
 pub(crate) use thread::{become_processor, take_completed, take_sent};
 

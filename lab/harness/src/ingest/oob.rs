@@ -75,8 +75,7 @@ fn supplemental(layers: Layers) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::ingest::LsoVersion;
-    use crate::ingest::{Form, Terms, ingest_as};
+    use crate::ingest::{Form, LsoVersion, Terms, ingest_as};
     use testpkt::synth::{Synth, Tunnel};
 
     fn slots(send: &Synth, form: &Form) -> (Vec<(usize, usize)>, u32) {

@@ -17,7 +17,7 @@ fn shaped(frame: &[u8], mss: u32, terms: Terms) -> Vec<u8> {
 }
 
 #[test]
-fn what_has_the_shape_keeps_it() {
+fn a_packet_in_shape_is_unchanged() {
     let sends = [
         Synth::v4(70_000, 1448),
         Synth::v4(3000, 1448).vlan(&[1, 2]).ip_options(&[1, 1]),

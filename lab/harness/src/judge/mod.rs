@@ -123,8 +123,7 @@ fn difference(
 mod tests {
     use super::*;
     use crate::driver::Driver;
-    use crate::ingest::LsoVersion;
-    use crate::ingest::{Terms, ingest};
+    use crate::ingest::{LsoVersion, Terms, ingest};
     use crate::machine::{Machine, Setup};
     use testpkt::synth::Synth;
 

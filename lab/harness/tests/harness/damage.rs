@@ -1,8 +1,7 @@
 //! The machine survives any packet, and sends it correctly or refuses it.
 
 use harness::driver::Driver;
-use harness::ingest::LsoVersion;
-use harness::ingest::{Terms, ingest};
+use harness::ingest::{LsoVersion, Terms, ingest};
 use harness::judge::{Verdict, judge};
 use harness::machine::{Machine, Setup};
 use proptest::prelude::*;

@@ -4,11 +4,11 @@
 //! are as simple as they can be.
 
 mod data_path;
-mod life;
-mod meeting;
+mod lifecycle;
 mod memory;
+mod synchronization;
 
-pub(crate) use life::MODULE;
-pub use life::child_pool_module;
+pub(crate) use lifecycle::MODULE;
+pub use lifecycle::child_pool_module;
 pub(crate) use memory::leaked;
 pub use memory::limit_nbls;

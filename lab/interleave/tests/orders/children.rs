@@ -189,7 +189,7 @@ fn two_threads_of_a_processor_take_lists() {
 /// others, one of them returned meanwhile.
 #[test]
 #[cfg_attr(not(interleave), ignore = "cargo make interleave runs it")]
-fn who_cannot_have_all_takes_none() {
+fn a_failed_allocation_takes_no_child() {
     explore(Preemptions::Most(3), || {
         let pool = pool();
         limit_nbls(0);

@@ -33,13 +33,13 @@ pub(super) fn chart(steps: &[Step]) -> Chart<'static> {
             let size = |step: &Step| step.hosts.iter().find(|view| view.name == host).map(size);
             steps.iter().map(size).collect::<Vec<_>>()
         };
-        let filter = format!("{host}:\nthe filter advertises");
+        let filter = format!("{host}: the filter advertises");
         let sizes = of_host(|view| view.advertised.ipv4);
         advertised.push(noted(
             line(&filter, Look::Line(10), ADVERTISED[at], &sizes),
             &sizes,
         ));
-        let nic = format!("{host}:\nthe NIC accepts");
+        let nic = format!("{host}: the NIC accepts");
         let sizes = of_host(|view| view.nic.ipv4);
         nics.push(noted(line(&nic, LOOKS[at](2), NIC, &sizes), &sizes));
         let used = steps.iter().map(|step| {

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{Answering, FILTER_IF_INDEX, Indication, OidCall, OidKind, World};
 use ndis::sys;
 
-use super::bench::{Bench, FRAME_SIZE, PACKET_FILTER, STATISTICS, VENDOR};
 use super::frames::Frames;
+use super::subject::{FRAME_SIZE, PACKET_FILTER, STATISTICS, Subject, VENDOR};
 use harness::driver::Driver;
 
 /// An OID that no miniport has.
@@ -116,9 +116,9 @@ pub(super) fn power_events(world: &Arc<World>, frames: &mut Frames) {
 
 /// The codes that the driver's device may handle: those of the command line, and all that its code
 /// compares with.
-pub(super) fn codes(bench: &Bench) -> Vec<u32> {
-    let mut codes: BTreeSet<u32> = bench.codes.iter().copied().collect();
-    if let Driver::Image(image) = &bench.driver {
+pub(super) fn codes(subject: &Subject) -> Vec<u32> {
+    let mut codes: BTreeSet<u32> = subject.codes.iter().copied().collect();
+    if let Driver::Image(image) = &subject.driver {
         codes.extend(image.code().flat_map(compared));
     }
     // A jump table covers codes that are nowhere in the code: the functions around one.

@@ -1,18 +1,18 @@
 //! Any lightweight filter, exercised and judged.
 //!
 //! A round has two [phases](crate::cli::Phase), each in a process of its own, which [`worker`] runs
-//! and [`process`] watches: the [whole life](life) of the driver, and its [start](starve) with one
+//! and [`process`] watches: the [whole life](lifecycle) of the driver, and its [start](starve) with one
 //! allocation failing after the other. Their findings are one [`Report`].
 
-mod bench;
 mod control;
 mod frames;
-mod life;
+mod lifecycle;
 mod observe;
 mod process;
 mod reply;
 mod report;
 mod starve;
+mod subject;
 mod threads;
 mod traffic;
 mod worker;

@@ -21,7 +21,7 @@ pub(super) enum Reply {
 
 /// Writes a reply on stdout.
 pub(super) fn reply(reply: &Reply) {
-    // If the parent is gone, nobody waits for the reply.
+    // If the parent is gone, no reply is needed.
     if let Ok(line) = serde_json::to_string(reply) {
         let mut out = io::stdout();
         let _ = out.write_all(format!("{line}\n").as_bytes());

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Instant};
 use model::{Failing, OidCall, SendCall, World};
 
 use super::{
-    bench::{Bench, FRAME_SIZE, Refused, STATISTICS},
     control,
     frames::Frames,
     observe::Observed,
+    subject::{FRAME_SIZE, Refused, STATISTICS, Subject},
 };
 
 /// The first allocations fail one by one, those behind them at random.
@@ -17,18 +17,18 @@ const FIRST: u64 = 24;
 const MOST: u64 = 40;
 
 /// Runs the phase.
-pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
-    let codes = control::codes(bench);
+pub(super) fn run(subject: &mut Subject) -> Result<(), Refused> {
+    let codes = control::codes(subject);
     let mut failing = 0;
     // A driver whose every pause takes all patience would be here for long.
-    let (begun, limit) = (Instant::now(), bench.patience * 3);
+    let (begun, limit) = (Instant::now(), subject.patience * 3);
     for turn in 0..MOST {
-        let world = bench.machine();
+        let world = subject.machine();
         let mut observed = Observed::new(world);
         let step = format!("allocation {failing} fails");
         let asked = observed.step(&step, |world| {
             world.fail_allocations(Failing::Nth(failing));
-            one_life(bench, world, &codes);
+            one_life(subject, world, &codes);
             world.fail_allocations(Failing::None)
         });
         observed.finish();
@@ -38,17 +38,17 @@ pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
         failing = if turn < FIRST {
             turn + 1
         } else {
-            FIRST + bench.random.below(asked.max(FIRST + 1) - FIRST)
+            FIRST + subject.random.below(asked.max(FIRST + 1) - FIRST)
         };
     }
     Ok(())
 }
 
 /// As much of a life as the failing allocation lets there be.
-fn one_life(bench: &Bench, world: &Arc<World>, codes: &[u32]) {
+fn one_life(subject: &Subject, world: &Arc<World>, codes: &[u32]) {
     // SAFETY: the driver outlives the machine, which is not used after this process's phase.
     #[expect(unsafe_code, reason = "runs a driver")]
-    let loaded = unsafe { bench.driver.load_into(world) };
+    let loaded = unsafe { subject.driver.load_into(world) };
     if loaded.is_err() {
         return;
     }

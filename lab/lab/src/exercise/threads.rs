@@ -11,7 +11,7 @@ use std::{
 
 use model::{Answering, Completion, Indication, OidCall, ReceiveCall, SendCall, World};
 
-use super::{bench::FRAME_SIZE, frames::Frames, traffic};
+use super::{frames::Frames, subject::FRAME_SIZE, traffic};
 
 /// Turns of each thread.
 const TURNS: u32 = 150;

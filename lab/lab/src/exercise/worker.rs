@@ -8,10 +8,10 @@ use std::{
 use harness::driver::{Build, Driver};
 use harness::random::Random;
 
-use super::bench::{Bench, Refused};
 use super::observe::{faulted, report_meanwhile};
 use super::reply::{Reply, reply};
-use super::{life, starve};
+use super::subject::{Refused, Subject};
+use super::{lifecycle, starve};
 use crate::cli::{ExerciseArgs, Pages, Phase};
 use crate::error::Error;
 
@@ -28,7 +28,7 @@ pub(super) fn work(
         Pages::Start => model::guard::turn_on(model::guard::Edge::Start, faulted),
     }
     report_meanwhile();
-    let mut bench = Bench {
+    let mut subject = Subject {
         driver: Driver::load(build)?,
         random: Random::new(args.seed),
         codes: args.ioctl.clone(),
@@ -37,8 +37,8 @@ pub(super) fn work(
         patience: Duration::from_secs(args.timeout.min(20) / 2).max(Duration::from_millis(500)),
     };
     let result = match phase {
-        Phase::Life => life::run(&mut bench),
-        Phase::Starve => starve::run(&mut bench),
+        Phase::Life => lifecycle::run(&mut subject),
+        Phase::Starve => starve::run(&mut subject),
     };
     match result {
         Ok(()) => reply(&Reply::Finished),

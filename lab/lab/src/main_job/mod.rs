@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::MainArgs;
 use crate::error::Error;
 use crate::report;
-use crate::session::{Bench, End, Outputs, Row, Totals};
+use crate::session::{End, Outputs, Row, Session, Totals};
 use harness::driver::{Build, Driver};
 use harness::judge::Verdict;
 use harness::machine::Setup;
@@ -60,15 +60,15 @@ pub fn run(
     std::fs::create_dir_all(folder).map_err(|e| Error::Folder(folder.to_owned(), e))?;
     let (children, wire) = (folder.join("children.pcapng"), folder.join("wire.pcapng"));
     let outputs = Outputs::create(&children, &wire)?;
-    let mut bench = Bench::start(&driver, NIC, outputs)?.strict();
+    let mut session = Session::start(&driver, NIC, outputs)?.strict();
     let mut rows = Vec::new();
     for (index, case) in cases::all().into_iter().enumerate() {
-        bench.change_nic(case.nic);
-        let row = bench.large_send(case.what.to_owned(), &case.send, STEP * index as u32)?;
+        session.change_nic(case.nic);
+        let row = session.large_send(case.what.to_owned(), &case.send, STEP * index as u32)?;
         note(&row, notes);
         rows.push(row);
     }
-    let end = bench.finish()?;
+    let end = session.finish()?;
     for line in &end.broken {
         let _ = writeln!(notes, "{line}");
     }

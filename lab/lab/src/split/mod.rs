@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::cli::SplitArgs;
 use crate::error::Error;
 use crate::report;
-use crate::session::{Bench, End, Outputs, Row, Totals};
+use crate::session::{End, Outputs, Row, Session, Totals};
 use harness::driver::{Build, Driver};
 use harness::ingest::{Form, Terms, Unfit, ingest_as};
 use harness::judge::Verdict;
@@ -58,7 +58,7 @@ pub fn run(
     check_paths(args)?;
     let outputs = Outputs::create(&args.children, &args.wire)?;
     let mut splitter = Splitter {
-        bench: Bench::start(&driver, setup, outputs)?,
+        session: Session::start(&driver, setup, outputs)?,
         terms: Terms {
             lso: args.lso.into(),
             min_segments: args.min_segments,
@@ -138,7 +138,7 @@ impl Tally {
 
 /// Takes the packets of a capture, one after the other.
 struct Splitter<'a, W> {
-    bench: Bench<'a>,
+    session: Session<'a>,
     terms: Terms,
     /// The form in which large sends are sent.
     form: Form,
@@ -193,7 +193,7 @@ impl<W: Write> Splitter<'_, W> {
                     send = send.with_tag_beside();
                 }
                 let source = format!("packet {}", text::number(number as u64));
-                let row = self.bench.large_send(source, &send, packet.timestamp)?;
+                let row = self.session.large_send(source, &send, packet.timestamp)?;
                 self.note_verdict(number, &row.verdict);
                 if self.rows.len() < ROWS {
                     self.rows.push(row);
@@ -210,12 +210,12 @@ impl<W: Write> Splitter<'_, W> {
     }
 
     fn refuse(&mut self, number: usize, why: SendError) {
-        self.bench.refuse(why);
+        self.session.refuse(why);
         self.note_error(number, why);
     }
 
     fn pass(&mut self, number: usize, packet: &Captured) -> Result<(), Error> {
-        let wrong = self.bench.pass(packet)?;
+        let wrong = self.session.pass(packet)?;
         self.note_wrong(number, &wrong);
         Ok(())
     }
@@ -245,7 +245,7 @@ impl<W: Write> Splitter<'_, W> {
 
     fn finish(mut self) -> Result<(Vec<Row>, Tally, End), Error> {
         self.notes.finish();
-        let end = self.bench.finish()?;
+        let end = self.session.finish()?;
         for line in &end.broken {
             write_text(self.notes.out, &format!("{line}\n"));
         }

@@ -96,7 +96,7 @@ fn the_story() {
 }
 
 #[test]
-fn what_is_sent_arrives() {
+fn every_large_send_arrives() {
     let steps = steps();
     for send in steps.iter().flat_map(|step| list(step, "sends")) {
         let children = list(send, "children").iter().map(size);

@@ -29,7 +29,7 @@ fn printed(driver: &Path, line: &[&str], folder: &Path) -> (String, Option<i32>)
 }
 
 #[test]
-fn what_does_not_load_is_one_line_and_code_2() {
+fn an_image_that_does_not_load_ends_with_one_line_and_code_2() {
     let folder = folder("driver_unusable");
     let text = folder.join("text.sys");
     std::fs::write(&text, "not a driver\n").unwrap();

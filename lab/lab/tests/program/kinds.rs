@@ -44,7 +44,7 @@ fn a_nic_without_large_sends_gets_packets() {
 
 /// A packet's comment in a capture becomes its out-of-band information.
 #[test]
-fn comments_tell_packets_from_large_sends() {
+fn comments_distinguish_packets_and_large_sends() {
     let folder = folder("kinds_comments");
     let send = Synth::v4(7 * 1448, 1448).vlan(&[0x2007]);
     let input = capture(&folder, &[packet(send.frame(false), Some(1448))]);
@@ -95,7 +95,7 @@ fn captured_tcp_goes_through_tunnels() {
 }
 
 #[test]
-fn what_the_filter_makes_is_within_the_mtu() {
+fn packets_of_the_filter_are_within_the_mtu() {
     let folder = folder("kinds_mtu");
     let jumbo = |payload| packet(Synth::v4(payload, 8948).frame(false), Some(8948));
     let input = capture(&folder, &[jumbo(100_000), jumbo(300_000)]);

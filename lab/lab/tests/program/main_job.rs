@@ -29,7 +29,7 @@ fn it_passes_and_leaves_what_it_names() {
 }
 
 #[test]
-fn the_table_has_what_matters() {
+fn the_table_has_the_main_figures() {
     let folder = folder("main_job_table");
     let output = lab().arg("--out").arg(&folder).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

@@ -125,7 +125,7 @@ fn text_for_a_person() {
 }
 
 #[test]
-fn what_is_no_large_send_passes_unchanged() {
+fn packets_that_are_no_large_sends_pass_unchanged() {
     let folder = folder("split_pass");
     let mut arp = vec![0xFF; 42];
     arp[12..14].copy_from_slice(&[0x08, 0x06]);

@@ -6,24 +6,24 @@ use model::{Answering, Failing, OidCall, RegistryValue, World};
 use ndis::sys;
 
 use super::{
-    bench::{Bench, FRAME_SIZE, Refused, STATISTICS},
     control,
     frames::Frames,
     observe::Observed,
+    subject::{FRAME_SIZE, Refused, STATISTICS, Subject},
     threads, traffic,
 };
 use harness::random::Random;
 
 /// Runs the phase.
-pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
-    let codes = control::codes(bench);
+pub(super) fn run(subject: &mut Subject) -> Result<(), Refused> {
+    let codes = control::codes(subject);
     let mut life = Life {
-        on: Observed::new(bench.machine()),
+        on: Observed::new(subject.machine()),
         frames: Frames::default(),
-        random: Random::new(bench.random.number()),
+        random: Random::new(subject.random.number()),
         codes,
     };
-    let result = life.lived(bench);
+    let result = life.lived(subject);
     life.on.finish();
     result
 }
@@ -37,11 +37,11 @@ struct Life {
 }
 
 impl Life {
-    fn lived(&mut self, bench: &Bench) -> Result<(), Refused> {
+    fn lived(&mut self, subject: &Subject) -> Result<(), Refused> {
         let loaded = self.on.step("DriverEntry", |world| {
             // SAFETY: the driver outlives the machine, which is not used after this phase.
             #[expect(unsafe_code, reason = "runs a driver")]
-            let loaded = unsafe { bench.driver.load_into(world) };
+            let loaded = unsafe { subject.driver.load_into(world) };
             loaded
         });
         loaded.map_err(Refused::new("DriverEntry"))?;

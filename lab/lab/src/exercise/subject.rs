@@ -28,7 +28,7 @@ impl Refused {
 }
 
 /// The driver of a phase, and its options.
-pub(super) struct Bench {
+pub(super) struct Subject {
     pub(super) driver: Driver,
     pub(super) random: Random,
     /// Control codes that the command line names.
@@ -40,7 +40,7 @@ pub(super) struct Bench {
     pub(super) patience: Duration,
 }
 
-impl Bench {
+impl Subject {
     /// A machine for the driver.
     pub(super) fn machine(&mut self) -> Arc<World> {
         let mut nic = Nic::new(62_780, 2);
