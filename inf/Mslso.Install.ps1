@@ -357,7 +357,7 @@ function Write-MslsoBindings {
     try {
         $bound = @(Get-MslsoAdapterState | Where-Object { $_.IsBound } | ForEach-Object { $_.Name })
     } catch {
-        Write-Warning "Which adapters it is bound to could not be asked: $_"
+        Write-Warning "Could not determine which adapters it is bound to: $_"
         return
     }
     if ($bound) {

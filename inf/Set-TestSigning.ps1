@@ -62,7 +62,7 @@ function Assert-SecureBootOff {
         # A system without UEFI has no Secure Boot.
         return
     } catch {
-        Stop-Mslso "Whether Secure Boot is on could not be asked: $_ Nothing is changed. msinfo32 shows it as 'Secure Boot State'; where it is off, repair what the message names, then run this again."
+        Stop-Mslso "Could not determine whether Secure Boot is on: $_ Nothing is changed. msinfo32 shows it as 'Secure Boot State'; where it is off, repair what the message names, then run this again."
     }
     if ($isOn) { Stop-Mslso "Secure Boot is on, and keeps test signing off. $advice" }
 }
@@ -72,7 +72,7 @@ function Write-BitLockerWarning {
     try {
         $isOn = "$((Get-BitLockerVolume -MountPoint $env:SystemDrive -ErrorAction Stop).ProtectionStatus)" -eq 'On'
     } catch {
-        Write-Warning "Whether BitLocker protects $env:SystemDrive could not be asked ($_). Have its recovery key at hand at the next start."
+        Write-Warning "Could not determine whether BitLocker protects $env:SystemDrive ($_). Have its recovery key at hand at the next start."
         return
     }
     if ($isOn) {

@@ -143,7 +143,7 @@ $isLeaving = $driver -and $driver.IsLeaving
 # What a restart takes away is no failure.
 $stays = @($remains | Where-Object { -not ($isLeaving -and $_ -like 'the service *') })
 if ($failures -or $stays) {
-    Stop-Mslso ("mslso is not all removed. Left: $(if ($stays) { $stays -join ', ' } else { 'nothing that was found' }).`n" +
+    Stop-Mslso ("mslso was not completely removed. Remaining: $(if ($stays) { $stays -join ', ' } else { 'nothing that was found' }).`n" +
         "$($failures -join "`n")`nRun this again after it. The log is $(Get-SetupLog).")
 }
 if ($isLeaving -or $wishes -contains $true) {

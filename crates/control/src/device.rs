@@ -1,4 +1,4 @@
-//! The device: its names, its security descriptor, and its control codes.
+//! The device: its names, its security descriptor, and its control codes (IOCTLs).
 
 use crate::Invalid;
 

@@ -26,21 +26,20 @@ pub mod keyword {
 /// A named compromise between CPU time saved and the time that a small packet waits behind a large
 /// send.
 ///
-/// Larger sends cost the sender less work per byte. Measured on Linux 6.18, against sends of
-/// 64 KiB, the CPU time per gigabyte is 1.02 times at 256 KiB and 0.86 times at 512 KiB, with much
-/// noise. But a queue transmits each of its entries without interruption: 62,780 bytes, a common
+/// Larger sends cost the sender less work per byte: docs/tune.md has figures of a Linux machine. But a
+/// queue transmits each of its entries without interruption: 62,780 bytes, a common
 /// maximum, occupy a wire of 10 Gbit/s for 0.05 ms, 2 of them for 0.1 ms, and 16 for 0.8 ms. None
 /// of this was measured on Windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Profile {
     /// No size is raised: the NIC's own maximum is advertised to the overlying driver. So it is until
-    /// the administrator chooses a profile: installing the driver changes nothing.
+    /// the administrator chooses a profile: installing the driver raises no size.
     #[default]
     Off = 0,
     /// Twice the maximum: half as many sends, and a small packet waits 0.1 ms more at most.
     Latency = 1,
-    /// Eight times: about 512 KiB, the smallest size at which a saving was measured.
+    /// Eight times: about 512 KiB, close to the most that a Linux guest's device sends.
     Throughput = 2,
     /// Sixteen times, as much as there is: about 1 MiB, the fewest sends, and the longest wait.
     Cpu = 3,

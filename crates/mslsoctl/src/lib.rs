@@ -19,7 +19,7 @@ pub mod device;
 pub mod driver;
 pub mod failure;
 pub mod json;
-mod refusals;
+mod refusal_advice;
 pub mod select;
 mod text;
 

@@ -9,7 +9,7 @@ use super::{Session, title};
 use crate::adapter::Adapter;
 use crate::cli::StatsArgs;
 use crate::failure::Failure;
-use crate::refusals::reasons;
+use crate::refusal_advice::reasons;
 use crate::text::{bytes, number, table};
 
 /// The output of `stats`.

@@ -54,7 +54,7 @@ pub(super) fn recommend(points: &[Point]) -> Vec<Recommendation> {
             best(&quick, cpu),
             |point| {
                 format!(
-                    "the sender's processor time for a byte {}, latency {}, not 1.1 times as much",
+                    "the sender's processor time for a byte {}, p90 latency {}, below the permitted 1.1",
                     shown(point.cpu),
                     shown(point.latency)
                 )
