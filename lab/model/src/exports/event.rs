@@ -66,7 +66,7 @@ fn wait_for(world: &Arc<World>, wait: u64, limit: Option<Duration>) -> bool {
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
             return false;
         }
-        if world.goes_on("NdisWaitEvent") {
+        if world.goes_on("NdisWaitEvent", true) {
             continue;
         }
         if limit.is_none() && !reported && begun.elapsed() > world.config.patience {

@@ -398,7 +398,7 @@ pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(refere
             }
             None => break,
         }
-        if !world.goes_on(routine) {
+        if !world.goes_on(routine, false) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -121,7 +121,7 @@ fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> 
             });
             return sys::STATUS_SUCCESS;
         }
-        if !world.goes_on("KeWaitForSingleObject") {
+        if !world.goes_on("KeWaitForSingleObject", timeout.is_none()) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -27,7 +27,7 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
 pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     thread::ndis_call(sys::APC_LEVEL, "NdisMSleep");
     suspension::require_none("NdisMSleep");
-    if !thread::world().goes_on("NdisMSleep") {
+    if !thread::world().goes_on("NdisMSleep", false) {
         std::thread::sleep(Duration::from_micros(microseconds.into()));
     }
 }

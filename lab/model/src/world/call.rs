@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::World;
+use super::{World, waiting};
 use crate::{race, rules::Rule, suspension, thread};
 
 impl World {
@@ -16,6 +16,7 @@ impl World {
     ) -> T {
         let (locks, regions) = (thread::locks_held(), suspension::regions());
         let inside = thread::enter_handler(self, irql);
+        waiting::begins();
         race::enter(handler);
         let result = body();
         race::leave(handler);
