@@ -103,7 +103,7 @@ impl Machine {
     }
 
     /// The NIC indicates other limits.
-    pub fn nic_says(&self, nic: Nic) {
+    pub fn nic_limits(&self, nic: Nic) {
         let mut offload = nic.offload();
         let mut indication = sys::NDIS_STATUS_INDICATION {
             Header: sys::NDIS_OBJECT_HEADER {

@@ -33,7 +33,7 @@ fn assert_last_word(machine: &Machine, max: u32) {
 fn a_status_and_two_retunes() {
     let machine = start();
     wait([
-        on(0, move || machine.nic_says(nic(AFTER))),
+        on(0, move || machine.nic_limits(nic(AFTER))),
         on(1, move || {
             machine.retune(14);
             machine.retune(8);
@@ -61,7 +61,7 @@ fn a_status_meets_two_administrators() {
             })
         };
         wait([
-            on(0, move || machine.nic_says(nic(AFTER))),
+            on(0, move || machine.nic_limits(nic(AFTER))),
             retune(1, 14),
             retune(2, 8),
         ]);
@@ -76,7 +76,7 @@ fn a_status_meets_two_administrators() {
 fn a_change_is_told_once() {
     explore(Preemptions::Any, || {
         let machine = start();
-        machine.nic_says(nic(AFTER));
+        machine.nic_limits(nic(AFTER));
         machine.retune(14);
         assert_eq!(machine.heard(), [8 * BEFORE, 8 * AFTER, 14 * AFTER]);
         machine.stop();
@@ -113,7 +113,7 @@ fn a_status_meets_the_announcement_of_the_detach() {
     explore(Preemptions::Most(3), || {
         let machine = start();
         wait([
-            on(0, move || machine.nic_says(nic(AFTER))),
+            on(0, move || machine.nic_limits(nic(AFTER))),
             on(1, move || {
                 machine.pre_detach();
                 let heard = machine.heard();

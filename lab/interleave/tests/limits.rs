@@ -51,7 +51,7 @@ fn a_send_goes_by_one_configuration() {
                 let sent = sent(&machine);
                 assert!(expected.contains(&sent), "{sent:?}");
             }),
-            on(1, move || machine.nic_says(AFTER)),
+            on(1, move || machine.nic_limits(AFTER)),
         ]);
         machine.stop();
     });
@@ -69,7 +69,7 @@ fn of_two_configurations_one_is_the_newer() {
             max: 9000,
             min_segments: 3,
         };
-        wait([AFTER, other].map(|nic| on(0, move || machine.nic_says(nic))));
+        wait([AFTER, other].map(|nic| on(0, move || machine.nic_limits(nic))));
         let says = machine.read();
         let nic = [AFTER, other]
             .into_iter()

@@ -10,18 +10,18 @@ use ndis::sys;
 
 use crate::{
     above::Sent,
+    capabilities::UsoLimits,
     device::{Device, Request},
     error_log::ErrorLog,
     etw::Tracing,
     events::Events,
     findings::Findings,
+    hidden_nbl::HiddenNbls,
     limits::Limits,
     memory::{Block, Memory},
     miniport::{Held, SentChild},
-    offers::UsoLimits,
     offload::MayAdd,
     oid::Oids,
-    private::Private,
     received::Received,
     registry::RegistryValue,
     rules::{Finding, Rule},
@@ -110,7 +110,7 @@ pub(crate) struct State {
     /// Most bytes of an IP datagram on the wire, where there is a bound.
     pub(crate) mtu: Option<u32>,
     /// The MTU that NDIS passed to the module at a restart.
-    pub(crate) mtu_told: Option<u32>,
+    pub(crate) mtu_reported: Option<u32>,
     pub(crate) findings: Arc<Findings>,
     /// Open registry handles, with the parameters that were read through each.
     pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
@@ -129,7 +129,7 @@ pub(crate) struct State {
     pub(crate) net_buffers: BTreeMap<usize, (Block, usize)>,
     /// Number of the next NBL that the filter allocates.
     pub(crate) next_child: u64,
-    pub(crate) private: Private,
+    pub(crate) private: HiddenNbls,
     pub(crate) partials: BTreeMap<usize, Partial>,
     /// Whether the driver has mapped an MDL at DISPATCH_LEVEL.
     pub(crate) mapped_at_dispatch: bool,
@@ -226,7 +226,7 @@ impl State {
             id_bits: config.nic.id_bits,
             may_add: config.nic.may_add(),
             mtu: config.mtu,
-            mtu_told: None,
+            mtu_reported: None,
             configurations: BTreeMap::new(),
             findings,
             memory: Memory::default(),
@@ -239,7 +239,7 @@ impl State {
             pool_parts: BTreeMap::new(),
             net_buffers: BTreeMap::new(),
             next_child: 0,
-            private: Private::default(),
+            private: HiddenNbls::default(),
             partials: BTreeMap::new(),
             mapped_at_dispatch: false,
             mapped: BTreeMap::new(),

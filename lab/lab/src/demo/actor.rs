@@ -50,7 +50,7 @@ impl Actor {
         HostView {
             name: self.host.name().to_owned(),
             multiple: if self.leaving { 1 } else { tuning.multiple() },
-            nic: self.host.nic_says().into(),
+            nic: self.host.nic_limits().into(),
             advertised: self.host.filter_advertises().into(),
             guests: self.host.guests().iter().map(guest).collect(),
         }

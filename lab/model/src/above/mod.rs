@@ -1,8 +1,8 @@
 //! The overlying driver: a protocol or switch that sends packets and checks how they are completed.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
-mod back;
 mod build;
+mod completion;
 mod packet;
 
 use ndis::{LargeSendInfo, sys};

@@ -2,13 +2,13 @@
 //! as configured.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
-mod carried;
 mod header_page;
 mod large;
 mod order;
+mod out_of_band;
 mod packet_child;
-mod place;
 mod release;
+mod stream_position;
 mod transmit;
 
 use ndis::{LargeSendInfo, sys};
@@ -25,9 +25,9 @@ use crate::{
     thread,
     world::MODULE,
 };
-pub(crate) use carried::NDIS_FLAGS;
-pub(crate) use place::cut_layout;
+pub(crate) use out_of_band::NDIS_FLAGS;
 pub(crate) use release::reorder;
+pub(crate) use stream_position::cut_layout;
 
 /// A packet that the filter gave to the miniport, as it was then.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! Rule 18: within a flow, sends go down in the order in which they came, and so do their parts.
 
-use super::{Given, GivenPacket, place::Place};
+use super::{Given, GivenPacket, stream_position::Place};
 use crate::{
     rules::Rule,
     segment::{Layout, network_addresses},

@@ -2,7 +2,7 @@
 
 use super::{Given, GivenPacket};
 use crate::{
-    offers::Offers,
+    capabilities::Capabilities,
     oob::SendKind,
     rules::Rule,
     segment::{
@@ -36,7 +36,8 @@ impl State {
         broken.extend(self.above_mtu(packet));
         if asks(given) {
             let settled = self.settled();
-            let offered = |offers: &Offers| offers_checksum(offers, given, packet);
+            let offered =
+                |capabilities: &Capabilities| computes_checksum(capabilities, given, packet);
             if !self.limits.any_since(settled, offered) {
                 let found = format!("asks for {:?}, which the NIC has not", given.slots.checksum);
                 broken.push((Rule::ChecksumOffload, found));
@@ -87,12 +88,12 @@ fn asks(given: &Given) -> bool {
 }
 
 /// Whether a NIC computes the requested checksums, for such a packet.
-fn offers_checksum(offers: &Offers, given: &Given, packet: &GivenPacket) -> bool {
+fn computes_checksum(capabilities: &Capabilities, given: &Given, packet: &GivenPacket) -> bool {
     let Some(found) = packet.layout else {
         return false;
     };
     let slot = given.slots.checksum;
-    let has = offers.checksum.of(found.ipv6);
+    let has = capabilities.checksum.of(found.ipv6);
     let network = found.transport - found.ip;
     let ip_options = network > if found.ipv6 { 40 } else { 20 };
     let tcp_options = !found.udp && found.payload - found.transport > 20;

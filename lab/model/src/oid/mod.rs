@@ -286,7 +286,7 @@ impl Asked {
         }
         if let Some(answer) = &self.answer {
             if answer.status != status {
-                let found = format!("status {status:#x}, the miniport said {:#x}", answer.status);
+                let found = format!("status {status:#x}, the miniport has {:#x}", answer.status);
                 // A failure of the miniport is one for the overlying driver too; a filter that
                 // fails what succeeded is within its rights.
                 let level = if answer.status < 0 && status >= 0 {
@@ -300,7 +300,7 @@ impl Asked {
                 == (answer.written, answer.read, answer.needed);
             if !same {
                 let found = format!(
-                    "{}, {} and {} bytes written, read and needed, the miniport said {}, {} and {}",
+                    "{}, {} and {} bytes written, read and needed, the miniport has {}, {} and {}",
                     result.written,
                     result.read,
                     result.needed,

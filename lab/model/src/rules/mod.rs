@@ -7,6 +7,7 @@
 
 mod arguments;
 mod page;
+mod stale_size;
 
 use std::fmt;
 

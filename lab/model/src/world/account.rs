@@ -35,7 +35,7 @@ impl World {
     pub fn take_violations(&self) -> Vec<Violation> {
         let state = self.state();
         let mut broken = self.findings.take();
-        broken.retain(|violation| !state.is_by_the_layer_above(violation));
+        broken.retain(|violation| !state.is_by_overlying_driver(violation));
         broken
     }
 
@@ -104,7 +104,7 @@ impl State {
     }
 
     /// Whether the overlying driver is to blame.
-    fn is_by_the_layer_above(&self, violation: &Violation) -> bool {
+    fn is_by_overlying_driver(&self, violation: &Violation) -> bool {
         let number = number(&violation.subject);
         let Some(sent) = number.and_then(|number| self.sent.get(&number)) else {
             // The subject is a child, or not a packet: the filter alone is to blame.

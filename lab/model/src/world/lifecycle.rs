@@ -29,7 +29,7 @@ use crate::{
 const REGISTRY_PATH: &str = r"\Registry\Machine\System\CurrentControlSet\Services\filter";
 
 /// Whether the administrator wants large sends to be advertised on any NIC: SoftwareSegmentation.
-fn offers_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
+fn advertises_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
     const ALWAYS: u32 = 2;
     let set = registry::find(registry, "SoftwareSegmentation");
     set.and_then(|value| value.integer(10)) == Some(ALWAYS)
@@ -105,7 +105,7 @@ impl World {
             let mut state = self.state();
             state.module = ModuleState::Attaching;
             state.may_add = MayAdd {
-                anyhow: offers_always(&state.registry),
+                anyhow: advertises_always(&state.registry),
                 ..nic.may_add()
             };
         }
@@ -117,19 +117,19 @@ impl World {
             let found = "FilterAttach answered NDIS_STATUS_PENDING";
             self.violation(Rule::Attach, "module", found.into());
         }
-        let told = parameters.offload();
-        self.check_attached(status, &own, told.as_deref());
+        let advertised = parameters.offload();
+        self.check_attached(status, &own, advertised.as_deref());
         if status < 0 {
             self.bind(None, ModuleState::Detached);
             return Err(status);
         }
-        self.state().left_offload.clone_from(&told);
-        self.bind(told, ModuleState::Paused);
+        self.state().left_offload.clone_from(&advertised);
+        self.bind(advertised, ModuleState::Paused);
         Ok(())
     }
 
     /// Checks the results of FilterAttach.
-    fn check_attached(&self, status: i32, own: &[u8], told: Option<&[u8]>) {
+    fn check_attached(&self, status: i32, own: &[u8], advertised: Option<&[u8]>) {
         let mut state = self.state();
         let may = state.may_add;
         let context_set = state.context != 0;
@@ -141,7 +141,7 @@ impl World {
                 let found = "its context is left although FilterAttach failed";
                 state.violation(Rule::NothingLeft, "module", found);
             }
-            if told.is_some_and(|told| told != own) {
+            if advertised.is_some_and(|advertised| advertised != own) {
                 let found = "FilterAttach failed and left the offload configuration changed";
                 state.violation(Rule::Attach, "module", found);
             }
@@ -151,8 +151,8 @@ impl World {
             let found = "attached without NdisFSetAttributes";
             state.violation(Rule::NothingLeft, "module", found);
         }
-        if let Some(told) = told
-            && let Some(found) = offload::wrong_rewrite(own, told, may)
+        if let Some(advertised) = advertised
+            && let Some(found) = offload::wrong_rewrite(own, advertised, may)
         {
             state.violation(Rule::Status, "attach configuration", found);
         }
@@ -251,9 +251,9 @@ impl World {
     /// NetEventRestart).
     fn news_of_mtu(&self) -> Option<u32> {
         let mut state = self.state();
-        let (mtu, told) = (state.mtu, state.mtu_told);
-        state.mtu_told = mtu;
-        mtu.filter(|_| mtu != told)
+        let (mtu, advertised) = (state.mtu, state.mtu_reported);
+        state.mtu_reported = mtu;
+        mtu.filter(|_| mtu != advertised)
     }
 
     /// Pauses the module and waits until it is paused.
@@ -323,7 +323,7 @@ impl World {
             state.forget_all_own_oids();
             state.restart_requested = false;
             state.pre_detached = false;
-            state.mtu_told = None;
+            state.mtu_reported = None;
         }
         self.bind(None, ModuleState::Detached);
     }

@@ -213,7 +213,7 @@ impl World {
         let nic = config.nic.clone();
         let findings = Arc::new(Findings::new(config.level));
         let mut state = State::new(&config, Arc::clone(&findings));
-        state.limits.change(nic.offers());
+        state.limits.change(nic.capabilities());
         state.registry = config
             .parameters
             .iter()
@@ -347,7 +347,7 @@ impl World {
             v2_ipv4: before.v2_ipv4 || now.v2_ipv4,
             v2_ipv6: before.v2_ipv6 || now.v2_ipv6,
         };
-        state.limits.change(nic.offers());
+        state.limits.change(nic.capabilities());
     }
 
     /// Gives the miniport another MTU, which NDIS reports at the next restart, or none, which it

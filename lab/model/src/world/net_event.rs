@@ -96,7 +96,7 @@ impl World {
             state.finding(subject.clone(), Finding::at(level, Rule::NetEvent, found));
         }
         if status != answer {
-            let found = format!("answered {answer:#x}, the filter says {status:#x}");
+            let found = format!("answered {answer:#x}, the filter answered {status:#x}");
             state.finding(subject.clone(), Finding::at(own, Rule::NetEvent, found));
         }
         if (block.bytes(), buffer.bytes()) != before {

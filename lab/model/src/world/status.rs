@@ -8,8 +8,8 @@ use ndis::sys;
 
 use super::{World, lock};
 use crate::{
+    capabilities::UsoLimits,
     nic::Nic,
-    offers::UsoLimits,
     offload::{self, MayAdd},
     rules::{Finding, Level, Rule},
     state::{ModuleState, State},
@@ -139,11 +139,11 @@ impl World {
         }
     }
 
-    /// Binds the overlying driver, to a filter module that advertised `told` or to the NIC alone,
+    /// Binds the overlying driver, to a filter module that advertised `advertised` or to the NIC alone,
     /// and makes `now` the module's state in the same step, so that no indication comes between.
-    pub(super) fn bind(&self, told: Option<Vec<u8>>, now: ModuleState) {
-        let bytes = match told {
-            Some(told) => Some(told),
+    pub(super) fn bind(&self, advertised: Option<Vec<u8>>, now: ModuleState) {
+        let bytes = match advertised {
+            Some(advertised) => Some(advertised),
             None => self.config.has_offload.then(|| self.nic().offload_config()),
         };
         let limits = bytes.as_deref().map(offload::limits).unwrap_or_default();
@@ -165,9 +165,9 @@ impl World {
         {
             let mut state = self.state();
             state.advertised = limits;
-            state.limits.tell(limits);
+            state.limits.record(limits);
             state.advertised_uso = uso;
-            state.limits.tell_uso(uso);
+            state.limits.record_uso(uso);
             change(&mut state);
         }
         if let Some(listener) = listener.as_mut() {
@@ -209,13 +209,13 @@ impl World {
 
     /// Lets the overlying driver use `limits` too, although this machine never advertised them: a
     /// guest that migrates from another machine brings large sends of the size advertised there.
-    pub fn also_told(&self, limits: LargeSendLimits) {
-        self.state().limits.tell(limits);
+    pub fn also_advertised(&self, limits: LargeSendLimits) {
+        self.state().limits.record(limits);
     }
 
     /// The same of UDP.
-    pub fn also_told_uso(&self, limits: UsoLimits) {
-        self.state().limits.tell_uso(limits);
+    pub fn also_advertised_uso(&self, limits: UsoLimits) {
+        self.state().limits.record_uso(limits);
     }
 
     /// Has `listener` called, as a part of the overlying driver, whenever the advertised
@@ -240,11 +240,11 @@ impl World {
             return;
         }
         if state.advertised != current {
-            let found = format!("told {:?}, the NIC has {current:?}", state.advertised);
+            let found = format!("advertised {:?}, the NIC has {current:?}", state.advertised);
             state.violation(Rule::PreDetach, "layer above", found);
         }
         if state.advertised_uso != uso {
-            let found = format!("told {:?}, the NIC has {uso:?}", state.advertised_uso);
+            let found = format!("advertised {:?}, the NIC has {uso:?}", state.advertised_uso);
             state.violation(Rule::PreDetach, "layer above", found);
         }
     }

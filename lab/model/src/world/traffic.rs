@@ -387,8 +387,8 @@ impl World {
     }
 
     /// A flag that claims DISPATCH_LEVEL must be true.
-    pub(super) fn check_flag(&self, says_dispatch: bool, what: &str) {
-        if says_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
+    pub(super) fn check_flag(&self, claims_dispatch: bool, what: &str) {
+        if claims_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
             let found = format!("the {what} says DISPATCH_LEVEL at IRQL {}", thread::irql());
             self.violation(Rule::Irql, "module", found);
         }

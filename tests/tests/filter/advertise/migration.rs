@@ -122,7 +122,7 @@ fn a_guest_follows_every_retune() {
     let mut transfers = [false, true].map(|v6| Transfer::new(FAR, v6));
     for tuning in [times(16), times(2), profile(Profile::Off), times(5)] {
         set(&machine.world, tuning).expect("a tuning");
-        let expected = raised(host.nic_says(), tuning.multiple(), None);
+        let expected = raised(host.nic_limits(), tuning.multiple(), None);
         assert_eq!(guest.indicator(), expected);
         assert_eq!(host.filter_advertises(), expected);
         for transfer in &mut transfers {
@@ -131,7 +131,11 @@ fn a_guest_follows_every_retune() {
             transfer.send(&guest, &host, |_| 16 * 60_000);
         }
     }
-    let told: Vec<_> = guest.told().iter().map(|told| most(*told, false)).collect();
+    let told: Vec<_> = guest
+        .advertised()
+        .iter()
+        .map(|told| most(*told, false))
+        .collect();
     assert_eq!(told, [480_000, 960_000, 120_000, 60_000, 300_000]);
     machine.stop_clean();
 }
@@ -272,7 +276,7 @@ fn before_a_detach_guests_learn_the_truth_and_old_sizes_pass_until_then() {
     for _ in 0..3 {
         assert_eq!(most(guest.indicator(), false), 1_004_480);
         machine.world.pre_detach();
-        assert_eq!(guest.indicator(), host.nic_says());
+        assert_eq!(guest.indicator(), host.nic_limits());
         for transfer in &mut transfers {
             let v6 = transfer.v6;
             transfer.send(&guest, &host, |_| 1_004_480);
@@ -280,13 +284,13 @@ fn before_a_detach_guests_learn_the_truth_and_old_sizes_pass_until_then() {
         }
         machine.world.pause();
         machine.world.detach();
-        assert_eq!(guest.indicator(), host.nic_says());
+        assert_eq!(guest.indicator(), host.nic_limits());
         for transfer in &mut transfers {
             let v6 = transfer.v6;
             transfer.send(&guest, &host, |now| most(now, v6));
         }
         machine.world.attach().expect("an attach");
-        assert_eq!(guest.indicator(), raised(host.nic_says(), 16, None));
+        assert_eq!(guest.indicator(), raised(host.nic_limits(), 16, None));
         machine.world.restart().expect("a restart");
         for transfer in &mut transfers {
             let v6 = transfer.v6;

@@ -13,7 +13,7 @@ use ndis::sys::{self, NET_BUFFER_LIST};
 use crate::{rules::Rule, state::State};
 
 #[derive(Default)]
-pub(crate) struct Private {
+pub(crate) struct HiddenNbls {
     /// The NBL from which information was copied to each of the filter's NBLs, until that is
     /// completed.
     copied: BTreeMap<usize, usize>,
@@ -22,7 +22,7 @@ pub(crate) struct Private {
     clones: usize,
 }
 
-impl Private {
+impl HiddenNbls {
     /// The NBL from which information was copied to the filter's `nbl`.
     pub(crate) fn copied_from(&self, nbl: usize) -> Option<usize> {
         self.copied.get(&nbl).copied()

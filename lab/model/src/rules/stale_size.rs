@@ -32,19 +32,19 @@ impl State {
         let payload = sent.payload_length();
         Some(format!(
             "{payload} bytes of payload, {} were advertised, came back with status {:#x}",
-            self.told(sent),
+            self.most_advertised(sent),
             completed.status
         ))
     }
 
     /// Most bytes of payload ever advertised to the overlying driver for sends like this one.
-    fn told(&self, sent: &Sent) -> u32 {
+    fn most_advertised(&self, sent: &Sent) -> u32 {
         match sent.slots.kind() {
             SendKind::Packet => 0,
             SendKind::Uso | SendKind::TunnelledUso => {
-                self.limits.told_uso().of(sent.slots.uso.ipv6).max_payload
+                self.limits.most_uso().of(sent.slots.uso.ipv6).max_payload
             }
-            _ => self.limits.told_for(sent.slots.large_send).max_payload,
+            _ => self.limits.most_for(sent.slots.large_send).max_payload,
         }
     }
 
@@ -55,7 +55,7 @@ impl State {
             return false;
         };
         let (payload, mss) = (sent.payload_length(), sent.slots.mss());
-        let told = self.told(sent);
+        let most = self.most_advertised(sent);
         let first_ip = tunnel(&packet.frame)
             .filter(|_| sent.slots.kind().is_tunnelled())
             .map_or(layout.ip, |tunnel| tunnel.ip);
@@ -66,9 +66,9 @@ impl State {
             && packet.extra_length == 0
             && packet.skew == 0
             && contiguous(sent, layout)
-            && says_the_same(sent, layout)
+            && slots_match(sent, layout)
             && plain(&packet.frame, layout)
-            && payload <= told.max(ALWAYS)
+            && payload <= most.max(ALWAYS)
             && payload.div_ceil(mss) <= MOST_PACKETS
             && self
                 .mtu
@@ -99,7 +99,7 @@ fn contiguous(sent: &Sent, layout: Layout) -> bool {
 }
 
 /// Whether the slots match the frame.
-fn says_the_same(sent: &Sent, layout: Layout) -> bool {
+fn slots_match(sent: &Sent, layout: Layout) -> bool {
     let (slots, frame) = (&sent.slots, &sent.packet.frame);
     match slots.kind() {
         SendKind::Packet => false,
