@@ -80,7 +80,18 @@ pub(crate) enum Origin {
 pub(crate) struct NblPool {
     pub(crate) context_size: u16,
     pub(crate) live: usize,
+    /// Whether it was allocated with the module's handle.
+    pub(crate) of_module: bool,
     pub(crate) memory: Block,
+}
+
+/// An open registry handle.
+pub(crate) struct Configuration {
+    pub(crate) _memory: Block,
+    /// The parameters that were read through it.
+    pub(crate) read: Vec<Block>,
+    /// Whether it was opened with the module's handle.
+    pub(crate) of_module: bool,
 }
 
 /// A partial MDL and the MDL that it was built from.
@@ -112,8 +123,8 @@ pub(crate) struct State {
     /// The MTU that NDIS passed to the module at a restart.
     pub(crate) mtu_reported: Option<u32>,
     pub(crate) findings: Arc<Findings>,
-    /// Open registry handles, with the parameters that were read through each.
-    pub(crate) configurations: BTreeMap<usize, (Block, Vec<Block>)>,
+    /// Open registry handles.
+    pub(crate) configurations: BTreeMap<usize, Configuration>,
     pub(crate) memory: Memory,
     pub(crate) driver: Option<Driver>,
     pub(crate) module: ModuleState,

@@ -9,6 +9,7 @@ use crate::{
     memory::Block,
     registry::{self, RegistryValue},
     rules::Rule,
+    state::Configuration,
     suspension, thread,
     world::{DRIVER, MODULE},
 };
@@ -45,7 +46,12 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     // SAFETY: the caller passes a place for the handle.
     unsafe { *configuration = memory.start().cast() };
     let address = memory.address();
-    state.configurations.insert(address, (memory, Vec::new()));
+    let open = Configuration {
+        _memory: memory,
+        read: Vec::new(),
+        of_module: of == MODULE,
+    };
+    state.configurations.insert(address, open);
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -70,9 +76,9 @@ pub unsafe extern "efiapi" fn NdisReadConfiguration(
     unsafe {
         *value = ptr::null_mut();
         *status = match (found, open) {
-            (Some((parameter, bytes)), Some((_, read))) if granted => {
+            (Some((parameter, bytes)), Some(open)) if granted => {
                 *value = parameter.start().cast();
-                read.extend([parameter, bytes]);
+                open.read.extend([parameter, bytes]);
                 sys::NDIS_STATUS_SUCCESS
             }
             (Some(_), Some(_)) => sys::NDIS_STATUS_RESOURCES,

@@ -300,6 +300,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     let made = NblPool {
         context_size,
         live: 0,
+        of_module: owner.addr() == MODULE,
         memory,
     };
     state.pools.insert(address, made);

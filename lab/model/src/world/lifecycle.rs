@@ -321,6 +321,7 @@ impl World {
         {
             let mut state = self.state();
             state.forget_all_own_oids();
+            state.check_module_gone();
             state.restart_requested = false;
             state.pre_detached = false;
             state.mtu_reported = None;
@@ -414,6 +415,21 @@ impl crate::state::State {
     fn check_outstanding(&mut self) {
         for name in self.outstanding().into_iter().chain(self.queued_receives()) {
             self.violation(Rule::Pause, name, "outstanding when the pause completed");
+        }
+    }
+
+    /// FilterDetach has returned: what was allocated or opened with the module's handle is gone.
+    fn check_module_gone(&mut self) {
+        let pools = self.pools.values().filter(|pool| pool.of_module).count();
+        if pools > 0 {
+            let found = format!("{pools} NBL pools of the module outlive FilterDetach");
+            self.violation(Rule::NothingLeft, "module", found);
+        }
+        let open = self.configurations.values();
+        let open = open.filter(|open| open.of_module).count();
+        if open > 0 {
+            let found = format!("{open} configurations of the module are open after FilterDetach");
+            self.violation(Rule::NothingLeft, "module", found);
         }
     }
 

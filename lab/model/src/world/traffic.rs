@@ -76,9 +76,28 @@ impl World {
         }
         drop(inside);
         self.state().handler_returned(numbers);
+        self.check_queue(numbers);
         self.check_failed_allocation(numbers, failed_before);
         if refuses.is_some() && refuses == self.paused_since() {
             self.check_refused(numbers);
+        }
+    }
+
+    /// A filter that queues sends takes cancels of them.
+    fn check_queue(&self, numbers: &[u64]) {
+        let handlers = self.module_handlers();
+        if handlers.is_none_or(|all| all.CancelSendNetBufferListsHandler.is_some()) {
+            return;
+        }
+        let mut state = self.state();
+        let queued = numbers.iter().find_map(|number| {
+            let sent = state.sent.get(number)?;
+            let queued = sent.completed.is_none() && !sent.went_down();
+            queued.then(|| state.name(sent.nbl))
+        });
+        if let Some(name) = queued {
+            let found = "is queued by a filter without a FilterCancelSendNetBufferLists";
+            state.violation(Rule::EachCompletes, name, found);
         }
     }
 
