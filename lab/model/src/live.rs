@@ -115,7 +115,7 @@ impl World {
     /// [`take_wire`](Self::take_wire) and [`take_children`](Self::take_children).
     pub fn set_wire(&self, wire: impl Wire + 'static) {
         *lock(&self.wire) = Some(Box::new(wire));
-        self.state().live = true;
+        self.state().miniport.live = true;
     }
 
     /// Sends lent packets as one chain, and returns their numbers.
@@ -129,7 +129,7 @@ impl World {
     #[must_use]
     pub fn take_returned(&self) -> Vec<Returned> {
         let mut state = self.state();
-        let sent = state.sent.iter_mut();
+        let sent = state.sends.sent.iter_mut();
         sent.filter_map(|(number, sent)| {
             let completed = sent.completed?;
             let pages = sent.take_pages()?;
@@ -146,7 +146,7 @@ impl World {
     /// [`Nic::failing`](crate::Nic::failing).
     #[must_use]
     pub fn given_to_nic(&self) -> u64 {
-        self.state().accepted
+        self.state().miniport.accepted
     }
 
     /// Takes the NBLs that the miniport holds in the order of their completion; they leave through

@@ -95,7 +95,7 @@ fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before
         stack: stack_now(),
         stack_before,
         driver_stack: stack_before,
-        settled: world.state().limits.settled(),
+        settled: world.state().advertised.limits.settled(),
     };
     PLACES.with_borrow_mut(|places| places.push(place));
     Inside(())

@@ -43,7 +43,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
         of_module: owner.addr() == MODULE,
         memory,
     };
-    state.pools.insert(made.memory.address(), made);
+    state.nbls.pools.insert(made.memory.address(), made);
     pool
 }
 
@@ -67,7 +67,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBuffer(
     if !state.may_allocate(routine) {
         return ptr::null_mut();
     }
-    let Some(known) = state.pools.get_mut(&pool.addr()) else {
+    let Some(known) = state.nbls.pools.get_mut(&pool.addr()) else {
         state.violation(Rule::PoolTags, routine, "the pool does not exist");
         return ptr::null_mut();
     };
@@ -84,7 +84,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBuffer(
         (*packet).NdisPoolHandle = pool;
     }
     let made = (block, pool.addr());
-    state.net_buffers.insert(made.0.address(), made);
+    state.nbls.net_buffers.insert(made.0.address(), made);
     packet
 }
 
@@ -93,11 +93,11 @@ pub unsafe extern "efiapi" fn NdisFreeNetBuffer(packet: *mut NET_BUFFER) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeNetBuffer");
     let world = thread::world();
     let mut state = world.state();
-    let Some((_, pool)) = state.net_buffers.remove(&packet.addr()) else {
+    let Some((_, pool)) = state.nbls.net_buffers.remove(&packet.addr()) else {
         let found = "freed although it is not allocated";
         return state.violation(Rule::OneOwner, "NET_BUFFER", found);
     };
-    if let Some(pool) = state.pools.get_mut(&pool) {
+    if let Some(pool) = state.nbls.pools.get_mut(&pool) {
         pool.live -= 1;
     }
 }

@@ -34,7 +34,11 @@ pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
     unsafe { ptr::write_bytes(block.start(), UNINITIALISED, length as usize) };
     race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();
-    state.memory.pool.insert(block.address(), (block, tag));
+    state
+        .kernel
+        .memory
+        .pool
+        .insert(block.address(), (block, tag));
     start
 }
 
@@ -61,7 +65,7 @@ pub unsafe extern "efiapi" fn NdisAllocateSpinLock(lock: *mut NDIS_SPIN_LOCK) {
 pub unsafe extern "efiapi" fn NdisFreeSpinLock(lock: *mut NDIS_SPIN_LOCK) {
     let place = lock.addr();
     let world = thread::world();
-    world.state().spin_locks.forget(place..place + 1);
+    world.state().kernel.spin_locks.forget(place..place + 1);
 }
 
 #[unsafe(no_mangle)]

@@ -54,7 +54,7 @@ impl State {
 
     /// Every part of a send but its last carries whole segments.
     pub(super) fn check_multiple(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
-        let Some(sent) = self.sent.get(&place.send) else {
+        let Some(sent) = self.sends.sent.get(&place.send) else {
             return;
         };
         let mss = match given.slots.mss() {
@@ -73,7 +73,7 @@ impl State {
     pub(super) fn check_limit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
         let wanted = Wanted::of(given, packet);
         let fits = |capabilities: &Capabilities| wanted.refused_by(capabilities, given).is_none();
-        if !self.limits.any_since(self.settled(), fits) {
+        if !self.advertised.limits.any_since(self.settled(), fits) {
             let found = wanted
                 .refused_by(&nic.capabilities(), given)
                 .unwrap_or_else(|| "the NIC takes it now, and the filter may not know".into());
@@ -89,7 +89,7 @@ impl State {
     pub(super) fn check_large_child(&mut self, given: &Given, packet: &GivenPacket) {
         let (Some(layout), Some(sent)) = (
             packet.layout,
-            given.send.and_then(|send| self.sent.get(&send)),
+            given.send.and_then(|send| self.sends.sent.get(&send)),
         ) else {
             return;
         };

@@ -140,8 +140,8 @@ impl State {
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
     pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST, port: u32) {
-        let number = self.accepted;
-        self.accepted += 1;
+        let number = self.miniport.accepted;
+        self.miniport.accepted += 1;
         // SAFETY: as the caller vouches.
         let Some(given) = (unsafe { self.given(nbl) }) else {
             return;
@@ -162,13 +162,13 @@ impl State {
             parent: given.send.filter(|_| given.is_child),
             is_first: given
                 .send
-                .and_then(|send| self.sent.get(&send))
+                .and_then(|send| self.sends.sent.get(&send))
                 .is_none_or(|sent| sent.children == 0),
             is_stamped: nic.stamps_all,
         };
         self.check_port(&given, port);
         if !given.is_child
-            && let Some(sent) = given.send.and_then(|send| self.sent.get_mut(&send))
+            && let Some(sent) = given.send.and_then(|send| self.sends.sent.get_mut(&send))
         {
             sent.forwarded = true;
         }
@@ -197,7 +197,7 @@ impl State {
         {
             // SAFETY: as the caller vouches.
             unsafe { self.check_oob(nbl, send, &given) };
-            if let Some(sent) = self.sent.get_mut(&send) {
+            if let Some(sent) = self.sends.sent.get_mut(&send) {
                 sent.children += held.frames.len() as u32;
             }
         }
@@ -206,12 +206,12 @@ impl State {
         self.guarded(nbl.addr(), |memory| {
             guard::close(memory, "of an NBL that was sent and is not completed");
         });
-        self.held.push_back(held);
+        self.miniport.held.push_back(held);
     }
 
     /// A packet goes down for the port that it came for.
     fn check_port(&mut self, given: &Given, port: u32) {
-        let sent = given.send.and_then(|send| self.sent.get(&send));
+        let sent = given.send.and_then(|send| self.sends.sent.get(&send));
         if let Some(expected) = sent.map(|sent| sent.port).filter(|came| *came != port) {
             let found = format!("came for port {expected}, is sent for port {port}");
             self.violation(Rule::PortAndFlags, &*given.name, found);
@@ -224,7 +224,7 @@ impl State {
     /// `nbl` is a live NBL of the ledger.
     unsafe fn given(&mut self, nbl: *mut sys::NET_BUFFER_LIST) -> Option<Given> {
         let name = self.name(nbl.addr());
-        let Known { origin, .. } = self.known.get(&nbl.addr())?;
+        let Known { origin, .. } = self.nbls.known.get(&nbl.addr())?;
         let (is_child, send) = match *origin {
             Origin::Above(send) => (false, Some(send)),
             // SAFETY: as the caller vouches.
@@ -258,7 +258,7 @@ impl State {
             let found = "has a ParentNetBufferList, as only a clone of NDIS's has";
             self.finding(name, Finding::at(Level::Product, Rule::Clones, found));
         }
-        let Some(parent) = self.private.copied_from(nbl.addr()) else {
+        let Some(parent) = self.nbls.hidden.copied_from(nbl.addr()) else {
             let found = "sent without the information that NDIS keeps with its parent";
             // SAFETY: as the caller vouches.
             let derived = unsafe { self.is_copy(nbl) };
@@ -271,7 +271,7 @@ impl State {
             self.finding(name, Finding::at(level, Rule::OutOfBand, found));
             return None;
         };
-        match self.known.get(&parent) {
+        match self.nbls.known.get(&parent) {
             Some(Known {
                 owner: Owner::Filter,
                 origin: Origin::Above(send),
@@ -299,9 +299,9 @@ impl State {
         let Ok(read) = (unsafe { mdl::read(self, net_buffer, usize::MAX) }) else {
             return false;
         };
-        self.known.values().any(|known| match known.origin {
+        self.nbls.known.values().any(|known| match known.origin {
             Origin::Above(send) if known.owner == Owner::Filter => {
-                let sent = self.sent.get(&send);
+                let sent = self.sends.sent.get(&send);
                 sent.is_some_and(|sent| sent.packet.frame == read.bytes)
             }
             _ => false,
@@ -344,14 +344,14 @@ impl State {
         if held.status == sys::NDIS_STATUS_SUCCESS && packet.frame.len() == packet.length {
             self.transmit(nic, given, &packet);
         }
-        if !self.live {
-            self.children.push(SentChild {
+        if !self.miniport.live {
+            self.miniport.children.push(SentChild {
                 large_send: given.slots.large_send,
                 slots: given.slots,
                 send: given.send.unwrap_or(u64::MAX),
                 payload: packet.payload,
                 is_child: given.is_child,
-                nbl: self.accepted - 1,
+                nbl: self.miniport.accepted - 1,
                 frame: packet.frame.clone(),
             });
         }
@@ -365,7 +365,7 @@ impl State {
 
     /// The number of bytes of each packet of `send` that the miniport reads.
     fn looked_at(&self, send: Option<u64>) -> usize {
-        let sent = send.and_then(|send| self.sent.get(&send));
+        let sent = send.and_then(|send| self.sends.sent.get(&send));
         sent.filter(|sent| !sent.fully)
             .map_or(usize::MAX, |sent| sent.packet.frame.len())
     }
@@ -401,10 +401,13 @@ impl State {
 
     /// A large send that is forwarded is one for the NIC too: as a packet it would not fit.
     fn check_lost_large_send(&mut self, given: &Given, packet: &GivenPacket) {
-        let sent = given.send.and_then(|send| self.sent.get(&send));
+        let sent = given.send.and_then(|send| self.sends.sent.get(&send));
         let was = sent.is_some_and(|sent| sent.slots.kind() != SendKind::Packet);
         let lost = was && !given.is_child && given.slots.kind() == SendKind::Packet;
-        let most = self.mtu.map_or(usize::MAX, |mtu| mtu as usize + ETHERNET);
+        let most = self
+            .advertised
+            .mtu
+            .map_or(usize::MAX, |mtu| mtu as usize + ETHERNET);
         if lost && packet.length > most {
             let found = format!(
                 "{} bytes as a packet, no large send any more",
@@ -440,7 +443,7 @@ impl State {
     fn claim_windows(&mut self, read: &Read, name: &str, held: &mut Held) {
         for window in &read.windows {
             let address = window.mdl.addr();
-            if let Some(other) = self.windows.insert(address, held.nbl)
+            if let Some(other) = self.mdls.windows.insert(address, held.nbl)
                 && other != held.nbl
             {
                 let other = self.name(other);
@@ -456,6 +459,6 @@ impl State {
     /// The index of the oldest capabilities that the filter may use on this thread: see
     /// [`crate::limits`].
     fn settled(&self) -> usize {
-        thread::settled().unwrap_or_else(|| self.limits.settled())
+        thread::settled().unwrap_or_else(|| self.advertised.limits.settled())
     }
 }

@@ -49,7 +49,7 @@ impl State {
         given: &Given,
     ) {
         let is_packet = self.is_packet_child(given).is_some();
-        let Some(sent) = self.sent.get(&send) else {
+        let Some(sent) = self.sends.sent.get(&send) else {
             return;
         };
         let kind = sent.slots.kind();

@@ -16,13 +16,13 @@ impl State {
     /// The parent of a child that is no large send although its parent is.
     pub(super) fn is_packet_child(&self, given: &Given) -> Option<u64> {
         let send = given.send.filter(|_| given.is_child)?;
-        let cut = self.sent.get(&send)?.slots.mss() != 0;
+        let cut = self.sends.sent.get(&send)?.slots.mss() != 0;
         (cut && given.slots.kind() == SendKind::Packet).then_some(send)
     }
 
     /// Checks such a child before the NIC has it.
     pub(super) fn check_packet_child(&mut self, given: &Given, packet: &GivenPacket, parent: u64) {
-        let Some(sent) = self.sent.get(&parent) else {
+        let Some(sent) = self.sends.sent.get(&parent) else {
             return;
         };
         let mss = sent.slots.mss() as usize;
@@ -38,7 +38,7 @@ impl State {
             let settled = self.settled();
             let offered =
                 |capabilities: &Capabilities| computes_checksum(capabilities, given, packet);
-            if !self.limits.any_since(settled, offered) {
+            if !self.advertised.limits.any_since(settled, offered) {
                 let found = format!("asks for {:?}, which the NIC has not", given.slots.checksum);
                 broken.push((Rule::ChecksumOffload, found));
             }
@@ -51,7 +51,7 @@ impl State {
     /// Checks that a datagram, in a tunnel the inner one, is within the MTU, whatever MSS the
     /// overlying driver requested.
     fn above_mtu(&self, packet: &GivenPacket) -> Option<(Rule, String)> {
-        let mtu = self.mtu? as usize;
+        let mtu = self.advertised.mtu? as usize;
         let length = packet.length - packet.layout?.ip;
         (length > mtu).then(|| {
             (
@@ -65,7 +65,7 @@ impl State {
     /// seed, every checksum is right.
     pub(super) fn check_on_wire(&mut self, given: &Given, wire: &[u8]) {
         let parent = self.is_packet_child(given);
-        let Some(sent) = parent.and_then(|parent| self.sent.get(&parent)) else {
+        let Some(sent) = parent.and_then(|parent| self.sends.sent.get(&parent)) else {
             return;
         };
         let wrong = match sent.slots.kind() {

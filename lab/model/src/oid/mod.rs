@@ -396,7 +396,7 @@ impl State {
 
     /// Takes back the request that is in progress for the overlying driver.
     pub(crate) fn oid_came_back(&mut self, number: u64, status: i32) {
-        let (mut broken, may) = (Vec::new(), self.may_add);
+        let (mut broken, may) = (Vec::new(), self.advertised.may_add);
         if self.oids.clones.values().any(|clone| clone.of == number) {
             let found = "completed before its clone was freed";
             broken.push(Finding::at(Level::Product, Rule::Oid, found));

@@ -22,10 +22,10 @@ impl State {
     /// may be refused.
     pub(crate) fn refused_wrongly(&self, sent: &Sent, completed: Completed) -> Option<String> {
         let excused = completed.status == sys::NDIS_STATUS_SUCCESS
-            || completed.status == sys::NDIS_STATUS_RESOURCES && self.memory.failed > 0
+            || completed.status == sys::NDIS_STATUS_RESOURCES && self.kernel.memory.failed > 0
             // The module was paused when the send arrived, whatever its state is now.
             || completed.status == sys::NDIS_STATUS_PAUSED
-            || self.module != ModuleState::Running;
+            || self.life.module != ModuleState::Running;
         if excused || !self.sound(sent) {
             return None;
         }
@@ -42,9 +42,18 @@ impl State {
         match sent.slots.kind() {
             SendKind::Packet => 0,
             SendKind::Uso | SendKind::TunnelledUso => {
-                self.limits.most_uso().of(sent.slots.uso.ipv6).max_payload
+                self.advertised
+                    .limits
+                    .most_uso()
+                    .of(sent.slots.uso.ipv6)
+                    .max_payload
             }
-            _ => self.limits.most_for(sent.slots.large_send).max_payload,
+            _ => {
+                self.advertised
+                    .limits
+                    .most_for(sent.slots.large_send)
+                    .max_payload
+            }
         }
     }
 
@@ -71,6 +80,7 @@ impl State {
             && payload <= most.max(ALWAYS)
             && payload.div_ceil(mss) <= MOST_PACKETS
             && self
+                .advertised
                 .mtu
                 .is_none_or(|mtu| segment(layout.ip) <= mtu as usize)
             && segment(first_ip) <= u16::MAX.into()

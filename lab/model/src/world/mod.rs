@@ -213,8 +213,8 @@ impl World {
         let nic = config.nic.clone();
         let findings = Arc::new(Findings::new(config.level));
         let mut state = State::new(&config, Arc::clone(&findings));
-        state.limits.change(nic.capabilities());
-        state.registry = config
+        state.advertised.limits.change(nic.capabilities());
+        state.kernel.registry = config
             .parameters
             .iter()
             .map(|(name, value)| (name.clone(), RegistryValue::Integer(*value)))
@@ -260,12 +260,15 @@ impl World {
     /// The characteristics with which the driver registered; `None` where it has not.
     #[must_use]
     pub fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
-        self.state().driver.map(|driver| driver.characteristics)
+        self.state()
+            .life
+            .driver
+            .map(|driver| driver.characteristics)
     }
 
     pub(crate) fn set_context(&self, context: *mut c_void) {
         lock(&self.context).0 = context;
-        self.state().context = context.addr();
+        self.state().life.context = context.addr();
     }
 
     /// The driver object, which the system makes for the image.
@@ -282,7 +285,7 @@ impl World {
     #[must_use]
     pub fn declared_ndis_version(&self) -> Option<u32> {
         let state = self.state();
-        let driver = state.driver.as_ref()?;
+        let driver = state.life.driver.as_ref()?;
         let characteristics = &driver.characteristics;
         let major = u32::from(characteristics.MajorNdisVersion) << 16;
         Some(major | u32::from(characteristics.MinorNdisVersion))
@@ -303,7 +306,7 @@ impl World {
     /// The outcome of a send; `None` while it is outstanding, or when the model has forgotten it.
     #[must_use]
     pub fn completed(&self, number: u64) -> Option<Completed> {
-        self.state().sent.get(&number)?.completed
+        self.state().sends.sent.get(&number)?.completed
     }
 
     /// Sends `packets` from within the next completion that reaches the overlying driver.
@@ -331,7 +334,7 @@ impl World {
     /// [`nic_changes`](Self::nic_changes) for a NIC that indicates it.
     pub fn set_nic(&self, change: impl FnOnce(&mut Nic)) {
         self.change_nic(change);
-        self.state().limits.settle();
+        self.state().advertised.limits.settle();
     }
 
     /// Changes the NIC; sends under way may still go by the limits before.
@@ -339,46 +342,46 @@ impl World {
         let mut nic = lock(&self.nic);
         change(&mut nic);
         let mut state = self.state();
-        state.id_bits = nic.id_bits;
+        state.miniport.id_bits = nic.id_bits;
         // Until the hardware capabilities are indicated again, those indicated before may hold.
-        let (before, now) = (state.may_add, nic.may_add());
-        state.may_add = MayAdd {
+        let (before, now) = (state.advertised.may_add, nic.may_add());
+        state.advertised.may_add = MayAdd {
             anyhow: before.anyhow,
             v2_ipv4: before.v2_ipv4 || now.v2_ipv4,
             v2_ipv6: before.v2_ipv6 || now.v2_ipv6,
         };
-        state.limits.change(nic.capabilities());
+        state.advertised.limits.change(nic.capabilities());
     }
 
     /// Gives the miniport another MTU, which NDIS reports at the next restart, or none, which it
     /// does not report; to be changed while nothing is in flight.
     pub fn set_mtu(&self, mtu: Option<u32>) {
         let mut state = self.state();
-        state.mtu = mtu.or(state.mtu);
+        state.advertised.mtu = mtu.or(state.advertised.mtu);
     }
 
     /// The filter module's parameters in the registry.
     #[must_use]
     pub fn registry(&self) -> BTreeMap<String, RegistryValue> {
-        self.state().registry.clone()
+        self.state().kernel.registry.clone()
     }
 
     /// Writes a parameter of the filter module into the registry.
     pub fn set_registry(&self, keyword: &str, value: RegistryValue) {
-        self.state().registry.insert(keyword.into(), value);
+        self.state().kernel.registry.insert(keyword.into(), value);
     }
 
     /// Selects the allocations that fail from now on. Returns the number requested so far.
     pub fn fail_allocations(&self, failing: Failing) -> u64 {
         let mut state = self.state();
-        state.memory.failing = failing;
-        state.memory.asked
+        state.kernel.memory.failing = failing;
+        state.kernel.memory.asked
     }
 
     /// How many allocations from the pool the driver has now.
     #[must_use]
     pub fn pool_allocations(&self) -> usize {
-        self.state().memory.pool.len()
+        self.state().kernel.memory.pool.len()
     }
 
     /// Bytes of non-paged pool that the driver has now: its own allocations, and NBLs with their
@@ -386,40 +389,46 @@ impl World {
     #[must_use]
     pub fn memory_in_use(&self) -> usize {
         let state = self.state();
-        let blocks = state.memory.pool.values().map(|(block, _)| block.size());
-        let contexts = state.pool_parts.len();
+        let blocks = state
+            .kernel
+            .memory
+            .pool
+            .values()
+            .map(|(block, _)| block.size());
+        let contexts = state.nbls.parts.len();
         let context = state
+            .nbls
             .pools
             .values()
             .map(|pool| usize::from(pool.context_size));
         let nbl = size_of::<sys::NET_BUFFER_LIST>()
             + size_of::<sys::NET_BUFFER_LIST_CONTEXT>()
             + context.max().unwrap_or(0);
-        let net_buffers = contexts + state.net_buffers.len();
+        let net_buffers = contexts + state.nbls.net_buffers.len();
         blocks.sum::<usize>() + contexts * nbl + net_buffers * size_of::<sys::NET_BUFFER>()
     }
 
     /// Whether the driver has mapped buffers at DISPATCH_LEVEL since the model began.
     #[must_use]
     pub fn mapped_at_dispatch(&self) -> bool {
-        self.state().mapped_at_dispatch
+        self.state().mdls.mapped_at_dispatch
     }
 
     /// From now on the driver must not allocate.
     pub fn warmed_up(&self) {
-        self.state().warm = true;
+        self.state().kernel.warm = true;
     }
 
     /// The NBLs that the filter gave to the NIC since the last call, in order.
     #[must_use]
     pub fn take_children(&self) -> Vec<SentChild> {
-        std::mem::take(&mut self.state().children)
+        std::mem::take(&mut self.state().miniport.children)
     }
 
     /// The packets that left on the wire since the last call, in order.
     #[must_use]
     pub fn take_wire(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.state().wire)
+        std::mem::take(&mut self.state().miniport.wire)
     }
 
     /// The rules broken so far.
@@ -439,20 +448,20 @@ impl World {
     /// that it asked for.
     #[must_use]
     pub fn keywords_read(&self) -> BTreeMap<String, i32> {
-        self.state().keywords.clone()
+        self.state().kernel.keywords.clone()
     }
 
     /// Whether the driver is an extension of the virtual switch, whose packets come for the default
     /// port alone.
     #[must_use]
     pub fn is_switch_extension(&self) -> bool {
-        self.state().switch_extension
+        self.state().life.switch_extension
     }
 
     /// Where the module is in its life.
     #[must_use]
     pub fn module_state(&self) -> ModuleState {
-        self.state().module
+        self.state().life.module
     }
 }
 

@@ -31,11 +31,11 @@ impl World {
     /// status to the overlying driver, which must then have the NIC's true configuration. A second
     /// call has no effect.
     pub fn pre_detach(self: &Arc<Self>) {
-        if !self.is_attached() || self.state().pre_detached {
+        if !self.is_attached() || self.state().life.pre_detached {
             return;
         }
         self.net_event(sys::NetEventFilterPreDetach, &[], sys::NDIS_STATUS_SUCCESS);
-        self.state().pre_detached = true;
+        self.state().life.pre_detached = true;
         // The filter may have given up a request that others waited behind.
         self.start_next_oid();
         self.check_true_configuration();
@@ -67,7 +67,7 @@ impl World {
             }
         }
         let before = (block.bytes(), buffer.bytes());
-        self.state().event = Some(EventUnderWay {
+        self.state().indications.event = Some(EventUnderWay {
             notification: block.address(),
             passed_on: 0,
             answer,
@@ -80,7 +80,11 @@ impl World {
             })
         });
         let mut state = self.state();
-        let passed_on = state.event.take().map_or(0, |event| event.passed_on);
+        let passed_on = state
+            .indications
+            .event
+            .take()
+            .map_or(0, |event| event.passed_on);
         let subject = format!("network event {event}");
         // A filter may handle an event alone, but for the two queries, whose answer is that of the
         // drivers above (Windows driver documentation, FILTER_NET_PNP_EVENT).
@@ -126,13 +130,17 @@ impl World {
                 });
             block.start().add(EVENT_AT).cast::<i32>().write(event);
         }
-        self.state().device_event = Some((block.address(), 0));
+        self.state().indications.device_event = Some((block.address(), 0));
         self.call("device event handler", sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the event lives during the call.
             unsafe { handler(self.context(), block.start().cast()) }
         });
         let mut state = self.state();
-        let forwarded = state.device_event.take().map_or(0, |(_, count)| count);
+        let forwarded = state
+            .indications
+            .device_event
+            .take()
+            .map_or(0, |(_, count)| count);
         if forwarded != 1 {
             let found = format!("passed on {forwarded} times");
             state.violation(Rule::NetEvent, format!("device event {event}"), found);
@@ -142,7 +150,7 @@ impl World {
     /// NdisFDevicePnPEventNotify.
     pub(crate) fn device_event_passed_on(&self, address: usize) {
         let mut state = self.state();
-        match &mut state.device_event {
+        match &mut state.indications.device_event {
             Some((under_way, count)) if *under_way == address => *count += 1,
             _ => {
                 let found = "an event that is not under way";
@@ -154,7 +162,7 @@ impl World {
     /// NdisFNetPnPEvent.
     pub(crate) fn event_passed_on(&self, notification: usize) -> i32 {
         let mut state = self.state();
-        match state.event.as_mut() {
+        match state.indications.event.as_mut() {
             Some(event) if event.notification == notification => {
                 event.passed_on += 1;
                 event.answer
