@@ -25,6 +25,7 @@ mod above;
 mod attach;
 mod capabilities;
 mod chain;
+mod config;
 mod device;
 mod error_log;
 mod etw;
@@ -32,6 +33,7 @@ mod events;
 pub mod exports;
 mod findings;
 pub mod guard;
+mod handles;
 mod hidden_nbl;
 pub mod host;
 mod large_send_limits;
@@ -64,11 +66,12 @@ pub use capabilities::{
     ChecksumOffload, ChecksumOffloads, Enabled, INNER_IPV4, INNER_IPV6, LargeSendOptions,
     OUTER_IPV4, OUTER_IPV6, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,
 };
+pub use config::{Config, STACK};
 pub use device::{Answered, PROTECTION};
 pub use error_log::LogEntry;
 pub use etw::{TracedEvent, TracedValue};
 pub use large_send_limits::{LargeSendLimit, LargeSendLimits};
-pub use live::{Lent, Outgoing, Pages, Returned, Wire};
+pub use live::{Outgoing, Pages, Wire};
 pub use mdl::Backing;
 pub use memory::Failing;
 pub use miniport::SentChild;
@@ -84,4 +87,4 @@ pub use segment::{
 };
 pub use state::ModuleState;
 pub use status::{Indication, SeenStatus, StatusSource};
-pub use world::{Account, Config, ReceiveCall, STACK, SendCall, Tamper, World};
+pub use world::{Account, Lent, ReceiveCall, Returned, SendCall, Tamper, World};

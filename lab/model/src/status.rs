@@ -6,11 +6,11 @@ use std::{ptr, thread::ThreadId};
 use ndis::sys;
 
 use crate::{
+    handles::{MODULE, handle},
     memory::Block,
     offload::{self, MayAdd},
     rules::{Finding, Level, Rule},
     state::State,
-    world::{MODULE, handle},
 };
 
 /// The miniport's handle, which is the SourceHandle of its indications.

@@ -9,8 +9,9 @@ use std::{cell::RefCell, sync::Arc};
 use ndis::sys;
 
 use crate::{
+    handles::{DRIVER, MODULE},
     rules::{Finding, Level, Rule},
-    world::{DRIVER, MODULE, World},
+    world::World,
 };
 
 /// One thread's place in a model.

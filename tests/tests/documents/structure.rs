@@ -14,9 +14,18 @@ use std::{
 use petgraph::{algo::tarjan_scc, graphmap::DiGraphMap};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility, visit::Visit};
 
-/// The crates of the driver, and what administers it.
-const CRATES: [&str; 9] = [
-    "checksum", "children", "control", "filter", "lso", "mslsoctl", "ndis", "ndis-sys", "package",
+/// The crates of the driver, what administers it, and the judge.
+const CRATES: [&str; 10] = [
+    "crates/checksum",
+    "crates/children",
+    "crates/control",
+    "crates/filter",
+    "crates/lso",
+    "crates/mslsoctl",
+    "crates/ndis",
+    "crates/ndis-sys",
+    "crates/package",
+    "lab/model",
 ];
 
 /// A module as the segments of its path from the crate's root.
@@ -214,7 +223,7 @@ fn leaves(tree: &UseTree, path: &mut Module, each: &mut impl FnMut(&[String], &s
 
 fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../crates")
+        .join("..")
         .join(name)
         .join("src")
 }

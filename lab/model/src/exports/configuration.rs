@@ -6,12 +6,12 @@ use ::ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::{
     attach::{terminated_text, text},
+    handles::{DRIVER, MODULE},
     memory::Block,
     registry::{self, RegistryValue},
     rules::Rule,
     state::Configuration,
     suspension, thread,
-    world::{DRIVER, MODULE},
 };
 
 #[unsafe(no_mangle)]

@@ -7,9 +7,9 @@ use ::ndis::sys::{self, DEVICE_OBJECT, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDL
 use crate::{
     attach::{terminated_text, text},
     device::{Device, MajorFunctions, PROTECTION},
+    handles::{DEVICE, DRIVER, handle},
     rules::{Finding, Level, Rule},
     thread,
-    world::{DEVICE, DRIVER, handle},
 };
 
 #[unsafe(no_mangle)]

@@ -47,7 +47,7 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
     let block = Block::of_pool(size);
     if flags & sys::POOL_FLAG_UNINITIALIZED != 0 {
         // SAFETY: the block is that long.
-        unsafe { ptr::write_bytes(block.start(), super::pool::UNINITIALISED, size) };
+        unsafe { ptr::write_bytes(block.start(), crate::memory::UNINITIALISED, size) };
     }
     race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();

@@ -10,12 +10,12 @@ use ::ndis::sys::{
 use crate::{
     above::{hidden_part_intact, new_nbl},
     guard,
+    handles::{DRIVER, MODULE, handle},
     memory::Block,
     miniport::NDIS_FLAGS,
     rules::{Finding, Level, Rule},
     state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
     suspension, thread,
-    world::{DRIVER, MODULE, handle},
 };
 
 #[unsafe(no_mangle)]

@@ -4,7 +4,7 @@ use std::ptr;
 
 use ::ndis::sys::{self, MDL, NDIS_HANDLE, NET_BUFFER, NET_BUFFER_POOL_PARAMETERS};
 
-use crate::{memory::Block, rules::Rule, state::NblPool, thread, world::MODULE};
+use crate::{handles::MODULE, memory::Block, rules::Rule, state::NblPool, thread};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(

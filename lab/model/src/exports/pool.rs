@@ -6,12 +6,9 @@ use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
 
 use crate::{
     exports::{kernel, spin_lock},
-    memory::Block,
+    memory::{Block, UNINITIALISED},
     race, thread,
 };
-
-/// The contents of memory that is not zeroed: an address made of it is nobody's.
-pub(super) const UNINITIALISED: u8 = 0xA7;
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(

@@ -15,6 +15,7 @@ use ndis::{LargeSendInfo, sys};
 
 use crate::{
     guard,
+    handles::MODULE,
     mdl::{self, MdlLook, Read, Window},
     memory::Block,
     nic::Nic,
@@ -23,7 +24,6 @@ use crate::{
     segment::Layout,
     state::{Known, Origin, Owner, State},
     thread,
-    world::MODULE,
 };
 pub(crate) use out_of_band::NDIS_FLAGS;
 pub(crate) use release::reorder;

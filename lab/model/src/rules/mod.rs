@@ -6,6 +6,7 @@
 //! this product. A foreign driver is judged by the contract alone.
 
 mod arguments;
+mod freed;
 mod page;
 mod stale_size;
 

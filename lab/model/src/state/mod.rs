@@ -8,18 +8,16 @@ mod traffic;
 use std::sync::Arc;
 
 use crate::{
+    config::Config,
     findings::Findings,
-    memory::Block,
     oid::Oids,
     rules::{Finding, Rule},
-    thread,
-    world::Config,
 };
 pub(crate) use kernel::{Configuration, ControlDevice, Kernel, Rundown};
 pub use life::ModuleState;
 pub(crate) use life::{Driver, Life};
 pub(crate) use nbls::{Known, Mdls, NblPool, Nbls, Origin, Owner, Partial};
-pub(crate) use traffic::{Advertised, Indications, MiniportState, Receives, Sends};
+pub(crate) use traffic::{Advertised, EventUnderWay, Indications, MiniportState, Receives, Sends};
 
 /// See the module.
 pub(crate) struct State {
@@ -83,25 +81,6 @@ impl State {
             self.violation(Rule::SteadyState, routine, "an allocation after warm-up");
         }
         self.kernel.memory.grant()
-    }
-
-    /// The spin locks in freed memory are gone with it.
-    pub(crate) fn forget_locks(&mut self, block: &Block) {
-        let gone = block.address()..block.address() + block.size();
-        for lock in self.kernel.spin_locks.forget(gone) {
-            if thread::holds(lock) {
-                let subject = format!("spin lock at {lock:#x}");
-                self.violation(Rule::SpinLock, subject, "freed while it is held");
-            }
-        }
-    }
-
-    /// The events in freed memory are gone with it.
-    pub(crate) fn forget_events(&mut self, block: &Block) {
-        for event in self.kernel.events.forget(block) {
-            let subject = format!("event at {event:#x}");
-            self.violation(Rule::Events, subject, "freed while a thread waits");
-        }
     }
 
     /// The NBLs that a pause has to wait for: outstanding children, parents that wait for

@@ -11,7 +11,6 @@ use crate::{
     offload::MayAdd,
     received::Received,
     status::{Incoming, SeenStatus},
-    world::EventUnderWay,
 };
 
 /// What the overlying driver sends.
@@ -85,4 +84,12 @@ pub(crate) struct Indications {
     pub(crate) event: Option<EventUnderWay>,
     /// The device event under way, and how often it was forwarded.
     pub(crate) device_event: Option<(usize, u32)>,
+}
+
+/// An event on its way.
+#[derive(Default)]
+pub(crate) struct EventUnderWay {
+    pub(crate) notification: usize,
+    pub(crate) passed_on: u32,
+    pub(crate) answer: i32,
 }

@@ -9,6 +9,7 @@ mod account;
 mod call;
 mod device;
 mod lifecycle;
+mod live;
 mod net_event;
 mod oid;
 mod oid_answer;
@@ -19,7 +20,7 @@ mod traffic;
 mod waiting;
 
 pub use account::Account;
-pub(crate) use net_event::EventUnderWay;
+pub use live::{Lent, Returned};
 pub use receive::ReceiveCall;
 
 use std::{
@@ -30,7 +31,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use crate::LargeSendLimits;
@@ -38,118 +38,17 @@ use ndis::sys;
 
 use crate::{
     above::{Completed, Packet},
+    config::Config,
     findings::Findings,
+    handles::{MODULE, handle},
     live::Wire,
     memory::{Block, Failing},
-    miniport::SentChild,
     nic::Nic,
     offload::MayAdd,
     registry::RegistryValue,
-    rules::{Finding, Level, Rule, Violation},
+    rules::{Finding, Rule, Violation},
     state::{ModuleState, State},
-    thread,
 };
-
-/// NDIS's handle of the filter module.
-pub(crate) const MODULE: usize = 0xF117E4;
-/// NDIS's handle of the filter driver.
-pub(crate) const DRIVER: usize = 0xD41FE4;
-
-/// NDIS's handle of the control device.
-pub(crate) const DEVICE: usize = 0xDE71CE;
-
-/// The configuration of a model.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The version that NdisGetVersion returns.
-    pub ndis_version: u32,
-    /// Active processors.
-    pub processors: u32,
-    /// Processors that [`World::add_processors`] makes active while the system runs.
-    pub hot_added: u32,
-    /// The NIC and how it behaves.
-    pub nic: Nic,
-    /// The miniport's medium; Ethernet unless a test wants another.
-    pub medium: i32,
-    /// Most bytes of an IP datagram on the wire, as NDIS reports at each restart; `None` if it has
-    /// no restart attributes, and the wire has no limit.
-    pub mtu: Option<u32>,
-    /// Whether the miniport has an offload configuration at all.
-    pub has_offload: bool,
-    /// Whether NDIS passes to FilterAttach the configuration that an earlier FilterAttach left,
-    /// raised, in place of the miniport's.
-    pub keeps_raised_offload: bool,
-    /// Integer parameters of the filter module in the registry at the start, by keyword.
-    pub parameters: Vec<(String, u32)>,
-    /// The highest level of findings that are reported.
-    pub level: Level,
-    /// How long a pending pause or restart, or a wait, may take before it is called endless.
-    pub patience: Duration,
-    /// Most bytes of kernel stack for the driver's own frames.
-    pub stack: usize,
-    /// Whether the restart attributes come in the reverse of the usual order, in which the general
-    /// ones are first.
-    pub restart_attributes_reversed: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            ndis_version: 6 << 16 | 85,
-            processors: 2,
-            hot_added: 0,
-            nic: Nic::default(),
-            medium: sys::NdisMedium802_3,
-            mtu: Some(1500),
-            has_offload: true,
-            keeps_raised_offload: false,
-            parameters: Vec::new(),
-            level: Level::default(),
-            patience: Duration::from_millis(100),
-            stack: UNOPTIMISED_STACK,
-            restart_attributes_reversed: false,
-        }
-    }
-}
-
-/// Most bytes of stack for the driver's frames in an image, which is optimised. A kernel stack has
-/// 24 KiB for all drivers of a stack of devices together.
-pub const STACK: usize = 10 << 10;
-
-/// The same for a driver that is linked natively: code that is not optimised takes several times
-/// more.
-const UNOPTIMISED_STACK: usize = if cfg!(debug_assertions) {
-    64 << 10
-} else {
-    STACK
-};
-
-impl Config {
-    /// A machine whose NIC counts the IPv4 identification in `bits` bits, and whose filter is set
-    /// to do the same.
-    #[must_use]
-    pub fn counting_ip_id_in(mut self, bits: u32) -> Self {
-        self.nic.id_bits = bits;
-        self.parameters.push(("IpIdBits".into(), bits));
-        self
-    }
-
-    /// This machine with a parameter of the filter module in the registry.
-    #[must_use]
-    pub fn with_parameter(mut self, keyword: &str, value: u32) -> Self {
-        self.parameters.push((keyword.to_owned(), value));
-        self
-    }
-
-    /// The default machine with another NIC.
-    #[must_use]
-    pub fn with_nic(nic: Nic) -> Self {
-        Self {
-            nic,
-            ..Self::default()
-        }
-    }
-}
 
 /// How the overlying driver makes one send call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -297,12 +196,6 @@ impl World {
         handle(MODULE)
     }
 
-    /// Runs `body` as driver code: on processor 0, at PASSIVE_LEVEL, in this model.
-    pub fn inside<T>(self: &Arc<Self>, body: impl FnOnce() -> T) -> T {
-        let _inside = thread::enter(self, 0, sys::PASSIVE_LEVEL);
-        body()
-    }
-
     /// The outcome of a send; `None` while it is outstanding, or when the model has forgotten it.
     #[must_use]
     pub fn completed(&self, number: u64) -> Option<Completed> {
@@ -419,12 +312,6 @@ impl World {
         self.state().kernel.warm = true;
     }
 
-    /// The NBLs that the filter gave to the NIC since the last call, in order.
-    #[must_use]
-    pub fn take_children(&self) -> Vec<SentChild> {
-        std::mem::take(&mut self.state().miniport.children)
-    }
-
     /// The packets that left on the wire since the last call, in order.
     #[must_use]
     pub fn take_wire(&self) -> Vec<Vec<u8>> {
@@ -463,9 +350,4 @@ impl World {
     pub fn module_state(&self) -> ModuleState {
         self.state().life.module
     }
-}
-
-/// A number as a handle.
-pub(crate) fn handle(number: usize) -> sys::NDIS_HANDLE {
-    ptr::without_provenance_mut(number)
 }

@@ -12,19 +12,12 @@ use super::{
 use crate::{
     memory::Block,
     rules::{Finding, Level, Rule},
+    state::EventUnderWay,
 };
 
 /// Bytes of a NET_DEVICE_PNP_EVENT, and where in it the event is.
 const DEVICE_EVENT: usize = 64;
 const EVENT_AT: usize = 8;
-
-/// An event on its way.
-#[derive(Default)]
-pub(crate) struct EventUnderWay {
-    notification: usize,
-    passed_on: u32,
-    answer: i32,
-}
 
 impl World {
     /// Notifies the filter that the module is about to be detached: its last chance to indicate a

@@ -311,7 +311,7 @@ impl State {
                 race::release(nbl.addr());
                 // SAFETY: an NBL of the ledger is live.
                 let (next, source) = unsafe { ((*nbl).Next, (*nbl).SourceHandle) };
-                if source.addr() != super::MODULE {
+                if source.addr() != crate::handles::MODULE {
                     let name = self.name(nbl.addr());
                     let found = format!("is indicated with SourceHandle {:#x}", source.addr());
                     self.violation(Rule::SourceHandle, name, found);

@@ -14,6 +14,7 @@ use ndis::sys;
 use super::{SendCall, Tamper, World, lock};
 use crate::{
     above::{self, Packet},
+    miniport::SentChild,
     race,
     rules::{Finding, Level, Rule},
     state::{ModuleState, Origin, Owner, State},
@@ -374,7 +375,7 @@ impl World {
         };
         self.call("cancel-send handler", thread::irql(), || {
             // SAFETY: the handler is the driver's.
-            unsafe { handler(self.context(), super::handle(id)) }
+            unsafe { handler(self.context(), crate::handles::handle(id)) }
         });
         let mut state = self.state();
         if !state.sends.cancels_below.contains(&id) {
@@ -395,6 +396,12 @@ impl World {
                 state.violation(Rule::EachCompletes, name, found);
             }
         }
+    }
+
+    /// The NBLs that the filter gave to the NIC since the last call, in order.
+    #[must_use]
+    pub fn take_children(&self) -> Vec<SentChild> {
+        std::mem::take(&mut self.state().miniport.children)
     }
 
     /// How many NBLs the miniport has accepted.
