@@ -2,11 +2,6 @@
 //! as configured.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
-mod header_page;
-mod large;
-mod order;
-mod out_of_band;
-mod packet_child;
 mod release;
 mod stream_position;
 mod transmit;
@@ -25,9 +20,8 @@ use crate::{
     state::{Known, Origin, Owner, State},
     thread,
 };
-pub(crate) use out_of_band::NDIS_FLAGS;
 pub(crate) use release::reorder;
-pub(crate) use stream_position::cut_layout;
+pub(crate) use stream_position::{Place, cut_layout};
 
 /// A packet that the filter gave to the miniport, as it was then.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,26 +103,28 @@ pub(crate) struct Piece {
     pub(crate) length: usize,
 }
 
+pub(crate) const NDIS_FLAGS: u32 = 0xA4;
+
 /// The model's record of an NBL that the miniport is given.
-struct Given {
-    name: String,
-    slots: Slots,
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) slots: Slots,
     /// The overlying driver's send that it is, or is a part of.
-    send: Option<u64>,
-    is_child: bool,
+    pub(crate) send: Option<u64>,
+    pub(crate) is_child: bool,
 }
 
 /// One packet of it.
-struct GivenPacket {
+pub(crate) struct GivenPacket {
     /// All of its bytes, or where not all is looked at, its headers.
-    frame: Vec<u8>,
+    pub(crate) frame: Vec<u8>,
     /// Bytes of it.
-    length: usize,
+    pub(crate) length: usize,
     /// Where the headers and the payload are that a large send is cut by: those of the inner
     /// packet inside a tunnel.
-    layout: Option<Layout>,
+    pub(crate) layout: Option<Layout>,
     /// Bytes of payload.
-    payload: usize,
+    pub(crate) payload: usize,
 }
 
 /// Most packets in one NBL of a send that the filter segments.
@@ -458,7 +454,7 @@ impl State {
 
     /// The index of the oldest capabilities that the filter may use on this thread: see
     /// [`crate::limits`].
-    fn settled(&self) -> usize {
+    pub(crate) fn settled(&self) -> usize {
         thread::settled().unwrap_or_else(|| self.advertised.limits.settled())
     }
 }

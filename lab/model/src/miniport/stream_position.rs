@@ -9,12 +9,12 @@ use crate::{
 
 /// A packet's place in its send.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) send: u64,
+pub(crate) struct Place {
+    pub(crate) send: u64,
     /// Bytes of the send's payload before the packet's.
-    pub(super) offset: u32,
+    pub(crate) offset: u32,
     /// Whether it is the end of the send's payload.
-    pub(super) last: bool,
+    pub(crate) last: bool,
 }
 
 /// Where the headers and the payload are that a large send is cut by: with a tunnel those of the

@@ -6,7 +6,12 @@
 //! this product. A foreign driver is judged by the contract alone.
 
 mod arguments;
+mod flow_order;
 mod freed;
+mod header_page;
+mod large_send;
+mod out_of_band;
+mod packet_child;
 mod page;
 mod stale_size;
 

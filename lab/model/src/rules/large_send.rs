@@ -1,6 +1,6 @@
 //! Rules 8, 9 and 11: the NIC accepts a large send, and a child is cut at an allowed place.
 
-use super::{Given, GivenPacket, stream_position::Place};
+use crate::miniport::{Given, GivenPacket, Place};
 use crate::{
     capabilities::{Capabilities, TunnelOffload},
     limits::limit_for,
@@ -26,7 +26,7 @@ struct Wanted {
 impl State {
     /// The headers of a large send are in the first MDL. For a tunnelled one this holds for the
     /// encapsulation's headers, and the rest up to the payload is in one piece.
-    pub(super) fn check_contiguous(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
+    pub(crate) fn check_contiguous(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
         let in_first = read.windows.first().map_or(0, |window| window.length);
         let headers = packet.layout.map(|layout| layout.payload);
         let in_one = |from: usize, to: usize| {
@@ -53,7 +53,7 @@ impl State {
     }
 
     /// Every part of a send but its last carries whole segments.
-    pub(super) fn check_multiple(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
+    pub(crate) fn check_multiple(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
         let Some(sent) = self.sends.sent.get(&place.send) else {
             return;
         };
@@ -70,7 +70,7 @@ impl State {
 
     /// Checks that a large send is within capabilities that the filter may use: see
     /// [`crate::limits`].
-    pub(super) fn check_limit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
+    pub(crate) fn check_limit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
         let wanted = Wanted::of(given, packet);
         let fits = |capabilities: &Capabilities| wanted.refused_by(capabilities, given).is_none();
         if !self.advertised.limits.any_since(self.settled(), fits) {
@@ -86,7 +86,7 @@ impl State {
     }
 
     /// The lengths in the headers of a large child: as its kind has them, or as its parent has.
-    pub(super) fn check_large_child(&mut self, given: &Given, packet: &GivenPacket) {
+    pub(crate) fn check_large_child(&mut self, given: &Given, packet: &GivenPacket) {
         let (Some(layout), Some(sent)) = (
             packet.layout,
             given.send.and_then(|send| self.sends.sent.get(&send)),

@@ -1,6 +1,6 @@
 //! Rule 18: within a flow, sends go down in the order in which they came, and so do their parts.
 
-use super::{Given, GivenPacket, stream_position::Place};
+use crate::miniport::{Given, GivenPacket, Place};
 use crate::{
     rules::Rule,
     segment::{Layout, network_addresses},
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl State {
-    pub(super) fn check_order(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
+    pub(crate) fn check_order(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
         let (Some(layout), Some(sent)) = (packet.layout, self.sends.sent.get(&place.send)) else {
             return;
         };

@@ -1,6 +1,6 @@
 //! Rules 39 to 42: a child that is one packet of the wire, cut in software.
 
-use super::{Given, GivenPacket};
+use crate::miniport::{Given, GivenPacket};
 use crate::{
     capabilities::Capabilities,
     oob::SendKind,
@@ -14,14 +14,14 @@ use crate::{
 
 impl State {
     /// The parent of a child that is no large send although its parent is.
-    pub(super) fn is_packet_child(&self, given: &Given) -> Option<u64> {
+    pub(crate) fn is_packet_child(&self, given: &Given) -> Option<u64> {
         let send = given.send.filter(|_| given.is_child)?;
         let cut = self.sends.sent.get(&send)?.slots.mss() != 0;
         (cut && given.slots.kind() == SendKind::Packet).then_some(send)
     }
 
     /// Checks such a child before the NIC has it.
-    pub(super) fn check_packet_child(&mut self, given: &Given, packet: &GivenPacket, parent: u64) {
+    pub(crate) fn check_packet_child(&mut self, given: &Given, packet: &GivenPacket, parent: u64) {
         let Some(sent) = self.sends.sent.get(&parent) else {
             return;
         };
@@ -63,7 +63,7 @@ impl State {
 
     /// Checks such a child on the wire, as the NIC sent it: if its parent's sender left the right
     /// seed, every checksum is right.
-    pub(super) fn check_on_wire(&mut self, given: &Given, wire: &[u8]) {
+    pub(crate) fn check_on_wire(&mut self, given: &Given, wire: &[u8]) {
         let parent = self.is_packet_child(given);
         let Some(sent) = parent.and_then(|parent| self.sends.sent.get(&parent)) else {
             return;
