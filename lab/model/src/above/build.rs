@@ -38,14 +38,14 @@ pub(crate) fn hidden_part_intact(block: &Block) -> bool {
 }
 
 /// The fill byte in a packet's buffers before and behind the packet.
-pub(super) const UNUSED: u8 = 0xEE;
+pub(crate) const UNUSED: u8 = 0xEE;
 
 /// The overlying driver's handle of its binding, which is the SourceHandle of its sends.
 pub(crate) const BINDING: usize = 0xB1D1;
 
 /// How many clones of its send of this number the overlying driver has elsewhere: its
 /// ChildRefCount, which the drivers below must leave alone.
-pub(super) fn clones(number: u64) -> i32 {
+pub(crate) fn clones(number: u64) -> i32 {
     (number % 3) as i32
 }
 

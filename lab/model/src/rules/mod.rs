@@ -6,6 +6,7 @@
 //! this product. A foreign driver is judged by the contract alone.
 
 mod arguments;
+mod completed_send;
 mod flow_order;
 mod freed;
 mod header_page;

@@ -1,13 +1,10 @@
 //! The checks of a completed packet.
+#![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
 use ndis::{LargeSendInfo, sys};
 
-use super::{
-    BINDING, Completed, Kept, NbLook, Sent,
-    build::{UNUSED, clones},
-    hidden_part_intact,
-};
 use crate::{
+    above::{BINDING, Completed, Kept, NbLook, Sent, UNUSED, clones, hidden_part_intact},
     guard,
     live::Pages,
     memory::Block,
