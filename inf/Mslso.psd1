@@ -1,7 +1,6 @@
 # The module Mslso: the adapters that the mslso driver filters, as objects, and a DSC resource.
 @{
     RootModule = 'Mslso.psm1'
-    NestedModules = 'Mslso.Common.psm1'
     ModuleVersion = '0.1.0'
     GUID = '5d0b2c4e-93f1-4a57-8e6a-0c1f7d2b9a34'
     Author = 'The mslso authors'

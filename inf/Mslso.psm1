@@ -1,9 +1,10 @@
-# Cmdlets and a DSC resource over mslsoctl.exe, which lies beside this file or on the PATH. The manifest
-# nests Mslso.Common.psm1, which has the functions that they share.
+# Cmdlets and a DSC resource over mslsoctl.exe, which lies beside this file or on the PATH.
 
 #Requires -Version 5.1
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
+# Into this module alone, not into the session.
+Import-Module (Join-Path $PSScriptRoot 'Mslso.Common.psm1')
 
 function Get-MslsoAdapter {
     <#
@@ -112,8 +113,9 @@ function Set-MslsoAdapter {
             Profile = '--profile'; Multiple = '--multiple'; Cap = '--cap'
             IpIdBits = '--ip-id-bits'; SoftwareSegmentation = '--software-segmentation'; MaxSgElements = '--max-sg-elements'; MemoryBound = '--memory-bound'
         }
-        $named = @($options.Keys | Where-Object { $PSBoundParameters.ContainsKey($_) })
-        $change = @($named | ForEach-Object { $options[$_]; "$($PSBoundParameters[$_])" })
+        $bound = $PSBoundParameters
+        $named = @($options.Keys | Where-Object { $bound.ContainsKey($_) })
+        $change = @($named | ForEach-Object { $options[$_]; "$($bound[$_])" })
         $lasting = @($named | Where-Object { $_ -notin 'Profile', 'Multiple', 'Cap' })
         $why = ''
         if (-not $change) { $why = "There is nothing to set: name one of -$($options.Keys -join ', -')." }

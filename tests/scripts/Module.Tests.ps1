@@ -87,6 +87,18 @@ Describe 'Mslso' {
             Get-Command Invoke-MslsoCtl, Stop-Mslso, Select-MslsoEntry -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
         }
 
+        It 'is gone altogether after Remove-Module, and works without its manifest' {
+            $session = [powershell]::Create()
+            $said = $session.AddScript("
+                Import-Module '$inf/Mslso.psd1'; Import-Module '$inf/Mslso.psd1' -Force; Remove-Module Mslso
+                'left: ' + @(Get-Module Mslso* -All).Count
+                Import-Module '$inf/Mslso.psm1'
+                try { Set-MslsoAdapter x -Profile cpu -Multiple 2 } catch { `$_.FullyQualifiedErrorId }
+                try { Get-MslsoAdapter -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }").Invoke()
+            $session.Dispose()
+            $said -join '|' | Should -Match '^left: 0\|MslsoChange,Set-MslsoAdapter\|Mslso,'
+        }
+
         It 'has the version of the workspace' {
             $cargo = [IO.File]::ReadAllText((Join-Path (Split-Path -Parent $inf) 'Cargo.toml'))
             "$((Get-Module Mslso).Version)" | Should -Be ([regex]::Match($cargo, '(?m)^version = "([^"]+)"').Groups[1].Value)

@@ -171,14 +171,14 @@ pub fn raised(nic: LargeSendLimits, multiple: u32, cap: Option<u32>) -> LargeSen
 /// # Panics
 /// If it is not.
 #[track_caller]
-pub fn assert_last_word(world: &Arc<World>) {
-    let says = read(world);
+pub fn assert_last_indication(world: &Arc<World>) {
+    let reply = read(world);
     let nic = world.nic().current();
-    let cap = says.tuning.cap.map(Cap::bytes);
+    let cap = reply.tuning.cap.map(Cap::bytes);
     let advertised = world.advertised();
-    assert_eq!(advertised, raised(nic, says.tuning.multiple(), cap));
-    assert_reads_as_heard(world);
-    let limits = says.nic;
+    assert_eq!(advertised, raised(nic, reply.tuning.multiple(), cap));
+    assert_read_matches_indication(world);
+    let limits = reply.nic;
     let read = [limits.v1, limits.v2_ipv4, limits.v2_ipv6].map(|limit| limit.max_payload);
     let has = [nic.v1, nic.v2_ipv4, nic.v2_ipv6].map(|limit| limit.max_payload);
     assert_eq!(read, has, "the NIC's maxima");
@@ -189,11 +189,11 @@ pub fn assert_last_word(world: &Arc<World>) {
 /// # Panics
 /// If it does not.
 #[track_caller]
-pub fn assert_reads_as_heard(world: &Arc<World>) {
-    let (says, heard) = (read(world), world.advertised());
-    let read = [says.advertised_v2_ipv4, says.advertised_v2_ipv6];
-    let heard = [heard.v2_ipv4.max_payload, heard.v2_ipv6.max_payload];
-    assert_eq!(read, heard, "READ, and the layer above");
+pub fn assert_read_matches_indication(world: &Arc<World>) {
+    let (reply, indicated) = (read(world), world.advertised());
+    let read = [reply.advertised_v2_ipv4, reply.advertised_v2_ipv6];
+    let indicated = [indicated.v2_ipv4.max_payload, indicated.v2_ipv6.max_payload];
+    assert_eq!(read, indicated, "READ, and the overlying driver");
 }
 
 /// The filter's own status indications that the overlying driver received.

@@ -4,7 +4,7 @@
 use std::{env, path::PathBuf};
 
 use control::utf16;
-use mslso_lab::driver::{self, Build};
+use harness::driver::{self, Build};
 use ndis::sys::{self, DRIVER_INITIALIZE};
 
 /// The variable that names an image to test. A relative path counts from the workspace's root.
@@ -57,7 +57,7 @@ fn image_path() -> Option<PathBuf> {
 #[must_use]
 pub fn image_under_test() -> Option<Vec<u8>> {
     let Some(path) = image_path() else {
-        #[expect(clippy::print_stdout, reason = "a test says so, and captures it")]
+        #[expect(clippy::print_stdout, reason = "the test harness captures it")]
         {
             println!(
                 "no image under test; `cargo make test-sys` builds it and runs this against it"

@@ -3,7 +3,7 @@
 //! The TCP parts come from [`Synth`]; this module has the parts around them, or in their place.
 
 use model::{Packet, TunnelKind, TunnelOffloads};
-use mslso_lab::synth::{IpVersion, Synth};
+use testpkt::synth::{IpVersion, Synth};
 
 /// Ethernet addresses, destination first, outside of tunnels and of UDP frames.
 const ADDRESSES: [u8; 12] = [0x02, 0, 0, 0, 0, 0x12, 0x02, 0, 0, 0, 0, 0x11];

@@ -27,8 +27,8 @@ use std::sync::Arc;
 use ::control::keyword;
 use control::Statistics;
 use driver::Driver;
+use harness::machine::turned_on;
 use model::{Config, Nic, Packet, SendCall, SentChild, Violation, World};
-use mslso_lab::machine::turned_on;
 use ndis::sys::DRIVER_INITIALIZE;
 use packets::one_stage;
 

@@ -1,10 +1,8 @@
 //! Packets for the overlying driver to send.
 
 use model::{Packet, SendKind, parts};
-use mslso_lab::{
-    reference::{self, Kind},
-    synth::{IpVersion, Synth},
-};
+use reference::Kind;
+use testpkt::synth::{IpVersion, Synth};
 
 /// The usual MSS in bytes: an MTU of 1500 with TCP timestamps over IPv4.
 pub const MSS: u32 = 1448;

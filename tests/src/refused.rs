@@ -2,8 +2,8 @@
 
 use lso::Refusal;
 use model::{Packet, TunnelSlot};
-use mslso_lab::synth::{Synth, Tunnel, flag};
 use ndis::{EncapsulationInfo, LargeSendInfo, UdpSendInfo, sys};
+use testpkt::synth::{Synth, Tunnel, flag};
 
 use crate::packets::{MSS, large, large_v4, large_v6};
 
@@ -138,18 +138,18 @@ fn segments() -> Vec<Kind> {
 fn udp() -> Vec<Kind> {
     let uso = || Packet::udp_large_send(Synth::udp_v4(PAYLOAD, 1472).frame(false), 1472);
     let slot = sys::UdpSegmentationOffloadInfo;
-    let announced = |info: UdpSendInfo| uso().with_slot(slot, info.to_raw());
+    let marked = |info: UdpSendInfo| uso().with_slot(slot, info.to_raw());
     let mut fragment = uso();
     fragment.frame[20] = 0x20;
     vec![
         (
-            "UDP elsewhere",
-            announced(UdpSendInfo::new(1472, TCP_V4 + 1, false)),
+            "UDP at another offset",
+            marked(UdpSendInfo::new(1472, TCP_V4 + 1, false)),
             Refusal::OffsetMismatch,
         ),
         (
             "UDP over IPv4 sent as IPv6",
-            announced(UdpSendInfo::new(1472, TCP_V4, true)),
+            marked(UdpSendInfo::new(1472, TCP_V4, true)),
             Refusal::IpVersionMismatch,
         ),
         ("a fragment of UDP", fragment, Refusal::Fragment),
@@ -163,7 +163,7 @@ fn tunnels() -> Vec<Kind> {
     };
     let slot = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
     let info = EncapsulationInfo::from_raw(sent().slot(slot));
-    let mut inner = info.offsets().expect("the packet says where it is");
+    let mut inner = info.offsets().expect("the packet has its offsets");
     inner.ip += 1;
     let moved = EncapsulationInfo::new(inner, false, true).to_raw();
     let silent = TunnelSlot {
@@ -176,7 +176,7 @@ fn tunnels() -> Vec<Kind> {
     not_vxlan.frame[42] = 0;
     vec![
         (
-            "an inner header elsewhere",
+            "an inner header at another offset",
             sent().with_slot(slot, moved),
             Refusal::OffsetMismatch,
         ),
@@ -186,7 +186,7 @@ fn tunnels() -> Vec<Kind> {
             Refusal::NotEncapsulated,
         ),
         (
-            "IPv4 said to be IPv6 inside",
+            "IPv4 marked as IPv6 inside",
             other_version,
             Refusal::IpVersionMismatch,
         ),
@@ -196,7 +196,7 @@ fn tunnels() -> Vec<Kind> {
 /// Packets with valid bytes and a wrong description of them.
 fn descriptors() -> Vec<Kind> {
     let v4 = || large_v4(PAYLOAD);
-    let announced = |large_send| Packet { large_send, ..v4() };
+    let marked = |large_send| Packet { large_send, ..v4() };
     let longer = |extra_length| Packet {
         extra_length,
         ..v4()
@@ -207,11 +207,11 @@ fn descriptors() -> Vec<Kind> {
     };
     let mut v1 = large_v6(PAYLOAD);
     v1.large_send = LargeSendInfo::v1(MSS, TCP_V6);
-    let elsewhere = announced(LargeSendInfo::v2(MSS, TCP_V4 + 1, false));
-    let ipv6 = announced(LargeSendInfo::v2(MSS, TCP_V4, true));
+    let displaced = marked(LargeSendInfo::v2(MSS, TCP_V4 + 1, false));
+    let ipv6 = marked(LargeSendInfo::v2(MSS, TCP_V4, true));
     use Refusal::MalformedLargeSend;
     vec![
-        ("TCP elsewhere", elsewhere, Refusal::OffsetMismatch),
+        ("TCP at another offset", displaced, Refusal::OffsetMismatch),
         ("IPv4 sent as IPv6", ipv6, Refusal::IpVersionMismatch),
         ("LSOv1 over IPv6", v1, Refusal::Lsov1OnIpv6),
         ("two NET_BUFFERs", with(2), MalformedLargeSend),

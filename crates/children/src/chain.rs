@@ -5,7 +5,7 @@
 //! the parent's own chain, where it ends with the parent, is used as it is. `Next` of the parent's
 //! MDLs is never written to: a clone of the parent may share them.
 
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use ndis::{BufferError, MdlRun, PayloadCursor};
 
@@ -13,7 +13,7 @@ use crate::{
     child_pool::MdlSource,
     extra::Extra,
     mdl_array::{Copy, MdlArray},
-    packet::{AREA, BACKFILL, Packet},
+    packet::{AREA, BACKFILL, Notes, Packet},
 };
 
 /// Makes the NET_BUFFER a packet of `header_length` bytes of header as written, and the next
@@ -24,8 +24,8 @@ use crate::{
 ///
 /// # Safety
 /// `this` is a packet that is owned by the caller, and released.
-// Out of line, so that the loop over the payload's MDLs stays in registers.
-#[inline(never)]
+// Part of the loop over the children: it costs as much as a call would.
+#[inline(always)]
 pub(crate) unsafe fn set_payload(
     this: *mut Packet,
     header_length: u32,
@@ -39,17 +39,10 @@ pub(crate) unsafe fn set_payload(
     }
     // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
     unsafe {
-        let header = &raw mut (*this).header_mdl;
-        (*header).ByteCount = BACKFILL.wrapping_add(header_length);
-        let packet = (*this).net_buffer;
-        (*packet).MdlChain = header;
-        (*packet).CurrentMdl = header;
-        (*packet).DataOffset = BACKFILL;
-        (*packet).CurrentMdlOffset = BACKFILL;
-        (*packet).DataLength = header_length.wrapping_add(payload_length);
-        let mut run = MdlRun::new(header, (*this).mdls, AREA);
+        let mut run = begin(this, header_length, payload_length);
         let mut left = payload_length;
-        if !is_last {
+        // The parent's own MDLs can be the end of its last packet, if that goes beyond the current one.
+        if !is_last || payload.left_in_begun_mdl() >= payload_length {
             let most = source.max_sg_elements().wrapping_sub(1);
             left = payload.take_partials(left, most, &mut run)?;
         }
@@ -61,6 +54,52 @@ pub(crate) unsafe fn set_payload(
         }
     }
     Ok(())
+}
+
+/// The same with a short frame on the stack.
+///
+/// # Errors
+/// As for [`set_payload`].
+///
+/// # Safety
+/// As for [`set_payload`].
+#[inline(never)]
+pub(crate) unsafe fn set_payload_apart(
+    this: *mut Packet,
+    header_length: u32,
+    payload: &mut PayloadCursor<'_>,
+    payload_length: u32,
+    is_last: bool,
+    source: &MdlSource<'_>,
+) -> Result<(), BufferError> {
+    if payload_length > source.capacity() {
+        return Err(BufferError::Malformed);
+    }
+    // SAFETY: as this function's contract.
+    unsafe {
+        let run = begin(this, header_length, payload_length);
+        Chain::new(this, run).extend(payload, payload_length, is_last, source)
+    }
+}
+
+/// Begins the chain of a packet of that length, with its header.
+///
+/// # Safety
+/// As for [`set_payload`].
+#[inline(always)]
+unsafe fn begin(this: *mut Packet, header_length: u32, payload_length: u32) -> MdlRun {
+    // SAFETY: `this` and its NET_BUFFER are owned by the caller, by this function's contract.
+    unsafe {
+        let header = &raw mut (*this).header_mdl;
+        (*header).ByteCount = BACKFILL.wrapping_add(header_length);
+        let packet = (*this).net_buffer;
+        (*packet).MdlChain = header;
+        (*packet).CurrentMdl = header;
+        (*packet).DataOffset = BACKFILL;
+        (*packet).CurrentMdlOffset = BACKFILL;
+        (*packet).DataLength = header_length.wrapping_add(payload_length);
+        MdlRun::new(header, (*this).mdls, AREA)
+    }
 }
 
 /// A chain that is being built: see the module.
@@ -89,7 +128,7 @@ impl Chain {
     ///
     /// # Safety
     /// The packet and the chain's last MDL are owned by the caller.
-    #[inline(never)]
+    #[inline(always)]
     unsafe fn extend(
         mut self,
         payload: &mut PayloadCursor<'_>,
@@ -99,10 +138,12 @@ impl Chain {
     ) -> Result<(), BufferError> {
         // SAFETY: the packet and the chain's last MDL are owned, by this function's contract.
         unsafe {
+            let mut left = length;
             if is_last {
-                self.extend_to_end(payload, length, source)?;
-            } else {
-                self.extend_further(payload, length, source)?;
+                left = self.extend_to_end(payload, length, source)?;
+            }
+            if left > 0 {
+                self.extend_further(payload, left, source)?;
             }
             self.finish();
         }
@@ -115,28 +156,26 @@ impl Chain {
         source.max_sg_elements().saturating_sub(elements)
     }
 
-    /// Appends the last `length` bytes of the parent: the end of its own chain, if that ends with
-    /// them, after what is in the MDL that they begin in.
+    /// Appends of the last `length` bytes of the parent those that it can without an array: the end of
+    /// the parent's own chain, if that ends with them, after the bytes that are in the MDL that they
+    /// begin in. Returns the number of bytes that are left.
     ///
     /// # Safety
     /// As for [`extend`](Self::extend).
+    #[inline(never)]
     unsafe fn extend_to_end(
         &mut self,
         payload: &mut PayloadCursor<'_>,
         length: u32,
         source: &MdlSource<'_>,
-    ) -> Result<(), BufferError> {
+    ) -> Result<u32, BufferError> {
         // SAFETY: as this function's contract.
         unsafe {
             let rest = self.rest(source);
-            let begun = if payload.is_at_start() {
-                0
-            } else {
-                payload.left_in_mdl()
-            };
+            let begun = payload.left_in_begun_mdl();
             // Of several MDLs, none may be the last that the chain may have.
             if begun >= length || rest <= 1 {
-                return self.extend_further(payload, length, source);
+                return Ok(length);
             }
             let left = length.wrapping_sub(begun);
             let undone = payload.take_partials(begun, rest, &mut self.run)?;
@@ -144,10 +183,10 @@ impl Chain {
                 payload.skip_empty()?;
                 if let Some(tail) = payload.take_tail(left, self.rest(source)) {
                     (*self.run.last()).Next = tail;
-                    return Ok(());
+                    return Ok(0);
                 }
             }
-            self.extend_further(payload, left.wrapping_add(undone), source)
+            Ok(left.wrapping_add(undone))
         }
     }
 
@@ -156,13 +195,14 @@ impl Chain {
     ///
     /// # Safety
     /// As for [`extend`](Self::extend).
+    #[inline(never)]
     unsafe fn extend_further(
         &mut self,
         payload: &mut PayloadCursor<'_>,
         length: u32,
         source: &MdlSource<'_>,
     ) -> Result<(), BufferError> {
-        let mut left = length;
+        let (mut left, mut copy) = (length, None);
         // SAFETY: as this function's contract.
         unsafe {
             loop {
@@ -172,7 +212,13 @@ impl Chain {
                     return Ok(());
                 }
                 if self.rest(source) <= 1 {
-                    return self.copy(payload, left, source);
+                    let made = match copy {
+                        Some(made) => made,
+                        None => *copy.insert(self.copy(left, source)?),
+                    };
+                    if self.append(made, payload, left)? {
+                        return Ok(());
+                    }
                 }
                 self.move_to_array(source)?;
             }
@@ -183,6 +229,7 @@ impl Chain {
     ///
     /// # Safety
     /// As for [`extend`](Self::extend).
+    #[inline(always)]
     unsafe fn move_to_array(&mut self, source: &MdlSource<'_>) -> Result<(), BufferError> {
         if !self.array.is_null() {
             return Err(BufferError::NoMemory);
@@ -192,7 +239,7 @@ impl Chain {
         unsafe {
             (*self.packet).extras.push(array.cast());
             (*self.packet).used = self.run.to_prepare();
-            (*self.packet).needs_release = true;
+            (*self.packet).notes.add(Notes::RELEASE);
         }
         self.elements = self.elements.saturating_add(self.run.count());
         self.array = array.as_ptr();
@@ -201,34 +248,48 @@ impl Chain {
         Ok(())
     }
 
-    /// Appends a copy of the next `length` bytes at `payload`.
+    /// Memory for a copy of `length` bytes, which is released with the packet.
     ///
     /// # Safety
     /// As for [`extend`](Self::extend).
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     unsafe fn copy(
-        &mut self,
-        payload: &mut PayloadCursor<'_>,
+        &self,
         length: u32,
         source: &MdlSource<'_>,
-    ) -> Result<(), BufferError> {
+    ) -> Result<NonNull<Copy>, BufferError> {
         let copy = source.copy(length).ok_or(BufferError::NoMemory)?;
-        // SAFETY: the packet and the copy are owned, by this function's contract; the copy has room
-        // for `length` bytes, and stays until it is released with the packet.
+        // SAFETY: the packet and the copy are owned (invariant 2).
         unsafe {
             (*self.packet).extras.push(copy.cast());
-            (*self.packet).needs_release = true;
-            let bytes = Copy::bytes(copy.as_ptr());
-            payload.copy(bytes, length)?;
-            if !self.run.push_non_paged(bytes, length) {
-                self.move_to_array(source)?;
-                if !self.run.push_non_paged(bytes, length) {
-                    return Err(BufferError::NoMemory);
-                }
-            }
+            (*self.packet).notes.add(Notes::RELEASE);
         }
-        Ok(())
+        Ok(copy)
+    }
+
+    /// Appends the next `length` bytes at `payload`, copied to `copy`. Returns whether there was room
+    /// for an MDL; nothing is changed if not.
+    ///
+    /// # Safety
+    /// As for [`extend`](Self::extend); the copy has room for the bytes.
+    #[cold]
+    #[inline(never)]
+    unsafe fn append(
+        &mut self,
+        copy: NonNull<Copy>,
+        payload: &mut PayloadCursor<'_>,
+        length: u32,
+    ) -> Result<bool, BufferError> {
+        // SAFETY: the packet and the copy are owned (invariant 2); the copy has room for `length`
+        // bytes, by this function's contract, and stays until it is released with the packet.
+        unsafe {
+            let bytes = Copy::bytes(copy.as_ptr());
+            if !self.run.push_non_paged(bytes, length) {
+                return Ok(false);
+            }
+            payload.copy(bytes, length)?;
+        }
+        Ok(true)
     }
 
     /// Notes the MDLs that have to be prepared for reuse.

@@ -17,8 +17,8 @@ use crate::{
     child_pool::{ChildPool, MdlSource},
     context::{Context, RawNbl, children_left, context, has_wfp_context, requests_timestamp},
     extra::Extras,
-    idle_list::Items,
-    packet::{HEADER_CAPACITY, Packet},
+    idle_list::{Items, Link},
+    packet::{HEADER_CAPACITY, Notes, Packet},
 };
 
 /// One packet of a child, to be filled.
@@ -43,7 +43,7 @@ impl PacketBuffer<'_> {
     /// # Errors
     /// [`BufferError::Malformed`] where the parent's chain ends before that, or for more payload
     /// than the pool's capacity; [`BufferError::NoMemory`], and the errors of a required copy.
-    #[inline]
+    #[inline(always)]
     pub fn set_payload(
         self,
         header_length: u32,
@@ -56,6 +56,34 @@ impl PacketBuffer<'_> {
         // it is released.
         unsafe {
             chain::set_payload(
+                self.packet,
+                header_length,
+                payload,
+                payload_length,
+                is_last,
+                source,
+            )
+        }
+    }
+}
+
+impl PacketBuffer<'_> {
+    /// The same out of line, where the stack is short.
+    ///
+    /// # Errors
+    /// As for [`set_payload`](Self::set_payload).
+    #[inline(never)]
+    pub fn set_payload_apart(
+        self,
+        header_length: u32,
+        payload: &mut PayloadCursor<'_>,
+        payload_length: u32,
+        is_last: bool,
+        source: &MdlSource<'_>,
+    ) -> Result<(), BufferError> {
+        // SAFETY: as in `set_payload`.
+        unsafe {
+            chain::set_payload_apart(
                 self.packet,
                 header_length,
                 payload,
@@ -182,7 +210,8 @@ const _: () = assert!(
 );
 
 impl<'a> CommonOob<'a> {
-    #[inline]
+    // Out of line, so that it is built in memory, from where a pair is read at once.
+    #[inline(never)]
     fn new(parent: &'a Nbl, oob: &ChildOob) -> Self {
         let raw = ptr::without_provenance_mut;
         let from = parent.as_ptr();
@@ -236,7 +265,6 @@ impl<'a> CommonOob<'a> {
             (*child).Status = sys::NDIS_STATUS_SUCCESS;
             (*child).SourceHandle = self.module.raw();
             (*context).parent = from;
-            (*context).is_first = false;
         }
     }
 }
@@ -253,29 +281,47 @@ const INHERITED_FLAGS: u32 = sys::NDIS_NBL_FLAGS_SEND_READ_ONLY
     | sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
 
 impl ChildPool {
-    /// Takes `count` idle children of this processor, and `packets` more packets for them. What the
-    /// processor lacks is allocated once and stays in its lists afterwards. IRQL DISPATCH_LEVEL.
+    /// Takes `count` idle children of this processor, at least one, and `packets` more packets for
+    /// them. What the processor lacks is allocated once and stays in its lists afterwards. IRQL
+    /// DISPATCH_LEVEL.
     ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
+    /// `None`, and nothing is taken, where memory or its bound is exhausted.
     #[inline]
-    pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Result<Children, Status> {
-        let (children, spare) = self.take_items(count, packets, at)?;
-        Ok(Children {
-            children,
+    #[must_use]
+    pub fn take(&self, count: u32, packets: u32, at: &AtDispatch) -> Option<Children> {
+        let (owner_cpu, count) = (at.processor(), count.max(1));
+        let children = self.take_children(owner_cpu, count, at)?;
+        let (first, last) = children.ends()?;
+        let spare = if packets == 0 {
+            Items::EMPTY
+        } else if let Some(spare) = self.take_packets(owner_cpu, packets, at) {
+            spare
+        } else {
+            self.return_children(owner_cpu, children, None);
+            return None;
+        };
+        Some(Children {
+            first,
+            last,
+            count,
+            owner_cpu,
             spare,
-            owner_cpu: at.processor(),
         })
     }
 
     /// Returns children that were not sent to their owner CPU. IRQL ≤ DISPATCH_LEVEL.
     #[cold]
+    #[inline(never)]
     pub fn recycle(&self, children: Children) {
         let Children {
-            mut children,
-            mut spare,
+            first,
+            last,
+            count,
             owner_cpu,
+            mut spare,
         } = children;
+        // SAFETY: they are a list from `first` to `last`, owned here (invariant 2).
+        let mut children = unsafe { Items::from_ends(first, last, count) };
         let (mut idle, mut extras) = (Items::EMPTY, Extras::NONE);
         while let Some(child) = children.pop() {
             let nbl = child.cast();
@@ -301,17 +347,20 @@ impl ChildPool {
 /// Children of one parent, in their order on the wire: idle at first, each to be filled in place.
 #[must_use = "children that are neither sent nor recycled are lost"]
 pub struct Children {
-    children: Items,
+    /// The first and the last of a list that has at least one.
+    first: NonNull<Link>,
+    last: NonNull<Link>,
+    count: u32,
+    owner_cpu: u32,
     /// Packets for children of several packets, until those have taken them.
     spare: Items,
-    owner_cpu: u32,
 }
 
 impl Children {
     /// The number of children.
     #[must_use]
     pub const fn count(&self) -> u32 {
-        self.children.count()
+        self.count
     }
 
     /// Copies to each child, from `parent` and `oob`, what lower drivers need beside the bytes: the
@@ -327,47 +376,37 @@ impl Children {
         &mut self,
         parent: &Nbl,
         oob: &ChildOob,
-        mut make: impl FnMut(&mut ChildNbl<'_>) -> Result<(), E>,
+        mut make: impl FnMut(ChildNbl<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let common = CommonOob::new(parent, oob);
-        let first = self.children.first();
-        let Some(link) = NonNull::new(first) else {
-            return Ok(());
-        };
-        let mut nbl: RawNbl = link.cast();
-        let mut child = ChildNbl {
-            nbl,
-            // SAFETY: the children are NBLs of a pool.
-            context: unsafe { context(nbl) },
-            spare: &mut self.spare,
-            packets: 0,
-            last: ptr::null_mut(),
-        };
+        let mut nbl: RawNbl = self.first.cast();
         loop {
-            // SAFETY: the children are NBLs of a pool, and are owned here, as is the parent; no
-            // lower driver has them.
-            let next = unsafe {
-                common.copy_to(nbl, child.context);
-                (*nbl.as_ptr()).Next
+            // SAFETY: the children are owned here, as is the parent (invariants 2 and 5), and have a
+            // context (invariant 1).
+            let (context, next) = unsafe {
+                let context = context(nbl);
+                common.copy_to(nbl, context);
+                (context, (*nbl.as_ptr()).Next)
             };
-            make(&mut child)?;
+            // By value: most children are never in memory as such.
+            make(ChildNbl {
+                nbl,
+                context,
+                spare: &mut self.spare,
+                packets: 0,
+                last: ptr::null_mut(),
+            })?;
             let Some(next) = NonNull::new(next) else {
                 break;
             };
             nbl = next;
-            child.nbl = nbl;
-            // SAFETY: as above.
-            child.context = unsafe { context(nbl) };
-            child.packets = 0;
         }
-        if let Some(first) = NonNull::new(first) {
-            let first: RawNbl = first.cast();
-            // SAFETY: as above.
-            unsafe {
-                (*context(first)).is_first = true;
-                if requests_timestamp(parent.as_ptr()) {
-                    (*first.as_ptr()).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
-                }
+        let first: RawNbl = self.first.cast();
+        // SAFETY: as above.
+        unsafe {
+            (*context(first)).packet.notes.add(Notes::FIRST);
+            if requests_timestamp(parent.as_ptr()) {
+                (*first.as_ptr()).NblFlags |= sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT;
             }
         }
         Ok(())
@@ -382,17 +421,14 @@ impl Children {
         parent.set_status(Status::SUCCESS);
         let raw = parent.into_raw().as_ptr();
         // SAFETY: the parent is owned here, and no child has been sent yet.
-        unsafe { *children_left(raw) = self.count() as usize };
+        unsafe { *children_left(raw) = self.count as usize };
         let mut spare = self.spare;
-        let Some((first, last)) = self.children.into_ends() else {
-            return NblQueue::new();
-        };
         // Packets that no child has needed come back with the first.
         while let Some(packet) = spare.pop() {
-            // SAFETY: the child and the packet are owned here.
-            unsafe { Context::add(context(first.cast()), packet.cast()) };
+            // SAFETY: the child and the packet are owned here (invariant 2).
+            unsafe { Context::add(context(self.first.cast()), packet.cast()) };
         }
-        // SAFETY: the children are NBLs in a list that ends with the last.
-        unsafe { NblChain::from_raw(first.as_ptr().cast()).split_after(last.cast()) }
+        // SAFETY: the children are NBLs in a list that ends with the last (invariant 2).
+        unsafe { NblChain::from_raw(self.first.as_ptr().cast()).split_after(self.last.cast()) }
     }
 }

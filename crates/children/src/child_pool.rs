@@ -7,7 +7,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use ndis::{AtDispatch, ModuleHandle, PerProcessor, Status, Tag, processor_counts};
+use ndis::{AtDispatch, ModuleHandle, PerProcessor, PoolBox, Status, Tag, processor_counts};
 use ndis_sys as sys;
 
 use crate::{
@@ -113,7 +113,8 @@ pub struct ChildPool {
     keep: Keep,
     /// Bytes of MDLs that an array has room for.
     array_room: usize,
-    memory: MemoryBound,
+    /// In an allocation of its own, away from what every send reads.
+    memory: PoolBox<MemoryBound>,
     allocations: AtomicU64,
 }
 
@@ -133,7 +134,7 @@ impl ChildPool {
         };
         let most_mdls = limits.max_sg_elements.saturating_sub(1);
         let array_room = MdlArray::room(most_mdls, limits.capacity);
-        let pool = Self {
+        Ok(Self {
             idle: PerProcessor::try_new(Tag::IDLE_LISTS, |_| Idle {
                 children: IdleList::new(),
                 packets: IdleList::new(),
@@ -144,13 +145,22 @@ impl ChildPool {
             keep: Keep::of(limits.memory, array_room),
             limits,
             array_room,
-            memory: MemoryBound::new(limits.memory),
+            memory: PoolBox::try_new(Tag::IDLE_LISTS, MemoryBound::new(limits.memory))?,
             allocations: AtomicU64::new(0),
-        };
+        })
+    }
+
+    /// Preallocates children for each active processor, before the pool is in use. IRQL ≤
+    /// DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    /// [`Status::RESOURCES`] where there is no memory.
+    #[inline(never)]
+    pub fn preallocate(&self) -> Result<(), Status> {
         for processor in 0..processor_counts().0 {
-            pool.preallocate(processor)?;
+            self.preallocate_for(processor)?;
         }
-        Ok(pool)
+        Ok(())
     }
 
     /// Largest payload in bytes that one child can carry.
@@ -165,7 +175,7 @@ impl ChildPool {
     pub fn can_have(&self, children: u32, more_packets: u32) -> bool {
         let children = (children as usize).saturating_mul(CHILD_BYTES);
         let packets = (more_packets as usize).saturating_mul(PACKET_BYTES);
-        children.saturating_add(packets) <= self.memory.bound()
+        children.saturating_add(packets) <= self.limits.memory
     }
 
     /// The number of children ever allocated: constant in steady state.
@@ -185,8 +195,7 @@ impl ChildPool {
         self.limits.ready.min(self.keep.children)
     }
 
-    /// Preallocates children for `processor`, before the pool is in use.
-    fn preallocate(&self, processor: u32) -> Result<(), Status> {
+    fn preallocate_for(&self, processor: u32) -> Result<(), Status> {
         let idle = self.idle.get(processor).ok_or(Status::RESOURCES)?;
         let mut ready = Items::EMPTY;
         for _ in 0..self.ready() {
@@ -197,54 +206,41 @@ impl ChildPool {
             // SAFETY: the child is new.
             unsafe { ready.push(child) };
         }
-        // SAFETY: the pool is still private to `try_new`.
+        // SAFETY: the pool is not in use yet (invariant 3).
         unsafe { idle.children.set_local(ready) };
         Ok(())
     }
 
-    /// Takes `count` idle children of this processor, and `packets` more packets for them. What the
-    /// processor lacks is allocated once and stays in its lists afterwards. IRQL DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where memory or its bound is exhausted; nothing is taken then.
-    pub(crate) fn take_items(
+    /// Takes `count` idle children of this processor, `owner_cpu`. What it lacks is allocated once and
+    /// stays in its lists afterwards. `None`, and nothing is taken, where memory or its bound is
+    /// exhausted.
+    pub(crate) fn take_children(
         &self,
+        owner_cpu: u32,
         count: u32,
-        packets: u32,
         at: &AtDispatch,
-    ) -> Result<(Items, Items), Status> {
-        let owner_cpu = at.processor();
-        let idle = self.idle.get(owner_cpu).ok_or(Status::RESOURCES)?;
-        let mut children = Items::EMPTY;
-        while children.count() < count {
-            let missing = count.wrapping_sub(children.count());
-            let found = idle.children.take(missing, self.keep.children, at);
-            if found.count() > 0 {
-                children.append(found);
-            } else if let Some(child) = self.allocate_child(owner_cpu) {
-                // SAFETY: the child is new.
-                unsafe { children.push(child) };
-            } else {
-                idle.children.give(children);
-                return Err(Status::RESOURCES);
-            }
+    ) -> Option<Items> {
+        let list = &self.idle.get(owner_cpu)?.children;
+        let found = list.take(count, self.keep.children, at);
+        if found.count() == count {
+            return Some(found);
         }
-        let mut more = Items::EMPTY;
-        while more.count() < packets {
-            let missing = packets.wrapping_sub(more.count());
-            let found = idle.packets.take(missing, self.keep.packets, at);
-            if found.count() > 0 {
-                more.append(found);
-            } else if let Some(packet) = self.allocate_packet() {
-                // SAFETY: the packet is new.
-                unsafe { more.push(packet) };
-            } else {
-                idle.children.give(children);
-                idle.packets.give(more);
-                return Err(Status::RESOURCES);
-            }
-        }
-        Ok((children, more))
+        let allocate = || self.allocate_child(owner_cpu);
+        complete(found, list, count, self.keep.children, allocate, at)
+    }
+
+    /// The same of packets.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_packets(
+        &self,
+        owner_cpu: u32,
+        count: u32,
+        at: &AtDispatch,
+    ) -> Option<Items> {
+        let list = &self.idle.get(owner_cpu)?.packets;
+        let allocate = || self.allocate_packet();
+        complete(Items::EMPTY, list, count, self.keep.packets, allocate, at)
     }
 
     /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`
@@ -329,13 +325,11 @@ impl ChildPool {
         }
     }
 
-    /// Counts `bytes` that are about to be allocated. Where they exceed the bound, idle items of all
+    /// Counts `bytes` that are about to be allocated, which exceed the bound: idle items of all
     /// processors are freed for them.
     #[cold]
-    fn reserve(&self, bytes: usize) -> bool {
-        if self.memory.reserve(bytes) {
-            return true;
-        }
+    #[inline(never)]
+    fn make_room(&self, bytes: usize) -> bool {
         // More than one at a time: the next ones are about to be needed.
         let enough = bytes.saturating_mul(PACKETS_PER_CHILD as usize);
         let most = self
@@ -367,12 +361,13 @@ impl ChildPool {
     }
 
     /// Allocates memory for `bytes` within the bound; the allocation itself is `allocate`'s.
+    #[inline(always)]
     fn allocate<T>(
         &self,
         bytes: usize,
         allocate: impl FnOnce() -> Option<NonNull<T>>,
     ) -> Option<NonNull<T>> {
-        if !self.reserve(bytes) {
+        if !self.memory.reserve(bytes) && !self.make_room(bytes) {
             return None;
         }
         let made = allocate();
@@ -396,7 +391,7 @@ impl ChildPool {
     ///
     /// # Safety
     /// It is a child of the pool that is owned by the caller, and released.
-    #[cold]
+    #[inline(always)]
     pub(crate) unsafe fn free_child(&self, child: NonNull<Link>) {
         // SAFETY: the child is from `allocate_child`, by this function's contract.
         unsafe { self.nbls.free(child.cast()) };
@@ -421,7 +416,7 @@ impl ChildPool {
 
     /// # Safety
     /// It is a packet of the pool that is owned by the caller, and released.
-    #[cold]
+    #[inline(always)]
     unsafe fn free_packet(&self, packet: NonNull<Link>) {
         let packet = packet.cast::<Packet>();
         // SAFETY: the packet is from `allocate_packet`, by this function's contract.
@@ -436,7 +431,7 @@ impl ChildPool {
         size_of::<MdlArray>().saturating_add(self.array_room)
     }
 
-    #[cold]
+    #[inline(always)]
     fn allocate_array(&self) -> Option<NonNull<Link>> {
         let bytes = self.array_bytes();
         let array = self.allocate(bytes, || allocate_block::<Extra>(Tag::MDL_ARRAY, bytes))?;
@@ -447,14 +442,14 @@ impl ChildPool {
 
     /// # Safety
     /// It is an array of the pool that is owned by the caller, and released.
-    #[cold]
+    #[inline(always)]
     unsafe fn free_array(&self, array: NonNull<Link>) {
         // SAFETY: the array is from `allocate_array`, by this function's contract.
         unsafe { free_block(Tag::MDL_ARRAY, array) };
         self.memory.release(self.array_bytes());
     }
 
-    #[cold]
+    #[inline(always)]
     fn allocate_copy(&self, length: u32) -> Option<NonNull<Copy>> {
         let bytes = Copy::size(length);
         let copy = self.allocate(bytes, || allocate_block::<Extra>(Tag::COPY, bytes))?;
@@ -475,6 +470,33 @@ impl ChildPool {
         };
         self.memory.release(bytes);
     }
+}
+
+/// Completes `items` to `count`, from `list`, and where that has no more, by allocation. `None`, and
+/// all are returned, where that fails.
+#[cold]
+#[inline(never)]
+fn complete(
+    mut items: Items,
+    list: &IdleList,
+    count: u32,
+    keep: u32,
+    allocate: impl Fn() -> Option<NonNull<Link>>,
+    at: &AtDispatch,
+) -> Option<Items> {
+    while items.count() < count {
+        let found = list.take(count.wrapping_sub(items.count()), keep, at);
+        if found.count() > 0 {
+            items.append(found);
+        } else if let Some(item) = allocate() {
+            // SAFETY: the item is new.
+            unsafe { items.push(item) };
+        } else {
+            list.give(items);
+            return None;
+        }
+    }
+    Some(items)
 }
 
 impl Drop for ChildPool {
@@ -522,6 +544,7 @@ impl<'a> MdlSource<'a> {
     }
 
     /// An array of this processor.
+    #[inline(always)]
     pub(crate) fn array(&self) -> Option<NonNull<MdlArray>> {
         let raised;
         let at = match self.at {

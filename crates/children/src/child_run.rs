@@ -54,8 +54,7 @@ impl ChildRun {
             let (mut count, mut status) = (0_u32, sys::NDIS_STATUS_SUCCESS);
             let (mut last, alone) = (first, has_wfp_context(first));
             loop {
-                Context::release(ours, &mut extras);
-                if (*ours).is_first {
+                if Context::release(ours, &mut extras) {
                     first_child = Some(last);
                 }
                 if status == sys::NDIS_STATUS_SUCCESS {

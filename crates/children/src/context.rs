@@ -6,7 +6,7 @@ use ndis_sys as sys;
 
 use crate::{
     extra::{Extra, Extras},
-    packet::Packet,
+    packet::{Notes, Packet},
 };
 
 pub(crate) type RawNbl = NonNull<sys::NET_BUFFER_LIST>;
@@ -20,8 +20,6 @@ pub(crate) struct Context {
     pub(crate) parent: *mut sys::NET_BUFFER_LIST,
     /// The owner CPU, in whose lists the child is when it is idle.
     pub(crate) owner_cpu: u32,
-    /// Whether it is its parent's first child, whose transmit timestamp is the parent's.
-    pub(crate) is_first: bool,
     /// The packets beside the first, as extras.
     pub(crate) more: Extras,
     pub(crate) packet: Packet,
@@ -53,7 +51,6 @@ impl Context {
         unsafe {
             (*this).parent = ptr::null_mut();
             (*this).owner_cpu = owner_cpu;
-            (*this).is_first = false;
             (&raw mut (*this).more).write(Extras::NONE);
             Packet::initialize(&raw mut (*this).packet, (*nbl.as_ptr()).FirstNetBuffer);
         }
@@ -67,22 +64,29 @@ impl Context {
         // SAFETY: the child and the packet are owned, by this function's contract.
         unsafe {
             (*this).more.push(packet);
-            (*this).packet.needs_release = true;
+            (*this).packet.notes.add(Notes::RELEASE);
         }
     }
 
     /// Undoes what lower drivers left on the MDLs of the payload, before its pages go back to their
-    /// owner, and moves what the child has beside its own to `extras`.
+    /// owner, and moves what the child has beside its own to `extras`. Returns whether it is its
+    /// parent's first child.
     ///
     /// # Safety
     /// `this` is the context area of a child that is owned by the caller.
     #[inline]
-    pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) {
-        // SAFETY: the child is owned by the caller, by this function's contract.
+    pub(crate) unsafe fn release(this: *mut Self, extras: &mut Extras) -> bool {
+        // SAFETY: the child is owned by the caller (invariant 2), by this function's contract.
         unsafe {
-            if (*this).packet.needs_release {
+            let notes = (*this).packet.notes;
+            if notes == Notes::NONE {
+                return false;
+            }
+            (*this).packet.notes = Notes::NONE;
+            if notes.contains(Notes::RELEASE) {
                 Self::release_parts(this, extras);
             }
+            notes.contains(Notes::FIRST)
         }
     }
 

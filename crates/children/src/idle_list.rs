@@ -65,6 +65,11 @@ impl Items {
         }
     }
 
+    /// First and last item, or `None` if there is none; the items stay owned here.
+    pub(crate) const fn ends(&self) -> Option<(NonNull<Link>, NonNull<Link>)> {
+        self.ends
+    }
+
     /// First and last item, or `None` if there is none.
     pub(crate) const fn into_ends(self) -> Option<(NonNull<Link>, NonNull<Link>)> {
         self.ends
@@ -243,7 +248,7 @@ impl IdleList {
 
     /// Takes some of the items that are not local, to be freed: while `free` frees one and returns
     /// `true`, it gets the next. IRQL ≤ DISPATCH_LEVEL, on any processor.
-    #[cold]
+    #[inline(always)]
     pub(crate) fn reclaim(&self, mut free: impl FnMut(NonNull<Link>) -> bool) {
         let mut all = self.returned.0.swap(ptr::null_mut(), Ordering::Acquire);
         while let Some(item) = NonNull::new(all) {

@@ -23,6 +23,31 @@ const PAGE: usize = sys::PAGE_SIZE as usize;
 /// Bytes of header area, and of the MDLs in the packet itself: those of three MDLs for 64 KiB.
 pub(crate) const AREA: usize = (BACKFILL + HEADER_CAPACITY) as usize;
 
+/// Work for the time when a packet comes back: a set, which is empty for most, so that one look is
+/// enough for them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Notes(u8);
+
+impl Notes {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self(0);
+    /// There is something to release: MDLs that a lower driver may have mapped, extras, or further
+    /// packets of the child.
+    pub(crate) const RELEASE: Self = Self(1);
+    /// It is in its parent's first child, whose transmit timestamp is the parent's.
+    pub(crate) const FIRST: Self = Self(2);
+
+    /// Adds those of `more`.
+    pub(crate) const fn add(&mut self, more: Self) {
+        self.0 |= more.0;
+    }
+
+    /// Whether all of `other` are among these.
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
 /// See the module.
 #[repr(C, align(16))]
 pub(crate) struct Packet {
@@ -34,8 +59,8 @@ pub(crate) struct Packet {
     pub(crate) mdls: *mut sys::MDL,
     /// MDLs there that a lower driver may have mapped.
     pub(crate) used: u32,
-    /// There is something to release: such MDLs, extras, or further packets of the child.
-    pub(crate) needs_release: bool,
+    /// Work for the time when it comes back.
+    pub(crate) notes: Notes,
     /// What the chain needs beside these: an array of MDLs, a copy.
     pub(crate) extras: Extras,
     pub(crate) header_mdl: sys::MDL,
@@ -100,7 +125,7 @@ impl Packet {
         // SAFETY: the packet is owned, by this function's contract.
         unsafe {
             (*this).used = used;
-            (*this).needs_release = true;
+            (*this).notes.add(Notes::RELEASE);
         }
     }
 
@@ -115,7 +140,7 @@ impl Packet {
         unsafe {
             prepare_for_reuse((*this).mdls, (*this).used);
             (*this).used = 0;
-            (*this).needs_release = false;
+            (*this).notes = Notes::NONE;
             while let Some(extra) = (*this).extras.pop() {
                 if (*extra.as_ptr()).kind == ExtraKind::MdlArray {
                     let array = extra.as_ptr().cast();

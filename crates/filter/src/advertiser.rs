@@ -111,7 +111,7 @@ impl State {
     /// Begins the next indication, if there is one: a newer configuration than the last one
     /// advertised, which is left in `config`. If another indication is in flight, the thread that
     /// ends it calls this.
-    #[inline(never)]
+    #[inline(always)]
     fn next_indication(
         &mut self,
         no_indications: &KernelEvent,
@@ -312,6 +312,7 @@ impl Advertiser {
     /// unless the overlying driver has it; under one lock, so that no thread that waits for the end of
     /// all indications misses the next. Returns the capabilities of the ended one, if they differ from
     /// those advertised before, and whether one begins.
+    #[inline(never)]
     pub(crate) fn end_and_begin(
         &self,
         ended: Ended<'_>,

@@ -71,7 +71,13 @@ fn try_attach(
     handle: ModuleHandle,
     parameters: &mut Parameters<'_>,
 ) -> Result<(), Status> {
-    let context = build(driver, handle, parameters)?.into_raw();
+    if parameters.medium != sys::NdisMedium802_3 {
+        return Err(Status::UNSUPPORTED_MEDIA);
+    }
+    let nic = nic_of(parameters);
+    let context = build(driver, handle, &parameters.identity, &nic)?;
+    context.get().children.preallocate()?;
+    let context = context.into_raw();
     // SAFETY: the context is alive until `detach`, which takes it off the list first.
     if let Err(status) = unsafe { driver.modules.insert(context) } {
         // SAFETY: the context has not been shared yet.
@@ -148,56 +154,68 @@ unsafe fn free(context: NonNull<Context>) {
     }
 }
 
+/// Writes the fields of the structure at `place`. It compiles only if all of them are named.
+macro_rules! write_fields {
+    ($place:expr, $type:ident { $($field:ident $(: $value:expr)?,)* }) => {
+        let _ = |$type { $($field: _,)* }: &$type| ();
+        $((&raw mut (*$place).$field).write(write_fields!(@ $field $(: $value)?));)*
+    };
+    (@ $field:ident: $value:expr) => { $value };
+    (@ $field:ident) => { $field };
+}
+
 /// Builds the module of `handle`: paused, with its advertiser suspended.
 ///
 /// # Errors
-/// [`Status::UNSUPPORTED_MEDIA`], or [`Status::RESOURCES`]; nothing is left behind then.
+/// [`Status::RESOURCES`]; nothing is left behind then.
 #[inline(never)]
 fn build(
     driver: DriverRef<Driver>,
     handle: ModuleHandle,
-    parameters: &mut Parameters<'_>,
+    identity: &Identity,
+    nic: &NicCaps,
 ) -> Result<PoolBox<Context>, Status> {
-    if parameters.medium != sys::NdisMedium802_3 {
-        return Err(Status::UNSUPPORTED_MEDIA);
-    }
-    let settings = {
-        let _lock = driver.settings.lock();
-        Settings::read(handle)?
-    };
-    let nic = nic_of(parameters);
+    let settings = read_settings(driver, handle)?;
     let limits = PoolLimits {
-        capacity: capacity(&nic),
+        capacity: capacity(nic),
         max_sg_elements: settings.attach.max_sg_elements.get(),
         memory: settings.memory_bound(),
         ready: PREALLOCATED_CHILDREN,
     };
     let rundown = RundownRef::try_new_run_down(Tag::RUNDOWN)?;
     let advertiser = new_advertiser(nic, &settings)?;
+    let identity = new_identity(identity)?;
     let children = ChildPool::try_new(handle, limits)?;
     let counters = Counters::try_new()?;
     let current_query = OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_CURRENT_CONFIG)?;
     let hardware_query = OffloadQuery::try_new(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES)?;
-    let identity = &parameters.identity;
-    // Put together where it stays: a frame with several copies of a module is longer than a page.
-    let module = ModuleEntry::try_new(Tag::MODULE, Tag::RUNDOWN, || FilterModule {
-        driver,
-        handle,
-        identity: *identity,
-        rundown,
-        running: AtomicBool::new(false),
-        advertiser,
-        settings_out_of_range: AtomicU32::new(settings.out_of_range),
-        settings,
-        children,
-        counters,
-        pending_oid: SpinLock::new(None),
-        current_query,
-        hardware_query,
-        malformed_offloads: AtomicU64::new(0),
-        invalid_oid_headers: AtomicU64::new(0),
-        mtu: AtomicU32::new(0),
-    })?;
+    let entry = ModuleEntry::<FilterModule>::allocate(Tag::MODULE, Tag::RUNDOWN)?;
+    let module = entry.value();
+    // SAFETY: the place is the entry's; all fields are written.
+    let module = unsafe {
+        write_fields!(
+            module,
+            FilterModule {
+                driver,
+                handle,
+                identity,
+                rundown,
+                running: AtomicBool::new(false),
+                advertiser,
+                settings_out_of_range: AtomicU32::new(settings.out_of_range),
+                settings,
+                children,
+                counters,
+                pending_oid: SpinLock::new(None),
+                current_query,
+                hardware_query,
+                malformed_offloads: AtomicU64::new(0),
+                invalid_oid_headers: AtomicU64::new(0),
+                mtu: AtomicU32::new(0),
+            }
+        );
+        entry.finish()
+    };
     module.get().advertiser.initialize();
     module.get().pending_oid.initialize();
     module.get().current_query.initialize();
@@ -216,14 +234,27 @@ fn nic_of(parameters: &mut Parameters<'_>) -> NicCaps {
         .map_or_else(NicCaps::default, |config| NicCaps::from(&config))
 }
 
-/// The advertiser, in an allocation of its own and made in a frame of its own: the module is put
-/// together on the stack.
+/// The adapter's settings. Out of line, as what follows: the pieces of a module are on the stack
+/// together.
 #[inline(never)]
-fn new_advertiser(nic: NicCaps, settings: &Settings) -> Result<PoolBox<Advertiser>, Status> {
+fn read_settings(driver: DriverRef<Driver>, handle: ModuleHandle) -> Result<Settings, Status> {
+    let _lock = driver.settings.lock();
+    Settings::read(handle)
+}
+
+/// The advertiser, in an allocation of its own and made in a frame of its own: it is long.
+#[inline(never)]
+fn new_advertiser(nic: &NicCaps, settings: &Settings) -> Result<PoolBox<Advertiser>, Status> {
     PoolBox::try_new(
         Tag::MODULE,
-        Advertiser::new(nic, settings.tuning, settings.attach.software),
+        Advertiser::new(*nic, settings.tuning, settings.attach.software),
     )
+}
+
+/// The identity, likewise.
+#[inline(never)]
+fn new_identity(identity: &Identity) -> Result<PoolBox<Identity>, Status> {
+    PoolBox::try_new(Tag::MODULE, *identity)
 }
 
 /// Payload in bytes that one child must be able to carry.

@@ -1,9 +1,9 @@
 //! Builds the children of one parent after a plan.
 
-use children::{ChildNbl, ChildOob, Children, MdlSource, PACKETS_PER_CHILD};
+use children::{ChildNbl, ChildOob, Children, MdlSource, PACKETS_PER_CHILD, PacketBuffer};
 use lso::{
-    Checksum, Form, Framing, IpVersion, LargeSend, Offload, PacketTemplate, Plan, PlannedChild,
-    Template, Transport,
+    Checksum, Framing, IpVersion, LargeSend, Offload, PacketTemplate, Plan, PlannedChild,
+    PlannedChildren, Template, Transport,
 };
 use ndis::{
     AtDispatch, BufferError, ChecksumInfo, EncapsulationInfo, LargeSendInfo, Nbl, NetBuffer,
@@ -16,14 +16,17 @@ use crate::{module::FilterModule, send_error::SendError};
 pub(crate) struct ChildBuilder<'a> {
     pub(crate) module: &'a FilterModule,
     pub(crate) parent: &'a Nbl,
-    pub(crate) packet: NetBuffer<'a>,
-    pub(crate) plan: &'a Plan,
-    pub(crate) template: &'a Template<'a>,
+    pub(crate) cut: &'a Cut<'a>,
     pub(crate) checksum: PacketChecksum,
     /// The large send that the parent is, as its headers were parsed.
     pub(crate) send: &'a LargeSend,
-    /// Whether the caller of FilterSendNetBufferLists is at DISPATCH_LEVEL.
-    pub(crate) at_dispatch: bool,
+}
+
+/// The cuts of one parent.
+pub(crate) struct Cut<'a> {
+    pub(crate) packet: NetBuffer<'a>,
+    pub(crate) plan: Plan,
+    pub(crate) template: Template<'a>,
 }
 
 /// The place where the TCP or UDP checksum of a child that is a packet is computed.
@@ -59,37 +62,24 @@ impl Needs {
     }
 }
 
-impl<'a> ChildBuilder<'a> {
-    /// Builds every child and acquires the module's rundown protection for each; on an error
-    /// nothing is changed.
-    pub(crate) fn children(&self) -> Result<Children, SendError> {
-        let needs = Needs::of(self.plan);
-        let pool = &self.module.children;
-        let at = AtDispatch::enter(self.at_dispatch);
-        let mut children = pool
-            .take(needs.children, needs.more_packets, &at)
-            .map_err(|_| SendError::LowMemory)?;
-        let result = if matches!(self.checksum, PacketChecksum::Filter) {
-            // Not at DISPATCH_LEVEL for as long as the payload's sums take, unless the caller is.
-            drop(at);
-            self.fill(&mut children, None)
+impl ChildBuilder<'_> {
+    /// Builds every child in `children` and acquires the module's rundown protection for each. IRQL ≤
+    /// DISPATCH_LEVEL; `at` is the proof of a caller that is at DISPATCH_LEVEL.
+    pub(crate) fn build(
+        &self,
+        children: &mut Children,
+        at: Option<&AtDispatch>,
+    ) -> Result<(), SendError> {
+        if self.cut.plan.packets() == 0 {
+            self.fill(children, at)?;
         } else {
-            self.fill(&mut children, Some(&at))
-        };
-        let result = result.and_then(|()| {
-            // A pause may have begun since the batch came in.
-            if self.module.rundown.acquire(needs.children) {
-                Ok(())
-            } else {
-                Err(SendError::Paused)
-            }
-        });
-        match result {
-            Ok(()) => Ok(children),
-            Err(error) => {
-                pool.recycle(children);
-                Err(error)
-            }
+            self.fill_mixed(children, at)?;
+        }
+        // A pause may have begun since the batch came in.
+        if self.module.rundown.acquire(children.count()) {
+            Ok(())
+        } else {
+            Err(SendError::Paused)
         }
     }
 
@@ -107,7 +97,7 @@ impl<'a> ChildBuilder<'a> {
                 (large_send, EncapsulationInfo::default())
             }
             Framing::Plain { .. } => {
-                let offset = self.template.headers().transport_offset();
+                let offset = self.cut.template.headers().transport_offset();
                 (
                     large_send.with_tcp_header_offset(offset),
                     EncapsulationInfo::default(),
@@ -122,76 +112,100 @@ impl<'a> ChildBuilder<'a> {
         }
     }
 
-    /// Builds the planned children from the idle ones, as many as there are.
+    /// Builds the planned children, none of which is a packet.
     #[inline(never)]
     fn fill(&self, children: &mut Children, at: Option<&AtDispatch>) -> Result<(), SendError> {
-        let length = self.template.headers().length();
-        let mut payload = self.packet.payload(length)?;
+        let length = self.cut.template.headers().length();
+        let mut payload = self.cut.packet.payload(length)?;
         let source = MdlSource::new(&self.module.children, at);
-        let mut packets = None;
-        let mut planned = self.plan.iter();
-        children.fill(self.parent, &self.oob(), |child| {
-            let Some(part) = planned.next() else {
-                return Ok(());
-            };
-            match part.form {
-                Form::LargeSend => {
-                    let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
-                    self.template.write(&part, packet.header())?;
-                    packet.set_payload(
-                        length,
-                        &mut payload,
-                        part.payload_length,
-                        part.is_last,
-                        &source,
-                    )?;
-                }
-                Form::Packet => {
-                    let first = core::iter::once(part);
-                    let all = first.chain(planned.by_ref());
-                    let all = all.take(PACKETS_PER_CHILD as usize);
-                    self.fill_with_packets(child, all, &mut packets, &mut payload, &source)?;
-                }
+        let mut planned = self.cut.plan.large_sends();
+        children.fill(self.parent, &self.oob(), |mut child| {
+            if let Some(part) = planned.next() {
+                let packet = self.begin_large_send(&mut child, &part)?;
+                let bytes = part.payload_length;
+                packet.set_payload(length, &mut payload, bytes, part.is_last, &source)?;
             }
             Ok(())
         })
     }
 
-    /// Fills `child` with the packets of `planned`, whose payload is next at `payload`. `packets` is
-    /// initialized with the first one.
+    /// Builds the planned children, the last of which are packets.
     #[inline(never)]
+    fn fill_mixed(
+        &self,
+        children: &mut Children,
+        at: Option<&AtDispatch>,
+    ) -> Result<(), SendError> {
+        let length = self.cut.template.headers().length();
+        let mut payload = self.cut.packet.payload(length)?;
+        let source = MdlSource::new(&self.module.children, at);
+        let template = self.cut.template.for_packets();
+        let template = match &template {
+            Ok(template) => template,
+            Err(reason) => return Err((*reason).into()),
+        };
+        let mut large_sends = self.cut.plan.large_sends();
+        let mut packets = self.cut.plan.single_packets();
+        children.fill(self.parent, &self.oob(), |mut child| {
+            let Some(part) = large_sends.next() else {
+                return self.fill_with_packets(
+                    child,
+                    &mut packets,
+                    template,
+                    &mut payload,
+                    &source,
+                );
+            };
+            let packet = self.begin_large_send(&mut child, &part)?;
+            let bytes = part.payload_length;
+            packet.set_payload_apart(length, &mut payload, bytes, part.is_last, &source)?;
+            Ok(())
+        })
+    }
+
+    /// Makes `child` the large send `part`, up to its payload.
+    #[inline(always)]
+    fn begin_large_send<'child>(
+        &self,
+        child: &'child mut ChildNbl<'_>,
+        part: &PlannedChild,
+    ) -> Result<PacketBuffer<'child>, SendError> {
+        let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
+        self.cut.template.write(part, packet.header())?;
+        Ok(packet)
+    }
+
+    /// Makes `child` the next of `planned`, whose payload is next at `payload`: as many packets as a
+    /// child may have.
+    #[inline(always)]
     fn fill_with_packets(
         &self,
-        child: &mut ChildNbl<'_>,
-        planned: impl Iterator<Item = PlannedChild>,
-        packets: &mut Option<PacketTemplate<'a>>,
+        mut child: ChildNbl<'_>,
+        planned: &mut PlannedChildren<'_>,
+        template: &PacketTemplate<'_>,
         payload: &mut PayloadCursor<'_>,
         source: &MdlSource<'_>,
     ) -> Result<(), SendError> {
-        let packets = match packets {
-            Some(packets) => packets,
-            None => packets.insert(self.template.for_packets()?),
-        };
         let left = match self.checksum {
             PacketChecksum::Nic => self.nic_checksum(),
             PacketChecksum::None | PacketChecksum::Filter => ChecksumInfo::default(),
         };
         child.become_packets(left);
-        let length = self.template.headers().length();
-        for part in planned {
+        let length = self.cut.template.headers().length();
+        for part in planned.take(PACKETS_PER_CHILD as usize) {
             let checksum = match self.checksum {
                 PacketChecksum::None | PacketChecksum::Nic => Checksum::Offloaded,
                 PacketChecksum::Filter => Checksum::Complete(payload.sum(part.payload_length)?),
             };
             let mut packet = child.next_packet().ok_or(BufferError::NoMemory)?;
-            packets.write(&part, checksum, packet.header())?;
-            packet.set_payload(length, payload, part.payload_length, part.is_last, source)?;
+            template.write(&part, checksum, packet.header())?;
+            packet.set_payload_apart(length, payload, part.payload_length, part.is_last, source)?;
         }
         Ok(())
     }
 
     fn nic_checksum(&self) -> ChecksumInfo {
-        let headers = self.template.headers();
+        let headers = self.cut.template.headers();
         let ipv6 = headers.ip_version() == IpVersion::V6;
         let offset = headers.transport_offset();
         match headers.transport() {

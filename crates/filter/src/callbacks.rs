@@ -146,13 +146,15 @@ unsafe extern "efiapi" fn filter_attach(
             NonNull::new(driver_context.cast()),
             NonNull::new(parameters),
         ) {
-            (Some(driver), Some(parameters)) => parameters_of(parameters).and_then(|mut found| {
-                attach::attach(
+            // By reference: a copy would be on the stack as well.
+            (Some(driver), Some(parameters)) => match &mut parameters_of(parameters) {
+                Ok(found) => attach::attach(
                     DriverRef::new(driver),
                     ModuleHandle::from_raw(handle),
-                    &mut found,
-                )
-            }),
+                    found,
+                ),
+                Err(status) => Err(*status),
+            },
             _ => Err(Status::INVALID_PARAMETER),
         }
     };
@@ -163,6 +165,7 @@ unsafe extern "efiapi" fn filter_attach(
 ///
 /// # Safety
 /// `parameters` was passed by NDIS to FilterAttach, which does not return while they are in use.
+#[inline(never)]
 unsafe fn parameters_of<'a>(
     parameters: NonNull<sys::NDIS_FILTER_ATTACH_PARAMETERS>,
 ) -> Result<Parameters<'a>, Status> {

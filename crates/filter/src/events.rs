@@ -81,14 +81,18 @@ impl Events {
     #[inline(never)]
     pub(crate) fn attach_failed(&self, identity: &Identity, status: Status) {
         let (level, keyword) = (Level::Error, keyword::LIFECYCLE);
-        self.0.write_with("AttachFailed", level, keyword, |event| {
-            name(event, identity).status("Status", status);
-        });
+        self.0
+            .write_long_with("AttachFailed", level, keyword, |event| {
+                name(event, identity).status("Status", status);
+            });
     }
 }
 
 /// Adds the adapter's identifiers.
-pub(crate) fn name<'event>(event: &'event mut Event, identity: &Identity) -> &'event mut Event {
+pub(crate) fn name<'event, 'room>(
+    event: &'event mut Event<'room>,
+    identity: &Identity,
+) -> &'event mut Event<'room> {
     event
         .u32("IfIndex", identity.if_index)
         .u32("BaseIfIndex", identity.base_if_index)

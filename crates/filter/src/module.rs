@@ -54,7 +54,8 @@ impl Driver {
 pub(crate) struct FilterModule {
     pub(crate) driver: DriverRef<Driver>,
     pub(crate) handle: ModuleHandle,
-    pub(crate) identity: Identity,
+    /// In an allocation of its own: it is long, and copied in a frame of its own.
+    pub(crate) identity: PoolBox<Identity>,
     /// Can be acquired while the module runs. A send call holds it until it returns, a child until
     /// the call that completed it returns.
     pub(crate) rundown: RundownRef,

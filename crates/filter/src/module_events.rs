@@ -74,7 +74,7 @@ impl FilterModule {
     pub(crate) fn event_attach(&self) {
         let (level, keyword) = (Level::Information, keyword::LIFECYCLE);
         let events = &self.driver.events.0;
-        events.write_with("Attach", level, keyword, |event| {
+        events.write_long_with("Attach", level, keyword, |event| {
             name(event, &self.identity);
             nic(event, &self.advertiser);
             advertised(event, &self.advertiser.last_advertised());
@@ -120,8 +120,10 @@ impl FilterModule {
     #[inline(never)]
     pub(crate) fn event_nic_limits(&self) {
         let (level, keyword) = (Level::Information, keyword::CONFIGURATION);
-        self.event("NicLimits", level, keyword, |event| {
-            nic(event, &self.advertiser)
+        let events = &self.driver.events.0;
+        events.write_long_with("NicLimits", level, keyword, |event| {
+            event.u32("IfIndex", self.identity.if_index);
+            nic(event, &self.advertiser);
         });
     }
 
@@ -131,11 +133,18 @@ impl FilterModule {
     pub(crate) fn event_advertised(&self, caps: &NicCaps) {
         let (level, keyword) = (Level::Information, keyword::CONFIGURATION);
         self.event("Advertised", level, keyword, |event| {
-            let nic = self.advertiser.nic();
+            let [ipv4, ipv6] = self.nic_maxima();
             advertised(event, caps)
-                .u32("NicV2IPv4Max", nic.lso_v2_ipv4.max_payload)
-                .u32("NicV2IPv6Max", nic.lso_v2_ipv6.max_payload);
+                .u32("NicV2IPv4Max", ipv4)
+                .u32("NicV2IPv6Max", ipv6);
         });
+    }
+
+    /// The NIC's maxima of LSOv2 over IPv4 and IPv6. Out of line: the event's frame is long already.
+    #[inline(never)]
+    fn nic_maxima(&self) -> [u32; 2] {
+        let nic = self.advertiser.nic();
+        [nic.lso_v2_ipv4.max_payload, nic.lso_v2_ipv6.max_payload]
     }
 
     /// The adapter's tuning was set. The multiple is the one in effect.
@@ -212,7 +221,7 @@ impl FilterModule {
 
     /// Writes an event about this module, if somebody listens.
     #[inline]
-    fn event(&self, name: &str, level: Level, keyword: u64, fill: impl FnOnce(&mut Event)) {
+    fn event(&self, name: &str, level: Level, keyword: u64, fill: impl FnOnce(&mut Event<'_>)) {
         self.driver
             .events
             .0
@@ -232,7 +241,7 @@ fn count_up(counter: &AtomicU64) -> Option<u64> {
 
 /// Adds the NIC's limits, in bytes of payload and in segments.
 #[inline(never)]
-fn nic(event: &mut Event, advertiser: &Advertiser) {
+fn nic(event: &mut Event<'_>, advertiser: &Advertiser) {
     let nic = advertiser.nic();
     event
         .u32("NicV1Max", nic.lso_v1.max_payload)
@@ -246,7 +255,10 @@ fn nic(event: &mut Event, advertiser: &Advertiser) {
 }
 
 /// Adds the sizes advertised to the overlying driver, in bytes of payload.
-fn advertised<'event>(event: &'event mut Event, caps: &NicCaps) -> &'event mut Event {
+fn advertised<'event, 'room>(
+    event: &'event mut Event<'room>,
+    caps: &NicCaps,
+) -> &'event mut Event<'room> {
     event
         .u32("AdvertisedV2IPv4", caps.lso_v2_ipv4.max_payload)
         .u32("AdvertisedV2IPv6", caps.lso_v2_ipv6.max_payload)

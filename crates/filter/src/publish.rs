@@ -37,26 +37,23 @@ impl FilterModule {
         self.indicate_newer(Ended::Forwarded(&advertised));
     }
 
-    /// Ends an indication, if there is one to end, and indicates any newer configuration. Out of line:
+    /// Ends an indication, if there is one to end, logs it, and indicates any newer configuration. Out of line:
     /// the configuration is not on the stack while an indication of the miniport is forwarded.
     #[inline(never)]
     fn indicate_newer(&self, ended: Ended<'_>) {
         let mut config = OffloadConfig::zeroed();
-        let mut is_newer = self.end_and_begin(ended, &mut config);
-        while is_newer {
+        let mut ended = ended;
+        loop {
+            let (news, is_newer) = &self.advertiser.end_and_begin(ended, &mut config);
+            if let Some(advertised) = news {
+                self.event_advertised(advertised);
+            }
+            if !is_newer {
+                break;
+            }
             let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
             indicate(self.handle, code, config.bytes_mut());
-            is_newer = self.end_and_begin(Ended::Own, &mut config);
+            ended = Ended::Own;
         }
-    }
-
-    /// Ends an indication, logs it, and begins the next one. Returns whether there is one.
-    #[inline(never)]
-    fn end_and_begin(&self, ended: Ended<'_>, config: &mut OffloadConfig) -> bool {
-        let (news, is_newer) = self.advertiser.end_and_begin(ended, config);
-        if let Some(advertised) = news {
-            self.event_advertised(&advertised);
-        }
-        is_newer
     }
 }

@@ -48,14 +48,17 @@ fn send_large(module: &FilterModule, mut batch: NblChain, port: Port, flags: Sen
         }
         fitting = fitting.wrapping_add(1);
     }
+    let mut up = NblQueue::new();
     // The NBL that may not fit is counted as well.
-    if tally.sends() == fitting {
-        module.counters.add(&tally);
-        module.handle.send(batch, port, flags);
-    } else {
+    if tally.sends() != fitting {
         let down = batch.pop_run(fitting);
-        send_split(module, down, batch, &nic, port, flags, &mut tally);
+        (batch, up) = split_batch(module, down, batch, &nic, flags, &mut tally);
     }
+    module.counters.add(&tally);
+    module.handle.send(batch, port, flags);
+    module
+        .handle
+        .send_complete(up.into_chain(), flags.for_completion());
 }
 
 /// Counts `nbl`, and returns whether it surely fits the NIC and is forwarded. Its headers are not
@@ -78,26 +81,6 @@ fn fits(nbl: &Nbl, nic: &NicCaps, tally: &mut Tally) -> bool {
         })
 }
 
-/// Sends `down`, and then `batch`, whose first NBL may not fit. Out of line, to keep the path of
-/// batches that fit short.
-#[inline(never)]
-fn send_split(
-    module: &FilterModule,
-    down: NblQueue,
-    batch: NblChain,
-    nic: &NicCaps,
-    port: Port,
-    flags: SendFlags,
-    tally: &mut Tally,
-) {
-    let (down, up) = split_batch(module, down, batch, nic, flags, tally);
-    module.counters.add(tally);
-    module.handle.send(down, port, flags);
-    module
-        .handle
-        .send_complete(up.into_chain(), flags.for_completion());
-}
-
 /// Appends `batch` to `down`, with each send that does not fit replaced by its children. Returns also
 /// the sends that fail. Out of line: nothing of it is on the stack while other drivers run.
 #[inline(never)]
@@ -109,7 +92,7 @@ fn split_batch(
     flags: SendFlags,
     tally: &mut Tally,
 ) -> (NblChain, NblQueue) {
-    let splitter = Splitter::new(module, nic, flags);
+    let mut splitter = Splitter::new(module, nic, flags);
     let mut up = NblQueue::new();
     while let Some(nbl) = batch.pop() {
         match splitter.split(nbl, tally) {
@@ -126,6 +109,8 @@ fn split_batch(
 }
 
 /// Completes a batch that arrived while the module is paused.
+#[cold]
+#[inline(never)]
 fn fail_all(module: &FilterModule, mut batch: NblChain, flags: SendFlags) {
     let mut tally = Tally::default();
     let mut up = NblQueue::new();

@@ -2,12 +2,11 @@
 
 use core::sync::atomic::Ordering;
 
-use children::Children;
 use lso::{Framing, Headers, IpVersion, LargeSend, MAX_HEADER, Offload, Plan, Refusal, Template};
-use ndis::{LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags};
+use ndis::{AtDispatch, LargeSendInfo, Nbl, NblQueue, NetBuffer, SendFlags};
 
 use crate::{
-    build_children::{ChildBuilder, Needs, PacketChecksum},
+    build_children::{ChildBuilder, Cut, Needs, PacketChecksum},
     lso_info::large_send_of,
     module::FilterModule,
     nic_caps::{LargeSendSupport, NicCaps},
@@ -25,24 +24,13 @@ pub(crate) enum Split {
     Failed(Nbl, SendError),
 }
 
-/// The children of a parent.
-pub(crate) struct SplitSend {
-    children: Children,
-    /// The number of large sends and packets that it was cut into.
-    parts: u32,
-    /// The number of those that are packets.
-    packets: u32,
-    /// Bytes of payload that the children carry.
-    payload: u32,
-    /// The parent's large-send slot once all children were sent.
-    completion_info: LargeSendInfo,
-}
-
 /// Splits the large sends of one batch.
 pub(crate) struct Splitter<'call> {
     module: &'call FilterModule,
     nic: &'call NicCaps,
     at_dispatch: bool,
+    /// The first bytes of the frame that was looked at last.
+    front: [u8; MAX_HEADER],
 }
 
 impl<'call> Splitter<'call> {
@@ -52,12 +40,13 @@ impl<'call> Splitter<'call> {
             module,
             nic,
             at_dispatch: flags.at_dispatch(),
+            front: [0; MAX_HEADER],
         }
     }
 
     /// Splits the large send `parent`, if it does not fit the NIC.
-    #[inline(never)]
-    pub(crate) fn split(&self, parent: Nbl, tally: &mut Tally) -> Split {
+    #[inline(always)]
+    pub(crate) fn split(&mut self, parent: Nbl, tally: &mut Tally) -> Split {
         let Some(send) = large_send_of(&parent) else {
             return Split::Fits(parent);
         };
@@ -66,18 +55,41 @@ impl<'call> Splitter<'call> {
             nic: self.nic,
             parent: &parent,
             send,
-            at_dispatch: self.at_dispatch,
         };
-        // The first bytes of the frame.
-        let mut front = [0; MAX_HEADER];
-        match job.run(&mut front) {
-            Ok(None) => Split::Fits(parent),
-            Ok(Some(split)) => {
-                tally.count_split(split.parts, split.packets, split.payload);
-                Split::Children(split.children.attach_to(parent, split.completion_info))
+        let cut = job.cut(&mut self.front);
+        let cut = match &cut {
+            Ok(Some(cut)) => cut,
+            Ok(None) => return Split::Fits(parent),
+            Err(error) => {
+                let error = *error;
+                return Split::Failed(parent, error);
             }
-            Err(error) => Split::Failed(parent, error),
+        };
+        let needs = Needs::of(&cut.plan);
+        let pool = &self.module.children;
+        if !pool.can_have(needs.children, needs.more_packets) {
+            return Split::Failed(parent, Refusal::TooManyChildren.into());
         }
+        let builder = job.builder(cut);
+        let at = AtDispatch::enter(self.at_dispatch);
+        let Some(mut children) = pool.take(needs.children, needs.more_packets, &at) else {
+            return Split::Failed(parent, SendError::LowMemory);
+        };
+        let result = if matches!(builder.checksum, PacketChecksum::Filter) {
+            // Not at DISPATCH_LEVEL for as long as the payload's sums take, unless the caller is.
+            drop(at);
+            builder.build(&mut children, None)
+        } else {
+            builder.build(&mut children, Some(&at))
+        };
+        if let Err(error) = result {
+            pool.recycle(children);
+            return Split::Failed(parent, error);
+        }
+        let (plan, payload) = (&cut.plan, cut.plan.payload());
+        tally.count_split(plan.children(), plan.packets(), payload);
+        let completion_info = job.completion_info(payload);
+        Split::Children(children.attach_to(parent, completion_info))
     }
 }
 
@@ -87,19 +99,24 @@ struct Job<'a> {
     nic: &'a NicCaps,
     parent: &'a Nbl,
     send: LargeSend,
-    at_dispatch: bool,
 }
 
 impl<'a> Job<'a> {
-    /// The children, ready to be sent, each with the module's rundown protection acquired; `None`
-    /// if none are needed. An error leaves everything unchanged.
-    fn run(&mut self, front: &mut [u8; MAX_HEADER]) -> Result<Option<SplitSend>, SendError> {
-        let (packet, headers, payload) = match self.parse_headers(front) {
+    /// Parses the parent's headers and plans its children; `None` if none are needed. The front of
+    /// the frame is left in `front`.
+    // Out of line: nothing of it is on the stack while the children are built.
+    #[inline(never)]
+    fn cut(&mut self, front: &'a mut [u8; MAX_HEADER]) -> Result<Option<Cut<'a>>, SendError> {
+        let (packet, headers) = match self.parse_headers(front) {
             Err(SendError::Refused(reason)) if self.is_forwarded_unparsed(reason) => {
                 return Ok(None);
             }
             found => found?,
         };
+        let payload = packet
+            .data_length()
+            .checked_sub(headers.length())
+            .ok_or(Refusal::HeaderNotContiguous)?;
         let segment = self.send.mss.min(payload);
         if !headers.can_carry(segment) {
             return Err(Refusal::SegmentTooLong.into());
@@ -117,30 +134,31 @@ impl<'a> Job<'a> {
         }
         let ip_id = self.module.settings.ip_id();
         let template = Template::new(front, &headers, self.send.offload, ip_id)?;
-        let builder = ChildBuilder {
-            module: self.module,
-            parent: self.parent,
+        Ok(Some(Cut {
             packet,
-            plan: &plan,
-            template: &template,
-            checksum: self.packet_checksum(&plan, &template),
-            send: &self.send,
-            at_dispatch: self.at_dispatch,
-        };
-        Ok(Some(SplitSend {
-            children: builder.children()?,
-            parts: plan.children(),
-            packets: plan.packets(),
-            payload,
-            completion_info: self.completion_info(payload),
+            plan,
+            template,
         }))
     }
 
-    /// The packet, its headers, and its payload in bytes. The front of the frame is left in `front`.
+    /// The builder of the children of `cut`.
+    #[inline(always)]
+    fn builder<'cut>(&'cut self, cut: &'cut Cut<'a>) -> ChildBuilder<'cut> {
+        ChildBuilder {
+            module: self.module,
+            parent: self.parent,
+            cut,
+            checksum: self.packet_checksum(&cut.plan, &cut.template),
+            send: &self.send,
+        }
+    }
+
+    /// The packet and its headers. The front of the frame is left in `front`.
+    #[inline(always)]
     fn parse_headers(
         &mut self,
         front: &mut [u8; MAX_HEADER],
-    ) -> Result<(NetBuffer<'a>, Headers, u32), SendError> {
+    ) -> Result<(NetBuffer<'a>, Headers), SendError> {
         let packet = self
             .parent
             .first_net_buffer()
@@ -171,11 +189,7 @@ impl<'a> Job<'a> {
         {
             return Err(Refusal::IpVersionMismatch.into());
         }
-        let payload = packet
-            .data_length()
-            .checked_sub(headers.length())
-            .ok_or(Refusal::HeaderNotContiguous)?;
-        Ok((packet, headers, payload))
+        Ok((packet, headers))
     }
 
     /// Parses the headers of a frame from all MDLs that hold them.
@@ -191,6 +205,7 @@ impl<'a> Job<'a> {
     /// Parses the headers of a TCP large send that is in no tunnel: a receive has left its value in
     /// the slot that says so, RscTcpTimestampDelta.
     #[cold]
+    #[inline(always)]
     fn parse_plain_headers(
         &mut self,
         packet: &NetBuffer<'_>,
@@ -246,17 +261,11 @@ impl<'a> Job<'a> {
     /// Cuts `payload` bytes.
     fn plan(&self, payload: u32, support: LargeSendSupport) -> Result<Plan, Refusal> {
         let limit = support.limit(self.module.children.capacity());
-        let plan = if support.short_final() {
-            Plan::new(payload, self.send.mss, limit)?
+        if support.short_final() {
+            Plan::new(payload, self.send.mss, limit)
         } else {
-            Plan::of_whole_segments(payload, self.send.mss, limit)?
-        };
-        let needs = Needs::of(&plan);
-        let pool = &self.module.children;
-        if !pool.can_have(needs.children, needs.more_packets) {
-            return Err(Refusal::TooManyChildren);
+            Plan::of_whole_segments(payload, self.send.mss, limit)
         }
-        Ok(plan)
     }
 
     /// Packets that the filter segments must fit the medium; no NIC validates them. In a tunnel

@@ -4,7 +4,7 @@ mod front;
 mod ipv6;
 mod tunnel;
 
-use crate::wire::{ethernet, get_u8, ipv4, ipv6 as ipv6_fields, protocol, tcp, udp};
+use crate::wire::{ethernet, get_u8, get_u16, ipv4, ipv6 as ipv6_fields, protocol, tcp, udp};
 use crate::{Framing, InnerOffsets, IpVersion, LargeSend, Offload, Refusal, Transport};
 use front::Front;
 pub use tunnel::{Tunnel, TunnelKind};
@@ -70,8 +70,7 @@ impl Headers {
         Self::find_at(Front::new(front), 0, transport)
     }
 
-    // Out of line, to keep the path without a tunnel short.
-    #[inline(never)]
+    #[inline(always)]
     fn find_inner(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let front = Front::new(front);
         let (tunnel, frame) = tunnel::parse(front)?;
@@ -331,16 +330,23 @@ fn link(front: Front<'_>, frame: usize) -> Result<(u16, usize), Refusal> {
 /// The protocol of an IPv4 packet's payload, and where it begins.
 #[inline]
 fn ipv4_payload(front: Front<'_>, ip: usize) -> Result<(u8, usize), Refusal> {
-    let version_ihl = front.u8(ip, ipv4::VERSION_IHL)?;
+    let header: &[u8; ipv4::MIN_LENGTH] = front.fixed(ip)?;
+    let fields = || {
+        Some((
+            get_u8(header, ipv4::VERSION_IHL)?,
+            get_u16(header, ipv4::FRAGMENT)?,
+            get_u8(header, ipv4::PROTOCOL)?,
+        ))
+    };
+    let (version_ihl, fragment, protocol) = fields().ok_or(Refusal::HeaderNotContiguous)?;
     let length = ipv4::length(version_ihl);
     if ipv4::version(version_ihl) != 4 || length < ipv4::MIN_LENGTH {
         return Err(Refusal::MalformedIpv4);
     }
-    if front.u16(ip, ipv4::FRAGMENT)? & ipv4::FRAGMENT_MASK != 0 {
+    if fragment & ipv4::FRAGMENT_MASK != 0 {
         return Err(Refusal::Fragment);
     }
-    let protocol = front.u8(ip, ipv4::PROTOCOL)?;
-    Ok((protocol, ip.saturating_add(length)))
+    Ok((protocol, ip.wrapping_add(length)))
 }
 
 /// The end of the TCP header, which is inside `front`.

@@ -97,6 +97,6 @@ pub use checksum::Sum;
 pub use headers::{Headers, MAX_HEADER, Tunnel, TunnelKind};
 pub use identification::IpIdWidth;
 pub use large_send::{Framing, InnerOffsets, IpVersion, LargeSend, Offload, Transport};
-pub use plan::{Form, Limit, Plan, PlannedChild};
+pub use plan::{Form, Limit, Plan, PlannedChild, PlannedChildren};
 pub use refusal::Refusal;
 pub use template::{Checksum, PacketTemplate, Template};

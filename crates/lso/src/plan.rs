@@ -165,60 +165,49 @@ impl Plan {
     }
 
     /// The children in the order of the payload.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = PlannedChild> {
+        self.large_sends().chain(self.single_packets())
+    }
+
+    /// The children that are large sends, which come first.
     #[must_use]
     #[inline]
-    pub fn iter(&self) -> PlannedChildren<'_> {
+    pub fn large_sends(&self) -> PlannedChildren<'_> {
         PlannedChildren {
             plan: self,
+            form: Form::LargeSend,
+            end: self.large_sends.count,
             index: 0,
             segment: 0,
-            offset: 0,
-            run: self.run(0),
         }
     }
 
-    /// The children like child `k`, from there on.
-    fn run(&self, k: u32) -> Run {
-        let large = &self.large_sends;
-        let (form, segments, end) = if k < large.first_larger {
-            (Form::LargeSend, large.each, large.first_larger)
-        } else if k < large.count {
-            (Form::LargeSend, large.each.saturating_add(1), large.count)
-        } else {
-            (Form::Packet, 1, self.children)
-        };
-        Run {
-            form,
-            segments,
-            payload: segments.saturating_mul(self.mss),
-            end,
+    /// The children that are packets, which come last.
+    #[must_use]
+    #[inline]
+    pub fn single_packets(&self) -> PlannedChildren<'_> {
+        PlannedChildren {
+            plan: self,
+            form: Form::Packet,
+            end: self.children,
+            index: self.large_sends.count,
+            segment: self.large_sends.segments,
         }
     }
 }
 
-/// Neighbours that are alike.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    form: Form,
-    segments: u32,
-    /// Bytes of payload of each; less in the last of all.
-    payload: u32,
-    /// The place after the last of them.
-    end: u32,
-}
-
-/// The children of a [`Plan`], from the first to the last.
+/// Children of a [`Plan`] that have one form, from the first to the last.
 #[derive(Clone, Debug)]
 pub struct PlannedChildren<'a> {
     plan: &'a Plan,
+    form: Form,
+    /// The place after the last.
+    end: u32,
     /// The next child's place among all.
     index: u32,
     /// Segments before it.
     segment: u32,
-    /// Bytes of payload before it.
-    offset: u32,
-    /// The run that it is in, or that ends with the child before it.
-    run: Run,
 }
 
 impl Iterator for PlannedChildren<'_> {
@@ -226,35 +215,38 @@ impl Iterator for PlannedChildren<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<PlannedChild> {
-        let (plan, index) = (self.plan, self.index);
-        if index >= self.run.end {
-            if index >= plan.children {
-                return None;
-            }
-            self.run = plan.run(index);
+        let (plan, index, segment) = (self.plan, self.index, self.segment);
+        if index >= self.end {
+            return None;
         }
-        // Every count and every offset is at most the payload, so nothing wraps, except for the
-        // offset after the last child, which is never read.
+        // Every count and every offset is at most the payload, so nothing wraps.
+        let segments = match self.form {
+            Form::LargeSend => {
+                let larger = index >= plan.large_sends.first_larger;
+                plan.large_sends.each.wrapping_add(u32::from(larger))
+            }
+            Form::Packet => 1,
+        };
         self.index = index.wrapping_add(1);
+        self.segment = segment.wrapping_add(segments);
+        // All but the last carry whole segments.
+        let payload_offset = segment.wrapping_mul(plan.mss);
         let is_last = self.index == plan.children;
         let payload_length = if is_last {
-            plan.payload.wrapping_sub(self.offset)
+            plan.payload.wrapping_sub(payload_offset)
         } else {
-            self.run.payload
+            segments.wrapping_mul(plan.mss)
         };
-        let child = PlannedChild {
-            form: self.run.form,
+        Some(PlannedChild {
+            form: self.form,
             index,
-            payload_offset: self.offset,
+            payload_offset,
             payload_length,
-            first_segment: self.segment,
-            segments: self.run.segments,
+            first_segment: segment,
+            segments,
             is_first: index == 0,
             is_last,
-        };
-        self.segment = self.segment.wrapping_add(self.run.segments);
-        self.offset = self.offset.wrapping_add(payload_length);
-        Some(child)
+        })
     }
 }
 

@@ -29,15 +29,17 @@ pub use packet::{Checksum, PacketTemplate};
 /// (USO)"). In a tunnel, the NIC increments both identifications ("Supporting NVGRE in Large Send
 /// Offload (LSO)").
 #[derive(Clone, Copy, Debug)]
+// With a byte first that a refusal can be kept apart from, no field is taken to pieces for it.
+#[repr(C)]
 pub struct Template<'a> {
+    /// There may be more to write than an identification and TCP's fields.
+    has_more: bool,
     /// The parent's header, with the fields set that are the same in every large send.
     header: &'a [u8; MAX_HEADER],
-    headers: &'a Headers,
+    headers: Headers,
     ip: Ip,
     transport: Fields,
     outer: Option<Outer>,
-    /// There may be more to write than an identification and TCP's fields.
-    has_more: bool,
 }
 
 /// The values of an IP header that vary from child to child.
@@ -122,9 +124,10 @@ impl<'a> Template<'a> {
     /// [`Lsov1OnIpv6`](Refusal::Lsov1OnIpv6), [`MalformedLargeSend`](Refusal::MalformedLargeSend)
     /// for an offload of another transport protocol than the headers'. A `front` that differs from
     /// the parsed one may be [`HeaderNotContiguous`](Refusal::HeaderNotContiguous).
+    #[inline(always)]
     pub fn new(
         front: &'a mut [u8; MAX_HEADER],
-        headers: &'a Headers,
+        headers: &Headers,
         offload: Offload,
         ip_id: IpIdWidth,
     ) -> Result<Self, Refusal> {
@@ -144,9 +147,10 @@ impl<'a> Template<'a> {
 
     /// Looks at all that [`stamp`](Self::stamp) is going to write, so that a
     /// template is proof that it is inside the header.
+    #[inline(always)]
     fn read(
         front: &'a mut [u8; MAX_HEADER],
-        headers: &'a Headers,
+        headers: &Headers,
         offload: Offload,
         width: IpIdWidth,
     ) -> Option<Self> {
@@ -186,7 +190,7 @@ impl<'a> Template<'a> {
             || !matches!((ip.length, transport), (Length::Zero, Fields::Tcp { .. }));
         Some(Self {
             header: front,
-            headers,
+            headers: *headers,
             ip,
             transport,
             outer,
@@ -198,7 +202,7 @@ impl<'a> Template<'a> {
     #[must_use]
     #[inline]
     pub fn headers(&self) -> &Headers {
-        self.headers
+        &self.headers
     }
 
     /// Whether its packets have a TCP or UDP checksum: a UDP checksum of 0 means none.
@@ -335,6 +339,7 @@ impl IpPlace {
 }
 
 impl Ip {
+    #[inline(always)]
     fn read(header: &[u8], place: IpPlace, width: IpIdWidth) -> Option<Self> {
         let rest = header.get(place.start..)?;
         let ip: &[u8; IP] = rest.first_chunk()?;

@@ -96,11 +96,11 @@ Examples:
 Multiple, profile and cap take effect at once, and last until the adapter restarts. With --persist
 they are written to the registry too. --ip-id-bits, --software-segmentation, --max-sg-elements and
 --memory-bound are only written to the registry, so they need --persist. They take effect when the
-adapter restarts: see Restart-NetAdapter. `mslsoctl show` tells what is in effect, and what of the
-registry differs.
+adapter restarts: see Restart-NetAdapter. `mslsoctl show` prints the settings in effect, and those
+in the registry that differ.
 
 With --all each adapter is set, one after the other. A SIZE is in bytes, or has a unit: 512K or
-512KiB, 1M or 1MiB, powers of 1024. What is not named stays as it is: --cap alone keeps the
+512KiB, 1M or 1MiB, powers of 1024. Settings that are not named stay: --cap alone keeps the
 multiple.";
 
 const STATS: &str = "\

@@ -45,10 +45,10 @@ const CHAIN: u8 = 0x80;
 
 /// Parts that an event is handed over in.
 const PARTS: u32 = 3;
-/// Capacity in bytes for the names and types of one event.
-const METADATA: usize = 256;
-/// Capacity in bytes for the values of one event.
-const DATA: usize = 384;
+/// The room of most events, in bytes.
+pub type ShortEventRoom = EventRoom<128, 56>;
+/// The room of an event with an adapter's name, or with many fields, in bytes.
+pub type LongEventRoom = EventRoom<256, 384>;
 
 /// An event provider, registered with ETW from [`register`](Self::register) until it is dropped.
 pub struct Provider {
@@ -104,35 +104,49 @@ impl Provider {
         name: &str,
         level: Level,
         keyword: u64,
-        fill: impl FnOnce(&mut Event),
+        fill: impl FnOnce(&mut Event<'_>),
     ) {
-        let descriptor = descriptor(level, keyword);
-        if !self.is_enabled(&descriptor) {
+        if !self.is_enabled(level, keyword) {
             return;
         }
-        // Where it stays: a copy would be on the stack as well.
-        let mut event = Event {
-            descriptor,
-            metadata: Bytes::new(),
-            data: Bytes::new(),
-        };
-        event.begin(name);
+        let mut room = ShortEventRoom::new();
+        let mut event = room.begin(name, event_descriptor(level, keyword));
+        fill(&mut event);
+        self.write(&event);
+    }
+
+    /// The same for an event with an adapter's name, or with many fields, which takes more of the
+    /// stack.
+    #[inline]
+    pub fn write_long_with(
+        &self,
+        name: &str,
+        level: Level,
+        keyword: u64,
+        fill: impl FnOnce(&mut Event<'_>),
+    ) {
+        if !self.is_enabled(level, keyword) {
+            return;
+        }
+        let mut room = LongEventRoom::new();
+        let mut event = room.begin(name, event_descriptor(level, keyword));
         fill(&mut event);
         self.write(&event);
     }
 
     /// Whether a session enables events like this.
     #[inline(never)]
-    fn is_enabled(&self, descriptor: &sys::EVENT_DESCRIPTOR) -> bool {
+    fn is_enabled(&self, level: Level, keyword: u64) -> bool {
+        let descriptor = event_descriptor(level, keyword);
         // SAFETY: registered until `self` is dropped, unless it is 0; the descriptor lives during
         // the call.
         self.registration != 0
-            && unsafe { sys::EtwEventEnabled(self.registration, descriptor) } != 0
+            && unsafe { sys::EtwEventEnabled(self.registration, &raw const descriptor) } != 0
     }
 
     /// Writes `event` to every session that enables it. IRQL ≤ DISPATCH_LEVEL.
     #[inline(never)]
-    pub fn write(&self, event: &Event) {
+    pub fn write(&self, event: &Event<'_>) {
         if self.registration == 0 {
             return;
         }
@@ -189,8 +203,9 @@ fn part(bytes: &[u8], kind: u8) -> sys::EVENT_DATA_DESCRIPTOR {
     }
 }
 
-/// The descriptor of a self-describing event.
-fn descriptor(level: Level, keyword: u64) -> sys::EVENT_DESCRIPTOR {
+/// The descriptor of a self-describing event. The bits of `keyword` are its categories.
+#[must_use]
+pub fn event_descriptor(level: Level, keyword: u64) -> sys::EVENT_DESCRIPTOR {
     sys::EVENT_DESCRIPTOR {
         Id: 0,
         Version: 0,
@@ -202,29 +217,53 @@ fn descriptor(level: Level, keyword: u64) -> sys::EVENT_DESCRIPTOR {
     }
 }
 
-/// An event in the making: some 700 bytes, on the stack.
-pub struct Event {
+/// An event in the making.
+pub struct Event<'room> {
     descriptor: sys::EVENT_DESCRIPTOR,
     /// Its own length in 16 bits, a tag of zero, the event's name; of each field name and type.
-    metadata: Bytes<METADATA>,
+    metadata: Bytes<'room>,
     /// The fields' values, with nothing between.
-    data: Bytes<DATA>,
+    data: Bytes<'room>,
 }
 
-impl Event {
-    /// An event of that name, without fields. The bits of `keyword` are its categories.
+/// Memory in which an event is built: for its names and types, and for its values. It is on the
+/// stack.
+pub struct EventRoom<const METADATA: usize, const DATA: usize> {
+    metadata: [u8; METADATA],
+    data: [u8; DATA],
+}
+
+impl<const METADATA: usize, const DATA: usize> EventRoom<METADATA, DATA> {
+    /// An empty room.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            metadata: [0; METADATA],
+            data: [0; DATA],
+        }
+    }
+
+    /// Begins an event of that name, without fields.
     #[must_use]
     #[inline(always)]
-    pub fn new(name: &str, level: Level, keyword: u64) -> Self {
-        let mut event = Self {
-            descriptor: descriptor(level, keyword),
-            metadata: Bytes::new(),
-            data: Bytes::new(),
+    pub fn begin(&mut self, name: &str, descriptor: sys::EVENT_DESCRIPTOR) -> Event<'_> {
+        let mut event = Event {
+            descriptor,
+            metadata: Bytes::new(&mut self.metadata),
+            data: Bytes::new(&mut self.data),
         };
         event.begin(name);
         event
     }
+}
 
+impl<const METADATA: usize, const DATA: usize> Default for EventRoom<METADATA, DATA> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Event<'_> {
     #[inline(never)]
     fn begin(&mut self, name: &str) {
         self.metadata.push(&[0, 0, 0]);
@@ -296,7 +335,7 @@ impl Event {
     }
 
     /// Adds a field, whole, or leaves it out where there is no room for all of it.
-    #[inline(never)]
+    #[inline(always)]
     fn field(&mut self, name: &str, types: &[u8], value: &[&[u8]]) -> &mut Self {
         let before = (self.metadata.length, self.data.length);
         let mut fits = self.describe(name, types);
@@ -321,29 +360,26 @@ impl Event {
     }
 }
 
-/// As many bytes as there are, up to `N`.
-struct Bytes<const N: usize> {
-    bytes: [u8; N],
+/// The first `length` bytes of a room.
+struct Bytes<'room> {
+    room: &'room mut [u8],
     length: usize,
 }
 
-impl<const N: usize> Bytes<N> {
-    const fn new() -> Self {
-        Self {
-            bytes: [0; N],
-            length: 0,
-        }
+impl<'room> Bytes<'room> {
+    const fn new(room: &'room mut [u8]) -> Self {
+        Self { room, length: 0 }
     }
 
     fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        self.room.get(..self.length).unwrap_or_default()
     }
 
     /// Adds `more`, or nothing if there is no room for it; returns whether it was added.
     #[inline(never)]
     fn push(&mut self, more: &[u8]) -> bool {
         let end = self.length.saturating_add(more.len());
-        let Some(place) = self.bytes.get_mut(self.length..end) else {
+        let Some(place) = self.room.get_mut(self.length..end) else {
             return false;
         };
         // Not copy_from_slice: whether its lengths agree is not for the optimiser to find out.
@@ -357,7 +393,7 @@ impl<const N: usize> Bytes<N> {
     /// Writes the length into the first two bytes.
     fn write_length(&mut self) {
         let length = u16::try_from(self.length).unwrap_or_default();
-        if let Some(place) = self.bytes.first_chunk_mut() {
+        if let Some(place) = self.room.first_chunk_mut() {
             *place = length.to_le_bytes();
         }
     }

@@ -54,13 +54,15 @@ pub use configuration::Configuration;
 pub use critical_region::CriticalRegion;
 pub use device::{DeviceCall, DeviceNames, DeviceRequest};
 pub use error_log::{ErrorLog, Insertion};
-pub use event::{Event, Level, Provider};
+pub use event::{
+    Event, EventRoom, Level, LongEventRoom, Provider, ShortEventRoom, event_descriptor,
+};
 pub use event_lock::{EventGuard, EventLock};
 pub use filter_module::{CompleteFlags, ModuleHandle, Port, SendFlags};
 pub use indication::{Indication, indicate};
 pub use kernel_event::KernelEvent;
 pub use mdl::{BufferError, MdlRun, PayloadCursor};
-pub use module_list::{ModuleEntry, ModuleList, ModuleRef};
+pub use module_list::{ModuleEntry, ModuleList, ModuleRef, UnwrittenEntry};
 pub use nbl::{Nbl, NblChain, NblQueue, NetBuffer};
 pub use offload::{AttachOffload, Malformed, OffloadConfig};
 pub use oob::{ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo, UdpSendInfo};

@@ -3,7 +3,10 @@
 //! The inline functions of `wdm.h` that have no export are written out here, each named after its
 //! effect: [`system_address`], [`prepare_for_reuse`], [`initialize`].
 
-use core::ptr::{self, NonNull};
+use core::{
+    mem::offset_of,
+    ptr::{self, NonNull},
+};
 
 use checksum::Sum;
 
@@ -69,6 +72,12 @@ unsafe fn virtual_address(mdl: *mut sys::MDL) -> *mut u8 {
             .wrapping_add((*mdl).ByteOffset as usize)
     }
 }
+
+const _: () = assert!(
+    offset_of!(sys::MDL, Size).is_multiple_of(align_of::<u32>())
+        && offset_of!(sys::MDL, MdlFlags).wrapping_sub(offset_of!(sys::MDL, Size))
+            == size_of::<i16>()
+);
 
 /// Bytes of an MDL as its `Size` expresses them.
 #[expect(
@@ -202,6 +211,7 @@ impl NetBuffer<'_> {
     ///
     /// # Errors
     /// [`BufferError`] where the NET_BUFFER is inconsistent or cannot be mapped.
+    #[inline(never)]
     pub fn copy_front_gathered<'a>(&self, into: &'a mut [u8]) -> Result<&'a [u8], BufferError> {
         let most = u32::try_from(into.len()).unwrap_or(u32::MAX);
         let length = most.min(self.data_length());
@@ -224,7 +234,8 @@ impl NetBuffer<'_> {
         };
         let mut cursor = PayloadCursor {
             mdl,
-            offset,
+            // SAFETY: as above.
+            at: unsafe { virtual_address(mdl.as_ptr()) }.wrapping_add(offset as usize),
             left: length.checked_sub(offset).ok_or(BufferError::Malformed)?,
             of: core::marker::PhantomData,
         };
@@ -236,8 +247,8 @@ impl NetBuffer<'_> {
 /// A place in a packet's MDL chain. It reads the chain and never changes it.
 pub struct PayloadCursor<'nb> {
     mdl: NonNull<sys::MDL>,
-    /// Bytes of `mdl` that lie before the cursor.
-    offset: u32,
+    /// The [`virtual_address`] of the cursor's byte.
+    at: *mut u8,
     /// Bytes of `mdl` from the cursor on.
     left: u32,
     of: core::marker::PhantomData<&'nb NetBuffer<'nb>>,
@@ -268,13 +279,6 @@ impl MdlRun {
             count: 0,
             may_be_mapped: false,
         }
-    }
-
-    /// Notes that an MDL has no mapping. Out of line, to keep the loop short.
-    #[cold]
-    #[inline(never)]
-    fn note_unmapped(&mut self) {
-        self.may_be_mapped = true;
     }
 
     /// The chain's last MDL.
@@ -324,6 +328,13 @@ impl MdlRun {
     }
 }
 
+/// Sets `flag`. Out of line, so that the flag takes no register of the loop that seldom sets it.
+#[cold]
+#[inline(never)]
+fn note(flag: &mut bool) {
+    *flag = true;
+}
+
 impl PayloadCursor<'_> {
     /// Moves `length` bytes on. Stops at the end of an MDL rather than at the start of the next.
     #[inline]
@@ -340,18 +351,26 @@ impl PayloadCursor<'_> {
             let next = Self::next_mdl(mdl)?;
             mdl = next.0;
             if beyond <= next.1 {
-                (self.mdl, self.offset) = (mdl, beyond);
-                self.left = next.1.wrapping_sub(beyond);
+                (self.mdl, self.left) = next;
+                self.begin_mdl();
+                self.move_in_mdl(beyond);
                 return Ok(());
             }
             beyond = beyond.wrapping_sub(next.1);
         }
     }
 
+    /// Moves to the first byte of the current MDL, which has `left` bytes.
+    #[inline]
+    fn begin_mdl(&mut self) {
+        // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
+        self.at = unsafe { virtual_address(self.mdl.as_ptr()) };
+    }
+
     /// Moves on by `length` of the bytes that are `left`.
     #[inline]
     fn move_in_mdl(&mut self, length: u32) {
-        self.offset = self.offset.wrapping_add(length);
+        self.at = self.at.wrapping_add(length as usize);
         self.left = self.left.wrapping_sub(length);
     }
 
@@ -370,7 +389,7 @@ impl PayloadCursor<'_> {
     pub fn skip_empty(&mut self) -> Result<u32, BufferError> {
         while self.left == 0 {
             (self.mdl, self.left) = Self::next_mdl(self.mdl)?;
-            self.offset = 0;
+            self.begin_mdl();
         }
         Ok(self.left)
     }
@@ -382,13 +401,17 @@ impl PayloadCursor<'_> {
     #[inline]
     fn address(&self) -> Result<*const u8, BufferError> {
         // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent are
-        // locked or non-paged. `offset` bytes of it lie before the cursor.
+        // locked or non-paged. The cursor is as far from its beginning at both addresses.
         unsafe {
             let start = system_address(self.mdl.as_ptr());
             if start.is_null() {
                 return Err(BufferError::NotMapped);
             }
-            Ok(start.add(self.offset as usize))
+            let before = self
+                .at
+                .addr()
+                .wrapping_sub(virtual_address(self.mdl.as_ptr()).addr());
+            Ok(start.add(before))
         }
     }
 
@@ -436,16 +459,17 @@ impl PayloadCursor<'_> {
 
     /// Whether the cursor is at the first byte of its MDL.
     #[inline]
-    #[must_use]
-    pub const fn is_at_start(&self) -> bool {
-        self.offset == 0
+    fn is_at_start(&self) -> bool {
+        // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
+        self.at == unsafe { virtual_address(self.mdl.as_ptr()) }
     }
 
-    /// Bytes of the current MDL from the cursor on.
+    /// Bytes of the current MDL from the cursor on; 0 if it is at the first, so that an MDL has not
+    /// been begun.
     #[inline]
     #[must_use]
-    pub const fn left_in_mdl(&self) -> u32 {
-        self.left
+    pub fn left_in_begun_mdl(&self) -> u32 {
+        if self.is_at_start() { 0 } else { self.left }
     }
 
     /// Extends the chain of `run` by partial MDLs of the next `length` bytes, and advances past what
@@ -458,64 +482,68 @@ impl PayloadCursor<'_> {
     ///
     /// # Safety
     /// The memory of `run` and the last MDL of its chain are not used elsewhere.
-    // On copies of the fields: a loop that stays in registers.
+    // On copies of the fields, and in one width, so that the loop stays in registers.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "lengths of 32 bits, in 64")]
     pub unsafe fn take_partials(
         &mut self,
         length: u32,
         most: u32,
         run: &mut MdlRun,
     ) -> Result<u32, BufferError> {
-        let (mut mdl, mut offset, mut available) = (self.mdl, self.offset, self.left);
-        let (mut left, mut rest) = (length, most);
-        let (mut last, mut place) = (run.last, run.place);
+        let (mut mdl, mut at, mut available) = (self.mdl, self.at, self.left as usize);
+        let (mut left, mut rest) = (length as usize, most);
+        let (mut last, mut place, mut may_be_mapped) = (run.last, run.place, false);
         while left > 0 {
             while available == 0 {
-                (mdl, available) = Self::next_mdl(mdl)?;
-                offset = 0;
+                let next = Self::next_mdl(mdl)?;
+                (mdl, available) = (next.0, next.1 as usize);
+                // SAFETY: the chain is owned for `'nb`, and `mdl` is one of it.
+                at = unsafe { virtual_address(mdl.as_ptr()) };
             }
             let part = available.min(left);
             if rest <= 1 && (rest == 0 || part < left) {
                 break;
             }
-            // SAFETY: the current MDL is one of the owned chain, and has `part` bytes at `offset`.
+            let bytes = size_for(at, part as u32);
+            if place.addr().wrapping_add(bytes) > run.end {
+                break;
+            }
+            // SAFETY: the current MDL is one of the owned chain, and has `part` bytes at `at`.
             // There is room for a partial MDL of them at `place`, which is not used elsewhere, as is
             // the chain's last MDL, by this function's contract.
             unsafe {
-                let start = virtual_address(mdl.as_ptr()).wrapping_add(offset as usize);
-                let bytes = size_for(start, part);
-                let next = place.wrapping_byte_add(bytes);
-                if next.addr() > run.end {
-                    break;
-                }
-                // IoBuildPartialMdl reads the target's size and flags.
-                (*place).Size = mdl_size(bytes);
-                (*place).MdlFlags = 0;
-                sys::IoBuildPartialMdl(mdl.as_ptr(), place, start.cast(), part);
-                if (*place).MdlFlags & MAPPED == 0 {
-                    run.note_unmapped();
-                }
                 (*last).Next = place;
-                (last, place) = (place, next);
+                // IoBuildPartialMdl reads the target's size and flags: neighbours, written at once. The
+                // size is the lower half, as on every system that has NDIS.
+                (&raw mut (*place).Size).cast::<u32>().write(bytes as u32);
+                sys::IoBuildPartialMdl(mdl.as_ptr(), place, at.cast(), part as u32);
+                if (*place).MdlFlags & MAPPED == 0 {
+                    note(&mut may_be_mapped);
+                }
+                last = place;
+                // From the MDL: to keep it elsewhere over the call would cost as much.
+                place = place.wrapping_byte_add(usize::from((*place).Size.cast_unsigned()));
             }
             rest = rest.wrapping_sub(1);
-            offset = offset.wrapping_add(part);
+            at = at.wrapping_add(part);
             available = available.wrapping_sub(part);
             left = left.wrapping_sub(part);
         }
         // SAFETY: as above.
         unsafe { (*last).Next = ptr::null_mut() };
-        (self.mdl, self.offset, self.left) = (mdl, offset, available);
+        (self.mdl, self.at, self.left) = (mdl, at, available as u32);
         run.count = run.count.wrapping_add(most.wrapping_sub(rest));
         (run.last, run.place) = (last, place);
-        Ok(left)
+        run.may_be_mapped |= may_be_mapped;
+        Ok(left as u32)
     }
 
     /// Returns the parent's own MDLs from the cursor on, if they hold exactly the next `length`
     /// bytes in at most `most` MDLs, none of them empty, and advances past them. `None` if they do
     /// not, or if the cursor is inside an MDL.
     pub fn take_tail(&mut self, length: u32, most: u32) -> Option<*mut sys::MDL> {
-        if self.offset != 0 {
+        if !self.is_at_start() {
             return None;
         }
         let first = self.mdl;
@@ -534,7 +562,9 @@ impl PayloadCursor<'_> {
         if bytes != left {
             return None;
         }
-        (self.mdl, self.offset, self.left) = (mdl, bytes, 0);
+        (self.mdl, self.left) = (mdl, bytes);
+        self.begin_mdl();
+        self.move_in_mdl(bytes);
         Some(first.as_ptr())
     }
 }

@@ -6,7 +6,7 @@
 use core::ptr::{self, NonNull};
 
 use crate::{
-    pool::{PoolBox, Tag},
+    pool::{PoolBox, Tag, allocate},
     rundown::{RundownGuard, RundownRef},
     spin_lock::SpinLock,
     status::Status,
@@ -22,27 +22,50 @@ pub struct ModuleEntry<T> {
 }
 
 impl<T> ModuleEntry<T> {
-    /// The value that `make` returns, in the pool under `tag`, not listed yet. IRQL ≤ APC_LEVEL.
+    /// Memory in the pool under `tag` for a value that is to be written where it stays: a long one is
+    /// never on the stack. IRQL ≤ APC_LEVEL.
     ///
     /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory; `make` is not called then.
-    #[inline]
-    pub fn try_new(
-        tag: Tag,
-        rundown_tag: Tag,
-        make: impl FnOnce() -> T,
-    ) -> Result<PoolBox<Self>, Status> {
+    /// [`Status::RESOURCES`] where there is no memory.
+    pub fn allocate(tag: Tag, rundown_tag: Tag) -> Result<UnwrittenEntry<T>, Status> {
         let rundown = RundownRef::try_new_run_down(rundown_tag)?;
-        PoolBox::try_new_with(tag, || Self {
-            value: make(),
-            rundown,
-        })
+        let entry = allocate::<Self>(tag, 1)?;
+        // SAFETY: the memory is unshared, and aligned for an entry.
+        unsafe { (&raw mut (*entry.as_ptr()).rundown).write(rundown) };
+        Ok(UnwrittenEntry { entry, tag })
     }
 
     /// The value.
     #[must_use]
     pub const fn get(&self) -> &T {
         &self.value
+    }
+}
+
+/// An entry whose value is not written yet.
+#[must_use = "memory that is not finished is lost"]
+pub struct UnwrittenEntry<T> {
+    entry: NonNull<ModuleEntry<T>>,
+    tag: Tag,
+}
+
+impl<T> UnwrittenEntry<T> {
+    /// The place for the value.
+    #[must_use]
+    pub const fn value(&self) -> *mut T {
+        // SAFETY: memory for an entry, of which nothing is read.
+        unsafe { &raw mut (*self.entry.as_ptr()).value }
+    }
+
+    /// The entry, not listed yet.
+    ///
+    /// # Safety
+    /// The value is written.
+    #[must_use]
+    pub unsafe fn finish(self) -> PoolBox<ModuleEntry<T>> {
+        // SAFETY: all of the entry is written, by this function's contract, in memory of the pool
+        // under this tag.
+        unsafe { PoolBox::from_raw(self.tag, self.entry) }
     }
 }
 

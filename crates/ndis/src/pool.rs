@@ -56,7 +56,7 @@ type Start = *mut c_void;
 
 /// Room for `count` values of `T` at the beginning of a cache line, uninitialised. It is freed with
 /// [`free`]. IRQL ≤ DISPATCH_LEVEL.
-fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
+pub(crate) fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
     const { assert!(align_of::<T>() <= CACHE_LINE && size_of::<T>() > 0) };
     let bytes = size_of::<T>()
         .checked_mul(count)
@@ -125,18 +125,9 @@ impl<T> PoolBox<T> {
     /// # Errors
     /// [`Status::RESOURCES`] where there is no memory; `value` is dropped then.
     pub fn try_new(tag: Tag, value: T) -> Result<Self, Status> {
-        Self::try_new_with(tag, || value)
-    }
-
-    /// Allocates memory, and then makes the value for it: a long one is on the stack once at most.
-    /// IRQL ≤ DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory; `make` is not called then.
-    pub fn try_new_with(tag: Tag, make: impl FnOnce() -> T) -> Result<Self, Status> {
         let memory = allocate::<T>(tag, 1)?;
         // SAFETY: `allocate` returned unshared memory for one `T`, aligned for it.
-        unsafe { memory.write(make()) };
+        unsafe { memory.write(value) };
         Ok(Self {
             value: memory,
             tag,

@@ -44,9 +44,9 @@ impl Baseline {
     /// Fails if `now` takes more than is [tolerated](TOLERATED); returns a description of the
     /// comparison otherwise.
     pub(crate) fn check(&self, now: &Self) -> anyhow::Result<String> {
-        let mut said = String::new();
+        let mut summary = String::new();
         if self.rustc != now.rustc {
-            said = format!(
+            summary = format!(
                 "the baseline was made by {}, this is {}: instructions differ by the compiler, too\n",
                 self.rustc, now.rustc
             );
@@ -63,11 +63,11 @@ impl Baseline {
         }
         if wrong.is_empty() {
             let count = now.instructions.len();
-            said += &format!("{count} cases within {TOLERATED} % of the baseline\n");
-            return Ok(said);
+            summary += &format!("{count} cases within {TOLERATED} % of the baseline\n");
+            return Ok(summary);
         }
         bail!(
-            "{said}{}\nIf that is meant, update the baseline: \
+            "{summary}{}\nIf that is meant, update the baseline: \
              cargo run --profile sys -p mslso-bench -- --write-baseline",
             wrong.join("\n")
         )
@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn a_regression_is_named_with_both_numbers() {
         let error = baseline(100.0).check(&baseline(105.1)).unwrap_err();
-        let said = error.to_string();
-        assert!(said.contains("a case: 105.1 instructions, 100.0 in the baseline"));
-        assert!(said.contains("--write-baseline"));
+        let summary = error.to_string();
+        assert!(summary.contains("a case: 105.1 instructions, 100.0 in the baseline"));
+        assert!(summary.contains("--write-baseline"));
     }
 
     #[test]

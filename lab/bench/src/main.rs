@@ -9,7 +9,7 @@
 mod baseline;
 mod callgrind;
 mod cases;
-mod elsewhere;
+mod completer;
 mod floor;
 mod frame;
 mod module;
@@ -94,8 +94,8 @@ fn main() -> anyhow::Result<()> {
         Baseline::of(&report).write(path)?;
     }
     if let Some(path) = &cli.check {
-        let said = Baseline::read(path)?.check(&Baseline::of(&report))?;
-        let _ = out.write_all(said.as_bytes());
+        let summary = Baseline::read(path)?.check(&Baseline::of(&report))?;
+        let _ = out.write_all(summary.as_bytes());
     }
     Ok(())
 }

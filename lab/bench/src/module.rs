@@ -4,12 +4,11 @@
 use std::{cell::UnsafeCell, mem::zeroed, ptr};
 
 use anyhow::{Context, ensure};
-use control::{Profile, keyword};
 use ndis::sys;
 
 use crate::{
     cases::{Case, MAX_PAYLOAD, MIN_SEGMENTS, Nic},
-    ndis::{characteristics, set_parameters, take_context},
+    ndis::{characteristics, take_context},
 };
 
 /// A filter's data path: its two handlers, and the context that they take.
@@ -35,8 +34,8 @@ impl Handlers {
         unsafe { (self.send)(self.context, chain, 0, 0) };
     }
 
-    /// FilterSendNetBufferListsComplete, from a miniport that completes at DISPATCH_LEVEL and says
-    /// so, as they do from their DPC.
+    /// FilterSendNetBufferListsComplete, from a miniport that completes at DISPATCH_LEVEL and sets
+    /// the flag for it, as they do from their DPC.
     ///
     /// # Safety
     /// The chain is exactly the NBLs that the filter sent down.
@@ -75,7 +74,6 @@ pub(crate) fn load() -> anyhow::Result<()> {
 impl Module {
     /// Attaches and starts a module for `case`.
     pub(crate) fn start(case: &Case) -> anyhow::Result<Self> {
-        set_parameters(vec![(keyword::PROFILE, Profile::Throughput.number())]);
         let (handlers, driver) = characteristics().context("no filter driver is registered")?;
         let attach = handlers.AttachHandler.context("no attach handler")?;
         let restart = handlers.RestartHandler.context("no restart handler")?;

@@ -9,7 +9,7 @@ use anyhow::ensure;
 
 use crate::{
     cases::Case,
-    elsewhere::Completer,
+    completer::Completer,
     floor::Floor,
     module::{Handlers, Module},
     packets::Batch,

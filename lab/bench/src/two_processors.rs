@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::{
     cases::Case,
-    elsewhere::two_cores,
+    completer::two_cores,
     module::Module,
     ndis::become_processor,
     packets::Batch,

@@ -1,6 +1,6 @@
 //! A machine on which the driver runs: the actions of NDIS and of an administrator on it.
 
-use std::{ffi::c_void, mem::zeroed, ptr};
+use std::{mem::zeroed, ptr};
 
 use control::{
     IoControl, Message, Multiple, Raise, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
@@ -9,7 +9,7 @@ use ndis::sys::{self, NDIS_HANDLE};
 use shuttle::thread::{self, JoinHandle};
 
 use crate::{
-    kernel::{MODULE, free_extension, leaked},
+    kernel::{MODULE, leaked},
     offload::{Nic, maxima},
     points::{driver, wake},
     world,
@@ -19,7 +19,6 @@ use crate::{
 pub(crate) struct Registered {
     pub(crate) handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
     pub(crate) context: NDIS_HANDLE,
-    pub(crate) extension: *mut c_void,
     pub(crate) device: *mut sys::DEVICE_OBJECT,
     pub(crate) control: Option<sys::DRIVER_DISPATCH>,
     /// The context of the filter module.
@@ -31,7 +30,6 @@ impl Default for Registered {
         Self {
             handlers: None,
             context: ptr::null_mut(),
-            extension: ptr::null_mut(),
             device: ptr::null_mut(),
             control: None,
             module: ptr::null_mut(),
@@ -140,8 +138,8 @@ impl Machine {
         let status = call(|| unsafe { attach(handle, context, &raw mut parameters) });
         assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "FilterAttach");
         // SAFETY: FilterAttach left the NDIS_OFFLOAD valid.
-        let told = unsafe { maxima(&raw const offload) };
-        world::with(|world| world.heard.push(told));
+        let maxima = unsafe { maxima(&raw const offload) };
+        world::with(|world| world.indicated.push(maxima));
         self.module = world::with(|world| world.driver.as_ref().map(|driver| driver.module))
             .expect("it is attached");
     }
@@ -263,7 +261,8 @@ impl Machine {
         let mut object: sys::DRIVER_OBJECT = unsafe { zeroed() };
         // SAFETY: the driver finds its extension whatever the object is.
         call(|| unsafe { (self.unload)(&raw mut object) });
-        free_extension();
+        // SAFETY: the driver is unloaded.
+        unsafe { nullndis::free_extension() };
         finish();
     }
 }

@@ -103,7 +103,7 @@ impl Machine {
     }
 
     /// The NIC indicates other limits.
-    pub fn nic_limits(&self, nic: Nic) {
+    pub fn nic_indicates(&self, nic: Nic) {
         let mut offload = nic.offload();
         let mut indication = sys::NDIS_STATUS_INDICATION {
             Header: sys::NDIS_OBJECT_HEADER {
@@ -145,8 +145,8 @@ impl Machine {
 
     /// The LSOv2 maxima of IPv4 that were advertised to the overlying driver, in order.
     #[must_use]
-    pub fn heard(&self) -> Vec<u32> {
-        world::with(|world| world.heard.iter().map(|maxima| maxima[0]).collect())
+    pub fn indicated(&self) -> Vec<u32> {
+        world::with(|world| world.indicated.iter().map(|maxima| maxima[0]).collect())
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct World {
     pub(crate) inline: Option<(Machine, usize)>,
     pub(crate) parents: Parents,
     /// The LSOv2 maxima that were advertised to the overlying driver.
-    pub(crate) heard: Vec<[u32; 2]>,
+    pub(crate) indicated: Vec<[u32; 2]>,
     /// Faults found where a panic would have to unwind through the driver.
     pub(crate) wrong: Vec<String>,
 }

@@ -1,9 +1,6 @@
 //! The command line.
 
-mod chaos;
 mod exercise;
-mod live;
-mod size;
 
 use std::path::{Path, PathBuf};
 use std::{
@@ -16,15 +13,14 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::driver::Build;
-use crate::failure::{Failure, exit};
-use crate::ingest::{BUFFER, Form, LsoVersion};
-use crate::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
-use crate::synth::Tunnel;
-pub use chaos::ChaosArgs;
+use crate::error::{Error, exit};
+use chaos::args::ChaosArgs;
 pub use exercise::{ExerciseArgs, Obligation, Pages, Phase};
-pub use live::{IpChoice, LabArgs, MigrateArgs, SecondStage, StationChoice, TrafficArgs, TuneArgs};
-use size::size_in;
+use harness::driver::Build;
+use harness::ingest::{BUFFER, Form, LsoVersion};
+use harness::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
+use harness::size::size_in;
+use testpkt::synth::Tunnel;
 
 /// The command line of the program.
 #[derive(Debug, Parser)]
@@ -38,7 +34,7 @@ use size::size_in;
         and made to order, shows what became of each, and compares the wire byte for byte with \
         segmentation in a single stage. It needs no arguments, no files and no privileges.\n\n\
         A SIZE is in bytes, or has a unit, a power of 1024: 512K, 512KiB, 1M. With --json each \
-        command prints objects with `schema`, the number of their form, which is 1; fields may be \
+        command prints objects with `schema`, the number of their form, which is 2; fields may be \
         added to it. Without a command that is one object: driver, large_sends (each with what, ip, \
         kind, payload, mss, children, packets, wire_packets, verdict), the numbers of split, and \
         the files. An error is an object on stderr: schema, error, message, exit_code.",
@@ -56,7 +52,7 @@ pub struct Cli {
         long,
         global = true,
         value_name = "native|PATH",
-        default_value = crate::driver::NATIVE,
+        default_value = harness::driver::NATIVE,
         value_parser = OsStringValueParser::new().map(Build::from)
     )]
     pub driver: Build,
@@ -72,7 +68,7 @@ impl Cli {
         };
         if wrong.use_stderr() && env::args_os().any(|word| word == "--json") {
             // The reader of stderr may be gone; the exit code reports the failure too.
-            let _ = writeln!(io::stderr(), "{}", Failure::from(wrong).to_json());
+            let _ = writeln!(io::stderr(), "{}", Error::from(wrong).to_json());
             process::exit(exit::UNUSABLE.into());
         }
         wrong.exit()
@@ -87,9 +83,7 @@ impl Cli {
             Some(Command::Demo(args)) => args.json,
             Some(Command::Exercise(args)) => args.json,
             Some(Command::Chaos(args)) => args.json,
-            Some(Command::Traffic(args)) => args.json,
-            Some(Command::Migrate(args)) => args.json,
-            Some(Command::Tune(args)) => args.json,
+            Some(Command::Live(job)) => job.json(),
         }
     }
 
@@ -209,17 +203,11 @@ pub enum Command {
     #[command(long_about = exercise::EXERCISE, after_help = exercise::CODES)]
     Exercise(ExerciseArgs),
     /// Have everything happen at random, against all rules
-    #[command(long_about = chaos::CHAOS, after_help = chaos::CODES)]
+    #[command(long_about = chaos::args::ABOUT, after_help = chaos::args::CODES)]
     Chaos(ChaosArgs),
-    /// Send live TCP through the driver, between network namespaces
-    #[command(long_about = live::TRAFFIC, after_help = live::TRAFFIC_CODES)]
-    Traffic(Box<TrafficArgs>),
-    /// Move a guest with a running connection between two hosts
-    #[command(long_about = live::MIGRATE, after_help = live::TRAFFIC_CODES)]
-    Migrate(MigrateArgs),
-    /// Find out which multiple is worth it, by live traffic
-    #[command(long_about = live::TUNE, after_help = live::TRAFFIC_CODES)]
-    Tune(TuneArgs),
+    /// The jobs with live traffic
+    #[command(flatten)]
+    Live(livelab::args::Command),
 }
 
 /// The folder of the main job's files, where none is named.
@@ -249,7 +237,7 @@ Show the sizes of large sends that are advertised to guests, while settings, NIC
 
 Two guests share a host; the filter below their switch advertises a multiple of the largest large \
 send that the NIC accepts. Each step of the story changes something, such as the profile, the NIC, or \
-a guest's host, and shows what the NIC says, what the filter advertises and what each guest uses; \
+a guest's host, and shows what the NIC accepts, what the filter advertises and what each guest uses; \
 then what was sent, and whether the wire is right.
 
 --json prints one object for each step, with

@@ -4,12 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use mslso_lab::cli::{Cli, Command};
-#[cfg(not(target_os = "linux"))]
-use mslso_lab::failure::Failure;
-use mslso_lab::failure::exit;
-#[cfg(target_os = "linux")]
-use mslso_lab::traffic;
-use mslso_lab::{chaos, demo, exercise, main_job, split};
+use mslso_lab::error::{Error, exit};
+use mslso_lab::{demo, exercise, main_job, split};
 
 fn main() -> ExitCode {
     let cli = Cli::of_process();
@@ -20,33 +16,26 @@ fn main() -> ExitCode {
         Some(Command::Split(args)) => split::run(args, &cli.driver, &mut out, &mut notes),
         Some(Command::Demo(args)) => demo::run(args, &cli.driver, &mut out, &mut notes),
         Some(Command::Exercise(args)) => exercise::run(args, &cli.driver, &mut out),
-        Some(Command::Chaos(args)) => chaos::run(args, &cli.driver, &mut out, &mut notes),
-        #[cfg(target_os = "linux")]
-        Some(Command::Traffic(args)) => traffic::run(args, &cli.driver, &mut out, &mut notes),
-        #[cfg(target_os = "linux")]
-        Some(Command::Migrate(args)) => {
-            traffic::migrate::run(args, &cli.driver, &mut out, &mut notes)
+        Some(Command::Chaos(args)) => {
+            chaos::run(args, &cli.driver, &mut out, &mut notes).map_err(Error::from)
         }
-        #[cfg(target_os = "linux")]
-        Some(Command::Tune(args)) => traffic::tune::run(args, &cli.driver, &mut out, &mut notes),
-        #[cfg(not(target_os = "linux"))]
-        Some(Command::Traffic(_) | Command::Migrate(_) | Command::Tune(_)) => {
-            Err(Failure::NotLinux)
+        Some(Command::Live(job)) => {
+            livelab::run(job, &cli.driver, &mut out, &mut notes).map_err(Error::from)
         }
     };
     match result {
         Ok(true) => ExitCode::from(exit::GOOD),
         Ok(false) => ExitCode::from(exit::BAD),
-        Err(failure) if cli.json() => {
-            let _ = writeln!(notes, "{}", failure.to_json());
-            ExitCode::from(failure.exit_code())
+        Err(error) if cli.json() => {
+            let _ = writeln!(notes, "{}", error.to_json());
+            ExitCode::from(error.exit_code())
         }
-        Err(failure) => {
+        Err(error) => {
             // One line, even if a file's name contains line breaks.
-            let line = failure.to_string().replace(['\r', '\n'], " ");
+            let line = error.to_string().replace(['\r', '\n'], " ");
             // The reader of stderr may be gone; the exit code reports the failure too.
             let _ = writeln!(notes, "mslso-lab: {line}");
-            ExitCode::from(failure.exit_code())
+            ExitCode::from(error.exit_code())
         }
     }
 }

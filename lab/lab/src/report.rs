@@ -1,14 +1,12 @@
 //! The text report: the table, the numbers, the verdict.
 
-use crate::ingest::LsoVersion;
-use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
-use lso::IpVersion;
+use harness::ingest::LsoVersion;
 
-use crate::bench::{End, Row, Totals};
-use crate::driver::Build;
-use crate::judge::Verdict;
-use crate::machine::{ETHERNET_MTU, Setup};
-use crate::reference::Kind;
+use crate::session::{End, Row, Totals};
+use harness::judge::Verdict;
+use harness::machine::{ETHERNET_MTU, Setup};
+use harness::text::{counted, ip_name, lined, number, sizes};
+use reference::Kind;
 
 /// The heads of the table's columns, and whether a column holds numbers.
 const COLUMNS: [(&str, bool); 8] = [
@@ -22,16 +20,10 @@ const COLUMNS: [(&str, bool); 8] = [
     ("verdict", false),
 ];
 
-/// The line that names the build of the driver.
-#[must_use]
-pub fn driver_line(build: &Build) -> String {
-    format!("Driver: {build}.\n")
-}
-
 /// A line with the settings that differ from the usual; empty if there are none.
 #[must_use]
 pub fn setup_line(setup: Setup) -> String {
-    let said = [
+    let parts = [
         (!setup.nic_lso).then(|| "the NIC accepts no large sends".to_owned()),
         (!setup.nic_checksum).then(|| "the NIC computes no checksums".to_owned()),
         (setup.mtu != ETHERNET_MTU).then(|| format!("MTU {}", number(setup.mtu.into()))),
@@ -39,43 +31,18 @@ pub fn setup_line(setup: Setup) -> String {
             .max_sg_elements
             .map(|most| format!("at most {most} MDLs")),
     ];
-    let said: Vec<_> = said.into_iter().flatten().collect();
-    if said.is_empty() {
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
         return String::new();
     }
-    format!("Setup: {}.\n", said.join("; "))
+    format!("Setup: {}.\n", parts.join("; "))
 }
-
-/// Lines between columns and under the heads, none else: it is wide enough.
-const STYLE: TableStyle = TableStyle::new()
-    .header_lines(ContentLineStyle::none().junction('│'))
-    .header_separator(LineStyle::none().fill('─').junction('┼'))
-    .content_lines(ContentLineStyle::none().junction('│'));
 
 /// One line for each large send. Sizes are bytes of payload.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let columns = COLUMNS.map(|(head, number)| (head.to_owned(), number));
     lined(&columns, rows.iter().map(cells)) + "\n\n"
-}
-
-/// A table of `columns`, each with its head and whether it holds numbers.
-pub(crate) fn lined<Cells: IntoIterator<Item = String>>(
-    columns: &[(String, bool)],
-    rows: impl IntoIterator<Item = Cells>,
-) -> String {
-    let mut table = Table::new();
-    table.load_style(STYLE);
-    table.set_header(columns.iter().map(|(head, _)| head));
-    for (column, (_, number)) in table.column_iter_mut().zip(columns) {
-        if *number {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for row in rows {
-        table.add_row(row);
-    }
-    table.trim_fmt()
 }
 
 fn cells(row: &Row) -> [String; 8] {
@@ -97,12 +64,12 @@ fn child_sizes(row: &Row) -> String {
         .children
         .split_at(row.children.len().saturating_sub(row.packets));
     let packets = packets.len() as u64;
-    let said = [
+    let parts = [
         (!large.is_empty()).then(|| sizes(large)),
         (packets > 0).then(|| counted(packets, "packet", "packets")),
     ];
-    let said: Vec<_> = said.into_iter().flatten().collect();
-    said.join(" + ")
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    parts.join(" + ")
 }
 
 /// The offload of a large send, and its out-of-band information.
@@ -121,13 +88,6 @@ pub(crate) fn kind_name(kind: Kind, lso: LsoVersion) -> &'static str {
     }
 }
 
-pub(crate) fn ip_name(ip: IpVersion) -> &'static str {
-    match ip {
-        IpVersion::V4 => "IPv4",
-        IpVersion::V6 => "IPv6",
-    }
-}
-
 fn lso_name(lso: LsoVersion) -> &'static str {
     match lso {
         LsoVersion::V1 => "v1",
@@ -139,41 +99,10 @@ fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Same { untouched: false } => "✓ same".to_owned(),
         Verdict::Same { untouched: true } => "✓ as is".to_owned(),
-        Verdict::Unsent(why) if why.is_refusal() => format!("– refused: {}", why.name()),
-        Verdict::Unsent(why) => format!("✗ {}", why.name()),
+        Verdict::NotSent(why) if why.is_refusal() => format!("– refused: {}", why.name()),
+        Verdict::NotSent(why) => format!("✗ {}", why.name()),
         Verdict::Wrong(_) => "✗ wrong".to_owned(),
     }
-}
-
-/// A whole number with a comma between thousands.
-#[must_use]
-pub fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let first = (digits.len() - 1) % 3 + 1;
-    let (head, rest) = digits.split_at(first);
-    rest.as_bytes()
-        .chunks(3)
-        .fold(head.to_owned(), |text, three| {
-            text + "," + &String::from_utf8_lossy(three)
-        })
-}
-
-/// `count` things: `1 child`, `17 children`.
-pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", number(count), if count == 1 { one } else { many })
-}
-
-/// Runs of equal sizes, such as `12×60,816 + 5×62,264`.
-pub(crate) fn sizes(children: &[usize]) -> String {
-    let runs = children.chunk_by(|a, b| a == b).map(|run| {
-        let size = number(run[0] as u64);
-        match run.len() {
-            1 => size,
-            times => format!("{times}×{size}"),
-        }
-    });
-    let runs: Vec<_> = runs.collect();
-    runs.join(" + ")
 }
 
 /// Numbers of a run in words, a line each.
@@ -262,21 +191,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_separated() {
-        let numbers = [0, 7, 999, 1000, 62_780, 1_048_576, u64::MAX].map(number);
-        let expected = [
-            "0",
-            "7",
-            "999",
-            "1,000",
-            "62,780",
-            "1,048,576",
-            "18,446,744,073,709,551,615",
-        ];
-        assert_eq!(numbers, expected);
-    }
-
-    #[test]
     fn what_is_unusual_is_said() {
         assert_eq!(setup_line(Setup::new(62_780, 2)), "");
         let setup = Setup {
@@ -286,12 +200,5 @@ mod tests {
         };
         let line = "Setup: the NIC accepts no large sends; at most 8 MDLs.\n";
         assert_eq!(setup_line(setup), line);
-    }
-
-    #[test]
-    fn equal_sizes_are_counted() {
-        assert_eq!(sizes(&[]), "");
-        assert_eq!(sizes(&[62_780]), "62,780");
-        assert_eq!(sizes(&[1448, 1448, 2896, 2896, 5]), "2×1,448 + 2×2,896 + 5");
     }
 }

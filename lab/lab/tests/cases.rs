@@ -3,15 +3,16 @@
 //!
 //! A row of the table in its `README.md` is `file | origin | what it is | options | expected`, with
 //! options and expectations in code spans. The program's own judge compares bytes; tshark, where it
-//! is installed, looks for wrong checksums and lengths on the wire.
+//! is installed, looks for wrong checksums and lengths on the wire. A process of its own: it asks for the
+//! most memory that any of its children has held.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use mslso_lab::capture::{Captured, read};
 use nix::sys::resource::{UsageWho, getrusage};
+use testpkt::capture::{Captured, read};
 
 /// A file with one line of options, and what is expected.
 #[derive(Debug)]

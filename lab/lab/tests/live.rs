@@ -323,12 +323,12 @@ assert carried <= active and not not_carried & active
 
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
-fn a_server_that_does_not_listen_is_told_at_once() {
-    for (serve, said) in [("true", "ended with"), ("false", "ended with")] {
+fn a_server_that_does_not_listen_is_reported_at_once() {
+    for (serve, message) in [("true", "ended with"), ("false", "ended with")] {
         let begun = std::time::Instant::now();
         let (code, text) = lab(&["traffic", "--serve", serve, "--run", "true"]);
         assert_eq!(code, Some(2), "{text}");
-        assert!(text.contains(said) && text.contains("--serve"), "{text}");
+        assert!(text.contains(message) && text.contains("--serve"), "{text}");
         assert!(begun.elapsed().as_secs() < 8, "{text}");
     }
     let (code, text) = lab(&["traffic", "--serve", "sleep 100", "--run", "true"]);

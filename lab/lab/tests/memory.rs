@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use mslso_lab::capture::CaptureWriter;
-use mslso_lab::synth::Synth;
 use nix::sys::resource::{UsageWho, getrusage};
+use testpkt::capture::CaptureWriter;
+use testpkt::synth::Synth;
 
 /// Runs `split` on a capture of `count` times `send`. Returns the most MiB that a child has held.
 fn peak(folder: &Path, send: &Synth, count: usize) -> i64 {

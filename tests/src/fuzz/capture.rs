@@ -1,12 +1,10 @@
 //! Any bytes as a capture file: it is read or refused, and each large send in it is brought to a
 //! shape in which it can be sent.
 
-use mslso_lab::{
-    capture::{Captured, Fault, frames, parse},
-    ingest::{Form, LargeSend, LsoVersion, Terms, ingest_as},
-    reference::cut,
-    synth::Tunnel,
-};
+use harness::ingest::{Form, LargeSend, LsoVersion, Terms, ingest_as};
+use reference::cut;
+use testpkt::capture::{Captured, Fault, frames, parse};
+use testpkt::synth::Tunnel;
 
 /// So many packets of a file are made large sends.
 const MOST: usize = 16;

@@ -3,14 +3,12 @@
 
 use std::path::PathBuf;
 
-use mslso_lab::{
-    chaos::{
-        outcome::Summary,
-        script::{Origin, Script},
-        worker,
-    },
-    driver::Driver,
+use chaos::{
+    outcome::Summary,
+    script::{Origin, Script},
+    worker,
 };
+use harness::driver::Driver;
 
 /// Most steps of a run.
 const MOST_STEPS: usize = 100;
@@ -24,9 +22,9 @@ pub fn run(bytes: &[u8]) -> Summary {
     let script = Script::of_bytes(bytes, MOST_STEPS);
     let steps = script.steps.iter().cloned();
     let ended = worker::run(&Driver::Native, &script.machine, steps, |_| {});
-    if let Some((step, wrong)) = ended.wrong {
+    if let Some((step, failure)) = ended.failure {
         let path = written(&script);
-        panic!("step {step} of {}: {wrong:#?}", path.display());
+        panic!("step {step} of {}: {failure:#?}", path.display());
     }
     ended.summary
 }

@@ -53,7 +53,7 @@ fn more_output_than_there_is_room_for_is_noticed() {
 }
 
 #[test]
-fn output_that_nobody_wrote_is_noticed() {
+fn output_that_was_never_written_is_noticed() {
     assert_a_request_breaks::<{ fault::IRP_DISCLOSES }>("that nobody wrote");
 }
 

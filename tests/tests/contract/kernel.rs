@@ -90,7 +90,7 @@ fn handlers_that_take_much_stack_are_noticed() {
 }
 
 #[test]
-fn the_layer_above_may_send_from_completions_as_often_as_it_likes() {
+fn the_overlying_driver_may_send_from_completions_any_number_of_times() {
     let world = crate::start::<{ fault::NONE }>(Config::default());
     for _ in 0..60 {
         world.send_on_completion(vec![small()]);
@@ -184,7 +184,7 @@ fn a_lock_that_is_initialised_while_it_is_held_is_noticed() {
 }
 
 #[test]
-fn what_a_driver_writes_into_the_registry_is_there() {
+fn a_value_that_a_driver_writes_into_the_registry_is_read_back() {
     let world = crate::start::<{ fault::NONE }>(Config::default());
     world.inside(|| write_and_read(&world));
     assert_eq!(world.registry()["Multiple"], RegistryValue::Integer(8));

@@ -190,7 +190,7 @@ fn the_nic_answers_through_the_filter_whether_it_runs_or_not() {
 }
 
 #[test]
-fn the_answers_say_what_was_read_written_and_needed() {
+fn answers_have_the_bytes_read_written_and_needed() {
     let world = machine(Answering::Later);
     let short = world.oid(OidCall::query(OTHER, 3));
     assert_eq!(short.status, sys::NDIS_STATUS_BUFFER_TOO_SHORT);
@@ -292,8 +292,8 @@ fn current_configuration_and_hardware_capabilities_differ_by_what_is_off() {
 /// The answers to the driver's own requests, as the driver reported them.
 fn own_answers(world: &Arc<World>) -> Vec<Vec<u8>> {
     let seen = world.seen_statuses().into_iter();
-    let told = seen.filter(|one| one.indication.code == sys::NDIS_STATUS_LINK_STATE);
-    told.map(|one| one.indication.bytes).collect()
+    let link_states = seen.filter(|one| one.indication.code == sys::NDIS_STATUS_LINK_STATE);
+    link_states.map(|one| one.indication.bytes).collect()
 }
 
 /// The NIC's hardware capabilities.
@@ -314,7 +314,7 @@ fn a_filter_may_ask_on_its_own_account() {
 }
 
 #[test]
-fn what_a_filter_asks_while_the_miniport_is_busy_waits() {
+fn a_filters_request_waits_while_the_miniport_is_busy() {
     for answering in EVERY_TIME {
         let world =
             start::<{ fault::OWN_OID_FROM_STATUS }>(model::Config::with_nic(nic(answering)));
@@ -328,7 +328,7 @@ fn what_a_filter_asks_while_the_miniport_is_busy_waits() {
 }
 
 #[test]
-fn what_the_layer_above_asks_waits_for_what_the_filter_asked() {
+fn the_overlying_drivers_request_waits_for_the_filters() {
     let world = start::<{ fault::OWN_OID }>(model::Config::with_nic(nic(Answering::Later)));
     let number = world.start_oid(OidCall::query(OTHER, 16));
     world.complete_oids();

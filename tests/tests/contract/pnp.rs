@@ -58,7 +58,7 @@ fn the_configuration_stays_true_until_the_detach() {
 }
 
 #[test]
-fn without_a_filter_events_are_answered_by_the_layer_above() {
+fn without_a_filter_events_are_answered_by_the_overlying_driver() {
     let world = World::new(Config::default());
     world.pre_detach();
     let busy = sys::NDIS_STATUS_FAILURE;

@@ -148,7 +148,7 @@ fn malformed_configurations_change_nothing() {
 }
 
 #[test]
-fn the_layer_above_learns_from_its_binding_and_from_every_change() {
+fn the_overlying_driver_learns_from_its_binding_and_from_every_change() {
     for (revision, size) in [
         (1, sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1),
         (5, sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_5),

@@ -48,7 +48,7 @@ fn max_of(guest: &Guest) -> u32 {
 }
 
 #[test]
-fn a_guest_is_told_what_the_filter_advertises() {
+fn a_guest_binds_to_the_advertised_size() {
     let host = advertising(60_000);
     let guest = host.add_guest("guest", FIRST);
     assert_eq!(host.nic_limits().v2_ipv4.max_payload, 60_000);
@@ -61,7 +61,7 @@ fn a_guest_is_told_what_the_filter_advertises() {
 }
 
 #[test]
-fn a_guest_is_told_when_it_changes_and_when_the_filter_goes() {
+fn a_guest_gets_each_change_and_the_nics_size_when_the_filter_detaches() {
     let host = advertising(60_000);
     let guest = host.add_guest("guest", FIRST);
     host.world()
@@ -69,16 +69,16 @@ fn a_guest_is_told_when_it_changes_and_when_the_filter_goes() {
     assert_eq!(max_of(&guest), MULTIPLE * 30_000);
     assert_clean(&host.world().stop());
     assert_eq!(max_of(&guest), 30_000);
-    let told: Vec<_> = guest
+    let sizes: Vec<_> = guest
         .advertised()
         .iter()
         .map(|all| all.v2_ipv4.max_payload)
         .collect();
-    assert_eq!(told, [MULTIPLE * 60_000, MULTIPLE * 30_000, 30_000]);
+    assert_eq!(sizes, [MULTIPLE * 60_000, MULTIPLE * 30_000, 30_000]);
 }
 
 #[test]
-fn what_guests_of_one_host_send_to_each_other_stays_whole() {
+fn sends_between_guests_of_one_host_stay_whole() {
     let host = advertising(60_000);
     let (first, second) = (
         host.add_guest("first", FIRST),
@@ -94,7 +94,7 @@ fn what_guests_of_one_host_send_to_each_other_stays_whole() {
 }
 
 #[test]
-fn what_goes_elsewhere_goes_down() {
+fn sends_to_other_hosts_go_to_the_nic() {
     let host = splitting("host", 10_000);
     let guest = host.add_guest("guest", FIRST);
     let delivery = guest.send(&host, |own| to(SECOND, own.v2_ipv4.max_payload));
@@ -104,7 +104,7 @@ fn what_goes_elsewhere_goes_down() {
 }
 
 #[test]
-fn a_guest_that_migrates_is_told_anew_and_its_old_size_still_passes() {
+fn a_guest_that_migrates_gets_the_new_size_and_its_old_size_still_passes() {
     let (from, to_host) = (splitting("large", 60_000), splitting("small", 10_000));
     let guest = from.add_guest("guest", FIRST);
     let old = max_of(&guest);

@@ -101,6 +101,38 @@ fn every_counter_and_every_field_of_show_is_explained() {
     }
 }
 
+/// The names of all fields in an answer, at any depth.
+fn all_keys(value: &Value) -> Vec<&str> {
+    let fields = value.as_object().into_iter().flatten();
+    fields
+        .flat_map(|(name, value)| [vec![name.as_str()], all_keys(value)].concat())
+        .collect()
+}
+
+/// The tests of the module have a `mslsoctl` of their own, which prints the fields that they expect.
+#[test]
+fn the_module_reads_fields_that_mslsoctl_prints() {
+    let machine = Machine::start(Config::default());
+    let (stats, show) = (answer(&machine, "stats"), answer(&machine, "show"));
+    machine.stop_clean();
+    let printed = [all_keys(&stats), all_keys(&show)].concat();
+    let module = read("inf/Mslso.Common.psm1");
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c);
+    let paths = module.split("$Shown.").skip(1).filter_map(|rest| {
+        let end = rest.find(|c| !is_name(c))?;
+        rest.get(..end)
+    });
+    let tested = between(&module, "Get-Field $Shown '", "'");
+    let names: Vec<_> = paths
+        .chain(tested)
+        .flat_map(|path| path.split('.'))
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert!(name.is_empty() || printed.contains(&name), "{name}");
+    }
+}
+
 /// A driver that has refused one large send for each reason.
 struct Refuser;
 
@@ -148,10 +180,10 @@ fn every_refusal_has_the_advice_that_mslsoctl_gives() {
     let observe = observe();
     for refusal in Refusal::ALL {
         let name = refusal.name();
-        let said = between(&printed, &format!("refused 1 x {name}: "), " refused ");
+        let described = between(&printed, &format!("refused 1 x {name}: "), " refused ");
         let last = printed.rsplit_once("refused 1 x ").expect("reasons").1;
-        let said = said.first().unwrap_or(&last);
-        let advice = said
+        let described = described.first().unwrap_or(&last);
+        let advice = described
             .lines()
             .nth(1)
             .expect("advice")
@@ -169,7 +201,12 @@ fn every_event_and_every_field_is_listed() {
     let source = ["events", "module_events"]
         .map(|file| read(&format!("crates/filter/src/{file}.rs")))
         .concat();
-    let begin = [".write_with(", "self.event(", "self.write_plain("];
+    let begin = [
+        ".write_with(",
+        ".write_long_with(",
+        "self.event(",
+        "self.write_plain(",
+    ];
     let fields = [".u32(", ".u64(", ".text(", ".utf16(", ".status("];
     let named = |call: &&str| {
         let arguments = source.split(*call).skip(1).map(str::trim_start);

@@ -86,7 +86,7 @@ fn zsh_takes_the_scripts() {
 
 #[test]
 #[ignore = "needs groff; .ci/run runs it"]
-fn groff_has_nothing_to_say_against_the_man_pages() {
+fn groff_warns_of_nothing_in_the_man_pages() {
     for name in ["mslsoctl", "mslsoctl-set", "mslso-lab", "mslso-lab-tune"] {
         let page = std::env::temp_dir().join(format!("{}-{name}.1", std::process::id()));
         std::fs::write(&page, file(&format!("{name}.1"))).expect("written");

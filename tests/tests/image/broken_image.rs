@@ -102,7 +102,7 @@ fn damaged_headers_never_crash_the_loader() {
 }
 
 #[test]
-fn a_file_that_is_not_there_says_how_to_build_it() {
+fn the_error_for_a_missing_file_has_the_command_that_builds_it() {
     let Err(error) = Image::load("no-such-folder/mslso.sys") else {
         panic!("it loads");
     };

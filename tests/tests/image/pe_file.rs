@@ -300,7 +300,7 @@ fn frame_size(unwind: &[u8]) -> u32 {
 }
 
 #[test]
-fn it_says_its_version() {
+fn its_resources_have_its_version() {
     let bytes = image!();
     let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
     let version = [wide("FileVersion\0"), wide(env!("CARGO_PKG_VERSION"))];

@@ -42,8 +42,8 @@ fn a_send_from_within_a_completion_pays_for_its_own_failed_allocation() {
 /// A tunnel slot without a tunnel, and the USO slot of a large send of TCP, need not go down with
 /// children.
 #[test]
-fn slots_that_say_nothing_of_a_send_may_be_dropped() {
-    let says_nothing = TunnelSlot {
+fn slots_without_information_may_be_dropped() {
+    let empty = TunnelSlot {
         inner_frame: 50,
         tcp_options: true,
         ..TunnelSlot::default()
@@ -53,7 +53,7 @@ fn slots_that_say_nothing_of_a_send_may_be_dropped() {
         for (slot, value) in [
             (
                 sys::TcpSendOffloadsSupplementalNetBufferListInfo,
-                says_nothing.to_raw(),
+                empty.to_raw(),
             ),
             (sys::UdpSegmentationOffloadInfo, 0x1234),
         ] {
@@ -66,21 +66,21 @@ fn slots_that_say_nothing_of_a_send_may_be_dropped() {
 /// A NIC whose hardware grows without an indication is, for the filter, still one without large
 /// sends.
 #[test]
-fn hardware_is_what_was_told_of_it_last() {
+fn hardware_capabilities_are_those_indicated_last() {
     let mut nic = slow();
     nic.limits.v2_ipv6.max_payload = 0;
     let machine = Machine::with_nic(nic);
     let world = &machine.world;
-    let told = || world.advertised().v2_ipv6.max_payload;
-    assert!(told() > 0, "in software");
+    let advertised = || world.advertised().v2_ipv6.max_payload;
+    assert!(advertised() > 0, "in software");
     world.nic_changes(|nic| {
         nic.limits.v2_ipv6 = slow().limits.v2_ipv6;
         nic.enabled.v2_ipv6 = false;
     });
-    assert!(told() > 0, "in software, as before");
+    assert!(advertised() > 0, "in software, as before");
     machine.assert_split(large_v6(20_000));
     world.indicate_offload(sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES);
-    assert_eq!(told(), 0, "it is turned off");
+    assert_eq!(advertised(), 0, "it is turned off");
     machine.stop_clean();
 }
 
@@ -90,31 +90,31 @@ fn large_sends_may_be_offered_on_any_nic_from_the_next_attach_on() {
     let nic = Nic::default().without_lso().without_checksum_offload();
     let machine = Machine::with_nic(nic);
     let world = &machine.world;
-    let told = || world.advertised().v2_ipv4.max_payload;
+    let advertised = || world.advertised().v2_ipv4.max_payload;
     world.set_registry("SoftwareSegmentation", RegistryValue::Integer(2));
-    assert_eq!(told(), 0);
+    assert_eq!(advertised(), 0);
     world.pause();
     world.detach();
     world.attach().expect("an attach");
     world.restart().expect("a restart");
-    assert!(told() > 0);
+    assert!(advertised() > 0);
     machine.stop_clean();
 }
 
 #[test]
-fn another_mtu_is_told_at_the_next_restart() {
+fn a_new_mtu_is_reported_at_the_next_restart() {
     let machine = Machine::with_nic(Nic::default().without_lso());
     let world = &machine.world;
     let status = |packet| machine.status(machine.send_one(packet));
     assert_eq!(status(large_v4(20_000)), 0);
     world.pause();
     let refused = sys::NDIS_STATUS_INVALID_PACKET;
-    for (says, mtu, expected) in [
+    for (reported, mtu, expected) in [
         (Some(600), 600, refused),
         (None, 600, refused),
         (Some(9000), 9000, 0),
     ] {
-        world.set_mtu(says);
+        world.set_mtu(reported);
         world.restart().expect("a restart");
         assert_eq!(read(world).mtu, mtu);
         assert_eq!(status(large_v4(20_000)), expected);
@@ -126,7 +126,7 @@ fn another_mtu_is_told_at_the_next_restart() {
 
 /// The overlying driver sends packets that no NIC accepts, and the filter forwards them.
 #[test]
-fn what_the_layer_above_breaks_is_told_from_what_the_filter_does() {
+fn rules_broken_by_the_overlying_driver_are_not_counted_as_the_filters() {
     let machine = Machine::start(Config::with_nic(slow()));
     let world = &machine.world;
     let mut syn = large_v4(2 * MSS);
@@ -150,7 +150,7 @@ fn what_the_layer_above_breaks_is_told_from_what_the_filter_does() {
 }
 
 #[test]
-fn accounts_are_settled_once() {
+fn each_account_is_returned_once() {
     let machine = Machine::with_nic(slow());
     let world = &machine.world;
     world.set_nic(|nic| nic.completion.deferred = true);

@@ -134,7 +134,7 @@ fn a_success_is_not_made_a_failure() {
 }
 
 #[test]
-fn the_slot_says_what_a_completer_says() {
+fn the_slot_matches_the_completion_status() {
     for wrong in [0, 1448 | 34 << 20 | 1 << 30] {
         assert_breaks_with(Rule::TransmitComplete, move |nbl| {
             let slot = sys::TcpLargeSendNetBufferListInfo;

@@ -35,7 +35,7 @@ fn assert_sending_breaks<const FAULT: u8>(rule: Rule, subject: &str) {
 }
 
 #[test]
-fn a_child_that_says_to_be_a_clone_is_noticed() {
+fn a_child_marked_as_a_clone_is_noticed() {
     assert_sending_breaks::<{ fault::AS_A_CLONE }>(Rule::Clones, "child NBL 0");
 }
 
@@ -93,7 +93,7 @@ fn send_without_memory(world: &Arc<World>, n: u64) -> Vec<Violation> {
 }
 
 #[test]
-fn a_send_that_goes_down_in_part_for_want_of_memory_is_noticed() {
+fn a_send_that_is_sent_in_part_when_memory_is_low_is_noticed() {
     assert_breaks(Rule::FailedAllocation, "packet 0", |run| {
         let world = start::<{ fault::HALF_SENT }>(Config::default());
         // The second child cannot be allocated, or the failure is set for one that is never
@@ -103,7 +103,7 @@ fn a_send_that_goes_down_in_part_for_want_of_memory_is_noticed() {
 }
 
 #[test]
-fn want_of_memory_that_is_called_something_else_is_noticed() {
+fn low_memory_with_another_status_is_noticed() {
     assert_breaks(Rule::FailedAllocation, "send", |run| {
         send_without_memory(&started::<{ fault::OTHER_STATUS }>(run), 0)
     });

@@ -81,7 +81,7 @@ fn a_parent_touched_after_its_completion_is_noticed() {
 }
 
 #[test]
-fn memory_behind_what_drivers_see_of_an_nbl_is_not_theirs() {
+fn memory_behind_the_public_part_of_an_nbl_is_not_the_drivers() {
     assert_tampering_breaks(
         Rule::OneOwner,
         "large send 0",
@@ -93,7 +93,7 @@ fn memory_behind_what_drivers_see_of_an_nbl_is_not_theirs() {
 }
 
 #[test]
-fn nobody_frees_what_is_not_his() {
+fn memory_is_freed_by_its_owner_alone() {
     assert_breaks(Rule::OneOwner, "child NBL", |run| {
         let machine = deferring();
         let child = found_on_send(&machine);

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use model::{Config, Nic, Packet, Rule, SendCall, Tamper, Violation, World};
-use mslso_lab::synth::{IpVersion, Synth};
 use ndis::sys;
 use scenarios::{
     frames::{Outer, Udp, tunnelled, uso},
     packets::{MSS, large, large_v4, large_v6},
     tampering::nbls,
 };
+use testpkt::synth::{IpVersion, Synth};
 
 use crate::{
     Nbl, Run, assert_breaks, header, packet,
@@ -162,7 +162,7 @@ fn every_checksum_on_the_wire_is_right() {
 }
 
 #[test]
-fn a_wrong_seed_of_the_layer_above_is_not_the_filters_fault() {
+fn a_wrong_seed_of_the_overlying_driver_is_not_the_filters_fault() {
     let mut sent = large_v4(PAYLOAD);
     sent.frame[50] ^= 1;
     for start in [start::<WHOLE>, start::<OFFLOADED>] {

@@ -3,8 +3,8 @@
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use model::{Packet, TunnelKind, one_stage};
-use mslso_lab::synth::{IpVersion, Synth, flag};
 use scenarios::frames::{Outer, Udp, tunnelled, tunnels, uso};
+use testpkt::synth::{IpVersion, Synth, flag};
 
 const BOTH: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
 

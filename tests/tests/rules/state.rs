@@ -23,7 +23,7 @@ fn nothing_is_sent_while_paused() {
 }
 
 #[test]
-fn a_flag_that_says_dispatch_level_is_true() {
+fn the_flag_for_dispatch_level_matches_the_irql() {
     for send in [true, false] {
         assert_calls_break(Rule::Irql, "module", |run, machine| {
             let flags = u32::from(run == Run::Wrong);

@@ -1,13 +1,13 @@
 //! Rules 6, 8, 9, 10, 11, 17 and 18 for large sends of UDP and inside tunnels.
 
 use model::{Nic, Packet, Rule, SendKind, Tamper, layout};
-use mslso_lab::synth::{IpVersion, Synth};
 use ndis::sys;
 use scenarios::{
     assert_clean,
     frames::{Outer, Udp, tunnelled, tunnels, uso},
     packets::large,
 };
+use testpkt::synth::{IpVersion, Synth};
 
 use crate::{
     Nbl, Run, assert_breaks, header, packet,

@@ -2,7 +2,7 @@
 
 use super::MAX_HEADER;
 use crate::Refusal;
-use crate::wire::{Field, get_u8, get_u16};
+use crate::wire::{Field, get_u8};
 
 /// The first contiguous bytes of a frame, at most [`MAX_HEADER`] of them.
 ///
@@ -30,8 +30,17 @@ impl<'a> Front<'a> {
 
     #[inline]
     pub(super) fn u16(self, header: usize, field: Field) -> Result<u16, Refusal> {
-        let bytes = self.bytes(header, field)?;
-        get_u16(bytes, 0..2).ok_or(Refusal::HeaderNotContiguous)
+        let bytes = self.fixed(header.wrapping_add(field.start))?;
+        Ok(u16::from_be_bytes(*bytes))
+    }
+
+    /// The fixed part of a header: bounds are checked once for all its fields.
+    #[inline]
+    pub(super) fn fixed<const N: usize>(self, header: usize) -> Result<&'a [u8; N], Refusal> {
+        self.bytes
+            .get(header..)
+            .and_then(<[u8]>::first_chunk)
+            .ok_or_else(|| reason(header.wrapping_add(N).saturating_sub(1)))
     }
 
     /// The bytes of a field, or of a whole header.

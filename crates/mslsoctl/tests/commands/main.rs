@@ -6,6 +6,8 @@ mod failures;
 mod fake;
 mod handles;
 mod settings;
+#[cfg(target_os = "linux")]
+mod unheard;
 
 use control::{
     Cap, DriverVersion, IoControl, Multiple, NicLimits, Profile, Raise, SoftwareSegmentation,

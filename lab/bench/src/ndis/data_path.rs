@@ -151,7 +151,7 @@ unsafe extern "efiapi" fn KeGetCurrentProcessorNumberEx(_number: *mut PROCESSOR_
     PROCESSOR.with(|processor| processor.number.get())
 }
 
-super::routines! {
+nullndis::routines! {
     NdisFSendNetBufferLists
     NdisFSendNetBufferListsComplete
     NdisCopySendNetBufferListInfo

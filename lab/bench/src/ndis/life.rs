@@ -20,8 +20,6 @@ use super::thread::PROCESSOR;
 static REGISTERED: Mutex<Option<Registered>> = Mutex::new(None);
 /// The context that the last module was attached with.
 static MODULE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-/// The filter module's parameters in the registry.
-static PARAMETERS: Mutex<Vec<(&'static str, u32)>> = Mutex::new(Vec::new());
 static DEVICE_EXTENSION: AtomicU64 = AtomicU64::new(0);
 
 struct Registered {
@@ -42,17 +40,6 @@ pub(crate) fn characteristics() -> Option<(NDIS_FILTER_DRIVER_CHARACTERISTICS, N
 /// The context that FilterAttach set.
 pub(crate) fn take_context() -> NDIS_HANDLE {
     MODULE.swap(ptr::null_mut(), Ordering::Relaxed)
-}
-
-/// Sets the values that modules find in the registry from now on.
-pub(crate) fn set_parameters(parameters: Vec<(&'static str, u32)>) {
-    *PARAMETERS.lock().expect("no panic") = parameters;
-}
-
-/// The oldest that the filter runs on.
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
-    filter::OLDEST_NDIS
 }
 
 #[unsafe(no_mangle)]
@@ -101,52 +88,6 @@ unsafe extern "efiapi" fn NdisGetDeviceReservedExtension(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisOpenConfigurationEx(
-    _object: *mut sys::NDIS_CONFIGURATION_OBJECT,
-    handle: *mut NDIS_HANDLE,
-) -> NDIS_STATUS {
-    // SAFETY: the caller passes a place for the handle.
-    unsafe { *handle = ptr::without_provenance_mut(2) };
-    sys::NDIS_STATUS_SUCCESS
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisReadConfiguration(
-    status: *mut NDIS_STATUS,
-    value: *mut *mut sys::NDIS_CONFIGURATION_PARAMETER,
-    _configuration: NDIS_HANDLE,
-    keyword: *mut sys::NDIS_STRING,
-    _kind: i32,
-) {
-    // SAFETY: the caller passes a counted string.
-    let keyword = unsafe {
-        let units = usize::from((*keyword).Length) / 2;
-        String::from_utf16_lossy(std::slice::from_raw_parts((*keyword).Buffer, units))
-    };
-    let parameters = PARAMETERS.lock().expect("no panic");
-    let found = parameters.iter().find(|(name, _)| *name == keyword);
-    // SAFETY: the caller passes places for status and value. The value is never freed, which is
-    // acceptable for a few numbers in the life of the process.
-    unsafe {
-        *status = match found {
-            None => sys::NDIS_STATUS_FAILURE,
-            Some((_, number)) => {
-                *value = Box::leak(Box::new(sys::NDIS_CONFIGURATION_PARAMETER {
-                    ParameterType: sys::NdisParameterInteger,
-                    ParameterData: sys::NDIS_CONFIGURATION_PARAMETER_DATA {
-                        IntegerData: *number,
-                    },
-                }));
-                sys::NDIS_STATUS_SUCCESS
-            }
-        };
-    }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisCloseConfiguration(_configuration: NDIS_HANDLE) {}
-
-#[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFIndicateStatus(
     _module: NDIS_HANDLE,
     _indication: *mut sys::NDIS_STATUS_INDICATION,
@@ -162,17 +103,6 @@ unsafe extern "efiapi" fn NdisFOidRequest(
     sys::NDIS_STATUS_NOT_SUPPORTED
 }
 
-/// No event session is enabled.
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn EtwRegister(
-    _id: *const sys::GUID,
-    _callback: *const c_void,
-    _context: *mut c_void,
-    _handle: *mut sys::REGHANDLE,
-) -> NTSTATUS {
-    sys::NDIS_STATUS_FAILURE
-}
-
 /// Processors that the machine has.
 const PROCESSORS: u32 = 2;
 
@@ -184,12 +114,6 @@ unsafe extern "efiapi" fn KeQueryMaximumProcessorCountEx(_group: u16) -> u32 {
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
     PROCESSORS
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
-    // SAFETY: the caller passes a place for a lock.
-    unsafe { *lock = 0 };
 }
 
 /// Two threads are never here at once: the data path takes no lock, which the count of them shows,

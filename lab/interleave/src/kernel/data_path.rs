@@ -80,7 +80,7 @@ unsafe extern "efiapi" fn NdisFIndicateStatus(
     unsafe {
         if (*indication).StatusCode == sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG {
             let maxima = offload::maxima((*indication).StatusBuffer.cast());
-            world::with(|world| world.heard.push(maxima));
+            world::with(|world| world.indicated.push(maxima));
         }
     }
     point();

@@ -47,12 +47,6 @@ unsafe extern "efiapi" fn KeLowerIrql(irql: KIRQL) {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
-    // SAFETY: the caller passes a place for a lock.
-    unsafe { *lock = 0 };
-}
-
-#[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KeAcquireSpinLockRaiseToDpc(lock: *mut KSPIN_LOCK) -> KIRQL {
     // SAFETY: the caller passes a lock that lives; only one thread of the system touches it.
     unsafe {
@@ -195,13 +189,13 @@ unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
     _tag: u32,
 ) -> *mut EX_RUNDOWN_REF_CACHE_AWARE {
     // Zeros are run-down protection that is active and not acquired.
-    memory::allocate(size_of::<Rundown>()).cast()
+    memory::nullndis_allocate(size_of::<Rundown>()).cast()
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn ExFreeCacheAwareRundownProtection(reference: Reference) {
     // SAFETY: as the caller vouches.
-    unsafe { memory::free(reference.cast()) };
+    unsafe { memory::nullndis_free(reference.cast()) };
 }
 
 #[unsafe(no_mangle)]

@@ -7,9 +7,8 @@ mod data_path;
 mod life;
 mod meeting;
 mod memory;
-mod unused;
 
+pub(crate) use life::MODULE;
 pub use life::child_pool_module;
-pub(crate) use life::{MODULE, free_extension};
 pub(crate) use memory::leaked;
 pub use memory::limit_nbls;

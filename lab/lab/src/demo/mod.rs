@@ -4,7 +4,6 @@
 //! [`stage`] of hosts and guests; each [`step`] records every advertised size and the outcome of
 //! each send, and is judged at once. [`text`] and [`plot`] show it.
 
-mod actor;
 mod plot;
 mod stage;
 mod step;
@@ -13,41 +12,10 @@ mod text;
 
 use std::io::Write;
 
-pub use step::{Family, GuestView, HostView, SendRecord, Sizes, Step};
+use harness::driver::{Build, Driver};
 
 use crate::cli::DemoArgs;
-use crate::driver::{Build, Driver};
-use crate::failure::Failure;
-
-/// The result of a demo.
-pub struct Told {
-    /// Its steps.
-    pub steps: Vec<Step>,
-    /// Faults while the drivers stopped, in one line each.
-    pub at_end: Vec<String>,
-    /// The filters' counters, added over all hosts.
-    pub counted: Counted,
-}
-
-/// Sums of the filters' own counters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Large sends that came down.
-    pub large_sends: u64,
-    /// Those that were split.
-    pub split: u64,
-    /// Into how many children.
-    pub children: u64,
-}
-
-impl Told {
-    /// How often something was wrong.
-    #[must_use]
-    pub fn faults(&self) -> usize {
-        let in_steps: usize = self.steps.iter().map(|step| step.violations.len()).sum();
-        in_steps + self.at_end.len()
-    }
-}
+use crate::error::Error;
 
 /// Prints the story on `out`, and faults on `notes`. Returns whether there is no fault.
 ///
@@ -59,26 +27,25 @@ pub fn run(
     build: &Build,
     out: &mut impl Write,
     notes: &mut impl Write,
-) -> Result<bool, Failure> {
-    let driver = Driver::load(build)?;
-    let told = story::tell(&driver)?;
+) -> Result<bool, Error> {
+    let report = story::run(&Driver::load(build)?)?;
     if let Some(path) = &args.plot {
-        plot::write(&told.steps, path)?;
+        plot::chart(&report.steps).write(path)?;
     }
-    for step in &told.steps {
+    for step in &report.steps {
         for line in &step.violations {
             let _ = writeln!(notes, "step {}: {line}", step.step);
         }
     }
-    for line in &told.at_end {
+    for line in &report.at_end {
         let _ = writeln!(notes, "{line}");
     }
     let text = if args.json {
-        told.steps.iter().map(crate::json::line).collect()
+        report.steps.iter().map(harness::json::line).collect()
     } else {
-        text::whole(&told, build, args.plot.as_deref())
+        text::whole(&report, build, args.plot.as_deref())
     };
     // A reader that closed the pipe is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(told.faults() == 0)
+    Ok(report.faults() == 0)
 }

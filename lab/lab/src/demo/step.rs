@@ -4,39 +4,58 @@ use lso::IpVersion;
 use model::LargeSendLimits;
 use serde::Serialize;
 
+/// The result of a demo.
+pub(super) struct Report {
+    pub(super) steps: Vec<Step>,
+    /// Faults while the drivers stopped, in one line each.
+    pub(super) at_end: Vec<String>,
+    /// The filters' counters, added over all hosts: large sends, those split, their children.
+    pub(super) counted: [u64; 3],
+}
+
+impl Report {
+    /// How often something was wrong.
+    pub(super) fn faults(&self) -> usize {
+        let in_steps: usize = self.steps.iter().map(|step| step.violations.len()).sum();
+        in_steps + self.at_end.len()
+    }
+}
+
 /// One step of the story.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+#[derive(Serialize)]
+pub(super) struct Step {
     /// Its number, from 1.
-    pub step: usize,
-    /// A short name.
-    pub name: &'static str,
+    pub(super) step: usize,
+    pub(super) name: &'static str,
     /// The event.
-    pub what: String,
+    pub(super) what: String,
     /// Every host at the end of the step.
-    pub hosts: Vec<HostView>,
+    pub(super) hosts: Vec<HostView>,
     /// The large sends of the step, in order.
-    pub sends: Vec<SendRecord>,
+    pub(super) sends: Vec<SendRecord>,
     /// Faults, in one line each.
-    pub violations: Vec<String>,
+    pub(super) violations: Vec<String>,
 }
 
 /// The sizes of LSOv2, for each version of IP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Sizes {
-    /// Over IPv4.
-    pub ipv4: u32,
-    /// Over IPv6.
-    pub ipv6: u32,
+#[derive(Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Sizes {
+    pub(super) ipv4: u32,
+    pub(super) ipv6: u32,
 }
 
 impl Sizes {
-    /// The size over `ip`.
-    #[must_use]
-    pub fn over(self, ip: Family) -> u32 {
+    pub(super) fn over(self, ip: IpVersion) -> u32 {
         match ip {
-            Family::Ipv4 => self.ipv4,
-            Family::Ipv6 => self.ipv6,
+            IpVersion::V4 => self.ipv4,
+            IpVersion::V6 => self.ipv6,
+        }
+    }
+
+    pub(super) fn map(self, size: impl Fn(u32) -> u32) -> Self {
+        Self {
+            ipv4: size(self.ipv4),
+            ipv6: size(self.ipv6),
         }
     }
 }
@@ -50,80 +69,39 @@ impl From<LargeSendLimits> for Sizes {
     }
 }
 
-/// A version of IP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Family {
-    /// IPv4.
-    #[serde(rename = "IPv4")]
-    Ipv4,
-    /// IPv6.
-    #[serde(rename = "IPv6")]
-    Ipv6,
-}
-
-impl Family {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ipv4 => "IPv4",
-            Self::Ipv6 => "IPv6",
-        }
-    }
-}
-
-impl From<IpVersion> for Family {
-    fn from(version: IpVersion) -> Self {
-        match version {
-            IpVersion::V4 => Self::Ipv4,
-            IpVersion::V6 => Self::Ipv6,
-        }
-    }
-}
-
 /// The sizes on a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HostView {
-    /// Its name.
-    pub name: String,
+#[derive(Serialize)]
+pub(super) struct HostView {
+    pub(super) name: String,
     /// The multiple by which the filter raises the NIC's maximum.
-    pub multiple: u32,
+    pub(super) multiple: u32,
     /// The NIC's maxima.
-    pub nic: Sizes,
+    pub(super) nic: Sizes,
     /// The sizes that the filter advertises.
-    pub advertised: Sizes,
-    /// Its guests.
-    pub guests: Vec<GuestView>,
+    pub(super) advertised: Sizes,
+    pub(super) guests: Vec<GuestView>,
 }
 
-/// The sizes that were advertised to a guest, and those that it uses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct GuestView {
-    /// Its name.
-    pub name: String,
-    /// The sizes that it uses.
+/// The sizes that a guest uses.
+#[derive(Serialize)]
+pub(super) struct GuestView {
+    pub(super) name: String,
     #[serde(flatten)]
-    pub uses: Sizes,
+    pub(super) uses: Sizes,
 }
 
 /// A large send and its outcome.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SendRecord {
-    /// The guest that sent it.
-    pub from: String,
-    /// Where it was to go.
-    pub to: String,
-    /// Its network protocol.
-    pub ip: Family,
-    /// Its payload.
-    pub payload: u32,
+#[derive(Serialize)]
+pub(super) struct SendRecord {
+    pub(super) from: String,
+    pub(super) to: String,
+    /// Its network protocol: `IPv4` or `IPv6`.
+    pub(super) ip: &'static str,
+    pub(super) payload: u32,
     /// The payload of each large send that the NIC was given for it.
-    pub children: Vec<usize>,
+    pub(super) children: Vec<usize>,
     /// Packets that left on the wire.
-    pub wire_packets: usize,
+    pub(super) wire_packets: usize,
     /// `whole`, `same`, `as-is` or `wrong`.
-    pub verdict: &'static str,
+    pub(super) verdict: &'static str,
 }

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use super::step::{Family, HostView, SendRecord, Step};
-use super::{Counted, Told};
-use crate::driver::Build;
-use crate::report::{self, counted, number, sizes};
+use harness::driver::Build;
+use harness::text::{self, counted, ip_name, number, sizes};
+use lso::IpVersion::{self, V4, V6};
+
+use super::step::{HostView, Report, SendRecord, Step};
 
 /// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
-A guest must know how large a large send it may make: its indicator. The NIC says what it takes; the
-filter advertises a multiple of that to the virtual switch, and the switch tells its guests. Here a
-model of two hosts shows how the indicator follows when settings, NICs and hosts change, and what
+A guest must know the largest large send that it may make. The NIC reports the size that it accepts;
+the filter advertises a multiple of that to the virtual switch, which passes it on to its guests. Here
+a model of two hosts shows how that size follows when settings, NICs and hosts change, and what
 becomes of large sends meanwhile. The switch is a model too: as far as public sources show, that of
 Hyper-V offers guests a constant 62,780 bytes, whatever is advertised to it. Sizes are bytes of TCP
 payload.
@@ -21,14 +22,14 @@ payload.
 const WIDTH: usize = 100;
 
 /// Everything, from the introduction to the verdict.
-pub(super) fn whole(told: &Told, build: &Build, plot: Option<&Path>) -> String {
-    let mut text = INTRODUCTION.to_owned() + &report::driver_line(build);
-    text.extend(told.steps.iter().map(step));
-    text += &summary(told.counted);
+pub(super) fn whole(report: &Report, build: &Build, plot: Option<&Path>) -> String {
+    let mut text = INTRODUCTION.to_owned() + &text::driver_line(build);
+    text.extend(report.steps.iter().map(step));
+    text += &summary(report.counted);
     if let Some(path) = plot {
         text += &format!("The chart is in {}.\n", path.display());
     }
-    text + &verdict(told)
+    text + &verdict(report)
 }
 
 fn step(step: &Step) -> String {
@@ -62,13 +63,13 @@ fn wrapped(text: &str) -> String {
 fn table(hosts: &[HostView]) -> String {
     let guests = guests(hosts);
     let mut columns = vec![("host".to_owned(), false)];
-    let heads = ["NIC says", "multiple", "filter advertises"];
+    let heads = ["NIC max", "multiple", "filter advertises"];
     columns.extend(heads.map(|head| (head.to_owned(), true)));
     columns.extend(guests.iter().map(|name| (format!("{name} uses"), true)));
     let rows = hosts
         .iter()
-        .flat_map(|host| Family::ALL.map(|ip| row(host, ip, &guests)));
-    report::lined(&columns, rows)
+        .flat_map(|host| [V4, V6].map(|ip| row(host, ip, &guests)));
+    text::lined(&columns, rows)
         .lines()
         .map(|line| format!("   {line}"))
         .collect::<Vec<_>>()
@@ -83,9 +84,9 @@ fn guests(hosts: &[HostView]) -> Vec<&str> {
     names
 }
 
-fn row(host: &HostView, ip: Family, guests: &[&str]) -> Vec<String> {
+fn row(host: &HostView, ip: IpVersion, guests: &[&str]) -> Vec<String> {
     let mut cells = vec![
-        format!("{} {}", host.name, ip.name()),
+        format!("{} {}", host.name, ip_name(ip)),
         number(host.nic.over(ip).into()),
         format!("× {}", host.multiple),
         number(host.advertised.over(ip).into()),
@@ -98,40 +99,33 @@ fn row(host: &HostView, ip: Family, guests: &[&str]) -> Vec<String> {
 }
 
 fn send(send: &SendRecord) -> String {
-    let payload = number(send.payload.into());
-    let front = format!(
-        "   {} → {}, {}, {payload} bytes: ",
-        send.from,
-        send.to,
-        send.ip.name()
-    );
     let packets = counted(send.wire_packets as u64, "packet", "packets");
-    let children = counted(send.children.len() as u64, "child", "children");
-    front
-        + &match send.verdict {
-            "whole" => "✓ received whole\n".to_owned(),
-            "as-is" => format!("the NIC accepts it as it is, {packets} on the wire, ✓ same\n"),
-            verdict => {
-                let mark = if verdict == "same" { "✓" } else { "✗" };
-                let sizes = sizes(&send.children);
-                format!(
-                    "{children}, {packets} on the wire, {mark} {verdict}\n      children: {sizes}\n"
-                )
-            }
+    let outcome = match send.verdict {
+        "whole" => "✓ received whole".to_owned(),
+        "as-is" => format!("the NIC accepts it as it is, {packets} on the wire, ✓ same"),
+        verdict => {
+            let mark = if verdict == "same" { "✓" } else { "✗" };
+            let children = counted(send.children.len() as u64, "child", "children");
+            let sizes = sizes(&send.children);
+            format!("{children}, {packets} on the wire, {mark} {verdict}\n      children: {sizes}")
         }
+    };
+    let SendRecord { from, to, ip, .. } = send;
+    let payload = number(send.payload.into());
+    format!("   {from} → {to}, {ip}, {payload} bytes: {outcome}\n")
 }
 
-fn summary(filters: Counted) -> String {
+fn summary([large_sends, split, children]: [u64; 3]) -> String {
     format!(
         "\nThe filters were given {}; they split {} of them into {}.\n",
-        counted(filters.large_sends, "large send", "large sends"),
-        number(filters.split),
-        counted(filters.children, "child", "children"),
+        counted(large_sends, "large send", "large sends"),
+        number(split),
+        counted(children, "child", "children"),
     )
 }
 
-fn verdict(told: &Told) -> String {
-    match told.faults() as u64 {
+fn verdict(report: &Report) -> String {
+    match report.faults() as u64 {
         0 => "PASS: every size advertised is the multiple of the NIC's, every guest follows, every large send\n\
               arrives byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n"
             .to_owned(),

@@ -5,17 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{Answering, FILTER_IF_INDEX, Indication, OidCall, OidKind, World};
 use ndis::sys;
 
-use super::{frames::Frames, worker::Bench};
-use crate::driver::Driver;
+use super::bench::{Bench, FRAME_SIZE, PACKET_FILTER, STATISTICS, VENDOR};
+use super::frames::Frames;
+use harness::driver::Driver;
 
-/// OID_GEN_MAXIMUM_FRAME_SIZE.
-pub(super) const FRAME_SIZE: u32 = 0x0001_0106;
-/// OID_GEN_CURRENT_PACKET_FILTER.
-pub(super) const PACKET_FILTER: u32 = 0x0001_010E;
-/// OID_802_3_PERMANENT_ADDRESS, which stands for a statistic here.
-pub(super) const STATISTICS: u32 = 0x0102_0001;
-/// OID_GEN_VENDOR_DESCRIPTION.
-pub(super) const VENDOR: u32 = 0x0001_010D;
 /// An OID that no miniport has.
 const UNKNOWN: u32 = 0x0001_9999;
 

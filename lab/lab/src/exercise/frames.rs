@@ -3,7 +3,7 @@
 use etherparse::PacketBuilder;
 use model::Packet;
 
-use crate::synth::Synth;
+use testpkt::synth::Synth;
 
 /// The addresses of the packets' Ethernet headers.
 const STATION: [u8; 6] = [2, 0, 0, 0, 0, 1];

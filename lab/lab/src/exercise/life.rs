@@ -6,12 +6,13 @@ use model::{Answering, Failing, OidCall, RegistryValue, World};
 use ndis::sys;
 
 use super::{
+    bench::{Bench, FRAME_SIZE, Refused, STATISTICS},
     control,
     frames::Frames,
+    observe::Observed,
     threads, traffic,
-    worker::{Bench, Observed, Refused},
 };
-use crate::random::Random;
+use harness::random::Random;
 
 /// Runs the phase.
 pub(super) fn run(bench: &mut Bench) -> Result<(), Refused> {
@@ -185,8 +186,8 @@ impl Life {
             for offset in 0..6 {
                 let asked = world.fail_allocations(Failing::None);
                 world.fail_allocations(Failing::Nth(asked + offset));
-                world.oid(OidCall::query(control::FRAME_SIZE, 4));
-                world.oid(OidCall::method(control::STATISTICS, 0, vec![1], 64));
+                world.oid(OidCall::query(FRAME_SIZE, 4));
+                world.oid(OidCall::method(STATISTICS, 0, vec![1], 64));
                 world.indicate(0x4001_0017, vec![1; 40]);
             }
             world.fail_allocations(Failing::None);

@@ -4,10 +4,13 @@
 //! and [`process`] watches: the [whole life](life) of the driver, and its [start](starve) with one
 //! allocation failing after the other. Their findings are one [`Report`].
 
+mod bench;
 mod control;
 mod frames;
 mod life;
+mod observe;
 mod process;
+mod reply;
 mod report;
 mod starve;
 mod threads;
@@ -16,11 +19,9 @@ mod worker;
 
 use std::io::Write;
 
-use crate::{
-    cli::{ExerciseArgs, Pages, Phase, Switch},
-    driver::{Build, Driver},
-    failure::Failure,
-};
+use crate::cli::{ExerciseArgs, Pages, Phase, Switch};
+use crate::error::Error;
+use harness::driver::{Build, Driver};
 use report::{Report, Verdict};
 
 /// Runs the command. Returns whether the driver is clean.
@@ -28,7 +29,7 @@ use report::{Report, Verdict};
 /// # Errors
 ///
 /// There is no verdict.
-pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<bool, Failure> {
+pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<bool, Error> {
     let build = match &args.image {
         Some(path) => Build::Image(path.clone()),
         None => driver.clone(),
@@ -57,7 +58,7 @@ pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<
     }
     // The reader may be gone; the exit code reports the verdict too.
     let _ = if args.json {
-        out.write_all(crate::json::line(&report.record()).as_bytes())
+        out.write_all(harness::json::line(&report.record()).as_bytes())
     } else {
         write!(out, "{report}")
     };

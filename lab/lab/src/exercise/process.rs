@@ -1,27 +1,20 @@
 //! A phase in a process of its own, which is ended where it makes no progress.
 
 use std::{
-    collections::VecDeque,
-    io::{BufRead, BufReader, Read},
-    process::{Command, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
-    thread::{self, JoinHandle},
+    process::Command,
+    sync::mpsc::RecvTimeoutError,
     time::{Duration, Instant},
 };
 
 use super::{
+    reply::Reply,
     report::{Ended, Stopped, Verdict},
-    worker::Reply,
 };
-use crate::{
-    cli::{ExerciseArgs, Obligation, Pages, Phase},
-    driver::Build,
-    failure::Failure,
-};
+use crate::cli::{ExerciseArgs, Obligation, Pages, Phase};
+use crate::error::Error;
 use clap::ValueEnum;
-
-/// Last lines of the process's stderr that are kept.
-const STDERR_TAIL: usize = 8;
+use harness::driver::Build;
+use harness::worker::Worker;
 
 /// Runs a phase to its end.
 pub(super) fn run(
@@ -30,19 +23,16 @@ pub(super) fn run(
     phase: Phase,
     pages: Pages,
     seed: u64,
-) -> Result<Ended, Failure> {
-    let mut child = command(args, build, phase, pages, seed)
-        .and_then(|mut command| command.spawn())
-        .map_err(Failure::Worker)?;
-    let no_pipe = || Failure::Worker(std::io::Error::other("it has no pipes"));
-    let replies = replies(child.stdout.take().ok_or_else(no_pipe)?);
-    let tail = stderr_tail(child.stderr.take().ok_or_else(no_pipe)?);
+) -> Result<Ended, Error> {
+    let mut worker =
+        Worker::start(|command| add_arguments(command, args, build, phase, pages, seed))
+            .map_err(Error::Worker)?;
     let mut ended = Ended::default();
     let timeout = Duration::from_secs(args.timeout);
     let mut progress = Instant::now();
     let stopped = loop {
         let left = timeout.saturating_sub(progress.elapsed());
-        match replies.recv_timeout(left) {
+        match worker.replies.recv_timeout(left) {
             Ok(reply) => {
                 // A finding within a step is no progress.
                 if matches!(reply, Reply::Step(_)) {
@@ -63,10 +53,9 @@ pub(super) fn run(
         .as_ref()
         .is_some_and(|(verdict, _)| *verdict == Verdict::Hung)
     {
-        let _ = child.kill();
+        worker.kill();
     }
-    let status = child.wait().map_err(Failure::Worker)?;
-    let tail = tail.join().unwrap_or_default();
+    let (status, tail) = worker.wait().map_err(Error::Worker)?;
     ended.stopped = match stopped {
         Some((verdict, detail)) => Some(Stopped::new(verdict, &ended.step, detail)),
         None if ended.finished => None,
@@ -82,18 +71,18 @@ pub(super) fn run(
     Ok(ended)
 }
 
-fn command(
+fn add_arguments(
+    command: &mut Command,
     args: &ExerciseArgs,
     build: &Build,
     phase: Phase,
     pages: Pages,
     seed: u64,
-) -> std::io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+) {
     command.arg("exercise");
     match build {
         Build::Image(path) => command.arg(path),
-        Build::Native => command.args(["--driver", crate::driver::NATIVE]),
+        Build::Native => command.args(["--driver", harness::driver::NATIVE]),
     };
     let level = match args.level {
         Obligation::Contract => "contract",
@@ -113,37 +102,4 @@ fn command(
     for code in &args.ioctl {
         command.args(["--ioctl", &code.to_string()]);
     }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    Ok(command)
-}
-
-/// The replies of the process, until it ends.
-fn replies(out: impl Read + Send + 'static) -> Receiver<Reply> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let lines = BufReader::new(out).lines().map_while(Result::ok);
-        for reply in lines.filter_map(|line| serde_json::from_str(&line).ok()) {
-            if sender.send(reply).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-/// The last lines of the process's stderr, once it has ended.
-fn stderr_tail(notes: impl Read + Send + 'static) -> JoinHandle<VecDeque<String>> {
-    thread::spawn(move || {
-        let mut tail = VecDeque::new();
-        for line in BufReader::new(notes).lines().map_while(Result::ok) {
-            if tail.len() == STDERR_TAIL {
-                tail.pop_front();
-            }
-            tail.push_back(line);
-        }
-        tail
-    })
 }

@@ -5,9 +5,9 @@ use std::{
     fmt,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::worker::Reply;
+use super::reply::{Cause, Reply};
 
 /// The outcome of an exercise, the worst last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -36,23 +36,6 @@ impl Verdict {
             Self::Crashed => "crashed",
         }
     }
-}
-
-/// One cause, with how often it was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
-    /// The rule's number.
-    pub rule: u8,
-    /// Its name.
-    pub name: String,
-    /// The level of the finding.
-    pub level: String,
-    /// The address of the page that documents the obligation.
-    pub page: Option<String>,
-    /// How often it was found.
-    pub count: u64,
-    /// The first finding.
-    pub first: String,
 }
 
 /// Why a phase did not come to its end.

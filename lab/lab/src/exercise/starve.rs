@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Instant};
 use model::{Failing, OidCall, SendCall, World};
 
 use super::{
-    control::{self, FRAME_SIZE},
+    bench::{Bench, FRAME_SIZE, Refused, STATISTICS},
+    control,
     frames::Frames,
-    worker::{Bench, Observed, Refused},
+    observe::Observed,
 };
 
 /// The first allocations fail one by one, those behind them at random.
@@ -62,7 +63,7 @@ fn one_life(bench: &Bench, world: &Arc<World>, codes: &[u32]) {
                 world.send(vec![frames.packet(100), frames.large(9000)], call);
             }
             world.oid(OidCall::query(FRAME_SIZE, 4));
-            world.oid(OidCall::method(control::STATISTICS, 0, vec![1], 64));
+            world.oid(OidCall::method(STATISTICS, 0, vec![1], 64));
             if let Some(code) = codes.first() {
                 world.device_control(*code, &[], 512);
             }

@@ -11,7 +11,7 @@ use std::{
 
 use model::{Answering, Completion, Indication, OidCall, ReceiveCall, SendCall, World};
 
-use super::{control::FRAME_SIZE, frames::Frames, traffic};
+use super::{bench::FRAME_SIZE, frames::Frames, traffic};
 
 /// Turns of each thread.
 const TURNS: u32 = 150;

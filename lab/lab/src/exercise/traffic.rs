@@ -6,7 +6,7 @@ use model::{Completion, Order, ReceiveCall, SendCall, World};
 use ndis::sys;
 
 use super::frames::{Frames, MSS};
-use crate::random::Random;
+use harness::random::Random;
 
 /// One call of the overlying driver at each IRQL.
 const CALLS: [SendCall; 2] = [

@@ -1,12 +1,12 @@
 //! The large sends of the main job.
 
-use crate::ingest::LsoVersion;
+use harness::ingest::LsoVersion;
 
-use crate::capture;
-use crate::ingest::{BUFFER, Form, LargeSend, Terms, ingest_as};
-use crate::machine::Setup;
-use crate::reference::Kind;
-use crate::synth::{Synth, Tunnel, flag};
+use harness::ingest::{BUFFER, Form, LargeSend, Terms, ingest_as};
+use harness::machine::Setup;
+use reference::Kind;
+use testpkt::capture;
+use testpkt::synth::{Synth, Tunnel, flag};
 
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::bench::{Bench, End, Outputs, Row, Totals};
 use crate::cli::MainArgs;
-use crate::driver::{Build, Driver};
-use crate::failure::Failure;
-use crate::judge::Verdict;
-use crate::machine::Setup;
+use crate::error::Error;
 use crate::report;
+use crate::session::{Bench, End, Outputs, Row, Totals};
+use harness::driver::{Build, Driver};
+use harness::judge::Verdict;
+use harness::machine::Setup;
+use harness::text;
 
 /// The sizes of Hyper-V's virtual NIC: 43 × 1,460 bytes.
 const NIC: Setup = Setup::new(62_780, 2);
@@ -53,10 +54,10 @@ pub fn run(
     build: &Build,
     out: &mut impl Write,
     notes: &mut impl Write,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let driver = Driver::load(build)?;
     let folder = args.folder();
-    std::fs::create_dir_all(folder).map_err(|e| Failure::Folder(folder.to_owned(), e))?;
+    std::fs::create_dir_all(folder).map_err(|e| Error::Folder(folder.to_owned(), e))?;
     let (children, wire) = (folder.join("children.pcapng"), folder.join("wire.pcapng"));
     let outputs = Outputs::create(&children, &wire)?;
     let mut bench = Bench::start(&driver, NIC, outputs)?.strict();
@@ -85,7 +86,7 @@ pub fn run(
 fn note(row: &Row, notes: &mut impl Write) {
     let lines = match &row.verdict {
         Verdict::Same { .. } => Vec::new(),
-        Verdict::Unsent(why) => vec![format!("{}: {why}", why.name())],
+        Verdict::NotSent(why) => vec![format!("{}: {why}", why.name())],
         Verdict::Wrong(lines) => lines.clone(),
     };
     for line in lines {
@@ -123,7 +124,7 @@ fn json(rows: &[Row], end: &End, build: &Build, [children, wire]: [&Path; 2]) ->
     fn large(row: &Row) -> Large<'_> {
         Large {
             what: &row.source,
-            ip: report::ip_name(row.ip),
+            ip: text::ip_name(row.ip),
             kind: report::kind_name(row.kind, row.lso),
             payload: row.payload,
             mss: row.mss,
@@ -133,12 +134,12 @@ fn json(rows: &[Row], end: &End, build: &Build, [children, wire]: [&Path; 2]) ->
             verdict: match row.verdict {
                 Verdict::Same { untouched: false } => "same",
                 Verdict::Same { untouched: true } => "as-is",
-                Verdict::Unsent(why) => why.name(),
+                Verdict::NotSent(why) => why.name(),
                 Verdict::Wrong(_) => "wrong",
             },
         }
     }
-    crate::json::line(&Printed {
+    harness::json::line(&Printed {
         driver: build.to_string(),
         large_sends: rows.iter().map(large).collect(),
         totals: &end.totals,
@@ -154,7 +155,7 @@ fn text(rows: &[Row], end: &End, build: &Build, folder: &Path) -> String {
     );
     [
         INTRODUCTION,
-        &report::driver_line(build),
+        &text::driver_line(build),
         "\n",
         &report::table(rows),
         &report::summary(end),

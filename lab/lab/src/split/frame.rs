@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::capture::strip_jumbo_hop_by_hop;
+use testpkt::capture::strip_jumbo_hop_by_hop;
 
 const ETHER_TYPE: usize = 12;
 const TAG_LEN: usize = 4;

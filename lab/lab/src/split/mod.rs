@@ -12,18 +12,19 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use same_file::Handle;
 use serde::Serialize;
 
-use crate::bench::{Bench, End, Outputs, Row, Totals};
-use crate::capture::{CaptureError, CaptureFile, Captured, Fault};
 use crate::cli::SplitArgs;
-use crate::driver::{Build, Driver};
-use crate::failure::Failure;
-use crate::ingest::{Form, Terms, Unfit, ingest_as};
-use crate::judge::Verdict;
-use crate::machine::Unsent;
+use crate::error::Error;
 use crate::report;
+use crate::session::{Bench, End, Outputs, Row, Totals};
+use harness::driver::{Build, Driver};
+use harness::ingest::{Form, Terms, Unfit, ingest_as};
+use harness::judge::Verdict;
+use harness::machine::SendError;
+use harness::text;
 use lso::Refusal;
 use notes::Notes;
 use segments::{Connections, Mss};
+use testpkt::capture::{CaptureError, CaptureFile, Captured, Fault};
 
 /// Large sends in the table; a big capture's others are counted.
 const ROWS: usize = 40;
@@ -34,14 +35,14 @@ const ROWS: usize = 40;
 /// # Errors
 ///
 /// The driver does not load or start, the input cannot be used, or an output
-/// not be written; [`Failure::Uncut`] where packets longer than a segment were not cut.
+/// not be written; [`Error::Uncut`] where packets longer than a segment were not cut.
 /// The outputs are left alone where it is the image or the input.
 pub fn run(
     args: &SplitArgs,
     build: &Build,
     out: &mut impl Write,
     notes: &mut impl Write,
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let driver = Driver::load(build)?;
     let input = CaptureFile::open(&args.input)?;
     let setup = args.setup();
@@ -77,7 +78,7 @@ pub fn run(
     for (index, packet) in input.frames(&bar)?.enumerate() {
         match whole(packet)? {
             Some(packet) => splitter.packet(index + 1, &packet)?,
-            None => splitter.refuse(index + 1, Unsent::NotWhole),
+            None => splitter.refuse(index + 1, SendError::NotWhole),
         }
     }
     let (rows, tally, end) = splitter.finish()?;
@@ -86,9 +87,9 @@ pub fn run(
     } else {
         text(args, build, &rows, &tally, &end)
     };
-    tell(out, &text);
+    write_text(out, &text);
     if end.is_good() && tally.uncut_in_all() > 0 {
-        return Err(Failure::Uncut(tally.uncut_in_all()));
+        return Err(Error::Uncut(tally.uncut_in_all()));
     }
     Ok(end.is_good())
 }
@@ -116,7 +117,7 @@ fn progress(what: &str, length: u64) -> ProgressBar {
 }
 
 /// The reader of the output may have gone away, which is no fault of the packets.
-fn tell(out: &mut impl Write, text: &str) {
+fn write_text(out: &mut impl Write, text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
@@ -160,7 +161,7 @@ struct Splitter<'a, W> {
 
 impl<W: Write> Splitter<'_, W> {
     /// Packet `number` of the capture, from 1.
-    fn packet(&mut self, number: usize, packet: &Captured) -> Result<(), Failure> {
+    fn packet(&mut self, number: usize, packet: &Captured) -> Result<(), Error> {
         let frame = frame::Captured::of(&packet.bytes);
         let long = frame.ip.is_some_and(|length| length > self.mtu);
         let (mss, from) = match (packet.mss, self.mss, self.connections.mss(&frame)) {
@@ -191,7 +192,7 @@ impl<W: Write> Splitter<'_, W> {
                 if self.vlan_oob {
                     send = send.with_tag_beside();
                 }
-                let source = format!("packet {}", report::number(number as u64));
+                let source = format!("packet {}", text::number(number as u64));
                 let row = self.bench.large_send(source, &send, packet.timestamp)?;
                 self.note_verdict(number, &row.verdict);
                 if self.rows.len() < ROWS {
@@ -208,12 +209,12 @@ impl<W: Write> Splitter<'_, W> {
         }
     }
 
-    fn refuse(&mut self, number: usize, why: Unsent) {
+    fn refuse(&mut self, number: usize, why: SendError) {
         self.bench.refuse(why);
-        self.note_unsent(number, why);
+        self.note_error(number, why);
     }
 
-    fn pass(&mut self, number: usize, packet: &Captured) -> Result<(), Failure> {
+    fn pass(&mut self, number: usize, packet: &Captured) -> Result<(), Error> {
         let wrong = self.bench.pass(packet)?;
         self.note_wrong(number, &wrong);
         Ok(())
@@ -222,12 +223,12 @@ impl<W: Write> Splitter<'_, W> {
     fn note_verdict(&mut self, number: usize, verdict: &Verdict) {
         match verdict {
             Verdict::Same { .. } => {}
-            Verdict::Unsent(why) => self.note_unsent(number, *why),
+            Verdict::NotSent(why) => self.note_error(number, *why),
             Verdict::Wrong(lines) => self.note_wrong(number, lines),
         }
     }
 
-    fn note_unsent(&mut self, number: usize, why: Unsent) {
+    fn note_error(&mut self, number: usize, why: SendError) {
         if !(self.quiet && why.is_refusal()) {
             let name = why.name();
             let line = format!("packet {number}: {name}: {why}");
@@ -242,11 +243,11 @@ impl<W: Write> Splitter<'_, W> {
         }
     }
 
-    fn finish(mut self) -> Result<(Vec<Row>, Tally, End), Failure> {
+    fn finish(mut self) -> Result<(Vec<Row>, Tally, End), Error> {
         self.notes.finish();
         let end = self.bench.finish()?;
         for line in &end.broken {
-            tell(self.notes.out, &format!("{line}\n"));
+            write_text(self.notes.out, &format!("{line}\n"));
         }
         Ok((self.rows, self.tally, end))
     }
@@ -300,18 +301,18 @@ fn json(args: &SplitArgs, tally: &Tally, end: &End) -> String {
         max_sg_elements: setup.max_sg_elements,
     };
     // Numbers and names cannot fail to be written.
-    crate::json::line(&printed)
+    harness::json::line(&printed)
 }
 
 fn text(args: &SplitArgs, build: &Build, rows: &[Row], tally: &Tally, end: &End) -> String {
-    let mut text = report::driver_line(build) + &report::setup_line(args.setup());
+    let mut text = text::driver_line(build) + &report::setup_line(args.setup());
     if !rows.is_empty() {
         text += "\n";
         text += &report::table(rows);
     }
     let large_sends = end.statistics.large_sends as usize;
     if large_sends > rows.len() {
-        let more = report::number((large_sends - rows.len()) as u64);
+        let more = text::number((large_sends - rows.len()) as u64);
         text +=
             &format!("and {more} more large sends; whatever is wrong with one is named above.\n");
     }
@@ -331,7 +332,7 @@ fn sources(tally: &Tally) -> String {
     let line = |count: u64, whence: &str| match count {
         0 => String::new(),
         _ => {
-            let sends = report::counted(count, "large send", "large sends");
+            let sends = text::counted(count, "large send", "large sends");
             format!("The MSS of {sends} is {whence}.\n")
         }
     };
@@ -345,11 +346,11 @@ fn sources(tally: &Tally) -> String {
 /// The last line: never a pass if a packet that should have been split was not.
 fn verdict(tally: &Tally, end: &End) -> String {
     if end.is_good() && tally.uncut_in_all() > 0 {
-        let uncut = report::counted(tally.uncut_in_all(), "packet", "packets");
+        let uncut = text::counted(tally.uncut_in_all(), "packet", "packets");
         let reasons: Vec<_> = tally
             .uncut
             .iter()
-            .map(|(why, count)| format!("{why} {}", report::number(*count)))
+            .map(|(why, count)| format!("{why} {}", text::number(*count)))
             .collect();
         return format!(
             "INCOMPLETE: {uncut} longer than a segment passed uncut: {}.\n",
@@ -361,7 +362,7 @@ fn verdict(tally: &Tally, end: &End) -> String {
 
 /// An output may be neither the input nor the other output, however it is named. Null devices and
 /// pipes are no files that could be overwritten.
-fn check_paths(args: &SplitArgs) -> Result<(), Failure> {
+fn check_paths(args: &SplitArgs) -> Result<(), Error> {
     let files = [&args.input, &args.children, &args.wire];
     let there = |path: &&PathBuf| path.metadata().map_or(true, |about| about.is_file());
     for (index, path) in files
@@ -371,7 +372,7 @@ fn check_paths(args: &SplitArgs) -> Result<(), Failure> {
     {
         for other in files[..index].iter().filter(|other| there(other)) {
             if is_same(path, other) {
-                return Err(Failure::SameFile(path.clone()));
+                return Err(Error::SameFile(path.clone()));
             }
         }
     }

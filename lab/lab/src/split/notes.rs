@@ -5,7 +5,7 @@ use std::io::Write;
 
 use indicatif::ProgressBar;
 
-use crate::report;
+use harness::text;
 
 /// Lines for packets that are refused for the same reason, or wrong; the others are counted.
 const MOST: u64 = 20;
@@ -29,7 +29,8 @@ impl<'a, W: Write> Notes<'a, W> {
         *count += 1;
         if *count <= MOST {
             let out = &mut *self.out;
-            self.bar.suspend(|| super::tell(out, &format!("{line}\n")));
+            self.bar
+                .suspend(|| super::write_text(out, &format!("{line}\n")));
         }
     }
 
@@ -38,8 +39,8 @@ impl<'a, W: Write> Notes<'a, W> {
         self.bar.finish_and_clear();
         for (kind, count) in std::mem::take(&mut self.counts) {
             if let Some(more @ 1..) = count.checked_sub(MOST) {
-                let more = report::counted(more, "more packet", "more packets");
-                super::tell(self.out, &format!("{kind}: {more}\n"));
+                let more = text::counted(more, "more packet", "more packets");
+                super::write_text(self.out, &format!("{kind}: {more}\n"));
             }
         }
     }

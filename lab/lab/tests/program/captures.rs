@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::common::{Split, folder, frames, lab, split};
-use mslso_lab::capture::read;
-use mslso_lab::reference::{Kind, cut, segment};
-use mslso_lab::synth::{Synth, Tunnel, flag};
+use reference::{Kind, cut, segment};
 use serde_json::json;
+use testpkt::capture::read;
+use testpkt::synth::{Synth, Tunnel, flag};
 
 const MSS: u32 = 1448;
 

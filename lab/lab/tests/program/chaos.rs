@@ -35,7 +35,7 @@ fn as_json_each_seed_is_one_object() {
         .collect();
     assert_eq!(lines.len(), 2);
     for (line, seed) in lines.iter().zip([1, 2]) {
-        assert_eq!((&line["schema"], &line["seed"]), (&1.into(), &seed.into()));
+        assert_eq!((&line["schema"], &line["seed"]), (&2.into(), &seed.into()));
         assert!(line["failure"].is_null() && line["summary"]["sends"].is_u64());
     }
     let folder = folder("chaos-json");
@@ -52,7 +52,7 @@ fn as_json_each_seed_is_one_object() {
 
 /// A driver that cannot be attached to NDIS 6.30 goes wrong at once, and as each time before.
 #[test]
-fn what_goes_wrong_is_told_with_its_step() {
+fn a_failure_is_reported_with_its_step() {
     let folder = folder("chaos-replay");
     let path = folder.join("old.jsonl");
     let path = path.to_str().unwrap();
@@ -73,7 +73,7 @@ fn what_goes_wrong_is_told_with_its_step() {
 }
 
 #[test]
-fn what_is_no_script_is_said_to_be_none() {
+fn an_unusable_script_is_reported_with_its_line() {
     let folder = folder("chaos-none");
     let path = folder.join("none.jsonl");
     for (content, line) in [

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use mslso_lab::capture::{CaptureWriter, Captured, read, strip_jumbo_hop_by_hop};
-use mslso_lab::reference::{Kind, cut, layers, segment};
+use reference::{Kind, cut, layers, segment};
+use testpkt::capture::{CaptureWriter, Captured, read, strip_jumbo_hop_by_hop};
 
 /// The program.
 pub fn lab() -> Command {

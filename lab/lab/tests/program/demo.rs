@@ -33,20 +33,20 @@ fn payloads(step: &Value) -> Vec<u64> {
 }
 
 /// The sizes that each host shows over IPv4: NIC, multiple, advertised.
-fn said(step: &Value) -> Vec<[u64; 3]> {
+fn sizes(step: &Value) -> Vec<[u64; 3]> {
     let hosts = list(step, "hosts").iter();
-    let said = hosts.map(|host| {
+    let sizes = hosts.map(|host| {
         [
             &host["nic"]["ipv4"],
             &host["multiple"],
             &host["advertised"]["ipv4"],
         ]
     });
-    said.map(|three| three.map(size)).collect()
+    sizes.map(|three| three.map(size)).collect()
 }
 
 #[test]
-fn at_each_step_the_indicator_is_the_multiple_and_guests_follow() {
+fn at_each_step_the_multiple_is_advertised_and_guests_follow() {
     let steps = steps();
     for (index, step) in steps.iter().enumerate() {
         assert_eq!(step["step"], index + 1);
@@ -85,7 +85,7 @@ fn the_story() {
         "pre-detach",
     ];
     assert_eq!(names, expected);
-    let at = |name| said(step(&steps, name));
+    let at = |name| sizes(step(&steps, name));
     assert_eq!(at("start"), [[62_780, 8, 502_240]]);
     assert_eq!(at("latency"), [[62_780, 2, 125_560]]);
     assert_eq!(at("cpu"), [[62_780, 16, 1_004_480]]);
@@ -141,7 +141,7 @@ fn a_person_can_read_it() {
     assert!(!text.contains('\x1B'), "colour codes in a file");
     for words in [
         "\n5. cpu\n",
-        "host 1 IPv4 │   62,780 │     × 16 │         1,004,480 │",
+        "host 1 IPv4 │  62,780 │     × 16 │         1,004,480 │",
         "guest 1 → guest 2, IPv4, 500,000 bytes: ✓ received whole\n",
         "✓ same\n",
         "\nPASS: ",
@@ -167,9 +167,9 @@ fn the_chart_is_labelled() {
     for label in [
         "bytes of TCP payload",
         "steps of the demo",
-        "host 1: the NIC says",
+        "host 1: the NIC accepts",
         "host 1: the filter advertises",
-        "host 2: the NIC says",
+        "host 2: the NIC accepts",
         "host 2: the filter advertises",
         "guest 1 uses",
         "guest 2 uses",

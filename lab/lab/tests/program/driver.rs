@@ -40,7 +40,7 @@ fn what_does_not_load_is_one_line_and_code_2() {
         &["demo"],
         &["split", capture, "--children", "c", "--wire", "w"],
     ];
-    for (image, said) in [
+    for (image, message) in [
         (folder.join("absent.sys"), "absent.sys: cannot be read"),
         (text.clone(), "text.sys: is no whole x64 image"),
         (folder.clone(), "driver_unusable: cannot be read"),
@@ -53,8 +53,8 @@ fn what_does_not_load_is_one_line_and_code_2() {
             assert_eq!(output.status.code(), Some(2), "{notes}");
             assert!(output.stdout.is_empty());
             assert_eq!(notes.lines().count(), 1, "{notes}");
-            if cfg!(target_arch = "x86_64") || said.ends_with("read") {
-                assert!(notes.contains(said), "{notes}");
+            if cfg!(target_arch = "x86_64") || message.ends_with("read") {
+                assert!(notes.contains(message), "{notes}");
             }
         }
     }

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use crate::common::{Split, capture, data, folder, frames, one_stage, packet, second_stage, split};
-use mslso_lab::capture::{Captured, read};
-use mslso_lab::reference::{Kind, cut};
-use mslso_lab::synth::{Synth, Tunnel};
+use reference::{Kind, cut};
 use serde_json::json;
+use testpkt::capture::{Captured, read};
+use testpkt::synth::{Synth, Tunnel};
 
 const CAPTURES: [&str; 2] = ["bigtcp-ipv4.pcapng", "bigtcp-ipv6.pcapng"];
 
@@ -143,7 +143,7 @@ fn chains_end_and_are_bounded() {
 }
 
 #[test]
-fn the_unusual_is_told_to_a_person() {
+fn unusual_settings_are_reported() {
     let folder = folder("kinds_text");
     let run = split(
         &folder,

@@ -1,7 +1,7 @@
 //! `mslso-lab` without arguments.
 
 use crate::common::{folder, frames, lab, second_stage};
-use mslso_lab::capture::read;
+use testpkt::capture::read;
 
 #[test]
 fn it_passes_and_leaves_what_it_names() {
@@ -47,8 +47,8 @@ fn the_table_has_what_matters() {
     }
     let children = read(folder.join("children.pcapng")).unwrap();
     let packets = children.iter().filter(|child| child.mss.is_none()).count();
-    let said = format!("256 large sends and {packets} single packets ");
-    assert!(text.replace(',', "").contains(&said), "{text}");
+    let message = format!("256 large sends and {packets} single packets ");
+    assert!(text.replace(',', "").contains(&message), "{text}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn as_json_it_is_one_object_with_every_large_send() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&json["schema"], &json["violations"]),
-        (&1.into(), &0.into())
+        (&2.into(), &0.into())
     );
     let sends = json["large_sends"].as_array().unwrap();
     assert_eq!((sends.len(), &json["parents"]), (38, &38.into()));

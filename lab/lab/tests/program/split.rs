@@ -1,9 +1,9 @@
 //! `mslso-lab split`: what goes through and what does not.
 
 use crate::common::{Split, capture, data, folder, frames, one_stage, packet, split};
-use mslso_lab::capture::{Captured, read};
-use mslso_lab::synth::{Synth, flag};
 use serde_json::json;
+use testpkt::capture::{Captured, read};
+use testpkt::synth::{Synth, flag};
 
 /// Bytes of TCP payload in an Ethernet frame without VLAN tags or extension
 /// headers.
@@ -43,7 +43,7 @@ fn check(run: &Split, input: &[Captured], limit: usize) {
         "largest_child_payload": sizes.iter().max().unwrap(),
         "refused": {},
         "violations": 0,
-        "schema": 1, "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
+        "schema": 2, "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
         "mtu": 1500, "max_sg_elements": null,
         "mss_from": { "comment": input.len() }, "uncut": {},
     });
@@ -150,7 +150,7 @@ fn what_is_no_large_send_passes_unchanged() {
     let expected = json!({
         "parents": 0, "children": 0, "packets": 0, "wire_packets": 6,
         "largest_child_payload": 0, "refused": {}, "violations": 0,
-        "schema": 1, "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
+        "schema": 2, "form": "tcp", "vlan_oob": false, "nic_lso": true, "nic_checksum": true,
         "mtu": 1500, "max_sg_elements": null,
         "mss_from": {}, "uncut": { "no-mss": 1 },
     });

@@ -8,7 +8,7 @@ use std::process::Output;
 
 use crate::common::lab;
 
-fn told(output: Output) -> (Option<i32>, String) {
+fn code_and_notes(output: Output) -> (Option<i32>, String) {
     assert!(output.stdout.is_empty());
     let notes = String::from_utf8(output.stderr).unwrap();
     (output.status.code(), notes)
@@ -16,7 +16,7 @@ fn told(output: Output) -> (Option<i32>, String) {
 
 #[test]
 fn command_lines() {
-    for (line, said) in [
+    for (line, message) in [
         ("traffic --bytes 0", "between 1 byte and 16 exbibytes"),
         ("traffic --bytes 12X", "such as 4096, 512K or 1G"),
         ("traffic --duration 0", "--duration"),
@@ -41,17 +41,17 @@ fn command_lines() {
         ("traffic --out folder", "unexpected argument"),
     ] {
         let output = lab().args(line.split(' ')).output().unwrap();
-        let (code, notes) = told(output);
+        let (code, notes) = code_and_notes(output);
         assert_eq!(code, Some(2), "{line}: {notes}");
-        assert!(notes.contains(said), "{line}: {notes}");
+        assert!(notes.contains(message), "{line}: {notes}");
     }
 }
 
 #[test]
-fn an_image_that_does_not_load_is_told_first() {
+fn an_image_that_does_not_load_is_reported_first() {
     for job in ["traffic", "migrate", "tune"] {
         let output = lab().args([job, "--driver", "absent.sys"]).output();
-        let (code, notes) = told(output.unwrap());
+        let (code, notes) = code_and_notes(output.unwrap());
         assert_eq!((code, notes.lines().count()), (Some(2), 1), "{notes}");
         assert!(notes.contains("absent.sys"), "{notes}");
     }
@@ -59,7 +59,7 @@ fn an_image_that_does_not_load_is_told_first() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_may_not_is_told_what_to_do() {
+fn a_user_without_rights_reads_what_to_do() {
     let program = for_everybody();
     for job in [
         &["traffic"][..],
@@ -67,7 +67,7 @@ fn who_may_not_is_told_what_to_do() {
         &["migrate"],
         &["tune"],
     ] {
-        let (code, notes) = told(run_as_nobody(&program, job));
+        let (code, notes) = code_and_notes(run_as_nobody(&program, job));
         assert_eq!((code, notes.lines().count()), (Some(2), 1), "{notes}");
         assert!(notes.contains("run it as root"), "{notes}");
     }

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use crate::common::{capture, data, folder, lab, packet, run, split};
-use mslso_lab::synth::Synth;
 use serde_json::json;
+use testpkt::synth::Synth;
 
-fn assert_unusable(folder: &Path, input: &Path, said: &str) {
+fn assert_unusable(folder: &Path, input: &Path, message: &str) {
     let (children, wire) = (folder.join("none-c.pcapng"), folder.join("none-w.pcapng"));
     for options in [&[][..], &["--json"]] {
         let output = run(input, &children, &wire, options);
@@ -15,7 +15,7 @@ fn assert_unusable(folder: &Path, input: &Path, said: &str) {
         assert_eq!(output.status.code(), Some(2), "{notes}");
         assert!(output.stdout.is_empty());
         assert_eq!(notes.lines().count(), 1, "{notes}");
-        assert!(notes.contains(said), "{notes}");
+        assert!(notes.contains(message), "{notes}");
         assert_eq!(notes.starts_with('{'), options == ["--json"], "{notes}");
         assert!(!children.exists() && !wire.exists());
     }
@@ -56,7 +56,7 @@ fn an_output_over_another_file() {
     let before = std::fs::read(&input).unwrap();
     let other = folder.join("other.pcapng");
     let roundabout = folder.join("..").join("unusable_outputs").join("in.pcapng");
-    for (children, wire, said) in [
+    for (children, wire, message) in [
         (&input, &other, "is named twice"),
         (&other, &input, "is named twice"),
         (&other, &roundabout, "is named twice"),
@@ -67,7 +67,7 @@ fn an_output_over_another_file() {
         let notes = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{notes}");
         assert!(
-            notes.lines().count() == 1 && notes.contains(said),
+            notes.lines().count() == 1 && notes.contains(message),
             "{notes}"
         );
         assert!(std::fs::read(&input).unwrap() == before);
@@ -169,7 +169,7 @@ fn errors_are_objects_where_json_is_asked_for() {
         assert_eq!(json["error"], error, "{json}");
         assert_eq!(
             (&json["schema"], &json["exit_code"]),
-            (&1.into(), &2.into())
+            (&2.into(), &2.into())
         );
         assert!(
             json["message"]

@@ -114,11 +114,13 @@ impl State {
 
     /// No partial MDL over the returned buffers may still be mapped or on its way to the wire.
     fn check_partials(&mut self, sources: &[usize], broken: &mut Vec<Finding>) {
+        let mut sources = sources.to_vec();
+        sources.sort_unstable();
         let gone: Vec<_> = self
             .mdls
             .partials
             .iter()
-            .filter(|(_, partial)| sources.contains(&partial.source))
+            .filter(|(_, partial)| sources.binary_search(&partial.source).is_ok())
             .map(|(address, _)| *address)
             .collect();
         for partial in gone {

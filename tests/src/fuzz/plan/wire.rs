@@ -5,7 +5,7 @@ use lso::{
     Checksum, Form, Headers, IpIdWidth, IpVersion, MAX_HEADER, Offload, Plan, PlannedChild, Sum,
     Template, Transport,
 };
-use mslso_lab::reference::{self, Kind, ReferenceError};
+use reference::{Kind, ReferenceError};
 
 use super::Input;
 
@@ -155,7 +155,7 @@ impl Parent<'_> {
         let own = u16::try_from(counted + child.payload_length as usize);
         let states = match (self.input.send.offload, word(self.header(), field)) {
             (Offload::LsoV2, _) | (Offload::Uso, 0) => 0,
-            (Offload::LsoV1, _) => own.expect("within what LSOv1 can say"),
+            (Offload::LsoV1, _) => own.expect("within the range of LSOv1"),
             (Offload::Uso, _) => own.unwrap_or(0),
         };
         assert_eq!(word(out, field), states);

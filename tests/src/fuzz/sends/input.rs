@@ -153,7 +153,14 @@ impl Bytes<'_> {
     }
 
     fn completion(&mut self) -> Completion {
-        let [deferred, shuffled, reversed, merged, elsewhere, at_dispatch] = self.bits();
+        let [
+            deferred,
+            shuffled,
+            reversed,
+            merged,
+            other_processor,
+            at_dispatch,
+        ] = self.bits();
         Completion {
             deferred,
             order: match (shuffled, reversed) {
@@ -162,7 +169,7 @@ impl Bytes<'_> {
                 (false, false) => Order::Sent,
             },
             merged,
-            on_processor: elsewhere.then_some(1),
+            on_processor: other_processor.then_some(1),
             at_dispatch,
         }
     }

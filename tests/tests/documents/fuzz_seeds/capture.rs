@@ -1,10 +1,8 @@
 //! The seeds of `capture`: captures of both formats, good and not.
 
-use mslso_lab::{
-    capture::Fault,
-    synth::{Synth, Tunnel},
-};
 use scenarios::fuzz::capture::run;
+use testpkt::capture::Fault;
+use testpkt::synth::{Synth, Tunnel};
 
 use super::Seeds;
 
@@ -123,12 +121,12 @@ fn seeds() -> Seeds {
 }
 
 #[test]
-fn the_seeds_are_what_they_are_made_from() {
+fn the_files_match_the_code_that_makes_them() {
     super::assert_are_files(TARGET, &seeds());
 }
 
 #[test]
-fn the_seeds_are_read_as_what_they_are() {
+fn each_seed_is_read_as_intended() {
     for (name, bytes) in seeds() {
         let read = run(&bytes);
         match name.as_str() {

@@ -35,12 +35,12 @@ fn seeds() -> Seeds {
 }
 
 #[test]
-fn the_seeds_are_what_they_are_made_from() {
+fn the_files_match_the_code_that_makes_them() {
     super::assert_are_files(TARGET, &seeds());
 }
 
 #[test]
-fn the_seeds_are_read_as_what_they_are() {
+fn each_seed_is_read_as_intended() {
     for (name, bytes) in seeds() {
         let Read {
             sections,

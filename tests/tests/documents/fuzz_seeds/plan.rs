@@ -1,11 +1,9 @@
 //! The seeds of `plan`: large sends of every kind, for NICs that take all of it, some, or none.
 
 use lso::Refusal;
-use mslso_lab::{
-    reference::{Kind, Layers, layers},
-    synth::{IpVersion, Synth, Transport, Tunnel},
-};
+use reference::{Kind, Layers, layers};
 use scenarios::fuzz::plan::run;
+use testpkt::synth::{IpVersion, Synth, Transport, Tunnel};
 
 use super::Seeds;
 
@@ -138,7 +136,7 @@ fn seeds() -> Seeds {
 }
 
 #[test]
-fn the_seeds_are_what_they_are_made_from() {
+fn the_files_match_the_code_that_makes_them() {
     super::assert_are_files(TARGET, &seeds());
 }
 

@@ -1,6 +1,6 @@
 //! The seeds of `script`: episodes, each decided on by so many bytes.
 
-use mslso_lab::random::Random;
+use harness::random::Random;
 use scenarios::fuzz::script::run;
 
 use super::Seeds;
@@ -19,7 +19,7 @@ fn seeds() -> Seeds {
 }
 
 #[test]
-fn the_seeds_are_what_they_are_made_from() {
+fn the_files_match_the_code_that_makes_them() {
     super::assert_are_files(TARGET, &seeds());
 }
 

@@ -1,15 +1,13 @@
 //! The seeds of `sends`: large sends of every kind to NICs of several kinds.
 
 use model::Packet;
-use mslso_lab::{
-    reference::layers,
-    synth::{Synth, Tunnel},
-};
 use ndis::sys;
+use reference::layers;
 use scenarios::{
     fuzz::sends::run,
     packets::{arp, large, large_v1, small},
 };
+use testpkt::synth::{Synth, Tunnel};
 
 use super::Seeds;
 
@@ -187,7 +185,7 @@ fn seeds() -> Seeds {
 }
 
 #[test]
-fn the_seeds_are_what_they_are_made_from() {
+fn the_files_match_the_code_that_makes_them() {
     super::assert_are_files(TARGET, &seeds());
 }
 

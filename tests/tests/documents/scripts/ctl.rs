@@ -72,7 +72,7 @@ const ASKED: [Question; 6] = [
 ];
 
 #[test]
-fn mslsoctl_answers_what_the_verification_run_asks() {
+fn mslsoctl_has_the_fields_that_the_verification_run_reads() {
     let script = read("tests/vm-lab", "Invoke-Verification.ps1")
         + &read("tests/vm-lab", "Mslso.Restore.ps1");
     let machine = Machine::start(Config::default());

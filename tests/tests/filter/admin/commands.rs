@@ -12,7 +12,7 @@ use mslsoctl::{
 };
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, capped, profile, read, times},
+    adapter::{assert_last_indication, capped, profile, read, times},
     control::ModelDevice,
     packets::{large_v4, small},
     refused,
@@ -56,8 +56,8 @@ fn run_json(machine: &Machine, line: &str) -> Value {
 /// The exit code and the name with which a command fails.
 fn fails(machine: &Machine, line: &str) -> (u8, String) {
     let failure = run(machine, line).expect_err(line);
-    let told = failure.to_json();
-    assert_eq!(told["exit_code"], failure.exit_code());
+    let object = failure.to_json();
+    assert_eq!(object["exit_code"], failure.exit_code());
     (failure.exit_code(), failure.name().into())
 }
 
@@ -69,7 +69,7 @@ fn integer(machine: &Machine, name: &str) -> Option<u32> {
 }
 
 #[test]
-fn list_names_the_adapter_and_says_whether_the_filter_runs() {
+fn list_has_the_adapter_and_whether_the_filter_runs() {
     let machine = Machine::start(Config::default());
     let expected = |running| {
         json!({ "schema": 1, "driver_version": env!("CARGO_PKG_VERSION"), "adapters": [{
@@ -90,7 +90,7 @@ fn list_names_the_adapter_and_says_whether_the_filter_runs() {
 }
 
 #[test]
-fn show_says_what_the_nic_takes_what_is_advertised_and_what_was_seen() {
+fn show_has_the_nics_limits_the_advertised_sizes_and_the_largest_send() {
     let machine = Machine::start(Config::default().counting_ip_id_in(15));
     let limit = json!({ "max_payload": 62_780, "min_segments": 2 });
     let mut expected = json!({
@@ -160,7 +160,7 @@ fn parameters(parameters: &[(&str, u32)]) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn show_says_which_settings_are_in_effect() {
+fn show_has_the_settings_in_effect() {
     for (set, software, most) in [
         (&[("SoftwareSegmentation", 0)][..], "never", MAX_SG_ELEMENTS),
         (&[("SoftwareSegmentation", 2)], "always", MAX_SG_ELEMENTS),
@@ -186,7 +186,7 @@ fn show_says_which_settings_are_in_effect() {
 }
 
 #[test]
-fn show_says_that_the_filter_cuts_where_the_nic_has_no_lso() {
+fn show_names_the_software_segmentation_where_the_nic_has_no_lso() {
     let nic = || Nic::default().without_lso();
     let machine = Machine::with_nic(nic());
     let shown = run_json(&machine, "show");
@@ -216,7 +216,7 @@ fn show_says_that_the_filter_cuts_where_the_nic_has_no_lso() {
 }
 
 #[test]
-fn show_tells_a_nic_without_uso_checksums_or_mtu() {
+fn show_has_a_nic_without_uso_checksums_or_mtu() {
     let nic = Nic::default().without_uso().without_checksum_offload();
     let machine = Machine::start(Config {
         mtu: None,
@@ -233,7 +233,7 @@ fn show_tells_a_nic_without_uso_checksums_or_mtu() {
 }
 
 #[test]
-fn show_tells_what_is_wrong_with_the_nic_and_the_registry() {
+fn show_has_the_faults_of_the_nic_and_the_registry() {
     let machine = Machine::start(Config {
         parameters: vec![("Multiple".into(), 40), ("CapBytes".into(), 7)],
         ..Config::default()
@@ -277,7 +277,7 @@ fn set_is_in_effect_at_once_and_shown() {
         assert_eq!(set["tuning"]["multiple"], tuning.multiple());
         assert_eq!(set["persisted"], false);
         assert_eq!(read(&machine.world).tuning, tuning);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         assert_eq!(run_json(&machine, "show")["advertised"], set["advertised"]);
         machine.assert_split(large_v4(1_004_480));
     }
@@ -372,7 +372,7 @@ fn set_clears_the_note_of_settings_out_of_range_once_it_persists() {
 }
 
 #[test]
-fn stats_are_what_happened() {
+fn stats_count_each_send() {
     let machine = Machine::start(Config::default());
     machine.send(vec![small(), large_v4(200_000), large_v4(30_000)]);
     let stats = run_json(&machine, "stats 7");
@@ -531,6 +531,6 @@ fn a_registry_without_memory_is_reported_and_nothing_is_set() {
     machine.world.fail_allocations(Failing::None);
     assert_eq!(failed, (exit::OTHER, "no-memory".into()));
     assert_eq!(run_json(&machine, "show")["tuning"]["multiple"], 8);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }

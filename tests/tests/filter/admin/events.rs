@@ -56,7 +56,7 @@ fn all(events: &[TracedEvent], name: &str) -> Vec<TracedEvent> {
 }
 
 /// The values of `field` in the events of that name.
-fn said(events: &[TracedEvent], name: &str, field: &str) -> Vec<TracedValue> {
+fn values(events: &[TracedEvent], name: &str, field: &str) -> Vec<TracedValue> {
     let named = all(events, name);
     let values = named.iter().map(|event| event.field(field).cloned());
     values.map(|value| value.expect("the field")).collect()
@@ -82,11 +82,11 @@ fn event(
     }
 }
 
-fn advertised(told: u32, nic: u32) -> TracedEvent {
-    let (told, nic) = (number(told), number(nic));
+fn advertised(size: u32, nic: u32) -> TracedEvent {
+    let (size, nic) = (number(size), number(nic));
     let fields = [
-        ("AdvertisedV2IPv4", told.clone()),
-        ("AdvertisedV2IPv6", told),
+        ("AdvertisedV2IPv4", size.clone()),
+        ("AdvertisedV2IPv6", size),
         ("AdvertisedUsoIPv4", number(0_u32)),
         ("AdvertisedUsoIPv6", number(0_u32)),
         ("NicV2IPv4Max", nic.clone()),
@@ -138,7 +138,7 @@ fn the_provider_has_its_name_while_the_driver_is_loaded() {
 }
 
 #[test]
-fn a_life_is_told_in_its_order() {
+fn lifecycle_events_come_in_order() {
     let machine = machine();
     machine.world.pause();
     machine.world.restart().expect("a restart");
@@ -161,12 +161,12 @@ fn a_life_is_told_in_its_order() {
         "DriverUnload",
     ];
     assert_eq!(names(&events), life);
-    for told in &events {
-        let keyword = match told.name.as_str() {
+    for event in &events {
+        let keyword = match event.name.as_str() {
             "Tuning" | "Advertised" => CONFIGURATION,
             _ => LIFECYCLE,
         };
-        assert_eq!((told.level, told.keyword), (INFORMATION, keyword));
+        assert_eq!((event.level, event.keyword), (INFORMATION, keyword));
     }
     let load = [
         ("Version".into(), text(env!("CARGO_PKG_VERSION"))),
@@ -181,7 +181,7 @@ fn a_life_is_told_in_its_order() {
 }
 
 #[test]
-fn an_attach_says_which_adapter_and_what_it_takes() {
+fn the_attach_event_has_the_adapter_and_its_limits() {
     let machine = machine();
     let events = machine.world.events();
     let (max, least) = (number(NIC_MAX), number(2_u32));
@@ -216,7 +216,7 @@ fn logged(code: u32, status: i32, strings: &[&str]) -> LogEntry {
 }
 
 #[test]
-fn a_driver_that_does_not_load_says_why() {
+fn a_failed_load_has_an_event_with_its_status() {
     let machine = Machine::without_driver(Config {
         ndis_version: 6 << 16 | 30,
         ..Config::default()
@@ -262,7 +262,7 @@ fn an_adapter_that_is_not_taken_is_named_with_the_reason() {
 }
 
 #[test]
-fn a_nic_that_changes_is_told_with_what_is_advertised_then() {
+fn a_change_of_the_nic_has_an_event_with_the_new_advertised_sizes() {
     let machine = machine();
     let _ = machine.world.take_events();
     let to = |max| {
@@ -271,63 +271,66 @@ fn a_nic_that_changes_is_told_with_what_is_advertised_then() {
             .nic_changes(|nic| nic.limits = Nic::new(max, 2).limits);
         machine.world.take_events()
     };
-    let told = to(5 * MSS);
-    assert_eq!(names(&told), ["NicLimits", "Advertised"]);
-    assert_eq!(said(&told, "NicLimits", "NicV2IPv6Max"), [number(5 * MSS)]);
-    assert_eq!(told[1], advertised(8 * 5 * MSS, 5 * MSS));
+    let written = to(5 * MSS);
+    assert_eq!(names(&written), ["NicLimits", "Advertised"]);
+    assert_eq!(
+        values(&written, "NicLimits", "NicV2IPv6Max"),
+        [number(5 * MSS)]
+    );
+    assert_eq!(written[1], advertised(8 * 5 * MSS, 5 * MSS));
     assert_eq!(to(5 * MSS), [], "the same again is no news");
-    let told = to(0);
-    assert_eq!(names(&told), ["NicLimits", "Advertised"]);
-    assert_eq!(told[1], advertised(0, 0));
+    let written = to(0);
+    assert_eq!(names(&written), ["NicLimits", "Advertised"]);
+    assert_eq!(written[1], advertised(0, 0));
     machine.stop_clean();
 }
 
 #[test]
-fn a_tuning_is_told_with_who_set_it() {
+fn the_tuning_event_has_its_source() {
     let machine = machine();
     let _ = machine.world.take_events();
     set(&machine.world, times(3)).expect("set");
-    let told = machine.world.take_events();
+    let written = machine.world.take_events();
     let at_three = advertised(3 * NIC_MAX, NIC_MAX);
-    assert_eq!(told, [tuning("control-device", 3, "none", 0), at_three]);
+    assert_eq!(written, [tuning("control-device", 3, "none", 0), at_three]);
     let capped = capped(profile(Profile::Cpu), 50_000);
     persist(&machine.world, capped).expect("set");
-    let told = machine.world.take_events();
+    let written = machine.world.take_events();
     let source = "control-device-persistent";
     let at_cap = advertised(50_000, NIC_MAX);
-    assert_eq!(told, [tuning(source, 16, "cpu", 50_000), at_cap]);
+    assert_eq!(written, [tuning(source, 16, "cpu", 50_000), at_cap]);
     set(&machine.world, capped).expect("set");
-    let told = machine.world.take_events();
-    assert_eq!(told, [tuning("control-device", 16, "cpu", 50_000)]);
+    let written = machine.world.take_events();
+    assert_eq!(written, [tuning("control-device", 16, "cpu", 50_000)]);
     machine.stop_clean();
 }
 
 #[test]
-fn configurations_that_no_nic_may_send_are_told_ever_more_seldom() {
+fn events_for_malformed_configurations_back_off() {
     let machine = machine();
     let _ = machine.world.take_events();
     for _ in 0..100 {
         let code = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
         machine.world.indicate(code, vec![0; 8]);
     }
-    let told = machine.world.take_events();
+    let written = machine.world.take_events();
     let counts = [1, 2, 4, 8, 16, 32, 64_u64].map(|count| {
         let fields = [("Count", number(count))];
         event("MalformedOffload", WARNING, CONFIGURATION, fields)
     });
-    assert_eq!(told, counts);
+    assert_eq!(written, counts);
     let _ = machine.stop();
 }
 
 #[test]
-fn every_reason_is_told_by_its_name() {
+fn every_refusal_event_has_the_name_of_its_reason() {
     let mut reasons = BTreeSet::new();
     for bad in refused::all() {
         let machine = Machine::start(Config::default());
         let _ = machine.world.take_events();
         machine.send_one(bad.packet);
-        let told = machine.world.take_events();
-        assert_eq!(told, [refusal(bad.reason, 1)], "{}", bad.what);
+        let written = machine.world.take_events();
+        assert_eq!(written, [refusal(bad.reason, 1)], "{}", bad.what);
         reasons.insert(bad.reason.name());
         machine.stop_clean();
     }
@@ -335,25 +338,25 @@ fn every_reason_is_told_by_its_name() {
 }
 
 #[test]
-fn ten_thousand_refusals_are_told_in_fourteen_events() {
+fn ten_thousand_refusals_make_fourteen_events() {
     let machine = machine();
     let _ = machine.world.take_events();
     let ten = vec![bad(); 10];
     for _ in 0..1_000 {
         machine.send(ten.clone());
     }
-    let told = machine.world.take_events();
+    let written = machine.world.take_events();
     let expected: Vec<_> = (0..14)
         .map(|power| refusal(Refusal::Lsov1OnIpv6, 1 << power))
         .collect();
-    assert_eq!(told, expected);
+    assert_eq!(written, expected);
     let counted = machine.statistics().refused_for(Refusal::Lsov1OnIpv6);
     assert_eq!(counted, 10_000, "the counters have the rest");
     machine.stop_clean();
 }
 
 #[test]
-fn a_processors_event_says_what_all_of_them_counted() {
+fn a_processors_event_has_the_count_of_all() {
     let machine = machine();
     let _ = machine.world.take_events();
     let on = |processor| SendCall {
@@ -362,13 +365,13 @@ fn a_processors_event_says_what_all_of_them_counted() {
     };
     machine.world.send(vec![bad(), bad(), bad()], on(0));
     machine.world.send(vec![bad(), bad()], on(1));
-    let told = said(&machine.world.take_events(), "Refused", "Count");
-    assert_eq!(told, [1, 2, 4, 5_u64].map(number));
+    let written = values(&machine.world.take_events(), "Refused", "Count");
+    assert_eq!(written, [1, 2, 4, 5_u64].map(number));
     machine.stop_clean();
 }
 
 #[test]
-fn a_reset_of_the_statistics_begins_anew() {
+fn a_reset_of_the_statistics_starts_the_counts_again() {
     let machine = machine();
     machine.send(vec![bad(), bad(), bad()]);
     let _ = machine.world.take_events();
@@ -385,7 +388,7 @@ fn a_reset_of_the_statistics_begins_anew() {
 }
 
 #[test]
-fn want_of_memory_is_told_ever_more_seldom() {
+fn events_for_low_memory_back_off() {
     let machine = Machine::with_nic(Nic::new(2 * MSS, 2));
     let _ = machine.world.take_events();
     let asked = machine.world.fail_allocations(Failing::None);
@@ -394,16 +397,16 @@ fn want_of_memory_is_told_ever_more_seldom() {
         machine.send_one(large_v4(300 * 2 * MSS));
     }
     machine.world.fail_allocations(Failing::None);
-    let told = machine.world.take_events();
+    let written = machine.world.take_events();
     let counts = [1, 2, 4, 8, 16_u64]
         .map(|count| event("LowMemory", WARNING, MEMORY, [("Count", number(count))]));
-    assert_eq!(told, counts);
+    assert_eq!(written, counts);
     assert_eq!(machine.statistics().low_memory, 20);
     machine.stop_clean();
 }
 
 #[test]
-fn nothing_is_told_of_sends_that_are_split_forwarded_or_come_while_paused() {
+fn sends_that_are_split_forwarded_or_paused_make_no_events() {
     let mut nic = Nic::new(2 * MSS, 1);
     nic.failing = vec![(3, sys::NDIS_STATUS_FAILURE)];
     nic.completion = Completion {
@@ -433,7 +436,7 @@ fn nothing_is_told_of_sends_that_are_split_forwarded_or_come_while_paused() {
 #[test]
 fn a_session_gets_what_it_asked_for() {
     let machine = machine();
-    let told_of = |level, keyword| {
+    let names_at = |level, keyword| {
         machine.world.enable_tracing(level, keyword);
         let _ = machine.world.take_events();
         machine.world.pause();
@@ -445,10 +448,10 @@ fn a_session_gets_what_it_asked_for() {
             .map(str::to_string)
             .collect::<Vec<_>>()
     };
-    assert_eq!(told_of(INFORMATION, LIFECYCLE), ["Pause", "Restart"]);
-    assert_eq!(told_of(WARNING, u64::MAX), ["Refused"]);
-    assert_eq!(told_of(0, CONFIGURATION), ["Tuning"]);
-    assert_eq!(told_of(ERROR, u64::MAX), [""; 0]);
+    assert_eq!(names_at(INFORMATION, LIFECYCLE), ["Pause", "Restart"]);
+    assert_eq!(names_at(WARNING, u64::MAX), ["Refused"]);
+    assert_eq!(names_at(0, CONFIGURATION), ["Tuning"]);
+    assert_eq!(names_at(ERROR, u64::MAX), [""; 0]);
     machine.stop_clean();
 }
 

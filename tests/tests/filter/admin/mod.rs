@@ -1,4 +1,4 @@
-//! What an administrator sees and sets: the control device, the commands, the counters, the events.
+//! The administrator's view: the control device, the commands, the counters, the events.
 
 mod commands;
 mod device;

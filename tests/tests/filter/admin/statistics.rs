@@ -223,7 +223,7 @@ fn sends_while_paused_are_counted() {
 }
 
 #[test]
-fn want_of_memory_is_counted() {
+fn low_memory_is_counted() {
     let machine = Machine::with_nic(Nic::new(2 * MSS, 2));
     let asked = machine.world.fail_allocations(Failing::None);
     machine.world.fail_allocations(Failing::From(asked));

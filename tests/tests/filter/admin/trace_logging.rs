@@ -12,7 +12,10 @@
 
 use std::{cell::RefCell, mem::size_of_val, slice};
 
-use ::ndis::{Event, Level as OurLevel, Status, sys};
+use ::ndis::{
+    Event, Level as OurLevel, LongEventRoom, ShortEventRoom, Status,
+    event_descriptor as descriptor, sys,
+};
 pub use microsoft::{Channel, Guid, InType, Level, Opcode, OutType};
 
 /// The names that the macros look up under the crate's name.
@@ -104,7 +107,7 @@ pub fn provider_write_transfer(
 microsoft::define_provider!(PROVIDER, "mslso");
 
 /// The event that `ndis` writes for this one.
-fn ours(event: &Event) -> Option<Written> {
+fn ours(event: &Event<'_>) -> Option<Written> {
     let descriptor = event.descriptor();
     Some(Written {
         channel: descriptor.Channel,
@@ -129,7 +132,8 @@ fn the_provider_has_the_guid_that_its_name_makes() {
 #[test]
 fn an_event_without_fields_is_the_same() {
     microsoft::write_event!(PROVIDER, "Plain", level(Error), keyword(1));
-    let event = Event::new("Plain", OurLevel::Error, 1);
+    let mut event_room = ShortEventRoom::new();
+    let event = event_room.begin("Plain", descriptor(OurLevel::Error, 1));
     assert_eq!(WRITTEN.take(), ours(&event));
 }
 
@@ -148,7 +152,11 @@ fn fields_of_every_type_are_the_same() {
         str16("Adapter", &adapter),
         str8("Nothing", ""),
     );
-    let mut event = Event::new("Everything", OurLevel::Warning, 0x8000_0000_0000_0004);
+    let mut event_room = LongEventRoom::new();
+    let mut event = event_room.begin(
+        "Everything",
+        descriptor(OurLevel::Warning, 0x8000_0000_0000_0004),
+    );
     event
         .u32("Number", 0x1234_5678)
         .u64("Count", 0x1234_5678_9ABC_DEF0)
@@ -161,7 +169,8 @@ fn fields_of_every_type_are_the_same() {
 
 #[test]
 fn a_field_that_has_no_room_is_left_out_whole() {
-    let mut event = Event::new("Long", OurLevel::Information, 1);
+    let mut event_room = LongEventRoom::new();
+    let mut event = event_room.begin("Long", descriptor(OurLevel::Information, 1));
     event.u32("First", 1);
     let before = ours(&event);
     event.text("TooLong", &"x".repeat(400));
@@ -170,7 +179,8 @@ fn a_field_that_has_no_room_is_left_out_whole() {
     event.text("LongerThanALengthCanSay", &"x".repeat(70_000));
     assert_eq!(ours(&event), before);
     event.u32("Last", 3);
-    let mut short = Event::new("Long", OurLevel::Information, 1);
+    let mut short_room = LongEventRoom::new();
+    let mut short = short_room.begin("Long", descriptor(OurLevel::Information, 1));
     short.u32("First", 1).u32("Last", 3);
     assert_eq!(ours(&event), ours(&short));
 }
@@ -178,7 +188,8 @@ fn a_field_that_has_no_room_is_left_out_whole() {
 #[test]
 fn the_longest_event_has_room_for_all_its_fields() {
     // An attach of an adapter with the longest name that is kept: see control::Name.
-    let mut event = Event::new("Attach", OurLevel::Information, 1);
+    let mut event_room = LongEventRoom::new();
+    let mut event = event_room.begin("Attach", descriptor(OurLevel::Information, 1));
     event.u32("IfIndex", 7).u32("BaseIfIndex", 5);
     event.utf16("Adapter", &[0x41; control::Name::MAX]);
     let (metadata, data) = (event.metadata().len(), event.data().len());
@@ -201,4 +212,44 @@ fn the_longest_event_has_room_for_all_its_fields() {
     }
     assert_eq!(event.data().len(), data + 12 * 4);
     assert!(event.metadata().len() > metadata);
+}
+
+#[test]
+fn the_longest_of_the_other_events_have_room_for_all_their_fields() {
+    let metadata = |fields: &[&str]| {
+        let mut room = ShortEventRoom::new();
+        let mut event = room.begin("Advertised", descriptor(OurLevel::Error, 1));
+        for name in fields {
+            event.u32(name, 1);
+        }
+        assert_eq!(event.data().len(), fields.len() * 4, "{fields:?}");
+    };
+    metadata(&[
+        "IfIndex",
+        "AdvertisedV2IPv4",
+        "AdvertisedV2IPv6",
+        "AdvertisedUsoIPv4",
+        "AdvertisedUsoIPv6",
+        "NicV2IPv4Max",
+        "NicV2IPv6Max",
+    ]);
+    for reason in lso::Refusal::ALL {
+        let mut room = ShortEventRoom::new();
+        let mut event = room.begin("Refused", descriptor(OurLevel::Warning, 4));
+        event.u32("IfIndex", 7).text("Reason", reason.name());
+        event.u64("Count", 1);
+        assert_eq!(event.data().len(), 4 + 2 + reason.name().len() + 8);
+    }
+    for profile in control::Profile::ALL {
+        let mut room = ShortEventRoom::new();
+        let mut event = room.begin("Tuning", descriptor(OurLevel::Information, 2));
+        let source = "control-device-persistent";
+        event.u32("IfIndex", 7).text("Source", source);
+        event
+            .u32("Multiple", 1)
+            .text("Profile", profile.name())
+            .u32("CapBytes", 1);
+        let texts = 2 + source.len() + 2 + profile.name().len();
+        assert_eq!(event.data().len(), 3 * 4 + texts);
+    }
 }

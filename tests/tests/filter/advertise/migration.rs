@@ -7,13 +7,13 @@ use model::{
     Completion, Config, Nic, Order, Packet,
     host::{Delivery, Guest, Host, Mac, migrate},
 };
-use mslso_lab::synth::Synth;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, profile, raised, set, times},
+    adapter::{assert_last_indication, profile, raised, set, times},
     assert_clean,
     packets::{MSS, large, one_stage},
 };
+use testpkt::synth::Synth;
 
 const ONE: Mac = [2, 0, 0, 0, 0, 0x11];
 const OTHER: Mac = [2, 0, 0, 0, 0, 0x22];
@@ -29,12 +29,12 @@ fn host(name: &str, max: u32, multiple: u32) -> (Machine, Host) {
     (machine, host)
 }
 
-/// The largest payload that the indicator allows.
-fn most(indicator: LargeSendLimits, v6: bool) -> u32 {
+/// The largest payload that is advertised.
+fn most(limits: LargeSendLimits, v6: bool) -> u32 {
     if v6 {
-        indicator.v2_ipv6.max_payload
+        limits.v2_ipv6.max_payload
     } else {
-        indicator.v2_ipv4.max_payload
+        limits.v2_ipv4.max_payload
     }
 }
 
@@ -131,12 +131,12 @@ fn a_guest_follows_every_retune() {
             transfer.send(&guest, &host, |_| 16 * 60_000);
         }
     }
-    let told: Vec<_> = guest
+    let sizes: Vec<_> = guest
         .advertised()
         .iter()
-        .map(|told| most(*told, false))
+        .map(|limits| most(*limits, false))
         .collect();
-    assert_eq!(told, [480_000, 960_000, 120_000, 60_000, 300_000]);
+    assert_eq!(sizes, [480_000, 960_000, 120_000, 60_000, 300_000]);
     machine.stop_clean();
 }
 
@@ -152,7 +152,7 @@ fn a_guest_follows_its_hosts_nic() {
         assert_eq!(most(guest.indicator(), false), 4 * max);
         transfer.send(&guest, &host, |now| most(now, false));
         transfer.send(&guest, &host, |_| 240_000);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
     }
     machine.world.nic_changes(|nic| nic.enabled.v2_ipv4 = false);
     assert_eq!(most(guest.indicator(), false), 0);
@@ -181,7 +181,7 @@ fn a_guest_with_a_transfer_under_way_migrates_to_a_host_with_another_nic() {
     assert_eq!(
         most(stays.indicator(), false),
         1_004_480,
-        "nobody else moved"
+        "no other guest moved"
     );
     assert_eq!(from.guests().len(), 1);
     for transfer in &mut transfers {
@@ -269,7 +269,7 @@ fn a_guest_from_a_host_without_the_filter_learns_of_it_and_the_other_way_round()
 }
 
 #[test]
-fn before_a_detach_guests_learn_the_truth_and_old_sizes_pass_until_then() {
+fn before_a_detach_guests_get_the_nics_own_size_and_old_sizes_pass_until_then() {
     let (machine, host) = host("host", 62_780, 16);
     let guest = host.add_guest("one", ONE);
     let mut transfers = [false, true].map(|v6| Transfer::new(FAR, v6));
@@ -296,7 +296,7 @@ fn before_a_detach_guests_learn_the_truth_and_old_sizes_pass_until_then() {
             let v6 = transfer.v6;
             transfer.send(&guest, &host, |now| most(now, v6));
         }
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
     }
     machine.stop_clean();
 }

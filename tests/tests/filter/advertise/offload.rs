@@ -111,7 +111,7 @@ fn assert_same_but(before: &[u8], after: &[u8], places: &[usize]) {
 }
 
 #[test]
-fn nothing_else_is_changed_nor_what_is_said_of_tunnels() {
+fn nothing_else_is_changed_nor_the_tunnels() {
     let before = configuration(7, 62_780, 62_780);
     let mut after = before.clone();
     rewrite(&mut after, &nic(62_780, 62_780), times(16)).expect("well formed");
@@ -144,15 +144,18 @@ fn uso_is_raised_where_the_revision_has_it() {
         if revision >= 6 {
             assert_eq!(get(&after, USO_IPV4 + 4), 240_000);
             assert_eq!(get(&after, USO_IPV6 + 4), 244_000);
-            let said = capabilities(&after).expect("well formed").uso_ipv4;
-            assert_eq!((said.max_payload, said.min_segments), (240_000, 2));
-            assert!(said.variations.contains(Variations::SHORT_FINAL));
+            let advertised = capabilities(&after).expect("well formed").uso_ipv4;
+            assert_eq!(
+                (advertised.max_payload, advertised.min_segments),
+                (240_000, 2)
+            );
+            assert!(advertised.variations.contains(Variations::SHORT_FINAL));
         }
     }
 }
 
 #[test]
-fn lso_in_software_is_what_the_nic_lacks() {
+fn lso_in_software_fills_in_for_the_nics() {
     let software = SoftwareLso {
         ipv4: true,
         ipv6: true,
@@ -162,10 +165,10 @@ fn lso_in_software_is_what_the_nic_lacks() {
     let nic = nic(0, 61_000);
     rewrite_with(&mut after, &nic, times(8), software).expect("well formed");
     assert_same_but(&before, &after, &[IPV4, IPV4 + 4, IPV4 + 8, IPV6 + 4]);
-    let said = capabilities(&after).expect("well formed");
-    assert_eq!(said.lso_v2_ipv4.max_payload, 8 * SOFTWARE_LSO_MAX);
-    assert_eq!(said.lso_v2_ipv4.min_segments, 2);
-    assert_eq!(said.lso_v2_ipv6.max_payload, 488_000);
+    let advertised = capabilities(&after).expect("well formed");
+    assert_eq!(advertised.lso_v2_ipv4.max_payload, 8 * SOFTWARE_LSO_MAX);
+    assert_eq!(advertised.lso_v2_ipv4.min_segments, 2);
+    assert_eq!(advertised.lso_v2_ipv6.max_payload, 488_000);
     let once = after.clone();
     rewrite_with(&mut after, &nic, times(8), software).expect("well formed");
     assert_eq!(after, once);
@@ -174,7 +177,7 @@ fn lso_in_software_is_what_the_nic_lacks() {
 /// Found by chaos: an answer that reports the hardware capabilities, while the NIC has them turned
 /// off.
 #[test]
-fn what_the_hardware_has_is_not_replaced_by_lso_in_software() {
+fn lso_in_software_does_not_replace_the_hardwares() {
     let software = SoftwareLso {
         ipv4: true,
         ipv6: true,
@@ -195,9 +198,9 @@ fn in_software_every_option_may_be_sent() {
     };
     let nic = nic(62_780, 0);
     rewrite_with(&mut offload, &nic, times(2), software).expect("well formed");
-    let said = capabilities(&offload).expect("well formed").lso_v2_ipv6;
-    assert_eq!(said.variations, Variations::ALL);
-    assert_eq!(said.max_payload, 2 * SOFTWARE_LSO_MAX);
+    let advertised = capabilities(&offload).expect("well formed").lso_v2_ipv6;
+    assert_eq!(advertised.variations, Variations::ALL);
+    assert_eq!(advertised.max_payload, 2 * SOFTWARE_LSO_MAX);
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn a_cap_bounds_the_raise_and_never_lowers() {
 }
 
 #[test]
-fn malformed_buffers_are_told_from_others() {
+fn malformed_buffers_are_refused() {
     let whole = configuration(5, 62_780, 62_780);
     for length in 0..whole.len() {
         assert_eq!(

@@ -16,7 +16,7 @@ use model::{Answering, Completion, Config, Nic, OidCall, SendCall, World};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, assert_reads_as_heard, set, times},
+    adapter::{assert_last_indication, assert_read_matches_indication, set, times},
     assert_clean,
     packets::{large_v4, large_v6, on_port},
 };
@@ -71,9 +71,12 @@ fn ask(world: &Arc<World>, dice: &mut Dice) {
     let answer = world.oid(OidCall::query(oid, 216));
     assert_eq!(answer.status, 0);
     for at in [84, 96] {
-        let told = answer.bytes[at..at + 4].try_into().expect("four bytes");
-        let told = u32::from_le_bytes(told);
-        assert!((2 * NIC_MIN..=16 * NIC_MAX).contains(&told), "{told}");
+        let advertised = answer.bytes[at..at + 4].try_into().expect("four bytes");
+        let advertised = u32::from_le_bytes(advertised);
+        assert!(
+            (2 * NIC_MIN..=16 * NIC_MAX).contains(&advertised),
+            "{advertised}"
+        );
     }
 }
 
@@ -99,16 +102,16 @@ type Part = fn(&Arc<World>, &mut Dice);
 /// time is up or one panics. `before` and `after` run between the rounds, when all threads are
 /// idle.
 fn race(world: &Arc<World>, parts: &[Part], before: impl Fn(), after: impl Fn()) {
-    let gate = Barrier::new(parts.len() + 1);
+    let barrier = Barrier::new(parts.len() + 1);
     // The one is set before a round, by this thread; the other in a round.
     let (stop, failed) = (AtomicBool::new(false), AtomicBool::new(false));
     let outcome = thread::scope(|scope| {
         for (seed, part) in (1..).zip(parts) {
-            let (gate, stop, failed) = (&gate, &stop, &failed);
+            let (barrier, stop, failed) = (&barrier, &stop, &failed);
             scope.spawn(move || {
                 let mut dice = Dice(seed);
                 let mut outcome = Ok(());
-                gate.wait();
+                barrier.wait();
                 while !stop.load(Ordering::SeqCst) {
                     outcome = panic::catch_unwind(AssertUnwindSafe(|| {
                         // So that the rounds do not all begin in the same way.
@@ -116,8 +119,8 @@ fn race(world: &Arc<World>, parts: &[Part], before: impl Fn(), after: impl Fn())
                         part(world, &mut dice);
                     }));
                     failed.fetch_or(outcome.is_err(), Ordering::SeqCst);
-                    gate.wait();
-                    gate.wait();
+                    barrier.wait();
+                    barrier.wait();
                 }
                 outcome.unwrap_or_else(|panicked| panic::resume_unwind(panicked));
             });
@@ -126,8 +129,8 @@ fn race(world: &Arc<World>, parts: &[Part], before: impl Fn(), after: impl Fn())
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             for round in 1.. {
                 before();
-                gate.wait();
-                gate.wait();
+                barrier.wait();
+                barrier.wait();
                 if failed.load(Ordering::SeqCst) {
                     return;
                 }
@@ -138,7 +141,7 @@ fn race(world: &Arc<World>, parts: &[Part], before: impl Fn(), after: impl Fn())
             }
         }));
         stop.store(true, Ordering::SeqCst);
-        gate.wait();
+        barrier.wait();
         outcome
     });
     outcome.unwrap_or_else(|panicked| panic::resume_unwind(panicked));
@@ -151,7 +154,7 @@ fn a_retune_races_with_a_change_of_the_nic() {
     let machine = Machine::start(config(Answering::Inline));
     let world = &machine.world;
     race(world, &[retune, change_nic], nothing, || {
-        assert_last_word(world)
+        assert_last_indication(world)
     });
     machine.stop_clean();
 }
@@ -161,12 +164,12 @@ fn retunes_race_with_each_other_and_with_the_nic() {
     let machine = Machine::start(config(Answering::Inline));
     let world = &machine.world;
     let parts: [Part; 3] = [retune, retune, change_nic];
-    race(world, &parts, nothing, || assert_last_word(world));
+    race(world, &parts, nothing, || assert_last_indication(world));
     machine.stop_clean();
 }
 
 #[test]
-fn everything_at_once_loses_nothing_and_ends_with_the_truth() {
+fn everything_at_once_loses_nothing_and_ends_with_the_current_size() {
     for oids in [Answering::Inline, Answering::Early] {
         let mut config = config(oids);
         config.nic.completion = Completion {
@@ -188,7 +191,7 @@ fn everything_at_once_loses_nothing_and_ends_with_the_truth() {
         ];
         race(world, &parts, nothing, || {
             machine.deliver_all();
-            assert_last_word(world);
+            assert_last_indication(world);
             let _ = (world.take_children(), world.take_wire());
         });
         let counted = machine.statistics();
@@ -207,7 +210,7 @@ fn a_pause_and_a_restart_lose_no_news() {
         world.pause();
         world.restart().expect("a restart");
     }];
-    race(world, &parts, nothing, || assert_last_word(world));
+    race(world, &parts, nothing, || assert_last_indication(world));
     machine.stop_clean();
 }
 
@@ -219,7 +222,7 @@ fn loaded() -> Machine {
 }
 
 #[test]
-fn a_tuning_that_comes_while_the_module_attaches_is_told_by_the_end_of_the_restart() {
+fn a_tuning_set_while_the_module_attaches_is_advertised_by_the_end_of_the_restart() {
     let machine = loaded();
     let world = &machine.world;
     let parts: [Part; 2] = [
@@ -232,7 +235,7 @@ fn a_tuning_that_comes_while_the_module_attaches_is_told_by_the_end_of_the_resta
     ];
     race(world, &parts, nothing, || {
         world.restart().expect("a restart");
-        assert_last_word(world);
+        assert_last_indication(world);
         world.pre_detach();
         world.pause();
         world.detach();
@@ -242,7 +245,7 @@ fn a_tuning_that_comes_while_the_module_attaches_is_told_by_the_end_of_the_resta
 }
 
 #[test]
-fn once_the_truth_is_told_no_retune_takes_it_back() {
+fn once_the_nics_own_size_is_advertised_no_retune_raises_it() {
     let machine = loaded();
     let world = &machine.world;
     let parts: [Part; 3] = [retune, retune, |world, _| world.pre_detach()];
@@ -252,7 +255,7 @@ fn once_the_truth_is_told_no_retune_takes_it_back() {
     };
     race(world, &parts, before, || {
         assert_eq!(world.advertised(), world.nic().current());
-        assert_reads_as_heard(world);
+        assert_read_matches_indication(world);
         world.pause();
         world.detach();
     });

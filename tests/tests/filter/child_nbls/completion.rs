@@ -1,12 +1,12 @@
 //! However the NIC completes, every parent is completed once, with the status of its children.
 
 use model::{Completion, Config, Nic, Order, Packet};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, arp, large_v1, large_v4, large_v6, on_port, small},
 };
+use testpkt::synth::Synth;
 
 const FAILURE: i32 = sys::NDIS_STATUS_FAILURE;
 const RESET: i32 = sys::NDIS_STATUS_RESET_IN_PROGRESS;
@@ -110,7 +110,7 @@ fn a_parent_waits_for_its_last_child() {
 /// ChildRefCount counts. The model's overlying driver has up to two of each send elsewhere, and
 /// checks that the count is left alone: rule 16.
 #[test]
-fn what_the_layer_above_counts_its_clones_in_is_left_to_it() {
+fn the_overlying_drivers_count_of_clones_is_left_to_it() {
     let machine = Machine::with_nic(nic(deferred()));
     let numbers = machine.send(vec![large_v4(20_000), large_v6(20_000), large_v4(20_000)]);
     machine.deliver_all();
@@ -192,7 +192,7 @@ fn the_failures_of_one_parent_are_not_those_of_the_next() {
 }
 
 #[test]
-fn the_layer_above_may_send_from_within_a_completion() {
+fn the_overlying_driver_may_send_from_within_a_completion() {
     for way in every_way() {
         let machine = Machine::with_nic(nic(way));
         for _ in 0..6 {
@@ -220,7 +220,7 @@ fn sends_from_within_completions_may_nest_deep() {
 }
 
 #[test]
-fn a_send_from_within_a_completion_takes_the_very_children_that_just_came_home() {
+fn a_send_from_within_a_completion_takes_the_children_just_returned() {
     let machine = Machine::with_nic(nic(Completion::default()));
     machine.world.warmed_up();
     // 60 of the 64 children each time: were they not returned yet, some would have to be allocated.

@@ -40,7 +40,9 @@ fn pool(module: ModuleHandle, capacity: u32, max_sg_elements: u32) -> ChildPool 
         memory: 1 << 20,
         ready: 1,
     };
-    ChildPool::try_new(module, limits).expect("memory")
+    let pool = ChildPool::try_new(module, limits).expect("memory");
+    pool.preallocate().expect("memory");
+    pool
 }
 
 /// Children of one parent.
@@ -51,12 +53,12 @@ const COUNT: usize = 3;
 /// parent's completion value if all went well.
 fn with_children(
     slots: &[(usize, usize)],
-    make: impl Fn(&mut ChildNbl<'_>),
+    make: impl Fn(ChildNbl<'_>),
     done: LargeSendInfo,
     status: i32,
 ) -> (Vec<Vec<usize>>, Vec<usize>) {
     let world: Arc<World> = World::new(Config::default());
-    let said = world.inside(|| {
+    let slots = world.inside(|| {
         // SAFETY: the model's only module, as long as this runs.
         let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
         let pool = pool(module, 10_000, 64);
@@ -79,7 +81,7 @@ fn with_children(
         };
         // Slots of an earlier use are not carried over.
         for what in [ChecksumInfo::udp(true, 54), ChecksumInfo::tcp(false, 99)] {
-            let made = children.fill(&nbl, &oob, |child| {
+            let made = children.fill(&nbl, &oob, |mut child| {
                 child.become_packets(what);
                 Ok::<_, ()>(())
             });
@@ -91,41 +93,41 @@ fn with_children(
         });
         assert_eq!(made, Ok(()));
         let raw = children.attach_to(nbl, done).into_chain().into_raw();
-        let mut said = Vec::new();
+        let mut slots = Vec::new();
         let mut next = raw;
         while !next.is_null() {
             // SAFETY: the children are owned here until they are taken back.
             unsafe {
-                said.push(slots_of(next));
+                slots.push(slots_of(next));
                 assert_eq!((*next).Status, 0);
-                if said.len() == COUNT {
+                if slots.len() == COUNT {
                     (*next).Status = status;
                 }
                 next = (*next).Next;
             }
         }
-        assert_eq!(said.len(), COUNT);
+        assert_eq!(slots.len(), COUNT);
         for slot in CARRIED {
-            for said in &said {
-                assert_eq!(said[slot], 0x1000 + slot, "slot {slot}");
+            for child in &slots {
+                assert_eq!(child[slot], 0x1000 + slot, "slot {slot}");
             }
         }
         // SAFETY: as above.
         let mut chain = unsafe { NblChain::from_raw(raw) };
-        let siblings = ChildRun::pop(&mut chain, module).expect("children");
+        let run = ChildRun::pop(&mut chain, module).expect("children");
         assert!(chain.is_empty());
-        assert_eq!(siblings.count() as usize, COUNT);
-        let (completed, parent) = (siblings.status(), siblings.return_to_owner_cpu(&pool, None));
+        assert_eq!(run.count() as usize, COUNT);
+        let (completed, parent) = (run.status(), run.return_to_owner_cpu(&pool, None));
         parent.record_first_failure(completed);
         let parent = parent.count_off();
         let parent = parent.expect("the last child yields the parent");
         assert_eq!(parent.status().0, status);
         // SAFETY: the parent is owned here.
-        let says = unsafe { slots_of(parent.into_raw().as_ptr()) };
-        (said, says)
+        let parent_slots = unsafe { slots_of(parent.into_raw().as_ptr()) };
+        (slots, parent_slots)
     });
     assert_clean(&world.finish());
-    said
+    slots
 }
 
 /// Two children that a processor with two idle ones takes one after the other, the second after the
@@ -209,7 +211,7 @@ fn tunnel() -> EncapsulationInfo {
 }
 
 /// A large send is what it inherits.
-fn large_send(_: &mut ChildNbl<'_>) {}
+fn large_send(_: ChildNbl<'_>) {}
 
 #[test]
 fn large_children_of_a_udp_send_are_such_and_the_parents_slots_stay() {
@@ -227,7 +229,7 @@ fn large_children_of_a_udp_send_are_such_and_the_parents_slots_stay() {
 }
 
 #[test]
-fn what_a_receive_left_behind_is_not_made_a_udp_send() {
+fn a_receives_leftover_slot_makes_no_udp_send() {
     let coalesced = 17;
     let done = lso().transmit_complete(0);
     let slots = [(USO, coalesced), (LSO, lso().to_raw())];
@@ -239,7 +241,7 @@ fn what_a_receive_left_behind_is_not_made_a_udp_send() {
 }
 
 #[test]
-fn large_children_of_a_tunnelled_send_say_where_their_headers_are() {
+fn large_children_of_a_tunnelled_send_have_the_offsets_of_their_headers() {
     let slots = [(SUPPLEMENTAL, tunnel().to_raw()), (LSO, lso().to_raw())];
     let (children, _) = with_children(&slots, large_send, lso().transmit_complete(0), 0);
     for child in children {
@@ -252,7 +254,7 @@ fn packets_of_any_large_send_are_none_and_ask_for_their_checksum() {
     for slot in [(LSO, lso().to_raw()), (USO, uso().to_raw())] {
         for checksum in [ChecksumInfo::default(), ChecksumInfo::tcp(false, 34)] {
             let slots = [slot, (CHECKSUM, 0x15), (SUPPLEMENTAL, tunnel().to_raw())];
-            let packet = |child: &mut ChildNbl<'_>| child.become_packets(checksum);
+            let packet = |mut child: ChildNbl<'_>| child.become_packets(checksum);
             let (children, parent) = with_children(&slots, packet, LargeSendInfo::default(), 0);
             for child in children {
                 assert_eq!((child[LSO], child[USO], child[SUPPLEMENTAL]), (0, 0, 0));
@@ -299,7 +301,7 @@ fn a_window_above_a_childs_capacity_is_refused() {
         let source = MdlSource::new(&pool, None);
         for (length, fits) in [(5_001, false), (5_000, true), (100, true), (0, true)] {
             let mut children = pool.take(1, 0, &AtDispatch::enter(false)).expect("a child");
-            let made = children.fill(&nbl, &oob, |child| {
+            let made = children.fill(&nbl, &oob, |mut child| {
                 let mut payload = packet.payload(0)?;
                 let packet = child.next_packet().ok_or(BufferError::NoMemory)?;
                 packet.set_payload(54, &mut payload, length, false, &source)

@@ -59,7 +59,7 @@ fn two_processors_send_and_complete_inline() {
 }
 
 #[test]
-fn a_third_processor_completes_what_two_send() {
+fn a_third_processor_completes_sends_of_two() {
     for order in [Order::Sent, Order::Reversed, Order::Shuffled(11)] {
         let machine = Machine::start(config(Completion {
             deferred: true,
@@ -119,7 +119,7 @@ fn the_completing_processor_sends_too() {
 }
 
 #[test]
-fn children_come_home_from_another_processor() {
+fn children_are_returned_from_another_processor() {
     let machine = Machine::start(config(Completion {
         deferred: true,
         on_processor: Some(1),

@@ -35,7 +35,7 @@ fn each_child_has_an_object_of_its_own_and_takes_it_along() {
 }
 
 #[test]
-fn what_a_callout_below_attaches_goes_with_the_child() {
+fn an_object_that_a_lower_callout_attaches_goes_with_the_child() {
     let machine = machine();
     let mut objects = 0;
     machine.world.tamper(move |tamper| {

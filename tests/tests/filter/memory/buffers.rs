@@ -1,11 +1,11 @@
 //! However a large send lies in memory, its payload is lent to the children and never copied.
 
 use model::{Backing, Config, Nic, Packet};
-use mslso_lab::synth::IpVersion;
 use scenarios::{
     Machine,
     packets::{MSS, header_length, large_v4, large_v6},
 };
+use testpkt::synth::IpVersion;
 
 /// A NIC with a maximum of three segments, so that short sends have several children.
 fn short_machine() -> Machine {

@@ -3,7 +3,6 @@
 #![expect(unsafe_code, reason = "changes a chain on its way")]
 
 use model::{Backing, Completion, Config, Failing, Nic, Order, Packet, Rule, Tamper};
-use mslso_lab::synth::{IpVersion, Synth};
 use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::FileFailurePersistence};
 use scenarios::{
@@ -11,6 +10,7 @@ use scenarios::{
     packets::{MSS, header_length, large, large_v4, large_v6},
     tampering::nbls,
 };
+use testpkt::synth::{IpVersion, Synth};
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
 /// The NIC's limit in most tests: three segments, so that short sends have several children.
@@ -352,7 +352,7 @@ fn a_setting_out_of_range_is_not_in_effect() {
 /// The parent's own chain may go on behind it, or be shared by a clone: it is used as it is only
 /// where it ends with the parent, and is never cut.
 #[test]
-fn what_the_parent_has_behind_it_is_not_the_childs() {
+fn bytes_behind_the_parent_are_not_in_a_child() {
     for mode in MODES {
         let machine = start(mode);
         for (last, tail) in [(5000, 0), (5000, 100), (4999, 100), (5001, 3000)] {

@@ -111,7 +111,7 @@ fn payload_is_summed_however_it_is_cut() {
 }
 
 #[test]
-fn what_is_not_there_is_not_read() {
+fn bytes_beyond_the_packet_are_not_read() {
     let all = bytes(1_000);
     inside(|_| {
         for lengths in [vec![], vec![999], vec![100, 0, 900]] {
@@ -130,7 +130,7 @@ fn what_is_not_there_is_not_read() {
 }
 
 #[test]
-fn a_mapping_that_fails_is_told() {
+fn a_mapping_that_fails_is_an_error() {
     let all = bytes(1_000);
     inside(|world| {
         for n in 0..4 {

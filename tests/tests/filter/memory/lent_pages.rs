@@ -11,9 +11,9 @@ use model::{
     Backing, Completion, Config, Lent, Nic, Order, Outgoing, Pages, Rule, SendCall, Tamper,
     Violation, Wire, parts,
 };
-use mslso_lab::synth::Synth;
 use ndis::{LargeSendInfo, sys};
 use scenarios::{Machine, packets::MSS, tampering::nbls};
+use testpkt::synth::Synth;
 
 /// Five children of three segments each.
 const PAYLOAD: u32 = 5 * 3 * MSS;
@@ -127,7 +127,7 @@ fn packets_leave_in_order_before_they_are_completed_in_another() {
 }
 
 #[test]
-fn what_fails_does_not_leave() {
+fn a_send_that_fails_is_not_transmitted() {
     let (machine, left) = machine(Completion::default());
     let failing = machine.world.given_to_nic() + 2;
     machine

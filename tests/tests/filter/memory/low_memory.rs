@@ -175,7 +175,7 @@ fn a_header_that_cannot_be_mapped_costs_its_own_send() {
 }
 
 #[test]
-fn nothing_is_allocated_for_what_is_ready() {
+fn nothing_is_allocated_while_children_are_ready() {
     let machine = Machine::start(config());
     // Arrays of MDLs are not ready, and not needed here.
     machine.world.warmed_up();
@@ -186,7 +186,7 @@ fn nothing_is_allocated_for_what_is_ready() {
 }
 
 #[test]
-fn what_was_allocated_once_serves_ever_after() {
+fn children_are_allocated_once_and_reused() {
     let mut config = config();
     config.processors = 2;
     config.nic.completion = Completion {

@@ -4,12 +4,12 @@
 use children::{CHILD_BYTES, PACKET_BYTES};
 use lso::Refusal;
 use model::{Config, Nic, Packet, SendCall};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, large, large_v4, on_port},
 };
+use testpkt::synth::Synth;
 
 const RESOURCES: i32 = sys::NDIS_STATUS_RESOURCES;
 /// The size advertised for a NIC without LSO.
@@ -19,7 +19,7 @@ const SMALL_MSS: u32 = 536;
 /// The least bound that can be set, in bytes.
 const LEAST_BOUND: usize = 4 << 20;
 
-/// A machine whose NIC completes when it is told to, with these settings.
+/// A machine whose NIC completes at the call of `deliver`, with these settings.
 fn machine(mut nic: Nic, processors: u32, parameters: &[(&str, u32)]) -> Machine {
     nic.completion.deferred = true;
     let parameters = parameters.iter();
@@ -62,7 +62,7 @@ fn refused(machine: &Machine, packets: Vec<Packet>, processor: u32) -> usize {
 /// A busy processor of a virtual switch has large sends of many guests in flight. Each is cut into
 /// 347 packets here, or into 938.
 #[test]
-fn what_is_in_flight_on_one_processor_is_bounded_by_memory_alone() {
+fn sends_in_flight_on_one_processor_are_bounded_by_memory_alone() {
     for (mss, count) in [(1448, 60), (SMALL_MSS, 24)] {
         let machine = machine(bare(), 1, &[]);
         machine.world.keep_no_packets();
@@ -90,9 +90,9 @@ fn above_the_bound_a_send_is_refused_whole_and_later_ones_pass() {
 }
 
 /// Sends that need nearly all of the memory, on one processor after the other, and as large sends,
-/// as packets, and in many small buffers: what rests elsewhere is found.
+/// as packets, and in many small buffers: children kept elsewhere are found.
 #[test]
-fn memory_that_rests_with_another_processor_is_no_reason_to_refuse() {
+fn children_kept_by_another_processor_are_no_reason_to_refuse() {
     let machine = machine(bare(), 4, &[("MemoryBound", 4)]);
     machine.world.keep_no_packets();
     for round in 0..2 {
@@ -131,7 +131,7 @@ fn a_send_that_the_bound_can_never_hold_is_refused_as_such() {
     machine.stop_clean();
 }
 
-/// Whatever size is advertised can be sent, at any MSS that TCP uses, with the least bound.
+/// Every advertised size can be sent, at any MSS that TCP uses, with the least bound.
 #[test]
 fn the_largest_advertised_size_can_be_sent_with_the_least_bound() {
     let parameters = [("MemoryBound", 4), ("Multiple", 16)];
@@ -145,7 +145,7 @@ fn the_largest_advertised_size_can_be_sent_with_the_least_bound() {
 }
 
 #[test]
-fn a_pause_frees_all_but_what_rests_with_each_processor() {
+fn a_pause_frees_all_but_the_children_kept_for_each_processor() {
     let machine = machine(Nic::new(20 * MSS, 2), 2, &[]);
     machine.world.keep_no_packets();
     let at_rest = machine.world.memory_in_use();
@@ -178,6 +178,6 @@ fn an_adapter_at_rest_has_little_memory() {
     let each = at_rest(5) - at_rest(4);
     assert!(each <= 100 << 10, "{each} bytes");
     assert!(each >= 64 * size_of::<sys::NET_BUFFER_LIST>());
-    // What the bound counts for a child is at least what the model sees of it.
+    // The bound counts at least as many bytes for a child as the model sees of it.
     assert!(64 * CHILD_BYTES + (8 << 10) >= each, "{each} bytes");
 }

@@ -11,8 +11,12 @@ const TAG: Tag = Tag::MODULE;
 const MAX: usize = 64;
 
 fn entry(value: usize) -> NonNull<ModuleEntry<usize>> {
-    let entry = ModuleEntry::try_new(TAG, TAG, || value);
-    entry.expect("memory").into_raw()
+    let entry = ModuleEntry::<usize>::allocate(TAG, TAG).expect("memory");
+    // SAFETY: the place is the entry's, and the value is written.
+    unsafe {
+        entry.value().write(value);
+        entry.finish().into_raw()
+    }
 }
 
 /// Frees an entry that is not listed.

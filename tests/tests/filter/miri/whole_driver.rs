@@ -1,14 +1,14 @@
 //! Very small scenarios over all of the driver, to be run under Miri.
 
 use model::{Answering, Backing, Completion, Config, Failing, Nic, OidCall, Order, Packet};
-use mslso_lab::synth::{Synth, Tunnel};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, persist, read, set, times},
+    adapter::{assert_last_indication, persist, read, set, times},
     assert_clean,
     packets::{MSS, large, large_v4, small},
 };
+use testpkt::synth::{Synth, Tunnel};
 
 fn machine(completion: Completion) -> Machine {
     let mut nic = Nic::new(3 * MSS, 2);
@@ -83,7 +83,7 @@ fn large_sends_are_split_into_chains_that_end_with_and_without_a_copy() {
 }
 
 #[test]
-fn what_the_nic_does_not_take_is_cut_with_its_checksums_and_without() {
+fn sends_beyond_the_nics_offloads_are_cut_with_its_checksums_and_without() {
     let nics = [
         Nic::default().without_lso().without_uso(),
         Nic::default()
@@ -134,13 +134,13 @@ fn settings_requests_and_statuses_go_their_way() {
 
     world.nic_changes(|nic| nic.enabled.v2_ipv4 = false);
     world.indicate(sys::NDIS_STATUS_LINK_STATE, vec![7; 40]);
-    assert_last_word(world);
+    assert_last_indication(world);
     world.pre_detach();
     machine.stop_clean();
 }
 
 #[test]
-fn a_start_that_fails_for_want_of_memory_leaves_nothing() {
+fn a_start_that_fails_when_memory_is_low_leaves_nothing() {
     // An allocation of the driver, one of the module, and one among its children.
     for nth in [2, 7, 60] {
         let machine = Machine::without_driver(Config {

@@ -10,7 +10,7 @@ use model::{Completion, Config, Nic, OidCall, Order, SendCall};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, persist, times},
+    adapter::{assert_last_indication, persist, times},
     packets::{MSS, large_v4, on_port, small},
 };
 
@@ -110,7 +110,7 @@ fn nothing_depends_on_the_encapsulation_being_set() {
             let set = OidCall::set(sys::OID_OFFLOAD_ENCAPSULATION, bytes);
             let _ = machine.world.oid(set);
         }
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         let children = machine.assert_split(large_v4(20_000)).len();
         machine.stop_clean();
         children
@@ -155,7 +155,7 @@ fn resets_sleep_and_links_in_any_order() {
         for second in 0..steps.len() {
             steps[first]();
             steps[second]();
-            assert_last_word(world);
+            assert_last_indication(world);
             let max = world.nic().current().v2_ipv4.max_payload;
             machine.assert_split(large_v4(4 * max));
         }
@@ -166,7 +166,7 @@ fn resets_sleep_and_links_in_any_order() {
 /// Npcap: a filter that only sends made receiving slower. Without receive handlers, and without
 /// those of direct OIDs and cancelled sends, NDIS bypasses the filter for them.
 #[test]
-fn no_handler_is_registered_for_what_the_filter_does_not_do() {
+fn no_handler_is_registered_without_a_use() {
     let machine = Machine::start(Config::default());
     let handlers = machine.world.handlers().expect("a driver");
     assert!(handlers.ReceiveNetBufferListsHandler.is_none());
@@ -208,6 +208,6 @@ fn sends_that_never_stop_delay_no_administrator() {
             let _ = machine.statistics();
         }
     });
-    assert_last_word(world);
+    assert_last_indication(world);
     machine.stop_clean();
 }

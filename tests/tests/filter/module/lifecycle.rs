@@ -118,7 +118,7 @@ fn a_module_detaches_and_attaches_again() {
 }
 
 #[test]
-fn an_attach_learns_what_the_nic_takes_by_then() {
+fn an_attach_learns_the_nics_limits_of_that_moment() {
     let machine = Machine::with_nic(short_nic());
     machine.assert_split(large_v4(20_000));
     machine.world.pause();

@@ -5,13 +5,13 @@ use std::{mem::offset_of, ptr, ptr::NonNull};
 
 use lso::Refusal;
 use model::{Config, Nic};
-use mslso_lab::synth::Synth;
 use ndis::{RestartParameters, sys};
 use scenarios::{
     Machine,
     adapter::read,
     packets::{large, large_v4},
 };
+use testpkt::synth::Synth;
 
 /// One attribute as NDIS lays it out: the structure, its data from `Data` on.
 #[repr(C, align(16))]
@@ -146,9 +146,9 @@ fn refused_for_mtu(machine: &Machine, mss: u32) -> bool {
 #[test]
 fn an_mtu_that_the_miniport_changes_holds_at_once() {
     let machine = Machine::with_nic(Nic::default().without_lso());
-    let changes = |says: &[u8]| {
+    let changes = |bytes: &[u8]| {
         let code = sys::NDIS_STATUS_L2_MTU_SIZE_CHANGE;
-        machine.world.indicate(code, says.to_vec());
+        machine.world.indicate(code, bytes.to_vec());
         read(&machine.world).mtu
     };
     assert!(refused_for_mtu(&machine, 1449));
@@ -165,7 +165,7 @@ fn an_mtu_that_the_miniport_changes_holds_at_once() {
 
 /// NDIS reports it at the first restart, and then if it has changed.
 #[test]
-fn an_mtu_is_known_after_a_restart_that_says_nothing_of_it() {
+fn the_mtu_is_kept_at_a_restart_without_one() {
     let machine = Machine::with_nic(Nic::default().without_lso());
     for _ in 0..3 {
         assert_eq!(read(&machine.world).mtu, 1500);
@@ -177,7 +177,7 @@ fn an_mtu_is_known_after_a_restart_that_says_nothing_of_it() {
 }
 
 #[test]
-fn ndis_is_told_that_the_module_copes_with_another_mtu() {
+fn the_module_accepts_another_mtu_at_restart() {
     let machine = Machine::start(Config::default());
     let flags = sys::NDIS_FILTER_DRIVER_SUPPORTS_L2_MTU_SIZE_CHANGE;
     assert_eq!(machine.world.driver_flags(), Some(flags));

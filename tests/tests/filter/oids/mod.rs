@@ -152,7 +152,7 @@ fn requests_without_a_valid_header_pass_with_a_valid_one() {
 }
 
 #[test]
-fn what_is_no_oid_request_is_failed_and_never_cloned() {
+fn a_structure_that_is_no_oid_request_is_failed_and_never_cloned() {
     let machine = Machine::with_nic(nic(Answering::Inline));
     for call in every_type() {
         let call = OidCall {

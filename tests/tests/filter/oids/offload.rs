@@ -5,7 +5,7 @@ use model::{Answering, OidCall, OidKind};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, profile, read, set, times},
+    adapter::{assert_last_indication, profile, read, set, times},
     packets::large_v4,
 };
 
@@ -54,7 +54,7 @@ fn the_same_bytes_under_another_oid_or_in_a_setting_are_left_alone() {
 }
 
 #[test]
-fn a_buffer_too_short_for_the_answer_says_what_it_needs() {
+fn a_buffer_too_short_for_the_answer_gets_the_size_it_needs() {
     for way in WAYS {
         let machine = Machine::with_nic(nic(way));
         for oid in [CURRENT, HARDWARE] {
@@ -67,7 +67,7 @@ fn a_buffer_too_short_for_the_answer_says_what_it_needs() {
         assert_eq!(
             read(&machine.world).malformed_offloads,
             0,
-            "nothing was said"
+            "nothing was indicated"
         );
         machine.stop_clean();
     }
@@ -76,14 +76,14 @@ fn a_buffer_too_short_for_the_answer_says_what_it_needs() {
 #[test]
 fn an_answer_that_is_raised_already_is_not_raised_again() {
     // NDIS may answer for the NIC, with the configuration that this very filter indicated.
-    for told in [502_240, 400_000, 900_000] {
+    for size in [502_240, 400_000, 900_000] {
         let machine = Machine::with_nic(nic(Answering::Inline));
         machine
             .world
-            .set_nic(|nic| nic.offload.words = vec![(IPV4_MAX, told), (IPV6_MAX, told)]);
+            .set_nic(|nic| nic.offload.words = vec![(IPV4_MAX, size), (IPV6_MAX, size)]);
         for oid in [CURRENT, HARDWARE, CURRENT] {
             let answer = machine.world.oid(OidCall::query(oid, SIZE));
-            let expected = told.max(502_240);
+            let expected = size.max(502_240);
             assert_eq!(maxima(&answer), (expected, expected));
             assert_eq!(answer.bytes, with_maxima(own(oid), expected));
         }
@@ -101,18 +101,18 @@ fn the_nics_limits_are_never_learnt_from_an_answer_to_another_driver() {
         .set_nic(|nic| nic.offload.words = vec![(IPV4_MAX, 502_240), (IPV6_MAX, 5000)]);
     machine.world.oid(OidCall::query(CURRENT, SIZE));
     machine.world.oid(OidCall::query(HARDWARE, SIZE));
-    let says = read(&machine.world).nic;
-    let maxima = (says.v2_ipv4.max_payload, says.v2_ipv6.max_payload);
+    let limits = read(&machine.world).nic;
+    let maxima = (limits.v2_ipv4.max_payload, limits.v2_ipv6.max_payload);
     assert_eq!(maxima, (62_780, 62_780));
     machine.world.set_nic(|nic| nic.offload.words.clear());
     assert_eq!(machine.assert_split(large_v4(502_240)).len(), 9);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     assert!(machine.world.seen_statuses().is_empty());
     machine.stop_clean();
 }
 
 #[test]
-fn what_is_disabled_now_is_told_as_the_hardware_has_it() {
+fn a_disabled_offload_is_in_the_hardware_capabilities() {
     let mut slow = nic(Answering::Inline);
     slow.enabled.v2_ipv6 = false;
     let machine = Machine::with_nic(slow);

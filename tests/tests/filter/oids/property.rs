@@ -3,7 +3,7 @@
 use model::{Config, OidCall, OidHeader, OidKind, OidResult};
 use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select};
-use scenarios::{Machine, adapter::assert_last_word, assert_clean};
+use scenarios::{Machine, adapter::assert_last_indication, assert_clean};
 
 use super::{CURRENT, HARDWARE, IPV4_MAX, IPV6_MAX, SIZE, WAYS, nic, word};
 
@@ -73,17 +73,17 @@ proptest! {
             let [expected, mut answer] = both;
             if is_offload_answer(&call, &answer) && !matches!(call.kind, OidKind::Method(_)) {
                 for at in [IPV4_MAX, IPV6_MAX] {
-                    let (nic, told) = (word(&expected.bytes, at), word(&answer.bytes, at));
+                    let (nic, advertised) = (word(&expected.bytes, at), word(&answer.bytes, at));
                     let on = machine.world.nic().current();
                     let on = if at == IPV4_MAX { on.v2_ipv4 } else { on.v2_ipv6 };
                     let multiple = if on.max_payload == 0 { 1 } else { 8 };
-                    prop_assert_eq!(told, multiple * nic);
+                    prop_assert_eq!(advertised, multiple * nic);
                     answer.bytes[at..at + 4].copy_from_slice(&nic.to_le_bytes());
                 }
             }
             prop_assert_eq!(answer, expected);
         }
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         assert_clean(&machine.stop());
     }
 }

@@ -212,7 +212,7 @@ impl Look {
 }
 
 #[test]
-fn what_lower_drivers_left_in_a_childs_slots_is_gone_when_it_is_used_again() {
+fn slots_that_lower_drivers_set_in_a_child_are_cleared_before_its_next_use() {
     let machine = Machine::with_nic(Nic::new(100 * MSS, 2));
     let stale = Arc::new(Mutex::new(0));
     let found = Arc::clone(&stale);

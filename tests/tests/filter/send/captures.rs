@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use model::{Nic, Packet, parts};
-use mslso_lab::capture::{Captured, read, strip_jumbo_hop_by_hop};
 use scenarios::Machine;
+use testpkt::capture::{Captured, read, strip_jumbo_hop_by_hop};
 
 fn captured(name: &str) -> Vec<Captured> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))

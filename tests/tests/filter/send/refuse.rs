@@ -3,13 +3,13 @@
 
 use lso::Refusal;
 use model::{Config, Nic, Packet, SentChild};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     packets::{MSS, MSS_V6, arp, large, large_v1, large_v4, large_v6, on_port, small},
     refused,
 };
+use testpkt::synth::Synth;
 
 /// Checks that `bad` is completed with `status`, that nothing of it reaches the NIC, and that its
 /// neighbours do.
@@ -142,7 +142,7 @@ fn forms(machine: &Machine, packet: Packet) -> (usize, usize) {
 }
 
 #[test]
-fn a_segment_may_be_as_long_as_an_ip_packet_can_say() {
+fn a_segment_may_be_as_long_as_an_ip_packets_length_field_allows() {
     let machine = Machine::start(Config {
         mtu: None,
         ..Config::with_nic(Nic::default().without_lso())
@@ -181,7 +181,7 @@ fn a_rest_too_short_for_the_nic_goes_as_packets() {
 }
 
 #[test]
-fn a_family_without_large_sends_gets_packets_and_the_others_do_not() {
+fn an_ip_version_without_large_sends_gets_packets_and_the_other_does_not() {
     let mut nic = Nic::new(9_000, 2);
     nic.limits.v2_ipv6 = model::LargeSendLimit::default();
     let machine = Machine::with_nic(nic);
@@ -262,10 +262,7 @@ fn every_single_bit_flipped_in_the_headers_leaves_all_rules_intact() {
 
 /// Reasons that no send has, and why.
 const NEVER: [(Refusal, &str); 3] = [
-    (
-        Refusal::MssZero,
-        "an MSS of 0 says that it is no large send",
-    ),
+    (Refusal::MssZero, "an MSS of 0 marks no large send"),
     (
         Refusal::Lsov1TooLong,
         "the limit is lowered before the plan is made",
@@ -277,7 +274,7 @@ const NEVER: [(Refusal, &str); 3] = [
 ];
 
 /// Reasons that need another NIC than that of [`refused::all`], and the tests that have them.
-const ELSEWHERE: [(Refusal, &str); 4] = [
+const IN_OTHER_TESTS: [(Refusal, &str); 4] = [
     (
         Refusal::NoPayload,
         "a_large_send_without_payload_is_counted_as_refused",
@@ -292,17 +289,14 @@ const ELSEWHERE: [(Refusal, &str); 4] = [
     ),
     // A packet that is not UDP has a USO slot by chance, and is forwarded, unless its slots mark it
     // as tunnelled.
-    (
-        Refusal::NotUdp,
-        "what_is_no_large_send_in_a_tunnel_is_refused",
-    ),
+    (Refusal::NotUdp, "a_marked_send_in_no_tunnel_is_refused"),
 ];
 
 #[test]
 fn every_reason_is_tried_or_cannot_be() {
     let tried: Vec<_> = refused::all().iter().map(|bad| bad.reason).collect();
     for reason in Refusal::ALL {
-        let others = NEVER.iter().chain(&ELSEWHERE);
+        let others = NEVER.iter().chain(&IN_OTHER_TESTS);
         let other = others.filter(|(of, _)| *of == reason).count();
         let here = usize::from(tried.contains(&reason));
         assert_eq!(here + other, 1, "{reason:?}");

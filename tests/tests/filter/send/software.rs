@@ -3,13 +3,13 @@
 
 use lso::Refusal;
 use model::{Answering, Backing, Config, Enabled, Nic, OidCall, Packet, SentChild};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine,
     adapter::enable_lso,
     packets::{MSS, large, large_v1, large_v4, large_v6, on_port},
 };
+use testpkt::synth::Synth;
 
 /// The size advertised for a NIC without LSO: eight times the maximum of Hyper-V's virtual NIC.
 const IN_SOFTWARE: u32 = 502_240;
@@ -37,7 +37,7 @@ fn forms(nic: Nic, packet: Packet) -> (usize, usize) {
 }
 
 #[test]
-fn a_packet_says_its_length_and_leaves_its_checksum_to_the_nic() {
+fn a_packet_has_its_length_and_leaves_its_checksum_to_the_nic() {
     let machine = Machine::with_nic(bare());
     let send = Synth::v4(3000, 1448).tcp_options(&[]);
     let parts = packets(&machine, large(&send));
@@ -252,13 +252,16 @@ fn set_to(choice: Option<u32>, nic: Nic) -> Machine {
 /// The LSOv2 sizes then advertised to the overlying driver, over IPv4 and IPv6.
 fn offered(choice: Option<u32>, nic: Nic) -> (u32, u32) {
     let machine = set_to(choice, nic);
-    let told = machine.world.advertised();
+    let advertised = machine.world.advertised();
     machine.stop_clean();
-    (told.v2_ipv4.max_payload, told.v2_ipv6.max_payload)
+    (
+        advertised.v2_ipv4.max_payload,
+        advertised.v2_ipv6.max_payload,
+    )
 }
 
 #[test]
-fn a_nic_without_large_sends_is_stood_in_for_as_the_administrator_wants() {
+fn software_segmentation_follows_the_administrators_setting() {
     let both = (IN_SOFTWARE, IN_SOFTWARE);
     let without_checksums = || bare().without_checksum_offload();
     let ipv6_only = || {
@@ -293,7 +296,7 @@ fn large_sends_that_are_merely_turned_off_stay_off() {
 }
 
 #[test]
-fn what_the_hardware_can_do_is_not_known_before_the_nic_answers() {
+fn hardware_capabilities_are_unknown_until_the_nic_answers() {
     let silent = || Nic {
         oids: Answering::Later,
         ..bare()
@@ -377,7 +380,7 @@ fn others_go_on_when_the_question_that_they_waited_behind_is_given_up() {
 }
 
 #[test]
-fn what_is_not_offered_is_cut_all_the_same() {
+fn a_send_of_a_kind_that_is_not_advertised_is_cut_too() {
     for choice in [0, 1, 2] {
         let machine = set_to(Some(choice), bare().without_checksum_offload());
         assert_eq!(packets(&machine, large_v4(10 * MSS)).len(), 10);

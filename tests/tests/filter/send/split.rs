@@ -1,12 +1,12 @@
 //! Large sends of all shapes reach the wire as one stage of segmentation would have sent them.
 
 use model::{Config, Nic, Packet};
-use mslso_lab::synth::{Synth, flag};
 use ndis::{LargeSendInfo, sys};
 use scenarios::{
     Machine,
     packets::{MSS, large, large_v1, large_v4, large_v6},
 };
+use testpkt::synth::{Synth, flag};
 
 /// The maximum of Hyper-V's virtual NIC, in bytes of payload.
 const NIC_MAX: u32 = 62_780;
@@ -17,7 +17,7 @@ fn short_machine() -> Machine {
 }
 
 #[test]
-fn what_the_nic_takes_goes_down_as_it_is() {
+fn a_send_within_the_nics_limit_is_forwarded() {
     let machine = Machine::start(Config::default());
     for send in [
         Synth::v4(NIC_MAX, 1460),
@@ -104,7 +104,7 @@ fn lsov1_children_state_their_length() {
 }
 
 #[test]
-fn lsov1_children_stay_below_64_kib_whatever_the_nic_says() {
+fn lsov1_children_stay_below_64_kib_with_any_limit_of_the_nic() {
     let mut nic = Nic::new(1 << 20, 2);
     nic.limits.v1.max_payload = 1 << 20;
     let machine = Machine::with_nic(nic);
@@ -198,7 +198,7 @@ fn identifications_count_in_the_bits_that_the_administrator_set() {
 
 /// FreeBSD's `hn` passes no offset of its TCP headers, and its sends grow with the advertised size.
 #[test]
-fn a_sender_need_not_say_where_the_tcp_header_is() {
+fn the_offset_of_the_tcp_header_is_optional() {
     for nic in [Nic::new(3 * MSS, 2), Nic::default().without_lso()] {
         let machine = Machine::with_nic(nic);
         for payload in [20_000, 3 * MSS, 3 * MSS + 1] {
@@ -264,7 +264,7 @@ fn the_protocols_flags_are_carried() {
 }
 
 #[test]
-fn a_nic_that_takes_more_than_a_child_can_carry_gets_what_a_child_can() {
+fn a_nics_limit_above_the_longest_child_makes_the_longest_children() {
     let machine = Machine::with_nic(Nic::new(3 << 20, 2));
     assert!(!machine.assert_sent(large_v4(2 << 20))[0].is_child);
     let children = machine.assert_split(large_v4((3 << 20) + 1).in_buffers(1 << 20));

@@ -2,12 +2,12 @@
 
 use lso::Refusal;
 use model::{INNER_IPV6, Nic, OUTER_IPV4, Packet, SendKind, SentChild};
-use mslso_lab::synth::{Synth, Tunnel};
 use ndis::{LargeSendInfo, sys};
 use scenarios::{
     Machine,
     packets::{large_v4, large_v6},
 };
+use testpkt::synth::{Synth, Tunnel};
 
 /// Bytes of payload in each inner packet.
 const MSS: u32 = 1350;
@@ -68,7 +68,7 @@ fn forms_for(nic: Nic, packet: Packet) -> (usize, usize) {
 
 /// The inner packet is of an unknown kind; it need not be cut.
 #[test]
-fn what_is_no_large_send_in_a_tunnel_and_fits_is_the_nics_to_judge() {
+fn a_marked_send_in_no_tunnel_that_fits_is_forwarded() {
     let machine = Machine::with_nic(Nic::new(10 * MSS, 2));
     let mut odd = vxlan(5 * MSS);
     // The inner IP version.
@@ -104,7 +104,7 @@ fn uso_in_every_tunnel_is_cut_at_the_inner_header() {
 }
 
 #[test]
-fn uso_in_a_tunnel_is_as_even_as_the_nic_wants_it() {
+fn uso_in_a_tunnel_is_as_even_as_the_nic_requires() {
     let mut nic = Nic::new(10 * MSS, 2);
     nic.uso.ipv4.sub_mss_final = false;
     let send = |payload| datagrams(Synth::udp_v4(payload, MSS), Tunnel::vxlan_v4());
@@ -187,7 +187,7 @@ fn the_inner_frame_may_begin_in_another_mdl() {
 }
 
 #[test]
-fn a_nic_that_knows_no_tunnels_gets_complete_packets_whatever_the_size() {
+fn a_nic_without_tunnel_offload_gets_complete_packets_of_any_size() {
     let machine = Machine::with_nic(Nic::default().without_tunnels());
     for tunnel in every_tunnel() {
         for payload in [100_000, 20_000, 1] {
@@ -204,7 +204,7 @@ fn a_nic_that_knows_no_tunnels_gets_complete_packets_whatever_the_size() {
 }
 
 #[test]
-fn a_nic_gets_only_tunnels_and_versions_that_it_knows() {
+fn a_nic_gets_only_tunnels_and_ip_versions_that_it_supports() {
     let all = || Nic::new(10 * MSS, 2);
     let large = (3, 0);
     let packets = (0, 25);
@@ -228,7 +228,7 @@ fn a_nic_gets_only_tunnels_and_versions_that_it_knows() {
 }
 
 #[test]
-fn a_nic_knows_vxlan_by_one_port() {
+fn a_nic_has_one_port_for_vxlan() {
     let mut nic = Nic::new(10 * MSS, 2);
     nic.tunnels.vxlan_port = 8472;
     assert_eq!(forms_for(nic.clone(), vxlan(25 * MSS)), (0, 25));
@@ -243,7 +243,7 @@ fn a_nic_knows_vxlan_by_one_port() {
 }
 
 #[test]
-fn a_header_longer_than_the_nic_takes_in_a_tunnel_goes_in_packets() {
+fn a_header_above_the_nics_limit_in_a_tunnel_is_sent_in_packets() {
     let mut nic = Nic::new(10 * MSS, 2);
     nic.tunnels.vxlan.max_header = 116;
     assert_eq!(forms_for(nic.clone(), vxlan(25 * MSS)), (3, 0));
@@ -282,7 +282,7 @@ fn refused(packet: Packet) -> Option<Refusal> {
 }
 
 #[test]
-fn the_inner_packet_counts_for_the_mtu_and_not_what_is_around_it() {
+fn the_inner_packet_counts_for_the_mtu_and_the_outer_headers_do_not() {
     // Inner IPv4 and TCP with timestamps; the whole frame is 50 bytes longer than without a tunnel.
     let longest = 1500 - 20 - 32;
     let send = |mss| inside(Synth::v4(100_000, mss), Tunnel::vxlan_v4());
@@ -293,7 +293,7 @@ fn the_inner_packet_counts_for_the_mtu_and_not_what_is_around_it() {
 /// A NIC leaves RscTcpTimestampDelta in the slot of the supplemental information of a packet that it
 /// receives, and a switch sends on: whatever it is, the packet is in no tunnel.
 #[test]
-fn what_a_receive_left_in_the_supplemental_slot_makes_no_tunnel() {
+fn a_receives_leftover_in_the_supplemental_slot_makes_no_tunnel() {
     let slot = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
     for left_over in [1, 3, 0x0401_2345, 0x7FFF_FFFF] {
         for nic in [Nic::default(), Nic::default().without_lso()] {
@@ -319,7 +319,7 @@ fn what_a_receive_left_in_the_supplemental_slot_makes_no_tunnel() {
 }
 
 #[test]
-fn what_is_no_large_send_in_a_tunnel_is_refused() {
+fn a_marked_send_in_no_tunnel_is_refused() {
     let slot = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
     let mut v1 = vxlan(100_000);
     v1.large_send = LargeSendInfo::v1(MSS, 100);

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use lso::Refusal;
 use model::{Nic, Packet, Rule, SentChild, Tamper, UsoSlot};
-use mslso_lab::synth::Synth;
 use ndis::sys;
 use scenarios::{
     Machine, assert_clean,
     packets::{arp, small},
 };
+use testpkt::synth::Synth;
 
 /// Bytes of payload in each datagram.
 const MSS: u32 = 1000;
@@ -169,7 +169,7 @@ fn a_checksum_that_comes_to_zero_is_sent_as_ffff() {
 }
 
 #[test]
-fn what_a_receive_left_in_the_slot_of_another_packet_is_nobodys_business() {
+fn a_receives_leftover_in_the_slot_of_another_packet_is_ignored() {
     let unknown = Packet::new([&[2; 12][..], &[0x88, 0xCC], &[0; 46]].concat());
     let ipv6_udp_like = UsoSlot {
         mss: 1400,

@@ -108,9 +108,9 @@ fn in_words(show: &Show) -> &'static str {
              a virtual switch may keep its own."
         }
         None if show.is_raised() => {
-            "No large send was seen yet, so whether the raised size is in use cannot be told."
+            "No large send was seen yet, so it is unknown whether the raised size is in use."
         }
-        None => "Nothing is raised: the layer above is told what the NIC takes.",
+        None => "Nothing is raised: the NIC's own limits are advertised to the overlying driver.",
     }
 }
 

@@ -122,7 +122,7 @@ fn right_requests_are_answered() {
 /// for the resources that the request holds: rule 36 is broken by each request that can be
 /// suspended while it holds one.
 #[test]
-fn a_program_that_is_suspended_keeps_nobody_waiting() {
+fn a_suspended_program_holds_no_resource() {
     let machine = started();
     let persist = SetRequest {
         persist: true,
@@ -163,7 +163,7 @@ fn inputs_of_any_other_size_are_refused() {
 }
 
 #[test]
-fn another_version_is_told_from_all_other_errors() {
+fn another_version_has_an_error_of_its_own() {
     let machine = started();
     let mismatch = sys::STATUS_REVISION_MISMATCH;
     for (code, input, output) in right() {
@@ -242,7 +242,7 @@ fn an_unknown_code_is_unknown_whatever_comes_with_it() {
 }
 
 #[test]
-fn an_output_too_small_is_said_to_be() {
+fn an_output_too_small_has_a_status_of_its_own() {
     let machine = started();
     for (code, input, output) in right() {
         if code == IoControl::LIST {
@@ -257,7 +257,7 @@ fn an_output_too_small_is_said_to_be() {
 }
 
 #[test]
-fn a_list_without_room_for_its_entries_says_how_many_there_are() {
+fn a_list_without_room_for_its_entries_has_their_count() {
     let machine = started();
     let list = |room| {
         let code = IoControl::LIST.code();
@@ -335,12 +335,12 @@ fn it_answers_before_an_attach_while_paused_and_after_a_detach() {
         let list = ask(0).expect("a list");
         let list = ListReply::decode(&list).expect("the protocol");
         let entry = list.iter().next().expect("an adapter");
-        let says = read(&machine.world);
-        assert_eq!(entry.running, says.running);
+        let reply = read(&machine.world);
+        assert_eq!(entry.running, reply.running);
         for kind in OF_AN_ADAPTER {
             assert!(ask(kind).is_ok());
         }
-        says.running
+        reply.running
     };
     for kind in 0..8 {
         assert_eq!(ask(kind), Err(sys::STATUS_OBJECT_NAME_NOT_FOUND));

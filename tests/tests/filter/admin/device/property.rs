@@ -6,7 +6,7 @@ use ndis::sys;
 use proptest::{collection::vec, prelude::*, sample::select};
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, read, read_settings},
+    adapter::{assert_last_indication, read, read_settings},
     assert_clean,
     packets::large_v4,
 };
@@ -127,7 +127,7 @@ proptest! {
             }
             prop_assert_eq!(State::of(&machine), state);
         }
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.assert_split(large_v4(100_000));
         assert_clean(&machine.stop());
     }

@@ -43,7 +43,7 @@ fn parameters(machine: &Machine) -> [Option<u32>; 4] {
     .map(integer)
 }
 
-fn attach_anew(machine: &Machine) {
+fn reattach(machine: &Machine) {
     machine.world.pre_detach();
     machine.world.pause();
     machine.world.detach();
@@ -63,19 +63,19 @@ fn they_are_in_the_registry_at_once_and_in_effect_from_the_next_attach() {
     let after = read_settings(&machine.world);
     assert_eq!(after.in_effect, AttachSettings::default());
     assert_eq!(after.registry, other());
-    let says = read(&machine.world);
+    let reply = read(&machine.world);
     assert_eq!(
-        (says.ip_id_bits, says.max_sg_elements),
+        (reply.ip_id_bits, reply.max_sg_elements),
         (16, MAX_SG_ELEMENTS)
     );
     machine.assert_split(large_v4(100_000));
 
-    attach_anew(&machine);
+    reattach(&machine);
     let after = read_settings(&machine.world);
     assert_eq!((after.in_effect, after.registry), (other(), other()));
-    let says = read(&machine.world);
-    assert_eq!((says.ip_id_bits, says.max_sg_elements), (15, 4));
-    assert_eq!(says.software, SoftwareSegmentation::Always);
+    let reply = read(&machine.world);
+    assert_eq!((reply.ip_id_bits, reply.max_sg_elements), (15, 4));
+    assert_eq!(reply.software, SoftwareSegmentation::Always);
     machine.stop_clean();
 }
 
@@ -135,7 +135,7 @@ fn the_tuning_to_come_is_the_one_that_was_persisted() {
     set(&machine.world, times(2)).expect("a tuning");
     assert_eq!(registry(), lasting);
     assert_eq!(read(&machine.world).tuning, times(2));
-    attach_anew(&machine);
+    reattach(&machine);
     assert_eq!(read(&machine.world).tuning, lasting);
     machine.stop_clean();
 }
@@ -158,7 +158,7 @@ fn setting_one_that_was_out_of_range_takes_it_off_the_count() {
     assert_eq!(count(), 2);
     persist(&machine.world, Tuning::default()).expect("a tuning");
     assert_eq!(count(), 1);
-    attach_anew(&machine);
+    reattach(&machine);
     assert_eq!(count(), 1);
     machine.stop_clean();
 }

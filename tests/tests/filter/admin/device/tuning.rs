@@ -7,7 +7,9 @@ use model::{Config, Failing, RegistryValue};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, capped, encoded, originated, persist, profile, read, set, times},
+    adapter::{
+        assert_last_indication, capped, encoded, originated, persist, profile, read, set, times,
+    },
     control::IF_INDEX,
     packets::{large_v4, large_v6},
     refused,
@@ -16,7 +18,7 @@ use scenarios::{
 use super::{assert_refused, right, set_request, started};
 
 #[test]
-fn a_new_tuning_is_told_at_once_and_the_next_send_is_split_by_it() {
+fn a_new_tuning_is_indicated_at_once_and_the_next_send_is_split_by_it() {
     let machine = Machine::start(Config::default());
     let before = machine.world.registry();
     let tunings = [
@@ -28,22 +30,22 @@ fn a_new_tuning_is_told_at_once_and_the_next_send_is_split_by_it() {
     ];
     for (count, tuning) in (1..).zip(tunings) {
         set(&machine.world, tuning).expect("a tuning");
-        let told = originated(&machine.world);
-        assert_eq!(told.len(), count, "told once, {tuning:?}");
-        assert_last_word(&machine.world);
-        let says = read(&machine.world);
-        assert_eq!(says.tuning, tuning);
+        let indicated = originated(&machine.world);
+        assert_eq!(indicated.len(), count, "indicated once, {tuning:?}");
+        assert_last_indication(&machine.world);
+        let reply = read(&machine.world);
+        assert_eq!(reply.tuning, tuning);
         // The model's NIC has the same limit for UDP's large sends as for TCP's.
         let [lso, uso] = [
-            [says.advertised_v2_ipv4, says.advertised_v2_ipv6],
-            [says.advertised_uso_ipv4, says.advertised_uso_ipv6],
+            [reply.advertised_v2_ipv4, reply.advertised_v2_ipv6],
+            [reply.advertised_uso_ipv4, reply.advertised_uso_ipv6],
         ];
         assert_eq!(lso, uso);
         for packet in [
-            large_v4(says.advertised_v2_ipv4),
-            large_v6(says.advertised_v2_ipv6),
+            large_v4(reply.advertised_v2_ipv4),
+            large_v6(reply.advertised_v2_ipv6),
         ] {
-            let whole = says.advertised_v2_ipv4.div_ceil(62_780 / 1448 * 1448);
+            let whole = reply.advertised_v2_ipv4.div_ceil(62_780 / 1448 * 1448);
             let children = machine.assert_sent(packet).len() as u32;
             assert!((1..=whole).contains(&children));
         }
@@ -74,7 +76,7 @@ fn a_tuning_that_is_to_last_is_in_the_registry_and_in_effect() {
         persist(&machine.world, tuning).expect("a tuning");
         assert_eq!(parameters(&machine), expected.map(Some));
         assert_eq!(read(&machine.world).tuning, tuning);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
     }
     machine.stop_clean();
 }
@@ -82,7 +84,7 @@ fn a_tuning_that_is_to_last_is_in_the_registry_and_in_effect() {
 /// If two administrators persist a tuning at once, the same one is the last in the registry and in
 /// effect.
 #[test]
-fn what_is_kept_is_what_is_in_effect_whoever_was_last() {
+fn the_persisted_tuning_is_the_one_in_effect_after_concurrent_requests() {
     let machine = Machine::start(Config::default());
     let tunings = [times(4), capped(profile(Profile::Cpu), 1 << 20)];
     for _ in 0..50 {
@@ -99,7 +101,7 @@ fn what_is_kept_is_what_is_in_effect_whoever_was_last() {
         };
         assert_eq!(parameters(&machine), expected.map(Some));
     }
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }
 
@@ -130,12 +132,12 @@ fn a_registry_that_fails_leaves_everything_as_it_was() {
         assert!(world.seen_statuses().is_empty());
     }
     assert!(failed >= 4, "opening it, and each parameter");
-    assert_last_word(world);
+    assert_last_indication(world);
     machine.stop_clean();
 }
 
 #[test]
-fn persisting_a_tuning_leaves_the_count_of_what_else_is_out_of_range() {
+fn persisting_a_tuning_leaves_the_count_of_other_values_out_of_range() {
     for (width, software, left) in [(16, 2, 0), (9, 0, 1), (9, 3, 2)] {
         let machine = Machine::start(Config {
             parameters: [
@@ -198,7 +200,7 @@ fn a_reset_puts_back_the_statistics_and_nothing_else() {
     for bad in refused::all() {
         machine.send_one(bad.packet);
     }
-    let (before, says) = (machine.statistics(), read(&machine.world));
+    let (before, reply) = (machine.statistics(), read(&machine.world));
     assert!(before.split > 0 && before.largest_large_send > 0 && before.refused_in_all() > 0);
     let (code, input, _) = right()[4].clone();
     machine
@@ -211,7 +213,7 @@ fn a_reset_puts_back_the_statistics_and_nothing_else() {
         ..StatisticsReply::default()
     };
     assert_eq!(machine.statistics().0, expected);
-    assert_eq!(read(&machine.world), says);
+    assert_eq!(read(&machine.world), reply);
     machine.assert_split(large_v4(100_000));
     assert_eq!(machine.statistics().split, 1);
     machine.stop_clean();
@@ -232,7 +234,7 @@ fn every_tuning_there_is_comes_back_as_it_was_set() {
             let tuning = cap.map_or(plain, |cap| capped(plain, cap));
             set(&machine.world, tuning).expect("a tuning");
             assert_eq!(read(&machine.world).tuning, tuning);
-            assert_last_word(&machine.world);
+            assert_last_indication(&machine.world);
         }
     }
     machine.stop_clean();

@@ -9,7 +9,9 @@ use model::{LargeSendLimit, LargeSendLimits};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, assert_reads_as_heard, originated, read, set, times},
+    adapter::{
+        assert_last_indication, assert_read_matches_indication, originated, read, set, times,
+    },
     packets::{large_v4, large_v6},
 };
 
@@ -70,18 +72,18 @@ fn own(config: &Config) -> Vec<u8> {
 }
 
 #[test]
-fn the_binding_says_eight_times_of_each_family_and_leaves_lsov1() {
+fn the_binding_has_eight_times_each_ip_version_and_leaves_lsov1() {
     let machine = attached(with(&[]));
-    let told = machine.world.advertised();
+    let advertised = machine.world.advertised();
     let of = |max_payload, min_segments| LargeSendLimit {
         max_payload,
         min_segments,
     };
-    assert_eq!(told.v1, of(60_000, 4));
-    assert_eq!(told.v2_ipv4, of(502_240, 2));
-    assert_eq!(told.v2_ipv6, of(488_000, 3));
-    assert_eq!(originated(&machine.world), [], "the binding says it all");
-    assert_last_word(&machine.world);
+    assert_eq!(advertised.v1, of(60_000, 4));
+    assert_eq!(advertised.v2_ipv4, of(502_240, 2));
+    assert_eq!(advertised.v2_ipv6, of(488_000, 3));
+    assert_eq!(originated(&machine.world), [], "the binding has it all");
+    assert_last_indication(&machine.world);
     machine.world.restart().expect("a restart");
     machine.assert_split(large_v4(502_240));
     machine.assert_split(large_v6(488_000));
@@ -89,17 +91,17 @@ fn the_binding_says_eight_times_of_each_family_and_leaves_lsov1() {
 }
 
 #[test]
-fn a_disabled_family_is_not_resurrected() {
+fn a_disabled_ip_version_stays_disabled() {
     for (ipv4, ipv6) in [(false, true), (true, false), (false, false)] {
         let mut config = with(&[("Multiple", 16)]);
         config.nic.enabled.v2_ipv4 = ipv4;
         config.nic.enabled.v2_ipv6 = ipv6;
         let machine = attached(config);
-        let told = machine.world.advertised();
+        let advertised = machine.world.advertised();
         let size = |on, size| if on { size } else { 0 };
-        assert_eq!(told.v2_ipv4.max_payload, size(ipv4, 16 * 62_780));
-        assert_eq!(told.v2_ipv6.max_payload, size(ipv6, 16 * 61_000));
-        assert_last_word(&machine.world);
+        assert_eq!(advertised.v2_ipv4.max_payload, size(ipv4, 16 * 62_780));
+        assert_eq!(advertised.v2_ipv6.max_payload, size(ipv6, 16 * 61_000));
+        assert_last_indication(&machine.world);
         machine.stop_clean();
     }
 }
@@ -111,34 +113,34 @@ fn a_size_without_an_encapsulation_or_an_encapsulation_without_a_size_is_none() 
         config.nic.offload.words = vec![(word_at, 0)];
         let before = own(&config);
         let machine = attached(config);
-        let told = machine.world.binding_offload().expect("a configuration");
-        assert_eq!(told[80..92], before[80..92]);
-        assert_eq!(word(&told, IPV6_MAX), 488_000);
-        let says = read(&machine.world);
-        let ipv4 = (says.advertised_v2_ipv4, says.nic.v2_ipv4.max_payload);
+        let bound = machine.world.binding_offload().expect("a configuration");
+        assert_eq!(bound[80..92], before[80..92]);
+        assert_eq!(word(&bound, IPV6_MAX), 488_000);
+        let reply = read(&machine.world);
+        let ipv4 = (reply.advertised_v2_ipv4, reply.nic.v2_ipv4.max_payload);
         assert_eq!(ipv4, (0, 0));
         // The NIC supports it all the same, and its next indication reports that.
         machine.world.nic_changes(|nic| nic.offload.words.clear());
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.stop_clean();
     }
 }
 
 #[test]
-fn a_nic_without_an_offload_configuration_is_told_of_as_it_is() {
+fn a_nic_without_an_offload_configuration_is_passed_through() {
     let machine = Machine::start(Config {
         has_offload: false,
         ..Config::with_nic(Nic::new(0, 0))
     });
     assert_eq!(machine.world.binding_offload(), None);
-    let says = read(&machine.world);
-    assert_eq!((says.advertised_v2_ipv4, says.advertised_v2_ipv6), (0, 0));
+    let reply = read(&machine.world);
+    assert_eq!((reply.advertised_v2_ipv4, reply.advertised_v2_ipv6), (0, 0));
     assert_eq!(
-        (says.malformed_offloads, says.settings_out_of_range),
+        (reply.malformed_offloads, reply.settings_out_of_range),
         (0, 0)
     );
     set(&machine.world, times(16)).expect("a tuning");
-    assert_eq!(machine.world.seen_statuses(), [], "nothing to tell");
+    assert_eq!(machine.world.seen_statuses(), [], "nothing to indicate");
     assert_eq!(machine.world.advertised(), LargeSendLimits::default());
     machine.stop_clean();
 }
@@ -176,8 +178,8 @@ fn nothing_else_is_changed_in_any_revision() {
             expected[at..at + 4].copy_from_slice(&value.to_le_bytes());
         }
         let machine = attached(config);
-        let told = machine.world.binding_offload();
-        assert_eq!(told, Some(expected), "revision {revision}");
+        let bound = machine.world.binding_offload();
+        assert_eq!(bound, Some(expected), "revision {revision}");
         machine.stop_clean();
     }
 }
@@ -191,18 +193,18 @@ fn a_malformed_configuration_passes_untouched_and_is_counted() {
         let before = own(&config);
         let machine = attached(config);
         assert_eq!(machine.world.binding_offload(), Some(before));
-        let says = read(&machine.world);
-        assert_eq!(says.malformed_offloads, 1, "{header:#x}");
-        assert_eq!((says.advertised_v2_ipv4, says.advertised_v2_ipv6), (0, 0));
+        let reply = read(&machine.world);
+        assert_eq!(reply.malformed_offloads, 1, "{header:#x}");
+        assert_eq!((reply.advertised_v2_ipv4, reply.advertised_v2_ipv6), (0, 0));
         machine.world.restart().expect("a restart");
         assert_eq!(
             machine.world.seen_statuses(),
             [],
-            "there is nothing to tell"
+            "there is nothing to indicate"
         );
         // A NIC that comes to its senses is raised like any other.
         machine.world.nic_changes(|nic| nic.offload.words.clear());
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.assert_split(large_v4(500_000));
         // At attach, and when the filter queried the hardware capabilities.
         assert_eq!(read(&machine.world).malformed_offloads, 2);
@@ -211,14 +213,14 @@ fn a_malformed_configuration_passes_untouched_and_is_counted() {
 }
 
 #[test]
-fn a_configuration_longer_than_any_known_passes_untouched_and_is_obeyed() {
+fn a_configuration_longer_than_any_known_is_forwarded_unchanged_and_obeyed() {
     let mut config = with(&[]);
     config.nic.offload.size = 600;
     let before = own(&config);
     let machine = attached(config);
     assert_eq!(machine.world.binding_offload(), Some(before));
     assert_eq!(read(&machine.world).malformed_offloads, 1);
-    assert_reads_as_heard(&machine.world);
+    assert_read_matches_indication(&machine.world);
     machine.world.restart().expect("a restart");
     machine.assert_sent(large_v4(62_780));
     machine.assert_split(large_v4(200_000));
@@ -244,6 +246,6 @@ fn a_failed_attach_leaves_the_configuration_as_it_was() {
         world.fail_allocations(Failing::None);
     }
     world.attach().expect("an attach");
-    assert_last_word(world);
+    assert_last_indication(world);
     machine.stop_clean();
 }

@@ -4,8 +4,8 @@ use model::{Answering, World};
 use scenarios::{
     Machine,
     adapter::{
-        assert_last_word, assert_reads_as_heard, capped, originated, persist, raised, read, set,
-        times,
+        assert_last_indication, assert_read_matches_indication, capped, originated, persist,
+        raised, read, set, times,
     },
     assert_clean,
     packets::large_v4,
@@ -27,7 +27,7 @@ fn limits_do_not_grow_where_ndis_passes_the_raised_configuration() {
             machine.world.attach().expect("an attach");
             machine.world.restart().expect("a restart");
             assert_eq!(machine.world.advertised(), raised(nic().limits, 8, None));
-            assert_last_word(&machine.world);
+            assert_last_indication(&machine.world);
             machine.assert_split(large_v4(8 * 62_780));
         }
         machine.stop_clean();
@@ -76,7 +76,7 @@ fn an_answer_may_be_late_and_only_lowers() {
 }
 
 #[test]
-fn a_restart_says_nothing_that_is_known_already() {
+fn a_restart_indicates_no_size_that_was_indicated_already() {
     let machine = Machine::start(with(&[]));
     for _ in 0..3 {
         machine.world.pause();
@@ -88,19 +88,19 @@ fn a_restart_says_nothing_that_is_known_already() {
     assert_eq!(originated(&machine.world).len(), 0, "none while paused");
     machine.world.restart().expect("a restart");
     assert_eq!(originated(&machine.world).len(), 1, "one at the restart");
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }
 
 #[test]
-fn a_tuning_that_comes_before_the_first_restart_is_told_by_its_end() {
+fn a_tuning_set_before_the_first_restart_is_advertised_by_its_end() {
     let machine = attached(with(&[]));
     for tuning in [times(2), times(11)] {
         set(&machine.world, tuning).expect("a tuning");
     }
     machine.world.restart().expect("a restart");
     assert_eq!(read(&machine.world).tuning, times(11));
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }
 
@@ -109,14 +109,14 @@ fn a_lasting_tuning_is_in_the_next_binding_and_a_passing_one_is_not() {
     let machine = Machine::start(with(&[]));
     persist(&machine.world, capped(times(12), 500_000)).expect("a tuning");
     set(&machine.world, times(2)).expect("a tuning");
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.world.pre_detach();
     machine.world.pause();
     machine.world.detach();
     assert_eq!(machine.world.advertised(), nic().limits);
     machine.world.attach().expect("an attach");
-    let says = read(&machine.world).tuning;
-    assert_eq!(says, capped(times(12), 500_000));
+    let tuning = read(&machine.world).tuning;
+    assert_eq!(tuning, capped(times(12), 500_000));
     assert_eq!(
         machine.world.advertised(),
         raised(nic().limits, 12, Some(500_000))
@@ -125,17 +125,17 @@ fn a_lasting_tuning_is_in_the_next_binding_and_a_passing_one_is_not() {
 }
 
 #[test]
-fn the_detach_is_preceded_by_the_truth_and_nothing_is_raised_after_it() {
+fn before_a_detach_the_nics_own_size_is_advertised_and_nothing_is_raised_after_it() {
     let machine = Machine::start(with(&[("Multiple", 16)]));
     machine.world.pre_detach();
     assert_eq!(machine.world.advertised(), nic().limits);
-    assert_reads_as_heard(&machine.world);
+    assert_read_matches_indication(&machine.world);
     set(&machine.world, times(4)).expect("a tuning");
     machine
         .world
         .nic_changes(|nic| nic.limits.v2_ipv4.max_payload = 70_000);
     assert_eq!(machine.world.advertised(), machine.world.nic().current());
-    assert_reads_as_heard(&machine.world);
+    assert_read_matches_indication(&machine.world);
     machine.assert_split(large_v4(16 * 62_780));
     assert_clean(&machine.world.violations());
     machine.stop_clean();
@@ -149,9 +149,9 @@ fn a_module_that_restarts_after_all_raises_again() {
     machine.world.pause();
     assert_eq!(machine.world.advertised(), nic().limits);
     machine.world.restart().expect("a restart");
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     assert_eq!(machine.world.advertised(), raised(nic().limits, 16, None));
-    assert_reads_as_heard(&machine.world);
+    assert_read_matches_indication(&machine.world);
     assert_clean(&machine.world.violations());
     machine.stop_clean();
 }

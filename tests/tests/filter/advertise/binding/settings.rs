@@ -4,20 +4,22 @@ use control::{Cap, Profile};
 use model::RegistryValue;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, capped, originated, persist, profile, raised, read, set, times},
+    adapter::{
+        assert_last_indication, capped, originated, persist, profile, raised, read, set, times,
+    },
     packets::large_v4,
 };
 
 use super::{attached, nic, with};
 
 #[test]
-fn every_multiple_is_told() {
+fn every_multiple_is_advertised() {
     for multiple in 1..=16 {
         let machine = attached(with(&[("Multiple", multiple)]));
         let expected = raised(nic().limits, multiple, None);
         assert_eq!(machine.world.advertised(), expected, "{multiple}");
         assert_eq!(read(&machine.world).tuning, times(multiple));
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.stop_clean();
     }
 }
@@ -40,12 +42,12 @@ fn an_installed_driver_raises_nothing_until_it_is_turned_on() {
     persist(world, profile(Profile::Throughput)).expect("a profile");
     assert_eq!(world.advertised(), raised(nic().limits, 8, None));
     machine.assert_split(large_v4(8 * own));
-    assert_last_word(world);
+    assert_last_indication(world);
     machine.stop_clean();
 }
 
 #[test]
-fn every_profile_is_told() {
+fn every_profile_is_advertised() {
     for (number, multiple) in [(0, 1), (1, 2), (2, 8), (3, 16)] {
         let machine = attached(with(&[("Profile", number)]));
         let expected = raised(nic().limits, multiple, None);
@@ -59,7 +61,7 @@ fn a_multiple_wins_over_a_profile_unless_it_is_zero() {
     for (multiple, effective) in [(0, 16), (3, 3)] {
         let machine = attached(with(&[("Multiple", multiple), ("Profile", 3)]));
         assert_eq!(read(&machine.world).tuning.multiple(), effective);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.stop_clean();
     }
 }
@@ -75,12 +77,15 @@ fn a_cap_bounds_the_size_and_never_lowers_the_nics() {
         (0, 502_240, 488_000),
     ] {
         let machine = attached(with(&[("CapBytes", cap)]));
-        let told = machine.world.advertised();
-        let maxima = (told.v2_ipv4.max_payload, told.v2_ipv6.max_payload);
+        let advertised = machine.world.advertised();
+        let maxima = (
+            advertised.v2_ipv4.max_payload,
+            advertised.v2_ipv6.max_payload,
+        );
         assert_eq!(maxima, (ipv4, ipv6), "cap {cap}");
         let expected = (cap != 0).then_some(cap);
         assert_eq!(read(&machine.world).tuning.cap.map(Cap::bytes), expected);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.stop_clean();
     }
 }
@@ -94,12 +99,12 @@ fn settings_are_read_as_the_registry_may_have_them() {
     machine.world.set_registry("CapBytes", nothing);
     machine.try_start().expect("the driver starts");
     assert_eq!(read(&machine.world).tuning, times(4));
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }
 
 #[test]
-fn what_is_out_of_range_falls_back_to_its_default_and_is_counted() {
+fn a_value_out_of_range_falls_back_to_its_default_and_is_counted() {
     let default = profile(Profile::Off);
     let cpu = profile(Profile::Cpu);
     for (parameters, tuning, count) in [
@@ -132,11 +137,11 @@ fn what_is_out_of_range_falls_back_to_its_default_and_is_counted() {
         (&[("Multiple", 16), ("IpIdBits", 16)], times(16), 0),
     ] {
         let machine = Machine::as_installed(with(parameters));
-        let says = read(&machine.world);
-        assert_eq!(says.tuning, tuning, "{parameters:?}");
-        assert_eq!(says.settings_out_of_range, count, "{parameters:?}");
-        assert_eq!(says.ip_id_bits, 16);
-        assert_last_word(&machine.world);
+        let reply = read(&machine.world);
+        assert_eq!(reply.tuning, tuning, "{parameters:?}");
+        assert_eq!(reply.settings_out_of_range, count, "{parameters:?}");
+        assert_eq!(reply.ip_id_bits, 16);
+        assert_last_indication(&machine.world);
         machine.stop_clean();
     }
 }
@@ -150,10 +155,10 @@ fn a_tuning_that_changes_no_size_is_not_announced() {
         capped(times(16), 4096),
         capped(times(2), 8192),
     ];
-    for (tuning, told) in same.into_iter().zip([0, 0, 1, 1]) {
+    for (tuning, count) in same.into_iter().zip([0, 0, 1, 1]) {
         set(&machine.world, tuning).expect("a tuning");
-        assert_eq!(originated(&machine.world).len(), told, "{tuning:?}");
-        assert_last_word(&machine.world);
+        assert_eq!(originated(&machine.world).len(), count, "{tuning:?}");
+        assert_last_indication(&machine.world);
     }
     machine.stop_clean();
 }

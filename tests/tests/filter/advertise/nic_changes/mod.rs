@@ -5,12 +5,12 @@ mod property;
 mod statuses;
 
 use model::{Completion, Config, Nic, Order};
-use mslso_lab::synth::Synth;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, enable_lso, originated},
+    adapter::{assert_last_indication, enable_lso, originated},
     packets::{MSS, MSS_V6, large_v1, large_v4, large_v6, small},
 };
+use testpkt::synth::Synth;
 
 /// The NIC's limit at first.
 const BEFORE: u32 = 40 * MSS;
@@ -40,14 +40,14 @@ fn longest(machine: &Machine) -> usize {
 }
 
 #[test]
-fn a_nic_that_shrinks_gets_what_it_takes_from_the_very_next_send() {
+fn a_nic_that_shrinks_gets_smaller_children_from_the_next_send_on() {
     let machine = Machine::with_nic(slow());
     let old = 8 * BEFORE;
     let before = machine.send(vec![large_v4(old), large_v6(old)]);
     assert_eq!(longest(&machine), BEFORE as usize);
     for max in [39 * MSS, 20 * MSS, 5 * MSS, 3 * MSS] {
         resize(&machine, max);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         let after = machine.send(vec![large_v4(old), small(), large_v6(old)]);
         assert!(longest(&machine) <= max as usize);
         assert_eq!(machine.world.completed(after[0]), None, "it is on its way");
@@ -65,7 +65,7 @@ fn a_nic_that_grows_gets_fewer_children() {
     let sent = machine.send_one(large_v4(8 * BEFORE));
     assert_eq!(machine.world.take_children().len(), 8);
     resize(&machine, 2 * BEFORE);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     assert_eq!(machine.assert_split(large_v4(8 * BEFORE)).len(), 4);
     assert_eq!(machine.assert_split(large_v6(16 * 40 * MSS_V6)).len(), 8);
     assert!(!machine.assert_sent(large_v4(2 * BEFORE))[0].is_child);
@@ -78,7 +78,7 @@ fn a_nic_may_grow_beyond_what_children_were_made_for() {
     let machine = Machine::with_nic(slow());
     for max in [300_000, 1_000_000] {
         resize(&machine, max);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         for packet in [large_v4(2 * max), large_v6(max + MSS)] {
             let payload = packet.frame.len() as u32;
             let children = machine.assert_split(packet).len() as u32;
@@ -95,7 +95,7 @@ fn a_nic_may_grow_beyond_what_children_were_made_for() {
 }
 
 #[test]
-fn children_are_made_for_what_the_nic_takes_at_attach() {
+fn children_are_made_for_the_nics_limit_at_attach() {
     let max = 700 * MSS;
     let machine = Machine::with_nic(Nic::new(max, 2));
     let children = machine.assert_split(large_v4(2 * max));
@@ -109,7 +109,7 @@ fn large_sends_are_cut_into_packets_while_lso_is_disabled() {
     let machine = Machine::with_nic(slow());
     let under_way = machine.send(vec![large_v4(8 * BEFORE), large_v6(8 * BEFORE)]);
     enable_lso(&machine.world, false, true);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     assert_eq!(machine.world.advertised().v2_ipv4.max_payload, 0);
     machine.deliver_all();
     assert!(under_way.iter().all(|number| machine.status(*number) == 0));
@@ -124,13 +124,13 @@ fn large_sends_are_cut_into_packets_while_lso_is_disabled() {
     machine.assert_split(large_v6(8 * BEFORE));
     machine.assert_sent(small());
     enable_lso(&machine.world, true, false);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.assert_split(large_v4(8 * BEFORE));
     let packets = machine.assert_split(large_v6(8 * BEFORE));
     assert_eq!(packets.len() as u32, (8 * BEFORE).div_ceil(MSS_V6));
     enable_lso(&machine.world, true, true);
     machine.assert_split(large_v6(8 * BEFORE));
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }
 
@@ -142,32 +142,28 @@ fn lsov1_goes_by_its_own_limit() {
     machine
         .world
         .nic_changes(|nic| nic.limits.v1.max_payload = 10 * MSS);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     assert_eq!(machine.assert_split(send()).len(), 4);
     machine.world.nic_changes(|nic| nic.enabled.v1 = false);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     assert_eq!(machine.assert_split(send()).len(), 40);
     machine.assert_split(large_v4(8 * BEFORE));
     machine.stop_clean();
 }
 
 #[test]
-fn a_nic_that_changes_while_the_module_is_paused_is_heard() {
+fn a_change_of_the_nic_counts_while_the_module_is_paused() {
     let machine = Machine::without_driver(Config::with_nic(slow()));
     machine.load().expect("the driver loads");
     machine.world.attach().expect("an attach");
     for max in [10 * MSS, 60 * MSS, 7 * MSS] {
         resize(&machine, max);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.world.restart().expect("a restart");
         let children = machine.assert_split(large_v4(8 * BEFORE));
         assert!(children.iter().all(|child| child.payload <= max as usize));
         machine.world.pause();
     }
-    assert_eq!(
-        originated(&machine.world).len(),
-        0,
-        "the status said it all"
-    );
+    assert_eq!(originated(&machine.world).len(), 0, "the status has it all");
     machine.stop_clean();
 }

@@ -4,7 +4,7 @@ use model::{Nic, SendCall};
 use proptest::{collection::vec, prelude::*};
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, enable_lso, raised, read, set, times},
+    adapter::{assert_last_indication, enable_lso, raised, read, set, times},
     assert_clean,
     packets::{MSS, large_v4, large_v6, on_port, one_stage},
 };
@@ -37,7 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// A run, and the largest size ever advertised for each IP version.
 struct Run {
     machine: Machine,
-    told: [u32; 2],
+    advertised: [u32; 2],
     sent: u16,
 }
 
@@ -59,22 +59,22 @@ impl Run {
             }
         }
         let world = &self.machine.world;
-        assert_last_word(world);
-        let says = read(world);
-        let expected = raised(world.nic().current(), says.tuning.multiple(), None);
-        for (told, now) in self
-            .told
+        assert_last_indication(world);
+        let reply = read(world);
+        let expected = raised(world.nic().current(), reply.tuning.multiple(), None);
+        for (advertised, now) in self
+            .advertised
             .iter_mut()
             .zip([expected.v2_ipv4, expected.v2_ipv6])
         {
-            *told = (*told).max(now.max_payload);
+            *advertised = (*advertised).max(now.max_payload);
         }
     }
 
     /// Sends; where the NIC completes at once, the wire must be that of one stage.
     fn send(&mut self, v6: bool, thousandths: u32) {
         let world = &self.machine.world;
-        let most = u64::from(self.told[usize::from(v6)]);
+        let most = u64::from(self.advertised[usize::from(v6)]);
         let size = (most * u64::from(thousandths) / 1000) as u32;
         let size = size.max(3 * MSS);
         self.sent += 1;
@@ -103,7 +103,7 @@ proptest! {
     #[test]
     fn whatever_the_nic_does_every_advertised_size_passes(steps in vec(step(), 1..30)) {
         let machine = Machine::with_nic(Nic { limits: Nic::new(8 * MSS, 2).limits, ..slow() });
-        let mut run = Run { machine, told: [8 * 8 * MSS; 2], sent: 0 };
+        let mut run = Run { machine, advertised: [8 * 8 * MSS; 2], sent: 0 };
         for step in &steps {
             run.take(step);
         }

@@ -5,7 +5,7 @@ use model::{Indication, Nic, StatusSource};
 use ndis::sys;
 use scenarios::{
     Machine,
-    adapter::{assert_last_word, assert_reads_as_heard, read},
+    adapter::{assert_last_indication, assert_read_matches_indication, read},
     packets::{MSS, large_v4, large_v6},
 };
 
@@ -15,7 +15,7 @@ const CURRENT: i32 = sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
 const HARDWARE: i32 = sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES;
 
 #[test]
-fn what_the_nic_can_do_is_told_raised_but_is_not_what_it_does() {
+fn hardware_capabilities_are_raised_but_are_not_the_current_configuration() {
     let machine = Machine::with_nic(slow());
     machine.world.set_nic(|nic| nic.enabled.v2_ipv6 = false);
     machine.world.indicate_offload(CURRENT);
@@ -35,7 +35,7 @@ fn what_the_nic_can_do_is_told_raised_but_is_not_what_it_does() {
         (8 * BEFORE, BEFORE),
         "IPv6 is off now"
     );
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     let packets = machine.assert_split(large_v6(8 * BEFORE));
     assert!(packets.iter().all(|packet| packet.large_send.mss() == 0));
     machine.stop_clean();
@@ -79,12 +79,12 @@ fn a_malformed_configuration_passes_untouched_and_is_counted() {
                 let last = seen.last().expect("it is passed on");
                 assert_eq!(last.source, StatusSource::Miniport);
                 assert_eq!(last.indication, Indication::new(code, bytes.clone()));
-                assert_eq!(seen.len(), count, "once, and no more is said");
+                assert_eq!(seen.len(), count, "once, and no more");
                 assert_eq!(read(&machine.world).malformed_offloads, count as u64);
             }
         }
         assert_eq!(machine.world.advertised(), before);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         if paused {
             machine.world.restart().expect("a restart");
         }
@@ -94,10 +94,10 @@ fn a_malformed_configuration_passes_untouched_and_is_counted() {
 }
 
 #[test]
-fn a_configuration_longer_than_any_known_is_obeyed_and_never_contradicted() {
+fn a_configuration_longer_than_any_known_is_obeyed_and_indicated_unchanged() {
     let machine = Machine::with_nic(slow());
     machine.world.nic_changes(|nic| nic.offload.size = 600);
-    assert_reads_as_heard(&machine.world);
+    assert_read_matches_indication(&machine.world);
     machine.assert_split(large_v4(8 * BEFORE));
     // The NIC shrinks, in an indication longer than the structure: the newest limit holds all the
     // same.
@@ -110,16 +110,16 @@ fn a_configuration_longer_than_any_known_is_obeyed_and_never_contradicted() {
             .iter()
             .all(|child| child.payload <= 5 * MSS as usize)
     );
-    assert_reads_as_heard(&machine.world);
+    assert_read_matches_indication(&machine.world);
     machine
         .world
         .nic_changes(|nic| nic.offload = Nic::default().offload);
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }
 
 #[test]
-fn a_buffer_much_longer_than_its_configuration_leaves_the_last_word_true() {
+fn a_buffer_much_longer_than_its_configuration_is_advertised_correctly() {
     for length in [217, 512, 513, 4000] {
         let machine = Machine::with_nic(slow());
         machine.world.indicate_offload(CURRENT);
@@ -131,7 +131,7 @@ fn a_buffer_much_longer_than_its_configuration_leaves_the_last_word_true() {
         }
         bytes.resize(length, 0xEE);
         machine.world.indicate(CURRENT, bytes);
-        assert_reads_as_heard(&machine.world);
+        assert_read_matches_indication(&machine.world);
         machine.assert_split(large_v4(8 * BEFORE));
         machine.stop_clean();
     }
@@ -165,7 +165,7 @@ fn every_other_status_passes_as_it_is() {
             }
         }
         assert_eq!(read(&machine.world).malformed_offloads, 0);
-        assert_last_word(&machine.world);
+        assert_last_indication(&machine.world);
         machine.stop_clean();
     }
 }
@@ -210,22 +210,22 @@ fn a_rewritten_status_keeps_all_but_the_sizes() {
     }
     for code in [CURRENT, HARDWARE] {
         for at_dispatch in [false, true] {
-            let said = full(code, bytes.clone(), at_dispatch);
-            machine.world.indicate_with(&said);
-            let heard = machine
+            let sent = full(code, bytes.clone(), at_dispatch);
+            machine.world.indicate_with(&sent);
+            let seen = machine
                 .world
                 .seen_statuses()
                 .pop()
                 .expect("it is passed on");
-            assert_eq!(&heard.indication.bytes[84..88], &(8 * BEFORE).to_le_bytes());
+            assert_eq!(&seen.indication.bytes[84..88], &(8 * BEFORE).to_le_bytes());
             let expected = Indication {
-                bytes: heard.indication.bytes.clone(),
+                bytes: seen.indication.bytes.clone(),
                 at_dispatch: false,
-                ..said
+                ..sent
             };
-            assert_eq!(heard.indication, expected);
+            assert_eq!(seen.indication, expected);
         }
     }
-    assert_last_word(&machine.world);
+    assert_last_indication(&machine.world);
     machine.stop_clean();
 }

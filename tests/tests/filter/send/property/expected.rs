@@ -1,11 +1,9 @@
 //! The expected outcome of a send, computed without the filter's arithmetic.
 
 use model::{Packet, TunnelOffload};
-use mslso_lab::{
-    reference::{Kind, Layers, layers},
-    synth::Encapsulation,
-};
 use ndis::sys;
+use reference::{Kind, Layers, layers};
+use testpkt::synth::Encapsulation;
 
 use super::{
     Case,

@@ -1,13 +1,11 @@
 //! Sends of every kind, and how they are handed down.
 
 use model::{Backing, Packet, TunnelSlot, UsoSlot};
-use mslso_lab::{
-    reference::{Kind, layers},
-    synth::{Encapsulation, IpVersion, Synth, Transport, Tunnel, flag},
-};
 use ndis::{LargeSendInfo, sys};
 use proptest::{collection::vec, prelude::*, sample::select};
+use reference::{Kind, layers};
 use scenarios::packets::{arp, large, large_v1, on_port, small};
+use testpkt::synth::{Encapsulation, IpVersion, Synth, Transport, Tunnel, flag};
 
 /// The contents of one NBL that the overlying driver sends.
 #[derive(Clone, Debug)]
@@ -29,8 +27,8 @@ pub struct LargeSend {
     stated: bool,
     /// The description of a tunnel: where the inner headers are, and the inner IP version in the
     /// large send's slot, which may as well be the outer one.
-    says_where: bool,
-    says_inner: bool,
+    has_offset: bool,
+    has_inner_offsets: bool,
     /// The content of the 802.1Q slot.
     tag: Option<usize>,
     port: u16,
@@ -89,10 +87,10 @@ impl LargeSend {
             Packet::encapsulated(synth.frame(false), synth.mss)
         };
         match synth.transport {
-            Transport::Tcp if self.says_inner => {
+            Transport::Tcp if self.has_inner_offsets => {
                 packet.large_send = LargeSendInfo::v2(synth.mss, 0, ipv6);
             }
-            Transport::Udp if self.says_inner => {
+            Transport::Udp if self.has_inner_offsets => {
                 let slot = UsoSlot {
                     ipv6,
                     ..packet.slots().uso
@@ -101,7 +99,7 @@ impl LargeSend {
             }
             _ => {}
         }
-        if !self.says_where {
+        if !self.has_offset {
             let slot = TunnelSlot {
                 encapsulated: true,
                 inner_ipv6: ipv6,
@@ -263,13 +261,13 @@ prop_compose! {
     fn large_send()(
         synth in synth().prop_filter("a header that is too long", is_short),
         v1 in prop::bool::weighted(0.2),
-        (stated, says_where, says_inner) in any::<(bool, bool, bool)>(),
+        (stated, has_offset, has_inner_offsets) in any::<(bool, bool, bool)>(),
         tag in prop::option::of(0..0x1_0000_usize),
         port in 1..4_u16,
         memory in memory(),
     ) -> LargeSend {
         let v1 = v1 && synth.ip == IpVersion::V4 && synth.kind() == Kind::Tcp;
-        LargeSend { synth, v1, stated, says_where, says_inner, tag, port, memory }
+        LargeSend { synth, v1, stated, has_offset, has_inner_offsets, tag, port, memory }
     }
 }
 

@@ -1,0 +1,151 @@
+//! Why the program ends without a verdict.
+
+use std::path::PathBuf;
+use std::{fmt, io};
+
+use harness::device::ControlError;
+use harness::json::SCHEMA;
+use serde_json::json;
+use testpkt::capture::CaptureError;
+
+/// The exit codes of the program.
+pub mod exit {
+    /// No fault was found. Packets that were refused, and reported, are no fault.
+    pub const GOOD: u8 = 0;
+    /// The wire differs, a rule was broken, or the driver failed.
+    pub const BAD: u8 = 1;
+    /// The input cannot be used, an output not be written, or the command line
+    /// is wrong.
+    pub const UNUSABLE: u8 = 2;
+    /// No fault was found, but packets longer than a segment were left whole, or no large send was
+    /// made.
+    pub const INCOMPLETE: u8 = 3;
+    /// The user or the system asked for the end; 128 and the number of SIGINT.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Why the program ends without a verdict. Its text is one line.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line is wrong: clap's message.
+    Usage(Box<clap::Error>),
+    /// A capture file cannot be read or written.
+    Capture(CaptureError),
+    /// An output would overwrite the input or the other output.
+    SameFile(PathBuf),
+    /// The folder for the outputs cannot be made.
+    Folder(PathBuf, io::Error),
+    /// The program cannot be started again, as a worker.
+    Worker(io::Error),
+    /// So many packets longer than a segment passed uncut.
+    Uncut(u64),
+    /// The driver does not load, start or answer, or a chart cannot be written.
+    Machine(harness::Error),
+    /// Random runs have no verdict.
+    Chaos(chaos::Error),
+    /// Live traffic has no verdict.
+    Live(livelab::Error),
+}
+
+impl Error {
+    /// The exit code for this error.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        use livelab::Error as Live;
+        match self {
+            Self::Machine(error)
+            | Self::Chaos(chaos::Error::Machine(error))
+            | Self::Live(Live::Machine(error))
+                if error.is_of_driver() =>
+            {
+                exit::BAD
+            }
+            Self::Live(Live::Transfer(_)) => exit::BAD,
+            Self::Uncut(_) | Self::Live(Live::NothingTried) => exit::INCOMPLETE,
+            Self::Live(Live::Interrupted) => exit::INTERRUPTED,
+            _ => exit::UNUSABLE,
+        }
+    }
+
+    /// A short identifier in kebab case, for JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Capture(_) => "capture",
+            Self::SameFile(_) => "same-file",
+            Self::Folder(..) => "output",
+            Self::Worker(_) => "worker",
+            Self::Uncut(_) => "uncut",
+            Self::Machine(error) => error.name(),
+            Self::Chaos(error) => error.name(),
+            Self::Live(error) => error.name(),
+        }
+    }
+
+    /// The error as one JSON object in one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json!({
+            "schema": SCHEMA,
+            "error": self.name(),
+            "message": self.to_string(),
+            "exit_code": self.exit_code(),
+        })
+        .to_string()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(error) => {
+                let text = error.to_string();
+                let first = text.split("\n\n").next().unwrap_or_default();
+                let first = first.trim_start_matches("error: ").split_whitespace();
+                let line = first.collect::<Vec<_>>().join(" ");
+                write!(f, "{line}; see `mslso-lab --help`")
+            }
+            Self::Capture(error) => error.fmt(f),
+            Self::SameFile(path) => write!(
+                f,
+                "{}: is named twice; name another file for each output",
+                path.display()
+            ),
+            Self::Folder(path, error) => write!(
+                f,
+                "{}: no folder can be made there ({error}); name another with --out",
+                path.display()
+            ),
+            Self::Worker(why) => write!(f, "no worker can be started: {why}"),
+            Self::Uncut(count) => write!(
+                f,
+                "{count} packet(s) longer than a segment passed uncut; state the MSS of TCP with --mss, cut UDP with --uso and tunnels with --encap, or raise --mtu",
+            ),
+            Self::Machine(error) => error.fmt(f),
+            Self::Chaos(error) => error.fmt(f),
+            Self::Live(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Every crate below has one error.
+macro_rules! from {
+    ($($error:ty => $variant:ident),* $(,)?) => { $(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$variant(error.into())
+            }
+        }
+    )* };
+}
+from! {
+    clap::Error => Usage,
+    CaptureError => Capture,
+    harness::Error => Machine,
+    ControlError => Machine,
+    chaos::Error => Chaos,
+    livelab::Error => Live,
+}

@@ -1,0 +1,47 @@
+//! The replies of a worker to its parent.
+
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+/// A reply of a worker; one line of JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// It takes this step.
+    Step(String),
+    /// It found this, or found it again; the key is the cause's.
+    Cause(String, Cause),
+    /// The driver failed in this step.
+    Refused(String),
+    /// The driver touched what it must not, and the process ends.
+    Faulted(String, Cause),
+    /// The phase has come to its end.
+    Finished,
+}
+
+/// Writes a reply on stdout.
+pub(super) fn reply(reply: &Reply) {
+    // If the parent is gone, nobody waits for the reply.
+    if let Ok(line) = serde_json::to_string(reply) {
+        let mut out = io::stdout();
+        let _ = out.write_all(format!("{line}\n").as_bytes());
+        let _ = out.flush();
+    }
+}
+
+/// One cause, with how often it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The rule's number.
+    pub rule: u8,
+    /// Its name.
+    pub name: String,
+    /// The level of the finding.
+    pub level: String,
+    /// The address of the page that documents the obligation.
+    pub page: Option<String>,
+    /// How often it was found.
+    pub count: u64,
+    /// The first finding.
+    pub first: String,
+}

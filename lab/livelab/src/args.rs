@@ -1,0 +1,312 @@
+//! Command lines of live traffic.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use harness::size::{size, size_in};
+
+/// The jobs with live traffic.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Send live TCP through the driver, between network namespaces
+    #[command(long_about = TRAFFIC, after_help = CODES)]
+    Traffic(Box<TrafficArgs>),
+    /// Move a guest with a running connection between two hosts
+    #[command(long_about = MIGRATE, after_help = CODES)]
+    Migrate(MigrateArgs),
+    /// Find out which multiple is worth it, by live traffic
+    #[command(long_about = TUNE, after_help = CODES)]
+    Tune(TuneArgs),
+}
+
+impl Command {
+    /// Whether the output and errors are to be JSON.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Traffic(args) => args.json,
+            Self::Migrate(args) => args.json,
+            Self::Tune(args) => args.json,
+        }
+    }
+}
+
+/// Version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IpChoice {
+    /// IPv4 alone
+    #[value(name = "4")]
+    V4,
+    /// IPv6 alone
+    #[value(name = "6")]
+    V6,
+    /// One after the other
+    Both,
+}
+
+/// One of two stations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StationChoice {
+    /// The first guest
+    Guest,
+    /// The peer behind the wire
+    #[default]
+    Peer,
+}
+
+/// The stage that segments large sends into packets on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SecondStage {
+    /// The Linux kernel
+    #[default]
+    Kernel,
+    /// The model NIC, which also makes every checksum
+    Model,
+}
+
+const TRAFFIC: &str = "\
+Send live TCP through the driver: this machine as a Hyper-V host.
+
+A guest is a network namespace with the Linux TCP stack. What it sends goes through a switch, the \
+filter and a NIC, which are the lab's, over a wire to a peer, which is a namespace too. The guest \
+makes large sends of the size that the filter advertises, as far as its device can (524,280 bytes). \
+A pseudo-random stream goes from each guest to the peer, all at once, and with several guests then from \
+the first to the second, on the same host; SHA-256 is taken at both ends.
+
+It needs Linux and root, or a user namespace: unshare --user --map-root-user mslso-lab traffic. \
+Nothing is left behind, however it ends, and several can run at once.
+
+Every packet is held against every rule of the model, except that payload bytes (rules 4 and 10) are \
+compared for one large send in --compare. With --verify-checksums the peer's kernel verifies the \
+checksum of each packet of the wire.
+
+With --run a command of your own runs instead of the stream: in the guest, with the command of \
+--serve in the peer's namespace, or with --server-in guest the other way round. For example
+  mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
+  mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
+Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
+$PEER6. --run starts when --serve listens on a port, and when it ends --serve is ended; the verdict \
+includes its exit code. --run has the terminal, so that
+  mslso-lab traffic --run bash
+is a shell in the guest.
+
+UDP that is sent in large sends (UDP_SEGMENT, as by QUIC) goes down as USO, and TCP in a VXLAN device \
+of the guest as LSO in a tunnel. NDIS has no offload for other tunnels over UDP, such as GENEVE, and \
+the lab uses none for UDP in a tunnel: the switch cuts those, and counts them as no_offload. SCTP and \
+GRE the guest's device does not offer, so that its kernel cuts them. What is lost in the lab is named, \
+and is no PASS.
+
+--json prints one object, with
+  transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
+  advertised                the sizes advertised to the guest, in bytes of payload, for ipv4 and ipv6
+  counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
+                            uso, tunnelled, no_offload, whole_between_guests, given_to_nic, frames,
+                            and what was lost
+  filter                    what the filter counted: large_sends, split, children, largest_frame
+  wrong_checksums           TCP packets with a wrong checksum, and checksums_verified
+  compared_one_in           payload bytes were compared for one large send in so many
+  cpu_seconds_per_gigabyte  processor time for 10^9 bytes
+  faults                    with --faults, how often what happened
+  violations                what was wrong, in one line each; also on stderr";
+
+const CODES: &str = "\
+Exit codes:
+  0    all arrived as it was sent, no rule was broken, no checksum was wrong
+  1    it did not, or the driver or --run failed; slow is not wrong
+  2    the command line, the image or this machine cannot be used; the line says why
+  3    nothing was wrong, but no large send reached the filter, so that nothing was tried
+  130  it was interrupted";
+
+/// The configuration of hosts, guests and the wire.
+#[derive(Args, Clone, Debug)]
+pub struct LabArgs {
+    /// Largest large send that the NIC accepts, in bytes of TCP payload
+    #[arg(long, value_name = "SIZE", default_value_t = 62_780,
+        value_parser = size_in(1460..=524_280))]
+    pub nic_max: u32,
+    /// Least wire packets that a large send must make for the NIC to take it
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub min_segments: u32,
+    /// Multiple by which the filter raises the NIC's maximum [default: the driver's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiple: Option<u32>,
+    /// MTU of all devices
+    #[arg(long, value_name = "SIZE", default_value_t = 1500,
+        value_parser = size_in(1280..=9000))]
+    pub mtu: u32,
+    /// The stage that segments large sends into packets on the wire
+    #[arg(
+        long,
+        value_name = "kernel|model",
+        default_value = "kernel",
+        hide_possible_values = true
+    )]
+    pub second_stage: SecondStage,
+    /// Have packets cut and finished before they enter the wire, and verified by the peer's kernel
+    #[arg(long)]
+    pub verify_checksums: bool,
+    /// Compare every byte of one large send in N; 1 for all
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub compare: u64,
+}
+
+/// Options of `traffic`.
+#[derive(Args, Clone, Debug)]
+pub struct TrafficArgs {
+    /// The lab.
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Bytes of each stream, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size)]
+    pub bytes: u64,
+    /// Length of each stream instead
+    #[arg(long, value_name = "SECONDS", conflicts_with = "bytes",
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub duration: Option<u64>,
+    /// Version of IP
+    #[arg(
+        long,
+        value_name = "4|6|both",
+        default_value = "both",
+        hide_possible_values = true
+    )]
+    pub ip: IpChoice,
+    /// Guests on the host
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub guests: u8,
+    /// Let things go wrong on the way, chosen by this seed: frames lost and late, completions late,
+    /// disordered and failed, NIC limits that change, pauses, and the filter detached and attached
+    #[arg(long, value_name = "SEED")]
+    pub faults: Option<u64>,
+    /// Capture to write: what leaves the NIC
+    #[arg(long, value_name = "FILE.pcapng")]
+    pub pcap: Option<PathBuf>,
+    /// Command to run instead of the streams
+    #[arg(long, value_name = "CMD", conflicts_with_all = ["bytes", "duration", "ip"])]
+    pub run: Option<String>,
+    /// Command to run on the other side meanwhile
+    #[arg(long, value_name = "CMD", requires = "run")]
+    pub serve: Option<String>,
+    /// Where --serve runs
+    #[arg(
+        long,
+        value_name = "guest|peer",
+        default_value = "peer",
+        requires = "serve",
+        hide_possible_values = true
+    )]
+    pub server_in: StationChoice,
+    /// Compare with the kernel instead: the same large sends straight through its own segmentation
+    /// and through the filter first must come out byte for byte the same
+    #[arg(long, conflicts_with_all = ["bytes", "duration", "ip", "guests", "faults", "pcap", "run",
+        "multiple", "second_stage", "verify_checksums", "compare", "mtu"])]
+    pub judge: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+const MIGRATE: &str = "\
+Move a guest with a running connection between two hosts.
+
+The hosts have different NICs and multiples. While the guest sends to the peer, its host is retuned \
+to 3 times what the NIC accepts, the guest migrates to the second host, that is retuned to 4 times, and \
+the guest migrates back, each at a fifth of the transfer. Each time its stack has to follow the new \
+size within 5 seconds; the connection has to survive, and SHA-256 to match at both ends. Checksums are \
+verified by the peer's kernel.
+
+What is needed is as for traffic. --json prints one object: phases, each with its event, host, nic, \
+advertised, followed_after in milliseconds and largest_large_send, and all that traffic has.";
+
+/// Options of `migrate`.
+#[derive(Args, Clone, Debug)]
+pub struct MigrateArgs {
+    /// Bytes of the stream, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub bytes: u64,
+    /// Go by IPv6 instead of IPv4
+    #[arg(long)]
+    pub ip6: bool,
+    /// Largest large send that the first host's NIC accepts, in bytes of TCP payload
+    #[arg(long, value_name = "SIZE", default_value_t = 62_780,
+        value_parser = size_in(9000..=524_280))]
+    pub nic_max: u32,
+    /// The first host's multiple
+    #[arg(long, value_name = "N", default_value_t = 8,
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiple: u32,
+    /// Largest large send that the second host's NIC accepts
+    #[arg(long, value_name = "SIZE", default_value_t = 32_000,
+        value_parser = size_in(9000..=524_280))]
+    pub other_nic_max: u32,
+    /// The second host's multiple
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub other_multiple: u32,
+    /// Compare every byte of one large send in N; 1 for all
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub compare: u64,
+    /// Chart to write: sizes over time
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+const TUNE: &str = "\
+Find out which multiple is worth it: live traffic at each, and again.
+
+A guest sends in bulk to the peer, and beside that makes small requests. Measured are the processor \
+time for a byte of the thread that sends, its TCP stack included and the lab's own work not; \
+throughput; and the p90 latency of the requests. Multiples take turns, and each round is held against \
+its own measurement at multiple 1; shown are the geometric mean of the ratios and intervals (Student's \
+t of the paired logarithms, for all multiples at once 95 %). For each profile a multiple is recommended \
+only if its interval excludes that it is no better, and for latency that it costs a tenth more; else it \
+is said about how many rounds it takes to tell.
+
+It is a Linux machine with the model that is measured, so only ratios mean something, and those are no \
+promise for Windows. Do not let anything else run meanwhile. What is needed is as for traffic.";
+
+/// Options of `tune`.
+#[derive(Args, Clone, Debug)]
+pub struct TuneArgs {
+    /// Multiples to try, 1 to 16 [default: those whose size a guest's device can make]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub multiples: Vec<u32>,
+    /// Rounds to measure; one more goes before
+    #[arg(long, value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub rounds: u32,
+    /// Bytes of each measurement, such as 500M or 4G
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
+    pub bytes: u64,
+    /// Largest large send that the NIC accepts, in bytes of TCP payload
+    #[arg(long, value_name = "SIZE", default_value_t = 62_780,
+        value_parser = size_in(9000..=524_280))]
+    pub nic_max: u32,
+    /// MTU of all devices
+    #[arg(long, value_name = "SIZE", default_value_t = 1500,
+        value_parser = size_in(1280..=9000))]
+    pub mtu: u32,
+    /// Go by IPv6 instead of IPv4
+    #[arg(long)]
+    pub ip6: bool,
+    /// Chart to write: the ratios by multiple
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Markdown file to bring up to date: its lines between the marks `tune: begin` and `tune: end`
+    #[arg(long, value_name = "FILE.md")]
+    pub document: Option<PathBuf>,
+    /// File to write: what --json prints
+    #[arg(long, value_name = "FILE.json")]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,28 @@
+//! Live TCP through the driver, between network namespaces of Linux.
+//!
+//! The module `linux` is all of it. On other systems the crate has the command line, and [`run`]
+//! returns [`Error::NotLinux`].
+
+pub mod args;
+mod error;
+#[cfg(target_os = "linux")]
+mod linux;
+
+pub use error::Error;
+#[cfg(target_os = "linux")]
+pub use linux::run;
+
+#[cfg(not(target_os = "linux"))]
+/// Does nothing: there is no live traffic on this system.
+///
+/// # Errors
+///
+/// [`Error::NotLinux`].
+pub fn run(
+    _: &args::Command,
+    _: &harness::driver::Build,
+    _: &mut impl std::io::Write,
+    _: &mut impl std::io::Write,
+) -> Result<bool, Error> {
+    Err(Error::NotLinux)
+}

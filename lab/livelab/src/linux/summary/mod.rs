@@ -1,0 +1,242 @@
+//! The result of a run of live traffic, as `--json` prints it and as [`text`].
+
+mod text;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::counters::{Counters, Filter};
+use super::faults::Happened;
+use super::stream::{Transfer, Transferred};
+
+/// A run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// The transfers, in order.
+    pub transfers: Vec<Row>,
+    /// Bytes of TCP payload in the largest large send that was advertised to the guest, at the
+    /// start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertised: Option<AdvertisedSizes>,
+    /// The counters of the lab.
+    pub counted: Counted,
+    /// The filters' counters, added up.
+    pub filter: Filter,
+    /// TCP packets that the peer dropped for a wrong checksum.
+    pub wrong_checksums: u64,
+    /// Whether the peer verified every checksum.
+    pub checksums_verified: bool,
+    /// Every byte of one large send in so many was compared (rules 4 and 10); all other rules were
+    /// held against every packet.
+    pub compared_one_in: u64,
+    /// Processor seconds for a gigabyte (10^9 bytes) that arrived, this program's and the kernel's
+    /// for it.
+    pub cpu_seconds_per_gigabyte: f64,
+    /// The faults made on purpose, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<Happened>,
+    /// Faults found, in one line each.
+    pub violations: Vec<String>,
+}
+
+/// Sizes for both versions of IP.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct AdvertisedSizes {
+    /// Over IPv4.
+    pub ipv4: u32,
+    /// Over IPv6.
+    pub ipv6: u32,
+}
+
+/// A transfer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The sender.
+    pub from: String,
+    /// The receiver.
+    pub to: String,
+    /// By which IP.
+    pub ip: &'static str,
+    /// Bytes that arrived.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Packets that were sent again.
+    pub retransmitted: u32,
+    /// SHA-256 of the sent bytes.
+    pub sha256_sent: String,
+    /// SHA-256 of what arrived.
+    pub sha256_received: String,
+}
+
+/// The counters of switches and NICs; sizes are bytes of TCP payload.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Counted {
+    /// Large sends to the outside.
+    pub large_sends: u64,
+    /// Those of UDP among them, by USO.
+    pub uso: u64,
+    /// Those in tunnels among them.
+    pub tunnelled: u64,
+    /// The largest of all.
+    pub largest_large_send: u64,
+    /// Those of which every byte was compared.
+    pub compared: u64,
+    /// Other packets to the outside.
+    pub packets: u64,
+    /// Large sends from guest to guest of a host, delivered whole.
+    pub whole_between_guests: u64,
+    /// The largest of them, in bytes of frame.
+    pub largest_whole_frame: u64,
+    /// Large sends that NICs were given.
+    pub given_to_nic: u64,
+    /// The largest of them.
+    pub largest_given_to_nic: u64,
+    /// Frames that left NICs.
+    pub frames: u64,
+    /// Large sends that the switch cut itself, since they make too few segments for the NIC.
+    pub cut_by_switch: u64,
+    /// Large sends that the switch cut itself, since NDIS has no offload for them.
+    pub no_offload: u64,
+    /// Frames for which the kernel had no place.
+    pub no_place: u64,
+    /// Frames that came faster than the lab read them.
+    pub overflown: u64,
+    /// Large sends that neither the switch nor the second stage could cut.
+    pub uncut: u64,
+    /// Sends that came back failed.
+    pub failed: u64,
+    /// Sends that came back since the filter was paused.
+    pub paused: u64,
+    /// Sends dropped because no NIC accepted them while the filter was away.
+    pub too_large: u64,
+    /// Large sends of a kind that neither NDIS has an offload for nor the switch can cut, dropped.
+    pub odd: u64,
+    /// Frames lost on the wire on purpose.
+    pub lost: u64,
+    /// Frames late on the wire on purpose.
+    pub late: u64,
+}
+
+impl Row {
+    /// The line of a transfer.
+    #[must_use]
+    pub fn of(transfer: &Transfer<'_>, done: &Transferred) -> Self {
+        Self {
+            from: transfer.from.name.clone(),
+            to: transfer.to.name.clone(),
+            ip: transfer.ip.name(),
+            bytes: done.received,
+            seconds: done.time.as_secs_f64(),
+            retransmitted: done.retransmitted,
+            sha256_sent: hex(&done.sent_digest),
+            sha256_received: hex(&done.received_digest),
+        }
+    }
+}
+
+impl From<&Counters> for Counted {
+    fn from(counters: &Counters) -> Self {
+        Self {
+            large_sends: counters.large_sends.get(),
+            uso: counters.uso.get(),
+            tunnelled: counters.tunnelled.get(),
+            largest_large_send: counters.largest.get(),
+            compared: counters.compared.get(),
+            packets: counters.packets.get(),
+            whole_between_guests: counters.whole.get(),
+            largest_whole_frame: counters.largest_whole.get(),
+            given_to_nic: counters.nic_large_sends.get(),
+            largest_given_to_nic: counters.largest_given.get(),
+            frames: counters.frames.get(),
+            cut_by_switch: counters.cut_by_switch.get(),
+            no_offload: counters.no_offload.get(),
+            no_place: counters.no_place.get(),
+            overflown: counters.overflown.get(),
+            uncut: counters.uncut.get(),
+            failed: counters.failed.get(),
+            paused: counters.paused.get(),
+            too_large: counters.too_large.get(),
+            odd: counters.odd.get(),
+            lost: counters.dropped.get(),
+            late: counters.reordered.get(),
+        }
+    }
+}
+
+impl Summary {
+    /// Notes the processor time that all transfers took.
+    pub fn cost(&mut self, time: Duration) {
+        let bytes = self.bytes();
+        if bytes > 0 {
+            self.cpu_seconds_per_gigabyte = time.as_secs_f64() * 1e9 / bytes as f64;
+        }
+    }
+
+    /// Adds a transfer, which is judged.
+    pub fn add(&mut self, transfer: &Transfer<'_>, done: &Transferred) {
+        if !done.is_whole() {
+            self.violations.push(format!(
+                "{} to {}, {}: {} bytes were sent and {} arrived, or others",
+                transfer.from.name,
+                transfer.to.name,
+                transfer.ip.name(),
+                done.sent,
+                done.received
+            ));
+        }
+        self.transfers.push(Row::of(transfer, done));
+    }
+
+    /// Bytes that arrived.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.transfers.iter().map(|row| row.bytes).sum()
+    }
+
+    /// Reports sends that were lost, where no fault was asked for: a sender may not notice, as TCP
+    /// retransmits them in small packets.
+    pub fn note_lost_sends(&mut self) {
+        let of = &self.counted;
+        let lost = [
+            (of.odd, "were of a kind that nothing can segment"),
+            (of.uncut, "could not be cut into packets"),
+            (of.failed, "came back failed"),
+            (of.paused, "came while the filter was paused"),
+            (of.too_large, "came while the filter was away"),
+        ];
+        let on_purpose = self.faults.is_some();
+        let counted = if on_purpose { &lost[..2] } else { &lost };
+        let lost = counted.iter().filter(|(count, _)| *count > 0);
+        let lines = lost.map(|(count, why)| format!("{count} sends were lost: they {why}"));
+        self.violations.extend(lines.collect::<Vec<_>>());
+    }
+
+    /// Reports frames that queues of the lab had no place for. In a command's traffic they would go
+    /// unnoticed.
+    pub fn note_lost_frames(&mut self) {
+        let lost = self.counted.no_place + self.counted.overflown;
+        if lost > 0 {
+            self.violations.push(format!(
+                "{lost} frames were lost in the lab's queues, not in the filter: send more slowly"
+            ));
+        }
+    }
+
+    /// Whether no large send came to the filter or to a guest, so that nothing was tried.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.filter.large_sends == 0 && self.counted.whole_between_guests == 0
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
