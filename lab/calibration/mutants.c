@@ -43,7 +43,8 @@ enum {
     status_size = 112, answer_overruns = 113, answer_counts = 114, answer_twice = 115,
     cancels_all = 116, attach_leaks = 117, allocation_unchecked = 118, race_receive = 119,
     race_completion = 120, device_event_twice = 121, next_not_cleared = 122,
-    own_request_not_awaited = 123, query_status_lost = 124,
+    own_request_not_awaited = 123, query_status_lost = 124, queue_without_cancel = 125,
+    pool_over_detach = 126,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -360,8 +361,22 @@ static NDIS_HANDLE MakePool(NDIS_HANDLE handle, const NET_BUFFER_LIST_POOL_PARAM
 }
 #define NdisAllocateNetBufferListPool MakePool
 
+static NDIS_HANDLE OldPool;
+
+static VOID LastPool(void)
+{
+    NdisFreeNetBufferListPool(OldPool);
+    OldPool = NULL;
+}
+
 static VOID FreePool(NDIS_HANDLE pool)
 {
+    if (IS(pool_over_detach)) { /* the one before, and at unload the last one */
+        if (OldPool)
+            NdisFreeNetBufferListPool(OldPool);
+        OldPool = pool;
+        return;
+    }
     if (!IS(pool_leaked))
         NdisFreeNetBufferListPool(pool);
 }
@@ -496,6 +511,8 @@ static VOID RemoveDevice(NDIS_HANDLE device)
 
 static VOID Deregister(NDIS_HANDLE driver)
 {
+    if (IS(pool_over_detach) && OldPool)
+        LastPool();
     NdisFDeregisterFilterDriver(driver);
     if (IS(deregistered_twice))
         NdisFDeregisterFilterDriver(driver);
@@ -784,6 +801,8 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
     all->DevicePnPEventHandler = MutantDeviceEvent;
     if (IS(receive_without_status))
         all->StatusHandler = NULL;
+    if (IS(queue_without_cancel))
+        all->CancelSendHandler = NULL;
     if (IS(names_empty))
         all->UniqueName.Length = all->ServiceName.Length = 0;
     NDIS_STATUS status = NdisFRegisterFilterDriver(driver, context, all, handle);

@@ -3,7 +3,7 @@
 
 use ndis::sys;
 
-use crate::{memory::Block, world::Config};
+use crate::{config::Config, memory::Block};
 
 /// The parameters with all that they point to.
 pub(crate) struct AttachParameters {

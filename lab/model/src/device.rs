@@ -277,6 +277,7 @@ impl State {
     /// IofCompleteRequest.
     pub(crate) fn complete_request(&mut self, irp: usize) {
         let request = self
+            .control
             .requests
             .iter_mut()
             .rfind(|one| one.irp.address() == irp);

@@ -23,7 +23,9 @@
 
 mod above;
 mod attach;
+mod capabilities;
 mod chain;
+mod config;
 mod device;
 mod error_log;
 mod etw;
@@ -31,6 +33,8 @@ mod events;
 pub mod exports;
 mod findings;
 pub mod guard;
+mod handles;
+mod hidden_nbl;
 pub mod host;
 mod large_send_limits;
 mod limits;
@@ -39,11 +43,9 @@ mod mdl;
 mod memory;
 mod miniport;
 mod nic;
-mod offers;
 mod offload;
 mod oid;
 mod oob;
-mod private;
 mod race;
 mod received;
 mod registry;
@@ -55,24 +57,25 @@ mod state;
 mod status;
 mod suspension;
 mod thread;
-mod told;
+
 mod world;
 
 pub use above::{Completed, Packet};
 pub use attach::{FILTER_IF_INDEX, FILTER_MODULE_GUID, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
+pub use capabilities::{
+    ChecksumOffload, ChecksumOffloads, Enabled, INNER_IPV4, INNER_IPV6, LargeSendOptions,
+    OUTER_IPV4, OUTER_IPV6, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,
+};
+pub use config::{Config, STACK};
 pub use device::{Answered, PROTECTION};
 pub use error_log::LogEntry;
 pub use etw::{TracedEvent, TracedValue};
 pub use large_send_limits::{LargeSendLimit, LargeSendLimits};
-pub use live::{Lent, Outgoing, Pages, Returned, Wire};
+pub use live::{Outgoing, Pages, Wire};
 pub use mdl::Backing;
 pub use memory::Failing;
 pub use miniport::SentChild;
 pub use nic::{Answering, Completion, Nic, Order};
-pub use offers::{
-    ChecksumOffload, ChecksumOffloads, Enabled, INNER_IPV4, INNER_IPV6, LargeSendOptions,
-    OUTER_IPV4, OUTER_IPV6, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,
-};
 pub use offload::OffloadShape;
 pub use oid::{OidCall, OidHeader, OidKind, OidResult};
 pub use oob::{ChecksumSlot, SendKind, Slots, TunnelSlot, UsoSlot};
@@ -84,4 +87,4 @@ pub use segment::{
 };
 pub use state::ModuleState;
 pub use status::{Indication, SeenStatus, StatusSource};
-pub use world::{Account, Config, ReceiveCall, STACK, SendCall, Tamper, World};
+pub use world::{Account, Lent, ReceiveCall, Returned, SendCall, Tamper, World};

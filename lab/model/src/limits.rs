@@ -11,27 +11,27 @@
 use crate::{LargeSendLimit, LargeSendLimits};
 use ndis::LargeSendInfo;
 
-use crate::offers::{Offers, UsoLimit, UsoLimits};
+use crate::capabilities::{Capabilities, UsoLimit, UsoLimits};
 
 /// The NIC's capabilities since the model began.
 #[derive(Default)]
 pub(crate) struct Limits {
     /// All of them, the newest last.
-    history: Vec<Offers>,
+    history: Vec<Capabilities>,
     /// The index of the capabilities that the filter has received, so that every handler called
     /// from now on uses them or newer ones.
     settled: usize,
     /// The largest large sends ever advertised to the overlying driver, by kind.
-    told: LargeSendLimits,
+    most: LargeSendLimits,
     /// The same of UDP.
-    told_uso: UsoLimits,
+    most_uso: UsoLimits,
 }
 
 impl Limits {
     /// The NIC has other capabilities, which the filter may not have received yet.
-    pub(crate) fn change(&mut self, offers: Offers) {
-        if self.history.last() != Some(&offers) {
-            self.history.push(offers);
+    pub(crate) fn change(&mut self, capabilities: Capabilities) {
+        if self.history.last() != Some(&capabilities) {
+            self.history.push(capabilities);
         }
     }
 
@@ -45,43 +45,43 @@ impl Limits {
     }
 
     /// Whether a packet may be sent under any capabilities that hold or have held since `settled`.
-    pub(crate) fn any_since(&self, settled: usize, fits: impl Fn(&Offers) -> bool) -> bool {
+    pub(crate) fn any_since(&self, settled: usize, fits: impl Fn(&Capabilities) -> bool) -> bool {
         let since = self.history.get(settled..).unwrap_or_default();
         since.iter().any(fits)
     }
 
     /// Records that `limits` were advertised to the overlying driver, which may use them from then
     /// on.
-    pub(crate) fn tell(&mut self, limits: LargeSendLimits) {
+    pub(crate) fn record(&mut self, limits: LargeSendLimits) {
         let larger = |was: &mut LargeSendLimit, now: LargeSendLimit| {
             if now.max_payload > was.max_payload {
                 *was = now;
             }
         };
-        larger(&mut self.told.v1, limits.v1);
-        larger(&mut self.told.v2_ipv4, limits.v2_ipv4);
-        larger(&mut self.told.v2_ipv6, limits.v2_ipv6);
+        larger(&mut self.most.v1, limits.v1);
+        larger(&mut self.most.v2_ipv4, limits.v2_ipv4);
+        larger(&mut self.most.v2_ipv6, limits.v2_ipv6);
     }
 
     /// The same of UDP.
-    pub(crate) fn tell_uso(&mut self, limits: UsoLimits) {
+    pub(crate) fn record_uso(&mut self, limits: UsoLimits) {
         let larger = |was: &mut UsoLimit, now: UsoLimit| {
             if now.max_payload > was.max_payload {
                 *was = now;
             }
         };
-        larger(&mut self.told_uso.ipv4, limits.ipv4);
-        larger(&mut self.told_uso.ipv6, limits.ipv6);
+        larger(&mut self.most_uso.ipv4, limits.ipv4);
+        larger(&mut self.most_uso.ipv6, limits.ipv6);
     }
 
     /// The largest size ever advertised to the overlying driver for large sends like this one.
-    pub(crate) fn told_for(&self, info: LargeSendInfo) -> LargeSendLimit {
-        limit_for(self.told, info)
+    pub(crate) fn most_for(&self, info: LargeSendInfo) -> LargeSendLimit {
+        limit_for(self.most, info)
     }
 
     /// The same of UDP.
-    pub(crate) fn told_uso(&self) -> UsoLimits {
-        self.told_uso
+    pub(crate) fn most_uso(&self) -> UsoLimits {
+        self.most_uso
     }
 }
 

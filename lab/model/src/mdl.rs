@@ -273,7 +273,10 @@ pub(crate) unsafe fn build_partial(
         write_pfns(target);
     }
     let source = source.addr();
-    state.partials.insert(target.addr(), Partial { source });
+    state
+        .mdls
+        .partials
+        .insert(target.addr(), Partial { source });
 }
 
 /// MmBuildMdlForNonPagedPool.
@@ -295,7 +298,7 @@ pub(crate) unsafe fn build_nonpaged(state: &mut State, mdl: *mut sys::MDL) {
         write_pfns(mdl);
     }
     // If it was a partial MDL before, it no longer is.
-    state.partials.remove(&mdl.addr());
+    state.mdls.partials.remove(&mdl.addr());
 }
 
 /// MmMapLockedPagesSpecifyCache: maps the pages where they are. Fails where memory shall fail.
@@ -321,6 +324,7 @@ pub(crate) unsafe fn map(state: &mut State, mdl: *mut sys::MDL) -> *mut c_void {
         }
         (*mdl).MappedSystemVa = virtual_address(mdl).cast();
         state
+            .mdls
             .mapped
             .insert(mdl.addr(), (*mdl).MappedSystemVa.addr());
         (*mdl).MappedSystemVa
@@ -332,7 +336,7 @@ pub(crate) unsafe fn map(state: &mut State, mdl: *mut sys::MDL) -> *mut c_void {
 /// # Safety
 /// `mdl` points to a live MDL.
 pub(crate) unsafe fn unmap(state: &mut State, address: *mut c_void, mdl: *mut sys::MDL) {
-    if state.mapped.remove(&mdl.addr()) != Some(address.addr()) {
+    if state.mdls.mapped.remove(&mdl.addr()) != Some(address.addr()) {
         let subject = format!("MDL at {:#x}", mdl.addr());
         state.violation(
             Rule::Mappings,

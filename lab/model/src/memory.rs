@@ -19,6 +19,9 @@ pub(crate) struct Block {
     skew: usize,
 }
 
+/// The contents of memory that is not zeroed: an address made of it is nobody's.
+pub(crate) const UNINITIALISED: u8 = 0xA7;
+
 /// Offset that makes an address a multiple of 16 and of no higher power of two.
 const POOL_SKEW: usize = 16;
 

@@ -3,8 +3,8 @@
 use crate::{LargeSendLimit, LargeSendLimits};
 
 use crate::{
-    offers::{
-        ChecksumOffload, ChecksumOffloads, Enabled, LargeSendOptions, Offers, TunnelOffloads,
+    capabilities::{
+        Capabilities, ChecksumOffload, ChecksumOffloads, Enabled, LargeSendOptions, TunnelOffloads,
         UsoLimit, UsoLimits,
     },
     offload::{self, MayAdd, OffloadShape},
@@ -157,25 +157,25 @@ impl Nic {
     /// on.
     #[must_use]
     pub fn current(&self) -> LargeSendLimits {
-        self.offers().large_sends
+        self.capabilities().large_sends
     }
 
     /// The UDP large sends that it accepts now.
     #[must_use]
     pub fn current_uso(&self) -> UsoLimits {
-        self.offers().uso
+        self.capabilities().uso
     }
 
     /// The capabilities that are in effect now.
-    pub(crate) fn offers(&self) -> Offers {
+    pub(crate) fn capabilities(&self) -> Capabilities {
         self.enabled.applied_to(self.can())
     }
 
     /// The hardware capabilities, as far as its revision of NDIS_OFFLOAD has fields for them.
-    pub(crate) fn can(&self) -> Offers {
+    pub(crate) fn can(&self) -> Capabilities {
         offload::known_to(
             self.offload.revision,
-            Offers {
+            Capabilities {
                 large_sends: self.limits,
                 options: self.options,
                 checksum: self.checksum,
@@ -197,7 +197,7 @@ impl Nic {
 
     /// Its NDIS_OFFLOAD: the current configuration.
     pub(crate) fn offload_config(&self) -> Vec<u8> {
-        offload::write(&self.offers(), &self.offload)
+        offload::write(&self.capabilities(), &self.offload)
     }
 
     /// Its NDIS_OFFLOAD: the hardware capabilities.

@@ -7,8 +7,8 @@ use crate::{LargeSendLimit, LargeSendLimits};
 use ndis::sys;
 
 use crate::{
+    capabilities::{Capabilities, ChecksumOffload, TunnelOffload, UsoLimit, UsoLimits},
     memory::Block,
-    offers::{ChecksumOffload, Offers, TunnelOffload, UsoLimit, UsoLimits},
 };
 
 /// The revision of NDIS_OFFLOAD that the miniport writes.
@@ -33,40 +33,43 @@ impl Default for OffloadShape {
     }
 }
 
-/// Returns the part of `offers` that an NDIS_OFFLOAD of `revision` can express.
-pub(crate) fn known_to(revision: u8, mut offers: Offers) -> Offers {
+/// Returns the part of `capabilities` that an NDIS_OFFLOAD of `revision` can express.
+pub(crate) fn known_to(revision: u8, mut capabilities: Capabilities) -> Capabilities {
     if revision < sys::NDIS_OFFLOAD_REVISION_3 {
-        offers.tunnels.nvgre = TunnelOffload::default();
+        capabilities.tunnels.nvgre = TunnelOffload::default();
     }
     if revision < sys::NDIS_OFFLOAD_REVISION_4 {
-        offers.tunnels.vxlan = TunnelOffload::default();
+        capabilities.tunnels.vxlan = TunnelOffload::default();
     }
     if revision < sys::NDIS_OFFLOAD_REVISION_6 {
-        offers.uso = UsoLimits::default();
+        capabilities.uso = UsoLimits::default();
     }
     if revision < sys::NDIS_OFFLOAD_REVISION_7 {
-        offers.uso.ipv4.sub_mss_final = false;
-        offers.uso.ipv6.sub_mss_final = false;
+        capabilities.uso.ipv4.sub_mss_final = false;
+        capabilities.uso.ipv6.sub_mss_final = false;
     }
-    offers
+    capabilities
 }
 
 /// The bytes of an NDIS_OFFLOAD with these capabilities.
-pub(crate) fn write(offers: &Offers, shape: &OffloadShape) -> Vec<u8> {
+pub(crate) fn write(capabilities: &Capabilities, shape: &OffloadShape) -> Vec<u8> {
     let mut bytes = vec![0; usize::from(shape.size).max(4)];
     bytes[0] = sys::NDIS_OBJECT_TYPE_OFFLOAD;
     bytes[1] = shape.revision;
     bytes[2..4].copy_from_slice(&shape.size.to_ne_bytes());
-    write_checksums(&mut bytes, offers);
-    write_large_sends(&mut bytes, offers);
-    write_tunnels(&mut bytes, offers, shape.revision);
-    for (offset, limit) in [(USO_IPV4, offers.uso.ipv4), (USO_IPV6, offers.uso.ipv6)] {
+    write_checksums(&mut bytes, capabilities);
+    write_large_sends(&mut bytes, capabilities);
+    write_tunnels(&mut bytes, capabilities, shape.revision);
+    for (offset, limit) in [
+        (USO_IPV4, capabilities.uso.ipv4),
+        (USO_IPV6, capabilities.uso.ipv6),
+    ] {
         if limit.max_payload > 0 {
             write_uso(&mut bytes, offset, limit);
         }
     }
-    if offers.uso.ipv6.max_payload > 0 {
-        let bits = flag(offers.uso.ipv6.extensions);
+    if capabilities.uso.ipv6.max_payload > 0 {
+        let bits = flag(capabilities.uso.ipv6.extensions);
         put(
             &mut bytes,
             USO_IPV6 + 12,
@@ -87,10 +90,10 @@ fn flag(supported: bool) -> u32 {
     }
 }
 
-fn write_checksums(bytes: &mut [u8], offers: &Offers) {
+fn write_checksums(bytes: &mut [u8], capabilities: &Capabilities) {
     for (offset, has) in [
-        (CHECKSUM_IPV4, offers.checksum.ipv4),
-        (CHECKSUM_IPV6, offers.checksum.ipv6),
+        (CHECKSUM_IPV4, capabilities.checksum.ipv4),
+        (CHECKSUM_IPV6, capabilities.checksum.ipv6),
     ] {
         if has.ip_header || has.tcp || has.udp {
             put(bytes, offset, sys::NDIS_ENCAPSULATION_IEEE_802_3);
@@ -107,11 +110,11 @@ fn checksum_bits(has: ChecksumOffload) -> u32 {
     sys::CHECKSUM_OFFLOAD_IP.with(bits, flag(has.ip_header))
 }
 
-fn write_large_sends(bytes: &mut [u8], offers: &Offers) {
+fn write_large_sends(bytes: &mut [u8], capabilities: &Capabilities) {
     let families = [
-        (V1, offers.large_sends.v1),
-        (V2_IPV4, offers.large_sends.v2_ipv4),
-        (V2_IPV6, offers.large_sends.v2_ipv6),
+        (V1, capabilities.large_sends.v1),
+        (V2_IPV4, capabilities.large_sends.v2_ipv4),
+        (V2_IPV6, capabilities.large_sends.v2_ipv6),
     ];
     for (offset, limit) in families {
         let encapsulation = if limit.max_payload == 0 {
@@ -123,21 +126,21 @@ fn write_large_sends(bytes: &mut [u8], offers: &Offers) {
         put(bytes, offset + 4, limit.max_payload);
         put(bytes, offset + 8, limit.min_segments);
     }
-    let has = &offers.options;
-    if offers.large_sends.v1.max_payload > 0 {
+    let has = &capabilities.options;
+    if capabilities.large_sends.v1.max_payload > 0 {
         let bits = sys::LSO_V1_OFFLOAD_TCP_OPTIONS.with(0, flag(has.v1_tcp));
         let bits = sys::LSO_V1_OFFLOAD_IP_OPTIONS.with(bits, flag(has.v1_ip));
         put(bytes, V1 + 12, bits);
     }
-    if offers.large_sends.v2_ipv6.max_payload > 0 {
+    if capabilities.large_sends.v2_ipv6.max_payload > 0 {
         let bits = sys::LSO_V2_OFFLOAD_IP_EXTENSION_HEADERS.with(0, flag(has.v2_ipv6_extensions));
         let bits = sys::LSO_V2_OFFLOAD_TCP_OPTIONS.with(bits, flag(has.v2_ipv6_tcp));
         put(bytes, V2_IPV6 + 12, bits);
     }
 }
 
-fn write_tunnels(bytes: &mut [u8], offers: &Offers, revision: u8) {
-    let tunnels = &offers.tunnels;
+fn write_tunnels(bytes: &mut [u8], capabilities: &Capabilities, revision: u8) {
+    let tunnels = &capabilities.tunnels;
     for (offset, has) in ENCAPSULATED.into_iter().zip([tunnels.nvgre, tunnels.vxlan]) {
         let bits = sys::ENCAPSULATED_OFFLOAD_TRANSMIT_CHECKSUM.with(0, has.transmit_checksum);
         let bits = sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(bits, has.lso_v2);
@@ -182,20 +185,20 @@ fn write_uso(bytes: &mut [u8], offset: usize, limit: UsoLimit) {
 
 /// The UDP large sends that `bytes` allow; none if they are no NDIS_OFFLOAD.
 pub(crate) fn uso(bytes: &[u8]) -> UsoLimits {
-    let told = valid_size(bytes).map_or(&[][..], |size| &bytes[..size]);
+    let advertised = valid_size(bytes).map_or(&[][..], |size| &bytes[..size]);
     let limit = |offset: usize| {
-        if word(told, offset) == 0 {
+        if word(advertised, offset) == 0 {
             return UsoLimit::default();
         }
-        let bits = word(told, offset + 8);
+        let bits = word(advertised, offset + 8);
         UsoLimit {
-            max_payload: word(told, offset + 4),
+            max_payload: word(advertised, offset + 4),
             min_segments: sys::USO_OFFLOAD_MIN_SEGMENT_COUNT.get(bits),
             sub_mss_final: sys::USO_OFFLOAD_SUB_MSS_FINAL_SEGMENT.get(bits) != 0,
             extensions: false,
         }
     };
-    let extensions = sys::USO_OFFLOAD_IP_EXTENSION_HEADERS.get(word(told, USO_IPV6 + 12));
+    let extensions = sys::USO_OFFLOAD_IP_EXTENSION_HEADERS.get(word(advertised, USO_IPV6 + 12));
     UsoLimits {
         ipv4: limit(USO_IPV4),
         ipv6: UsoLimit {
@@ -302,15 +305,15 @@ pub(crate) struct MayAdd {
 }
 
 /// Describes a change to the miniport's configuration that the filter may not make. Returns `None`
-/// if `told` is `own` with larger maxima of LSOv2 and USO, with encapsulated LSO removed or
+/// if `advertised` is `own` with larger maxima of LSOv2 and USO, with encapsulated LSO removed or
 /// unchanged, and with LSOv2 for an IP version that `may` be added because the NIC computes its TCP
 /// checksums.
-pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8], may: MayAdd) -> Option<String> {
+pub(crate) fn wrong_rewrite(own: &[u8], advertised: &[u8], may: MayAdd) -> Option<String> {
     let Some(size) = valid_size(own) else {
-        return (own != told).then(|| "malformed, and changed".into());
+        return (own != advertised).then(|| "malformed, and changed".into());
     };
-    let Some(told) = told.get(..size) else {
-        return Some(format!("{} bytes of {size}", told.len()));
+    let Some(advertised) = advertised.get(..size) else {
+        return Some(format!("{} bytes of {size}", advertised.len()));
     };
     let mut expected = own[..size].to_vec();
     for (family, name) in [
@@ -319,15 +322,15 @@ pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8], may: MayAdd) -> Option<Stri
         (USO_IPV4, "USO"),
         (USO_IPV6, "USO"),
     ] {
-        if adds(own, told, family, may) {
+        if adds(own, advertised, family, may) {
             put(&mut expected, family, sys::NDIS_ENCAPSULATION_IEEE_802_3);
             let words = if family == V2_IPV6 { 4 } else { 3 };
             for at in (family + 4..).step_by(4).take(words - 1) {
-                put(&mut expected, at, word(told, at));
+                put(&mut expected, at, word(advertised, at));
             }
             continue;
         }
-        let (was, is) = (word(own, family + 4), word(told, family + 4));
+        let (was, is) = (word(own, family + 4), word(advertised, family + 4));
         let unknown = name == "USO" && own[1] < sys::NDIS_OFFLOAD_REVISION_6;
         let off = word(own, family) == 0 || was == 0 || unknown;
         if is < was || off && is != was {
@@ -336,18 +339,18 @@ pub(crate) fn wrong_rewrite(own: &[u8], told: &[u8], may: MayAdd) -> Option<Stri
         put(&mut expected, family + 4, is);
     }
     for offset in ENCAPSULATED {
-        let (was, is) = (word(own, offset), word(told, offset));
+        let (was, is) = (word(own, offset), word(advertised, offset));
         if is == sys::ENCAPSULATED_OFFLOAD_LSO_V2.with(was, 0) {
             put(&mut expected, offset, is);
         }
     }
-    let at = expected.iter().zip(told).position(|(a, b)| a != b)?;
-    let (was, is) = (expected[at], told[at]);
+    let at = expected.iter().zip(advertised).position(|(a, b)| a != b)?;
+    let (was, is) = (expected[at], advertised[at]);
     Some(format!("byte {at:#x} was {was:#x} and became {is:#x}"))
 }
 
-/// Whether `told` has LSOv2 of an IP version that `own` lacks, and may add it.
-fn adds(own: &[u8], told: &[u8], family: usize, may: MayAdd) -> bool {
+/// Whether `advertised` has LSOv2 of an IP version that `own` lacks, and may add it.
+fn adds(own: &[u8], advertised: &[u8], family: usize, may: MayAdd) -> bool {
     let (allowed, checksum) = match family {
         V2_IPV4 => (may.v2_ipv4, CHECKSUM_IPV4),
         V2_IPV6 => (may.v2_ipv6, CHECKSUM_IPV6),
@@ -356,9 +359,9 @@ fn adds(own: &[u8], told: &[u8], family: usize, may: MayAdd) -> bool {
     let computes_tcp = word(own, checksum) != 0
         && sys::CHECKSUM_OFFLOAD_TCP.get(word(own, checksum + 4)) == sys::NDIS_OFFLOAD_SUPPORTED;
     let had = word(own, family) != 0 && word(own, family + 4) != 0;
-    let has = word(told, family) == sys::NDIS_ENCAPSULATION_IEEE_802_3
-        && word(told, family + 4) != 0
-        && word(told, family + 8) != 0;
+    let has = word(advertised, family) == sys::NDIS_ENCAPSULATION_IEEE_802_3
+        && word(advertised, family + 4) != 0
+        && word(advertised, family + 8) != 0;
     (allowed && computes_tcp || may.anyhow) && !had && has
 }
 

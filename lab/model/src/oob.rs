@@ -5,8 +5,6 @@
 
 use ndis::{LargeSendInfo, sys};
 
-use crate::segment::{layout, tunnel};
-
 /// `UdpSegmentationOffloadInfo` on the way down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsoSlot {
@@ -196,23 +194,6 @@ impl Slots {
             tunnel: TunnelSlot::from_raw(slot(sys::TcpSendOffloadsSupplementalNetBufferListInfo)),
             checksum: ChecksumSlot::from_raw(slot(sys::TcpIpChecksumNetBufferListInfo)),
         }
-    }
-
-    /// The same, with the TCP header of `frame` where the sender leaves it to be found. A frame that
-    /// is in no tunnel is not encapsulated, whatever a receive left in the slot that says so.
-    pub(crate) fn located(mut self, frame: &[u8]) -> Self {
-        if self.large_send.mss() != 0 && tunnel(frame).is_none() {
-            self.tunnel.encapsulated = false;
-        }
-        let Some(found) = layout(frame) else {
-            return self;
-        };
-        if self.kind() == SendKind::LargeSend && self.large_send.tcp_header_offset() == 0 {
-            self.large_send = self
-                .large_send
-                .with_tcp_header_offset(found.transport as u32);
-        }
-        self
     }
 
     /// The kind of send that it is.

@@ -149,11 +149,18 @@ impl State {
     /// Forgets NBLs that were returned, after a last check, if there are many.
     pub(crate) fn forget_received(&mut self, most: usize) {
         let returned = |one: &Received| one.holder == Holder::Miniport;
-        if self.received.values().filter(|one| returned(one)).count() <= most {
+        if self
+            .receives
+            .received
+            .values()
+            .filter(|one| returned(one))
+            .count()
+            <= most
+        {
             return;
         }
         let mut touched = Vec::new();
-        self.received.retain(|_, one| {
+        self.receives.received.retain(|_, one| {
             let gone = returned(one);
             if gone && !one.give() {
                 touched.push(one.name.clone());
@@ -173,14 +180,19 @@ impl State {
     /// The received NBLs that the filter queued: a pause waits for them.
     pub(crate) fn queued_receives(&self) -> Vec<String> {
         let queued = |one: &&Received| one.holder == Holder::Filter && one.handler_returned;
-        let queued = self.received.values().filter(queued);
+        let queued = self.receives.received.values().filter(queued);
         queued.map(|one| one.name.clone()).collect()
     }
 
     /// The last check: every received NBL is the miniport's.
     pub(crate) fn check_received_at_end(&mut self) {
         self.forget_received(0);
-        let lost: Vec<_> = self.received.values().map(|one| one.name.clone()).collect();
+        let lost: Vec<_> = self
+            .receives
+            .received
+            .values()
+            .map(|one| one.name.clone())
+            .collect();
         for name in lost {
             self.violation(Rule::EachCompletes, name, "was never returned");
         }

@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, mem::offset_of};
 use ndis::sys;
 
 use crate::{
+    config::Config,
     memory::{Block, Memory},
-    world::Config,
 };
 
 /// The parameters with the list of attributes that they point to.

@@ -6,11 +6,11 @@ use std::{ptr, thread::ThreadId};
 use ndis::sys;
 
 use crate::{
+    handles::{MODULE, handle},
     memory::Block,
     offload::{self, MayAdd},
     rules::{Finding, Level, Rule},
     state::State,
-    world::{MODULE, handle},
 };
 
 /// The miniport's handle, which is the SourceHandle of its indications.
@@ -183,7 +183,7 @@ pub(crate) fn subject(code: i32) -> String {
 impl State {
     /// The miniport's indication reaches FilterStatus on this thread.
     pub(crate) fn status_enters(&mut self, indication: &Indication) {
-        self.incoming.push(Incoming {
+        self.indications.incoming.push(Incoming {
             thread: std::thread::current().id(),
             indication: indication.clone(),
             forwarded: 0,
@@ -193,8 +193,12 @@ impl State {
     /// FilterStatus has returned: the number of times the indication was forwarded.
     pub(crate) fn status_leaves(&mut self) -> u32 {
         let thread = std::thread::current().id();
-        let own = self.incoming.iter().rposition(|one| one.thread == thread);
-        own.map_or(0, |place| self.incoming.remove(place).forwarded)
+        let own = self
+            .indications
+            .incoming
+            .iter()
+            .rposition(|one| one.thread == thread);
+        own.map_or(0, |place| self.indications.incoming.remove(place).forwarded)
     }
 
     /// Judges an indication that the filter makes, forwarded or its own. `own` is the NIC's true
@@ -203,6 +207,7 @@ impl State {
         let thread = std::thread::current().id();
         let code = seen.indication.code;
         let incoming = self
+            .indications
             .incoming
             .iter_mut()
             .rfind(|one| one.thread == thread && one.indication.code == code)

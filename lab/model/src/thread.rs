@@ -9,8 +9,9 @@ use std::{cell::RefCell, sync::Arc};
 use ndis::sys;
 
 use crate::{
+    handles::{DRIVER, MODULE},
     rules::{Finding, Level, Rule},
-    world::{DRIVER, MODULE, World},
+    world::World,
 };
 
 /// One thread's place in a model.
@@ -95,7 +96,7 @@ fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before
         stack: stack_now(),
         stack_before,
         driver_stack: stack_before,
-        settled: world.state().limits.settled(),
+        settled: world.state().advertised.limits.settled(),
     };
     PLACES.with_borrow_mut(|places| places.push(place));
     Inside(())

@@ -122,7 +122,7 @@ fn an_original_that_is_written_to_is_noticed() {
 
 #[test]
 fn another_status_is_noticed() {
-    assert_asking_breaks::<{ fault::OID_STATUS }>("the miniport said 0x0");
+    assert_asking_breaks::<{ fault::OID_STATUS }>("the miniport has 0x0");
 }
 
 #[test]

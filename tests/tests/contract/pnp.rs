@@ -32,7 +32,7 @@ fn an_event_that_is_passed_on_twice_is_noticed() {
 
 #[test]
 fn an_event_whose_status_is_lost_is_noticed() {
-    let found = "answered 0xc0000001, the filter says 0x0";
+    let found = "answered 0xc0000001, the filter answered 0x0";
     assert_breaks::<{ fault::EVENT_STATUS }>(Rule::NetEvent, found, refused_removal);
 }
 

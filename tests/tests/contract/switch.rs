@@ -51,7 +51,7 @@ fn max_of(guest: &Guest) -> u32 {
 fn a_guest_binds_to_the_advertised_size() {
     let host = advertising(60_000);
     let guest = host.add_guest("guest", FIRST);
-    assert_eq!(host.nic_says().v2_ipv4.max_payload, 60_000);
+    assert_eq!(host.nic_limits().v2_ipv4.max_payload, 60_000);
     assert_eq!(
         host.filter_advertises().v2_ipv4.max_payload,
         MULTIPLE * 60_000
@@ -70,7 +70,7 @@ fn a_guest_gets_each_change_and_the_nics_size_when_the_filter_detaches() {
     assert_clean(&host.world().stop());
     assert_eq!(max_of(&guest), 30_000);
     let sizes: Vec<_> = guest
-        .told()
+        .advertised()
         .iter()
         .map(|all| all.v2_ipv4.max_payload)
         .collect();

@@ -15,7 +15,7 @@ use petgraph::{algo::tarjan_scc, graphmap::DiGraphMap};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility, visit::Visit};
 
 /// The crates of the driver, what administers it, and what proves it.
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 17] = [
     "crates/checksum",
     "crates/children",
     "crates/control",
@@ -29,6 +29,7 @@ const CRATES: [&str; 16] = [
     "lab/harness",
     "lab/lab",
     "lab/livelab",
+    "lab/model",
     "lab/nullndis",
     "lab/reference",
     "lab/testpkt",

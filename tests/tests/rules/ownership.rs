@@ -4,7 +4,7 @@ use std::ptr;
 
 use model::{Rule, Tamper};
 use ndis::sys;
-use scenarios::tampering::nbls;
+use scenarios::{memory_fault::in_both_ways, tampering::nbls};
 
 use crate::{
     Found, Run, assert_breaks, assert_tampering_breaks, deferring, machine, on_complete, on_send,
@@ -13,16 +13,18 @@ use crate::{
 
 #[test]
 fn an_nbl_touched_while_the_miniport_has_it_is_noticed() {
-    assert_breaks(Rule::OneOwner, "child NBL", |run| {
-        let machine = deferring();
-        let child = found_on_send(&machine);
-        send_five_children(&machine);
-        if run == Run::Wrong {
-            // SAFETY: the NBL lives as long as its pool.
-            unsafe { (*child.get::<sys::NET_BUFFER_LIST>()).Flags = 7 };
-        }
-        machine.deliver_all();
-        machine.stop()
+    in_both_ways(|| {
+        assert_breaks(Rule::OneOwner, "child NBL", |run| {
+            let machine = deferring();
+            let child = found_on_send(&machine);
+            send_five_children(&machine);
+            if run == Run::Wrong {
+                // SAFETY: the NBL lives as long as its pool.
+                unsafe { (*child.get::<sys::NET_BUFFER_LIST>()).Flags = 7 };
+            }
+            machine.deliver_all();
+            machine.stop()
+        });
     });
 }
 
@@ -61,18 +63,20 @@ fn a_packet_changed_while_the_miniport_has_it_is_noticed() {
 
 #[test]
 fn a_parent_touched_after_its_completion_is_noticed() {
-    assert_breaks(Rule::OneOwner, "large send 0", |run| {
-        let machine = machine();
-        let parent = Found::default();
-        let place = parent.clone();
-        crate::once(&machine, on_complete(move |nbl| place.set(nbl)));
-        send_five_children(&machine);
-        if run == Run::Wrong {
-            let parent = parent.get::<sys::NET_BUFFER_LIST>();
-            // SAFETY: the model keeps completed NBLs for a while, to see just this.
-            unsafe { (*parent).Scratch = ptr::without_provenance_mut(1) };
-        }
-        machine.stop()
+    in_both_ways(|| {
+        assert_breaks(Rule::OneOwner, "large send 0", |run| {
+            let machine = machine();
+            let parent = Found::default();
+            let place = parent.clone();
+            crate::once(&machine, on_complete(move |nbl| place.set(nbl)));
+            send_five_children(&machine);
+            if run == Run::Wrong {
+                let parent = parent.get::<sys::NET_BUFFER_LIST>();
+                // SAFETY: the model keeps completed NBLs for a while, to see just this.
+                unsafe { (*parent).Scratch = ptr::without_provenance_mut(1) };
+            }
+            machine.stop()
+        });
     });
 }
 

@@ -109,7 +109,7 @@ impl Run<'_> {
             max_payload,
             min_segments: 2,
         });
-        self.world.also_told(LargeSendLimits {
+        self.world.also_advertised(LargeSendLimits {
             v1,
             v2_ipv4,
             v2_ipv6,
@@ -117,7 +117,7 @@ impl Run<'_> {
         let mut uso = self.world.advertised_uso();
         uso.ipv4.max_payload = sizes[3];
         uso.ipv6.max_payload = sizes[4];
-        self.world.also_told_uso(uso);
+        self.world.also_advertised_uso(uso);
         true
     }
 }

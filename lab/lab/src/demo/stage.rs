@@ -293,7 +293,7 @@ impl Actor {
             } else {
                 read.tuning.multiple()
             },
-            nic: self.host.nic_says().into(),
+            nic: self.host.nic_limits().into(),
             advertised: self.host.filter_advertises().into(),
             guests: self.host.guests().iter().map(guest).collect(),
         };

@@ -267,7 +267,7 @@ impl Datapath {
             return true;
         }
         let nic_uso = self.world().nic().current_uso();
-        let (most, _) = limit(large.slots, self.host.nic_says(), nic_uso);
+        let (most, _) = limit(large.slots, self.host.nic_limits(), nic_uso);
         let fits = large.payload <= most;
         counters.too_large.add(u64::from(!fits));
         fits

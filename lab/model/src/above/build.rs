@@ -38,14 +38,14 @@ pub(crate) fn hidden_part_intact(block: &Block) -> bool {
 }
 
 /// The fill byte in a packet's buffers before and behind the packet.
-pub(super) const UNUSED: u8 = 0xEE;
+pub(crate) const UNUSED: u8 = 0xEE;
 
 /// The overlying driver's handle of its binding, which is the SourceHandle of its sends.
 pub(crate) const BINDING: usize = 0xB1D1;
 
 /// How many clones of its send of this number the overlying driver has elsewhere: its
 /// ChildRefCount, which the drivers below must leave alone.
-pub(super) fn clones(number: u64) -> i32 {
+pub(crate) fn clones(number: u64) -> i32 {
     (number % 3) as i32
 }
 
@@ -85,8 +85,8 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         net_buffers,
         buffers,
     } = parts;
-    let number = state.next_send;
-    state.next_send += 1;
+    let number = state.sends.next;
+    state.sends.next += 1;
     let block = new_nbl();
     let nbl = block.start().cast::<sys::NET_BUFFER_LIST>();
     let mut previous: *mut sys::NET_BUFFER = ptr::null_mut();
@@ -126,8 +126,8 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
     // SAFETY: the block is new and as long as the structure.
     let kept = unsafe { super::Kept::of(nbl) };
     let address = block.address();
-    state.nbls.insert(address, block);
-    state.known.insert(
+    state.nbls.memory.insert(address, block);
+    state.nbls.known.insert(
         address,
         Known {
             owner: Owner::Above,
@@ -141,7 +141,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         .map(|block| unsafe { NbLook::of(block.start().cast()) })
         .collect();
     let mdl_looks = buffers.iter().map(Buffer::look).collect();
-    state.sent.insert(
+    state.sends.sent.insert(
         number,
         Sent {
             packet,
@@ -159,7 +159,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
             child_failures: Vec::new(),
             timestamp: None,
             children: 0,
-            running_since: state.running_since,
+            running_since: state.life.running_since,
             failed_below: false,
             status_below: 0,
             forwarded: false,

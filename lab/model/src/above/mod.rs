@@ -1,7 +1,6 @@
 //! The overlying driver: a protocol or switch that sends packets and checks how they are completed.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
-mod back;
 mod build;
 mod packet;
 
@@ -14,7 +13,9 @@ use crate::{
     oob::Slots,
     segment::Layout,
 };
-pub(crate) use build::{BINDING, Parts, build, enter, hidden_part_intact, net_buffer, new_nbl};
+pub(crate) use build::{
+    BINDING, Parts, UNUSED, build, clones, enter, hidden_part_intact, net_buffer, new_nbl,
+};
 pub use packet::Packet;
 
 /// The outcome of a packet that the overlying driver sent.
@@ -28,21 +29,21 @@ pub struct Completed {
 
 /// The fields of a NET_BUFFER that a filter must leave as they are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct NbLook {
-    next: usize,
-    current_mdl: usize,
-    current_offset: u32,
-    length: u32,
-    chain: usize,
-    offset: u32,
+pub(crate) struct NbLook {
+    pub(crate) next: usize,
+    pub(crate) current_mdl: usize,
+    pub(crate) current_offset: u32,
+    pub(crate) length: u32,
+    pub(crate) chain: usize,
+    pub(crate) offset: u32,
     /// ProtocolReserved and MiniportReserved.
-    reserved: [usize; 10],
+    pub(crate) reserved: [usize; 10],
 }
 
 impl NbLook {
     /// # Safety
     /// `raw` points to a live NET_BUFFER.
-    unsafe fn of(raw: *const sys::NET_BUFFER) -> Self {
+    pub(crate) unsafe fn of(raw: *const sys::NET_BUFFER) -> Self {
         // SAFETY: as the caller vouches.
         unsafe {
             Self {
@@ -80,17 +81,17 @@ pub(crate) struct Sent {
     /// Bytes of its payload that went down in children, where it is UDP.
     pub(crate) passed: usize,
     pub(crate) nbl: usize,
-    net_buffers: Vec<Block>,
-    buffers: Vec<Buffer>,
-    nb_looks: Vec<NbLook>,
-    mdl_looks: Vec<MdlLook>,
+    pub(crate) net_buffers: Vec<Block>,
+    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) nb_looks: Vec<NbLook>,
+    pub(crate) mdl_looks: Vec<MdlLook>,
     /// Statuses of its children that failed, in the order in which the miniport completed them.
     pub(crate) child_failures: Vec<i32>,
     pub(crate) children: u32,
     /// The value that the miniport left in the timestamp slot of the first NBL sent for it.
     pub(crate) timestamp: Option<usize>,
     /// The restart since which the module ran when it was sent.
-    running_since: Option<u64>,
+    pub(crate) running_since: Option<u64>,
     /// Whether the miniport failed it, as it was sent, and with which status.
     pub(crate) failed_below: bool,
     pub(crate) status_below: i32,
@@ -104,25 +105,25 @@ pub(crate) struct Sent {
     pub(crate) wire: Vec<u64>,
     pub(crate) completed: Option<Completed>,
     /// The members of the NBL that only their owners change, as it was sent.
-    kept: Kept,
+    pub(crate) kept: Kept,
     /// The NBL's bytes when it was completed, to detect later writes.
-    after: Vec<u8>,
+    pub(crate) after: Vec<u8>,
 }
 
 /// The members of an NBL that belong to its owner or to NDIS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Kept {
-    first_net_buffer: usize,
-    context: usize,
-    parent: usize,
-    pool: usize,
-    protocol_reserved: [usize; 4],
+pub(crate) struct Kept {
+    pub(crate) first_net_buffer: usize,
+    pub(crate) context: usize,
+    pub(crate) parent: usize,
+    pub(crate) pool: usize,
+    pub(crate) protocol_reserved: [usize; 4],
 }
 
 impl Kept {
     /// # Safety
     /// `nbl` points to a live NBL.
-    unsafe fn of(nbl: *const sys::NET_BUFFER_LIST) -> Self {
+    pub(crate) unsafe fn of(nbl: *const sys::NET_BUFFER_LIST) -> Self {
         // SAFETY: as the caller vouches.
         unsafe {
             Self {

@@ -6,11 +6,12 @@ use ::ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::{
     attach::{terminated_text, text},
+    handles::{DRIVER, MODULE},
     memory::Block,
     registry::{self, RegistryValue},
     rules::Rule,
+    state::Configuration,
     suspension, thread,
-    world::{DRIVER, MODULE},
 };
 
 #[unsafe(no_mangle)]
@@ -45,7 +46,12 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     // SAFETY: the caller passes a place for the handle.
     unsafe { *configuration = memory.start().cast() };
     let address = memory.address();
-    state.configurations.insert(address, (memory, Vec::new()));
+    let open = Configuration {
+        _memory: memory,
+        read: Vec::new(),
+        of_module: of == MODULE,
+    };
+    state.kernel.configurations.insert(address, open);
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -62,17 +68,18 @@ pub unsafe extern "efiapi" fn NdisReadConfiguration(
     let mut state = world.state();
     // SAFETY: the caller passes a counted string.
     let keyword = unsafe { terminated_text(keyword) }.unwrap_or_default();
-    state.keywords.insert(keyword.clone(), kind);
-    let found = registry::find(&state.registry, &keyword).and_then(|value| made_of(value, kind));
-    let granted = found.is_some() && state.memory.grant();
-    let open = state.configurations.get_mut(&configuration.addr());
+    state.kernel.keywords.insert(keyword.clone(), kind);
+    let found =
+        registry::find(&state.kernel.registry, &keyword).and_then(|value| made_of(value, kind));
+    let granted = found.is_some() && state.kernel.memory.grant();
+    let open = state.kernel.configurations.get_mut(&configuration.addr());
     // SAFETY: the caller passes places for status and value; the block is as long as a parameter.
     unsafe {
         *value = ptr::null_mut();
         *status = match (found, open) {
-            (Some((parameter, bytes)), Some((_, read))) if granted => {
+            (Some((parameter, bytes)), Some(open)) if granted => {
                 *value = parameter.start().cast();
-                read.extend([parameter, bytes]);
+                open.read.extend([parameter, bytes]);
                 sys::NDIS_STATUS_SUCCESS
             }
             (Some(_), Some(_)) => sys::NDIS_STATUS_RESOURCES,
@@ -151,12 +158,15 @@ pub unsafe extern "efiapi" fn NdisWriteConfiguration(
             read_value(value),
         )
     };
-    let open = state.configurations.contains_key(&configuration.addr());
+    let open = state
+        .kernel
+        .configurations
+        .contains_key(&configuration.addr());
     let answer = match value {
         Some(_) if !open || keyword.is_empty() => sys::NDIS_STATUS_FAILURE,
-        Some(_) if !state.memory.grant() => sys::NDIS_STATUS_RESOURCES,
+        Some(_) if !state.kernel.memory.grant() => sys::NDIS_STATUS_RESOURCES,
         Some(value) => {
-            registry::write(&mut state.registry, &keyword, value);
+            registry::write(&mut state.kernel.registry, &keyword, value);
             sys::NDIS_STATUS_SUCCESS
         }
         None => sys::NDIS_STATUS_NOT_SUPPORTED,
@@ -188,7 +198,12 @@ pub unsafe extern "efiapi" fn NdisCloseConfiguration(configuration: NDIS_HANDLE)
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisCloseConfiguration");
     let world = thread::world();
     let mut state = world.state();
-    if state.configurations.remove(&configuration.addr()).is_none() {
+    if state
+        .kernel
+        .configurations
+        .remove(&configuration.addr())
+        .is_none()
+    {
         state.violation(
             Rule::Once,
             "configuration",

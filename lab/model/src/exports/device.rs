@@ -7,9 +7,9 @@ use ::ndis::sys::{self, DEVICE_OBJECT, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDL
 use crate::{
     attach::{terminated_text, text},
     device::{Device, MajorFunctions, PROTECTION},
+    handles::{DEVICE, DRIVER, handle},
     rules::{Finding, Level, Rule},
     thread,
-    world::{DEVICE, DRIVER, handle},
 };
 
 #[unsafe(no_mangle)]
@@ -42,7 +42,7 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
     {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }
-    if state.device.is_some() {
+    if state.control.device.is_some() {
         return sys::STATUS_OBJECT_NAME_COLLISION;
     }
     match protection.as_deref() {
@@ -79,7 +79,7 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
         *device = made.object.start().cast();
         *device_handle = handle(DEVICE);
     }
-    state.device = Some(made);
+    state.control.device = Some(made);
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -88,7 +88,7 @@ pub unsafe extern "efiapi" fn NdisDeregisterDeviceEx(device_handle: NDIS_HANDLE)
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisDeregisterDeviceEx");
     let world = thread::world();
     let mut state = world.state();
-    if device_handle.addr() != DEVICE || state.device.take().is_none() {
+    if device_handle.addr() != DEVICE || state.control.device.take().is_none() {
         let found = "deregistered although it is not registered";
         state.violation(Rule::Once, "control device", found);
     }
@@ -100,7 +100,7 @@ pub unsafe extern "efiapi" fn NdisGetDeviceReservedExtension(
 ) -> *mut c_void {
     let world = thread::world();
     let state = world.state();
-    let known = state.device.as_ref();
+    let known = state.control.device.as_ref();
     known
         .filter(|known| known.object.address() == device.addr())
         .map_or(ptr::null_mut(), |known| known.extension.start().cast())

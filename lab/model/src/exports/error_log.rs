@@ -33,7 +33,11 @@ pub unsafe extern "efiapi" fn IoAllocateErrorLogEntry(
     }
     let block = Block::new(size.into(), 16);
     let start = block.start().cast();
-    state.error_log.pending.insert(block.address(), block);
+    state
+        .kernel
+        .error_log
+        .pending
+        .insert(block.address(), block);
     start
 }
 
@@ -43,11 +47,11 @@ pub unsafe extern "efiapi" fn IoWriteErrorLogEntry(entry: *mut c_void) {
     thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
-    let Some(block) = state.error_log.pending.remove(&entry.addr()) else {
+    let Some(block) = state.kernel.error_log.pending.remove(&entry.addr()) else {
         return state.violation(Rule::ErrorLog, routine, "an entry that is not allocated");
     };
     match error_log::read(&block) {
-        Ok(entry) => state.error_log.written.push(entry),
+        Ok(entry) => state.kernel.error_log.written.push(entry),
         Err(found) => state.violation(Rule::ErrorLog, routine, found),
     }
 }
@@ -58,7 +62,13 @@ pub unsafe extern "efiapi" fn IoFreeErrorLogEntry(entry: *mut c_void) {
     thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
-    if state.error_log.pending.remove(&entry.addr()).is_none() {
+    if state
+        .kernel
+        .error_log
+        .pending
+        .remove(&entry.addr())
+        .is_none()
+    {
         state.violation(Rule::ErrorLog, routine, "an entry that is not allocated");
     }
 }

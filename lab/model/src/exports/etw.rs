@@ -27,7 +27,7 @@ pub unsafe extern "efiapi" fn EtwRegister(
         let found = "with an enable callback, which the model would never call";
         state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
     }
-    if state.tracing.provider.is_some() {
+    if state.kernel.tracing.provider.is_some() {
         let found = "a second provider, or the same again";
         state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
     }
@@ -37,7 +37,7 @@ pub unsafe extern "efiapi" fn EtwRegister(
     // SAFETY: the caller passes a GUID and a place for the handle.
     unsafe {
         *handle = HANDLE;
-        state.tracing.provider = Some(Provider::new(*id));
+        state.kernel.tracing.provider = Some(Provider::new(*id));
     }
     sys::NDIS_STATUS_SUCCESS
 }
@@ -48,7 +48,7 @@ pub unsafe extern "efiapi" fn EtwUnregister(handle: REGHANDLE) -> NTSTATUS {
     thread::require_irql_at_most(sys::PASSIVE_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
-    if handle != HANDLE || state.tracing.provider.take().is_none() {
+    if handle != HANDLE || state.kernel.tracing.provider.take().is_none() {
         state.violation(Rule::Tracing, routine, NOT_REGISTERED);
         return sys::STATUS_INVALID_PARAMETER;
     }
@@ -71,7 +71,7 @@ pub unsafe extern "efiapi" fn EtwSetInformation(
     }
     // SAFETY: the caller passes that many bytes.
     let bytes = unsafe { slice::from_raw_parts(information.cast::<u8>(), length as usize) };
-    let provider = state.tracing.provider.as_mut();
+    let provider = state.kernel.tracing.provider.as_mut();
     let found = match provider.filter(|_| handle == HANDLE) {
         None => NOT_REGISTERED,
         Some(_) if class != sys::EventProviderSetTraits => "something other than traits",
@@ -93,11 +93,11 @@ pub unsafe extern "efiapi" fn EtwEventEnabled(
 ) -> BOOLEAN {
     let world = thread::world();
     let mut state = world.state();
-    if handle != HANDLE || state.tracing.provider.is_none() {
+    if handle != HANDLE || state.kernel.tracing.provider.is_none() {
         state.violation(Rule::Tracing, "EtwEventEnabled", NOT_REGISTERED);
     }
     // SAFETY: the caller passes a descriptor.
-    u8::from(state.tracing.is_enabled(unsafe { &*descriptor }))
+    u8::from(state.kernel.tracing.is_enabled(unsafe { &*descriptor }))
 }
 
 #[unsafe(no_mangle)]
@@ -112,12 +112,12 @@ pub unsafe extern "efiapi" fn EtwWriteTransfer(
     let routine = "EtwWriteTransfer";
     let world = thread::world();
     let mut state = world.state();
-    if handle != HANDLE || state.tracing.provider.is_none() {
+    if handle != HANDLE || state.kernel.tracing.provider.is_none() {
         state.violation(Rule::Tracing, routine, NOT_REGISTERED);
         return sys::STATUS_INVALID_PARAMETER;
     }
     // SAFETY: the caller passes a descriptor.
-    if !state.tracing.is_enabled(unsafe { &*descriptor }) {
+    if !state.kernel.tracing.is_enabled(unsafe { &*descriptor }) {
         let found = "an event was built although no session enables it";
         state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
     }
@@ -130,7 +130,7 @@ pub unsafe extern "efiapi" fn EtwWriteTransfer(
         let parts = parts.iter().map(|part| (part.Type, bytes(part)));
         (*descriptor, parts.collect::<Vec<_>>())
     };
-    if let Err(found) = state.tracing.write(&descriptor, &parts) {
+    if let Err(found) = state.kernel.tracing.write(&descriptor, &parts) {
         state.finding(routine, Finding::at(Level::Product, Rule::Tracing, found));
         return sys::STATUS_INVALID_PARAMETER;
     }

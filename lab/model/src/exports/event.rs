@@ -53,7 +53,7 @@ pub unsafe extern "efiapi" fn NdisWaitEvent(event: *mut NDIS_EVENT, milliseconds
     if ended {
         race::acquire(event);
     } else {
-        world.state().events.give_up(event, wait);
+        world.state().kernel.events.give_up(event, wait);
     }
     ended.into()
 }
@@ -62,11 +62,11 @@ pub unsafe extern "efiapi" fn NdisWaitEvent(event: *mut NDIS_EVENT, milliseconds
 /// and goes on: its driver does not expect to return from it.
 fn wait_for(world: &Arc<World>, wait: u64, limit: Option<Duration>) -> bool {
     let (begun, mut reported) = (Instant::now(), false);
-    while !world.state().events.is_over(wait) {
+    while !world.state().kernel.events.is_over(wait) {
         if limit.is_some_and(|limit| begun.elapsed() >= limit) {
             return false;
         }
-        if world.goes_on("NdisWaitEvent") {
+        if world.goes_on("NdisWaitEvent", true) {
             continue;
         }
         if limit.is_none() && !reported && begun.elapsed() > world.config.patience {

@@ -47,11 +47,15 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
     let block = Block::of_pool(size);
     if flags & sys::POOL_FLAG_UNINITIALIZED != 0 {
         // SAFETY: the block is that long.
-        unsafe { ptr::write_bytes(block.start(), super::pool::UNINITIALISED, size) };
+        unsafe { ptr::write_bytes(block.start(), crate::memory::UNINITIALISED, size) };
     }
     race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();
-    state.memory.pool.insert(block.address(), (block, tag));
+    state
+        .kernel
+        .memory
+        .pool
+        .insert(block.address(), (block, tag));
     start
 }
 
@@ -65,7 +69,7 @@ pub unsafe extern "efiapi" fn ExFreePoolWithTag(memory: *mut c_void, tag: u32) {
 pub(super) fn free_pool(memory: *mut c_void, tag: Option<u32>, routine: &str) {
     let world = thread::world();
     let mut state = world.state();
-    let Some((block, allocated)) = state.memory.pool.remove(&memory.addr()) else {
+    let Some((block, allocated)) = state.kernel.memory.pool.remove(&memory.addr()) else {
         return state.violation(Rule::PoolTags, routine, "memory that is not allocated");
     };
     match tag {
@@ -140,10 +144,10 @@ pub unsafe extern "efiapi" fn MmMapLockedPagesSpecifyCache(
         let found = "an empty MDL, which has no page to map";
         state.finding(routine, Finding::at(Level::Advice, Rule::Mappings, found));
     }
-    if !state.memory.grant() {
+    if !state.kernel.memory.grant() {
         return ptr::null_mut();
     }
-    state.mapped_at_dispatch |= thread::irql() >= sys::DISPATCH_LEVEL;
+    state.mdls.mapped_at_dispatch |= thread::irql() >= sys::DISPATCH_LEVEL;
     // SAFETY: the caller passes an MDL.
     unsafe { mdl::map(&mut state, mdl) }
 }
@@ -228,7 +232,10 @@ pub unsafe extern "efiapi" fn IoAllocateDriverObjectExtension(
     let block = Block::new(size as usize, 16);
     // SAFETY: the caller passes a place for the pointer.
     unsafe { *extension = block.start().cast() };
-    state.extensions.insert((driver.addr(), key.addr()), block);
+    state
+        .kernel
+        .extensions
+        .insert((driver.addr(), key.addr()), block);
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -240,6 +247,7 @@ pub unsafe extern "efiapi" fn IoGetDriverObjectExtension(
     let world = thread::world();
     let state = world.state();
     state
+        .kernel
         .extensions
         .get(&(driver.addr(), key.addr()))
         .map_or(ptr::null_mut(), |block| block.start().cast())
@@ -320,7 +328,10 @@ pub unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
         completed: false,
         memory,
     };
-    state.rundowns.insert(rundown.memory.address(), rundown);
+    state
+        .kernel
+        .rundowns
+        .insert(rundown.memory.address(), rundown);
     reference
 }
 
@@ -329,7 +340,7 @@ pub unsafe extern "efiapi" fn ExFreeCacheAwareRundownProtection(reference: Refer
     thread::require_irql_at_most(sys::APC_LEVEL, "ExFreeCacheAwareRundownProtection");
     let world = thread::world();
     let mut state = world.state();
-    match state.rundowns.remove(&reference.addr()) {
+    match state.kernel.rundowns.remove(&reference.addr()) {
         Some(rundown) if rundown.count == 0 => {}
         _ => state.violation(
             Rule::PoolTags,
@@ -349,7 +360,7 @@ pub unsafe extern "efiapi" fn ExAcquireRundownProtectionCacheAwareEx(
     suspension::require_none(routine);
     let world = thread::world();
     let mut state = world.state();
-    match state.rundowns.get_mut(&reference.addr()) {
+    match state.kernel.rundowns.get_mut(&reference.addr()) {
         Some(rundown) if !rundown.down => {
             rundown.count += u64::from(count);
             1
@@ -369,7 +380,7 @@ pub unsafe extern "efiapi" fn ExReleaseRundownProtectionCacheAwareEx(
     );
     let world = thread::world();
     let mut state = world.state();
-    match state.rundowns.get_mut(&reference.addr()) {
+    match state.kernel.rundowns.get_mut(&reference.addr()) {
         Some(rundown) if rundown.count >= u64::from(count) => rundown.count -= u64::from(count),
         _ => state.violation(
             Rule::Pause,
@@ -389,7 +400,7 @@ pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(refere
     suspension::require_none(routine);
     let world = thread::world();
     for _ in 0..PATIENCE {
-        match world.state().rundowns.get_mut(&reference.addr()) {
+        match world.state().kernel.rundowns.get_mut(&reference.addr()) {
             Some(rundown) => {
                 rundown.down = true;
                 if rundown.count == 0 {
@@ -398,7 +409,7 @@ pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(refere
             }
             None => break,
         }
-        if !world.goes_on(routine) {
+        if !world.goes_on(routine, false) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -411,7 +422,7 @@ pub unsafe extern "efiapi" fn ExRundownCompletedCacheAware(reference: Reference)
     thread::require_irql_at_most(sys::APC_LEVEL, "ExRundownCompletedCacheAware");
     let world = thread::world();
     let mut state = world.state();
-    match state.rundowns.get_mut(&reference.addr()) {
+    match state.kernel.rundowns.get_mut(&reference.addr()) {
         Some(rundown) if rundown.down && rundown.count == 0 => rundown.completed = true,
         _ => state.violation(
             Rule::Pause,
@@ -426,7 +437,7 @@ pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(referenc
     thread::require_irql_at_most(sys::APC_LEVEL, "ExReInitializeRundownProtectionCacheAware");
     let world = thread::world();
     let mut state = world.state();
-    match state.rundowns.get_mut(&reference.addr()) {
+    match state.kernel.rundowns.get_mut(&reference.addr()) {
         Some(rundown) if rundown.completed => (rundown.down, rundown.completed) = (false, false),
         _ => state.violation(
             Rule::Pause,

@@ -23,7 +23,7 @@ pub(super) fn with<T>(
     act: impl FnOnce(&mut Events) -> Result<T, &'static str>,
 ) -> Option<T> {
     let mut state = world.state();
-    match act(&mut state.events) {
+    match act(&mut state.kernel.events) {
         Ok(value) => Some(value),
         Err(found) => {
             state.violation(Rule::Events, format!("event at {event:#x}"), found);
@@ -108,10 +108,10 @@ fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> 
     // In units of 100 ns, negative for a time from now on. The model has no absolute time, and no
     // driver has waited for one.
     let limit = timeout.map(|units| Duration::from_nanos(units.unsigned_abs().saturating_mul(100)));
-    while !world.state().events.is_over(waiter) {
+    while !world.state().kernel.events.is_over(waiter) {
         let waited = start.elapsed();
         if limit.is_some_and(|limit| waited >= limit) {
-            world.state().events.give_up(event, waiter);
+            world.state().kernel.events.give_up(event, waiter);
             return sys::STATUS_TIMEOUT;
         }
         if waited >= PATIENCE {
@@ -121,7 +121,7 @@ fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> 
             });
             return sys::STATUS_SUCCESS;
         }
-        if !world.goes_on("KeWaitForSingleObject") {
+        if !world.goes_on("KeWaitForSingleObject", timeout.is_none()) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -24,6 +24,8 @@ pub mod spin_lock;
 pub mod status;
 pub mod switch;
 pub mod text;
+#[cfg(target_arch = "x86_64")]
+mod thread_sanitizer;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -72,7 +74,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
     let found = all.find(|(export, _)| *export == name);
     #[cfg(target_arch = "x86_64")]
     if found.is_none() {
-        return crate::race::calls::find(name);
+        return thread_sanitizer::find(name);
     }
     found.map(|(_, address)| address.0)
 }

@@ -10,12 +10,12 @@ use ::ndis::sys::{
 use crate::{
     above::{hidden_part_intact, new_nbl},
     guard,
+    handles::{DRIVER, MODULE, handle},
     memory::Block,
     miniport::NDIS_FLAGS,
     rules::{Finding, Level, Rule},
     state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
     suspension, thread,
-    world::{DRIVER, MODULE, handle},
 };
 
 #[unsafe(no_mangle)]
@@ -27,7 +27,7 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
 pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     thread::ndis_call(sys::APC_LEVEL, "NdisMSleep");
     suspension::require_none("NdisMSleep");
-    if !thread::world().goes_on("NdisMSleep") {
+    if !thread::world().goes_on("NdisMSleep", false) {
         std::thread::sleep(Duration::from_micros(microseconds.into()));
     }
 }
@@ -78,10 +78,10 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
         let found = "a receive or return handler without a status handler";
         state.violation(Rule::Receives, "NdisFRegisterFilterDriver", found);
     }
-    if !state.memory.grant() {
+    if !state.kernel.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
     }
-    state.driver = Some(Driver {
+    state.life.driver = Some(Driver {
         context,
         characteristics,
     });
@@ -94,7 +94,7 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     // SAFETY: the handler is the driver's.
     let status = unsafe { options(handle(DRIVER), context) };
     if status < 0 {
-        world.state().driver = None;
+        world.state().life.driver = None;
     }
     status
 }
@@ -142,14 +142,14 @@ pub unsafe extern "efiapi" fn NdisFDeregisterFilterDriver(driver_handle: NDIS_HA
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFDeregisterFilterDriver");
     let world = thread::world();
     let mut state = world.state();
-    if driver_handle.addr() != DRIVER || state.driver.take().is_none() {
+    if driver_handle.addr() != DRIVER || state.life.driver.take().is_none() {
         state.violation(
             Rule::Once,
             "driver",
             "deregistered although it is not registered",
         );
     }
-    if state.module != ModuleState::Detached {
+    if state.life.module != ModuleState::Detached {
         state.violation(
             Rule::NothingLeft,
             "driver",
@@ -172,7 +172,7 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
         let found = format!("revision {} with flags {flags:#x}", header.Revision);
         world.violation(Rule::Structures, "NdisFSetAttributes", found);
     }
-    if world.state().context != 0 {
+    if world.state().life.context != 0 {
         world.violation(Rule::Attach, "NdisFSetAttributes", "called twice".into());
     }
     if module.addr() != MODULE
@@ -182,7 +182,7 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
     {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }
-    if !world.state().memory.grant() {
+    if !world.state().kernel.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
     }
     world.set_context(context);
@@ -195,10 +195,10 @@ pub unsafe extern "efiapi" fn NdisFPauseComplete(module: NDIS_HANDLE) {
     thread::require_module(module, "NdisFPauseComplete");
     let world = thread::world();
     let mut state = world.state();
-    if state.module == ModuleState::Pausing {
-        state.pauses_completed += 1;
+    if state.life.module == ModuleState::Pausing {
+        state.life.pauses_completed += 1;
     } else {
-        let found = format!("NdisFPauseComplete while {:?}", state.module);
+        let found = format!("NdisFPauseComplete while {:?}", state.life.module);
         state.violation(Rule::Pause, "module", found);
     }
 }
@@ -209,7 +209,7 @@ pub unsafe extern "efiapi" fn NdisFRestartComplete(module: NDIS_HANDLE, status: 
     thread::require_module(module, "NdisFRestartComplete");
     let world = thread::world();
     let mut state = world.state();
-    match &mut state.restart_completed {
+    match &mut state.life.restart_completed {
         Some((count, last)) => (*count, *last) = (*count + 1, status),
         None => {
             let found = "NdisFRestartComplete while no restart is under way";
@@ -222,7 +222,7 @@ pub unsafe extern "efiapi" fn NdisFRestartComplete(module: NDIS_HANDLE, status: 
 pub unsafe extern "efiapi" fn NdisFRestartFilter(module: NDIS_HANDLE) -> NDIS_STATUS {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFRestartFilter");
     thread::require_module(module, "NdisFRestartFilter");
-    thread::world().state().restart_requested = true;
+    thread::world().state().life.restart_requested = true;
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -300,9 +300,10 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     let made = NblPool {
         context_size,
         live: 0,
+        of_module: owner.addr() == MODULE,
         memory,
     };
-    state.pools.insert(address, made);
+    state.nbls.pools.insert(address, made);
     pool
 }
 
@@ -311,7 +312,7 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferListPool(pool: NDIS_HANDLE) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeNetBufferListPool");
     let world = thread::world();
     let mut state = world.state();
-    match state.pools.remove(&pool.addr()) {
+    match state.nbls.pools.remove(&pool.addr()) {
         None => state.violation(
             Rule::PoolTags,
             "NBL pool",
@@ -346,8 +347,8 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
     if !state.may_allocate(routine) {
         return ptr::null_mut();
     }
-    let number = state.next_child;
-    let Some(known_pool) = state.pools.get_mut(&pool.addr()) else {
+    let number = state.nbls.next;
+    let Some(known_pool) = state.nbls.pools.get_mut(&pool.addr()) else {
         state.violation(Rule::PoolTags, routine, "the pool does not exist");
         return ptr::null_mut();
     };
@@ -365,7 +366,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
         return ptr::null_mut();
     }
     known_pool.live += 1;
-    state.next_child += 1;
+    state.nbls.next += 1;
     let size = usize::from(context_size) + usize::from(context_backfill);
     let head = size_of::<sys::NET_BUFFER_LIST_CONTEXT>();
     // Anywhere in a page, as NDIS's pool has it; guard pages leave no choice.
@@ -397,9 +398,9 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
         (*raw).NblFlags = NDIS_FLAGS;
     }
     let address = nbl.address();
-    state.nbls.insert(address, nbl);
-    state.pool_parts.insert(address, [net_buffer, context]);
-    state.known.insert(
+    state.nbls.memory.insert(address, nbl);
+    state.nbls.parts.insert(address, [net_buffer, context]);
+    state.nbls.known.insert(
         address,
         Known {
             owner: Owner::Filter,
@@ -417,6 +418,7 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
     let mut state = world.state();
     let name = state.name(nbl.addr());
     match state
+        .nbls
         .known
         .get(&nbl.addr())
         .map(|known| (known.owner, known.origin))
@@ -424,14 +426,14 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
         Some((Owner::Filter, Origin::Pool(pool))) => {
             // SAFETY: it is live still.
             unsafe { state.free_private(nbl) };
-            state.known.remove(&nbl.addr());
-            state.pool_parts.remove(&nbl.addr());
-            let block = state.nbls.remove(&nbl.addr());
+            state.nbls.known.remove(&nbl.addr());
+            state.nbls.parts.remove(&nbl.addr());
+            let block = state.nbls.memory.remove(&nbl.addr());
             if block.is_some_and(|block| !hidden_part_intact(&block)) {
                 let found = "memory behind the visible NBL was overwritten";
                 state.violation(Rule::OneOwner, name, found);
             }
-            if let Some(pool) = state.pools.get_mut(&pool) {
+            if let Some(pool) = state.nbls.pools.get_mut(&pool) {
                 pool.live -= 1;
             }
         }

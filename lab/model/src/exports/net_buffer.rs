@@ -4,27 +4,31 @@ use std::ptr;
 
 use ::ndis::sys::{self, MDL, NDIS_HANDLE, NET_BUFFER, NET_BUFFER_POOL_PARAMETERS};
 
-use crate::{memory::Block, rules::Rule, state::NblPool, thread};
+use crate::{handles::MODULE, memory::Block, rules::Rule, state::NblPool, thread};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
-    _module: NDIS_HANDLE,
+    owner: NDIS_HANDLE,
     parameters: *const NET_BUFFER_POOL_PARAMETERS,
 ) -> NDIS_HANDLE {
     let routine = "NdisAllocateNetBufferPool";
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    // The handle is optional.
+    if !owner.is_null() {
+        thread::require_module_or_driver(owner, routine);
+    }
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes parameters of the size in their header.
     let parameters = unsafe { *parameters };
+    state.check_tag(parameters.PoolTag, routine);
     let header = parameters.Header;
     let legal = header.Type == sys::NDIS_OBJECT_TYPE_DEFAULT
         && header.Revision == sys::NET_BUFFER_POOL_PARAMETERS_REVISION_1
         && header.Size == sys::NDIS_SIZEOF_NET_BUFFER_POOL_PARAMETERS_REVISION_1
-        && parameters.PoolTag != 0
         && parameters.DataSize == 0;
     if !legal {
-        let found = "parameters that NDIS does not take, or no pool tag";
+        let found = "parameters that NDIS does not take";
         state.violation(Rule::PoolTags, routine, found);
         return ptr::null_mut();
     }
@@ -36,9 +40,10 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
     let made = NblPool {
         context_size: 0,
         live: 0,
+        of_module: owner.addr() == MODULE,
         memory,
     };
-    state.pools.insert(made.memory.address(), made);
+    state.nbls.pools.insert(made.memory.address(), made);
     pool
 }
 
@@ -62,7 +67,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBuffer(
     if !state.may_allocate(routine) {
         return ptr::null_mut();
     }
-    let Some(known) = state.pools.get_mut(&pool.addr()) else {
+    let Some(known) = state.nbls.pools.get_mut(&pool.addr()) else {
         state.violation(Rule::PoolTags, routine, "the pool does not exist");
         return ptr::null_mut();
     };
@@ -79,7 +84,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBuffer(
         (*packet).NdisPoolHandle = pool;
     }
     let made = (block, pool.addr());
-    state.net_buffers.insert(made.0.address(), made);
+    state.nbls.net_buffers.insert(made.0.address(), made);
     packet
 }
 
@@ -88,11 +93,11 @@ pub unsafe extern "efiapi" fn NdisFreeNetBuffer(packet: *mut NET_BUFFER) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeNetBuffer");
     let world = thread::world();
     let mut state = world.state();
-    let Some((_, pool)) = state.net_buffers.remove(&packet.addr()) else {
+    let Some((_, pool)) = state.nbls.net_buffers.remove(&packet.addr()) else {
         let found = "freed although it is not allocated";
         return state.violation(Rule::OneOwner, "NET_BUFFER", found);
     };
-    if let Some(pool) = state.pools.get_mut(&pool) {
+    if let Some(pool) = state.nbls.pools.get_mut(&pool) {
         pool.live -= 1;
     }
 }

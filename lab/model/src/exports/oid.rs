@@ -36,7 +36,7 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
         state.violation(Rule::Oid, routine, found);
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }
-    if !state.memory.grant() {
+    if !state.kernel.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
     }
     let request = Block::new(size_of::<NDIS_OID_REQUEST>(), 16);

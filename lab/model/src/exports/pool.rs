@@ -6,12 +6,9 @@ use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
 
 use crate::{
     exports::{kernel, spin_lock},
-    memory::Block,
+    memory::{Block, UNINITIALISED},
     race, thread,
 };
-
-/// The contents of memory that is not zeroed: an address made of it is nobody's.
-pub(super) const UNINITIALISED: u8 = 0xA7;
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
@@ -34,7 +31,11 @@ pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
     unsafe { ptr::write_bytes(block.start(), UNINITIALISED, length as usize) };
     race::allocated(block.address()..block.address() + block.size());
     let start = block.start().cast();
-    state.memory.pool.insert(block.address(), (block, tag));
+    state
+        .kernel
+        .memory
+        .pool
+        .insert(block.address(), (block, tag));
     start
 }
 
@@ -61,7 +62,7 @@ pub unsafe extern "efiapi" fn NdisAllocateSpinLock(lock: *mut NDIS_SPIN_LOCK) {
 pub unsafe extern "efiapi" fn NdisFreeSpinLock(lock: *mut NDIS_SPIN_LOCK) {
     let place = lock.addr();
     let world = thread::world();
-    world.state().spin_locks.forget(place..place + 1);
+    world.state().kernel.spin_locks.forget(place..place + 1);
 }
 
 #[unsafe(no_mangle)]

@@ -42,6 +42,7 @@ pub unsafe extern "efiapi" fn NdisFCancelSendNetBufferLists(
     thread::require_module(module, routine);
     thread::world()
         .state()
+        .sends
         .cancels_below
         .insert(cancel_id.addr());
 }

@@ -24,7 +24,7 @@ fn subject(lock: *mut KSPIN_LOCK) -> String {
 fn violation(lock: *mut KSPIN_LOCK, found: &str) {
     let world = thread::world();
     let mut state = world.state();
-    if state.spin_locks.is_new(lock.addr(), found) {
+    if state.kernel.spin_locks.is_new(lock.addr(), found) {
         state.violation(Rule::SpinLock, subject(lock), found);
     }
 }
@@ -33,6 +33,7 @@ fn violation(lock: *mut KSPIN_LOCK, found: &str) {
 fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     let known = thread::world()
         .state()
+        .kernel
         .spin_locks
         .is_initialised(lock.addr());
     if !known {
@@ -69,7 +70,7 @@ fn check_order(lock: *mut KSPIN_LOCK) {
     let inverted = {
         let world = thread::world();
         let mut state = world.state();
-        state.spin_locks.taken_under(&held, lock.addr())
+        state.kernel.spin_locks.taken_under(&held, lock.addr())
     };
     if let Some(other) = inverted {
         let found =
@@ -121,12 +122,13 @@ pub unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
     unsafe { AtomicUsize::from_ptr(lock) }.store(0, Ordering::Relaxed);
     let mut state = world.state();
     // A lock on the stack is gone when its function returns, unnoticed.
-    let lives = state.memory.contains(lock.addr()) || crate::guard::image().contains(&lock.addr());
-    if lives && state.spin_locks.is_initialised(lock.addr()) {
+    let lives =
+        state.kernel.memory.contains(lock.addr()) || crate::guard::image().contains(&lock.addr());
+    if lives && state.kernel.spin_locks.is_initialised(lock.addr()) {
         let found = Finding::at(Level::Advice, Rule::SpinLock, "initialised again");
         state.finding(subject(lock), found);
     }
-    state.spin_locks.initialise(lock.addr());
+    state.kernel.spin_locks.initialise(lock.addr());
 }
 
 #[unsafe(no_mangle)]

@@ -26,7 +26,7 @@ pub unsafe extern "efiapi" fn NdisFGetOptionalSwitchHandlers(
     let routine = "NdisFGetOptionalSwitchHandlers";
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
     thread::require_module(module, routine);
-    thread::world().state().switch_extension = true;
+    thread::world().state().life.switch_extension = true;
     // SAFETY: the caller passes a place for the context, and handlers of the size in their header.
     unsafe {
         *context = ptr::without_provenance_mut(SWITCH);

@@ -121,11 +121,11 @@ pub(crate) fn image() -> Range<usize> {
 }
 
 /// `size` zeroed bytes at a multiple of `align`, on pages of their own; `None` where guard pages
-/// are off.
+/// are off, or used up by other blocks.
 pub(crate) fn allocate(size: usize, align: usize) -> Option<*mut u8> {
     let choice = choice()?;
     #[cfg(unix)]
-    return Some(pages::allocate(size, align, choice.edge));
+    return pages::allocate(size, align, choice.edge);
     #[cfg(not(unix))]
     {
         let _ = (size, align, choice.edge, choice.on_fault);

@@ -14,6 +14,9 @@ use std::{
 use super::{BLOCKS, Edge, Guarded, lock};
 
 pub(super) const PAGE: usize = 4096;
+/// Most blocks at a time. Each takes two of the mappings that the system lets a process have, 65,530
+/// as it comes (`vm.max_map_count`).
+const MOST_BLOCKS: usize = 20_000;
 /// Addresses set aside, of which memory is used only where blocks live.
 const RESERVED: usize = 1 << 40;
 /// The byte that fills a block's pages outside of the block.
@@ -21,18 +24,25 @@ const SLACK: u8 = 0xA5;
 
 static START: OnceLock<usize> = OnceLock::new();
 static NEXT: AtomicUsize = AtomicUsize::new(0);
+static BLOCKS_NOW: AtomicUsize = AtomicUsize::new(0);
+
+/// The flags of the mapping.
+const FLAGS: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
 
 /// Sets the addresses aside.
 fn reserve() -> usize {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a new mapping, at an address that the system chooses.
-    let start = unsafe { libc::mmap(ptr::null_mut(), RESERVED, libc::PROT_NONE, flags, -1, 0) };
+    let start = unsafe { libc::mmap(ptr::null_mut(), RESERVED, libc::PROT_NONE, FLAGS, -1, 0) };
     assert!(start != libc::MAP_FAILED, "addresses for guard pages");
     start.expose_provenance()
 }
 
-/// See [`super::allocate`].
-pub(super) fn allocate(size: usize, align: usize, edge: Edge) -> *mut u8 {
+/// See [`super::allocate`]. `None` where there are as many blocks as there can be.
+pub(super) fn allocate(size: usize, align: usize, edge: Edge) -> Option<*mut u8> {
+    if BLOCKS_NOW.fetch_add(1, Ordering::Relaxed) >= MOST_BLOCKS {
+        BLOCKS_NOW.fetch_sub(1, Ordering::Relaxed);
+        return None;
+    }
     let size = size.max(1);
     let length = size.next_multiple_of(PAGE);
     let offset = NEXT.fetch_add(length + PAGE, Ordering::Relaxed);
@@ -62,7 +72,7 @@ pub(super) fn allocate(size: usize, align: usize, edge: Edge) -> *mut u8 {
         closed: None,
     };
     lock(&BLOCKS).insert(first, block);
-    ptr::with_exposed_provenance_mut(start)
+    Some(ptr::with_exposed_provenance_mut(start))
 }
 
 /// Makes pages accessible or not.
@@ -83,13 +93,23 @@ pub(super) fn protect(pages: &Range<usize>, accessible: bool) {
     );
 }
 
-/// Gives the memory behind pages back to the system; the addresses stay taken.
+/// Gives the memory behind pages back to the system; the addresses stay taken. A new mapping, unlike
+/// the old one, is one with its neighbours.
 pub(super) fn discard(pages: &Range<usize>) {
+    BLOCKS_NOW.fetch_sub(1, Ordering::Relaxed);
     // SAFETY: as in `protect`; nobody uses the contents any more.
-    unsafe {
+    let start = unsafe {
         let start = ptr::with_exposed_provenance_mut(pages.start);
-        libc::madvise(start, pages.len(), libc::MADV_DONTNEED);
-    }
+        libc::mmap(
+            start,
+            pages.len(),
+            libc::PROT_NONE,
+            FLAGS | libc::MAP_FIXED,
+            -1,
+            0,
+        )
+    };
+    assert!(start != libc::MAP_FAILED, "freed pages can be given back");
 }
 
 /// See [`super::written_outside`].

@@ -22,7 +22,7 @@ pub struct Guest {
 #[derive(Default)]
 struct Memory {
     /// Every limit advertised to it, the newest last.
-    told: Vec<LargeSendLimits>,
+    advertised: Vec<LargeSendLimits>,
     received: Vec<Packet>,
 }
 
@@ -50,13 +50,13 @@ impl Guest {
     /// The large sends that it may make now.
     #[must_use]
     pub fn indicator(&self) -> LargeSendLimits {
-        self.told().last().copied().unwrap_or_default()
+        self.advertised().last().copied().unwrap_or_default()
     }
 
     /// Every limit ever advertised to it, oldest first.
     #[must_use]
-    pub fn told(&self) -> Vec<LargeSendLimits> {
-        lock(&self.memory).told.clone()
+    pub fn advertised(&self) -> Vec<LargeSendLimits> {
+        lock(&self.memory).advertised.clone()
     }
 
     /// Sends the packet that `make` makes for the limits advertised last; `make` may make a smaller
@@ -72,10 +72,10 @@ impl Guest {
         std::mem::take(&mut lock(&self.memory).received)
     }
 
-    pub(super) fn tell(&self, limits: LargeSendLimits) {
+    pub(super) fn advertise(&self, limits: LargeSendLimits) {
         let mut memory = lock(&self.memory);
-        if memory.told.last() != Some(&limits) {
-            memory.told.push(limits);
+        if memory.advertised.last() != Some(&limits) {
+            memory.advertised.push(limits);
         }
     }
 

@@ -14,7 +14,7 @@
 //! unsafe { world.start(driver) }?;
 //! let host = Host::new("host 1", world);
 //! let guest = host.add_guest("guest 1", [2, 0, 0, 0, 0, 0x11]);
-//! println!("{:?} → {:?} → {:?}", host.nic_says(), host.filter_advertises(), guest.indicator());
+//! println!("{:?} → {:?} → {:?}", host.nic_limits(), host.filter_advertises(), guest.indicator());
 //! let delivery = guest.send(&host, |indicator| packet_of(indicator.v2_ipv4.max_payload));
 //! ```
 
@@ -83,7 +83,7 @@ impl Host {
 
     /// The large sends that the NIC accepts.
     #[must_use]
-    pub fn nic_says(&self) -> LargeSendLimits {
+    pub fn nic_limits(&self) -> LargeSendLimits {
         self.world.nic().current()
     }
 
@@ -133,8 +133,8 @@ pub fn migrate(guest: &Guest, from: &Host, to: &Host) {
         guest.name(),
         from.name
     );
-    for limits in guest.told() {
-        to.world.also_told(limits);
+    for limits in guest.advertised() {
+        to.world.also_advertised(limits);
     }
     lock(&to.switch).connect(guest.clone());
 }

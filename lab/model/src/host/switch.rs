@@ -16,12 +16,12 @@ impl Switch {
     pub(super) fn learn(&mut self, limits: LargeSendLimits) {
         self.advertised = limits;
         for guest in &self.guests {
-            guest.tell(limits);
+            guest.advertise(limits);
         }
     }
 
     pub(super) fn connect(&mut self, guest: Guest) {
-        guest.tell(self.advertised);
+        guest.advertise(self.advertised);
         self.guests.push(guest);
     }
 

@@ -2,19 +2,15 @@
 //! as configured.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
-mod carried;
-mod header_page;
-mod large;
-mod order;
-mod packet_child;
-mod place;
 mod release;
+mod stream_position;
 mod transmit;
 
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
     guard,
+    handles::MODULE,
     mdl::{self, MdlLook, Read, Window},
     memory::Block,
     nic::Nic,
@@ -23,11 +19,9 @@ use crate::{
     segment::Layout,
     state::{Known, Origin, Owner, State},
     thread,
-    world::MODULE,
 };
-pub(crate) use carried::NDIS_FLAGS;
-pub(crate) use place::cut_layout;
 pub(crate) use release::reorder;
+pub(crate) use stream_position::{Place, cut_layout};
 
 /// A packet that the filter gave to the miniport, as it was then.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,26 +103,28 @@ pub(crate) struct Piece {
     pub(crate) length: usize,
 }
 
+pub(crate) const NDIS_FLAGS: u32 = 0xA4;
+
 /// The model's record of an NBL that the miniport is given.
-struct Given {
-    name: String,
-    slots: Slots,
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) slots: Slots,
     /// The overlying driver's send that it is, or is a part of.
-    send: Option<u64>,
-    is_child: bool,
+    pub(crate) send: Option<u64>,
+    pub(crate) is_child: bool,
 }
 
 /// One packet of it.
-struct GivenPacket {
+pub(crate) struct GivenPacket {
     /// All of its bytes, or where not all is looked at, its headers.
-    frame: Vec<u8>,
+    pub(crate) frame: Vec<u8>,
     /// Bytes of it.
-    length: usize,
+    pub(crate) length: usize,
     /// Where the headers and the payload are that a large send is cut by: those of the inner
     /// packet inside a tunnel.
-    layout: Option<Layout>,
+    pub(crate) layout: Option<Layout>,
     /// Bytes of payload.
-    payload: usize,
+    pub(crate) payload: usize,
 }
 
 /// Most packets in one NBL of a send that the filter segments.
@@ -140,8 +136,8 @@ impl State {
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
     pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST, port: u32) {
-        let number = self.accepted;
-        self.accepted += 1;
+        let number = self.miniport.accepted;
+        self.miniport.accepted += 1;
         // SAFETY: as the caller vouches.
         let Some(given) = (unsafe { self.given(nbl) }) else {
             return;
@@ -162,13 +158,13 @@ impl State {
             parent: given.send.filter(|_| given.is_child),
             is_first: given
                 .send
-                .and_then(|send| self.sent.get(&send))
+                .and_then(|send| self.sends.sent.get(&send))
                 .is_none_or(|sent| sent.children == 0),
             is_stamped: nic.stamps_all,
         };
         self.check_port(&given, port);
         if !given.is_child
-            && let Some(sent) = given.send.and_then(|send| self.sent.get_mut(&send))
+            && let Some(sent) = given.send.and_then(|send| self.sends.sent.get_mut(&send))
         {
             sent.forwarded = true;
         }
@@ -197,7 +193,7 @@ impl State {
         {
             // SAFETY: as the caller vouches.
             unsafe { self.check_oob(nbl, send, &given) };
-            if let Some(sent) = self.sent.get_mut(&send) {
+            if let Some(sent) = self.sends.sent.get_mut(&send) {
                 sent.children += held.frames.len() as u32;
             }
         }
@@ -206,12 +202,12 @@ impl State {
         self.guarded(nbl.addr(), |memory| {
             guard::close(memory, "of an NBL that was sent and is not completed");
         });
-        self.held.push_back(held);
+        self.miniport.held.push_back(held);
     }
 
     /// A packet goes down for the port that it came for.
     fn check_port(&mut self, given: &Given, port: u32) {
-        let sent = given.send.and_then(|send| self.sent.get(&send));
+        let sent = given.send.and_then(|send| self.sends.sent.get(&send));
         if let Some(expected) = sent.map(|sent| sent.port).filter(|came| *came != port) {
             let found = format!("came for port {expected}, is sent for port {port}");
             self.violation(Rule::PortAndFlags, &*given.name, found);
@@ -224,7 +220,7 @@ impl State {
     /// `nbl` is a live NBL of the ledger.
     unsafe fn given(&mut self, nbl: *mut sys::NET_BUFFER_LIST) -> Option<Given> {
         let name = self.name(nbl.addr());
-        let Known { origin, .. } = self.known.get(&nbl.addr())?;
+        let Known { origin, .. } = self.nbls.known.get(&nbl.addr())?;
         let (is_child, send) = match *origin {
             Origin::Above(send) => (false, Some(send)),
             // SAFETY: as the caller vouches.
@@ -258,7 +254,7 @@ impl State {
             let found = "has a ParentNetBufferList, as only a clone of NDIS's has";
             self.finding(name, Finding::at(Level::Product, Rule::Clones, found));
         }
-        let Some(parent) = self.private.copied_from(nbl.addr()) else {
+        let Some(parent) = self.nbls.hidden.copied_from(nbl.addr()) else {
             let found = "sent without the information that NDIS keeps with its parent";
             // SAFETY: as the caller vouches.
             let derived = unsafe { self.is_copy(nbl) };
@@ -271,7 +267,7 @@ impl State {
             self.finding(name, Finding::at(level, Rule::OutOfBand, found));
             return None;
         };
-        match self.known.get(&parent) {
+        match self.nbls.known.get(&parent) {
             Some(Known {
                 owner: Owner::Filter,
                 origin: Origin::Above(send),
@@ -299,9 +295,9 @@ impl State {
         let Ok(read) = (unsafe { mdl::read(self, net_buffer, usize::MAX) }) else {
             return false;
         };
-        self.known.values().any(|known| match known.origin {
+        self.nbls.known.values().any(|known| match known.origin {
             Origin::Above(send) if known.owner == Owner::Filter => {
-                let sent = self.sent.get(&send);
+                let sent = self.sends.sent.get(&send);
                 sent.is_some_and(|sent| sent.packet.frame == read.bytes)
             }
             _ => false,
@@ -344,14 +340,14 @@ impl State {
         if held.status == sys::NDIS_STATUS_SUCCESS && packet.frame.len() == packet.length {
             self.transmit(nic, given, &packet);
         }
-        if !self.live {
-            self.children.push(SentChild {
+        if !self.miniport.live {
+            self.miniport.children.push(SentChild {
                 large_send: given.slots.large_send,
                 slots: given.slots,
                 send: given.send.unwrap_or(u64::MAX),
                 payload: packet.payload,
                 is_child: given.is_child,
-                nbl: self.accepted - 1,
+                nbl: self.miniport.accepted - 1,
                 frame: packet.frame.clone(),
             });
         }
@@ -365,7 +361,7 @@ impl State {
 
     /// The number of bytes of each packet of `send` that the miniport reads.
     fn looked_at(&self, send: Option<u64>) -> usize {
-        let sent = send.and_then(|send| self.sent.get(&send));
+        let sent = send.and_then(|send| self.sends.sent.get(&send));
         sent.filter(|sent| !sent.fully)
             .map_or(usize::MAX, |sent| sent.packet.frame.len())
     }
@@ -401,10 +397,13 @@ impl State {
 
     /// A large send that is forwarded is one for the NIC too: as a packet it would not fit.
     fn check_lost_large_send(&mut self, given: &Given, packet: &GivenPacket) {
-        let sent = given.send.and_then(|send| self.sent.get(&send));
+        let sent = given.send.and_then(|send| self.sends.sent.get(&send));
         let was = sent.is_some_and(|sent| sent.slots.kind() != SendKind::Packet);
         let lost = was && !given.is_child && given.slots.kind() == SendKind::Packet;
-        let most = self.mtu.map_or(usize::MAX, |mtu| mtu as usize + ETHERNET);
+        let most = self
+            .advertised
+            .mtu
+            .map_or(usize::MAX, |mtu| mtu as usize + ETHERNET);
         if lost && packet.length > most {
             let found = format!(
                 "{} bytes as a packet, no large send any more",
@@ -440,7 +439,7 @@ impl State {
     fn claim_windows(&mut self, read: &Read, name: &str, held: &mut Held) {
         for window in &read.windows {
             let address = window.mdl.addr();
-            if let Some(other) = self.windows.insert(address, held.nbl)
+            if let Some(other) = self.mdls.windows.insert(address, held.nbl)
                 && other != held.nbl
             {
                 let other = self.name(other);
@@ -455,7 +454,7 @@ impl State {
 
     /// The index of the oldest capabilities that the filter may use on this thread: see
     /// [`crate::limits`].
-    fn settled(&self) -> usize {
-        thread::settled().unwrap_or_else(|| self.limits.settled())
+    pub(crate) fn settled(&self) -> usize {
+        thread::settled().unwrap_or_else(|| self.advertised.limits.settled())
     }
 }

@@ -25,17 +25,17 @@ impl State {
         if !guard::is_on() {
             return;
         }
-        if let Some(block) = self.nbls.get(&nbl) {
+        if let Some(block) = self.nbls.memory.get(&nbl) {
             change(block.start());
         }
-        match self.known.get(&nbl).map(|known| known.origin) {
+        match self.nbls.known.get(&nbl).map(|known| known.origin) {
             Some(Origin::Above(send)) => {
-                if let Some(sent) = self.sent.get(&send) {
+                if let Some(sent) = self.sends.sent.get(&send) {
                     sent.guarded(change);
                 }
             }
             _ => {
-                if let Some([net_buffer, _]) = self.pool_parts.get(&nbl) {
+                if let Some([net_buffer, _]) = self.nbls.parts.get(&nbl) {
                     change(net_buffer.start());
                 }
             }
@@ -44,13 +44,15 @@ impl State {
 
     /// Takes all held NBLs, in the order in which they were sent.
     pub(crate) fn take_held(&mut self) -> Vec<Held> {
-        self.held.drain(..).collect()
+        self.miniport.held.drain(..).collect()
     }
 
     /// The miniport gives `held` back, after a last look, with its status and large-send slot.
     pub(crate) fn release(&mut self, held: &Held) -> *mut sys::NET_BUFFER_LIST {
         let name = self.name(held.nbl);
-        let nbl = self.nbls[&held.nbl].start().cast::<sys::NET_BUFFER_LIST>();
+        let nbl = self.nbls.memory[&held.nbl]
+            .start()
+            .cast::<sys::NET_BUFFER_LIST>();
         self.guarded(held.nbl, guard::open);
         // SAFETY: the NBL's memory is in `nbls`, and the saved part holds its original contents.
         unsafe {
@@ -84,23 +86,23 @@ impl State {
             self.stamp(nbl, held);
         }
         for (mdl, _) in &held.mdls {
-            if self.windows.get(mdl) == Some(&held.nbl) {
-                self.windows.remove(mdl);
+            if self.mdls.windows.get(mdl) == Some(&held.nbl) {
+                self.mdls.windows.remove(mdl);
             }
         }
         if held.status != 0
-            && let Some(sent) = held.parent.and_then(|send| self.sent.get_mut(&send))
+            && let Some(sent) = held.parent.and_then(|send| self.sends.sent.get_mut(&send))
         {
             sent.child_failures.push(held.status);
         }
-        let Some(known) = self.known.get_mut(&held.nbl) else {
+        let Some(known) = self.nbls.known.get_mut(&held.nbl) else {
             return nbl;
         };
         known.owner = Owner::Filter;
-        self.private.forget(held.nbl);
+        self.nbls.hidden.forget(held.nbl);
         if let Origin::Above(send) = known.origin
             && held.status != 0
-            && let Some(sent) = self.sent.get_mut(&send)
+            && let Some(sent) = self.sends.sent.get_mut(&send)
         {
             sent.failed_below = true;
             sent.status_below = held.status;
@@ -121,8 +123,8 @@ impl State {
             return;
         }
         let stamp = if held.status == 0 {
-            self.clock += 1;
-            self.clock
+            self.miniport.clock += 1;
+            self.miniport.clock
         } else {
             0
         };
@@ -131,11 +133,11 @@ impl State {
             (*nbl).NetBufferListInfo[sys::NetBufferListInfoReserved3] =
                 ptr::without_provenance_mut(stamp);
         }
-        let send = match self.known.get(&held.nbl).map(|known| &known.origin) {
+        let send = match self.nbls.known.get(&held.nbl).map(|known| &known.origin) {
             Some(Origin::Above(send)) => Some(*send),
             _ => held.parent,
         };
-        if let Some(sent) = send.and_then(|send| self.sent.get_mut(&send))
+        if let Some(sent) = send.and_then(|send| self.sends.sent.get_mut(&send))
             && held.is_first
         {
             sent.timestamp = Some(stamp);

@@ -29,13 +29,13 @@ impl State {
         for packet in &packets {
             self.check_on_wire(given, packet);
         }
-        self.left += packets.len() as u64;
-        if let Some(sent) = given.send.and_then(|send| self.sent.get_mut(&send)) {
+        self.miniport.left += packets.len() as u64;
+        if let Some(sent) = given.send.and_then(|send| self.sends.sent.get_mut(&send)) {
             sent.wire
                 .extend(packets.iter().map(|packet| digest(packet)));
         }
-        if !self.live {
-            self.wire.extend(packets);
+        if !self.miniport.live {
+            self.miniport.wire.extend(packets);
         }
     }
 }

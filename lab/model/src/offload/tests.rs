@@ -41,7 +41,7 @@ fn every_offer_has_its_words() {
 }
 
 #[test]
-fn a_revision_tells_what_it_knows() {
+fn a_revision_has_the_members_of_its_time() {
     for (revision, size) in (1..=7).zip([112, 144, 156, 177, 188, 216, 216]) {
         let mut nic = Nic::new(62_780, 2);
         (nic.offload.revision, nic.offload.size) = (revision, size);
@@ -57,7 +57,7 @@ fn a_revision_tells_what_it_knows() {
 }
 
 #[test]
-fn what_is_taken_away_is_not_told() {
+fn a_capability_that_is_removed_is_not_advertised() {
     let nic = Nic::default()
         .without_lso()
         .without_uso()
@@ -93,8 +93,8 @@ fn large_sends_in_tunnels_are_as_they_were_or_gone() {
             None
         );
         for other in [0xF0_010F, 0xF0_0000, 0xF0_0F00, 0x0F0F] {
-            let told = changed(&own, &[(at, other)]);
-            assert!(wrong_rewrite(&own, &told, MayAdd::default()).is_some());
+            let advertised = changed(&own, &[(at, other)]);
+            assert!(wrong_rewrite(&own, &advertised, MayAdd::default()).is_some());
         }
     }
 }
@@ -111,24 +111,24 @@ fn large_sends_may_be_added_to_a_nic_that_has_none_and_computes_checksums_or_any
     let bare = Nic::default().without_lso();
     let own = bare.offload_config();
     for words in [&IPV4[..], &IPV6[..]] {
-        let told = changed(&own, words);
-        assert_eq!(wrong_rewrite(&own, &told, bare.may_add()), None);
+        let advertised = changed(&own, words);
+        assert_eq!(wrong_rewrite(&own, &advertised, bare.may_add()), None);
         // Not without an encapsulation, nor without a least number of segments.
         for left_out in [0, 2] {
             let mut some = words.to_vec();
             some.remove(left_out);
-            let told = changed(&own, &some);
-            assert!(wrong_rewrite(&own, &told, bare.may_add()).is_some());
+            let advertised = changed(&own, &some);
+            assert!(wrong_rewrite(&own, &advertised, bare.may_add()).is_some());
         }
         let dumb = Nic::default().without_lso().without_checksum_offload();
         let own = dumb.offload_config();
-        let told = changed(&own, words);
-        assert!(wrong_rewrite(&own, &told, dumb.may_add()).is_some());
+        let advertised = changed(&own, words);
+        assert!(wrong_rewrite(&own, &advertised, dumb.may_add()).is_some());
         let anyhow = MayAdd {
             anyhow: true,
             ..dumb.may_add()
         };
-        assert_eq!(wrong_rewrite(&own, &told, anyhow), None);
+        assert_eq!(wrong_rewrite(&own, &advertised, anyhow), None);
     }
     // A capability that is turned off stays off.
     let mut off = Nic::default();
@@ -139,9 +139,9 @@ fn large_sends_may_be_added_to_a_nic_that_has_none_and_computes_checksums_or_any
     }
     // USO is never added either.
     let own = Nic::default().without_uso().offload_config();
-    let told = changed(
+    let advertised = changed(
         &own,
         &[(USO_IPV4, 2), (USO_IPV4 + 4, 65_000), (USO_IPV4 + 8, 2)],
     );
-    assert!(wrong_rewrite(&own, &told, bare.may_add()).is_some());
+    assert!(wrong_rewrite(&own, &advertised, bare.may_add()).is_some());
 }

@@ -2,12 +2,10 @@
 //! of each.
 #![expect(unsafe_code, reason = "requests are C structures")]
 
+mod ledger;
 pub(crate) mod raw;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Range,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use ndis::sys;
 
@@ -16,7 +14,6 @@ use crate::{
     memory::Block,
     offload::{self, MayAdd},
     rules::{Finding, Level, Rule},
-    state::State,
 };
 use raw::{counts, fill, without_counts};
 
@@ -206,9 +203,6 @@ pub(crate) struct Oids {
     pub(crate) next: u64,
 }
 
-/// Most bytes of stack that a handler uses.
-const MOST_STACK: usize = 256 << 10;
-
 /// The RequestId of the overlying driver's request `number`.
 pub(crate) fn request_id(number: u64) -> usize {
     0x01D0_0000 + number as usize
@@ -286,7 +280,7 @@ impl Asked {
         }
         if let Some(answer) = &self.answer {
             if answer.status != status {
-                let found = format!("status {status:#x}, the miniport said {:#x}", answer.status);
+                let found = format!("status {status:#x}, the miniport has {:#x}", answer.status);
                 // A failure of the miniport is one for the overlying driver too; a filter that
                 // fails what succeeded is within its rights.
                 let level = if answer.status < 0 && status >= 0 {
@@ -300,7 +294,7 @@ impl Asked {
                 == (answer.written, answer.read, answer.needed);
             if !same {
                 let found = format!(
-                    "{}, {} and {} bytes written, read and needed, the miniport said {}, {} and {}",
+                    "{}, {} and {} bytes written, read and needed, the miniport has {}, {} and {}",
                     result.written,
                     result.read,
                     result.needed,
@@ -377,107 +371,5 @@ impl Asked {
             return offload::wrong_rewrite(&answer.bytes, &result.bytes, may);
         }
         (answer.bytes != result.bytes).then(|| "the answer changed on its way".into())
-    }
-}
-
-impl State {
-    /// The name of a request of the overlying driver in messages.
-    pub(crate) fn oid_name(&self, number: u64) -> String {
-        let oid = self.oids.asked.get(&number).map_or(0, |one| one.call.oid);
-        format!("OID request {number} ({oid:#x})")
-    }
-
-    /// The number of the overlying driver's request that is in progress at `address`.
-    pub(crate) fn asked_at(&self, address: usize) -> Option<u64> {
-        let number = self.oids.current?;
-        let asked = self.oids.asked.get(&number)?;
-        (asked.request.address() == address).then_some(number)
-    }
-
-    /// Takes back the request that is in progress for the overlying driver.
-    pub(crate) fn oid_came_back(&mut self, number: u64, status: i32) {
-        let (mut broken, may) = (Vec::new(), self.may_add);
-        if self.oids.clones.values().any(|clone| clone.of == number) {
-            let found = "completed before its clone was freed";
-            broken.push(Finding::at(Level::Product, Rule::Oid, found));
-        }
-        if let Some(asked) = self.oids.asked.get_mut(&number) {
-            asked.came_back(status, may, &mut broken);
-        }
-        self.oids.current = None;
-        let name = self.oid_name(number);
-        for finding in broken {
-            self.finding(name.clone(), finding);
-        }
-    }
-
-    /// Pool memory goes: no request of the filter's own that is under way may be in it.
-    pub(crate) fn forget_own_oids(&mut self, gone: &Block) {
-        let range = gone.address()..gone.address() + gone.size();
-        self.forget_own_oids_in(range, "freed before it was completed");
-    }
-
-    /// A handler has returned to the frame at `frame`: no request of the filter's own that is under
-    /// way may be on the stack that it used.
-    pub(crate) fn forget_stack(&mut self, frame: usize) {
-        let found = "on the stack of a handler that returned before it was completed";
-        self.forget_own_oids_in(frame.saturating_sub(MOST_STACK)..frame, found);
-    }
-
-    /// FilterDetach has returned: no request of the filter's own may be under way.
-    pub(crate) fn forget_all_own_oids(&mut self) {
-        let found = "under way when FilterDetach returned";
-        self.forget_own_oids_in(0..usize::MAX, found);
-    }
-
-    fn forget_own_oids_in(&mut self, range: Range<usize>, found: &str) {
-        let below = self.oids.below.as_ref();
-        let is_below =
-            below.is_some_and(|below| below.of.is_none() && range.contains(&below.address));
-        if is_below {
-            self.oids.below = None;
-        }
-        let before = self.oids.waiting.len();
-        self.oids.waiting.retain(|address| !range.contains(address));
-        if is_below || self.oids.waiting.len() < before {
-            self.violation(Rule::Oid, "request of the filter's own", found);
-        }
-    }
-
-    /// Forgets completed requests, after a last check.
-    pub(crate) fn forget_answered(&mut self) {
-        let mut gone = Vec::new();
-        self.oids.asked.retain(|number, asked| {
-            let answered = asked.after.is_some();
-            if answered && asked.touched() {
-                gone.push(format!("OID request {number} ({:#x})", asked.call.oid));
-            }
-            !answered
-        });
-        for name in gone {
-            self.violation(Rule::Oid, name, "touched after it was completed");
-        }
-    }
-
-    /// The last check of all requests.
-    pub(crate) fn check_oids_at_end(&mut self) {
-        self.forget_answered();
-        let mut broken = Vec::new();
-        // Requests that wait for an earlier one are not the filter's to complete.
-        let waiting = &self.oids.queue;
-        let entered = self
-            .oids
-            .asked
-            .keys()
-            .filter(|number| !waiting.contains(number));
-        for number in entered {
-            broken.push((self.oid_name(*number), "was never completed"));
-        }
-        for clone in std::mem::take(&mut self.oids.clones).into_values() {
-            broken.push((self.oid_name(clone.of), "its clone was never freed"));
-        }
-        for (name, found) in broken {
-            self.violation(Rule::Oid, name, found);
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::{mem::offset_of, ops::Range};
 use ndis::sys;
 
 use super::{OidCall, OidHeader, OidKind, OidResult, request_id};
-use crate::{above::BINDING, memory::Block, world::handle};
+use crate::{above::BINDING, handles::handle, memory::Block};
 
 /// Where a request's byte counts are.
 const COUNTS: Range<usize> = {

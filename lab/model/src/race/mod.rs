@@ -8,9 +8,6 @@
 //! return before it calls others. Watched is the memory that the driver
 //! shares with itself alone: its pool blocks and the data of its image.
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod calls;
-
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -283,14 +280,14 @@ pub(crate) fn access_by_routine(start: usize, length: usize, writes: bool) {
 }
 
 /// The driver is one that reports its accesses.
-fn begin() {
+pub(crate) fn begin() {
     if !REPORTED.swap(true, Ordering::SeqCst) {
         with(|races| *races = Races::default());
     }
 }
 
 /// The driver accesses `length` bytes at `address`, just before `instruction`.
-fn access(address: usize, length: usize, instruction: usize, writes: bool) {
+pub(crate) fn access(address: usize, length: usize, instruction: usize, writes: bool) {
     let Some(mut state) = races() else {
         return;
     };

@@ -6,7 +6,15 @@
 //! this product. A foreign driver is judged by the contract alone.
 
 mod arguments;
+mod completed_send;
+mod flow_order;
+mod freed;
+mod header_page;
+mod large_send;
+mod out_of_band;
+mod packet_child;
 mod page;
+mod stale_size;
 
 use std::fmt;
 

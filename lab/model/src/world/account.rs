@@ -35,14 +35,14 @@ impl World {
     pub fn take_violations(&self) -> Vec<Violation> {
         let state = self.state();
         let mut broken = self.findings.take();
-        broken.retain(|violation| !state.is_by_the_layer_above(violation));
+        broken.retain(|violation| !state.is_by_overlying_driver(violation));
         broken
     }
 
     /// Stops keeping the packets that the NIC is given and that leave on the wire, for tests that
     /// do not take them. They are checked all the same.
     pub fn keep_no_packets(&self) {
-        self.state().live = true;
+        self.state().miniport.live = true;
     }
 
     /// Forgets what is over, after a last check whether it was touched since: completed sends,
@@ -50,9 +50,13 @@ impl World {
     #[must_use]
     pub fn settle(&self) -> Vec<Account> {
         let mut state = self.state();
-        state.seen_statuses.clear();
-        state.tracing.events.clear();
-        let done = state.sent.values().filter(|sent| sent.pages.is_none());
+        state.indications.seen.clear();
+        state.kernel.tracing.events.clear();
+        let done = state
+            .sends
+            .sent
+            .values()
+            .filter(|sent| sent.pages.is_none());
         let accounts = done.filter_map(|sent| state.account(sent)).collect();
         state.forget_completed();
         state.forget_answered();
@@ -63,32 +67,36 @@ impl World {
     #[must_use]
     pub fn outstanding(&self) -> usize {
         let state = self.state();
-        let open = state.sent.values().filter(|sent| sent.completed.is_none());
+        let open = state
+            .sends
+            .sent
+            .values()
+            .filter(|sent| sent.completed.is_none());
         open.count()
     }
 
     /// How many NBLs the miniport was given so far: the number of the next one.
     #[must_use]
     pub fn given(&self) -> u64 {
-        self.state().accepted
+        self.state().miniport.accepted
     }
 
     /// How many packets have left on the wire so far.
     #[must_use]
     pub fn left(&self) -> u64 {
-        self.state().left
+        self.state().miniport.left
     }
 
     /// The number of allocations requested so far.
     #[must_use]
     pub fn asked_allocations(&self) -> u64 {
-        self.state().memory.asked
+        self.state().kernel.memory.asked
     }
 
     /// How many allocations were made to fail so far.
     #[must_use]
     pub fn failed_allocations(&self) -> u64 {
-        self.state().memory.failed
+        self.state().kernel.memory.failed
     }
 }
 
@@ -104,9 +112,9 @@ impl State {
     }
 
     /// Whether the overlying driver is to blame.
-    fn is_by_the_layer_above(&self, violation: &Violation) -> bool {
+    fn is_by_overlying_driver(&self, violation: &Violation) -> bool {
         let number = number(&violation.subject);
-        let Some(sent) = number.and_then(|number| self.sent.get(&number)) else {
+        let Some(sent) = number.and_then(|number| self.sends.sent.get(&number)) else {
             // The subject is a child, or not a packet: the filter alone is to blame.
             return false;
         };
@@ -119,7 +127,7 @@ impl State {
                 misdescribed
                     || packet.net_buffers != 1
                     || sent.slots.kind() != SendKind::Packet
-                        && one_stage(&packet.frame, &sent.slots, self.id_bits).is_err()
+                        && one_stage(&packet.frame, &sent.slots, self.miniport.id_bits).is_err()
             }
             Rule::Order | Rule::TransmitComplete => misdescribed,
             // More children than there are at a time.

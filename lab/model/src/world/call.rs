@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use super::World;
+use ndis::sys;
+
+use super::{World, waiting};
 use crate::{race, rules::Rule, suspension, thread};
 
 impl World {
+    /// Runs `body` as driver code: on processor 0, at PASSIVE_LEVEL, in this model.
+    pub fn inside<T>(self: &Arc<Self>, body: impl FnOnce() -> T) -> T {
+        let _inside = thread::enter(self, 0, sys::PASSIVE_LEVEL);
+        body()
+    }
+
     /// Calls the driver through `handler`, which runs within `body`, at `irql` on the processor
     /// where this thread is.
     pub(super) fn call<T>(
@@ -16,6 +24,7 @@ impl World {
     ) -> T {
         let (locks, regions) = (thread::locks_held(), suspension::regions());
         let inside = thread::enter_handler(self, irql);
+        waiting::begins();
         race::enter(handler);
         let result = body();
         race::leave(handler);

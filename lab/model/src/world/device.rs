@@ -16,14 +16,18 @@ impl World {
     /// Whether the driver has registered its control device.
     #[must_use]
     pub fn has_control_device(&self) -> bool {
-        self.state().device.is_some()
+        self.state().control.device.is_some()
     }
 
     /// The control device's name and symbolic name.
     #[must_use]
     pub fn control_device_names(&self) -> Option<[String; 2]> {
         let state = self.state();
-        state.device.as_ref().map(|device| device.names.clone())
+        state
+            .control
+            .device
+            .as_ref()
+            .map(|device| device.names.clone())
     }
 
     /// Opens the control device, makes one request, and closes it, as a program does. The output
@@ -91,7 +95,7 @@ impl World {
     ) -> Answered {
         let entered = {
             let mut state = self.state();
-            let device = state.device.as_ref();
+            let device = state.control.device.as_ref();
             let handler = device.and_then(|device| device.major.get(major).copied().flatten());
             device
                 .map(|device| device.object.start().cast())
@@ -100,7 +104,7 @@ impl World {
                     let request =
                         Request::new(object, major, code, input, output, below, self.config.level);
                     let irp = request.raw();
-                    state.requests.push(request);
+                    state.control.requests.push(request);
                     (handler, object, irp)
                 })
         };
@@ -117,14 +121,18 @@ impl World {
         });
         if status == sys::STATUS_PENDING {
             let pending = |state: &State| {
-                let mut requests = state.requests.iter();
+                let mut requests = state.control.requests.iter();
                 requests.any(|one| one.raw() == irp && one.is_pending())
             };
             self.wait_until(|| !pending(&self.state()));
         }
         let mut state = self.state();
-        let place = state.requests.iter().position(|one| one.raw() == irp);
-        let request = place.map(|place| state.requests.remove(place));
+        let place = state
+            .control
+            .requests
+            .iter()
+            .position(|one| one.raw() == irp);
+        let request = place.map(|place| state.control.requests.remove(place));
         let mut broken = Vec::new();
         let answered = request
             .map(|request| request.judge(status, &mut broken))

@@ -29,7 +29,7 @@ use crate::{
 const REGISTRY_PATH: &str = r"\Registry\Machine\System\CurrentControlSet\Services\filter";
 
 /// Whether the administrator wants large sends to be advertised on any NIC: SoftwareSegmentation.
-fn offers_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
+fn advertises_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
     const ALWAYS: u32 = 2;
     let set = registry::find(registry, "SoftwareSegmentation");
     set.and_then(|value| value.integer(10)) == Some(ALWAYS)
@@ -88,14 +88,14 @@ impl World {
     /// # Errors
     /// The status that FilterAttach returned, if it fails.
     pub fn attach(self: &Arc<Self>) -> Result<(), i32> {
-        let Some(driver) = self.state().driver else {
+        let Some(driver) = self.state().life.driver else {
             return Err(sys::NDIS_STATUS_FAILURE);
         };
         let Some(handler) = driver.characteristics.AttachHandler else {
             return Err(sys::NDIS_STATUS_FAILURE);
         };
         let nic = self.nic();
-        let kept = self.state().left_offload.clone();
+        let kept = self.state().advertised.left_offload.clone();
         let own = kept
             .filter(|_| self.config.keeps_raised_offload)
             .unwrap_or_else(|| nic.offload_config());
@@ -103,9 +103,9 @@ impl World {
         let raw = parameters.raw();
         {
             let mut state = self.state();
-            state.module = ModuleState::Attaching;
-            state.may_add = MayAdd {
-                anyhow: offers_always(&state.registry),
+            state.life.module = ModuleState::Attaching;
+            state.advertised.may_add = MayAdd {
+                anyhow: advertises_always(&state.kernel.registry),
                 ..nic.may_add()
             };
         }
@@ -117,22 +117,22 @@ impl World {
             let found = "FilterAttach answered NDIS_STATUS_PENDING";
             self.violation(Rule::Attach, "module", found.into());
         }
-        let told = parameters.offload();
-        self.check_attached(status, &own, told.as_deref());
+        let advertised = parameters.offload();
+        self.check_attached(status, &own, advertised.as_deref());
         if status < 0 {
             self.bind(None, ModuleState::Detached);
             return Err(status);
         }
-        self.state().left_offload.clone_from(&told);
-        self.bind(told, ModuleState::Paused);
+        self.state().advertised.left_offload.clone_from(&advertised);
+        self.bind(advertised, ModuleState::Paused);
         Ok(())
     }
 
     /// Checks the results of FilterAttach.
-    fn check_attached(&self, status: i32, own: &[u8], told: Option<&[u8]>) {
+    fn check_attached(&self, status: i32, own: &[u8], advertised: Option<&[u8]>) {
         let mut state = self.state();
-        let may = state.may_add;
-        let context_set = state.context != 0;
+        let may = state.advertised.may_add;
+        let context_set = state.life.context != 0;
         if status < 0 {
             if context_set {
                 let found =
@@ -141,7 +141,7 @@ impl World {
                 let found = "its context is left although FilterAttach failed";
                 state.violation(Rule::NothingLeft, "module", found);
             }
-            if told.is_some_and(|told| told != own) {
+            if advertised.is_some_and(|advertised| advertised != own) {
                 let found = "FilterAttach failed and left the offload configuration changed";
                 state.violation(Rule::Attach, "module", found);
             }
@@ -151,8 +151,8 @@ impl World {
             let found = "attached without NdisFSetAttributes";
             state.violation(Rule::NothingLeft, "module", found);
         }
-        if let Some(told) = told
-            && let Some(found) = offload::wrong_rewrite(own, told, may)
+        if let Some(advertised) = advertised
+            && let Some(found) = offload::wrong_rewrite(own, advertised, may)
         {
             state.violation(Rule::Status, "attach configuration", found);
         }
@@ -167,12 +167,12 @@ impl World {
             // The overlying driver may send from the moment that the filter takes sends, which is
             // before FilterRestart has returned.
             let mut state = self.state();
-            state.module = ModuleState::Running;
-            state.refusing = false;
-            state.restarts += 1;
-            state.restart_completed = Some((0, 0));
+            state.life.module = ModuleState::Running;
+            state.life.refusing = false;
+            state.life.restarts += 1;
+            state.life.restart_completed = Some((0, 0));
             // A restart ends an earlier pre-detach: the module goes on.
-            state.pre_detached = false;
+            state.life.pre_detached = false;
         }
         let handlers = self.handlers();
         if let Some(handler) = handlers.and_then(|all| all.SetFilterModuleOptionsHandler) {
@@ -190,17 +190,17 @@ impl World {
             let status = self.await_restart(status);
             {
                 let mut state = self.state();
-                for found in parameters.take_back(&mut state.memory) {
+                for found in parameters.take_back(&mut state.kernel.memory) {
                     state.violation(Rule::Restart, "restart attributes", found);
                 }
             }
             if status < 0 {
-                self.state().module = ModuleState::Paused;
+                self.state().life.module = ModuleState::Paused;
                 return Err(status);
             }
         }
         let mut state = self.state();
-        state.running_since = Some(state.restarts);
+        state.life.running_since = Some(state.life.restarts);
         Ok(())
     }
 
@@ -208,9 +208,19 @@ impl World {
     /// restart's status.
     fn await_restart(self: &Arc<Self>, status: i32) -> i32 {
         let pending = status == sys::NDIS_STATUS_PENDING;
-        let completions = || self.state().restart_completed.map_or(0, |(count, _)| count);
+        let completions = || {
+            self.state()
+                .life
+                .restart_completed
+                .map_or(0, |(count, _)| count)
+        };
         self.wait_until(|| !pending || completions() > 0);
-        let (count, completed) = self.state().restart_completed.take().unwrap_or_default();
+        let (count, completed) = self
+            .state()
+            .life
+            .restart_completed
+            .take()
+            .unwrap_or_default();
         if count != u32::from(pending) {
             let found =
                 format!("{status:#x} from FilterRestart, {count} calls of NdisFRestartComplete");
@@ -238,7 +248,7 @@ impl World {
     /// # Errors
     /// As for [`restart`](Self::restart).
     pub fn restart_if_requested(self: &Arc<Self>) -> Result<bool, i32> {
-        let requested = std::mem::take(&mut self.state().restart_requested);
+        let requested = std::mem::take(&mut self.state().life.restart_requested);
         if requested && self.module_state() == ModuleState::Running {
             self.pause();
             self.restart()?;
@@ -251,18 +261,18 @@ impl World {
     /// NetEventRestart).
     fn news_of_mtu(&self) -> Option<u32> {
         let mut state = self.state();
-        let (mtu, told) = (state.mtu, state.mtu_told);
-        state.mtu_told = mtu;
-        mtu.filter(|_| mtu != told)
+        let (mtu, advertised) = (state.advertised.mtu, state.advertised.mtu_reported);
+        state.advertised.mtu_reported = mtu;
+        mtu.filter(|_| mtu != advertised)
     }
 
     /// Pauses the module and waits until it is paused.
     pub fn pause(self: &Arc<Self>) {
         {
             let mut state = self.state();
-            state.module = ModuleState::Pausing;
-            state.running_since = None;
-            state.pauses_completed = 0;
+            state.life.module = ModuleState::Pausing;
+            state.life.running_since = None;
+            state.life.pauses_completed = 0;
         }
         if let Some(handler) = self.handlers().and_then(|all| all.PauseHandler) {
             let parameters = Block::new(size_of::<sys::NDIS_FILTER_PAUSE_PARAMETERS>(), 8);
@@ -288,7 +298,7 @@ impl World {
         }
         let mut state = self.state();
         state.check_outstanding();
-        state.module = ModuleState::Paused;
+        state.life.module = ModuleState::Paused;
     }
 
     /// Waits for a pause that its handler left pending, and counts completions.
@@ -298,8 +308,8 @@ impl World {
             let found = format!("FilterPause answered {status:#x}");
             self.violation(Rule::Pause, "module", found);
         }
-        self.wait_until(|| !pending || self.state().pauses_completed > 0);
-        let completed = self.state().pauses_completed + u32::from(!pending);
+        self.wait_until(|| !pending || self.state().life.pauses_completed > 0);
+        let completed = self.state().life.pauses_completed + u32::from(!pending);
         if completed != 1 {
             let found = format!("the pause completed {completed} times");
             self.violation(Rule::Pause, "module", found);
@@ -310,7 +320,7 @@ impl World {
     pub fn detach(self: &Arc<Self>) {
         self.complete_oids_of_above();
         self.check_true_configuration();
-        self.state().module = ModuleState::Detaching;
+        self.state().life.module = ModuleState::Detaching;
         if let Some(handler) = self.handlers().and_then(|all| all.DetachHandler) {
             self.call("detach handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
@@ -321,9 +331,10 @@ impl World {
         {
             let mut state = self.state();
             state.forget_all_own_oids();
-            state.restart_requested = false;
-            state.pre_detached = false;
-            state.mtu_told = None;
+            state.check_module_gone();
+            state.life.restart_requested = false;
+            state.life.pre_detached = false;
+            state.advertised.mtu_reported = None;
         }
         self.bind(None, ModuleState::Detached);
     }
@@ -344,23 +355,23 @@ impl World {
     /// The entries that the driver has written to the System event log.
     #[must_use]
     pub fn error_log(&self) -> Vec<LogEntry> {
-        self.state().error_log.written.clone()
+        self.state().kernel.error_log.written.clone()
     }
 
     /// Checks that the driver left nothing behind: no registration, and no pointer into it.
     fn driver_gone(&self, when: &str) {
         let mut state = self.state();
-        state.extensions.clear();
-        state.spin_locks.clear();
-        if state.driver.is_some() {
+        state.kernel.extensions.clear();
+        state.kernel.spin_locks.clear();
+        if state.life.driver.is_some() {
             let found = format!("still registered as a filter driver {when}");
             state.violation(Rule::NothingLeft, "driver", found);
         }
-        if state.device.is_some() {
+        if state.control.device.is_some() {
             let found = format!("still registered {when}");
             state.violation(Rule::NothingLeft, "control device", found);
         }
-        if state.tracing.provider.take().is_some() {
+        if state.kernel.tracing.provider.take().is_some() {
             let found = format!("still registered {when}");
             state.violation(Rule::NothingLeft, "event provider", found);
         }
@@ -396,7 +407,7 @@ impl World {
         drop(self.take_returned());
         let mut state = self.state();
         state.forget_completed();
-        let lost: Vec<_> = state.sent.values().map(|sent| sent.nbl).collect();
+        let lost: Vec<_> = state.sends.sent.values().map(|sent| sent.nbl).collect();
         for nbl in lost {
             let name = state.name(nbl);
             state.violation(Rule::EachCompletes, name, "was never completed");
@@ -417,17 +428,37 @@ impl crate::state::State {
         }
     }
 
+    /// FilterDetach has returned: what was allocated or opened with the module's handle is gone.
+    fn check_module_gone(&mut self) {
+        let pools = self
+            .nbls
+            .pools
+            .values()
+            .filter(|pool| pool.of_module)
+            .count();
+        if pools > 0 {
+            let found = format!("{pools} NBL pools of the module outlive FilterDetach");
+            self.violation(Rule::NothingLeft, "module", found);
+        }
+        let open = self.kernel.configurations.values();
+        let open = open.filter(|open| open.of_module).count();
+        if open > 0 {
+            let found = format!("{open} configurations of the module are open after FilterDetach");
+            self.violation(Rule::NothingLeft, "module", found);
+        }
+    }
+
     /// Checks that the driver freed all memory that it allocated.
     fn check_memory_at_end(&mut self) {
-        for (mdl, _) in std::mem::take(&mut self.mapped) {
+        for (mdl, _) in std::mem::take(&mut self.mdls.mapped) {
             let subject = format!("MDL at {mdl:#x}");
             self.violation(Rule::Mappings, subject, "is still mapped at the end");
         }
-        for pool in std::mem::take(&mut self.pools).into_keys() {
+        for pool in std::mem::take(&mut self.nbls.pools).into_keys() {
             let subject = format!("NBL pool {pool:#x}");
             self.violation(Rule::NothingLeft, subject, "was never freed");
         }
-        let left = std::mem::take(&mut self.memory.pool);
+        let left = std::mem::take(&mut self.kernel.memory.pool);
         for (block, tag) in left.values() {
             if let Some(found) = block.written_outside() {
                 self.violation(Rule::Memory, "pool", found);
@@ -437,13 +468,13 @@ impl crate::state::State {
             let found = format!("{} bytes with tag {tag} were never freed", block.size());
             self.violation(Rule::NothingLeft, "pool", found);
         }
-        for _ in std::mem::take(&mut self.error_log.pending) {
+        for _ in std::mem::take(&mut self.kernel.error_log.pending) {
             self.violation(Rule::ErrorLog, "entry", "neither written nor freed");
         }
-        for _ in std::mem::take(&mut self.configurations) {
+        for _ in std::mem::take(&mut self.kernel.configurations) {
             self.violation(Rule::NothingLeft, "configuration", "was never closed");
         }
-        for _ in std::mem::take(&mut self.rundowns) {
+        for _ in std::mem::take(&mut self.kernel.rundowns) {
             self.violation(Rule::NothingLeft, "rundown reference", "was never freed");
         }
     }

@@ -9,6 +9,7 @@ mod account;
 mod call;
 mod device;
 mod lifecycle;
+mod live;
 mod net_event;
 mod oid;
 mod oid_answer;
@@ -19,7 +20,7 @@ mod traffic;
 mod waiting;
 
 pub use account::Account;
-pub(crate) use net_event::EventUnderWay;
+pub use live::{Lent, Returned};
 pub use receive::ReceiveCall;
 
 use std::{
@@ -30,7 +31,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use crate::LargeSendLimits;
@@ -38,118 +38,17 @@ use ndis::sys;
 
 use crate::{
     above::{Completed, Packet},
+    config::Config,
     findings::Findings,
+    handles::{MODULE, handle},
     live::Wire,
     memory::{Block, Failing},
-    miniport::SentChild,
     nic::Nic,
     offload::MayAdd,
     registry::RegistryValue,
-    rules::{Finding, Level, Rule, Violation},
+    rules::{Finding, Rule, Violation},
     state::{ModuleState, State},
-    thread,
 };
-
-/// NDIS's handle of the filter module.
-pub(crate) const MODULE: usize = 0xF117E4;
-/// NDIS's handle of the filter driver.
-pub(crate) const DRIVER: usize = 0xD41FE4;
-
-/// NDIS's handle of the control device.
-pub(crate) const DEVICE: usize = 0xDE71CE;
-
-/// The configuration of a model.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The version that NdisGetVersion returns.
-    pub ndis_version: u32,
-    /// Active processors.
-    pub processors: u32,
-    /// Processors that [`World::add_processors`] makes active while the system runs.
-    pub hot_added: u32,
-    /// The NIC and how it behaves.
-    pub nic: Nic,
-    /// The miniport's medium; Ethernet unless a test wants another.
-    pub medium: i32,
-    /// Most bytes of an IP datagram on the wire, as NDIS reports at each restart; `None` if it has
-    /// no restart attributes, and the wire has no limit.
-    pub mtu: Option<u32>,
-    /// Whether the miniport has an offload configuration at all.
-    pub has_offload: bool,
-    /// Whether NDIS passes to FilterAttach the configuration that an earlier FilterAttach left,
-    /// raised, in place of the miniport's.
-    pub keeps_raised_offload: bool,
-    /// Integer parameters of the filter module in the registry at the start, by keyword.
-    pub parameters: Vec<(String, u32)>,
-    /// The highest level of findings that are reported.
-    pub level: Level,
-    /// How long a pending pause or restart, or a wait, may take before it is called endless.
-    pub patience: Duration,
-    /// Most bytes of kernel stack for the driver's own frames.
-    pub stack: usize,
-    /// Whether the restart attributes come in the reverse of the usual order, in which the general
-    /// ones are first.
-    pub restart_attributes_reversed: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            ndis_version: 6 << 16 | 85,
-            processors: 2,
-            hot_added: 0,
-            nic: Nic::default(),
-            medium: sys::NdisMedium802_3,
-            mtu: Some(1500),
-            has_offload: true,
-            keeps_raised_offload: false,
-            parameters: Vec::new(),
-            level: Level::default(),
-            patience: Duration::from_millis(100),
-            stack: UNOPTIMISED_STACK,
-            restart_attributes_reversed: false,
-        }
-    }
-}
-
-/// Most bytes of stack for the driver's frames in an image, which is optimised. A kernel stack has
-/// 24 KiB for all drivers of a stack of devices together.
-pub const STACK: usize = 10 << 10;
-
-/// The same for a driver that is linked natively: code that is not optimised takes several times
-/// more.
-const UNOPTIMISED_STACK: usize = if cfg!(debug_assertions) {
-    64 << 10
-} else {
-    STACK
-};
-
-impl Config {
-    /// A machine whose NIC counts the IPv4 identification in `bits` bits, and whose filter is set
-    /// to do the same.
-    #[must_use]
-    pub fn counting_ip_id_in(mut self, bits: u32) -> Self {
-        self.nic.id_bits = bits;
-        self.parameters.push(("IpIdBits".into(), bits));
-        self
-    }
-
-    /// This machine with a parameter of the filter module in the registry.
-    #[must_use]
-    pub fn with_parameter(mut self, keyword: &str, value: u32) -> Self {
-        self.parameters.push((keyword.to_owned(), value));
-        self
-    }
-
-    /// The default machine with another NIC.
-    #[must_use]
-    pub fn with_nic(nic: Nic) -> Self {
-        Self {
-            nic,
-            ..Self::default()
-        }
-    }
-}
 
 /// How the overlying driver makes one send call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -213,8 +112,8 @@ impl World {
         let nic = config.nic.clone();
         let findings = Arc::new(Findings::new(config.level));
         let mut state = State::new(&config, Arc::clone(&findings));
-        state.limits.change(nic.offers());
-        state.registry = config
+        state.advertised.limits.change(nic.capabilities());
+        state.kernel.registry = config
             .parameters
             .iter()
             .map(|(name, value)| (name.clone(), RegistryValue::Integer(*value)))
@@ -260,12 +159,15 @@ impl World {
     /// The characteristics with which the driver registered; `None` where it has not.
     #[must_use]
     pub fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
-        self.state().driver.map(|driver| driver.characteristics)
+        self.state()
+            .life
+            .driver
+            .map(|driver| driver.characteristics)
     }
 
     pub(crate) fn set_context(&self, context: *mut c_void) {
         lock(&self.context).0 = context;
-        self.state().context = context.addr();
+        self.state().life.context = context.addr();
     }
 
     /// The driver object, which the system makes for the image.
@@ -282,7 +184,7 @@ impl World {
     #[must_use]
     pub fn declared_ndis_version(&self) -> Option<u32> {
         let state = self.state();
-        let driver = state.driver.as_ref()?;
+        let driver = state.life.driver.as_ref()?;
         let characteristics = &driver.characteristics;
         let major = u32::from(characteristics.MajorNdisVersion) << 16;
         Some(major | u32::from(characteristics.MinorNdisVersion))
@@ -294,16 +196,10 @@ impl World {
         handle(MODULE)
     }
 
-    /// Runs `body` as driver code: on processor 0, at PASSIVE_LEVEL, in this model.
-    pub fn inside<T>(self: &Arc<Self>, body: impl FnOnce() -> T) -> T {
-        let _inside = thread::enter(self, 0, sys::PASSIVE_LEVEL);
-        body()
-    }
-
     /// The outcome of a send; `None` while it is outstanding, or when the model has forgotten it.
     #[must_use]
     pub fn completed(&self, number: u64) -> Option<Completed> {
-        self.state().sent.get(&number)?.completed
+        self.state().sends.sent.get(&number)?.completed
     }
 
     /// Sends `packets` from within the next completion that reaches the overlying driver.
@@ -331,7 +227,7 @@ impl World {
     /// [`nic_changes`](Self::nic_changes) for a NIC that indicates it.
     pub fn set_nic(&self, change: impl FnOnce(&mut Nic)) {
         self.change_nic(change);
-        self.state().limits.settle();
+        self.state().advertised.limits.settle();
     }
 
     /// Changes the NIC; sends under way may still go by the limits before.
@@ -339,46 +235,46 @@ impl World {
         let mut nic = lock(&self.nic);
         change(&mut nic);
         let mut state = self.state();
-        state.id_bits = nic.id_bits;
+        state.miniport.id_bits = nic.id_bits;
         // Until the hardware capabilities are indicated again, those indicated before may hold.
-        let (before, now) = (state.may_add, nic.may_add());
-        state.may_add = MayAdd {
+        let (before, now) = (state.advertised.may_add, nic.may_add());
+        state.advertised.may_add = MayAdd {
             anyhow: before.anyhow,
             v2_ipv4: before.v2_ipv4 || now.v2_ipv4,
             v2_ipv6: before.v2_ipv6 || now.v2_ipv6,
         };
-        state.limits.change(nic.offers());
+        state.advertised.limits.change(nic.capabilities());
     }
 
     /// Gives the miniport another MTU, which NDIS reports at the next restart, or none, which it
     /// does not report; to be changed while nothing is in flight.
     pub fn set_mtu(&self, mtu: Option<u32>) {
         let mut state = self.state();
-        state.mtu = mtu.or(state.mtu);
+        state.advertised.mtu = mtu.or(state.advertised.mtu);
     }
 
     /// The filter module's parameters in the registry.
     #[must_use]
     pub fn registry(&self) -> BTreeMap<String, RegistryValue> {
-        self.state().registry.clone()
+        self.state().kernel.registry.clone()
     }
 
     /// Writes a parameter of the filter module into the registry.
     pub fn set_registry(&self, keyword: &str, value: RegistryValue) {
-        self.state().registry.insert(keyword.into(), value);
+        self.state().kernel.registry.insert(keyword.into(), value);
     }
 
     /// Selects the allocations that fail from now on. Returns the number requested so far.
     pub fn fail_allocations(&self, failing: Failing) -> u64 {
         let mut state = self.state();
-        state.memory.failing = failing;
-        state.memory.asked
+        state.kernel.memory.failing = failing;
+        state.kernel.memory.asked
     }
 
     /// How many allocations from the pool the driver has now.
     #[must_use]
     pub fn pool_allocations(&self) -> usize {
-        self.state().memory.pool.len()
+        self.state().kernel.memory.pool.len()
     }
 
     /// Bytes of non-paged pool that the driver has now: its own allocations, and NBLs with their
@@ -386,40 +282,40 @@ impl World {
     #[must_use]
     pub fn memory_in_use(&self) -> usize {
         let state = self.state();
-        let blocks = state.memory.pool.values().map(|(block, _)| block.size());
-        let contexts = state.pool_parts.len();
+        let blocks = state
+            .kernel
+            .memory
+            .pool
+            .values()
+            .map(|(block, _)| block.size());
+        let contexts = state.nbls.parts.len();
         let context = state
+            .nbls
             .pools
             .values()
             .map(|pool| usize::from(pool.context_size));
         let nbl = size_of::<sys::NET_BUFFER_LIST>()
             + size_of::<sys::NET_BUFFER_LIST_CONTEXT>()
             + context.max().unwrap_or(0);
-        let net_buffers = contexts + state.net_buffers.len();
+        let net_buffers = contexts + state.nbls.net_buffers.len();
         blocks.sum::<usize>() + contexts * nbl + net_buffers * size_of::<sys::NET_BUFFER>()
     }
 
     /// Whether the driver has mapped buffers at DISPATCH_LEVEL since the model began.
     #[must_use]
     pub fn mapped_at_dispatch(&self) -> bool {
-        self.state().mapped_at_dispatch
+        self.state().mdls.mapped_at_dispatch
     }
 
     /// From now on the driver must not allocate.
     pub fn warmed_up(&self) {
-        self.state().warm = true;
-    }
-
-    /// The NBLs that the filter gave to the NIC since the last call, in order.
-    #[must_use]
-    pub fn take_children(&self) -> Vec<SentChild> {
-        std::mem::take(&mut self.state().children)
+        self.state().kernel.warm = true;
     }
 
     /// The packets that left on the wire since the last call, in order.
     #[must_use]
     pub fn take_wire(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.state().wire)
+        std::mem::take(&mut self.state().miniport.wire)
     }
 
     /// The rules broken so far.
@@ -439,24 +335,19 @@ impl World {
     /// that it asked for.
     #[must_use]
     pub fn keywords_read(&self) -> BTreeMap<String, i32> {
-        self.state().keywords.clone()
+        self.state().kernel.keywords.clone()
     }
 
     /// Whether the driver is an extension of the virtual switch, whose packets come for the default
     /// port alone.
     #[must_use]
     pub fn is_switch_extension(&self) -> bool {
-        self.state().switch_extension
+        self.state().life.switch_extension
     }
 
     /// Where the module is in its life.
     #[must_use]
     pub fn module_state(&self) -> ModuleState {
-        self.state().module
+        self.state().life.module
     }
-}
-
-/// A number as a handle.
-pub(crate) fn handle(number: usize) -> sys::NDIS_HANDLE {
-    ptr::without_provenance_mut(number)
 }

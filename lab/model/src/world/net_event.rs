@@ -12,30 +12,23 @@ use super::{
 use crate::{
     memory::Block,
     rules::{Finding, Level, Rule},
+    state::EventUnderWay,
 };
 
 /// Bytes of a NET_DEVICE_PNP_EVENT, and where in it the event is.
 const DEVICE_EVENT: usize = 64;
 const EVENT_AT: usize = 8;
 
-/// An event on its way.
-#[derive(Default)]
-pub(crate) struct EventUnderWay {
-    notification: usize,
-    passed_on: u32,
-    answer: i32,
-}
-
 impl World {
     /// Notifies the filter that the module is about to be detached: its last chance to indicate a
     /// status to the overlying driver, which must then have the NIC's true configuration. A second
     /// call has no effect.
     pub fn pre_detach(self: &Arc<Self>) {
-        if !self.is_attached() || self.state().pre_detached {
+        if !self.is_attached() || self.state().life.pre_detached {
             return;
         }
         self.net_event(sys::NetEventFilterPreDetach, &[], sys::NDIS_STATUS_SUCCESS);
-        self.state().pre_detached = true;
+        self.state().life.pre_detached = true;
         // The filter may have given up a request that others waited behind.
         self.start_next_oid();
         self.check_true_configuration();
@@ -67,7 +60,7 @@ impl World {
             }
         }
         let before = (block.bytes(), buffer.bytes());
-        self.state().event = Some(EventUnderWay {
+        self.state().indications.event = Some(EventUnderWay {
             notification: block.address(),
             passed_on: 0,
             answer,
@@ -80,7 +73,11 @@ impl World {
             })
         });
         let mut state = self.state();
-        let passed_on = state.event.take().map_or(0, |event| event.passed_on);
+        let passed_on = state
+            .indications
+            .event
+            .take()
+            .map_or(0, |event| event.passed_on);
         let subject = format!("network event {event}");
         // A filter may handle an event alone, but for the two queries, whose answer is that of the
         // drivers above (Windows driver documentation, FILTER_NET_PNP_EVENT).
@@ -96,7 +93,7 @@ impl World {
             state.finding(subject.clone(), Finding::at(level, Rule::NetEvent, found));
         }
         if status != answer {
-            let found = format!("answered {answer:#x}, the filter says {status:#x}");
+            let found = format!("answered {answer:#x}, the filter answered {status:#x}");
             state.finding(subject.clone(), Finding::at(own, Rule::NetEvent, found));
         }
         if (block.bytes(), buffer.bytes()) != before {
@@ -126,13 +123,17 @@ impl World {
                 });
             block.start().add(EVENT_AT).cast::<i32>().write(event);
         }
-        self.state().device_event = Some((block.address(), 0));
+        self.state().indications.device_event = Some((block.address(), 0));
         self.call("device event handler", sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the event lives during the call.
             unsafe { handler(self.context(), block.start().cast()) }
         });
         let mut state = self.state();
-        let forwarded = state.device_event.take().map_or(0, |(_, count)| count);
+        let forwarded = state
+            .indications
+            .device_event
+            .take()
+            .map_or(0, |(_, count)| count);
         if forwarded != 1 {
             let found = format!("passed on {forwarded} times");
             state.violation(Rule::NetEvent, format!("device event {event}"), found);
@@ -142,7 +143,7 @@ impl World {
     /// NdisFDevicePnPEventNotify.
     pub(crate) fn device_event_passed_on(&self, address: usize) {
         let mut state = self.state();
-        match &mut state.device_event {
+        match &mut state.indications.device_event {
             Some((under_way, count)) if *under_way == address => *count += 1,
             _ => {
                 let found = "an event that is not under way";
@@ -154,7 +155,7 @@ impl World {
     /// NdisFNetPnPEvent.
     pub(crate) fn event_passed_on(&self, notification: usize) -> i32 {
         let mut state = self.state();
-        match state.event.as_mut() {
+        match state.indications.event.as_mut() {
             Some(event) if event.notification == notification => {
                 event.passed_on += 1;
                 event.answer

@@ -109,7 +109,7 @@ impl World {
                 let before = self.clone_below(number);
                 self.call("cancel-OID handler", thread::irql(), || {
                     // SAFETY: the handler is the driver's.
-                    unsafe { handler(self.context(), super::handle(id)) }
+                    unsafe { handler(self.context(), crate::handles::handle(id)) }
                 });
                 if before.is_some() && self.clone_below(number) == before {
                     let mut state = self.state();

@@ -7,7 +7,7 @@ use ndis::sys::{self, NDIS_OFFLOAD_PARAMETERS as Parameters};
 
 use super::World;
 use crate::{
-    offers::Enabled,
+    capabilities::Enabled,
     oid::{
         OidCall, OidKind, OidResult,
         raw::{read_call, write_answer},

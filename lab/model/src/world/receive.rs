@@ -74,7 +74,7 @@ impl World {
             state.take_back(&indicated);
         } else {
             for address in indicated {
-                if let Some(one) = state.received.get_mut(&address) {
+                if let Some(one) = state.receives.received.get_mut(&address) {
                     one.handler_returned = true;
                 }
             }
@@ -119,7 +119,7 @@ impl World {
     /// The overlying driver returns all received NBLs that it keeps.
     pub fn return_received(self: &Arc<Self>) {
         let state = self.state();
-        let kept = state.received.values();
+        let kept = state.receives.received.values();
         let kept: Vec<_> = kept
             .filter(|one| one.holder == Holder::Above)
             .map(Received::address)
@@ -192,15 +192,15 @@ impl State {
         let mut chain: *mut sys::NET_BUFFER_LIST = ptr::null_mut();
         let mut addresses = Vec::new();
         for frame in frames.into_iter().rev() {
-            let name = format!("received packet {}", self.next_received);
-            self.next_received += 1;
+            let name = format!("received packet {}", self.receives.next);
+            self.receives.next += 1;
             let mut one = Received::new(name, frame, call.resources, call.port);
             one.kept = call.kept;
             // SAFETY: the NBL is new.
             unsafe { (*one.raw()).Next = chain };
             chain = one.raw();
             addresses.push(one.address());
-            self.received.insert(one.address(), one);
+            self.receives.received.insert(one.address(), one);
         }
         addresses.reverse();
         (chain, addresses)
@@ -211,7 +211,7 @@ impl State {
     fn take_back(&mut self, addresses: &[usize]) {
         let next = addresses.iter().skip(1).copied().chain([0]);
         for (address, next) in addresses.iter().zip(next) {
-            let Some(one) = self.received.get_mut(address) else {
+            let Some(one) = self.receives.received.get_mut(address) else {
                 continue;
             };
             let (name, holder) = (one.name.clone(), one.holder);
@@ -270,7 +270,7 @@ impl State {
         port: u32,
         with_resources: bool,
     ) -> Option<*mut sys::NET_BUFFER_LIST> {
-        let Some(one) = self.received.get_mut(&nbl.addr()) else {
+        let Some(one) = self.receives.received.get_mut(&nbl.addr()) else {
             return self.indicate_own(nbl);
         };
         let (name, holder, resources) = (one.name.clone(), one.holder, one.resources);
@@ -303,7 +303,7 @@ impl State {
         &mut self,
         nbl: *mut sys::NET_BUFFER_LIST,
     ) -> Option<*mut sys::NET_BUFFER_LIST> {
-        match self.known.get_mut(&nbl.addr()) {
+        match self.nbls.known.get_mut(&nbl.addr()) {
             Some(known)
                 if known.owner == Owner::Filter && matches!(known.origin, Origin::Pool(_)) =>
             {
@@ -311,7 +311,7 @@ impl State {
                 race::release(nbl.addr());
                 // SAFETY: an NBL of the ledger is live.
                 let (next, source) = unsafe { ((*nbl).Next, (*nbl).SourceHandle) };
-                if source.addr() != super::MODULE {
+                if source.addr() != crate::handles::MODULE {
                     let name = self.name(nbl.addr());
                     let found = format!("is indicated with SourceHandle {:#x}", source.addr());
                     self.violation(Rule::SourceHandle, name, found);
@@ -334,16 +334,21 @@ impl State {
 
     /// An NBL that was indicated with RESOURCES is the filter's again.
     fn lend_back(&mut self, address: usize) {
-        if let Some(one) = self.received.get_mut(&address) {
+        if let Some(one) = self.receives.received.get_mut(&address) {
             one.holder = Holder::Filter;
-        } else if let Some(known) = self.known.get_mut(&address) {
+        } else if let Some(known) = self.nbls.known.get_mut(&address) {
             known.owner = Owner::Filter;
         }
     }
 
     /// Those of `addresses` that the overlying driver returns at once.
     fn not_kept(&self, addresses: &[usize]) -> Vec<usize> {
-        let kept = |address: &usize| self.received.get(address).is_some_and(|one| one.kept);
+        let kept = |address: &usize| {
+            self.receives
+                .received
+                .get(address)
+                .is_some_and(|one| one.kept)
+        };
         addresses
             .iter()
             .copied()
@@ -354,11 +359,11 @@ impl State {
     /// The overlying driver returns the NBL at `address` to the filter; `None` if it does not have
     /// it.
     fn returned_from_above(&mut self, address: usize) -> Option<*mut sys::NET_BUFFER_LIST> {
-        if let Some(known) = self.known.get_mut(&address) {
+        if let Some(known) = self.nbls.known.get_mut(&address) {
             known.owner = Owner::Filter;
-            return Some(self.nbls.get(&address)?.start().cast());
+            return Some(self.nbls.memory.get(&address)?.start().cast());
         }
-        let one = self.received.get_mut(&address)?;
+        let one = self.receives.received.get_mut(&address)?;
         if one.holder != Holder::Above {
             return None;
         }
@@ -377,8 +382,8 @@ impl State {
         &mut self,
         nbl: *mut sys::NET_BUFFER_LIST,
     ) -> Option<*mut sys::NET_BUFFER_LIST> {
-        let Some(one) = self.received.get_mut(&nbl.addr()) else {
-            let subject = match self.known.get(&nbl.addr()) {
+        let Some(one) = self.receives.received.get_mut(&nbl.addr()) else {
+            let subject = match self.nbls.known.get(&nbl.addr()) {
                 Some(known) => known.name.clone(),
                 None => format!("NBL at {:#x}", nbl.addr()),
             };

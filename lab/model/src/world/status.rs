@@ -8,8 +8,8 @@ use ndis::sys;
 
 use super::{World, lock};
 use crate::{
+    capabilities::UsoLimits,
     nic::Nic,
-    offers::UsoLimits,
     offload::{self, MayAdd},
     rules::{Finding, Level, Rule},
     state::{ModuleState, State},
@@ -34,10 +34,10 @@ impl World {
         self.indicate(code, self.own_offload(code));
         let nic = self.nic();
         let mut state = self.state();
-        state.limits.settle();
+        state.advertised.limits.settle();
         if code == sys::NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES {
-            state.may_add = MayAdd {
-                anyhow: state.may_add.anyhow,
+            state.advertised.may_add = MayAdd {
+                anyhow: state.advertised.may_add.anyhow,
                 ..nic.may_add()
             };
         }
@@ -78,7 +78,7 @@ impl World {
         let before = memory.look();
         if indication.code == sys::NDIS_STATUS_L2_MTU_SIZE_CHANGE {
             let mtu = indication.bytes.first_chunk();
-            self.state().mtu = mtu.map(|mtu| u32::from_ne_bytes(*mtu));
+            self.state().advertised.mtu = mtu.map(|mtu| u32::from_ne_bytes(*mtu));
         }
         self.state().status_enters(indication);
         self.call("status handler", irql, || {
@@ -110,7 +110,7 @@ impl World {
             // set, and until FilterDetach returns; a concept page forbids the first.
             let level = match module {
                 ModuleState::Detaching => Level::Product,
-                ModuleState::Attaching if self.state().context != 0 => Level::Advice,
+                ModuleState::Attaching if self.state().life.context != 0 => Level::Advice,
                 _ => Level::Contract,
             };
             let found = format!("indicated while {module:?}");
@@ -122,7 +122,7 @@ impl World {
             Err(found) => self.violation(Rule::Status, "NdisFIndicateStatus", found),
             Ok(seen) => {
                 let own = self.own_offload(seen.indication.code);
-                let may = self.state().may_add;
+                let may = self.state().advertised.may_add;
                 self.state().check_status(&seen, &own, may);
                 self.hear(seen);
             }
@@ -133,24 +133,24 @@ impl World {
     fn hear(&self, seen: SeenStatus) {
         let current = seen.indication.code == sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG;
         let bytes = seen.indication.bytes.clone();
-        self.state().seen_statuses.push(seen);
+        self.state().indications.seen.push(seen);
         if current && offload::valid_size(&bytes).is_some() {
             self.learn(offload::limits(&bytes), offload::uso(&bytes));
         }
     }
 
-    /// Binds the overlying driver, to a filter module that advertised `told` or to the NIC alone,
+    /// Binds the overlying driver, to a filter module that advertised `advertised` or to the NIC alone,
     /// and makes `now` the module's state in the same step, so that no indication comes between.
-    pub(super) fn bind(&self, told: Option<Vec<u8>>, now: ModuleState) {
-        let bytes = match told {
-            Some(told) => Some(told),
+    pub(super) fn bind(&self, advertised: Option<Vec<u8>>, now: ModuleState) {
+        let bytes = match advertised {
+            Some(advertised) => Some(advertised),
             None => self.config.has_offload.then(|| self.nic().offload_config()),
         };
         let limits = bytes.as_deref().map(offload::limits).unwrap_or_default();
         let uso = bytes.as_deref().map(offload::uso).unwrap_or_default();
         self.learn_with(limits, uso, |state| {
-            state.binding = bytes;
-            state.module = now;
+            state.advertised.binding = bytes;
+            state.life.module = now;
         });
     }
 
@@ -164,10 +164,10 @@ impl World {
         let mut listener = lock(&self.listener);
         {
             let mut state = self.state();
-            state.advertised = limits;
-            state.limits.tell(limits);
-            state.advertised_uso = uso;
-            state.limits.tell_uso(uso);
+            state.advertised.large_sends = limits;
+            state.advertised.limits.record(limits);
+            state.advertised.uso = uso;
+            state.advertised.limits.record_uso(uso);
             change(&mut state);
         }
         if let Some(listener) = listener.as_mut() {
@@ -180,7 +180,7 @@ impl World {
     /// ever attached.
     #[must_use]
     pub fn binding_offload(&self) -> Option<Vec<u8>> {
-        self.state().binding.clone()
+        self.state().advertised.binding.clone()
     }
 
     /// The large sends that the overlying driver may make, by the newest configuration that it
@@ -188,11 +188,11 @@ impl World {
     #[must_use]
     pub fn advertised(&self) -> LargeSendLimits {
         let state = self.state();
-        if state.binding.is_none() && state.module == ModuleState::Detached {
+        if state.advertised.binding.is_none() && state.life.module == ModuleState::Detached {
             drop(state);
             return self.nic().current();
         }
-        state.advertised
+        state.advertised.large_sends
     }
 
     /// The UDP large sends that the overlying driver may make, by the newest configuration that it
@@ -200,22 +200,22 @@ impl World {
     #[must_use]
     pub fn advertised_uso(&self) -> UsoLimits {
         let state = self.state();
-        if state.binding.is_none() && state.module == ModuleState::Detached {
+        if state.advertised.binding.is_none() && state.life.module == ModuleState::Detached {
             drop(state);
             return self.nic().current_uso();
         }
-        state.advertised_uso
+        state.advertised.uso
     }
 
     /// Lets the overlying driver use `limits` too, although this machine never advertised them: a
     /// guest that migrates from another machine brings large sends of the size advertised there.
-    pub fn also_told(&self, limits: LargeSendLimits) {
-        self.state().limits.tell(limits);
+    pub fn also_advertised(&self, limits: LargeSendLimits) {
+        self.state().advertised.limits.record(limits);
     }
 
     /// The same of UDP.
-    pub fn also_told_uso(&self, limits: UsoLimits) {
-        self.state().limits.tell_uso(limits);
+    pub fn also_advertised_uso(&self, limits: UsoLimits) {
+        self.state().advertised.limits.record_uso(limits);
     }
 
     /// Has `listener` called, as a part of the overlying driver, whenever the advertised
@@ -227,7 +227,7 @@ impl World {
     /// Every status indication that the overlying driver received, in order.
     #[must_use]
     pub fn seen_statuses(&self) -> Vec<SeenStatus> {
-        self.state().seen_statuses.clone()
+        self.state().indications.seen.clone()
     }
 
     /// Checks that after a pre-detach notification the overlying driver has the NIC's true
@@ -236,15 +236,18 @@ impl World {
         let nic = self.nic();
         let (current, uso) = (nic.current(), offload::uso(&nic.offload_config()));
         let mut state = self.state();
-        if !state.pre_detached || !self.config.has_offload {
+        if !state.life.pre_detached || !self.config.has_offload {
             return;
         }
-        if state.advertised != current {
-            let found = format!("told {:?}, the NIC has {current:?}", state.advertised);
+        if state.advertised.large_sends != current {
+            let found = format!(
+                "advertised {:?}, the NIC has {current:?}",
+                state.advertised.large_sends
+            );
             state.violation(Rule::PreDetach, "layer above", found);
         }
-        if state.advertised_uso != uso {
-            let found = format!("told {:?}, the NIC has {uso:?}", state.advertised_uso);
+        if state.advertised.uso != uso {
+            let found = format!("advertised {:?}, the NIC has {uso:?}", state.advertised.uso);
             state.violation(Rule::PreDetach, "layer above", found);
         }
     }

@@ -7,31 +7,31 @@ impl World {
     /// The events that the session got so far. By default it records all.
     #[must_use]
     pub fn events(&self) -> Vec<TracedEvent> {
-        self.state().tracing.events.clone()
+        self.state().kernel.tracing.events.clone()
     }
 
     /// The events since the last call.
     #[must_use]
     pub fn take_events(&self) -> Vec<TracedEvent> {
-        std::mem::take(&mut self.state().tracing.events)
+        std::mem::take(&mut self.state().kernel.tracing.events)
     }
 
     /// From now on the session records events up to `level`, 0 being all, with any bit of
     /// `keyword`.
     pub fn enable_tracing(&self, level: u8, keyword: u64) {
-        self.state().tracing.session = Some(Session { level, keyword });
+        self.state().kernel.tracing.session = Some(Session { level, keyword });
     }
 
     /// From now on there is no session.
     pub fn disable_tracing(&self) {
-        self.state().tracing.session = None;
+        self.state().kernel.tracing.session = None;
     }
 
     /// GUID and name of the provider that the driver has registered.
     #[must_use]
     pub fn trace_provider(&self) -> Option<(String, String)> {
         let state = self.state();
-        let provider = state.tracing.provider.as_ref()?;
+        let provider = state.kernel.tracing.provider.as_ref()?;
         let (id, name) = (provider.id, provider.name()?);
         let [a, b, rest @ ..] = id.Data4;
         let rest = rest.map(|byte| format!("{byte:02x}")).concat();

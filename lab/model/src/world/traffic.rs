@@ -14,6 +14,7 @@ use ndis::sys;
 use super::{SendCall, Tamper, World, lock};
 use crate::{
     above::{self, Packet},
+    miniport::SentChild,
     race,
     rules::{Finding, Level, Rule},
     state::{ModuleState, Origin, Owner, State},
@@ -76,21 +77,40 @@ impl World {
         }
         drop(inside);
         self.state().handler_returned(numbers);
+        self.check_queue(numbers);
         self.check_failed_allocation(numbers, failed_before);
         if refuses.is_some() && refuses == self.paused_since() {
             self.check_refused(numbers);
         }
     }
 
+    /// A filter that queues sends takes cancels of them.
+    fn check_queue(&self, numbers: &[u64]) {
+        let handlers = self.module_handlers();
+        if handlers.is_none_or(|all| all.CancelSendNetBufferListsHandler.is_some()) {
+            return;
+        }
+        let mut state = self.state();
+        let queued = numbers.iter().find_map(|number| {
+            let sent = state.sends.sent.get(number)?;
+            let queued = sent.completed.is_none() && !sent.went_down();
+            queued.then(|| state.name(sent.nbl))
+        });
+        if let Some(name) = queued {
+            let found = "is queued by a filter without a FilterCancelSendNetBufferLists";
+            state.violation(Rule::EachCompletes, name, found);
+        }
+    }
+
     /// After how many restarts the module is pausing or paused now, if it has to refuse sends.
     fn paused_since(&self) -> Option<u64> {
         let state = self.state();
-        let paused = match state.module {
+        let paused = match state.life.module {
             ModuleState::Paused => true,
-            ModuleState::Pausing => state.refusing,
+            ModuleState::Pausing => state.life.refusing,
             _ => false,
         };
-        paused.then_some(state.restarts)
+        paused.then_some(state.life.restarts)
     }
 
     /// Checks that sends made while the module is paused were completed at once, with the status
@@ -98,7 +118,7 @@ impl World {
     fn check_refused(&self, numbers: &[u64]) {
         let mut state = self.state();
         for number in numbers {
-            let Some(sent) = state.sent.get(number) else {
+            let Some(sent) = state.sends.sent.get(number) else {
                 continue;
             };
             let status = sent.completed.map(|completed| completed.status);
@@ -118,22 +138,24 @@ impl World {
         build: impl Fn(&mut State, T) -> u64,
     ) -> (Vec<u64>, *mut sys::NET_BUFFER_LIST, u64) {
         let mut state = self.state();
-        if state.sent.len() > KEPT {
+        if state.sends.sent.len() > KEPT {
             state.forget_completed();
         }
         let numbers: Vec<_> = packets.map(|packet| build(&mut state, packet)).collect();
         let mut chain: *mut sys::NET_BUFFER_LIST = ptr::null_mut();
         for number in numbers.iter().rev() {
-            let address = state.sent[number].nbl;
-            let nbl = state.nbls[&address].start().cast::<sys::NET_BUFFER_LIST>();
+            let address = state.sends.sent[number].nbl;
+            let nbl = state.nbls.memory[&address]
+                .start()
+                .cast::<sys::NET_BUFFER_LIST>();
             // SAFETY: the NBL was just built.
             unsafe { (*nbl).Next = chain };
             chain = nbl;
-            if let Some(known) = state.known.get_mut(&address) {
+            if let Some(known) = state.nbls.known.get_mut(&address) {
                 known.owner = Owner::Filter;
             }
         }
-        let failed = state.memory.unaccounted();
+        let failed = state.kernel.memory.unaccounted();
         (numbers, chain, failed)
     }
 
@@ -141,12 +163,15 @@ impl World {
     fn check_failed_allocation(&self, numbers: &[u64], failed_before: u64) {
         let mut state = self.state();
         // A send from within a completion accounts for its own.
-        let own = state.memory.unaccounted() - failed_before;
-        state.memory.accounted += own;
+        let own = state.kernel.memory.unaccounted() - failed_before;
+        state.kernel.memory.accounted += own;
         let failed = own > 0;
         let mut paid = false;
         let mut partial = Vec::new();
-        for sent in numbers.iter().filter_map(|number| state.sent.get(number)) {
+        for sent in numbers
+            .iter()
+            .filter_map(|number| state.sends.sent.get(number))
+        {
             let starved = sent
                 .completed
                 .is_some_and(|completed| completed.status == sys::NDIS_STATUS_RESOURCES);
@@ -172,8 +197,11 @@ impl World {
     /// The filter may send only while it runs.
     pub(crate) fn check_running(&self) {
         let mut state = self.state();
-        if !matches!(state.module, ModuleState::Running | ModuleState::Pausing) {
-            let found = format!("sends while {:?}", state.module);
+        if !matches!(
+            state.life.module,
+            ModuleState::Running | ModuleState::Pausing
+        ) {
+            let found = format!("sends while {:?}", state.life.module);
             state.violation(Rule::Running, "module", found);
         }
     }
@@ -205,7 +233,7 @@ impl World {
             let mut state = self.state();
             while let Some(nbl) = NonNull::new(chain) {
                 let nbl = nbl.as_ptr();
-                let Some(known) = state.known.get_mut(&nbl.addr()) else {
+                let Some(known) = state.nbls.known.get_mut(&nbl.addr()) else {
                     let subject = format!("NBL at {:#x}", nbl.addr());
                     state.violation(Rule::Once, subject, "is sent and does not exist");
                     break;
@@ -298,7 +326,7 @@ impl World {
         while let Some(nbl) = NonNull::new(chain) {
             let nbl = nbl.as_ptr();
             let mut state = self.state();
-            let Some(known) = state.known.get_mut(&nbl.addr()) else {
+            let Some(known) = state.nbls.known.get_mut(&nbl.addr()) else {
                 let subject = format!("NBL at {:#x}", nbl.addr());
                 state.violation(Rule::Once, subject, "is completed and does not exist");
                 break;
@@ -341,22 +369,22 @@ impl World {
         };
         let queued = {
             let mut state = self.state();
-            state.cancels_below.remove(&id);
-            state.cancelled.insert(id);
+            state.sends.cancels_below.remove(&id);
+            state.sends.cancelled.insert(id);
             state.queued_with_cancel_id(id)
         };
         self.call("cancel-send handler", thread::irql(), || {
             // SAFETY: the handler is the driver's.
-            unsafe { handler(self.context(), super::handle(id)) }
+            unsafe { handler(self.context(), crate::handles::handle(id)) }
         });
         let mut state = self.state();
-        if !state.cancels_below.contains(&id) {
+        if !state.sends.cancels_below.contains(&id) {
             let found = "the cancel was not passed on";
             let finding = Finding::at(Level::Advice, Rule::EachCompletes, found);
             state.finding("NdisFCancelSendNetBufferLists", finding);
         }
         for number in queued {
-            let Some(sent) = state.sent.get(&number) else {
+            let Some(sent) = state.sends.sent.get(&number) else {
                 continue;
             };
             let (name, status) = (state.name(sent.nbl), sent.completed.map(|one| one.status));
@@ -370,10 +398,16 @@ impl World {
         }
     }
 
+    /// The NBLs that the filter gave to the NIC since the last call, in order.
+    #[must_use]
+    pub fn take_children(&self) -> Vec<SentChild> {
+        std::mem::take(&mut self.state().miniport.children)
+    }
+
     /// How many NBLs the miniport has accepted.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        self.state().accepted
+        self.state().miniport.accepted
     }
 
     /// Only flags that are defined may be set.
@@ -387,8 +421,8 @@ impl World {
     }
 
     /// A flag that claims DISPATCH_LEVEL must be true.
-    pub(super) fn check_flag(&self, says_dispatch: bool, what: &str) {
-        if says_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
+    pub(super) fn check_flag(&self, claims_dispatch: bool, what: &str) {
+        if claims_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
             let found = format!("the {what} says DISPATCH_LEVEL at IRQL {}", thread::irql());
             self.violation(Rule::Irql, "module", found);
         }
@@ -399,7 +433,7 @@ impl State {
     /// Sends `numbers` are handed over for `port`.
     fn sent_for_port(&mut self, numbers: &[u64], port: u32) {
         for number in numbers {
-            if let Some(sent) = self.sent.get_mut(number) {
+            if let Some(sent) = self.sends.sent.get_mut(number) {
                 sent.port = port;
             }
         }
@@ -409,7 +443,7 @@ impl State {
     /// is queued.
     fn handler_returned(&mut self, numbers: &[u64]) {
         for number in numbers {
-            if let Some(sent) = self.sent.get_mut(number) {
+            if let Some(sent) = self.sends.sent.get_mut(number) {
                 sent.handler_returned = true;
             }
         }
@@ -417,11 +451,11 @@ impl State {
 
     /// The sends with this cancel id that the filter has queued.
     fn queued_with_cancel_id(&self, id: usize) -> Vec<u64> {
-        let queued = self.known.values().filter_map(|known| {
+        let queued = self.nbls.known.values().filter_map(|known| {
             let Origin::Above(number) = known.origin else {
                 return None;
             };
-            let sent = self.sent.get(&number)?;
+            let sent = self.sends.sent.get(&number)?;
             let queued = known.owner == Owner::Filter
                 && sent.handler_returned
                 && !sent.went_down()

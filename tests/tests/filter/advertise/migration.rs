@@ -122,7 +122,7 @@ fn a_guest_follows_every_retune() {
     let mut transfers = [false, true].map(|v6| Transfer::new(FAR, v6));
     for tuning in [times(16), times(2), profile(Profile::Off), times(5)] {
         set(&machine.world, tuning).expect("a tuning");
-        let expected = raised(host.nic_says(), tuning.multiple(), None);
+        let expected = raised(host.nic_limits(), tuning.multiple(), None);
         assert_eq!(guest.indicator(), expected);
         assert_eq!(host.filter_advertises(), expected);
         for transfer in &mut transfers {
@@ -132,7 +132,7 @@ fn a_guest_follows_every_retune() {
         }
     }
     let sizes: Vec<_> = guest
-        .told()
+        .advertised()
         .iter()
         .map(|limits| most(*limits, false))
         .collect();
@@ -276,7 +276,7 @@ fn before_a_detach_guests_get_the_nics_own_size_and_old_sizes_pass_until_then() 
     for _ in 0..3 {
         assert_eq!(most(guest.indicator(), false), 1_004_480);
         machine.world.pre_detach();
-        assert_eq!(guest.indicator(), host.nic_says());
+        assert_eq!(guest.indicator(), host.nic_limits());
         for transfer in &mut transfers {
             let v6 = transfer.v6;
             transfer.send(&guest, &host, |_| 1_004_480);
@@ -284,13 +284,13 @@ fn before_a_detach_guests_get_the_nics_own_size_and_old_sizes_pass_until_then() 
         }
         machine.world.pause();
         machine.world.detach();
-        assert_eq!(guest.indicator(), host.nic_says());
+        assert_eq!(guest.indicator(), host.nic_limits());
         for transfer in &mut transfers {
             let v6 = transfer.v6;
             transfer.send(&guest, &host, |now| most(now, v6));
         }
         machine.world.attach().expect("an attach");
-        assert_eq!(guest.indicator(), raised(host.nic_says(), 16, None));
+        assert_eq!(guest.indicator(), raised(host.nic_limits(), 16, None));
         machine.world.restart().expect("a restart");
         for transfer in &mut transfers {
             let v6 = transfer.v6;

@@ -265,7 +265,7 @@ impl<'a, 'driver> Director<'a, 'driver> {
             Ip::V4 => limits.v2_ipv4.max_payload,
             Ip::V6 => limits.v2_ipv6.max_payload,
         };
-        let nic = of(host.host.nic_says());
+        let nic = of(host.host.nic_limits());
         let due = first_stage_size(nic, device::read(host.world())?.tuning);
         // Where it has that size already, as with the same multiple again, there is no change.
         while self.advertised != due {

@@ -22,29 +22,38 @@ impl State {
     /// may be refused.
     pub(crate) fn refused_wrongly(&self, sent: &Sent, completed: Completed) -> Option<String> {
         let excused = completed.status == sys::NDIS_STATUS_SUCCESS
-            || completed.status == sys::NDIS_STATUS_RESOURCES && self.memory.failed > 0
+            || completed.status == sys::NDIS_STATUS_RESOURCES && self.kernel.memory.failed > 0
             // The module was paused when the send arrived, whatever its state is now.
             || completed.status == sys::NDIS_STATUS_PAUSED
-            || self.module != ModuleState::Running;
+            || self.life.module != ModuleState::Running;
         if excused || !self.sound(sent) {
             return None;
         }
         let payload = sent.payload_length();
         Some(format!(
             "{payload} bytes of payload, {} were advertised, came back with status {:#x}",
-            self.told(sent),
+            self.most_advertised(sent),
             completed.status
         ))
     }
 
     /// Most bytes of payload ever advertised to the overlying driver for sends like this one.
-    fn told(&self, sent: &Sent) -> u32 {
+    fn most_advertised(&self, sent: &Sent) -> u32 {
         match sent.slots.kind() {
             SendKind::Packet => 0,
             SendKind::Uso | SendKind::TunnelledUso => {
-                self.limits.told_uso().of(sent.slots.uso.ipv6).max_payload
+                self.advertised
+                    .limits
+                    .most_uso()
+                    .of(sent.slots.uso.ipv6)
+                    .max_payload
             }
-            _ => self.limits.told_for(sent.slots.large_send).max_payload,
+            _ => {
+                self.advertised
+                    .limits
+                    .most_for(sent.slots.large_send)
+                    .max_payload
+            }
         }
     }
 
@@ -55,7 +64,7 @@ impl State {
             return false;
         };
         let (payload, mss) = (sent.payload_length(), sent.slots.mss());
-        let told = self.told(sent);
+        let most = self.most_advertised(sent);
         let first_ip = tunnel(&packet.frame)
             .filter(|_| sent.slots.kind().is_tunnelled())
             .map_or(layout.ip, |tunnel| tunnel.ip);
@@ -66,11 +75,12 @@ impl State {
             && packet.extra_length == 0
             && packet.skew == 0
             && contiguous(sent, layout)
-            && says_the_same(sent, layout)
+            && slots_match(sent, layout)
             && plain(&packet.frame, layout)
-            && payload <= told.max(ALWAYS)
+            && payload <= most.max(ALWAYS)
             && payload.div_ceil(mss) <= MOST_PACKETS
             && self
+                .advertised
                 .mtu
                 .is_none_or(|mtu| segment(layout.ip) <= mtu as usize)
             && segment(first_ip) <= u16::MAX.into()
@@ -99,7 +109,7 @@ fn contiguous(sent: &Sent, layout: Layout) -> bool {
 }
 
 /// Whether the slots match the frame.
-fn says_the_same(sent: &Sent, layout: Layout) -> bool {
+fn slots_match(sent: &Sent, layout: Layout) -> bool {
     let (slots, frame) = (&sent.slots, &sent.packet.frame);
     match slots.kind() {
         SendKind::Packet => false,

@@ -1,13 +1,10 @@
 //! The checks of a completed packet.
+#![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
 use ndis::{LargeSendInfo, sys};
 
-use super::{
-    BINDING, Completed, Kept, NbLook, Sent,
-    build::{UNUSED, clones},
-    hidden_part_intact,
-};
 use crate::{
+    above::{BINDING, Completed, Kept, NbLook, Sent, UNUSED, clones, hidden_part_intact},
     guard,
     live::Pages,
     memory::Block,
@@ -47,7 +44,7 @@ impl State {
             let found = format!("SourceHandle came back as {source:#x}");
             self.violation(Rule::SourceHandle, name.clone(), found);
         }
-        let Some(sent) = self.sent.get(&number) else {
+        let Some(sent) = self.sends.sent.get(&number) else {
             return;
         };
         let completed = Completed {
@@ -55,7 +52,7 @@ impl State {
             large_send: LargeSendInfo::from_raw(slot),
         };
         let mut broken = sent.check_intact();
-        if !hidden_part_intact(&self.nbls[&nbl.addr()]) {
+        if !hidden_part_intact(&self.nbls.memory[&nbl.addr()]) {
             let found = "memory behind the visible NBL was overwritten";
             broken.push(Finding::new(Rule::OneOwner, found));
         }
@@ -71,8 +68,8 @@ impl State {
         }
         // SAFETY: as above.
         unsafe { sent.check_oob(nbl, &mut broken) };
-        sent.check_completion(completed, self.id_bits, &mut broken);
-        let ran = sent.running_since.is_some() && sent.running_since == self.running_since;
+        sent.check_completion(completed, self.miniport.id_bits, &mut broken);
+        let ran = sent.running_since.is_some() && sent.running_since == self.life.running_since;
         if ran && completed.status == sys::NDIS_STATUS_PAUSED && !sent.failed_below {
             let found = "refused as paused while running";
             broken.push(Finding::new(Rule::Running, found));
@@ -81,7 +78,7 @@ impl State {
         if completed.status == sys::NDIS_STATUS_SEND_ABORTED
             && !sent.failed_below
             && sent.child_failures.is_empty()
-            && !self.cancelled.contains(&id)
+            && !self.sends.cancelled.contains(&id)
         {
             let found = "came back with NDIS_STATUS_SEND_ABORTED and was not cancelled";
             broken.push(Finding::new(Rule::FinalStatus, found));
@@ -100,13 +97,13 @@ impl State {
         self.check_partials(&mdls, &mut broken);
         for mdl in &mdls {
             // The owner removes mappings that others made, when it unlocks the pages.
-            self.mapped.remove(mdl);
+            self.mdls.mapped.remove(mdl);
         }
         for finding in broken {
             self.finding(name.clone(), finding);
         }
-        let after = nbl_bytes(&self.nbls[&nbl.addr()]);
-        if let Some(sent) = self.sent.get_mut(&number) {
+        let after = nbl_bytes(&self.nbls.memory[&nbl.addr()]);
+        if let Some(sent) = self.sends.sent.get_mut(&number) {
             sent.completed = Some(completed);
             sent.after = after;
         }
@@ -120,18 +117,19 @@ impl State {
         let mut sources = sources.to_vec();
         sources.sort_unstable();
         let gone: Vec<_> = self
+            .mdls
             .partials
             .iter()
             .filter(|(_, partial)| sources.binary_search(&partial.source).is_ok())
             .map(|(address, _)| *address)
             .collect();
         for partial in gone {
-            self.partials.remove(&partial);
-            if self.mapped.contains_key(&partial) {
+            self.mdls.partials.remove(&partial);
+            if self.mdls.mapped.contains_key(&partial) {
                 let found = format!("the partial MDL at {partial:#x} is still mapped");
                 broken.push(Finding::new(Rule::Mappings, found));
             }
-            if self.windows.contains_key(&partial) {
+            if self.mdls.windows.contains_key(&partial) {
                 let found = format!("the partial MDL at {partial:#x} is still in flight");
                 broken.push(Finding::new(Rule::OneOwner, found));
             }
@@ -142,21 +140,22 @@ impl State {
     /// pages that were not yet returned stay.
     pub(crate) fn forget_completed(&mut self) {
         let done: Vec<_> = self
+            .sends
             .sent
             .iter()
             .filter(|(_, sent)| sent.completed.is_some() && sent.pages.is_none())
             .map(|(number, _)| *number)
             .collect();
         for number in done {
-            if let Some(sent) = self.sent.get(&number) {
+            if let Some(sent) = self.sends.sent.get(&number) {
                 self.guarded(sent.nbl, guard::open);
             }
-            let Some(sent) = self.sent.remove(&number) else {
+            let Some(sent) = self.sends.sent.remove(&number) else {
                 continue;
             };
             let name = self.name(sent.nbl);
-            self.known.remove(&sent.nbl);
-            let block = self.nbls.remove(&sent.nbl);
+            self.nbls.known.remove(&sent.nbl);
+            let block = self.nbls.memory.remove(&sent.nbl);
             if block.is_some_and(|block| nbl_bytes(&block) != sent.after) {
                 self.violation(Rule::OneOwner, name, "touched after it was completed");
             }

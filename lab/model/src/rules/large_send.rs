@@ -1,11 +1,11 @@
 //! Rules 8, 9 and 11: the NIC accepts a large send, and a child is cut at an allowed place.
 
-use super::{Given, GivenPacket, place::Place};
+use crate::miniport::{Given, GivenPacket, Place};
 use crate::{
+    capabilities::{Capabilities, TunnelOffload},
     limits::limit_for,
     mdl::Read,
     nic::Nic,
-    offers::{Offers, TunnelOffload},
     oob::SendKind,
     rules::Rule,
     segment::{Layout, Tunnel, TunnelKind, tunnel},
@@ -26,7 +26,7 @@ struct Wanted {
 impl State {
     /// The headers of a large send are in the first MDL. For a tunnelled one this holds for the
     /// encapsulation's headers, and the rest up to the payload is in one piece.
-    pub(super) fn check_contiguous(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
+    pub(crate) fn check_contiguous(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
         let in_first = read.windows.first().map_or(0, |window| window.length);
         let headers = packet.layout.map(|layout| layout.payload);
         let in_one = |from: usize, to: usize| {
@@ -53,8 +53,8 @@ impl State {
     }
 
     /// Every part of a send but its last carries whole segments.
-    pub(super) fn check_multiple(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
-        let Some(sent) = self.sent.get(&place.send) else {
+    pub(crate) fn check_multiple(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
+        let Some(sent) = self.sends.sent.get(&place.send) else {
             return;
         };
         let mss = match given.slots.mss() {
@@ -70,12 +70,12 @@ impl State {
 
     /// Checks that a large send is within capabilities that the filter may use: see
     /// [`crate::limits`].
-    pub(super) fn check_limit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
+    pub(crate) fn check_limit(&mut self, nic: &Nic, given: &Given, packet: &GivenPacket) {
         let wanted = Wanted::of(given, packet);
-        let fits = |offers: &Offers| wanted.refused_by(offers, given).is_none();
-        if !self.limits.any_since(self.settled(), fits) {
+        let fits = |capabilities: &Capabilities| wanted.refused_by(capabilities, given).is_none();
+        if !self.advertised.limits.any_since(self.settled(), fits) {
             let found = wanted
-                .refused_by(&nic.offers(), given)
+                .refused_by(&nic.capabilities(), given)
                 .unwrap_or_else(|| "the NIC takes it now, and the filter may not know".into());
             self.violation(Rule::Limit, &*given.name, found);
         }
@@ -86,10 +86,10 @@ impl State {
     }
 
     /// The lengths in the headers of a large child: as its kind has them, or as its parent has.
-    pub(super) fn check_large_child(&mut self, given: &Given, packet: &GivenPacket) {
+    pub(crate) fn check_large_child(&mut self, given: &Given, packet: &GivenPacket) {
         let (Some(layout), Some(sent)) = (
             packet.layout,
-            given.send.and_then(|send| self.sent.get(&send)),
+            given.send.and_then(|send| self.sends.sent.get(&send)),
         ) else {
             return;
         };
@@ -176,19 +176,19 @@ impl Wanted {
     }
 
     /// Describes why a NIC with these capabilities does not accept it; `None` if it does.
-    fn refused_by(&self, offers: &Offers, given: &Given) -> Option<String> {
+    fn refused_by(&self, capabilities: &Capabilities, given: &Given) -> Option<String> {
         match self.kind {
             SendKind::Packet => None,
-            SendKind::Uso => self.refused_as_uso(offers, given.slots.uso.ipv6),
+            SendKind::Uso => self.refused_as_uso(capabilities, given.slots.uso.ipv6),
             SendKind::LargeSend => self
-                .refused_as_large_send(offers, given)
-                .or_else(|| self.refused_for_options(offers, given)),
+                .refused_as_large_send(capabilities, given)
+                .or_else(|| self.refused_for_options(capabilities, given)),
             SendKind::Tunnelled => self
-                .refused_as_large_send(offers, given)
-                .or_else(|| self.refused_in_tunnel(offers)),
+                .refused_as_large_send(capabilities, given)
+                .or_else(|| self.refused_in_tunnel(capabilities)),
             SendKind::TunnelledUso => self
-                .refused_as_uso(offers, given.slots.uso.ipv6)
-                .or_else(|| self.refused_in_tunnel(offers)),
+                .refused_as_uso(capabilities, given.slots.uso.ipv6)
+                .or_else(|| self.refused_in_tunnel(capabilities)),
         }
     }
 
@@ -203,19 +203,19 @@ impl Wanted {
         })
     }
 
-    fn refused_as_large_send(&self, offers: &Offers, given: &Given) -> Option<String> {
-        let limit = limit_for(offers.large_sends, given.slots.large_send);
+    fn refused_as_large_send(&self, capabilities: &Capabilities, given: &Given) -> Option<String> {
+        let limit = limit_for(capabilities.large_sends, given.slots.large_send);
         self.refused_by_size(limit.max_payload, limit.min_segments)
     }
 
-    fn refused_for_options(&self, offers: &Offers, given: &Given) -> Option<String> {
+    fn refused_for_options(&self, capabilities: &Capabilities, given: &Given) -> Option<String> {
         let info = given.slots.large_send;
         let (ip, tcp) = match (info.is_v2(), info.is_ipv6()) {
-            (false, _) => (offers.options.v1_ip, offers.options.v1_tcp),
+            (false, _) => (capabilities.options.v1_ip, capabilities.options.v1_tcp),
             (true, false) => (true, true),
             (true, true) => (
-                offers.options.v2_ipv6_extensions,
-                offers.options.v2_ipv6_tcp,
+                capabilities.options.v2_ipv6_extensions,
+                capabilities.options.v2_ipv6_tcp,
             ),
         };
         match (self.ip_options && !ip, self.tcp_options && !tcp) {
@@ -227,8 +227,8 @@ impl Wanted {
         }
     }
 
-    fn refused_as_uso(&self, offers: &Offers, ipv6: bool) -> Option<String> {
-        let limit = offers.uso.of(ipv6);
+    fn refused_as_uso(&self, capabilities: &Capabilities, ipv6: bool) -> Option<String> {
+        let limit = capabilities.uso.of(ipv6);
         let size = self.refused_by_size(limit.max_payload, limit.min_segments);
         size.or_else(|| {
             let uneven = !limit.sub_mss_final && !self.payload.is_multiple_of(self.mss.max(1));
@@ -240,14 +240,14 @@ impl Wanted {
         })
     }
 
-    fn refused_in_tunnel(&self, offers: &Offers) -> Option<String> {
+    fn refused_in_tunnel(&self, capabilities: &Capabilities) -> Option<String> {
         let Some(found) = self.tunnel else {
             return Some("no tunnel that a NIC could know".into());
         };
         let offer = match found.kind {
-            TunnelKind::Nvgre => offers.tunnels.nvgre,
-            TunnelKind::Vxlan(port) if [0, port].contains(&offers.tunnels.vxlan_port) => {
-                offers.tunnels.vxlan
+            TunnelKind::Nvgre => capabilities.tunnels.nvgre,
+            TunnelKind::Vxlan(port) if [0, port].contains(&capabilities.tunnels.vxlan_port) => {
+                capabilities.tunnels.vxlan
             }
             TunnelKind::Vxlan(_) => TunnelOffload::default(),
         };

@@ -190,7 +190,7 @@ impl TunnelOffloads {
 
 /// All of a NIC's send capabilities: its hardware's, or those in effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Offers {
+pub(crate) struct Capabilities {
     pub(crate) large_sends: LargeSendLimits,
     pub(crate) options: LargeSendOptions,
     pub(crate) checksum: ChecksumOffloads,
@@ -246,7 +246,7 @@ impl Default for Enabled {
 
 impl Enabled {
     /// Returns the part of the capabilities `can` that is in effect.
-    pub(crate) fn applied_to(&self, can: Offers) -> Offers {
+    pub(crate) fn applied_to(&self, can: Capabilities) -> Capabilities {
         let limit = |on: bool, limit: LargeSendLimit| {
             if on && limit.max_payload > 0 {
                 limit
@@ -267,7 +267,7 @@ impl Enabled {
             udp: has.udp && udp,
             ..has
         };
-        Offers {
+        Capabilities {
             large_sends: LargeSendLimits {
                 v1: limit(self.v1, can.large_sends.v1),
                 v2_ipv4: limit(self.v2_ipv4, can.large_sends.v2_ipv4),

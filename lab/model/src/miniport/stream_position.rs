@@ -9,12 +9,12 @@ use crate::{
 
 /// A packet's place in its send.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) send: u64,
+pub(crate) struct Place {
+    pub(crate) send: u64,
     /// Bytes of the send's payload before the packet's.
-    pub(super) offset: u32,
+    pub(crate) offset: u32,
     /// Whether it is the end of the send's payload.
-    pub(super) last: bool,
+    pub(crate) last: bool,
 }
 
 /// Where the headers and the payload are that a large send is cut by: with a tunnel those of the
@@ -30,7 +30,7 @@ impl State {
     /// The layout of a packet of `given`. A part of a tunnelled send is tunnelled, even if its
     /// slots do not mark it so.
     pub(super) fn layout_of(&self, frame: &[u8], given: &Given) -> Option<Layout> {
-        let parent = given.send.and_then(|send| self.sent.get(&send));
+        let parent = given.send.and_then(|send| self.sends.sent.get(&send));
         let kind = parent.map_or(given.slots.kind(), |sent| sent.slots.kind());
         cut_layout(frame, kind.is_tunnelled())
     }
@@ -40,7 +40,7 @@ impl State {
     pub(super) fn place_of(&mut self, given: &Given, packet: &GivenPacket) -> Option<Place> {
         let send = given.send?;
         let found = packet.layout?;
-        let sent = self.sent.get_mut(&send)?;
+        let sent = self.sends.sent.get_mut(&send)?;
         let whole = sent.layout?;
         let all = sent.payload_length() as usize;
         let offset = if found.udp {

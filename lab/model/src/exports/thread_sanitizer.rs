@@ -3,7 +3,7 @@
 //! convention of the driver.
 #![expect(unsafe_code, reason = "entry points for instrumented code")]
 
-use super::{access, acquire, begin, release};
+use crate::race::{access, begin};
 
 /// A routine for accesses of one size: it finds the instruction behind the call on the stack.
 macro_rules! accesses {
@@ -60,7 +60,7 @@ macro_rules! atomics {
         mod $module {
             use std::sync::atomic::{Ordering::SeqCst, $atomic};
 
-            use super::{acquire, release};
+            use crate::race::{acquire, release};
 
             unsafe fn ordered<T>(at: *mut $value, body: impl FnOnce(&$atomic) -> T) -> T {
                 acquire(at.addr());
@@ -193,7 +193,7 @@ fn routine(operation: &str) -> Option<*const ()> {
         "write16" | "read_write16" => write16 as *const (),
         "read_range" => read_range as *const (),
         "write_range" => write_range as *const (),
-        "memcpy" | "memmove" | "memset" => return crate::exports::find("ntoskrnl.exe", plain),
+        "memcpy" | "memmove" | "memset" => return super::find("ntoskrnl.exe", plain),
         atomic => return atomic_routine(atomic),
     })
 }

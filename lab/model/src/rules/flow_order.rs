@@ -1,6 +1,6 @@
 //! Rule 18: within a flow, sends go down in the order in which they came, and so do their parts.
 
-use super::{Given, GivenPacket, place::Place};
+use crate::miniport::{Given, GivenPacket, Place};
 use crate::{
     rules::Rule,
     segment::{Layout, network_addresses},
@@ -8,13 +8,13 @@ use crate::{
 };
 
 impl State {
-    pub(super) fn check_order(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
-        let (Some(layout), Some(sent)) = (packet.layout, self.sent.get(&place.send)) else {
+    pub(crate) fn check_order(&mut self, given: &Given, packet: &GivenPacket, place: &Place) {
+        let (Some(layout), Some(sent)) = (packet.layout, self.sends.sent.get(&place.send)) else {
             return;
         };
         let many = sent.packet.net_buffers > 1;
         let now = (place.send, place.offset);
-        let before = self.flows.insert(flow(&packet.frame, layout), now);
+        let before = self.miniport.flows.insert(flow(&packet.frame, layout), now);
         if before.is_some_and(|before| before >= now) && !many {
             let found = format!("(send, offset) {now:?} went down after {before:?}");
             self.violation(Rule::Order, &*given.name, found);

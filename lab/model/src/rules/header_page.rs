@@ -2,7 +2,7 @@
 
 use ndis::sys;
 
-use super::{Given, GivenPacket};
+use crate::miniport::{Given, GivenPacket};
 use crate::{
     mdl::Read,
     rules::{Finding, Level, Rule},
@@ -14,7 +14,7 @@ const PAGE: usize = sys::PAGE_SIZE as usize;
 impl State {
     /// A driver that takes the first element of a scatter-gather list for all headers, as gVNIC's
     /// does, needs them in one page: an element does not go on in a page elsewhere in memory.
-    pub(super) fn check_header_page(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
+    pub(crate) fn check_header_page(&mut self, given: &Given, packet: &GivenPacket, read: &Read) {
         let (Some(first), Some(layout)) = (read.windows.first(), packet.layout) else {
             return;
         };

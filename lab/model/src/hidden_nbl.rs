@@ -13,7 +13,7 @@ use ndis::sys::{self, NET_BUFFER_LIST};
 use crate::{rules::Rule, state::State};
 
 #[derive(Default)]
-pub(crate) struct Private {
+pub(crate) struct HiddenNbls {
     /// The NBL from which information was copied to each of the filter's NBLs, until that is
     /// completed.
     copied: BTreeMap<usize, usize>,
@@ -22,7 +22,7 @@ pub(crate) struct Private {
     clones: usize,
 }
 
-impl Private {
+impl HiddenNbls {
     /// The NBL from which information was copied to the filter's `nbl`.
     pub(crate) fn copied_from(&self, nbl: usize) -> Option<usize> {
         self.copied.get(&nbl).copied()
@@ -57,12 +57,12 @@ impl State {
         from: *const NET_BUFFER_LIST,
     ) {
         self.check_lost(to.addr());
-        self.private.copied.insert(to.addr(), from.addr());
+        self.nbls.hidden.copied.insert(to.addr(), from.addr());
         // SAFETY: as the caller vouches.
         if unsafe { object(from) } != 0 {
-            self.private.clones += 1;
-            let clone = CLONES + self.private.clones;
-            self.private.objects.insert(clone, to.addr());
+            self.nbls.hidden.clones += 1;
+            let clone = CLONES + self.nbls.hidden.clones;
+            self.nbls.hidden.objects.insert(clone, to.addr());
             // SAFETY: as above.
             let slots = unsafe { &mut (*to).NetBufferListInfo };
             slots[sys::WfpNetBufferListInfo] = std::ptr::without_provenance_mut(clone);
@@ -78,7 +78,7 @@ impl State {
         let object = unsafe { object(nbl) };
         if object != 0 {
             // An unknown object was made by a callout further down.
-            let of = self.private.objects.entry(object).or_insert(nbl.addr());
+            let of = self.nbls.hidden.objects.entry(object).or_insert(nbl.addr());
             if *of != nbl.addr() {
                 let found = "has an object of WFP's that is another NBL's";
                 self.violation(Rule::OutOfBand, name, found);
@@ -91,18 +91,18 @@ impl State {
     /// # Safety
     /// `nbl` is a live NBL.
     pub(crate) unsafe fn free_private(&mut self, nbl: *const NET_BUFFER_LIST) {
-        self.private.forget(nbl.addr());
+        self.nbls.hidden.forget(nbl.addr());
         // SAFETY: as the caller vouches.
         let object = unsafe { object(nbl) };
-        if self.private.objects.get(&object) == Some(&nbl.addr()) {
-            self.private.objects.remove(&object);
+        if self.nbls.hidden.objects.get(&object) == Some(&nbl.addr()) {
+            self.nbls.hidden.objects.remove(&object);
         }
         self.check_lost(nbl.addr());
     }
 
     /// Reports the WFP object that `nbl` still has, if any: with the NBL gone, the object is lost.
     fn check_lost(&mut self, nbl: usize) {
-        let objects = &mut self.private.objects;
+        let objects = &mut self.nbls.hidden.objects;
         let before = objects.len();
         objects.retain(|_, of| *of != nbl);
         if objects.len() < before {

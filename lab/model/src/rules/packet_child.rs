@@ -1,8 +1,8 @@
 //! Rules 39 to 42: a child that is one packet of the wire, cut in software.
 
-use super::{Given, GivenPacket};
+use crate::miniport::{Given, GivenPacket};
 use crate::{
-    offers::Offers,
+    capabilities::Capabilities,
     oob::SendKind,
     rules::Rule,
     segment::{
@@ -14,15 +14,15 @@ use crate::{
 
 impl State {
     /// The parent of a child that is no large send although its parent is.
-    pub(super) fn is_packet_child(&self, given: &Given) -> Option<u64> {
+    pub(crate) fn is_packet_child(&self, given: &Given) -> Option<u64> {
         let send = given.send.filter(|_| given.is_child)?;
-        let cut = self.sent.get(&send)?.slots.mss() != 0;
+        let cut = self.sends.sent.get(&send)?.slots.mss() != 0;
         (cut && given.slots.kind() == SendKind::Packet).then_some(send)
     }
 
     /// Checks such a child before the NIC has it.
-    pub(super) fn check_packet_child(&mut self, given: &Given, packet: &GivenPacket, parent: u64) {
-        let Some(sent) = self.sent.get(&parent) else {
+    pub(crate) fn check_packet_child(&mut self, given: &Given, packet: &GivenPacket, parent: u64) {
+        let Some(sent) = self.sends.sent.get(&parent) else {
             return;
         };
         let mss = sent.slots.mss() as usize;
@@ -36,8 +36,9 @@ impl State {
         broken.extend(self.above_mtu(packet));
         if asks(given) {
             let settled = self.settled();
-            let offered = |offers: &Offers| offers_checksum(offers, given, packet);
-            if !self.limits.any_since(settled, offered) {
+            let offered =
+                |capabilities: &Capabilities| computes_checksum(capabilities, given, packet);
+            if !self.advertised.limits.any_since(settled, offered) {
                 let found = format!("asks for {:?}, which the NIC has not", given.slots.checksum);
                 broken.push((Rule::ChecksumOffload, found));
             }
@@ -50,7 +51,7 @@ impl State {
     /// Checks that a datagram, in a tunnel the inner one, is within the MTU, whatever MSS the
     /// overlying driver requested.
     fn above_mtu(&self, packet: &GivenPacket) -> Option<(Rule, String)> {
-        let mtu = self.mtu? as usize;
+        let mtu = self.advertised.mtu? as usize;
         let length = packet.length - packet.layout?.ip;
         (length > mtu).then(|| {
             (
@@ -62,9 +63,9 @@ impl State {
 
     /// Checks such a child on the wire, as the NIC sent it: if its parent's sender left the right
     /// seed, every checksum is right.
-    pub(super) fn check_on_wire(&mut self, given: &Given, wire: &[u8]) {
+    pub(crate) fn check_on_wire(&mut self, given: &Given, wire: &[u8]) {
         let parent = self.is_packet_child(given);
-        let Some(sent) = parent.and_then(|parent| self.sent.get(&parent)) else {
+        let Some(sent) = parent.and_then(|parent| self.sends.sent.get(&parent)) else {
             return;
         };
         let wrong = match sent.slots.kind() {
@@ -87,12 +88,12 @@ fn asks(given: &Given) -> bool {
 }
 
 /// Whether a NIC computes the requested checksums, for such a packet.
-fn offers_checksum(offers: &Offers, given: &Given, packet: &GivenPacket) -> bool {
+fn computes_checksum(capabilities: &Capabilities, given: &Given, packet: &GivenPacket) -> bool {
     let Some(found) = packet.layout else {
         return false;
     };
     let slot = given.slots.checksum;
-    let has = offers.checksum.of(found.ipv6);
+    let has = capabilities.checksum.of(found.ipv6);
     let network = found.transport - found.ip;
     let ip_options = network > if found.ipv6 { 40 } else { 20 };
     let tcp_options = !found.udp && found.payload - found.transport > 20;

@@ -1,8 +1,9 @@
 //! Rule 17: a child carries its parent's out-of-band information and flags.
+#![expect(unsafe_code, reason = "NBLs are C structures")]
 
 use ndis::sys;
 
-use super::Given;
+use crate::miniport::{Given, NDIS_FLAGS};
 use crate::{
     oob::{ChecksumSlot, SendKind, TunnelSlot},
     rules::{Finding, Level, Rule},
@@ -37,19 +38,18 @@ fn encapsulated(slot: usize) -> bool {
 
 /// Bits of NblFlags that NDIS has for itself in each NBL, and their value in those of the filter.
 const NDIS_MASK: u32 = 0xFC;
-pub(crate) const NDIS_FLAGS: u32 = 0xA4;
 
 impl State {
     /// # Safety
     /// `nbl` is a live NBL.
-    pub(super) unsafe fn check_oob(
+    pub(crate) unsafe fn check_oob(
         &mut self,
         nbl: *mut sys::NET_BUFFER_LIST,
         send: u64,
         given: &Given,
     ) {
         let is_packet = self.is_packet_child(given).is_some();
-        let Some(sent) = self.sent.get(&send) else {
+        let Some(sent) = self.sends.sent.get(&send) else {
             return;
         };
         let kind = sent.slots.kind();

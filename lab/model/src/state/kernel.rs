@@ -1,0 +1,57 @@
+//! The kernel's objects that the driver has.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    device::{Device, Request},
+    error_log::ErrorLog,
+    etw::Tracing,
+    events::Events,
+    memory::{Block, Memory},
+    registry::RegistryValue,
+    spin_lock::SpinLocks,
+};
+
+/// The kernel's objects that the driver has.
+#[derive(Default)]
+pub(crate) struct Kernel {
+    pub(crate) memory: Memory,
+    pub(crate) warm: bool,
+    /// Open registry handles.
+    pub(crate) configurations: BTreeMap<usize, Configuration>,
+    pub(crate) extensions: BTreeMap<(usize, usize), Block>,
+    pub(crate) rundowns: BTreeMap<usize, Rundown>,
+    pub(crate) registry: BTreeMap<String, RegistryValue>,
+    /// The keywords that were read, with the type of parameter.
+    pub(crate) keywords: BTreeMap<String, i32>,
+    pub(crate) spin_locks: SpinLocks,
+    pub(crate) error_log: ErrorLog,
+    pub(crate) events: Events,
+    pub(crate) tracing: Tracing,
+}
+
+/// An open registry handle.
+pub(crate) struct Configuration {
+    pub(crate) _memory: Block,
+    /// The parameters that were read through it.
+    pub(crate) read: Vec<Block>,
+    /// Whether it was opened with the module's handle.
+    pub(crate) of_module: bool,
+}
+
+/// A rundown reference.
+pub(crate) struct Rundown {
+    pub(crate) count: u64,
+    pub(crate) down: bool,
+    /// Whether the owner has marked it as completed, which it must do before it uses it again.
+    pub(crate) completed: bool,
+    pub(crate) memory: Block,
+}
+
+/// The control device and its requests.
+#[derive(Default)]
+pub(crate) struct ControlDevice {
+    pub(crate) device: Option<Device>,
+    /// Requests that the control device has now.
+    pub(crate) requests: Vec<Request>,
+}

@@ -1,0 +1,75 @@
+//! NBLs and MDLs: the ledger of those that exist, with their owners.
+
+use std::collections::BTreeMap;
+
+use crate::{hidden_nbl::HiddenNbls, memory::Block};
+
+/// The owner of an NBL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    /// The overlying driver, before it sends the NBL or after the NBL was completed.
+    Above,
+    /// The filter: sent to it, or allocated by it.
+    Filter,
+    /// The miniport.
+    Miniport,
+}
+
+/// The model's record of an NBL that exists.
+pub(crate) struct Known {
+    pub(crate) owner: Owner,
+    pub(crate) origin: Origin,
+    /// For messages.
+    pub(crate) name: String,
+}
+
+/// Where an NBL comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// The overlying driver, as its send of this number.
+    Above(u64),
+    /// The filter's pool with this handle.
+    Pool(usize),
+}
+
+/// The NBLs that exist, and their pools.
+#[derive(Default)]
+pub(crate) struct Nbls {
+    pub(crate) known: BTreeMap<usize, Known>,
+    pub(crate) pools: BTreeMap<usize, NblPool>,
+    /// NBL memory of `known`, by address.
+    pub(crate) memory: BTreeMap<usize, Block>,
+    /// NET_BUFFER and context area of the filter's NBLs, by the NBL's address.
+    pub(crate) parts: BTreeMap<usize, [Block; 2]>,
+    /// The filter's NET_BUFFERs without an NBL of their own, by address, with their pool.
+    pub(crate) net_buffers: BTreeMap<usize, (Block, usize)>,
+    /// Number of the next NBL that the filter allocates.
+    pub(crate) next: u64,
+    pub(crate) hidden: HiddenNbls,
+}
+
+/// An NBL pool of the filter.
+pub(crate) struct NblPool {
+    pub(crate) context_size: u16,
+    pub(crate) live: usize,
+    /// Whether it was allocated with the module's handle.
+    pub(crate) of_module: bool,
+    pub(crate) memory: Block,
+}
+
+/// MDLs that are mapped, partial, or in flight.
+#[derive(Default)]
+pub(crate) struct Mdls {
+    pub(crate) partials: BTreeMap<usize, Partial>,
+    /// Whether the driver has mapped an MDL at DISPATCH_LEVEL.
+    pub(crate) mapped_at_dispatch: bool,
+    /// MDLs that are mapped now.
+    pub(crate) mapped: BTreeMap<usize, usize>,
+    /// MDLs inside the windows of packets in flight, with the NBL that has them.
+    pub(crate) windows: BTreeMap<usize, usize>,
+}
+
+/// A partial MDL and the MDL that it was built from.
+pub(crate) struct Partial {
+    pub(crate) source: usize,
+}
