@@ -1,4 +1,4 @@
-//! Any bytes as the front of a large send, with anything announced of it, for any NIC: the packet
+//! Any bytes as the front of a large send, with anything stated about it, for any NIC: the packet
 //! core cuts it as promised, to the packets that the reference makes of it in one stage.
 #![no_main]
 

@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use super::common;
 
 /// An LSOv2 send with a TCP header `transport` bytes into the frame.
-fn announced(ip_version: IpVersion, transport: u32) -> LargeSend {
+fn stated(ip_version: IpVersion, transport: u32) -> LargeSend {
     LargeSend {
         offload: Offload::LsoV2,
         ip_version,
@@ -19,7 +19,7 @@ fn announced(ip_version: IpVersion, transport: u32) -> LargeSend {
 
 /// Asserts the invariant for any bytes: positions in order and inside, or a refusal.
 fn assert_calm(front: &[u8]) {
-    let plain = announced(IpVersion::V4, 34);
+    let plain = stated(IpVersion::V4, 34);
     let encapsulated = LargeSend {
         framing: Framing::Encapsulated(None),
         ..plain
@@ -72,7 +72,7 @@ fn the_tunnels_are_tunnels() {
     (tcp[23], tcp[46]) = (6, 0x50);
     let send = LargeSend {
         framing: Framing::Encapsulated(None),
-        ..announced(IpVersion::V4, 34)
+        ..stated(IpVersion::V4, 34)
     };
     for outer in [&VXLAN[..], &NVGRE[..]] {
         let frame = [outer, &tcp].concat();
@@ -94,7 +94,7 @@ proptest! {
         prop_assert_eq!(headers.ip_offset() as usize, frame.ip);
         prop_assert_eq!(headers.transport_offset() as usize, frame.tcp);
         prop_assert_eq!(headers.length() as usize, frame.bytes.len());
-        let send = announced(frame.version, headers.transport_offset());
+        let send = stated(frame.version, headers.transport_offset());
         prop_assert_eq!(Headers::of(&front, &send), Ok(headers));
         prop_assert_eq!(headers.check(&front, &send), Ok(()));
     }

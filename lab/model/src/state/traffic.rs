@@ -1,4 +1,4 @@
-//! What moves through the module: sends, received packets, capabilities, indications.
+//! Everything that moves through the module: sends, received packets, capabilities, indications.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -13,7 +13,7 @@ use crate::{
     status::{Incoming, SeenStatus},
 };
 
-/// What the overlying driver sends.
+/// The sends of the overlying driver.
 #[derive(Default)]
 pub(crate) struct Sends {
     /// The overlying driver's sends that are not forgotten yet, by number.
@@ -25,7 +25,7 @@ pub(crate) struct Sends {
     pub(crate) cancels_below: BTreeSet<usize>,
 }
 
-/// What the miniport has, and what left it.
+/// The NBLs that the miniport has, and those that left it.
 #[derive(Default)]
 pub(crate) struct MiniportState {
     /// Bits in which the NIC counts the IPv4 identification.
