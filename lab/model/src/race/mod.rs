@@ -2,7 +2,7 @@
 //! orders the two accesses.
 //!
 //! The accesses are reported by the driver itself: a driver in C that clang built with
-//! `-fsanitize=thread` calls a [routine](calls) at each of them. The order is that of vector clocks
+//! `-fsanitize=thread` calls a routine of `exports::thread_sanitizer` at each of them. The order is that of vector clocks
 //! (happens-before): spin locks, events and atomic operations order, and so does NDIS, where it
 //! hands an NBL or a request from one thread to another, or lets the handlers of the module's life
 //! return before it calls others. Watched is the memory that the driver
