@@ -44,7 +44,7 @@ enum {
     cancels_all = 116, attach_leaks = 117, allocation_unchecked = 118, race_receive = 119,
     race_completion = 120, device_event_twice = 121, next_not_cleared = 122,
     own_request_not_awaited = 123, query_status_lost = 124, queue_without_cancel = 125,
-    pool_over_detach = 126,
+    pool_over_detach = 126, lock_after_registration = 127,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -532,6 +532,8 @@ static NDIS_STATUS Register(DRIVER_OBJECT *, NDIS_HANDLE, NDIS_FILTER_DRIVER_CHA
 
 static NDIS_STATUS MutantAttach(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FILTER_ATTACH_PARAMETERS *parameters)
 {
+    if (IS(lock_after_registration))
+        GiveOuter(TakeOuter());
     NDIS_STATUS status = Attach(handle, context, parameters);
     if (IS(module_over_detach) && status == NDIS_STATUS_SUCCESS)
         ExAllocatePool2(POOL_FLAG_NON_PAGED, 32, TAG);
@@ -812,8 +814,11 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
 
 NTSTATUS DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *path)
 {
-    KeInitializeSpinLock(&Outer);
+    if (!IS(lock_after_registration))
+        KeInitializeSpinLock(&Outer);
     KeInitializeSpinLock(&Inner);
     NTSTATUS status = EntryOfLwf(driver, path);
+    if (IS(lock_after_registration))
+        KeInitializeSpinLock(&Outer);
     return IS(entry_pending) && status == STATUS_SUCCESS ? NDIS_STATUS_PENDING : status;
 }

@@ -38,6 +38,9 @@ pub struct Config {
     /// Whether the restart attributes come in the reverse of the usual order, in which the general
     /// ones are first.
     pub restart_attributes_reversed: bool,
+    /// Whether NDIS attaches the filter to the NIC before NdisFRegisterFilterDriver returns, and
+    /// detaches it within NdisFDeregisterFilterDriver, as the pages of both routines warn.
+    pub attaches_in_registration: bool,
 }
 
 impl Default for Config {
@@ -56,6 +59,7 @@ impl Default for Config {
             patience: Duration::from_millis(100),
             stack: UNOPTIMISED_STACK,
             restart_attributes_reversed: false,
+            attaches_in_registration: false,
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Subject {
     pub(super) codes: Vec<u32>,
     /// Whether what no page rules out is tried too.
     pub(super) stress: bool,
+    /// Whether NDIS attaches the filter within its registration.
+    pub(super) attaches_in_registration: bool,
     pub(super) level: Level,
     /// How long a pause or a restart may stay pending.
     pub(super) patience: Duration,
@@ -59,6 +61,7 @@ impl Subject {
             patience: self.patience,
             stack,
             restart_attributes_reversed: self.stress,
+            attaches_in_registration: self.attaches_in_registration,
             ..Config::with_nic(nic)
         })
     }

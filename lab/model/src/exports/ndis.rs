@@ -88,15 +88,19 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     // SAFETY: the caller passes a place for the handle.
     unsafe { *driver_handle = handle(DRIVER) };
     drop(state);
-    let Some(options) = characteristics.SetOptionsHandler else {
-        return sys::NDIS_STATUS_SUCCESS;
-    };
-    // SAFETY: the handler is the driver's.
-    let status = unsafe { options(handle(DRIVER), context) };
-    if status < 0 {
-        world.state().life.driver = None;
+    if let Some(options) = characteristics.SetOptionsHandler {
+        // SAFETY: the handler is the driver's.
+        let status = unsafe { options(handle(DRIVER), context) };
+        if status < 0 {
+            world.state().life.driver = None;
+            return status;
+        }
     }
-    status
+    if world.config.attaches_in_registration {
+        // A failed attach leaves the driver registered.
+        let _ = world.attach();
+    }
+    sys::NDIS_STATUS_SUCCESS
 }
 
 /// Reads characteristics of any revision, with the handlers that the revision lacks left out;
@@ -141,6 +145,9 @@ unsafe fn read_characteristics(
 pub unsafe extern "efiapi" fn NdisFDeregisterFilterDriver(driver_handle: NDIS_HANDLE) {
     thread::ndis_call(sys::PASSIVE_LEVEL, "NdisFDeregisterFilterDriver");
     let world = thread::world();
+    if driver_handle.addr() == DRIVER && world.config.attaches_in_registration {
+        world.detach_attached();
+    }
     let mut state = world.state();
     if driver_handle.addr() != DRIVER || state.life.driver.take().is_none() {
         state.violation(

@@ -88,6 +88,9 @@ impl World {
     /// # Errors
     /// The status that FilterAttach returned, if it fails.
     pub fn attach(self: &Arc<Self>) -> Result<(), i32> {
+        if self.config.attaches_in_registration && self.is_attached() {
+            return Ok(());
+        }
         let Some(driver) = self.state().life.driver else {
             return Err(sys::NDIS_STATUS_FAILURE);
         };
@@ -337,6 +340,14 @@ impl World {
             state.advertised.mtu_reported = None;
         }
         self.bind(None, ModuleState::Detached);
+    }
+
+    /// Pauses and detaches the module if it is attached, as NDIS does when its driver deregisters.
+    pub(crate) fn detach_attached(self: &Arc<Self>) {
+        if self.is_attached() {
+            self.pause();
+            self.detach();
+        }
     }
 
     /// Unloads the driver.
