@@ -21,6 +21,11 @@ pub const FILTER_MODULE_GUID: &str = "{6C1B2A9E-0F6D-4A3B-9D57-3B1E4C5F7A80}";
 /// The miniport's name for people.
 pub const MINIPORT_INSTANCE_NAME: &str = "Model Ethernet Adapter";
 
+/// The interface index of the driver's module on another adapter.
+pub const NEIGHBOR_IF_INDEX: u32 = 27;
+/// That module's GUID.
+const NEIGHBOR_MODULE_GUID: &str = "{6C1B2A9E-0F6D-4A3B-9D57-3B1E4C5F7A81}";
+
 impl AttachParameters {
     /// The parameters for a module over a miniport whose offload configuration is `own`.
     pub(crate) fn new(config: &Config, own: &[u8]) -> Self {
@@ -72,6 +77,26 @@ impl AttachParameters {
                 (*raw).DefaultOffloadConfiguration = offload.start().cast();
             }
         }
+    }
+
+    /// The same for a module on another adapter.
+    pub(crate) fn of_neighbor(mut self) -> Self {
+        self.names[0] = counted(NEIGHBOR_MODULE_GUID);
+        self.names[1] = counted("Model Ethernet Adapter #2");
+        let raw = self.raw();
+        // SAFETY: the block is as long as the structure.
+        unsafe {
+            (*raw).IfIndex = NEIGHBOR_IF_INDEX;
+            (*raw).NetLuid.Value = 0x0006_0000_2700_0000;
+            (*raw).FilterModuleGuidName = self.names[0].1.start().cast();
+            (*raw).BaseMiniportIfIndex = NEIGHBOR_IF_INDEX - 2;
+            (*raw).BaseMiniportInstanceName = self.names[1].1.start().cast();
+            (*raw).CurrentMacAddress[5] = 2;
+            (*raw).BaseMiniportNetLuid.Value = 0x0006_0000_2500_0000;
+            (*raw).LowerIfIndex = NEIGHBOR_IF_INDEX - 2;
+            (*raw).LowerIfNetLuid.Value = 0x0006_0000_2500_0000;
+        }
+        self
     }
 
     pub(crate) fn raw(&mut self) -> *mut sys::NDIS_FILTER_ATTACH_PARAMETERS {

@@ -6,6 +6,8 @@ use ndis::sys;
 
 /// NDIS's handle of the filter module.
 pub(crate) const MODULE: usize = 0xF117E4;
+/// NDIS's handle of the driver's module on another adapter.
+pub(crate) const NEIGHBOR: usize = 0xF117E5;
 /// NDIS's handle of the filter driver.
 pub(crate) const DRIVER: usize = 0xD41FE4;
 

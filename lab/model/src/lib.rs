@@ -61,7 +61,10 @@ mod thread;
 mod world;
 
 pub use above::{Completed, Packet};
-pub use attach::{FILTER_IF_INDEX, FILTER_MODULE_GUID, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME};
+pub use attach::{
+    FILTER_IF_INDEX, FILTER_MODULE_GUID, MINIPORT_IF_INDEX, MINIPORT_INSTANCE_NAME,
+    NEIGHBOR_IF_INDEX,
+};
 pub use capabilities::{
     ChecksumOffload, ChecksumOffloads, Enabled, INNER_IPV4, INNER_IPV6, LargeSendOptions,
     OUTER_IPV4, OUTER_IPV6, TunnelOffload, TunnelOffloads, UsoLimit, UsoLimits,

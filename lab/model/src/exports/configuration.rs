@@ -6,7 +6,7 @@ use ::ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::{
     attach::{terminated_text, text},
-    handles::{DRIVER, MODULE},
+    handles::{DRIVER, MODULE, NEIGHBOR},
     memory::Block,
     registry::{self, RegistryValue},
     rules::Rule,
@@ -35,7 +35,8 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
         );
         state.violation(Rule::Structures, routine, found);
     }
-    if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT || ![MODULE, DRIVER].contains(&of)
+    if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT
+        || ![MODULE, NEIGHBOR, DRIVER].contains(&of)
     {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }
@@ -49,7 +50,7 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     let open = Configuration {
         _memory: memory,
         read: Vec::new(),
-        of_module: of == MODULE,
+        owner: of,
     };
     state.kernel.configurations.insert(address, open);
     sys::NDIS_STATUS_SUCCESS
@@ -69,8 +70,10 @@ pub unsafe extern "efiapi" fn NdisReadConfiguration(
     // SAFETY: the caller passes a counted string.
     let keyword = unsafe { terminated_text(keyword) }.unwrap_or_default();
     state.kernel.keywords.insert(keyword.clone(), kind);
-    let found =
-        registry::find(&state.kernel.registry, &keyword).and_then(|value| made_of(value, kind));
+    let owner = state.kernel.configurations.get(&configuration.addr());
+    let owner = owner.map_or(MODULE, |open| open.owner);
+    let found = registry::find(state.kernel.registry_of(owner), &keyword)
+        .and_then(|value| made_of(value, kind));
     let granted = found.is_some() && state.kernel.memory.grant();
     let open = state.kernel.configurations.get_mut(&configuration.addr());
     // SAFETY: the caller passes places for status and value; the block is as long as a parameter.
@@ -158,15 +161,14 @@ pub unsafe extern "efiapi" fn NdisWriteConfiguration(
             read_value(value),
         )
     };
-    let open = state
-        .kernel
-        .configurations
-        .contains_key(&configuration.addr());
+    let owner = state.kernel.configurations.get(&configuration.addr());
+    let owner = owner.map(|open| open.owner);
     let answer = match value {
-        Some(_) if !open || keyword.is_empty() => sys::NDIS_STATUS_FAILURE,
+        Some(_) if owner.is_none() || keyword.is_empty() => sys::NDIS_STATUS_FAILURE,
         Some(_) if !state.kernel.memory.grant() => sys::NDIS_STATUS_RESOURCES,
         Some(value) => {
-            registry::write(&mut state.kernel.registry, &keyword, value);
+            let owner = owner.unwrap_or(MODULE);
+            registry::write(state.kernel.registry_of(owner), &keyword, value);
             sys::NDIS_STATUS_SUCCESS
         }
         None => sys::NDIS_STATUS_NOT_SUPPORTED,

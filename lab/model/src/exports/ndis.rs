@@ -179,6 +179,12 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
         let found = format!("revision {} with flags {flags:#x}", header.Revision);
         world.violation(Rule::Structures, "NdisFSetAttributes", found);
     }
+    if world.is_neighbor(module) {
+        return match world.set_neighbor_context(context) {
+            Some(()) => sys::NDIS_STATUS_SUCCESS,
+            None => sys::NDIS_STATUS_INVALID_PARAMETER,
+        };
+    }
     if world.state().life.context != 0 {
         world.violation(Rule::Attach, "NdisFSetAttributes", "called twice".into());
     }
@@ -307,7 +313,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     let made = NblPool {
         context_size,
         live: 0,
-        of_module: owner.addr() == MODULE,
+        owner: owner.addr(),
         memory,
     };
     state.nbls.pools.insert(address, made);

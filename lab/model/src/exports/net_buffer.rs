@@ -4,7 +4,7 @@ use std::ptr;
 
 use ::ndis::sys::{self, MDL, NDIS_HANDLE, NET_BUFFER, NET_BUFFER_POOL_PARAMETERS};
 
-use crate::{handles::MODULE, memory::Block, rules::Rule, state::NblPool, thread};
+use crate::{memory::Block, rules::Rule, state::NblPool, thread};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
@@ -40,7 +40,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
     let made = NblPool {
         context_size: 0,
         live: 0,
-        of_module: owner.addr() == MODULE,
+        owner: owner.addr(),
         memory,
     };
     state.nbls.pools.insert(made.memory.address(), made);

@@ -7,6 +7,7 @@ use crate::{
     error_log::ErrorLog,
     etw::Tracing,
     events::Events,
+    handles::NEIGHBOR,
     memory::{Block, Memory},
     registry::RegistryValue,
     spin_lock::SpinLocks,
@@ -22,6 +23,8 @@ pub(crate) struct Kernel {
     pub(crate) extensions: BTreeMap<(usize, usize), Block>,
     pub(crate) rundowns: BTreeMap<usize, Rundown>,
     pub(crate) registry: BTreeMap<String, RegistryValue>,
+    /// The registry values of the module on another adapter.
+    pub(crate) neighbor_registry: BTreeMap<String, RegistryValue>,
     /// The keywords that were read, with the type of parameter.
     pub(crate) keywords: BTreeMap<String, i32>,
     pub(crate) spin_locks: SpinLocks,
@@ -30,13 +33,24 @@ pub(crate) struct Kernel {
     pub(crate) tracing: Tracing,
 }
 
+impl Kernel {
+    /// The registry values that a handle opened by `owner` leads to.
+    pub(crate) fn registry_of(&mut self, owner: usize) -> &mut BTreeMap<String, RegistryValue> {
+        if owner == NEIGHBOR {
+            &mut self.neighbor_registry
+        } else {
+            &mut self.registry
+        }
+    }
+}
+
 /// An open registry handle.
 pub(crate) struct Configuration {
     pub(crate) _memory: Block,
     /// The parameters that were read through it.
     pub(crate) read: Vec<Block>,
-    /// Whether it was opened with the module's handle.
-    pub(crate) of_module: bool,
+    /// The handle that it was opened with.
+    pub(crate) owner: usize,
 }
 
 /// A rundown reference.

@@ -52,8 +52,8 @@ pub(crate) struct Nbls {
 pub(crate) struct NblPool {
     pub(crate) context_size: u16,
     pub(crate) live: usize,
-    /// Whether it was allocated with the module's handle.
-    pub(crate) of_module: bool,
+    /// The handle that it was allocated with.
+    pub(crate) owner: usize,
     pub(crate) memory: Block,
 }
 

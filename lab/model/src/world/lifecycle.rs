@@ -4,14 +4,14 @@
 use std::{
     collections::BTreeMap,
     ptr,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use ndis::sys;
 
 use super::{
-    MODULE, World, handle,
+    MODULE, NEIGHBOR, World, handle, lock,
     waiting::{self, During},
 };
 use crate::{
@@ -129,6 +129,47 @@ impl World {
         self.state().advertised.left_offload.clone_from(&advertised);
         self.bind(advertised, ModuleState::Paused);
         Ok(())
+    }
+
+    /// Attaches the driver to another adapter too. That module stays paused.
+    ///
+    /// # Errors
+    /// The status that FilterAttach returned, if it fails.
+    pub fn attach_neighbor(self: &Arc<Self>) -> Result<(), i32> {
+        let (handler, context) = {
+            let state = self.state();
+            let driver = state.life.driver.as_ref();
+            let driver = driver.ok_or(sys::NDIS_STATUS_FAILURE)?;
+            let handler = driver.characteristics.AttachHandler;
+            (handler.ok_or(sys::NDIS_STATUS_FAILURE)?, driver.context)
+        };
+        let own = self.nic().offload_config();
+        let mut parameters = AttachParameters::new(&self.config, &own).of_neighbor();
+        let raw = parameters.raw();
+        self.has_neighbor.store(true, Ordering::SeqCst);
+        let status = self.call("attach handler", sys::PASSIVE_LEVEL, || {
+            // SAFETY: the handler is the driver's; the parameters live during the call.
+            unsafe { handler(handle(NEIGHBOR), context, raw) }
+        });
+        if status < 0 {
+            self.has_neighbor.store(false, Ordering::SeqCst);
+            return Err(status);
+        }
+        Ok(())
+    }
+
+    /// Detaches that module.
+    pub fn detach_neighbor(self: &Arc<Self>) {
+        let context = lock(&self.neighbor_context).take();
+        let handler = self.handlers().and_then(|all| all.DetachHandler);
+        if let (Some(handler), Some(context)) = (handler, context) {
+            self.call("detach handler", sys::PASSIVE_LEVEL, || {
+                // SAFETY: the handler is the driver's and the module is paused.
+                unsafe { handler(context.0) }
+            });
+        }
+        self.state().check_module_gone(NEIGHBOR);
+        self.has_neighbor.store(false, Ordering::SeqCst);
     }
 
     /// Checks the results of FilterAttach.
@@ -334,7 +375,7 @@ impl World {
         {
             let mut state = self.state();
             state.forget_all_own_oids();
-            state.check_module_gone();
+            state.check_module_gone(MODULE);
             state.life.restart_requested = false;
             state.life.pre_detached = false;
             state.advertised.mtu_reported = None;
@@ -440,19 +481,19 @@ impl crate::state::State {
     }
 
     /// FilterDetach has returned: what was allocated or opened with the module's handle is gone.
-    fn check_module_gone(&mut self) {
+    fn check_module_gone(&mut self, owner: usize) {
         let pools = self
             .nbls
             .pools
             .values()
-            .filter(|pool| pool.of_module)
+            .filter(|pool| pool.owner == owner)
             .count();
         if pools > 0 {
             let found = format!("{pools} NBL pools of the module outlive FilterDetach");
             self.violation(Rule::NothingLeft, "module", found);
         }
         let open = self.kernel.configurations.values();
-        let open = open.filter(|open| open.of_module).count();
+        let open = open.filter(|open| open.owner == owner).count();
         if open > 0 {
             let found = format!("{open} configurations of the module are open after FilterDetach");
             self.violation(Rule::NothingLeft, "module", found);

@@ -29,7 +29,7 @@ use std::{
     ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -40,7 +40,7 @@ use crate::{
     above::{Completed, Packet},
     config::Config,
     findings::Findings,
-    handles::{MODULE, handle},
+    handles::{MODULE, NEIGHBOR, handle},
     live::Wire,
     memory::{Block, Failing},
     nic::Nic,
@@ -88,6 +88,9 @@ pub struct World {
     state: Mutex<State>,
     driver_object: Block,
     context: Mutex<Kept>,
+    /// The context of the module on another adapter, while there is one.
+    neighbor_context: Mutex<Option<Kept>>,
+    has_neighbor: AtomicBool,
     tamper: Mutex<Option<TamperFn>>,
     /// Values that must live as long as this machine, for example a driver's mapped image.
     kept: Mutex<Vec<Box<dyn Send>>>,
@@ -126,6 +129,8 @@ impl World {
             nic: Mutex::new(nic),
             driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
             context: Mutex::new(Kept(ptr::null_mut())),
+            neighbor_context: Mutex::new(None),
+            has_neighbor: AtomicBool::new(false),
             tamper: Mutex::new(None),
             kept: Mutex::new(Vec::new()),
             resend: Mutex::new(VecDeque::new()),
@@ -168,6 +173,17 @@ impl World {
     pub(crate) fn set_context(&self, context: *mut c_void) {
         lock(&self.context).0 = context;
         self.state().life.context = context.addr();
+    }
+
+    /// Whether `handle` is that of the module on another adapter, which is attached.
+    pub(crate) fn is_neighbor(&self, handle: sys::NDIS_HANDLE) -> bool {
+        handle.addr() == NEIGHBOR && self.has_neighbor.load(Ordering::SeqCst)
+    }
+
+    /// Keeps the context of that module; `None` where it has one.
+    pub(crate) fn set_neighbor_context(&self, context: *mut c_void) -> Option<()> {
+        let mut kept = lock(&self.neighbor_context);
+        kept.is_none().then(|| *kept = Some(Kept(context)))
     }
 
     /// The driver object, which the system makes for the image.

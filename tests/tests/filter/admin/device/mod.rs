@@ -1,5 +1,6 @@
 //! The control device: every request, right and wrong in each respect.
 
+mod neighbor;
 mod property;
 mod settings;
 mod tuning;
