@@ -224,12 +224,17 @@ fn sends_and_changes_of_the_nic_may_cross() {
     let machine = Machine::with_nic(Nic::new(60_000, 2));
     let world = &machine.world;
     thread::scope(|scope| {
-        let senders = [5_000, 5_001].map(|port| {
+        let senders = [0, 1].map(|processor| {
             scope.spawn(move || {
+                let call = SendCall {
+                    processor,
+                    ..SendCall::default()
+                };
+                let port = 5_000 + processor as u16;
                 for _ in 0..30 {
                     let max = world.advertised().v2_ipv4.max_payload;
                     let packet = on_port(large_v4(max.min(200_000)), port);
-                    world.send(vec![packet], SendCall::default());
+                    world.send(vec![packet], call);
                 }
             })
         });
