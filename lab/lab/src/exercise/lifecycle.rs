@@ -85,7 +85,6 @@ impl Life {
         self.restart("FilterRestart")?;
         self.traffic("running");
         self.control("running");
-        self.other_adapter()?;
         self.queues();
         let frames = &mut self.frames;
         self.on.step("power events over sends", |world| {
@@ -103,18 +102,6 @@ impl Life {
         self.paused_again()?;
         self.starved();
         self.concurrent(&codes)
-    }
-
-    /// The driver is attached to another adapter too, while this one has traffic, and detached from it.
-    fn other_adapter(&mut self) -> Result<(), Refused> {
-        let step = "FilterAttach of another adapter";
-        self.on
-            .step(step, World::attach_neighbor)
-            .map_err(Refused::new(step))?;
-        self.traffic("with another adapter");
-        self.on
-            .step("FilterDetach of another adapter", World::detach_neighbor);
-        Ok(())
     }
 
     /// Sends and received packets.

@@ -34,7 +34,7 @@ pub(super) fn work(
         codes: args.ioctl.clone(),
         stress: args.stress,
         // Every other round, as the place of blocks in their pages.
-        attaches_in_registration: args.pages == Pages::Start,
+        attaches_in_registration: phase == Phase::Life && args.pages == Pages::Start,
         level: args.level.into(),
         patience: Duration::from_secs(args.timeout.min(20) / 2).max(Duration::from_millis(500)),
     };

@@ -15,8 +15,12 @@ pub unsafe extern "efiapi" fn NdisFIndicateStatus(
 ) {
     thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
     thread::require_module(module, "NdisFIndicateStatus");
-    // SAFETY: the caller passes an indication with a buffer of StatusBufferSize bytes.
-    unsafe { thread::world().status_up(indication) };
+    let world = thread::world();
+    // What lies above the other adapter is not modelled.
+    if !world.is_neighbor(module) {
+        // SAFETY: the caller passes an indication with a buffer of StatusBufferSize bytes.
+        unsafe { world.status_up(indication) };
+    }
 }
 
 #[unsafe(no_mangle)]
