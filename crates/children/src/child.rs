@@ -66,13 +66,12 @@ impl PacketBuffer<'_> {
             )
         }
     }
-}
 
-impl PacketBuffer<'_> {
     /// The same out of line, where the stack is short.
     ///
     /// # Errors
     /// As for [`set_payload`](Self::set_payload).
+    // Its arguments too are then not in the frame of the caller, which has no room for them.
     #[inline(never)]
     pub fn set_payload_apart(
         self,

@@ -23,7 +23,7 @@ pub const MINIPORT_INSTANCE_NAME: &str = "Model Ethernet Adapter";
 
 /// The interface index of the driver's module on another adapter.
 pub const NEIGHBOR_IF_INDEX: u32 = 27;
-/// That module's GUID.
+/// The GUID of that module.
 const NEIGHBOR_MODULE_GUID: &str = "{6C1B2A9E-0F6D-4A3B-9D57-3B1E4C5F7A81}";
 
 impl AttachParameters {

@@ -9,7 +9,7 @@ use std::{cell::RefCell, sync::Arc};
 use ndis::sys;
 
 use crate::{
-    handles::{DRIVER, MODULE},
+    handles::DRIVER,
     rules::{Finding, Level, Rule},
     world::World,
 };
@@ -201,14 +201,14 @@ fn checked_call(most: u8, routine: &str, with_a_lock: Level) {
 
 /// Checks that `routine` is called with the module's handle.
 pub(crate) fn require_module(handle: sys::NDIS_HANDLE, routine: &str) {
-    if handle.addr() != MODULE && !world().is_neighbor(handle) {
+    if !world().is_module(handle) {
         wrong_handle(handle, routine, "which is not the filter module's");
     }
 }
 
 /// Checks that `routine` is called with the handle of the module or of the driver.
 pub(crate) fn require_module_or_driver(handle: sys::NDIS_HANDLE, routine: &str) {
-    if ![MODULE, DRIVER].contains(&handle.addr()) && !world().is_neighbor(handle) {
+    if handle.addr() != DRIVER && !world().is_module(handle) {
         wrong_handle(
             handle,
             routine,

@@ -6,7 +6,7 @@ use ::ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
 
 use crate::{
     attach::{terminated_text, text},
-    handles::{DRIVER, MODULE, NEIGHBOR},
+    handles::{DRIVER, MODULE},
     memory::Block,
     registry::{self, RegistryValue},
     rules::Rule,
@@ -25,7 +25,7 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     let world = thread::world();
     let mut state = world.state();
     // SAFETY: the caller passes an object of the size in its header.
-    let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle.addr()) };
+    let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle) };
     if header.Revision != sys::NDIS_CONFIGURATION_OBJECT_REVISION_1
         || header.Size != sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1
     {
@@ -36,7 +36,7 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
         state.violation(Rule::Structures, routine, found);
     }
     if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT
-        || ![MODULE, NEIGHBOR, DRIVER].contains(&of)
+        || of.addr() != DRIVER && !world.is_module(of)
     {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }
@@ -50,7 +50,7 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     let open = Configuration {
         _memory: memory,
         read: Vec::new(),
-        owner: of,
+        owner: of.addr(),
     };
     state.kernel.configurations.insert(address, open);
     sys::NDIS_STATUS_SUCCESS

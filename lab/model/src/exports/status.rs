@@ -16,7 +16,7 @@ pub unsafe extern "efiapi" fn NdisFIndicateStatus(
     thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
     thread::require_module(module, "NdisFIndicateStatus");
     let world = thread::world();
-    // What lies above the other adapter is not modelled.
+    // The model has no overlying driver on the other adapter.
     if !world.is_neighbor(module) {
         // SAFETY: the caller passes an indication with a buffer of StatusBufferSize bytes.
         unsafe { world.status_up(indication) };

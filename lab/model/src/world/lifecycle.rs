@@ -131,7 +131,7 @@ impl World {
         Ok(())
     }
 
-    /// Attaches the driver to another adapter too. That module stays paused.
+    /// Attaches the driver to another adapter too, where the module stays paused.
     ///
     /// # Errors
     /// The status that FilterAttach returned, if it fails.
@@ -158,7 +158,7 @@ impl World {
         Ok(())
     }
 
-    /// Detaches that module.
+    /// Detaches the driver from the other adapter.
     pub fn detach_neighbor(self: &Arc<Self>) {
         let context = lock(&self.neighbor_context).take();
         let handler = self.handlers().and_then(|all| all.DetachHandler);

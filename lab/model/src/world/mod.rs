@@ -175,6 +175,11 @@ impl World {
         self.state().life.context = context.addr();
     }
 
+    /// Whether `handle` is that of the module, or of the one on another adapter.
+    pub(crate) fn is_module(&self, handle: sys::NDIS_HANDLE) -> bool {
+        handle.addr() == MODULE || self.is_neighbor(handle)
+    }
+
     /// Whether `handle` is that of the module on another adapter, which is attached.
     pub(crate) fn is_neighbor(&self, handle: sys::NDIS_HANDLE) -> bool {
         handle.addr() == NEIGHBOR && self.has_neighbor.load(Ordering::SeqCst)
