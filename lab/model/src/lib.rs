@@ -46,6 +46,7 @@ mod nic;
 mod offload;
 mod oid;
 mod oob;
+mod processors;
 mod race;
 mod received;
 mod registry;

@@ -222,7 +222,8 @@ pub struct Completion {
     pub order: Order,
     /// All in one chain, rather than one call for each NBL.
     pub merged: bool,
-    /// From this processor, where it is not the sender's.
+    /// On this processor rather than the sender's, unless another thread has it at DISPATCH_LEVEL at
+    /// that moment.
     pub on_processor: Option<u32>,
     /// At DISPATCH_LEVEL, with the flag set for it.
     pub at_dispatch: bool,

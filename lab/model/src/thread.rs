@@ -10,16 +10,18 @@ use ndis::sys;
 
 use crate::{
     handles::DRIVER,
+    processors::AtDispatch,
     rules::{Finding, Level, Rule},
     world::World,
 };
 
 /// One thread's place in a model.
-#[derive(Clone)]
 struct Place {
     world: Arc<World>,
     processor: u32,
     irql: u8,
+    /// The processor, where this place is the thread's first on it at DISPATCH_LEVEL.
+    at_dispatch: Option<AtDispatch>,
     /// The IRQL at which this place was entered.
     entry_irql: u8,
     /// Handlers of the driver that are active because the driver itself called NDIS.
@@ -86,11 +88,48 @@ pub(crate) fn enter_handler(world: &Arc<World>, irql: u8) -> Inside {
     inside
 }
 
+/// The same on `wanted`, if no other thread has that at DISPATCH_LEVEL; otherwise on the processor
+/// where this thread is. It may have that at DISPATCH_LEVEL, where it must not wait for others.
+pub(crate) fn enter_if_free(world: &Arc<World>, wanted: u32, irql: u8) -> Inside {
+    let taken = match irql {
+        sys::DISPATCH_LEVEL.. if !has_processor(world, wanted) => {
+            let Some(taken) = world.processors.try_raise(wanted) else {
+                return enter(world, processor(), irql);
+            };
+            Some(taken)
+        }
+        _ => None,
+    };
+    let inside = enter(world, wanted, sys::PASSIVE_LEVEL);
+    PLACES.with_borrow_mut(|places| {
+        if let Some(place) = places.last_mut() {
+            (place.irql, place.entry_irql, place.at_dispatch) = (irql, irql, taken);
+        }
+    });
+    inside
+}
+
+/// Whether this thread has `processor` at DISPATCH_LEVEL.
+fn has_processor(world: &World, processor: u32) -> bool {
+    PLACES.with_borrow(|places| {
+        let mut taken = places.iter().filter_map(|place| place.at_dispatch.as_ref());
+        taken.any(|taken| taken.is(&world.processors, processor))
+    })
+}
+
+/// Waits until this thread has `processor` to itself, if `irql` is one at which it does and it had
+/// not before.
+fn raise(world: &World, processor: u32, irql: u8) -> Option<AtDispatch> {
+    (irql >= sys::DISPATCH_LEVEL && !has_processor(world, processor))
+        .then(|| world.processors.raise(processor))
+}
+
 fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before: usize) -> Inside {
     let place = Place {
         world: Arc::clone(world),
         processor,
         irql,
+        at_dispatch: raise(world, processor, irql),
         entry_irql: irql,
         depth,
         stack: stack_now(),
@@ -148,9 +187,16 @@ pub(crate) fn settled() -> Option<usize> {
 
 /// Changes the IRQL and returns the one before.
 pub(crate) fn set_irql(irql: u8) -> u8 {
-    PLACES.with_borrow_mut(|places| match places.last_mut() {
-        Some(place) => std::mem::replace(&mut place.irql, irql),
-        None => 0,
+    let raised = raise(&world(), processor(), irql);
+    PLACES.with_borrow_mut(|places| {
+        let Some(place) = places.last_mut() else {
+            return 0;
+        };
+        if irql < sys::DISPATCH_LEVEL {
+            place.at_dispatch = None;
+        }
+        place.at_dispatch = raised.or(place.at_dispatch.take());
+        std::mem::replace(&mut place.irql, irql)
     })
 }
 

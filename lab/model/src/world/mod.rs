@@ -45,6 +45,7 @@ use crate::{
     memory::{Block, Failing},
     nic::Nic,
     offload::MayAdd,
+    processors::Processors,
     registry::RegistryValue,
     rules::{Finding, Rule, Violation},
     state::{ModuleState, State},
@@ -84,6 +85,7 @@ pub struct World {
     pub(crate) config: Config,
     pub(crate) findings: Arc<Findings>,
     active_processors: AtomicU32,
+    pub(crate) processors: Arc<Processors>,
     nic: Mutex<Nic>,
     state: Mutex<State>,
     driver_object: Block,
@@ -123,6 +125,7 @@ impl World {
             .collect();
         Arc::new(Self {
             active_processors: AtomicU32::new(config.processors),
+            processors: Arc::default(),
             config,
             findings,
             state: Mutex::new(state),

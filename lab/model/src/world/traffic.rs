@@ -269,7 +269,7 @@ impl World {
             thread::irql()
         };
         let processor = completion.on_processor.unwrap_or_else(thread::processor);
-        let inside = thread::enter(self, processor, irql);
+        let inside = thread::enter_if_free(self, processor, irql);
         if completion.merged {
             let mut state = self.state();
             let mut chain: *mut sys::NET_BUFFER_LIST = ptr::null_mut();
