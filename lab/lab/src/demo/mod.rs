@@ -28,17 +28,13 @@ pub fn run(
     out: &mut impl Write,
     notes: &mut impl Write,
 ) -> Result<bool, Error> {
-    let report = story::run(&Driver::load(build)?)?;
+    let driver = Driver::load(build)?;
+    let report = story::run(&driver)?;
     if let Some(path) = &args.plot {
         plot::chart(&report.steps).write(path)?;
     }
-    for step in &report.steps {
-        for line in &step.violations {
-            let _ = writeln!(notes, "step {}: {line}", step.step);
-        }
-    }
-    for line in &report.at_end {
-        let _ = writeln!(notes, "{line}");
+    for fault in &report.faults {
+        let _ = writeln!(notes, "{fault}");
     }
     let text = if args.json {
         report.steps.iter().map(harness::json::line).collect()
@@ -47,5 +43,5 @@ pub fn run(
     };
     // A reader that closed the pipe is no fault of the driver.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(report.faults() == 0)
+    Ok(report.faults.is_empty())
 }
