@@ -5,7 +5,6 @@ mod setup;
 
 pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU, turned_on};
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -43,23 +42,31 @@ pub struct Sent {
 }
 
 /// Why a packet did not go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// It is refused for its own form, or for the NIC's limits.
+    #[error("{0}")]
     Refused(Refusal),
     /// The capture holds only its first bytes.
+    #[error("the capture holds only its first bytes; capture again without a snap length")]
     NotWhole,
     /// Its checksum is over an address that neither its IP header nor its route gives.
+    #[error("its checksum is over an address that neither its IP header nor its route gives")]
     UnknownRoute,
     /// It makes fewer wire packets than the NIC's minimum for a large send.
+    #[error("it makes fewer packets than the NIC asks of a large send")]
     TooFewSegments,
     /// The filter had no children or no mapping for it.
+    #[error("the filter had no memory for its parts")]
     LowMemory,
     /// The filter was paused.
+    #[error("the filter was paused")]
     Paused,
     /// It came back with this status, and the filter counted no reason.
+    #[error("it came back with the status {0:#010x}")]
     Failed(i32),
     /// It never came back.
+    #[error("it was never completed")]
     Lost,
 }
 
@@ -95,27 +102,6 @@ impl From<Unfit> for SendError {
             Unfit::Refused(reason) => Self::Refused(reason),
             Unfit::UnknownRoute => Self::UnknownRoute,
             Unfit::TooFewSegments => Self::TooFewSegments,
-        }
-    }
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(reason) => reason.fmt(f),
-            Self::NotWhole => f.write_str(
-                "the capture holds only its first bytes; capture again without a snap length",
-            ),
-            Self::UnknownRoute => f.write_str(
-                "its checksum is over an address that neither its IP header nor its route gives",
-            ),
-            Self::TooFewSegments => {
-                f.write_str("it makes fewer packets than the NIC asks of a large send")
-            }
-            Self::LowMemory => f.write_str("the filter had no memory for its parts"),
-            Self::Paused => f.write_str("the filter was paused"),
-            Self::Failed(status) => write!(f, "it came back with the status {status:#010x}"),
-            Self::Lost => f.write_str("it was never completed"),
         }
     }
 }
