@@ -12,7 +12,6 @@
 pub mod adapter;
 pub mod control;
 pub mod driver;
-pub mod frames;
 pub mod fuzz;
 pub mod inf_requirements;
 pub mod memory_fault;
