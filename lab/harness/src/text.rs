@@ -19,12 +19,12 @@ const STYLE: TableStyle = TableStyle::new()
 
 /// A table of `columns`, each with its head and whether it holds numbers.
 pub fn lined<Cells: IntoIterator<Item = String>>(
-    columns: &[(String, bool)],
+    columns: &[(impl ToString, bool)],
     rows: impl IntoIterator<Item = Cells>,
 ) -> String {
     let mut table = Table::new();
     table.load_style(STYLE);
-    table.set_header(columns.iter().map(|(head, _)| head));
+    table.set_header(columns.iter().map(|(head, _)| head.to_string()));
     for (column, (_, number)) in table.column_iter_mut().zip(columns) {
         if *number {
             column.set_cell_alignment(CellAlignment::Right);

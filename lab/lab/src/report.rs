@@ -41,8 +41,7 @@ pub fn setup_line(setup: Setup) -> String {
 /// One line for each large send. Sizes are bytes of payload.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
-    let columns = COLUMNS.map(|(head, number)| (head.to_owned(), number));
-    lined(&columns, rows.iter().map(cells)) + "\n\n"
+    lined(&COLUMNS, rows.iter().map(cells)) + "\n\n"
 }
 
 fn cells(row: &Row) -> [String; 8] {

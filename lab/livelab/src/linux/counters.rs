@@ -6,7 +6,7 @@ use control::StatisticsReply;
 use serde::Serialize;
 
 /// A number that several threads count up.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
@@ -32,58 +32,62 @@ impl Counter {
     }
 }
 
-/// The counters of a lab's switches and NICs. Sizes are bytes of TCP payload.
-#[derive(Debug, Default)]
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self(self.get().into())
+    }
+}
+
+/// The counters of a lab's switches and NICs, as `--json` prints them; sizes are bytes of TCP payload.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Counters {
-    /// Large sends that guests made to the outside.
+    /// Large sends to the outside.
     pub large_sends: Counter,
     /// Those of UDP among them, by USO.
     pub uso: Counter,
     /// Those in tunnels among them.
     pub tunnelled: Counter,
     /// The largest of all.
-    pub largest: Counter,
+    pub largest_large_send: Counter,
     /// The largest since the last read.
+    #[serde(skip)]
     pub largest_lately: Counter,
     /// Those of which every byte was compared.
     pub compared: Counter,
-    /// Other packets that guests sent to the outside.
+    /// Other packets to the outside.
     pub packets: Counter,
-    /// Large sends below the NIC's least number of segments, which the switch cut itself.
-    pub cut_by_switch: Counter,
-    /// Large sends that NDIS has no offload for, such as those in GENEVE, which the switch cut
-    /// itself.
-    pub no_offload: Counter,
     /// Large sends from guest to guest of a host, delivered whole.
-    pub whole: Counter,
+    pub whole_between_guests: Counter,
     /// The largest of them, in bytes of frame.
-    pub largest_whole: Counter,
-    /// Their bytes of frame.
-    pub whole_bytes: Counter,
+    pub largest_whole_frame: Counter,
     /// Large sends that NICs were given.
-    pub nic_large_sends: Counter,
+    pub given_to_nic: Counter,
     /// The largest of them.
-    pub largest_given: Counter,
+    pub largest_given_to_nic: Counter,
     /// Frames that left NICs.
     pub frames: Counter,
+    /// Large sends that the switch cut itself, since they make too few segments for the NIC.
+    pub cut_by_switch: Counter,
+    /// Large sends that the switch cut itself, since NDIS has no offload for them.
+    pub no_offload: Counter,
     /// Frames for which the kernel had no place.
     pub no_place: Counter,
     /// Frames that came faster than the lab read them.
     pub overflown: Counter,
     /// Large sends that neither the switch nor the second stage could cut.
     pub uncut: Counter,
-    /// Large sends of a kind that neither NDIS has an offload for nor the switch can cut.
-    pub odd: Counter,
-    /// Large sends above every limit now in force, dropped while the filter was away.
-    pub too_large: Counter,
     /// Sends that came back failed.
     pub failed: Counter,
-    /// Sends that came back because the filter was paused.
+    /// Sends that came back since the filter was paused.
     pub paused: Counter,
-    /// Frames dropped on the wire, on purpose.
-    pub dropped: Counter,
-    /// Frames that left later than others behind them, on purpose.
-    pub reordered: Counter,
+    /// Sends dropped because no NIC accepted them while the filter was away.
+    pub too_large: Counter,
+    /// Large sends of a kind that neither NDIS has an offload for nor the switch can cut, dropped.
+    pub odd: Counter,
+    /// Frames lost on the wire on purpose.
+    pub lost: Counter,
+    /// Frames late on the wire on purpose.
+    pub late: Counter,
 }
 
 /// The counters of filters.

@@ -256,7 +256,7 @@ impl Datapath {
     fn take_note(&self, large: &Large) -> bool {
         let counters = &self.counters;
         counters.large_sends.add(1);
-        counters.largest.at_least(large.payload.into());
+        counters.largest_large_send.at_least(large.payload.into());
         counters.largest_lately.at_least(large.payload.into());
         match large.slots.kind() {
             SendKind::Uso => counters.uso.add(1),
@@ -293,9 +293,10 @@ impl Datapath {
             return Ok(0);
         };
         if header.segments != vnet::Segments::None && messages.len() == 1 {
-            self.counters.whole.add(1);
-            self.counters.whole_bytes.add(frame.len() as u64);
-            self.counters.largest_whole.at_least(frame.len() as u64);
+            self.counters.whole_between_guests.add(1);
+            self.counters
+                .largest_whole_frame
+                .at_least(frame.len() as u64);
         }
         self.ports[port].socket.send(&messages)
     }
@@ -321,7 +322,7 @@ impl Datapath {
         let first = packets.first().map_or(0, Vec::len);
         let payload = frame.len() - first + usize::from(header.segment_size);
         self.counters.large_sends.add(1);
-        self.counters.largest.at_least(payload as u64);
+        self.counters.largest_large_send.at_least(payload as u64);
         self.counters.no_offload.add(1);
         self.send_cut(packets);
     }

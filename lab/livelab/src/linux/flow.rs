@@ -14,7 +14,7 @@ use super::lab::{HostPlan, Lab, LabPlan};
 use super::network::{Ip, Shape, Station, VETH_MOST};
 use super::progress::Progress;
 use super::stream::{Amount, Transfer};
-use super::summary::{AdvertisedSizes, Counted, Summary};
+use super::summary::{AdvertisedSizes, Summary};
 use super::{system, wire};
 use crate::args::{IpChoice, LabArgs, SecondStage, StationChoice, TrafficArgs};
 use crate::error::Error;
@@ -173,7 +173,7 @@ pub(super) fn finish(lab: Lab<'_>, mut summary: Summary) -> Result<Summary, Erro
     }
     let counters = std::sync::Arc::clone(&lab.counters);
     let end = lab.stop()?;
-    summary.counted = Counted::from(&*counters);
+    summary.counted = (*counters).clone();
     summary.note_lost_sends();
     let detached = summary.faults.unwrap_or_default().counted;
     let filters = end.statistics.iter().map(|of| Filter::from(*of));

@@ -117,8 +117,8 @@ impl LabWire {
                 }
             });
             let payload = length - headers.map_or(0, |found| found.payload);
-            self.counters.nic_large_sends.add(1);
-            self.counters.largest_given.at_least(payload as u64);
+            self.counters.given_to_nic.add(1);
+            self.counters.largest_given_to_nic.at_least(payload as u64);
         }
     }
 
@@ -129,9 +129,9 @@ impl LabWire {
         };
         let before = messages.len();
         messages.retain(|_| !faults.random.once_in(faults.lost));
-        self.counters.dropped.add((before - messages.len()) as u64);
+        self.counters.lost.add((before - messages.len()) as u64);
         if let Some((header, front)) = self.late.take() {
-            self.counters.reordered.add(1);
+            self.counters.late.add(1);
             messages.push(Message {
                 header,
                 front,

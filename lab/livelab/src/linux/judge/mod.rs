@@ -99,7 +99,6 @@ pub fn text(judged: &[Judged], wrong: &[String]) -> String {
         ("packets", true),
         ("by the kernel alone, and after the filter", false),
     ];
-    let columns = columns.map(|(head, number)| (head.to_owned(), number));
     let rows = judged.iter().map(|one| {
         [
             one.case.clone(),

@@ -18,7 +18,6 @@ pub(super) fn text(migration: &Migration) -> String {
         ("follows\nafter, ms", true),
         ("largest\nlarge send", true),
     ];
-    let columns = columns.map(|(head, number)| (head.to_owned(), number));
     let rows = migration.phases.iter().map(|phase| {
         [
             phase.event.clone(),

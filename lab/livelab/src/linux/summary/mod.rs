@@ -20,7 +20,7 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advertised: Option<AdvertisedSizes>,
     /// The counters of the lab.
-    pub counted: Counted,
+    pub counted: Counters,
     /// The filters' counters, added up.
     pub filter: Filter,
     /// TCP packets that the peer dropped for a wrong checksum.
@@ -70,55 +70,6 @@ pub struct Row {
     pub sha256_received: String,
 }
 
-/// The counters of switches and NICs; sizes are bytes of TCP payload.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Counted {
-    /// Large sends to the outside.
-    pub large_sends: u64,
-    /// Those of UDP among them, by USO.
-    pub uso: u64,
-    /// Those in tunnels among them.
-    pub tunnelled: u64,
-    /// The largest of all.
-    pub largest_large_send: u64,
-    /// Those of which every byte was compared.
-    pub compared: u64,
-    /// Other packets to the outside.
-    pub packets: u64,
-    /// Large sends from guest to guest of a host, delivered whole.
-    pub whole_between_guests: u64,
-    /// The largest of them, in bytes of frame.
-    pub largest_whole_frame: u64,
-    /// Large sends that NICs were given.
-    pub given_to_nic: u64,
-    /// The largest of them.
-    pub largest_given_to_nic: u64,
-    /// Frames that left NICs.
-    pub frames: u64,
-    /// Large sends that the switch cut itself, since they make too few segments for the NIC.
-    pub cut_by_switch: u64,
-    /// Large sends that the switch cut itself, since NDIS has no offload for them.
-    pub no_offload: u64,
-    /// Frames for which the kernel had no place.
-    pub no_place: u64,
-    /// Frames that came faster than the lab read them.
-    pub overflown: u64,
-    /// Large sends that neither the switch nor the second stage could cut.
-    pub uncut: u64,
-    /// Sends that came back failed.
-    pub failed: u64,
-    /// Sends that came back since the filter was paused.
-    pub paused: u64,
-    /// Sends dropped because no NIC accepted them while the filter was away.
-    pub too_large: u64,
-    /// Large sends of a kind that neither NDIS has an offload for nor the switch can cut, dropped.
-    pub odd: u64,
-    /// Frames lost on the wire on purpose.
-    pub lost: u64,
-    /// Frames late on the wire on purpose.
-    pub late: u64,
-}
-
 impl Row {
     /// The line of a transfer.
     #[must_use]
@@ -132,35 +83,6 @@ impl Row {
             retransmitted: done.retransmitted,
             sha256_sent: hex(&done.sent_digest),
             sha256_received: hex(&done.received_digest),
-        }
-    }
-}
-
-impl From<&Counters> for Counted {
-    fn from(counters: &Counters) -> Self {
-        Self {
-            large_sends: counters.large_sends.get(),
-            uso: counters.uso.get(),
-            tunnelled: counters.tunnelled.get(),
-            largest_large_send: counters.largest.get(),
-            compared: counters.compared.get(),
-            packets: counters.packets.get(),
-            whole_between_guests: counters.whole.get(),
-            largest_whole_frame: counters.largest_whole.get(),
-            given_to_nic: counters.nic_large_sends.get(),
-            largest_given_to_nic: counters.largest_given.get(),
-            frames: counters.frames.get(),
-            cut_by_switch: counters.cut_by_switch.get(),
-            no_offload: counters.no_offload.get(),
-            no_place: counters.no_place.get(),
-            overflown: counters.overflown.get(),
-            uncut: counters.uncut.get(),
-            failed: counters.failed.get(),
-            paused: counters.paused.get(),
-            too_large: counters.too_large.get(),
-            odd: counters.odd.get(),
-            lost: counters.dropped.get(),
-            late: counters.reordered.get(),
         }
     }
 }
@@ -200,11 +122,11 @@ impl Summary {
     pub fn note_lost_sends(&mut self) {
         let of = &self.counted;
         let lost = [
-            (of.odd, "were of a kind that nothing can segment"),
-            (of.uncut, "could not be cut into packets"),
-            (of.failed, "came back failed"),
-            (of.paused, "came while the filter was paused"),
-            (of.too_large, "came while the filter was away"),
+            (of.odd.get(), "were of a kind that nothing can segment"),
+            (of.uncut.get(), "could not be cut into packets"),
+            (of.failed.get(), "came back failed"),
+            (of.paused.get(), "came while the filter was paused"),
+            (of.too_large.get(), "came while the filter was away"),
         ];
         let on_purpose = self.faults.is_some();
         let counted = if on_purpose { &lost[..2] } else { &lost };
@@ -216,7 +138,7 @@ impl Summary {
     /// Reports frames that queues of the lab had no place for. In a command's traffic they would go
     /// unnoticed.
     pub fn note_lost_frames(&mut self) {
-        let lost = self.counted.no_place + self.counted.overflown;
+        let lost = self.counted.no_place.get() + self.counted.overflown.get();
         if lost > 0 {
             self.violations.push(format!(
                 "{lost} frames were lost in the lab's queues, not in the filter: send more slowly"
@@ -227,7 +149,7 @@ impl Summary {
     /// Whether no large send came to the filter or to a guest, so that nothing was tried.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.filter.large_sends == 0 && self.counted.whole_between_guests == 0
+        self.filter.large_sends == 0 && self.counted.whole_between_guests.get() == 0
     }
 
     /// Whether nothing is wrong.

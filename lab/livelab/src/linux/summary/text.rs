@@ -38,7 +38,6 @@ impl Summary {
             ("sent\nagain", true),
             ("SHA-256", false),
         ];
-        let columns = columns.map(|(head, number)| (head.to_owned(), number));
         let mut text = String::new();
         if !self.transfers.is_empty() {
             text += &lined(&columns, self.transfers.iter().map(Row::cells));
@@ -67,61 +66,67 @@ impl Summary {
         lines.extend([
             format!(
                 "The guests made {}, up to {} bytes.",
-                count(counted.large_sends, "large send", "large sends"),
-                number(counted.largest_large_send),
+                count(counted.large_sends.get(), "large send", "large sends"),
+                number(counted.largest_large_send.get()),
             ),
             format!(
                 "The filter split {} of {} into {}; the NIC was given {}, up to {} bytes.",
                 number(filter.split),
                 number(filter.large_sends),
                 count(filter.children, "child", "children"),
-                count(counted.given_to_nic, "large send", "large sends"),
-                number(counted.largest_given_to_nic),
+                count(counted.given_to_nic.get(), "large send", "large sends"),
+                number(counted.largest_given_to_nic.get()),
             ),
             format!(
                 "{} went down besides; {} left the NIC.",
-                count(counted.packets, "other packet", "other packets"),
-                count(counted.frames, "frame", "frames"),
+                count(counted.packets.get(), "other packet", "other packets"),
+                count(counted.frames.get(), "frame", "frames"),
             ),
         ]);
-        if counted.uso + counted.tunnelled > 0 {
+        if counted.uso.get() + counted.tunnelled.get() > 0 {
             lines.push(format!(
                 "Among the large sends were {} of UDP, by USO, and {} in tunnels.",
-                number(counted.uso),
-                number(counted.tunnelled),
+                number(counted.uso.get()),
+                number(counted.tunnelled.get()),
             ));
         }
-        if counted.whole_between_guests > 0 {
+        if counted.whole_between_guests.get() > 0 {
             lines.push(format!(
                 "From guest to guest, {} large sends went whole past the filter, up to {} bytes of frame.",
-                number(counted.whole_between_guests),
-                number(counted.largest_whole_frame),
+                number(counted.whole_between_guests.get()),
+                number(counted.largest_whole_frame.get()),
             ));
         }
         let rare = [
-            (counted.lost, "frames lost on purpose"),
-            (counted.late, "frames late on purpose"),
-            (counted.failed, "sends came back failed"),
-            (counted.paused, "sends came while the filter was paused"),
+            (counted.lost.get(), "frames lost on purpose"),
+            (counted.late.get(), "frames late on purpose"),
+            (counted.failed.get(), "sends came back failed"),
             (
-                counted.too_large,
+                counted.paused.get(),
+                "sends came while the filter was paused",
+            ),
+            (
+                counted.too_large.get(),
                 "sends too large while the filter was away",
             ),
             (
-                counted.cut_by_switch,
+                counted.cut_by_switch.get(),
                 "large sends of too few segments or too long, cut by the switch",
             ),
             (
-                counted.no_offload,
+                counted.no_offload.get(),
                 "large sends without an offload in NDIS, as in GENEVE, cut by the switch",
             ),
-            (counted.no_place, "frames without a place in the kernel"),
             (
-                counted.overflown,
+                counted.no_place.get(),
+                "frames without a place in the kernel",
+            ),
+            (
+                counted.overflown.get(),
                 "frames that came faster than they were read",
             ),
-            (counted.uncut, "large sends that could not be cut"),
-            (counted.odd, "large sends that nothing can segment"),
+            (counted.uncut.get(), "large sends that could not be cut"),
+            (counted.odd.get(), "large sends that nothing can segment"),
         ];
         let rare = rare.iter().filter(|(count, _)| *count > 0);
         let rare: Vec<_> = rare
@@ -156,7 +161,7 @@ impl Summary {
             1 => "payload bytes of all large sends".to_owned(),
             many => format!(
                 "payload bytes of {} large sends (one in {many})",
-                number(self.counted.compared)
+                number(self.counted.compared.get())
             ),
         };
         let sums = if self.checksums_verified {

@@ -78,7 +78,6 @@ pub(super) fn text(sweep: &Sweep) -> String {
         ("throughput,\nmore is better", false),
         ("p90 latency beside bulk,\nless is better", false),
     ];
-    let columns = columns.map(|(head, number)| (head.to_owned(), number));
     let rows = sweep.multiples.iter().map(|point| {
         [
             point.multiple.to_string(),
