@@ -123,6 +123,14 @@ pub struct TunnelOffload {
 }
 
 impl TunnelOffload {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        lso_v2: 0,
+        uso: 0,
+        transmit_checksum: 0,
+        max_header: 0,
+    };
+
     /// Everything, for all headers that Windows recommends to provide for.
     pub const ALL: Self = Self {
         lso_v2: INNER_IPV4 | OUTER_IPV4 | INNER_IPV6 | OUTER_IPV6,
@@ -172,18 +180,8 @@ impl TunnelOffloads {
     };
     /// Neither.
     pub const NONE: Self = Self {
-        nvgre: TunnelOffload {
-            lso_v2: 0,
-            uso: 0,
-            transmit_checksum: 0,
-            max_header: 0,
-        },
-        vxlan: TunnelOffload {
-            lso_v2: 0,
-            uso: 0,
-            transmit_checksum: 0,
-            max_header: 0,
-        },
+        nvgre: TunnelOffload::NONE,
+        vxlan: TunnelOffload::NONE,
         vxlan_port: Self::VXLAN_PORT,
     };
 }
@@ -247,19 +245,13 @@ impl Default for Enabled {
 impl Enabled {
     /// Returns the part of the capabilities `can` that is in effect.
     pub(crate) fn applied_to(&self, can: Capabilities) -> Capabilities {
-        let limit = |on: bool, limit: LargeSendLimit| {
-            if on && limit.max_payload > 0 {
-                limit
-            } else {
-                LargeSendLimit::default()
-            }
+        let limit = |on: bool, limit: LargeSendLimit| match on && limit.max_payload > 0 {
+            true => limit,
+            false => LargeSendLimit::default(),
         };
-        let uso = |on: bool, limit: UsoLimit| {
-            if on && limit.max_payload > 0 {
-                limit
-            } else {
-                UsoLimit::default()
-            }
+        let uso = |on: bool, limit: UsoLimit| match on && limit.max_payload > 0 {
+            true => limit,
+            false => UsoLimit::default(),
         };
         let checksum = |tcp: bool, udp: bool, has: ChecksumOffload| ChecksumOffload {
             ip_header: has.ip_header && self.ip_header,

@@ -148,7 +148,7 @@ fn write_tunnels(bytes: &mut [u8], capabilities: &Capabilities, revision: u8) {
         put(bytes, offset, bits);
         put(bytes, offset + 4, has.max_header);
     }
-    if tunnels.vxlan != NO_TUNNEL {
+    if tunnels.vxlan != TunnelOffload::NONE {
         put(bytes, ENCAPSULATED[1] + 8, tunnels.vxlan_port.into());
     }
     let known = [
@@ -159,17 +159,10 @@ fn write_tunnels(bytes: &mut [u8], capabilities: &Capabilities, revision: u8) {
     if revision >= sys::NDIS_OFFLOAD_REVISION_4
         && let Some(types) = bytes.get_mut(types)
     {
-        let known = known.iter().filter(|(has, _)| *has != NO_TUNNEL);
+        let known = known.iter().filter(|(has, _)| *has != TunnelOffload::NONE);
         *types = known.fold(0, |types, (_, bit)| types | bit);
     }
 }
-
-const NO_TUNNEL: TunnelOffload = TunnelOffload {
-    lso_v2: 0,
-    uso: 0,
-    transmit_checksum: 0,
-    max_header: 0,
-};
 
 fn write_uso(bytes: &mut [u8], offset: usize, limit: UsoLimit) {
     put(bytes, offset, sys::NDIS_ENCAPSULATION_IEEE_802_3);

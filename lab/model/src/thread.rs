@@ -245,6 +245,18 @@ fn checked_call(most: u8, routine: &str, with_a_lock: Level) {
     }
 }
 
+/// The same as [`ndis_call`], with the module's handle.
+pub(crate) fn module_call(module: sys::NDIS_HANDLE, most: u8, routine: &str) {
+    ndis_call(most, routine);
+    require_module(module, routine);
+}
+
+/// The same as [`ndis_call_out`], with the module's handle.
+pub(crate) fn module_call_out(module: sys::NDIS_HANDLE, most: u8, routine: &str) {
+    ndis_call_out(most, routine);
+    require_module(module, routine);
+}
+
 /// Checks that `routine` is called with the module's handle.
 pub(crate) fn require_module(handle: sys::NDIS_HANDLE, routine: &str) {
     if !world().is_module(handle) {

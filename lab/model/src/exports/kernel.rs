@@ -17,7 +17,7 @@ use crate::{
     memory::Block,
     race,
     rules::{Finding, Level, Rule},
-    state::Rundown,
+    state::{Rundown, State},
     suspension, thread,
 };
 
@@ -40,22 +40,30 @@ pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32)
         };
         state.finding("ExAllocatePool2", Finding::at(level, Rule::PoolTags, found));
     }
-    if !state.may_allocate("ExAllocatePool2") {
+    let stale = flags & sys::POOL_FLAG_UNINITIALIZED != 0;
+    // POOL_FLAG_CACHE_ALIGNED or not: special pool, and a machine short of memory, promise no more.
+    allocate_pool(&mut state, size, tag, stale, "ExAllocatePool2")
+}
+
+/// Allocates pool memory, `stale` or of zeros, for `routine`.
+pub(super) fn allocate_pool(
+    state: &mut State,
+    size: usize,
+    tag: u32,
+    stale: bool,
+    routine: &str,
+) -> *mut c_void {
+    if !state.may_allocate(routine) {
         return ptr::null_mut();
     }
-    // POOL_FLAG_CACHE_ALIGNED or not: special pool, and a machine short of memory, promise no more.
     let block = Block::of_pool(size);
-    if flags & sys::POOL_FLAG_UNINITIALIZED != 0 {
+    if stale {
         // SAFETY: the block is that long.
         unsafe { ptr::write_bytes(block.start(), crate::memory::UNINITIALISED, size) };
     }
     race::allocated(block.address()..block.address() + block.size());
-    let start = block.start().cast();
-    state
-        .kernel
-        .memory
-        .pool
-        .insert(block.address(), (block, tag));
+    let (start, address) = (block.start().cast(), block.address());
+    state.kernel.memory.pool.insert(address, (block, tag));
     start
 }
 
@@ -307,6 +315,9 @@ pub unsafe extern "efiapi" fn DbgPrint(format: *const c_char, first: *const c_ch
 
 type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
 
+/// The subject of findings about one.
+const RUNDOWN: &str = "rundown reference";
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExAllocateCacheAwareRundownProtection(
     _pool: i32,
@@ -342,11 +353,7 @@ pub unsafe extern "efiapi" fn ExFreeCacheAwareRundownProtection(reference: Refer
     let mut state = world.state();
     match state.kernel.rundowns.remove(&reference.addr()) {
         Some(rundown) if rundown.count == 0 => {}
-        _ => state.violation(
-            Rule::PoolTags,
-            "rundown reference",
-            "freed in use, or twice",
-        ),
+        _ => state.violation(Rule::PoolTags, RUNDOWN, "freed in use, or twice"),
     }
 }
 
@@ -382,11 +389,7 @@ pub unsafe extern "efiapi" fn ExReleaseRundownProtectionCacheAwareEx(
     let mut state = world.state();
     match state.kernel.rundowns.get_mut(&reference.addr()) {
         Some(rundown) if rundown.count >= u64::from(count) => rundown.count -= u64::from(count),
-        _ => state.violation(
-            Rule::Pause,
-            "rundown reference",
-            "released more often than acquired",
-        ),
+        _ => state.violation(Rule::Pause, RUNDOWN, "released more often than acquired"),
     }
 }
 
@@ -414,7 +417,7 @@ pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(refere
         }
     }
     let found = "the wait would never end";
-    world.violation(Rule::Pause, "rundown reference", found.into());
+    world.violation(Rule::Pause, RUNDOWN, found.into());
 }
 
 #[unsafe(no_mangle)]
@@ -426,7 +429,7 @@ pub unsafe extern "efiapi" fn ExRundownCompletedCacheAware(reference: Reference)
         Some(rundown) if rundown.down && rundown.count == 0 => rundown.completed = true,
         _ => state.violation(
             Rule::Pause,
-            "rundown reference",
+            RUNDOWN,
             "marked as completed before it is down",
         ),
     }
@@ -441,7 +444,7 @@ pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(referenc
         Some(rundown) if rundown.completed => (rundown.down, rundown.completed) = (false, false),
         _ => state.violation(
             Rule::Pause,
-            "rundown reference",
+            RUNDOWN,
             "reinitialised before the rundown is completed",
         ),
     }

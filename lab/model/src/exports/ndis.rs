@@ -204,8 +204,7 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFPauseComplete(module: NDIS_HANDLE) {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFPauseComplete");
-    thread::require_module(module, "NdisFPauseComplete");
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFPauseComplete");
     let world = thread::world();
     let mut state = world.state();
     if state.life.module == ModuleState::Pausing {
@@ -218,8 +217,7 @@ pub unsafe extern "efiapi" fn NdisFPauseComplete(module: NDIS_HANDLE) {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFRestartComplete(module: NDIS_HANDLE, status: NDIS_STATUS) {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFRestartComplete");
-    thread::require_module(module, "NdisFRestartComplete");
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFRestartComplete");
     let world = thread::world();
     let mut state = world.state();
     match &mut state.life.restart_completed {
@@ -233,8 +231,7 @@ pub unsafe extern "efiapi" fn NdisFRestartComplete(module: NDIS_HANDLE, status: 
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFRestartFilter(module: NDIS_HANDLE) -> NDIS_STATUS {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFRestartFilter");
-    thread::require_module(module, "NdisFRestartFilter");
+    thread::module_call(module, sys::DISPATCH_LEVEL, "NdisFRestartFilter");
     thread::world().state().life.restart_requested = true;
     sys::NDIS_STATUS_SUCCESS
 }
@@ -246,8 +243,7 @@ pub unsafe extern "efiapi" fn NdisFSendNetBufferLists(
     port: NDIS_PORT_NUMBER,
     flags: u32,
 ) {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
-    thread::require_module(module, "NdisFSendNetBufferLists");
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
     let world = thread::world();
     world.check_running();
     world.check_completes_sends();
@@ -260,8 +256,11 @@ pub unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
     chain: *mut NET_BUFFER_LIST,
     flags: u32,
 ) {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFSendNetBufferListsComplete");
-    thread::require_module(module, "NdisFSendNetBufferListsComplete");
+    thread::module_call_out(
+        module,
+        sys::DISPATCH_LEVEL,
+        "NdisFSendNetBufferListsComplete",
+    );
     thread::world().complete_up(chain, flags);
 }
 

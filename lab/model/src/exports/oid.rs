@@ -19,8 +19,7 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
     clone: *mut *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
     let routine = "NdisAllocateCloneOidRequest";
-    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
-    thread::require_module(module, routine);
+    thread::module_call(module, sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
     state.check_tag(tag, routine);
@@ -67,8 +66,7 @@ pub unsafe extern "efiapi" fn NdisFreeCloneOidRequest(
     clone: *mut NDIS_OID_REQUEST,
 ) {
     let routine = "NdisFreeCloneOidRequest";
-    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
-    thread::require_module(module, routine);
+    thread::module_call(module, sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
     let below = state.oids.below.as_ref();
@@ -85,8 +83,7 @@ pub unsafe extern "efiapi" fn NdisFOidRequest(
     module: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFOidRequest");
-    thread::require_module(module, "NdisFOidRequest");
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFOidRequest");
     // SAFETY: the caller passes a request.
     unsafe { thread::world().oid_down(request) }
 }
@@ -97,15 +94,13 @@ pub unsafe extern "efiapi" fn NdisFOidRequestComplete(
     request: *mut NDIS_OID_REQUEST,
     status: NDIS_STATUS,
 ) {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFOidRequestComplete");
-    thread::require_module(module, "NdisFOidRequestComplete");
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFOidRequestComplete");
     thread::world().oid_up(request, status);
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFCancelOidRequest(module: NDIS_HANDLE, request_id: *mut c_void) {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFCancelOidRequest");
-    thread::require_module(module, "NdisFCancelOidRequest");
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFCancelOidRequest");
     thread::world().cancel_below(request_id.addr());
 }
 

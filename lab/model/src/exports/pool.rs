@@ -1,13 +1,12 @@
 //! `ndis.sys`: memory, and spin locks by their names in NDIS.
 
-use std::{ffi::c_void, ptr};
+use std::ffi::c_void;
 
 use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
 
 use crate::{
     exports::{kernel, spin_lock},
-    memory::{Block, UNINITIALISED},
-    race, thread,
+    thread,
 };
 
 #[unsafe(no_mangle)]
@@ -23,20 +22,7 @@ pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
     let world = thread::world();
     let mut state = world.state();
     state.check_tag(tag, routine);
-    if !state.may_allocate(routine) {
-        return ptr::null_mut();
-    }
-    let block = Block::of_pool(length as usize);
-    // SAFETY: the block is that long.
-    unsafe { ptr::write_bytes(block.start(), UNINITIALISED, length as usize) };
-    race::allocated(block.address()..block.address() + block.size());
-    let start = block.start().cast();
-    state
-        .kernel
-        .memory
-        .pool
-        .insert(block.address(), (block, tag));
-    start
+    kernel::allocate_pool(&mut state, length as usize, tag, true, routine)
 }
 
 #[unsafe(no_mangle)]

@@ -14,9 +14,11 @@ pub unsafe extern "efiapi" fn NdisFIndicateReceiveNetBufferLists(
     count: u32,
     flags: u32,
 ) {
-    let routine = "NdisFIndicateReceiveNetBufferLists";
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
-    thread::require_module(module, routine);
+    thread::module_call_out(
+        module,
+        sys::DISPATCH_LEVEL,
+        "NdisFIndicateReceiveNetBufferLists",
+    );
     thread::world().receive_up(chain, port, count, flags);
 }
 
@@ -26,9 +28,7 @@ pub unsafe extern "efiapi" fn NdisFReturnNetBufferLists(
     chain: *mut NET_BUFFER_LIST,
     flags: u32,
 ) {
-    let routine = "NdisFReturnNetBufferLists";
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
-    thread::require_module(module, routine);
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFReturnNetBufferLists");
     thread::world().return_down(chain, flags);
 }
 
@@ -37,9 +37,7 @@ pub unsafe extern "efiapi" fn NdisFCancelSendNetBufferLists(
     module: NDIS_HANDLE,
     cancel_id: *mut c_void,
 ) {
-    let routine = "NdisFCancelSendNetBufferLists";
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
-    thread::require_module(module, routine);
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFCancelSendNetBufferLists");
     thread::world()
         .state()
         .sends

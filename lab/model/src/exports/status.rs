@@ -13,8 +13,7 @@ pub unsafe extern "efiapi" fn NdisFIndicateStatus(
     module: NDIS_HANDLE,
     indication: *mut NDIS_STATUS_INDICATION,
 ) {
-    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
-    thread::require_module(module, "NdisFIndicateStatus");
+    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
     let world = thread::world();
     // The model has no overlying driver on the other adapter.
     if !world.is_neighbor(module) {
@@ -28,16 +27,13 @@ pub unsafe extern "efiapi" fn NdisFNetPnPEvent(
     module: NDIS_HANDLE,
     notification: *mut NET_PNP_EVENT_NOTIFICATION,
 ) -> NDIS_STATUS {
-    thread::ndis_call_out(sys::PASSIVE_LEVEL, "NdisFNetPnPEvent");
-    thread::require_module(module, "NdisFNetPnPEvent");
+    thread::module_call_out(module, sys::PASSIVE_LEVEL, "NdisFNetPnPEvent");
     thread::world().event_passed_on(notification.addr())
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFDevicePnPEventNotify(module: NDIS_HANDLE, event: *mut c_void) {
-    let routine = "NdisFDevicePnPEventNotify";
-    thread::ndis_call_out(sys::PASSIVE_LEVEL, routine);
-    thread::require_module(module, routine);
+    thread::module_call_out(module, sys::PASSIVE_LEVEL, "NdisFDevicePnPEventNotify");
     thread::world().device_event_passed_on(event.addr());
 }
 

@@ -16,7 +16,11 @@ macro_rules! accesses {
         unsafe extern "efiapi" fn $name(_address: usize) {
             core::arch::naked_asm!("mov rdx, [rsp]", "jmp {}", sym $body)
         }
-    )*};
+    )*
+        /// These routines by their names.
+        static PLAIN: &[(&str, super::Export)] =
+            &[$((stringify!($name), super::Export($name as *const ()))),*];
+    };
 }
 
 accesses! {
@@ -53,6 +57,20 @@ unsafe extern "efiapi" fn write_range(_address: usize, _length: usize) {
 /// Entry to and exit from a function, and the image's initialisation: nothing to record.
 extern "efiapi" fn nothing() {}
 
+/// The atomic operations on a variable and a value.
+macro_rules! operations {
+    ($value:ty: $($name:ident -> $result:ty = $method:ident;)*) => {$(
+        pub(super) unsafe extern "efiapi" fn $name(
+            at: *mut $value,
+            value: $value,
+            _order: i32,
+        ) -> $result {
+            // SAFETY: as the driver vouches.
+            unsafe { ordered(at, |atomic| atomic.$method(value, SeqCst)) }
+        }
+    )*};
+}
+
 /// The atomic operations of one size. Each orders: what precedes it on one thread happened before
 /// what follows a later one on another.
 macro_rules! atomics {
@@ -75,67 +93,14 @@ macro_rules! atomics {
                 unsafe { ordered(at, |atomic| atomic.load(SeqCst)) }
             }
 
-            pub(super) unsafe extern "efiapi" fn store(
-                at: *mut $value,
-                value: $value,
-                _order: i32,
-            ) {
-                // SAFETY: as the driver vouches.
-                unsafe { ordered(at, |atomic| atomic.store(value, SeqCst)) }
-            }
-
-            pub(super) unsafe extern "efiapi" fn exchange(
-                at: *mut $value,
-                value: $value,
-                _order: i32,
-            ) -> $value {
-                // SAFETY: as the driver vouches.
-                unsafe { ordered(at, |atomic| atomic.swap(value, SeqCst)) }
-            }
-
-            pub(super) unsafe extern "efiapi" fn fetch_add(
-                at: *mut $value,
-                value: $value,
-                _order: i32,
-            ) -> $value {
-                // SAFETY: as the driver vouches.
-                unsafe { ordered(at, |atomic| atomic.fetch_add(value, SeqCst)) }
-            }
-
-            pub(super) unsafe extern "efiapi" fn fetch_sub(
-                at: *mut $value,
-                value: $value,
-                _order: i32,
-            ) -> $value {
-                // SAFETY: as the driver vouches.
-                unsafe { ordered(at, |atomic| atomic.fetch_sub(value, SeqCst)) }
-            }
-
-            pub(super) unsafe extern "efiapi" fn fetch_and(
-                at: *mut $value,
-                value: $value,
-                _order: i32,
-            ) -> $value {
-                // SAFETY: as the driver vouches.
-                unsafe { ordered(at, |atomic| atomic.fetch_and(value, SeqCst)) }
-            }
-
-            pub(super) unsafe extern "efiapi" fn fetch_or(
-                at: *mut $value,
-                value: $value,
-                _order: i32,
-            ) -> $value {
-                // SAFETY: as the driver vouches.
-                unsafe { ordered(at, |atomic| atomic.fetch_or(value, SeqCst)) }
-            }
-
-            pub(super) unsafe extern "efiapi" fn fetch_xor(
-                at: *mut $value,
-                value: $value,
-                _order: i32,
-            ) -> $value {
-                // SAFETY: as the driver vouches.
-                unsafe { ordered(at, |atomic| atomic.fetch_xor(value, SeqCst)) }
+            operations! { $value:
+                store -> () = store;
+                exchange -> $value = swap;
+                fetch_add -> $value = fetch_add;
+                fetch_sub -> $value = fetch_sub;
+                fetch_and -> $value = fetch_and;
+                fetch_or -> $value = fetch_or;
+                fetch_xor -> $value = fetch_xor;
             }
 
             /// Compares and exchanges, and returns the value from before.
@@ -180,40 +145,35 @@ fn routine(operation: &str) -> Option<*const ()> {
         | "vptr_update"
         | "atomic_thread_fence"
         | "atomic_signal_fence" => nothing as *const (),
-        "read1" => read1 as *const (),
-        "read2" => read2 as *const (),
-        "read4" => read4 as *const (),
-        "read8" => read8 as *const (),
-        "read16" => read16 as *const (),
-        // A compound access reads and writes: as a write it races with both.
-        "write1" | "read_write1" => write1 as *const (),
-        "write2" | "read_write2" => write2 as *const (),
-        "write4" | "read_write4" => write4 as *const (),
-        "write8" | "read_write8" => write8 as *const (),
-        "write16" | "read_write16" => write16 as *const (),
         "read_range" => read_range as *const (),
         "write_range" => write_range as *const (),
         "memcpy" | "memmove" | "memset" => return super::find("ntoskrnl.exe", plain),
-        atomic => return atomic_routine(atomic),
+        // A compound access reads and writes: as a write it races with both.
+        other => {
+            let name = other
+                .strip_prefix("read_")
+                .filter(|name| name.starts_with("write"));
+            let name = name.unwrap_or(other);
+            let plain = PLAIN.iter().find(|(known, _)| *known == name);
+            return plain
+                .map(|(_, address)| address.0)
+                .or_else(|| atomic_routine(other));
+        }
     })
 }
 
 fn atomic_routine(operation: &str) -> Option<*const ()> {
     let (size, operation) = operation.strip_prefix("atomic")?.split_once('_')?;
     macro_rules! of {
-        ($module:ident) => {
+        ($module:ident: $($name:ident)*) => {
             Some(match operation {
-                "load" => $module::load as *const (),
-                "store" => $module::store as *const (),
-                "exchange" => $module::exchange as *const (),
-                "fetch_add" => $module::fetch_add as *const (),
-                "fetch_sub" => $module::fetch_sub as *const (),
-                "fetch_and" => $module::fetch_and as *const (),
-                "fetch_or" => $module::fetch_or as *const (),
-                "fetch_xor" => $module::fetch_xor as *const (),
-                "compare_exchange_val" => $module::compare_exchange_val as *const (),
+                $(stringify!($name) => $module::$name as *const (),)*
                 _ => return None,
             })
+        };
+        ($module:ident) => {
+            of!($module: load store exchange fetch_add fetch_sub fetch_and fetch_or fetch_xor
+                compare_exchange_val)
         };
     }
     match size {
