@@ -53,7 +53,7 @@ pub const EPISODE: u64 = 1000;
 pub fn run(args: &ChaosArgs, driver: &Build) -> Result<bool, Error> {
     let loaded = Driver::load(driver)?;
     if args.worker {
-        worker::work(&loaded, BufReader::new(io::stdin()), io::stdout());
+        worker::work(&loaded, BufReader::new(io::stdin()));
         return Ok(true);
     }
     let mut pool = WorkerPool::new(driver);

@@ -1,7 +1,7 @@
 //! The process in which a run takes place. Its parent survives whatever a driver does to it, and
 //! reports what happened.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use super::{
     step::{Machine, Step},
 };
 use harness::driver::Driver;
+use harness::worker::reply;
 
 /// A request to a worker; one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,7 +51,7 @@ pub struct Ended {
 }
 
 /// Handles requests until there are no more.
-pub fn work(driver: &Driver, requests: impl BufRead, mut out: impl Write) {
+pub fn work(driver: &Driver, requests: impl BufRead) {
     let requests = requests.lines().map_while(Result::ok);
     for request in requests.map_while(|line| serde_json::from_str(&line).ok()) {
         let ended = match request {
@@ -67,20 +68,12 @@ pub fn work(driver: &Driver, requests: impl BufRead, mut out: impl Write) {
             Request::Script(script, traced) => {
                 run(driver, &script.machine, script.steps, |number| {
                     if traced {
-                        send(&mut out, &Reply::Step(number));
+                        reply(&Reply::Step(number));
                     }
                 })
             }
         };
-        send(&mut out, &Reply::Ended(Box::new(ended)));
-    }
-}
-
-fn send(out: &mut impl Write, reply: &Reply) {
-    // If the parent is gone there is no more work, and no more request.
-    if let Ok(line) = serde_json::to_string(reply) {
-        let _ = writeln!(out, "{line}");
-        let _ = out.flush();
+        reply(&Reply::Ended(Box::new(ended)));
     }
 }
 

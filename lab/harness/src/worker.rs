@@ -7,7 +7,10 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::output::print;
 
 /// Last lines of a worker's stderr that are kept.
 const STDERR_TAIL: usize = 12;
@@ -63,6 +66,14 @@ impl<Reply: DeserializeOwned + Send + 'static> Worker<Reply> {
         drop(self.requests);
         let status = self.child.wait()?;
         Ok((status, self.stderr.join().unwrap_or_default()))
+    }
+}
+
+/// Writes `reply` as a worker, on the standard output.
+pub fn reply(reply: &impl Serialize) {
+    // If the parent is gone there is no more work, and no reply is needed.
+    if let Ok(line) = serde_json::to_string(reply) {
+        print(line + "\n");
     }
 }
 

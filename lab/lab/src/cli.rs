@@ -9,13 +9,13 @@ use std::{
     process,
 };
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, exit};
 use chaos::args::ChaosArgs;
-pub use exercise::{ExerciseArgs, Obligation, Pages, Phase};
+pub use exercise::{ExerciseArgs, Pages, Phase};
 use harness::driver::Build;
 use harness::ingest::{BUFFER, Form, LsoVersion};
 use harness::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
@@ -288,9 +288,10 @@ pub struct SplitArgs {
         long,
         value_name = "v1|v2",
         default_value = "v2",
-        hide_possible_values = true
+        hide_possible_values = true,
+        value_parser = lso()
     )]
-    pub lso: Lso,
+    pub lso: LsoVersion,
     /// Bits in which the IPv4 identification counts
     #[arg(long, value_name = "15|16", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(15..=16))]
@@ -389,22 +390,12 @@ pub enum Encap {
 /// The largest --nic-max: 16 MiB, far beyond any NIC.
 const MOST_NIC_MAX: u32 = 16 << 20;
 
-/// Versions of large send offload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Lso {
-    /// IPv4 only, up to 64 KiB, true IP length
-    V1,
-    /// IPv4 and IPv6, IP length 0
-    V2,
-}
-
-impl From<Lso> for LsoVersion {
-    fn from(version: Lso) -> Self {
-        match version {
-            Lso::V1 => Self::V1,
-            Lso::V2 => Self::V2,
-        }
-    }
+/// The versions of large send offload.
+fn lso() -> impl TypedValueParser<Value = LsoVersion> {
+    PossibleValuesParser::new(["v1", "v2"]).map(|name| match &*name {
+        "v1" => LsoVersion::V1,
+        _ => LsoVersion::V2,
+    })
 }
 
 #[cfg(test)]

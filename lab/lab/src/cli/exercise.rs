@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use model::Level;
 
@@ -47,9 +48,10 @@ pub struct ExerciseArgs {
         long,
         value_name = "contract|advice|product",
         default_value = "contract",
-        hide_possible_values = true
+        hide_possible_values = true,
+        value_parser = level()
     )]
-    pub level: Obligation,
+    pub level: Level,
     /// The first seed of the numbers that vary: sizes, orders, which allocation fails
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -86,23 +88,13 @@ pub struct ExerciseArgs {
     pub pages: Pages,
 }
 
-/// The levels of rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the variants are the levels of the model")]
-pub enum Obligation {
-    Contract,
-    Advice,
-    Product,
-}
-
-impl From<Obligation> for Level {
-    fn from(level: Obligation) -> Self {
-        match level {
-            Obligation::Contract => Self::Contract,
-            Obligation::Advice => Self::Advice,
-            Obligation::Product => Self::Product,
-        }
-    }
+/// The levels of rules, by their names.
+fn level() -> impl TypedValueParser<Value = Level> {
+    let names = PossibleValuesParser::new(Level::ALL.map(Level::name));
+    names.try_map(|name| {
+        let found = Level::ALL.into_iter().find(|level| level.name() == name);
+        found.ok_or("is no level")
+    })
 }
 
 /// The phases of a round.

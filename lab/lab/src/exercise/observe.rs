@@ -9,7 +9,9 @@ use std::{
 
 use model::{Level, Rule, Violation, World};
 
-use super::reply::{Cause, Reply, reply};
+use harness::worker::reply;
+
+use super::reply::{Cause, Reply};
 
 /// The driver faulted: the process is about to end.
 pub(super) fn faulted(found: &str) {

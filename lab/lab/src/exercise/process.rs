@@ -10,7 +10,7 @@ use super::{
     reply::Reply,
     report::{Ended, Stopped, Verdict},
 };
-use crate::cli::{ExerciseArgs, Obligation, Pages, Phase};
+use crate::cli::{ExerciseArgs, Pages, Phase};
 use crate::error::Error;
 use clap::ValueEnum;
 use harness::driver::Build;
@@ -84,17 +84,12 @@ fn add_arguments(
         Build::Image(path) => command.arg(path),
         Build::Native => command.args(["--driver", harness::driver::NATIVE]),
     };
-    let level = match args.level {
-        Obligation::Contract => "contract",
-        Obligation::Advice => "advice",
-        Obligation::Product => "product",
-    };
     let word = |value: Option<clap::builder::PossibleValue>| {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     };
     command.args(["--phase", &word(phase.to_possible_value())]);
     command.args(["--pages", &word(pages.to_possible_value())]);
-    command.args(["--level", level, "--seed", &seed.to_string()]);
+    command.args(["--level", args.level.name(), "--seed", &seed.to_string()]);
     command.args(["--timeout", &args.timeout.to_string()]);
     if args.stress {
         command.arg("--stress");

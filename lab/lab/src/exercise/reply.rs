@@ -1,7 +1,5 @@
 //! The replies of a worker to its parent.
 
-use std::io::{self, Write};
-
 use serde::{Deserialize, Serialize};
 
 /// A reply of a worker; one line of JSON.
@@ -17,16 +15,6 @@ pub(super) enum Reply {
     Faulted(String, Cause),
     /// The phase has come to its end.
     Finished,
-}
-
-/// Writes a reply on stdout.
-pub(super) fn reply(reply: &Reply) {
-    // If the parent is gone, no reply is needed.
-    if let Ok(line) = serde_json::to_string(reply) {
-        let mut out = io::stdout();
-        let _ = out.write_all(format!("{line}\n").as_bytes());
-        let _ = out.flush();
-    }
 }
 
 /// One cause, with how often it was found.

@@ -10,8 +10,11 @@ use serde::Serialize;
 use super::reply::{Cause, Reply};
 
 /// The outcome of an exercise, the worst last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::Display,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Verdict {
     /// No rule was broken.
     #[default]
@@ -24,18 +27,6 @@ pub enum Verdict {
     Hung,
     /// It ended its process.
     Crashed,
-}
-
-impl Verdict {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::Violations => "violations",
-            Self::Refused => "refused",
-            Self::Hung => "hung",
-            Self::Crashed => "crashed",
-        }
-    }
 }
 
 /// Why a phase did not come to its end.
@@ -162,7 +153,7 @@ impl fmt::Display for Report {
                 writeln!(f, "    {page}")?;
             }
         }
-        write!(f, "{}", self.verdict().name())?;
+        write!(f, "{}", self.verdict())?;
         match &self.stopped {
             Some(Stopped { step, detail, .. }) => writeln!(f, " in step \"{step}\": {detail}"),
             None => writeln!(f),

@@ -7,9 +7,10 @@ use std::{
 
 use harness::driver::{Build, Driver};
 use harness::random::Random;
+use harness::worker::reply;
 
 use super::observe::{faulted, report_meanwhile};
-use super::reply::{Reply, reply};
+use super::reply::Reply;
 use super::subject::{Refused, Subject};
 use super::{lifecycle, starve};
 use crate::cli::{ExerciseArgs, Pages, Phase};
@@ -30,7 +31,7 @@ pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(
         stress: args.stress,
         // Every other round, as the place of blocks in their pages.
         attaches_in_registration: phase == Phase::Life && args.pages == Pages::Start,
-        level: args.level.into(),
+        level: args.level,
         patience: Duration::from_secs(args.timeout.min(20) / 2).max(Duration::from_millis(500)),
     };
     let result = match phase {

@@ -55,7 +55,7 @@ pub fn run(args: &SplitArgs, build: &Build) -> Result<bool, Error> {
     let mut splitter = Splitter {
         session: Session::start(&driver, setup, outputs)?,
         terms: Terms {
-            lso: args.lso.into(),
+            lso: args.lso,
             min_segments: args.min_segments,
         },
         form: args.form(),

@@ -31,6 +31,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Contract, Self::Advice, Self::Product];
+
     /// The level in one word.
     #[must_use]
     pub const fn name(self) -> &'static str {
