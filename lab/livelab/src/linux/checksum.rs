@@ -1,5 +1,6 @@
 //! Checksums that are still to be made: where they are, and how they are finished.
 
+use checksum::Sum;
 use model::ChecksumSlot;
 
 /// Where the checksum is in either header.
@@ -23,28 +24,12 @@ pub(super) fn finish_checksum(frame: &mut [u8], from: usize, at: usize) {
     let Some(covered) = frame.get_mut(from..) else {
         return;
     };
-    let sum = !fold(sum(covered));
+    let sum = Sum::of(covered).checksum();
     if let Some(field) = covered.get_mut(at..at + 2) {
         // With UDP, 0 would mean that there is no checksum.
         let sum = if sum == 0 { 0xFFFF } else { sum };
         field.copy_from_slice(&sum.to_be_bytes());
     }
-}
-
-pub(super) fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<2>();
-    let words: u64 = words
-        .iter()
-        .map(|word| u64::from(u16::from_be_bytes(*word)))
-        .sum();
-    words + rest.first().map_or(0, |byte| u64::from(*byte) << 8)
-}
-
-pub(super) fn fold(mut sum: u64) -> u16 {
-    while sum >> 16 != 0 {
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    }
-    sum as u16
 }
 
 #[cfg(test)]
@@ -66,7 +51,7 @@ mod tests {
         let right = segment(&Synth::v4(1000, 1448).frame(false), job).unwrap();
         let mut frame = whole;
         let seed = u16::from_be_bytes([frame[50], frame[51]]);
-        let seed = fold(u64::from(seed) + 1032);
+        let seed = Sum::default().and_word(seed).and_word(1032).folded();
         frame[50..52].copy_from_slice(&seed.to_be_bytes());
         finish_checksum(&mut frame, 34, 16);
         assert_eq!(frame[50..52], right[0][50..52]);

@@ -15,12 +15,8 @@ use reference::cut_any_tunnel;
 #[must_use]
 pub fn delivery(frame: &[u8], header: VnetHeader) -> Option<Vec<Message<'_>>> {
     if is_in_tunnel(frame, header) {
-        let messages = cut(frame, header)?.into_iter().map(|front| Message {
-            header: VnetHeader::default(),
-            front,
-            rest: Vec::new(),
-        });
-        return Some(messages.collect());
+        let packets = cut(frame, header)?;
+        return Some(packets.into_iter().map(Message::of).collect());
     }
     let headers = match header.segments {
         Segments::None => header.headers,

@@ -3,10 +3,11 @@
 //! Both describe the same send in different formats (see [`harness::ingest`]), so only headers
 //! change: the payload stays where it was received.
 
+use checksum::Sum;
 use model::{LargeSendLimits, Layout, SendKind, Slots, UsoLimits, UsoSlot, layout, tunnel};
 use ndis::{LargeSendInfo, sys};
 
-use super::checksum::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum, fold};
+use super::checksum::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum};
 use super::vnet::{Segments, VnetHeader};
 use testpkt::capture::strip_jumbo_in_place;
 
@@ -112,7 +113,7 @@ fn in_tunnel(frame: &[u8], header: VnetHeader) -> Option<(Layout, Slots)> {
 /// field. The rest of that sum is kept: where a source route has addresses still to visit, it is
 /// over the last of them, not over the one in the header (RFC 8200, section 8.1).
 fn bring_to_shape(frame: &mut [u8], found: Layout) {
-    let covered = (frame.len() - found.transport) as u64;
+    let covered = (frame.len() - found.transport) as u32;
     let (ip, transport) = frame[found.ip..].split_at_mut(found.transport - found.ip);
     let length = if found.ipv6 { 4..6 } else { 2..4 };
     ip[length].fill(0);
@@ -123,9 +124,9 @@ fn bring_to_shape(frame: &mut [u8], found: Layout) {
         TCP_CHECKSUM
     };
     let field = &mut transport[at..at + 2];
-    let sum = u64::from(u16::from_be_bytes([field[0], field[1]]));
-    // One's complement: to take a number away is to add its complement.
-    let seed = fold(sum + (0xFFFF - covered % 0xFFFF));
+    let sum = Sum::default().and_word(u16::from_be_bytes([field[0], field[1]]));
+    // Ones' complement: to take a number away is to add its complement.
+    let seed = sum.and_words(!covered).folded();
     field.copy_from_slice(&seed.to_be_bytes());
 }
 
@@ -239,8 +240,9 @@ mod tests {
             (Synth::v4(9000, 1448).frame(true), 34, 1448),
             (Synth::v6(9000, 1428).frame(true), 54, 1428),
         ] {
-            let covered = (frame.len() - at) as u64;
-            frame[at + 16..at + 18].copy_from_slice(&fold(0x1234 + covered).to_be_bytes());
+            let covered = Sum::default().and_words((frame.len() - at) as u32);
+            let sum = covered.and_word(0x1234).folded();
+            frame[at + 16..at + 18].copy_from_slice(&sum.to_be_bytes());
             let segments = if at == 34 {
                 Segments::TcpV4
             } else {

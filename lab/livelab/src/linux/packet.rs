@@ -119,6 +119,16 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// One packet, for which nothing is left to do.
+    #[must_use]
+    pub fn of(front: Vec<u8>) -> Self {
+        Self {
+            header: VnetHeader::default(),
+            front,
+            rest: Vec::new(),
+        }
+    }
+
     /// The frame's first bytes, its destination among them.
     #[must_use]
     pub fn first_bytes(&self) -> &[u8] {

@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
+use checksum::Sum;
 use model::{Layout, Outgoing, SendKind, layout, one_stage};
 
-use super::checksum::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum, fold, read_checksum_slot, sum};
+use super::checksum::{TCP_CHECKSUM, UDP_CHECKSUM, finish_checksum, read_checksum_slot};
 use super::packet::Message;
 use super::vnet::{Segments, VnetHeader, room_hint};
 use crate::args::SecondStage;
@@ -54,11 +55,7 @@ fn finished<'a>(packet: &Outgoing<'a>) -> Message<'a> {
     if let Some((from, at)) = read_checksum_slot(packet.slots.checksum) {
         finish_checksum(&mut frame, usize::from(from), usize::from(at));
     }
-    Message {
-        header: VnetHeader::default(),
-        front: frame,
-        rest: Vec::new(),
-    }
+    Message::of(frame)
 }
 
 /// A large send segmented here. A send that cannot be segmented is dropped, as in hardware.
@@ -68,11 +65,7 @@ fn by_model<'a>(packet: &Outgoing<'a>) -> Option<impl Iterator<Item = Message<'a
         _ => Cow::Owned(packet.bytes.concat()),
     };
     let packets = one_stage(&frame, &packet.slots, ID_BITS).ok()?;
-    Some(packets.into_iter().map(|front| Message {
-        header: VnetHeader::default(),
-        front,
-        rest: Vec::new(),
-    }))
+    Some(packets.into_iter().map(Message::of))
 }
 
 /// A large send for the kernel, with the headers that Linux gives its own.
@@ -128,14 +121,14 @@ fn to_linux(headers: &mut Vec<u8>, found: Layout, length: usize) -> usize {
         TCP_CHECKSUM
     };
     let field = &mut transport[at..at + 2];
-    let seed = u64::from(u16::from_be_bytes([field[0], field[1]]));
-    field.copy_from_slice(&fold(seed + covered as u64).to_be_bytes());
+    let seed = Sum::default().and_word(u16::from_be_bytes([field[0], field[1]]));
+    field.copy_from_slice(&seed.and_words(covered as u32).folded().to_be_bytes());
     let ip = &mut headers[found.ip..found.transport];
     if !found.ipv6 {
         let stated = u16::try_from(length - found.ip).unwrap_or(0);
         ip[2..4].copy_from_slice(&stated.to_be_bytes());
         ip[10..12].fill(0);
-        let sum = !fold(sum(ip));
+        let sum = Sum::of(ip).checksum();
         ip[10..12].copy_from_slice(&sum.to_be_bytes());
         return 0;
     }
@@ -189,7 +182,8 @@ mod tests {
         // 8984 + 48 bytes of TCP over the seed that holds none.
         let seed = u16::from_be_bytes([frame[50], frame[51]]);
         let with_length = u16::from_be_bytes([found[50], found[51]]);
-        assert_eq!(with_length, fold(u64::from(seed) + 9032));
+        let sum = Sum::default().and_word(seed).and_word(9032);
+        assert_eq!(with_length, sum.folded());
     }
 
     #[test]
