@@ -1,6 +1,6 @@
 //! The NIC's limits and capabilities, in one plain structure from the configuration that the
 //! miniport reports to the control reply. The data path reads a consistent copy of it from a
-//! sequence lock.
+//! sequence lock. [`status`](crate::status) stores new ones, such as lowered limits.
 #![expect(unsafe_code, reason = "the sequence lock copies words")]
 
 use lso::{Headers, IpVersion, LargeSend, Limit, MAX_HEADER, Offload, Transport, TunnelKind};

@@ -245,7 +245,7 @@ fn every_entry_of_the_system_event_log_is_listed() {
 
 #[test]
 fn every_pool_tag_is_listed() {
-    let source = read("crates/ndis/src/pool.rs");
+    let source = read("crates/ndis/src/pool_tag.rs");
     let tags = between(&source, "Self::new(*b\"", "\")");
     let troubleshoot = read("docs/troubleshoot.md");
     let (_, table) = troubleshoot.split_once("| tag |").expect("a table of tags");
