@@ -338,6 +338,27 @@ fn memory_figures_are_as_they_are() {
     }
 }
 
+#[test]
+fn the_calibration_set_has_as_many_variants_as_documented() {
+    let tables = ["bugs", "mutants", "legal"];
+    let rows = tables.map(|name| read(&format!("lab/calibration/{name}.tsv")));
+    let variants = rows.iter().flat_map(|table| table.lines().skip(1));
+    // A row of `legal.tsv` has no rule; in the other tables `-` stands for none.
+    let is_wrong = |row: &&str| !row.ends_with("\t-") && !rows[2].contains(*row);
+    let (wrong, legal): (Vec<&str>, Vec<&str>) = variants.partition(is_wrong);
+    let found = format!(
+        "{} mistakes and {} unusual but documented",
+        wrong.len(),
+        legal.len()
+    );
+    for page in ["docs/judge.md", "docs/testing.md"] {
+        assert!(
+            read(page).replace('\n', " ").contains(&found),
+            "{page}: {found}"
+        );
+    }
+}
+
 /// With a comma between thousands.
 fn number(number: usize) -> String {
     format!("{},{:03}", number / 1000, number % 1000)
