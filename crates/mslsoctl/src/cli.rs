@@ -162,7 +162,7 @@ pub struct Change {
     /// Count the IPv4 identification of segments in 15 or 16 bits, as the NIC does
     #[arg(long, value_name = "BITS", value_parser = ip_id_bits, requires = "persist")]
     pub ip_id_bits: Option<IpIdBits>,
-    /// When to advertise large sends of TCP on a NIC that has none, for the filter to cut
+    /// When to advertise TCP large sends that the NIC does not support, for the filter to cut
     #[arg(long, value_name = "WHEN", requires = "persist")]
     pub software_segmentation: Option<SoftwareName>,
     /// Give the NIC packets of N buffers at most, 4 to 64
@@ -206,7 +206,7 @@ pub struct StatsArgs {
     #[arg(long, value_name = "N", requires = "watch",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub count: Option<u32>,
-    /// Put the counters back to zero, once they are shown
+    /// Reset the counters to zero, once they are shown
     #[arg(long, conflicts_with = "watch")]
     pub reset: bool,
 }
@@ -238,9 +238,9 @@ impl From<ProfileName> for Profile {
 /// The choices of software segmentation by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SoftwareName {
-    /// Only large sends that the NIC has are advertised
+    /// Only large sends that the NIC supports are advertised
     Never,
-    /// If the NIC makes TCP's checksums, and its hardware has no large sends: the default
+    /// If the NIC computes TCP checksums, and its hardware does not support large sends: the default
     WithChecksums,
     /// On any NIC, unless its large sends are turned off
     Always,
