@@ -16,9 +16,9 @@ use control::{
     about = "Shows and sets how mslso raises the large sends of network adapters",
     long_about = "Shows and sets how mslso, the filter driver for Multi-Stage Large Send Offload, \
         raises the large sends of network adapters.\n\n\
-        The driver tells the layer above a NIC, a virtual switch or TCP/IP, that it takes large \
-        sends of TCP and UDP several times bigger than the NIC's maximum, and splits each for the \
-        NIC. Where the NIC takes none, it cuts them into packets itself. Run this tool as an \
+        The driver advertises TCP and UDP large sends several times the NIC's maximum to the \
+        overlying driver (a virtual switch, or TCP/IP), and splits each for the NIC. If the NIC \
+        accepts none, the driver can cut them into packets itself. Run this tool as an \
         administrator.",
     after_help = AFTER_HELP
 )]
