@@ -5,7 +5,7 @@
 //! Filter Driver Binding Relationships", "Manufacturer Section in a Network INF File", "Run From
 //! Driver Store" and "INF Validation Errors and Warnings". Numbers in brackets are InfVerif's.
 
-use crate::inf::Inf;
+use mslso_package::inf::Inf;
 
 mod files;
 mod settings;

@@ -12,9 +12,7 @@
 pub mod adapter;
 pub mod control;
 pub mod driver;
-pub mod frames;
 pub mod fuzz;
-pub mod inf;
 pub mod inf_requirements;
 pub mod memory_fault;
 pub mod packets;

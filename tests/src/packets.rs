@@ -2,7 +2,7 @@
 
 use model::{Packet, SendKind, parts};
 use reference::Kind;
-use testpkt::synth::{IpVersion, Synth};
+use testpkt::synth::{IpVersion, Synth, Tunnel};
 
 /// The usual MSS in bytes: an MTU of 1500 with TCP timestamps over IPv4.
 pub const MSS: u32 = 1448;
@@ -20,6 +20,33 @@ pub fn large(send: &Synth) -> Packet {
 #[must_use]
 pub fn large_v1(send: &Synth) -> Packet {
     Packet::large_send_v1(send.frame(true), send.mss)
+}
+
+/// A USO send, with lengths of 0.
+#[must_use]
+pub fn uso(send: &Synth) -> Packet {
+    Packet::udp_large_send(send.frame(false), send.mss)
+}
+
+/// An LSOv2 send inside a tunnel.
+#[must_use]
+pub fn tunnelled(send: &Synth, tunnel: &Tunnel) -> Packet {
+    Packet::encapsulated(tunnel.around(&send.frame(false)), send.mss)
+}
+
+/// Every tunnel: of each kind, with each IP version outside, VXLAN with and without a checksum.
+#[must_use]
+pub fn tunnels() -> Vec<Tunnel> {
+    let vxlan = [Tunnel::vxlan_v4(), Tunnel::vxlan_v6()];
+    let vxlan = vxlan.into_iter().flat_map(|tunnel| {
+        [false, true].map(|udp_checksum| Tunnel {
+            udp_checksum,
+            ..tunnel.clone()
+        })
+    });
+    vxlan
+        .chain([Tunnel::nvgre_v4(), Tunnel::nvgre_v6()])
+        .collect()
 }
 
 /// The usual large send over IPv4 with `payload` bytes.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
 use control::{
     Cap, Invalid, IpIdBits, MaxSgElements, MemoryBound, Multiple, Profile, SettingsChange,
     SoftwareSegmentation,
@@ -150,8 +151,8 @@ pub struct Change {
     #[arg(long, value_name = "N", value_parser = multiple, conflicts_with_all = ["profile", "off"])]
     pub multiple: Option<Multiple>,
     /// Leave the multiple to a profile
-    #[arg(long, value_name = "P", conflicts_with = "off")]
-    pub profile: Option<ProfileName>,
+    #[arg(long, value_name = "P", value_parser = profile(), conflicts_with = "off")]
+    pub profile: Option<Profile>,
     /// Raise nothing: the same as --profile off
     #[arg(long)]
     pub off: bool,
@@ -163,8 +164,8 @@ pub struct Change {
     #[arg(long, value_name = "BITS", value_parser = ip_id_bits, requires = "persist")]
     pub ip_id_bits: Option<IpIdBits>,
     /// When to advertise TCP large sends that the NIC does not support, for the filter to cut
-    #[arg(long, value_name = "WHEN", requires = "persist")]
-    pub software_segmentation: Option<SoftwareName>,
+    #[arg(long, value_name = "WHEN", value_parser = software(), requires = "persist")]
+    pub software_segmentation: Option<SoftwareSegmentation>,
     /// Give the NIC packets of N buffers at most, 4 to 64
     #[arg(long, value_name = "N", value_parser = max_sg_elements, requires = "persist")]
     pub max_sg_elements: Option<MaxSgElements>,
@@ -185,7 +186,7 @@ impl Change {
     pub fn settings(&self) -> SettingsChange {
         SettingsChange {
             ip_id_bits: self.ip_id_bits,
-            software: self.software_segmentation.map(SoftwareSegmentation::from),
+            software: self.software_segmentation,
             max_sg_elements: self.max_sg_elements,
             memory_bound: self.memory_bound,
         }
@@ -212,48 +213,42 @@ pub struct StatsArgs {
 }
 
 /// The profiles by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ProfileName {
-    /// No size is raised: the default
-    Off,
-    /// 2 times: small packets wait least behind large sends
-    Latency,
-    /// 8 times, about 512 KiB
-    Throughput,
-    /// 16 times, about 1 MiB: the least work for the sender, the longest wait
-    Cpu,
-}
-
-impl From<ProfileName> for Profile {
-    fn from(name: ProfileName) -> Self {
-        match name {
-            ProfileName::Off => Self::Off,
-            ProfileName::Latency => Self::Latency,
-            ProfileName::Throughput => Self::Throughput,
-            ProfileName::Cpu => Self::Cpu,
-        }
-    }
+fn profile() -> impl TypedValueParser<Value = Profile> {
+    by_name(Profile::ALL, Profile::name, |profile| match profile {
+        Profile::Off => "No size is raised: the default",
+        Profile::Latency => "2 times: small packets wait least behind large sends",
+        Profile::Throughput => "8 times, about 512 KiB",
+        Profile::Cpu => "16 times, about 1 MiB: the least work for the sender, the longest wait",
+    })
 }
 
 /// The choices of software segmentation by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SoftwareName {
-    /// Only large sends that the NIC supports are advertised
-    Never,
-    /// If the NIC computes TCP checksums, and its hardware does not support large sends: the default
-    WithChecksums,
-    /// On any NIC, unless its large sends are turned off
-    Always,
+fn software() -> impl TypedValueParser<Value = SoftwareSegmentation> {
+    use SoftwareSegmentation::{Always, Never, WithChecksums};
+    by_name(
+        SoftwareSegmentation::ALL,
+        SoftwareSegmentation::name,
+        |choice| match choice {
+            Never => "Only large sends that the NIC supports are advertised",
+            WithChecksums => {
+                "If the NIC computes TCP checksums, and its hardware does not support large sends: the default"
+            }
+            Always => "On any NIC, unless its large sends are turned off",
+        },
+    )
 }
 
-impl From<SoftwareName> for SoftwareSegmentation {
-    fn from(name: SoftwareName) -> Self {
-        match name {
-            SoftwareName::Never => Self::Never,
-            SoftwareName::WithChecksums => Self::WithChecksums,
-            SoftwareName::Always => Self::Always,
-        }
-    }
+/// One of `all`, as the protocol names it; `help` says what each is.
+fn by_name<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+    help: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let values = all.map(|one| PossibleValue::new(name(one)).help(help(one)));
+    PossibleValuesParser::new(values).try_map(move |text| {
+        let found = all.into_iter().find(|one| name(*one) == text);
+        found.ok_or("it has no such name")
+    })
 }
 
 /// A cap, or none.
@@ -310,32 +305,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
-    use control::{Profile, SoftwareSegmentation};
 
-    use super::{Cli, ProfileName, SoftwareName, ValueEnum};
+    use super::Cli;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn profiles_are_called_as_the_protocol_calls_them() {
-        for name in ProfileName::value_variants() {
-            let said = name.to_possible_value();
-            let said = said.as_ref().map(|value| value.get_name());
-            assert_eq!(said, Some(Profile::from(*name).name()));
-        }
-    }
-
-    #[test]
-    fn choices_of_software_segmentation_are_called_as_the_protocol_calls_them() {
-        let names = SoftwareName::value_variants();
-        assert_eq!(names.len(), SoftwareSegmentation::ALL.len());
-        for name in names {
-            let said = name.to_possible_value();
-            let said = said.as_ref().map(|value| value.get_name());
-            assert_eq!(said, Some(SoftwareSegmentation::from(*name).name()));
-        }
     }
 }

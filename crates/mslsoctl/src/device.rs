@@ -1,7 +1,5 @@
 //! The device as the tool sees it: messages in, messages out, and why not.
 
-use std::fmt;
-
 use control::IoControl;
 
 /// A device that answers the driver's control codes.
@@ -35,27 +33,44 @@ impl<D: Device, Open: FnMut() -> Result<D, DeviceError>> Device for PerRequest<O
 }
 
 /// The reason why the device cannot be opened or a request to it failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DeviceError {
     /// This is not Windows.
+    #[error("the driver's device exists on Windows only; run mslsoctl on the Windows host")]
     NotWindows,
     /// There is no such device.
+    #[error(
+        "the driver is not installed or not loaded; install it with \
+         `netcfg -v -l mslso.inf -c s -i mslso_lwf`, or start it with `sc.exe start mslso`"
+    )]
     NotInstalled,
     /// The caller is no administrator.
+    #[error("access denied; run mslsoctl from an elevated prompt (Run as administrator)")]
     AccessDenied,
     /// The adapter is gone.
+    #[error("the adapter is gone; see `mslsoctl list` for those that are there")]
     NoSuchAdapter,
     /// The driver found a value out of range.
+    #[error("the driver finds a value out of range; see `mslsoctl set --help` for the ranges")]
     InvalidParameter,
     /// The driver uses another version of the protocol.
+    #[error(
+        "the driver speaks another version of the protocol; use the mslsoctl that came with the driver"
+    )]
     Version,
     /// The driver does not support the control code.
+    #[error("the driver does not know this command; use the mslsoctl that came with the driver")]
     UnknownCode,
     /// The reply does not fit.
+    #[error(
+        "the driver's answer is longer than expected; use the mslsoctl that came with the driver"
+    )]
     BufferTooSmall,
     /// The driver had no memory for the answer.
+    #[error("the driver had no memory for the answer; try again")]
     NoMemory,
     /// Another error of Windows.
+    #[error("the driver failed with Windows error {0} ({0:#x})")]
     Other(u32),
 }
 
@@ -111,43 +126,3 @@ impl DeviceError {
         }
     }
 }
-
-impl fmt::Display for DeviceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotWindows => {
-                "the driver's device exists on Windows only; run mslsoctl on the Windows host"
-            }
-            Self::NotInstalled => {
-                "the driver is not installed or not loaded; install it with \
-                 `netcfg -v -l mslso.inf -c s -i mslso_lwf`, or start it with `sc.exe start mslso`"
-            }
-            Self::AccessDenied => {
-                "access denied; run mslsoctl from an elevated prompt (Run as administrator)"
-            }
-            Self::NoSuchAdapter => {
-                "the adapter is gone; see `mslsoctl list` for those that are there"
-            }
-            Self::InvalidParameter => {
-                "the driver finds a value out of range; see `mslsoctl set --help` for the ranges"
-            }
-            Self::Version => {
-                "the driver speaks another version of the protocol; use the mslsoctl that came \
-                 with the driver"
-            }
-            Self::UnknownCode => {
-                "the driver does not know this command; use the mslsoctl that came with the driver"
-            }
-            Self::BufferTooSmall => {
-                "the driver's answer is longer than expected; use the mslsoctl that came with the \
-                 driver"
-            }
-            Self::NoMemory => "the driver had no memory for the answer; try again",
-            Self::Other(code) => {
-                return write!(f, "the driver failed with Windows error {code} ({code:#x})");
-            }
-        })
-    }
-}
-
-impl std::error::Error for DeviceError {}

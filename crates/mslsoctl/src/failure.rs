@@ -1,6 +1,6 @@
 //! Why a command ends without its result.
 
-use std::{fmt, io};
+use std::io;
 
 use control::Invalid;
 use serde_json::{Value, json};
@@ -25,26 +25,44 @@ pub mod exit {
 
 /// The reason why a command ends without its result. Its text is one line and states what to do
 /// next.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The command line is wrong: clap's error.
-    Usage(clap::Error),
+    #[error("{}; see `mslsoctl --help`", in_one_line(.0))]
+    Usage(#[from] clap::Error),
     /// The device cannot be opened or a request to it failed.
-    Device(DeviceError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The driver's answer breaks the protocol.
-    Reply(Invalid),
+    #[error("{}", of_reply(*.0))]
+    Reply(#[from] Invalid),
     /// The connection of this name has no filter attached.
+    #[error(
+        "the driver is not attached to the connection {0:?}; enable it there with \
+         `Enable-NetAdapterBinding -Name {0:?} -ComponentID mslso_lwf`"
+    )]
     NotAttached(String),
     /// No adapter is called so.
+    #[error(
+        "no adapter has the interface index, the connection or the description {0:?}; \
+         see `mslsoctl list`"
+    )]
     NoSuchAdapter(String),
     /// The filter is attached to no adapter.
+    #[error(
+        "the driver is attached to no adapter; enable it on one with \
+         `Enable-NetAdapterBinding -Name ADAPTER -ComponentID mslso_lwf`"
+    )]
     NoAdapters,
     /// Several adapters match: the adapter that was requested, if any, and the adapters.
+    #[error("{}", several(.0.as_deref(), .1))]
     Ambiguous(Option<String>, Vec<Adapter>),
     /// A command for all adapters ends at this one.
+    #[error("at interface {at} ({adapter}): {failure}", at = .0.if_index, adapter = .0, failure = .1)]
     At(Box<Adapter>, Box<Self>),
     /// The output cannot be written.
-    Output(io::Error),
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
 }
 
 impl Failure {
@@ -93,52 +111,26 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(error) => write!(f, "{}; see `mslsoctl --help`", in_one_line(error)),
-            Self::Device(error) => error.fmt(f),
-            Self::Reply(Invalid::Version) => DeviceError::Version.fmt(f),
-            Self::Reply(invalid) => write!(
-                f,
-                "the driver's answer cannot be understood ({invalid}); use the mslsoctl that came \
-                 with the driver"
-            ),
-            Self::NotAttached(name) => write!(
-                f,
-                "the driver is not attached to the connection {name:?}; enable it there with \
-                 `Enable-NetAdapterBinding -Name {name:?} -ComponentID mslso_lwf`"
-            ),
-            Self::NoSuchAdapter(name) => write!(
-                f,
-                "no adapter has the interface index, the connection or the description {name:?}; \
-                 see `mslsoctl list`"
-            ),
-            Self::NoAdapters => f.write_str(
-                "the driver is attached to no adapter; enable it on one with \
-                 `Enable-NetAdapterBinding -Name ADAPTER -ComponentID mslso_lwf`",
-            ),
-            Self::Ambiguous(name, adapters) => {
-                match name {
-                    Some(name) => write!(f, "several adapters match {name:?}:")?,
-                    None => f.write_str("there are several adapters:")?,
-                }
-                for (place, adapter) in adapters.iter().enumerate() {
-                    let comma = if place == 0 { "" } else { "," };
-                    write!(f, "{comma} {} ({adapter})", adapter.if_index)?;
-                }
-                f.write_str("; name one by its interface index")
-            }
-            Self::At(adapter, failure) => {
-                write!(
-                    f,
-                    "at interface {} ({adapter}): {failure}",
-                    adapter.if_index
-                )
-            }
-            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
-        }
+fn of_reply(invalid: Invalid) -> String {
+    match invalid {
+        Invalid::Version => DeviceError::Version.to_string(),
+        _ => format!(
+            "the driver's answer cannot be understood ({invalid}); use the mslsoctl that came with \
+             the driver"
+        ),
     }
+}
+
+fn several(name: Option<&str>, adapters: &[Adapter]) -> String {
+    let found = match name {
+        Some(name) => format!("several adapters match {name:?}"),
+        None => "there are several adapters".to_owned(),
+    };
+    let adapters = adapters
+        .iter()
+        .map(|adapter| format!("{} ({adapter})", adapter.if_index));
+    let adapters = adapters.collect::<Vec<_>>().join(", ");
+    format!("{found}: {adapters}; name one by its interface index")
 }
 
 /// The message of clap, without its advice.
@@ -147,30 +139,4 @@ fn in_one_line(error: &clap::Error) -> String {
     let said = text.split("\n\n").next().unwrap_or_default();
     let said = said.trim_start_matches("error: ");
     said.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-impl std::error::Error for Failure {}
-
-impl From<clap::Error> for Failure {
-    fn from(error: clap::Error) -> Self {
-        Self::Usage(error)
-    }
-}
-
-impl From<DeviceError> for Failure {
-    fn from(error: DeviceError) -> Self {
-        Self::Device(error)
-    }
-}
-
-impl From<Invalid> for Failure {
-    fn from(invalid: Invalid) -> Self {
-        Self::Reply(invalid)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
 }

@@ -58,10 +58,10 @@ pub fn run(args: &BuildArgs, date: OffsetDateTime) -> Result<usize, Failure> {
         failure => failure,
     })?;
     let platform = platform(image.machine())?;
-    let inf = Inf::new(&folder::read(&args.inf)?, platform.inf)?;
+    let inf = Inf::of_package(&folder::read(&args.inf)?, platform.inf)?;
     check(&inf, &folder)?;
     match args.tools {
-        Tools::Own => own(args, date, platform, [image, tool], inf, &mut folder)?,
+        Tools::Own => own(args, date, platform, [image, tool], &inf, &mut folder)?,
         Tools::Wdk => wdk::sign(args, date, platform, &inf, &mut folder)?,
     }
     folder.write(&args.out)
@@ -69,7 +69,7 @@ pub fn run(args: &BuildArgs, date: OffsetDateTime) -> Result<usize, Failure> {
 
 /// Checks that the files named by the INF are in the package.
 fn check(inf: &Inf, folder: &Folder) -> Result<(), Failure> {
-    if inf.catalog() != Some(CAT) {
+    if inf.catalog() != CAT {
         return Err(Failure::Inf(format!("does not say CatalogFile = {CAT}")));
     }
     if !inf.files().contains(SYS) {
@@ -94,16 +94,13 @@ fn own(
     date: OffsetDateTime,
     platform: Platform,
     [image, tool]: [Image; 2],
-    mut inf: Inf,
+    inf: &Inf,
     folder: &mut Folder,
 ) -> Result<(), Failure> {
-    inf.stamp(&date::for_inf(date), VERSION);
+    let stamped = inf.stamped(&date::for_inf(date), VERSION);
     let identity = identity(args, date)?;
 
-    let mut members = vec![
-        Member::flat(INF, &inf.to_bytes()),
-        Member::image(SYS, &image),
-    ];
+    let mut members = vec![Member::flat(INF, &stamped), Member::image(SYS, &image)];
     for name in inf.files() {
         if let Some(bytes) = folder.get(&name) {
             members.push(Member::new(&name, bytes));
@@ -117,7 +114,7 @@ fn own(
         let signature = signed_data::sign(&identity, oids::INDIRECT_DATA, &content)?;
         folder.add(name, image.with_signature(&signature)?)?;
     }
-    folder.add(INF, inf.to_bytes())?;
+    folder.add(INF, stamped)?;
     folder.add(CERTIFICATE, identity.certificate().to_der()?)
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use der::asn1::UtcTime;
-use time::{Date, Month, OffsetDateTime};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use crate::failure::Failure;
 
@@ -33,14 +34,8 @@ pub fn of_package(asked: Option<Date>, epoch: Option<&str>) -> Result<OffsetDate
 ///
 /// It is not such a date; the text states the reason.
 pub fn parse(text: &str) -> Result<Date, String> {
-    let mut parts = text.splitn(3, '-');
-    let mut next = || parts.next().unwrap_or_default();
-    let (year, month, day) = (next().parse(), next().parse::<u8>(), next().parse());
-    year.ok()
-        .zip(month.ok().and_then(|month| Month::try_from(month).ok()))
-        .zip(day.ok())
-        .and_then(|((year, month), day)| Date::from_calendar_date(year, month, day).ok())
-        .ok_or_else(|| "it is not a date like 2026-01-31".into())
+    let form = format_description!("[year]-[month]-[day]");
+    Date::parse(text, form).map_err(|_| "it is not a date like 2026-01-31".into())
 }
 
 /// A date as DriverVer has it: `01/31/2026`.

@@ -1,15 +1,12 @@
 //! A filter module, driven by its handlers as NDIS drives it.
 #![expect(unsafe_code, reason = "the handlers take raw pointers")]
 
-use std::{cell::UnsafeCell, mem::zeroed, ptr};
+use std::ptr;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use ndis::sys;
 
-use crate::{
-    cases::{Case, MAX_PAYLOAD, MIN_SEGMENTS, Nic},
-    ndis::{characteristics, take_context},
-};
+use crate::cases::{Case, MAX_PAYLOAD, MIN_SEGMENTS, Nic};
 
 /// A filter's data path: its two handlers, and the context that they take.
 pub(crate) struct Handlers {
@@ -54,44 +51,19 @@ pub(crate) struct Module {
     detach: sys::FILTER_DETACH,
 }
 
-/// The driver object, which the system keeps.
-struct DriverObject(UnsafeCell<sys::DRIVER_OBJECT>);
-
 /// Loads the driver. It stays until the process ends.
 pub(crate) fn load() -> anyhow::Result<()> {
-    // SAFETY: numbers, raw pointers and optional functions may all be zero.
-    let object = unsafe { zeroed() };
-    let object = Box::leak(Box::new(DriverObject(UnsafeCell::new(object))));
-    // SAFETY: a driver object for this driver alone.
-    let status = unsafe { filter::driver_entry(object.0.get(), ptr::null_mut()) };
-    ensure!(
-        status == sys::NDIS_STATUS_SUCCESS,
-        "DriverEntry: {status:#x}"
-    );
-    Ok(())
+    nullndis::load().map_err(|status| anyhow!("DriverEntry: {status:#x}"))
 }
 
 impl Module {
     /// Attaches and starts a module for `case`.
     pub(crate) fn start(case: &Case) -> anyhow::Result<Self> {
-        let (handlers, driver) = characteristics().context("no filter driver is registered")?;
-        let attach = handlers.AttachHandler.context("no attach handler")?;
+        let driver = nullndis::loaded().context("no filter driver is registered")?;
+        let attached = driver.attach(0, &mut offload(case.nic));
+        let context = attached.map_err(|status| anyhow!("FilterAttach: {status:#x}"))?;
+        let handlers = driver.handlers;
         let restart = handlers.RestartHandler.context("no restart handler")?;
-        let mut offload = offload(case.nic);
-        // SAFETY: numbers and raw pointers may all be zero.
-        let mut parameters: sys::NDIS_FILTER_ATTACH_PARAMETERS = unsafe { zeroed() };
-        parameters.Header.Type = sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS;
-        parameters.MiniportMediaType = sys::NdisMedium802_3;
-        parameters.DefaultOffloadConfiguration = &raw mut offload;
-        let handle = ptr::without_provenance_mut(0x10);
-        // SAFETY: the handler is the one that the driver registered, and the parameters live during
-        // the call.
-        let status = unsafe { attach(handle, driver, &raw mut parameters) };
-        ensure!(
-            status == sys::NDIS_STATUS_SUCCESS,
-            "FilterAttach: {status:#x}"
-        );
-        let context = take_context();
         // SAFETY: the module is attached and paused.
         let status = unsafe { restart(context, ptr::null_mut()) };
         ensure!(
@@ -128,13 +100,7 @@ impl Drop for Module {
 
 /// The NIC's limits as NDIS_OFFLOAD.
 fn offload(nic: Nic) -> sys::NDIS_OFFLOAD {
-    // SAFETY: numbers may all be zero.
-    let mut offload: sys::NDIS_OFFLOAD = unsafe { zeroed() };
-    offload.Header = sys::NDIS_OBJECT_HEADER {
-        Type: sys::NDIS_OBJECT_TYPE_OFFLOAD,
-        Revision: sys::NDIS_OFFLOAD_REVISION_7,
-        Size: sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7,
-    };
+    let mut offload = nullndis::no_offload();
     let supported = sys::NDIS_OFFLOAD_SUPPORTED;
     if nic != Nic::Nothing {
         let bits = sys::CHECKSUM_OFFLOAD_TCP_OPTIONS.with(0, supported);

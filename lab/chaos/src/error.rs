@@ -1,19 +1,23 @@
 //! Why a run has no verdict.
 
+use std::io;
 use std::path::PathBuf;
-use std::{fmt, io};
 
 /// Why a run has no verdict. Its text is one line.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A script cannot be read, or is none.
+    #[error("{}: this is no script that can be run: {}", .0.display(), .1)]
     Script(PathBuf, String),
     /// The program cannot be started again, as a worker.
+    #[error("no worker can be started: {0}")]
     Worker(io::Error),
     /// A file cannot be written.
+    #[error("{}: cannot be written: {}", .0.display(), .1)]
     Write(PathBuf, io::Error),
     /// The driver does not load.
-    Machine(harness::Error),
+    #[error(transparent)]
+    Machine(#[from] harness::Error),
 }
 
 impl Error {
@@ -26,28 +30,5 @@ impl Error {
             Self::Write(..) => "output",
             Self::Machine(error) => error.name(),
         }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Script(path, why) => write!(
-                f,
-                "{}: this is no script that can be run: {why}",
-                path.display()
-            ),
-            Self::Worker(why) => write!(f, "no worker can be started: {why}"),
-            Self::Write(path, why) => write!(f, "{}: cannot be written: {why}", path.display()),
-            Self::Machine(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<harness::Error> for Error {
-    fn from(error: harness::Error) -> Self {
-        Self::Machine(error)
     }
 }

@@ -26,13 +26,14 @@ pub mod step;
 pub mod worker;
 pub mod worker_pool;
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::time::Instant;
 
 pub use error::Error;
 
 use args::ChaosArgs;
 use harness::driver::{Build, Driver};
+use harness::output::{note, print};
 use outcome::Summary;
 use progress::Progress;
 use record::Record;
@@ -49,15 +50,10 @@ pub const EPISODE: u64 = 1000;
 /// # Errors
 ///
 /// There is no verdict.
-pub fn run(
-    args: &ChaosArgs,
-    driver: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+pub fn run(args: &ChaosArgs, driver: &Build) -> Result<bool, Error> {
     let loaded = Driver::load(driver)?;
     if args.worker {
-        worker::work(&loaded, BufReader::new(io::stdin()), out);
+        worker::work(&loaded, BufReader::new(io::stdin()), io::stdout());
         return Ok(true);
     }
     let mut pool = WorkerPool::new(driver);
@@ -66,14 +62,14 @@ pub fn run(
         let ended = pool.script(&script)?;
         if args.json {
             let record = Record::of_script(path, &script, &ended);
-            let _ = write!(out, "{}", harness::json::line(&record));
+            print(harness::json::line(&record));
         } else {
-            let _ = write!(out, "{}", Report::of_script(path, &script, &ended));
+            print(Report::of_script(path, &script, &ended));
         }
         return Ok(ended.failure.is_none());
     }
     for seed in (args.seed..).take(args.seeds as usize) {
-        if !one_seed(seed, args, &mut pool, out, notes)? {
+        if !one_seed(seed, args, &mut pool)? {
             return Ok(false);
         }
     }
@@ -81,13 +77,7 @@ pub fn run(
 }
 
 /// Runs all episodes of a seed, until one fails.
-fn one_seed(
-    seed: u64,
-    args: &ChaosArgs,
-    pool: &mut WorkerPool,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+fn one_seed(seed: u64, args: &ChaosArgs, pool: &mut WorkerPool) -> Result<bool, Error> {
     let (begun, progress) = (Instant::now(), Progress::new(seed, args.steps));
     let mut summary = Summary::default();
     for (episode, first) in (0..args.steps).step_by(EPISODE as usize).enumerate() {
@@ -107,27 +97,27 @@ fn one_seed(
             failure: Some(failure),
         };
         if !args.json {
-            let _ = write!(out, "{}", Report::of_failure(&origin));
+            print(Report::of_failure(&origin));
         }
-        let _ = writeln!(notes, "mslso-lab: shrinking {} steps", step + 1);
+        note(format_args!("mslso-lab: shrinking {} steps", step + 1));
         let script = Script::episode(seed, episode, (step + 1).min(steps));
         let script = shrunk(pool, script, &origin)?;
         script.write(&args.script, &origin)?;
         if args.json {
             let record = Record::of_seed(seed, &summary, begun.elapsed());
             let record = record.failed(&origin, &args.script, &script);
-            let _ = write!(out, "{}", harness::json::line(&record));
+            print(harness::json::line(&record));
         } else {
-            let _ = write!(out, "{}", Report::of_shrunk(&args.script, &script));
+            print(Report::of_shrunk(&args.script, &script));
         }
         return Ok(false);
     }
     progress.finish();
     if args.json {
         let record = Record::of_seed(seed, &summary, begun.elapsed());
-        let _ = write!(out, "{}", harness::json::line(&record));
+        print(harness::json::line(&record));
     } else {
-        let _ = write!(out, "{}", Report::of_seed(seed, &summary, begun.elapsed()));
+        print(Report::of_seed(seed, &summary, begun.elapsed()));
     }
     Ok(true)
 }

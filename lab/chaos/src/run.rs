@@ -105,7 +105,7 @@ impl<'driver> Run<'driver> {
     /// Something is wrong.
     pub fn take(&mut self, step: &Step) -> Result<(), Failure> {
         let effect = self.apply(step)?;
-        let taken = self.taken.entry(step.name()).or_default();
+        let taken = self.taken.entry(step.into()).or_default();
         *taken = [taken[0] + 1, taken[1] + u64::from(effect)];
         self.look()?;
         if self.unsettled > MOST_UNSETTLED {

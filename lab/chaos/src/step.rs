@@ -2,6 +2,7 @@
 //! step that is not possible in the current state does nothing.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 
 use super::{nic::Offer, packet::Shape};
 
@@ -155,9 +156,10 @@ pub struct NetEvent {
     pub answer: i32,
 }
 
-/// One thing that happens.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One thing that happens. Scripts and reports have the same names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Step {
     /// The overlying driver sends a chain.
     Send(Sends),
@@ -224,77 +226,4 @@ pub enum Step {
     /// A guest arrives to which another host advertised other sizes: LSOv1, LSOv2 and USO over IPv4
     /// and IPv6.
     Migrate([u32; 5]),
-}
-
-impl Step {
-    /// Every kind of step by its name.
-    pub const NAMES: [&str; 30] = [
-        "send",
-        "send-on-completion",
-        "deliver",
-        "completing",
-        "fail-sends",
-        "nic-changes",
-        "enable",
-        "indicate-again",
-        "status",
-        "tune",
-        "control",
-        "reset-statistics",
-        "check-counters",
-        "oid",
-        "cancel-oid",
-        "answer-oids",
-        "answering",
-        "net-event",
-        "tracing",
-        "pause",
-        "restart",
-        "pre-detach",
-        "detach",
-        "unload",
-        "attach",
-        "fail-allocation",
-        "fail-attach",
-        "starve",
-        "feed",
-        "migrate",
-    ];
-
-    /// The step's kind, as a script names it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Send(_) => "send",
-            Self::SendOnCompletion(_) => "send-on-completion",
-            Self::Deliver => "deliver",
-            Self::Completing(_) => "completing",
-            Self::FailSends(_) => "fail-sends",
-            Self::NicChanges(_) => "nic-changes",
-            Self::Enable(_) => "enable",
-            Self::IndicateAgain { .. } => "indicate-again",
-            Self::Status(_) => "status",
-            Self::Tune(..) => "tune",
-            Self::Control(_) => "control",
-            Self::ResetStatistics => "reset-statistics",
-            Self::CheckCounters => "check-counters",
-            Self::Oid(_) => "oid",
-            Self::CancelOid => "cancel-oid",
-            Self::AnswerOids => "answer-oids",
-            Self::Answering(_) => "answering",
-            Self::NetEvent(_) => "net-event",
-            Self::Tracing(_) => "tracing",
-            Self::Pause => "pause",
-            Self::Restart(_) => "restart",
-            Self::PreDetach => "pre-detach",
-            Self::Detach(_) => "detach",
-            Self::Unload => "unload",
-            Self::Attach => "attach",
-            Self::FailAllocation(_) => "fail-allocation",
-            Self::FailAttach(_) => "fail-attach",
-            Self::Starve(_) => "starve",
-            Self::Feed => "feed",
-            Self::Migrate(_) => "migrate",
-        }
-    }
 }

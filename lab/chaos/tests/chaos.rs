@@ -13,6 +13,7 @@ use chaos::{
 };
 use harness::driver::{Build, Driver};
 use lso::Refusal;
+use strum::VariantNames;
 
 /// Reasons that no send can have: a send with an MSS of 0 is no large send, and the room for
 /// headers is checked earlier. The least bound on memory holds the children of every advertised size.
@@ -36,7 +37,7 @@ fn driver() -> Driver {
 /// The kinds that have not occurred yet.
 fn missing(summary: &Summary) -> BTreeSet<&'static str> {
     let acts = |name: &str| summary.steps.get(name).is_some_and(|[_, acts]| *acts > 0);
-    let steps = Step::NAMES.into_iter().filter(|name| !acts(name));
+    let steps = Step::VARIANTS.iter().copied().filter(|name| !acts(name));
     let reasons = Refusal::ALL.into_iter().filter(|one| !NEVER.contains(one));
     let reasons = reasons.map(Refusal::name);
     let reasons = reasons.filter(|name| !summary.refused.contains_key(*name));
@@ -81,11 +82,11 @@ fn the_names_of_steps_are_those_of_scripts() {
                 (None, Some(object)) => object.keys().next().unwrap().clone(),
                 (None, None) => panic!("{value}"),
             };
-            assert_eq!(name, step.name());
-            seen.insert(step.name());
+            assert_eq!(name, <&str>::from(&step));
+            seen.insert(<&str>::from(&step));
         }
     }
-    assert_eq!(seen, BTreeSet::from(Step::NAMES));
+    assert_eq!(seen, Step::VARIANTS.iter().copied().collect());
 }
 
 /// A run that ends while the NIC, whose driver was unloaded, has a request to answer.

@@ -1,7 +1,6 @@
 //! The filter's report of itself, through the control device as an administrator's program reads
 //! it. So a finished image answers as well as the filter linked natively.
 
-use std::fmt;
 use std::sync::Arc;
 
 use control::{
@@ -10,24 +9,15 @@ use control::{
 use model::{FILTER_IF_INDEX, World};
 
 /// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     /// The driver refuses with this status.
+    #[error("status {0:#010x}")]
     Status(i32),
     /// The reply breaks the control protocol, as one of another driver version may.
+    #[error("{0}")]
     Protocol(Invalid),
 }
-
-impl fmt::Display for ControlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => write!(f, "status {status:#010x}"),
-            Self::Protocol(invalid) => invalid.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ControlError {}
 
 /// The module's interface index, by which requests name it.
 const SELECT: Select = Select {

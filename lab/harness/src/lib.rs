@@ -10,8 +10,8 @@
 //!    [`judge`] compares byte for byte.
 //!
 //! A [`worker`] is a process in which a driver may do anything. [`device`] queries the driver through its control device. [`random`] numbers are the same run
-//! after run. [`text`], [`chart`], [`json`] and [`size`] are what the programs over this share of reading sizes
-//! and printing results.
+//! after run. [`text`], [`chart`], [`json`], [`output`] and [`size`] are what the programs over this share of
+//! reading sizes and printing results.
 
 pub mod chart;
 pub mod device;
@@ -21,6 +21,7 @@ pub mod ingest;
 pub mod json;
 pub mod judge;
 pub mod machine;
+pub mod output;
 pub mod random;
 pub mod size;
 pub mod text;

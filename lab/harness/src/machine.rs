@@ -5,11 +5,9 @@ mod setup;
 
 pub use setup::{ETHERNET_MTU, Setup, TUNNEL_MTU, turned_on};
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::ingest::LsoVersion;
 use control::StatisticsReply;
 use lso::Refusal;
 use model::{Packet, SendCall, SentChild, Violation, World};
@@ -19,7 +17,6 @@ use crate::Error;
 use crate::device::{self, ControlError};
 use crate::driver::Driver;
 use crate::ingest::{LargeSend, Unfit};
-use reference::Kind;
 
 /// A model machine on which the driver runs, which therefore outlives it.
 pub struct Machine<'driver> {
@@ -45,23 +42,31 @@ pub struct Sent {
 }
 
 /// Why a packet did not go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// It is refused for its own form, or for the NIC's limits.
+    #[error("{0}")]
     Refused(Refusal),
     /// The capture holds only its first bytes.
+    #[error("the capture holds only its first bytes; capture again without a snap length")]
     NotWhole,
     /// Its checksum is over an address that neither its IP header nor its route gives.
+    #[error("its checksum is over an address that neither its IP header nor its route gives")]
     UnknownRoute,
     /// It makes fewer wire packets than the NIC's minimum for a large send.
+    #[error("it makes fewer packets than the NIC asks of a large send")]
     TooFewSegments,
     /// The filter had no children or no mapping for it.
+    #[error("the filter had no memory for its parts")]
     LowMemory,
     /// The filter was paused.
+    #[error("the filter was paused")]
     Paused,
     /// It came back with this status, and the filter counted no reason.
+    #[error("it came back with the status {0:#010x}")]
     Failed(i32),
     /// It never came back.
+    #[error("it was never completed")]
     Lost,
 }
 
@@ -101,27 +106,6 @@ impl From<Unfit> for SendError {
     }
 }
 
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(reason) => reason.fmt(f),
-            Self::NotWhole => f.write_str(
-                "the capture holds only its first bytes; capture again without a snap length",
-            ),
-            Self::UnknownRoute => f.write_str(
-                "its checksum is over an address that neither its IP header nor its route gives",
-            ),
-            Self::TooFewSegments => {
-                f.write_str("it makes fewer packets than the NIC asks of a large send")
-            }
-            Self::LowMemory => f.write_str("the filter had no memory for its parts"),
-            Self::Paused => f.write_str("the filter was paused"),
-            Self::Failed(status) => write!(f, "it came back with the status {status:#010x}"),
-            Self::Lost => f.write_str("it was never completed"),
-        }
-    }
-}
-
 impl<'driver> Machine<'driver> {
     /// A machine with `driver` running.
     ///
@@ -149,7 +133,7 @@ impl<'driver> Machine<'driver> {
     /// Sends a large send and waits for it. A VLAN tag beside it, which the NIC
     /// is to put into each packet, is on the wire then.
     pub fn send(&mut self, send: &LargeSend) -> Sent {
-        let mut sent = self.carry(packet(send));
+        let mut sent = self.carry(send.packet());
         if let Some(tag) = send.vlan {
             sent.wire.iter_mut().for_each(|frame| tag.put_back(frame));
         }
@@ -163,20 +147,40 @@ impl<'driver> Machine<'driver> {
 
     fn carry(&mut self, packet: Packet) -> Sent {
         let number = self.world.send(vec![packet], SendCall::default())[0];
-        let error = match self.world.completed(number) {
-            None => Some(SendError::Lost),
-            Some(completed) if completed.status == sys::NDIS_STATUS_SUCCESS => None,
-            Some(completed) => Some(self.reason(completed.status)),
-        };
         Sent {
-            children: self.world.take_children(),
-            wire: self.world.take_wire(),
-            error,
+            error: self.error(number),
             broken: self.newly_broken(),
+            ..self.gone()
         }
     }
 
-    fn newly_broken(&mut self) -> Vec<Violation> {
+    /// The children and packets since the last call, of a send that counts as good so far.
+    pub fn gone(&self) -> Sent {
+        Sent {
+            children: self.world.take_children(),
+            wire: self.world.take_wire(),
+            error: None,
+            broken: Vec::new(),
+        }
+    }
+
+    /// Why the send of this number, which the model gave it, is not completed with success.
+    pub fn error(&mut self, number: u64) -> Option<SendError> {
+        match self.world.completed(number) {
+            None => Some(SendError::Lost),
+            Some(completed) if completed.status == sys::NDIS_STATUS_SUCCESS => None,
+            Some(completed) => Some(self.reason(completed.status)),
+        }
+    }
+
+    /// The machine in the model.
+    #[must_use]
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// Rules that were broken since the last call.
+    pub fn newly_broken(&mut self) -> Vec<Violation> {
         let broken = self.world.violations().split_off(self.reported);
         self.reported += broken.len();
         broken
@@ -207,28 +211,6 @@ impl<'driver> Machine<'driver> {
     }
 }
 
-/// A large send as the overlying driver sends it: its headers in the first buffer, its OOB
-/// information in the slots that its kind has.
-fn packet(send: &LargeSend) -> Packet {
-    let frame = send.frame.clone();
-    let packet = match (send.kind, send.lso) {
-        (Kind::Tcp, LsoVersion::V1) => Packet::large_send_v1(frame, send.mss),
-        (Kind::Tcp, LsoVersion::V2) => Packet::large_send(frame, send.mss),
-        (Kind::Udp, _) => Packet::new(frame),
-        (Kind::Encapsulated, _) => Packet {
-            large_send: send.stale_large_send(),
-            ..Packet::new(frame)
-        },
-    };
-    let size = send.buffer.max(1);
-    let whole = std::iter::repeat_n(size, (send.payload / size) as usize);
-    Packet {
-        oob: send.slots(),
-        buffers: std::iter::once(send.headers()).chain(whole).collect(),
-        ..packet
-    }
-}
-
 /// The counter that moved while one packet was sent.
 fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> SendError {
     let count = |all: &StatisticsReply, reason: Refusal| {
@@ -249,7 +231,6 @@ fn reason(before: &StatisticsReply, after: &StatisticsReply, status: i32) -> Sen
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::{Terms, ingest};
     use reference::segment;
     use testpkt::synth::Synth;
 
@@ -257,20 +238,10 @@ mod tests {
         Machine::start(&Driver::Native, Setup::new(62_780, 2)).unwrap()
     }
 
-    fn large_send(send: &Synth) -> LargeSend {
-        let terms = Terms {
-            lso: LsoVersion::V2,
-            min_segments: 2,
-        };
-        ingest(&send.frame(false), send.mss, terms)
-            .unwrap()
-            .unwrap()
-    }
-
     #[test]
     fn one_mebibyte_becomes_17_children() {
         let mut machine = machine();
-        let sent = machine.send(&large_send(&Synth::v4(1 << 20, 1460)));
+        let sent = machine.send(&LargeSend::of(&Synth::v4(1 << 20, 1460)));
         assert_eq!((sent.children.len(), sent.wire.len()), (17, 719));
         assert_eq!(sent.error, None);
         assert_eq!(machine.statistics().unwrap().split, 1);
@@ -282,7 +253,7 @@ mod tests {
     fn a_tag_beside_the_frame_is_on_the_wire() {
         let mut machine = machine();
         let tagged = Synth::v6(200_000, 1428).vlan(&[0x6007]);
-        let send = large_send(&tagged).with_tag_beside();
+        let send = LargeSend::of(&tagged).with_tag_beside();
         assert_eq!(send.frame[12..14], [0x86, 0xDD]);
         let sent = machine.send(&send);
         assert!(
@@ -301,7 +272,7 @@ mod tests {
         let mut machine = machine();
         for _ in 0..2 {
             // More than the NIC accepts, and, as packets, than the medium does.
-            let sent = machine.send(&large_send(&Synth::v4(200_000, 62_781)));
+            let sent = machine.send(&LargeSend::of(&Synth::v4(200_000, 62_781)));
             assert_eq!(
                 sent.error,
                 Some(SendError::Refused(Refusal::SegmentAboveMtu))
@@ -319,7 +290,7 @@ mod tests {
             nic_lso: false,
             ..setup
         };
-        let send = large_send(&Synth::v6(100_000, 1428));
+        let send = LargeSend::of(&Synth::v6(100_000, 1428));
         for (setup, packets) in [(setup, 0), (none, 71), (setup, 0)] {
             machine.change_nic(setup);
             let sent = machine.send(&send);
@@ -348,13 +319,13 @@ mod tests {
         // alone; ingest refuses it.
         let mut small = LargeSend {
             mss: 20_000,
-            ..large_send(&Synth::v4(9000, 1448))
+            ..LargeSend::of(&Synth::v4(9000, 1448))
         };
         small.frame[47] |= 2;
         let broken = machine.send(&small).broken;
         assert_eq!(broken.len(), 1, "{broken:?}");
         assert_eq!(broken[0].rule.name(), "NIC limit");
-        let next = machine.send(&large_send(&Synth::v4(9000, 1448)));
+        let next = machine.send(&LargeSend::of(&Synth::v4(9000, 1448)));
         assert!(next.broken.is_empty() && machine.stop().is_empty());
     }
 }

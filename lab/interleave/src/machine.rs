@@ -6,36 +6,15 @@ use control::{
     IoControl, Message, Multiple, Raise, ReadReply, Select, SetRequest, StatisticsReply, Tuning,
 };
 use ndis::sys::{self, NDIS_HANDLE};
+use nullndis::Driver;
 use shuttle::thread::{self, JoinHandle};
 
 use crate::{
-    kernel::{MODULE, leaked},
+    kernel::leaked,
     offload::{Nic, maxima},
     points::{driver, wake},
     world,
 };
-
-/// The characteristics that the driver registered.
-pub(crate) struct Registered {
-    pub(crate) handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
-    pub(crate) context: NDIS_HANDLE,
-    pub(crate) device: *mut sys::DEVICE_OBJECT,
-    pub(crate) control: Option<sys::DRIVER_DISPATCH>,
-    /// The context of the filter module.
-    pub(crate) module: NDIS_HANDLE,
-}
-
-impl Default for Registered {
-    fn default() -> Self {
-        Self {
-            handlers: None,
-            context: ptr::null_mut(),
-            device: ptr::null_mut(),
-            control: None,
-            module: ptr::null_mut(),
-        }
-    }
-}
 
 /// A thread of the case, on `processor`.
 pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
@@ -68,11 +47,8 @@ const IF_INDEX: u32 = 7;
 /// See the module. It can be copied to every thread of a case.
 #[derive(Clone, Copy)]
 pub struct Machine {
-    pub(crate) handlers: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
-    device: *mut sys::DEVICE_OBJECT,
-    control: sys::DRIVER_DISPATCH,
+    pub(crate) driver: Driver,
     pub(crate) module: NDIS_HANDLE,
-    unload: unsafe extern "efiapi" fn(*mut sys::DRIVER_OBJECT),
 }
 
 // SAFETY: handlers and contexts may be used on every processor.
@@ -81,7 +57,7 @@ unsafe impl Send for Machine {}
 /// The handler that the driver registered.
 macro_rules! handler {
     ($machine:expr, $name:ident) => {
-        $machine.handlers.$name.expect("a handler")
+        $machine.driver.handlers.$name.expect("a handler")
     };
 }
 pub(crate) use handler;
@@ -93,24 +69,14 @@ impl Machine {
     /// If the driver fails.
     #[must_use]
     pub fn start(nic: Nic) -> Self {
-        // SAFETY: numbers, raw pointers and optional functions may all be zero.
-        let mut object: sys::DRIVER_OBJECT = unsafe { zeroed() };
-        // SAFETY: a driver object for this driver alone, used by it in DriverEntry and unload only.
-        let status = call(|| unsafe { filter::driver_entry(&raw mut object, ptr::null_mut()) });
-        assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "DriverEntry");
-        let registered = world::with(|world| world.driver.take()).expect("it is registered");
-        let handlers = registered.handlers.expect("it is registered");
-        let (device, control) = (registered.device, registered.control);
-        let context = registered.context;
-        world::with(|world| world.driver = Some(registered));
-        let mut machine = Self {
-            handlers,
-            device,
-            control: control.expect("a control device"),
-            module: ptr::null_mut(),
-            unload: object.DriverUnload.expect("it can be unloaded"),
-        };
-        machine.attach(context, nic);
+        call(nullndis::load).expect("DriverEntry");
+        let driver = nullndis::loaded().expect("it is registered");
+        let mut offload = nic.offload();
+        let module = call(|| driver.attach(IF_INDEX, &mut offload)).expect("FilterAttach");
+        // SAFETY: FilterAttach left the NDIS_OFFLOAD valid.
+        let maxima = unsafe { maxima(&raw const offload) };
+        world::with(|world| world.indicated.push(maxima));
+        let machine = Self { driver, module };
         machine.restart();
         machine
     }
@@ -121,27 +87,6 @@ impl Machine {
         // SAFETY: the module is attached and paused.
         call(|| unsafe { restart(self.module, ptr::null_mut()) });
         world::with(|world| world.paused = false);
-    }
-
-    fn attach(&mut self, context: NDIS_HANDLE, nic: Nic) {
-        let mut offload = nic.offload();
-        // SAFETY: numbers and raw pointers may all be zero.
-        let mut parameters: sys::NDIS_FILTER_ATTACH_PARAMETERS = unsafe { zeroed() };
-        parameters.Header.Type = sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS;
-        parameters.MiniportMediaType = sys::NdisMedium802_3;
-        parameters.IfIndex = IF_INDEX;
-        parameters.DefaultOffloadConfiguration = &raw mut offload;
-        let handle = ptr::without_provenance_mut(MODULE);
-        let attach = handler!(self, AttachHandler);
-        // SAFETY: the handler is the one that the driver registered, and the parameters live during
-        // the call.
-        let status = call(|| unsafe { attach(handle, context, &raw mut parameters) });
-        assert_eq!(status, sys::NDIS_STATUS_SUCCESS, "FilterAttach");
-        // SAFETY: FilterAttach left the NDIS_OFFLOAD valid.
-        let maxima = unsafe { maxima(&raw const offload) };
-        world::with(|world| world.indicated.push(maxima));
-        self.module = world::with(|world| world.driver.as_ref().map(|driver| driver.module))
-            .expect("it is attached");
     }
 
     /// NDIS notifies the module that it is about to be detached.
@@ -235,8 +180,9 @@ impl Machine {
         parameters.IoControlCode = code.code();
         irp.AssociatedIrp.SystemBuffer = buffer.as_mut_ptr().cast();
         irp.Tail.Overlay.CurrentStackLocation = &raw mut stack;
+        let control = self.driver.control.expect("a control device");
         // SAFETY: request, stack location and buffer live during the call.
-        let status = call(|| unsafe { (self.control)(self.device, &raw mut irp) });
+        let status = call(|| unsafe { control(self.driver.device, &raw mut irp) });
         buffer.truncate(irp.IoStatus.Information);
         (status == sys::NDIS_STATUS_SUCCESS).then_some(buffer)
     }
@@ -257,12 +203,8 @@ impl Machine {
     /// # Panics
     /// As [`stop`](Self::stop).
     pub fn unload(self) {
-        // SAFETY: numbers, raw pointers and optional functions may all be zero.
-        let mut object: sys::DRIVER_OBJECT = unsafe { zeroed() };
-        // SAFETY: the driver finds its extension whatever the object is.
-        call(|| unsafe { (self.unload)(&raw mut object) });
-        // SAFETY: the driver is unloaded.
-        unsafe { nullndis::free_extension() };
+        // SAFETY: the driver is loaded, and its module detached.
+        call(|| unsafe { self.driver.unload() });
         finish();
     }
 }

@@ -1,7 +1,5 @@
 //! The NIC's limits as NDIS_OFFLOAD.
 
-use std::mem::zeroed;
-
 use ndis::sys;
 
 /// The NIC's limits for LSOv2 over IPv4, and the same over IPv6.
@@ -15,13 +13,7 @@ pub struct Nic {
 
 impl Nic {
     pub(crate) fn offload(self) -> sys::NDIS_OFFLOAD {
-        // SAFETY: numbers may all be zero.
-        let mut offload: sys::NDIS_OFFLOAD = unsafe { zeroed() };
-        offload.Header = sys::NDIS_OBJECT_HEADER {
-            Type: sys::NDIS_OBJECT_TYPE_OFFLOAD,
-            Revision: sys::NDIS_OFFLOAD_REVISION_7,
-            Size: sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7,
-        };
+        let mut offload = nullndis::no_offload();
         let encapsulation = sys::NDIS_ENCAPSULATION_IEEE_802_3;
         offload.LsoV2.IPv4.Encapsulation = encapsulation;
         offload.LsoV2.IPv4.MaxOffLoadSize = self.max;

@@ -5,10 +5,7 @@ use std::{cell::RefCell, collections::VecDeque};
 use ndis::sys::{self, KIRQL, NET_BUFFER_LIST};
 use shuttle::{current, thread::Thread};
 
-use crate::{
-    machine::{Machine, Registered},
-    parent::Parents,
-};
+use crate::{machine::Machine, parent::Parents};
 
 /// Processors of the machine, of which those from [`ACTIVE`] on were added later: they start
 /// without children of their own.
@@ -24,7 +21,6 @@ pub(crate) struct World {
     at_dispatch: [Option<usize>; PROCESSORS as usize],
     /// Threads that wait for something.
     pub(crate) waiting: Vec<Thread>,
-    pub(crate) driver: Option<Registered>,
     /// How many NBLs the driver can allocate, where there is a limit.
     pub(crate) nbls_left: Option<usize>,
     /// The module is paused.

@@ -1,7 +1,7 @@
 //! Why the program ends without a verdict.
 
+use std::io;
 use std::path::PathBuf;
-use std::{fmt, io};
 
 use harness::device::ControlError;
 use harness::json::SCHEMA;
@@ -25,26 +25,38 @@ pub mod exit {
 }
 
 /// Why the program ends without a verdict. Its text is one line.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line is wrong: clap's message.
+    #[error("{}; see `mslso-lab --help`", in_one_line(.0))]
     Usage(Box<clap::Error>),
     /// A capture file cannot be read or written.
-    Capture(CaptureError),
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     /// An output would overwrite the input or the other output.
+    #[error("{}: is named twice; name another file for each output", .0.display())]
     SameFile(PathBuf),
     /// The folder for the outputs cannot be made.
+    #[error("{}: no folder can be made there ({}); name another with --out", .0.display(), .1)]
     Folder(PathBuf, io::Error),
     /// The program cannot be started again, as a worker.
+    #[error("no worker can be started: {0}")]
     Worker(io::Error),
     /// So many packets longer than a segment passed uncut.
+    #[error(
+        "{0} packet(s) longer than a segment passed uncut; state the MSS of TCP with --mss, cut UDP \
+         with --uso and tunnels with --encap, or raise --mtu"
+    )]
     Uncut(u64),
     /// The driver does not load, start or answer, or a chart cannot be written.
-    Machine(harness::Error),
+    #[error(transparent)]
+    Machine(#[from] harness::Error),
     /// Random runs have no verdict.
-    Chaos(chaos::Error),
+    #[error(transparent)]
+    Chaos(#[from] chaos::Error),
     /// Live traffic has no verdict.
-    Live(livelab::Error),
+    #[error(transparent)]
+    Live(#[from] livelab::Error),
 }
 
 impl Error {
@@ -96,56 +108,22 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(error) => {
-                let text = error.to_string();
-                let first = text.split("\n\n").next().unwrap_or_default();
-                let first = first.trim_start_matches("error: ").split_whitespace();
-                let line = first.collect::<Vec<_>>().join(" ");
-                write!(f, "{line}; see `mslso-lab --help`")
-            }
-            Self::Capture(error) => error.fmt(f),
-            Self::SameFile(path) => write!(
-                f,
-                "{}: is named twice; name another file for each output",
-                path.display()
-            ),
-            Self::Folder(path, error) => write!(
-                f,
-                "{}: no folder can be made there ({error}); name another with --out",
-                path.display()
-            ),
-            Self::Worker(why) => write!(f, "no worker can be started: {why}"),
-            Self::Uncut(count) => write!(
-                f,
-                "{count} packet(s) longer than a segment passed uncut; state the MSS of TCP with --mss, cut UDP with --uso and tunnels with --encap, or raise --mtu",
-            ),
-            Self::Machine(error) => error.fmt(f),
-            Self::Chaos(error) => error.fmt(f),
-            Self::Live(error) => error.fmt(f),
-        }
+impl From<clap::Error> for Error {
+    fn from(error: clap::Error) -> Self {
+        Self::Usage(error.into())
     }
 }
 
-impl std::error::Error for Error {}
-
-/// Every crate below has one error.
-macro_rules! from {
-    ($($error:ty => $variant:ident),* $(,)?) => { $(
-        impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                Self::$variant(error.into())
-            }
-        }
-    )* };
+impl From<ControlError> for Error {
+    fn from(error: ControlError) -> Self {
+        Self::Machine(error.into())
+    }
 }
-from! {
-    clap::Error => Usage,
-    CaptureError => Capture,
-    harness::Error => Machine,
-    ControlError => Machine,
-    chaos::Error => Chaos,
-    livelab::Error => Live,
+
+/// clap's message in one line.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.trim_start_matches("error: ").split_whitespace();
+    first.collect::<Vec<_>>().join(" ")
 }

@@ -18,11 +18,6 @@ pub use linux::run;
 /// # Errors
 ///
 /// [`Error::NotLinux`].
-pub fn run(
-    _: &args::Command,
-    _: &harness::driver::Build,
-    _: &mut impl std::io::Write,
-    _: &mut impl std::io::Write,
-) -> Result<bool, Error> {
+pub fn run(_: &args::Command, _: &harness::driver::Build) -> Result<bool, Error> {
     Err(Error::NotLinux)
 }

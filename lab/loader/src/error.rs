@@ -1,38 +1,48 @@
 //! Reasons why an image does not load, each in one line with the remedy.
 
-use std::{
-    error::Error,
-    fmt, io,
-    path::{Path, PathBuf},
-};
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// An image that did not load.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", .path.display())]
 pub struct LoadError {
     path: PathBuf,
     fault: Fault,
 }
 
 /// The kind of fault.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The file cannot be read.
+    #[error("cannot be read ({0}); build it with `cargo make sys`")]
     Read(io::Error),
     /// This machine cannot run x64 code.
+    #[error("holds x64 code, which runs on x86-64 hosts only")]
     Host,
     /// The file is no x64 PE image, or ends before its image does.
+    #[error("is no whole x64 image ({0}); build it again with `cargo make sys`")]
     NotAnImage(String),
     /// The image is not a driver's: another subsystem, or no entry point in code.
+    #[error("is no driver: {0}")]
     NotADriver(&'static str),
     /// The image can only run at its preferred address.
+    #[error(
+        "has no relocations and could not be moved; link it with /DYNAMICBASE and without /FIXED"
+    )]
     NoRelocations,
     /// A relocation of an unsupported type, or one that lies outside of the image; its RVA.
+    #[error("has a relocation at RVA {0:#x} of an unknown kind or outside of it")]
     Relocation(usize),
     /// The import table lies outside of the image, or imports by ordinal.
+    #[error("has an import table that cannot be read")]
     Imports,
-    /// The model has no such routine: module and name.
+    /// The model has no such routine: module and name, which in the file may be any bytes.
+    #[error("imports {} from {}, which the model does not have; add it to the model, or take it out of \
+             driver/src/imports.rs", .1.escape_debug(), .0.escape_debug())]
     NoSuchImport(String, String),
     /// Memory could not be had, or not be protected.
+    #[error("could not be mapped: {0}")]
     Map(region::Error),
 }
 
@@ -48,43 +58,5 @@ impl LoadError {
     #[must_use]
     pub fn fault(&self) -> &Fault {
         &self.fault
-    }
-}
-
-impl Error for LoadError {}
-impl Error for Fault {}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.fault)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read(error) => write!(f, "cannot be read ({error}); build it with `cargo make sys`"),
-            Self::Host => f.write_str("holds x64 code, which runs on x86-64 hosts only"),
-            Self::NotAnImage(why) => {
-                write!(f, "is no whole x64 image ({why}); build it again with `cargo make sys`")
-            }
-            Self::NotADriver(why) => write!(f, "is no driver: {why}"),
-            Self::NoRelocations => f.write_str(
-                "has no relocations and could not be moved; link it with /DYNAMICBASE and without /FIXED",
-            ),
-            Self::Relocation(rva) => {
-                write!(f, "has a relocation at RVA {rva:#x} of an unknown kind or outside of it")
-            }
-            Self::Imports => f.write_str("has an import table that cannot be read"),
-            Self::NoSuchImport(module, name) => write!(
-                f,
-                "imports {} from {}, which the model does not have; \
-                 add it to the model, or take it out of driver/src/imports.rs",
-                // As they are in the file, which may be any bytes.
-                name.escape_debug(),
-                module.escape_debug()
-            ),
-            Self::Map(error) => write!(f, "could not be mapped: {error}"),
-        }
     }
 }

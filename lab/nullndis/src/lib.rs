@@ -10,9 +10,12 @@
 
 mod lifecycle;
 mod memory;
+mod registration;
 mod unused;
 
-pub use memory::{ROUTINES, free_extension};
+pub use memory::ROUTINES;
+use memory::free_extension;
+pub use registration::{Driver, MODULE, load, loaded, no_offload};
 pub use unused::unreached;
 
 /// The functions that the crate above defines.

@@ -73,9 +73,6 @@ unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisFDeregisterFilterDriver(_driver: NDIS_HANDLE) {}
-
-#[unsafe(no_mangle)]
 unsafe extern "efiapi" fn IofCompleteRequest(_irp: *mut sys::IRP, _boost: i8) {}
 
 /// Threads are not suspended here.

@@ -125,7 +125,7 @@ thread_local! {
 /// # Safety
 ///
 /// The driver is unloaded.
-pub unsafe fn free_extension() {
+pub(crate) unsafe fn free_extension() {
     // SAFETY: of IoAllocateDriverObjectExtension, and not in use by this function's contract.
     unsafe { free(EXTENSION.replace(ptr::null_mut())) };
 }

@@ -1,16 +1,13 @@
-//! Any bytes as an INF: both readers of it read or refuse it, and can write whatever they read.
+//! Any bytes as an INF: it is read or refused, and whatever is read can be written.
 
-use mslso_package::inf::Inf as Packaged;
+use mslso_package::inf::{Inf, Line};
 
-use crate::{
-    inf::{Inf, Line},
-    inf_requirements,
-};
+use crate::inf_requirements;
 
-/// The readers' results.
+/// What was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Read {
-    /// So many sections, where the strict one reads it.
+    /// So many sections, where it is read.
     pub sections: Option<usize>,
     /// Requirements of `mslso.inf` that it meets.
     pub met: usize,
@@ -18,13 +15,13 @@ pub struct Read {
     pub packaged: bool,
 }
 
-/// Reads `bytes` with both.
+/// Reads `bytes`.
 ///
 /// # Panics
 /// If something is lost between reading and writing.
 #[must_use]
 pub fn run(bytes: &[u8]) -> Read {
-    let packaged = Packaged::new(bytes, "amd64").map(check_stamp).is_ok();
+    let packaged = Inf::of_package(bytes, "amd64").inspect(check_stamp).is_ok();
     let inf = str::from_utf8(bytes).ok().map(Inf::parse);
     match inf {
         None | Some(Err(_)) => Read {
@@ -51,23 +48,16 @@ fn met(inf: &Inf) -> usize {
 }
 
 /// A stamp changes DriverVer, and nothing else that a package is made from.
-fn check_stamp(read: Packaged) {
-    let facts = |inf: &Packaged| {
-        let catalog = inf.catalog().map(str::to_owned);
-        (catalog, inf.files(), inf.identifiers())
-    };
-    let again = |inf: &Packaged| Packaged::new(&inf.to_bytes(), "amd64").expect("an INF as before");
-    assert_eq!(again(&read).to_bytes(), read.to_bytes());
-    let before = facts(&read);
-    let mut stamped = read;
-    stamped.stamp("01/31/2026", "1.2.3.0");
-    assert_eq!(facts(&stamped), before);
-    let once = stamped.to_bytes();
+fn check_stamp(read: &Inf) {
+    let facts = |inf: &Inf| (inf.catalog(), inf.files(), inf.identifiers());
+    let again = |bytes: &[u8]| Inf::of_package(bytes, "amd64").expect("an INF as before");
+    assert_eq!(again(&read.to_bytes()).to_bytes(), read.to_bytes());
+    let stamped = read.stamped("01/31/2026", "1.2.3.0");
     let stamp = b"DriverVer = 01/31/2026,1.2.3.0\r\n";
-    assert!(once.windows(stamp.len()).any(|window| window == stamp));
-    stamped.stamp("01/31/2026", "1.2.3.0");
-    assert_eq!(stamped.to_bytes(), once);
-    assert_eq!(facts(&again(&stamped)), before);
+    assert!(stamped.windows(stamp.len()).any(|window| window == stamp));
+    let twice = again(&stamped);
+    assert_eq!(twice.stamped("01/31/2026", "1.2.3.0"), stamped);
+    assert_eq!(facts(&twice), facts(read));
 }
 
 /// Each line, written with all its quotation marks, is read as it was.

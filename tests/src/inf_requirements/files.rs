@@ -4,7 +4,7 @@ use super::{
     IMAGE, Outcome, SERVICE,
     target::{each, equal},
 };
-use crate::inf::Inf;
+use mslso_package::inf::Inf;
 
 pub(super) fn provider_is_not_microsoft(inf: &Inf) -> Outcome {
     let provider = inf.value("Version", "Provider").to_ascii_lowercase();

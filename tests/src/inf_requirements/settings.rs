@@ -10,7 +10,7 @@ use super::{
     Outcome, SZ,
     target::{Added, added, each, equal, one_value},
 };
-use crate::inf::Inf;
+use mslso_package::inf::Inf;
 
 /// A setting with a range.
 struct Range {

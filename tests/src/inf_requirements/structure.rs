@@ -6,7 +6,7 @@ use super::{
     Outcome,
     target::{added, each, equal, targets},
 };
-use crate::inf::Inf;
+use mslso_package::inf::Inf;
 
 /// Every section that others name, with those whose names Windows defines.
 fn named_sections(inf: &Inf) -> BTreeSet<String> {

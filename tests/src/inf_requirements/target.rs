@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Outcome;
-use crate::inf::Inf;
+use mslso_package::inf::Inf;
 
 /// The first build with the oldest NDIS that the driver supports, 6.84.
 const OLDEST_BUILD: u32 = 19041;

@@ -1,10 +1,8 @@
 //! `mslso.inf` meets the requirements of Windows and of the driver, and a change that breaks a
 //! requirement is detected.
 
-use scenarios::{
-    inf::{Inf, Line, SyntaxError},
-    inf_requirements::ALL,
-};
+use mslso_package::inf::{Inf, Line, SyntaxError};
+use scenarios::inf_requirements::ALL;
 
 const MSLSO: &str = include_str!("../../../inf/mslso.inf");
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use model::{Config, Nic, Packet, Rule, SendCall, Tamper, Violation, World};
 use ndis::sys;
 use scenarios::{
-    frames::{Outer, Udp, tunnelled, uso},
-    packets::{MSS, large, large_v4, large_v6},
+    packets::{MSS, large, large_v4, large_v6, tunnelled, uso},
     tampering::nbls,
 };
-use testpkt::synth::{IpVersion, Synth};
+use testpkt::synth::{Synth, Tunnel};
 
 use crate::{
     Nbl, Run, assert_breaks, header, packet,
@@ -33,15 +32,15 @@ pub(crate) fn config(nic: Nic) -> Config {
 }
 
 fn udp(payload: u32) -> Packet {
-    uso(&Udp::v4(payload, 1400))
+    uso(&Synth::udp_v4(payload, 1400))
 }
 
 fn in_vxlan() -> Packet {
-    let outer = Outer {
-        checksum: true,
-        ..Outer::vxlan(IpVersion::V4)
+    let tunnel = Tunnel {
+        udp_checksum: true,
+        ..Tunnel::vxlan_v4()
     };
-    tunnelled(&Synth::v4(PAYLOAD, 1398), &outer)
+    tunnelled(&Synth::v4(PAYLOAD, 1398), &tunnel)
 }
 
 pub(crate) fn pass(world: &Arc<World>, packets: Vec<Packet>) -> Vec<u64> {
@@ -207,7 +206,7 @@ fn a_checksum_is_left_to_a_nic_that_computes_it() {
         nic.checksum.ipv6.ip_options = false
     });
     assert_not_offered(&udp(5000), |nic| nic.checksum.ipv4.udp = false);
-    assert_not_offered(&uso(&Udp::v6(5000, 1400)), |nic| {
+    assert_not_offered(&uso(&Synth::udp_v6(5000, 1400)), |nic| {
         nic.enabled.udp_ipv6 = false
     });
 }
@@ -266,10 +265,7 @@ fn slots_of_a_packet_are_those_of_a_packet() {
         assert_whole_breaks(Rule::OutOfBand, &large_v4(PAYLOAD), change);
     }
     // A datagram without a checksum has none to be computed.
-    let without = uso(&Udp {
-        checksum: false,
-        ..Udp::v4(5000, 1400)
-    });
+    let without = uso(&Synth::udp_v4(5000, 1400).udp_checksum(false));
     assert_whole_breaks(Rule::OutOfBand, &without, slot(CHECKSUM, 34 << 16 | 0x09));
     let tagged = large_v4(PAYLOAD).with_slot(sys::Ieee8021QNetBufferListInfo, 0x70);
     let change = slot(sys::Ieee8021QNetBufferListInfo, 0);

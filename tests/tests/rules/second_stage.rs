@@ -2,9 +2,9 @@
 //! the judge of every large send of UDP and inside a tunnel.
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
-use model::{Packet, TunnelKind, one_stage};
-use scenarios::frames::{Outer, Udp, tunnelled, tunnels, uso};
-use testpkt::synth::{IpVersion, Synth, flag};
+use model::{Packet, one_stage};
+use scenarios::packets::{tunnelled, tunnels, uso};
+use testpkt::synth::{Encapsulation, IpVersion, Synth, Tunnel, flag};
 
 const BOTH: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
 
@@ -66,13 +66,11 @@ fn checked(frame: &[u8]) -> (Vec<u8>, Option<u16>) {
 fn uso_is_cut_into_datagrams_of_their_own() {
     for ip in BOTH {
         for (payload, checksum) in [(1, true), (1200, true), (1201, false), (60_000, true)] {
-            let send = Udp {
+            let send = Synth {
                 ip,
-                checksum,
-                vlan: vec![7],
-                ..Udp::v4(payload, 1200)
+                ..Synth::udp_v4(payload, 1200).vlan(&[7]).ip_id(0x7FFE)
             };
-            let packet = uso(&send);
+            let packet = uso(&send.udp_checksum(checksum));
             let mut cut = Vec::new();
             for (index, frame) in wire(&packet).iter().enumerate() {
                 let (part, id) = checked(frame);
@@ -89,10 +87,7 @@ fn uso_is_cut_into_datagrams_of_their_own() {
 
 #[test]
 fn a_datagram_without_a_checksum_stays_without() {
-    let send = Udp {
-        checksum: false,
-        ..Udp::v4(5000, 1000)
-    };
+    let send = Synth::udp_v4(5000, 1000).udp_checksum(false);
     for frame in wire(&uso(&send)) {
         assert_eq!(frame[34 + 6..34 + 8], [0, 0]);
     }
@@ -100,11 +95,7 @@ fn a_datagram_without_a_checksum_stays_without() {
 
 #[test]
 fn an_identification_of_16_bits_wraps_whatever_tcp_does() {
-    let send = Udp {
-        ip_id: 0xFFFF,
-        ..Udp::v4(2000, 1000)
-    };
-    let packet = uso(&send);
+    let packet = uso(&Synth::udp_v4(2000, 1000).ip_id(0xFFFF));
     let wire = one_stage(&packet.frame, &packet.slots(), 15).expect("a send");
     assert_eq!(checked(&wire[1]).1, Some(0));
 }
@@ -117,8 +108,9 @@ fn a_tunnelled_send_is_cut_inside_and_outside() {
                 .vlan(&[3])
                 .flags(flag::ACK | flag::PSH | flag::CWR)
                 .ip_id(9);
-            let outer = Outer {
+            let outer = Tunnel {
                 vlan: vec![8],
+                ip_id: 0xFFFD,
                 ..outer.clone()
             };
             assert_cut(&send, &outer);
@@ -127,7 +119,7 @@ fn a_tunnelled_send_is_cut_inside_and_outside() {
 }
 
 /// Compares the NIC's result for a tunnelled send with its result for the inner send.
-fn assert_cut(send: &Synth, outer: &Outer) {
+fn assert_cut(send: &Synth, outer: &Tunnel) {
     let packet = tunnelled(send, outer);
     let start = packet.slots().tunnel.inner_frame as usize;
     let inside = wire(&Packet::large_send(send.frame(false), send.mss));
@@ -136,13 +128,13 @@ fn assert_cut(send: &Synth, outer: &Outer) {
     for (index, (frame, inner)) in wire.iter().zip(&inside).enumerate() {
         assert_eq!(&frame[start..], inner);
         checked(inner);
-        let id = match outer.kind {
-            TunnelKind::Vxlan(_) => {
+        let id = match outer.encapsulation {
+            Encapsulation::Vxlan => {
                 let (payload, id) = checked(frame);
                 assert_eq!(payload[8..], *inner);
                 id
             }
-            TunnelKind::Nvgre => {
+            Encapsulation::Nvgre => {
                 let packet = SlicedPacket::from_ethernet(frame).expect("true lengths");
                 match packet.net.expect("IP") {
                     NetSlice::Ipv4(ip) => {
@@ -157,16 +149,16 @@ fn assert_cut(send: &Synth, outer: &Outer) {
         if outer.ip == IpVersion::V4 {
             assert_eq!(id, Some(0xFFFD_u16.wrapping_add(index as u16)));
         }
-        if outer.kind != TunnelKind::Nvgre {
-            assert_eq!(frame[start - 10..start - 8] != [0, 0], outer.checksum);
+        if outer.encapsulation != Encapsulation::Nvgre {
+            assert_eq!(frame[start - 10..start - 8] != [0, 0], outer.udp_checksum);
         }
     }
 }
 
 #[test]
 fn slots_that_contradict_the_frame_are_refused() {
-    let udp = uso(&Udp::v4(5000, 1000));
-    let tunnel = tunnelled(&Synth::v4(5000, 1000), &Outer::vxlan(IpVersion::V6));
+    let udp = uso(&Synth::udp_v4(5000, 1000));
+    let tunnel = tunnelled(&Synth::v4(5000, 1000), &Tunnel::vxlan_v6());
     for packet in [udp, tunnel] {
         for bit in [2, 10, 16, 20, 26, 31] {
             let (slot, value) = packet.oob[0];

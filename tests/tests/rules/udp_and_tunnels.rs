@@ -4,10 +4,9 @@ use model::{Nic, Packet, Rule, SendKind, Tamper, layout};
 use ndis::sys;
 use scenarios::{
     assert_clean,
-    frames::{Outer, Udp, tunnelled, tunnels, uso},
-    packets::large,
+    packets::{large, tunnelled, tunnels, uso},
 };
-use testpkt::synth::{IpVersion, Synth};
+use testpkt::synth::{Synth, Tunnel};
 
 use crate::{
     Nbl, Run, assert_breaks, header, packet,
@@ -29,13 +28,9 @@ fn every_kind() -> Vec<Packet> {
     let mut all: Vec<_> = tcp.iter().map(large).collect();
     for lengths in [false, true] {
         for checksum in [false, true] {
-            for send in [Udp::v4(PAYLOAD, MSS), Udp::v6(PAYLOAD, MSS)] {
-                all.push(uso(&Udp {
-                    checksum,
-                    lengths,
-                    vlan: vec![5],
-                    ..send
-                }));
+            for send in [Synth::udp_v4(PAYLOAD, MSS), Synth::udp_v6(PAYLOAD, MSS)] {
+                let send = send.vlan(&[5]).udp_checksum(checksum);
+                all.push(Packet::udp_large_send(send.frame(lengths), MSS));
             }
         }
     }
@@ -84,11 +79,11 @@ fn flipped(at: usize, bits: u8) -> impl Fn(&[Nbl]) + Clone + Send + 'static {
 }
 
 fn udp() -> Packet {
-    uso(&Udp::v4(PAYLOAD, MSS))
+    uso(&Synth::udp_v4(PAYLOAD, MSS))
 }
 
 fn vxlan() -> Packet {
-    tunnelled(&Synth::v4(PAYLOAD, MSS), &Outer::vxlan(IpVersion::V4))
+    tunnelled(&Synth::v4(PAYLOAD, MSS), &Tunnel::vxlan_v4())
 }
 
 /// Rule 8: `sent` goes down as whole children of four segments, which a NIC without the
@@ -113,17 +108,14 @@ fn a_nic_gets_uso_that_it_takes() {
     assert_not_taken(&udp(), |nic| nic.uso.ipv4.sub_mss_final = false);
     assert_not_taken(&udp(), |nic| nic.enabled.uso_ipv4 = false);
     assert_not_taken(&udp(), |nic| nic.offload.revision = 5);
-    let padding = vec![0, 0, 1, 4, 0, 0, 0, 0];
-    let extended = uso(&Udp {
-        extensions: vec![(60, padding)],
-        ..Udp::v6(PAYLOAD, MSS)
-    });
+    let padding = [0, 0, 1, 4, 0, 0, 0, 0];
+    let extended = uso(&Synth::udp_v6(PAYLOAD, MSS).extension(60, &padding));
     assert_not_taken(&extended, |nic| nic.uso.ipv6.extensions = false);
 }
 
 #[test]
 fn a_nic_gets_tunnels_that_it_knows() {
-    let nvgre = tunnelled(&Synth::v6(PAYLOAD, MSS), &Outer::nvgre(IpVersion::V6));
+    let nvgre = tunnelled(&Synth::v6(PAYLOAD, MSS), &Tunnel::nvgre_v6());
     assert_not_taken(&vxlan(), |nic| {
         nic.tunnels.vxlan.lso_v2 &= !model::INNER_IPV4
     });

@@ -68,7 +68,7 @@ fn set(session: &mut Session<'_>, adapter: Adapter, args: &SetArgs) -> Result<()
 fn changed(before: Tuning, change: &Change) -> Tuning {
     let raise = match (change.off, change.profile, change.multiple) {
         (true, _, _) => Some(Raise::Profile(Profile::Off)),
-        (_, Some(profile), _) => Some(Raise::Profile(profile.into())),
+        (_, Some(profile), _) => Some(Raise::Profile(profile)),
         (_, _, multiple) => multiple.map(Raise::Multiple),
     };
     Tuning {

@@ -34,7 +34,8 @@ pub(super) struct Show {
     restart_pending: Option<bool>,
     /// In bytes of IP packet; None if it is not known.
     mtu: Option<u32>,
-    nic: ShownNic,
+    #[serde(with = "ShownNic")]
+    nic: NicLimits,
     advertised: Advertised,
     /// In bytes of frame; 0 for none.
     largest_large_send: u64,
@@ -55,17 +56,24 @@ struct ShownTuning {
 }
 
 #[derive(Serialize)]
+#[serde(remote = "NicLimits")]
 struct ShownNic {
-    v1: ShownLimit,
-    v2_ipv4: ShownLimit,
-    v2_ipv6: ShownLimit,
-    uso_ipv4: ShownLimit,
-    uso_ipv6: ShownLimit,
+    #[serde(with = "ShownLimit")]
+    v1: Limit,
+    #[serde(with = "ShownLimit")]
+    v2_ipv4: Limit,
+    #[serde(with = "ShownLimit")]
+    v2_ipv6: Limit,
+    #[serde(with = "ShownLimit")]
+    uso_ipv4: Limit,
+    #[serde(with = "ShownLimit")]
+    uso_ipv6: Limit,
     tcp_checksum_ipv4: bool,
     tcp_checksum_ipv6: bool,
 }
 
 #[derive(Serialize)]
+#[serde(remote = "Limit")]
 struct ShownLimit {
     max_payload: u32,
     min_segments: u32,
@@ -109,7 +117,7 @@ pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, 
         registry: settings.map(ShownSettings::from),
         restart_pending: settings.map(|settings| settings.in_effect != settings.registry),
         mtu: known(reply.mtu),
-        nic: reply.nic.into(),
+        nic: reply.nic,
         advertised: Advertised {
             v2_ipv4: reply.advertised_v2_ipv4,
             v2_ipv6: reply.advertised_v2_ipv6,
@@ -133,7 +141,7 @@ fn known(number: u32) -> Option<u32> {
 
 impl Show {
     /// The NIC's limits for each kind that may be raised, and the advertised size of each.
-    fn kinds(&self) -> [(&'static str, &ShownLimit, u32); 4] {
+    fn kinds(&self) -> [(&'static str, &Limit, u32); 4] {
         let (nic, advertised) = (&self.nic, &self.advertised);
         [
             ("LSOv2, IPv4", &nic.v2_ipv4, advertised.v2_ipv4),
@@ -176,29 +184,6 @@ impl From<Tuning> for ShownTuning {
             },
             multiple: tuning.multiple(),
             cap_bytes: tuning.cap.map(Cap::bytes),
-        }
-    }
-}
-
-impl From<NicLimits> for ShownNic {
-    fn from(nic: NicLimits) -> Self {
-        Self {
-            v1: nic.v1.into(),
-            v2_ipv4: nic.v2_ipv4.into(),
-            v2_ipv6: nic.v2_ipv6.into(),
-            uso_ipv4: nic.uso_ipv4.into(),
-            uso_ipv6: nic.uso_ipv6.into(),
-            tcp_checksum_ipv4: nic.tcp_checksum_ipv4,
-            tcp_checksum_ipv6: nic.tcp_checksum_ipv6,
-        }
-    }
-}
-
-impl From<Limit> for ShownLimit {
-    fn from(limit: Limit) -> Self {
-        Self {
-            max_payload: limit.max_payload,
-            min_segments: limit.min_segments,
         }
     }
 }

@@ -13,23 +13,18 @@ use crate::refusal_advice::reasons;
 use crate::text::{bytes, number, table};
 
 /// The output of `stats`.
+#[derive(Serialize)]
 struct Stats {
     adapter: Adapter,
+    #[serde(rename = "statistics", with = "Counters")]
     reply: StatisticsReply,
-    reset: bool,
-}
-
-/// The same for programs.
-#[derive(Serialize)]
-struct Json<'a> {
-    adapter: &'a Adapter,
-    statistics: Counters,
     reset: bool,
 }
 
 /// The counters by name. All are since the driver was attached or the last reset, or over an
 /// interval.
 #[derive(Serialize)]
+#[serde(remote = "StatisticsReply")]
 pub(super) struct Counters {
     sends: u64,
     large_sends: u64,
@@ -46,42 +41,19 @@ pub(super) struct Counters {
     low_memory: u64,
     paused: u64,
     children_allocated: u64,
+    #[serde(getter = "refused_by_reason")]
     refused: BTreeMap<String, u64>,
+    #[serde(getter = "refused_in_all")]
     refused_in_all: u64,
 }
 
-impl From<&StatisticsReply> for Counters {
-    fn from(reply: &StatisticsReply) -> Self {
-        Self {
-            sends: reply.sends,
-            large_sends: reply.large_sends,
-            split: reply.split,
-            children: reply.children,
-            packets: reply.packets,
-            bytes: reply.bytes,
-            largest_large_send: reply.largest_large_send,
-            completed: reply.completed,
-            failed: reply.failed,
-            low_memory: reply.low_memory,
-            paused: reply.paused,
-            children_allocated: reply.children_allocated,
-            refused: reasons(&reply.refused)
-                .map(|reason| (reason.name, reason.count))
-                .collect(),
-            refused_in_all: reply.refused.in_all(),
-        }
-    }
+fn refused_by_reason(reply: &StatisticsReply) -> BTreeMap<String, u64> {
+    let reasons = reasons(&reply.refused);
+    reasons.map(|reason| (reason.name, reason.count)).collect()
 }
 
-impl Serialize for Stats {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json = Json {
-            adapter: &self.adapter,
-            statistics: Counters::from(&self.reply),
-            reset: self.reset,
-        };
-        json.serialize(serializer)
-    }
+fn refused_in_all(reply: &StatisticsReply) -> u64 {
+    reply.refused.in_all()
 }
 
 pub(super) fn run(session: &mut Session<'_>, args: &StatsArgs) -> Result<(), Failure> {

@@ -35,7 +35,8 @@ const HEADS: [&str; 9] = [
 struct Sample {
     if_index: u32,
     seconds: f64,
-    interval: Counters,
+    #[serde(with = "Counters")]
+    interval: StatisticsReply,
 }
 
 /// An adapter and its counters at the last reading.
@@ -122,7 +123,7 @@ fn print(
     let sample = Sample {
         if_index,
         seconds,
-        interval: counted.into(),
+        interval: *counted,
     };
     let index = if_index.to_string();
     let text = |_: &_| line(all.then_some(&index), rates(counted, seconds)) + "\n";

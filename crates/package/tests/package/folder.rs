@@ -134,7 +134,7 @@ fn what_is_wrong_is_said_in_one_line() {
         "mslso.sys = 1\nhelp.txt = 1",
         "names help.txt",
     );
-    with_inf("\"us\"", "\"\u{fc}s\"", "other characters than ASCII");
+    with_inf("\"us\"", "\"\u{fc}s\"", "a character that is not ASCII");
     fs::write(inputs.join("mslso.inf"), INF).expect("a file");
     build_ill(
         &inputs,

@@ -1,91 +1,16 @@
-//! The routines around the data path: load, attach, settings, pause.
+//! The routines around the data path: status indications, locks, events, pause.
 
 use std::{
     ffi::c_void,
-    ptr,
-    sync::{
-        Mutex,
-        atomic::{AtomicPtr, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use ::ndis::sys::{
     self, BOOLEAN, EX_RUNDOWN_REF_CACHE_AWARE, KEVENT, KIRQL, KPROCESSOR_MODE, KSPIN_LOCK,
-    NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_STATUS, NTSTATUS,
+    NDIS_HANDLE, NDIS_STATUS, NTSTATUS,
 };
 
 use super::thread::PROCESSOR;
-
-/// The characteristics that the driver registered, and the context that it registered with.
-static REGISTERED: Mutex<Option<Registered>> = Mutex::new(None);
-/// The context that the last module was attached with.
-static MODULE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-static DEVICE_EXTENSION: AtomicU64 = AtomicU64::new(0);
-
-struct Registered {
-    characteristics: NDIS_FILTER_DRIVER_CHARACTERISTICS,
-    context: NDIS_HANDLE,
-}
-
-// SAFETY: names and functions that do not change, and a context that is valid on any thread.
-unsafe impl Send for Registered {}
-
-/// The characteristics that the driver registered, and the context for FilterAttach.
-pub(crate) fn characteristics() -> Option<(NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE)> {
-    let registered = REGISTERED.lock().expect("no panic");
-    let registered = registered.as_ref()?;
-    Some((registered.characteristics, registered.context))
-}
-
-/// The context that FilterAttach set.
-pub(crate) fn take_context() -> NDIS_HANDLE {
-    MODULE.swap(ptr::null_mut(), Ordering::Relaxed)
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
-    _driver: *mut sys::DRIVER_OBJECT,
-    context: NDIS_HANDLE,
-    characteristics: *mut NDIS_FILTER_DRIVER_CHARACTERISTICS,
-    handle: *mut NDIS_HANDLE,
-) -> NDIS_STATUS {
-    // SAFETY: the caller passes characteristics, and a place for the handle.
-    unsafe {
-        *handle = ptr::without_provenance_mut(1);
-        *REGISTERED.lock().expect("no panic") = Some(Registered {
-            characteristics: *characteristics,
-            context,
-        });
-    }
-    sys::NDIS_STATUS_SUCCESS
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisFSetAttributes(
-    _module: NDIS_HANDLE,
-    context: NDIS_HANDLE,
-    _attributes: *mut NDIS_FILTER_ATTRIBUTES,
-) -> NDIS_STATUS {
-    MODULE.store(context, Ordering::Relaxed);
-    sys::NDIS_STATUS_SUCCESS
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisRegisterDeviceEx(
-    _driver: NDIS_HANDLE,
-    _attributes: *mut sys::NDIS_DEVICE_OBJECT_ATTRIBUTES,
-    _device: *mut *mut sys::DEVICE_OBJECT,
-    _handle: *mut NDIS_HANDLE,
-) -> NDIS_STATUS {
-    sys::NDIS_STATUS_SUCCESS
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "efiapi" fn NdisGetDeviceReservedExtension(
-    _device: *mut sys::DEVICE_OBJECT,
-) -> *mut c_void {
-    DEVICE_EXTENSION.as_ptr().cast()
-}
 
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn NdisFIndicateStatus(

@@ -17,7 +17,7 @@ mod memory;
 mod thread;
 mod unused;
 
-pub(crate) use lifecycle::{characteristics, locks_taken, take_context};
+pub(crate) use lifecycle::locks_taken;
 pub(crate) use memory::pool_calls;
 pub(crate) use thread::{become_processor, take_completed, take_sent};
 

@@ -6,5 +6,4 @@ use ::ndis::sys::NDIS_HANDLE;
 
 nullndis::unused! {
     fn NdisFCancelOidRequest(NDIS_HANDLE, *mut c_void);
-    fn NdisDeregisterDeviceEx(NDIS_HANDLE);
 }

@@ -216,11 +216,7 @@ mod tests {
     use testpkt::synth::{Synth, flag};
 
     fn formed(frame: &[u8], mss: u32, form: &Form) -> Result<Option<LargeSend>, Unfit> {
-        let terms = Terms {
-            lso: LsoVersion::V2,
-            min_segments: 2,
-        };
-        ingest_as(frame, mss, terms, form)
+        ingest_as(frame, mss, Terms::V2, form)
     }
 
     /// With the lengths and, but for a seed, the checksum of a capture.

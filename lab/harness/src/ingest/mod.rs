@@ -27,8 +27,10 @@ pub use vlan::Tag;
 use checksum::Sum;
 use lso::{Headers, IpVersion, Refusal};
 
+use model::Packet;
 use reference::{Kind, checksum_addresses};
 use testpkt::capture::strip_jumbo_hop_by_hop;
+use testpkt::synth::Synth;
 
 /// The fields that differ, in bytes from the start of their header.
 mod field {
@@ -62,6 +64,14 @@ pub struct Terms {
     pub lso: LsoVersion,
     /// The least wire packets that a large send makes.
     pub min_segments: u32,
+}
+
+impl Terms {
+    /// LSOv2 from two packets on: what NICs mostly advertise.
+    pub const V2: Self = Self {
+        lso: LsoVersion::V2,
+        min_segments: 2,
+    };
 }
 
 /// Why no large send is made of a packet.
@@ -105,6 +115,41 @@ pub struct LargeSend {
 }
 
 impl LargeSend {
+    /// The large send of LSOv2 that `synth` is.
+    ///
+    /// # Panics
+    ///
+    /// It is none: it is no TCP, is refused, or fits one segment.
+    #[must_use]
+    pub fn of(synth: &Synth) -> Self {
+        ingest(&synth.frame(false), synth.mss, Terms::V2)
+            .expect("a packet that may be split")
+            .expect("more payload than the MSS")
+    }
+
+    /// The packet as the overlying driver sends it: its headers in the first buffer, its OOB
+    /// information in the slots that its kind has.
+    #[must_use]
+    pub fn packet(&self) -> Packet {
+        let frame = self.frame.clone();
+        let packet = match (self.kind, self.lso) {
+            (Kind::Tcp, LsoVersion::V1) => Packet::large_send_v1(frame, self.mss),
+            (Kind::Tcp, LsoVersion::V2) => Packet::large_send(frame, self.mss),
+            (Kind::Udp, _) => Packet::new(frame),
+            (Kind::Encapsulated, _) => Packet {
+                large_send: self.stale_large_send(),
+                ..Packet::new(frame)
+            },
+        };
+        let size = self.buffer.max(1);
+        let whole = std::iter::repeat_n(size, (self.payload / size) as usize);
+        Packet {
+            oob: self.slots(),
+            buffers: std::iter::once(self.headers()).chain(whole).collect(),
+            ..packet
+        }
+    }
+
     /// Bytes of headers in the frame. They lie together in the first buffer.
     #[must_use]
     pub fn headers(&self) -> u32 {

@@ -75,15 +75,11 @@ fn supplemental(layers: Layers) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::ingest::{Form, LsoVersion, Terms, ingest_as};
+    use crate::ingest::{Form, Terms, ingest_as};
     use testpkt::synth::{Synth, Tunnel};
 
     fn slots(send: &Synth, form: &Form) -> (Vec<(usize, usize)>, u32) {
-        let terms = Terms {
-            lso: LsoVersion::V2,
-            min_segments: 2,
-        };
-        let send = ingest_as(&send.frame(false), send.mss, terms, form);
+        let send = ingest_as(&send.frame(false), send.mss, Terms::V2, form);
         let send = send.unwrap().unwrap().with_tag_beside();
         (send.slots(), send.stale_large_send().tcp_header_offset())
     }

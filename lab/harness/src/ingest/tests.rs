@@ -3,10 +3,7 @@
 use super::*;
 use testpkt::synth::{Synth, flag};
 
-const V2: Terms = Terms {
-    lso: LsoVersion::V2,
-    min_segments: 2,
-};
+const V2: Terms = Terms::V2;
 const V1: Terms = Terms {
     lso: LsoVersion::V1,
     ..V2

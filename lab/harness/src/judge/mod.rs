@@ -123,7 +123,6 @@ fn difference(
 mod tests {
     use super::*;
     use crate::driver::Driver;
-    use crate::ingest::{LsoVersion, Terms, ingest};
     use crate::machine::{Machine, Setup};
     use testpkt::synth::Synth;
 
@@ -132,12 +131,7 @@ mod tests {
     #[test]
     fn a_wrong_seed_is_wrong() {
         let setup = Setup::new(62_780, 2);
-        let terms = Terms {
-            lso: LsoVersion::V2,
-            min_segments: 2,
-        };
-        let frame = Synth::v4(200_000, 1448).frame(false);
-        let mut send = ingest(&frame, 1448, terms).unwrap().unwrap();
+        let mut send = LargeSend::of(&Synth::v4(200_000, 1448));
         let mut machine = Machine::start(&Driver::Native, setup).unwrap();
         let sent = machine.send(&send);
         assert_eq!(judge(&send, &sent, 16), Verdict::Same { untouched: false });
@@ -157,12 +151,7 @@ mod tests {
             nic_lso: false,
             ..Setup::new(62_780, 2)
         };
-        let terms = Terms {
-            lso: LsoVersion::V2,
-            min_segments: 2,
-        };
-        let frame = Synth::v6(9000, 1428).frame(false);
-        let send = ingest(&frame, 1428, terms).unwrap().unwrap();
+        let send = LargeSend::of(&Synth::v6(9000, 1428));
         let mut machine = Machine::start(&Driver::Native, setup).unwrap();
         let mut sent = machine.send(&send);
         assert_eq!(judge(&send, &sent, 16), Verdict::Same { untouched: false });

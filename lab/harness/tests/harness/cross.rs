@@ -1,7 +1,7 @@
 //! Beside the NIC of the model, which shares nothing with the reference and finishes checksums from
 //! the seed: UDP and tunnels. Both read the same slots out of the same frame, too.
 
-use harness::ingest::{Form, LargeSend, LsoVersion, Terms, ingest_as};
+use harness::ingest::{Form, LargeSend, Terms, ingest_as};
 use model::Packet;
 use proptest::prelude::*;
 use reference::{Kind, cut};
@@ -11,11 +11,7 @@ use crate::strategy;
 
 /// The large send that the lab makes of a frame; `None` for what it does not send.
 fn large_send(frame: &[u8], synth: &Synth, form: &Form) -> Option<LargeSend> {
-    let terms = Terms {
-        lso: LsoVersion::V2,
-        min_segments: 2,
-    };
-    ingest_as(frame, synth.mss, terms, form).ok().flatten()
+    ingest_as(frame, synth.mss, Terms::V2, form).ok().flatten()
 }
 
 proptest! {

@@ -6,7 +6,8 @@ use ndis::sys::{
     self, MDL, NDIS_HANDLE, NDIS_PORT_NUMBER, NDIS_STATUS_INDICATION, NET_BUFFER_LIST,
 };
 
-use super::MODULE;
+use nullndis::MODULE;
+
 use crate::{
     offload, parent,
     points::{outside, point, wake},

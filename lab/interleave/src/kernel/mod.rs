@@ -8,7 +8,6 @@ mod lifecycle;
 mod memory;
 mod synchronization;
 
-pub(crate) use lifecycle::MODULE;
 pub use lifecycle::child_pool_module;
 pub(crate) use memory::leaked;
 pub use memory::limit_nbls;

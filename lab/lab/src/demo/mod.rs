@@ -10,42 +10,29 @@ mod step;
 mod story;
 mod text;
 
-use std::io::Write;
-
 use harness::driver::{Build, Driver};
+use harness::output::{note, print};
 
 use crate::cli::DemoArgs;
 use crate::error::Error;
 
-/// Prints the story on `out`, and faults on `notes`. Returns whether there is no fault.
+/// Prints the story, and faults on the standard error stream. Returns whether there is no fault.
 ///
 /// # Errors
 ///
 /// The driver does not load, start or answer, or the chart cannot be written.
-pub fn run(
-    args: &DemoArgs,
-    build: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
-    let report = story::run(&Driver::load(build)?)?;
+pub fn run(args: &DemoArgs, build: &Build) -> Result<bool, Error> {
+    let driver = Driver::load(build)?;
+    let report = story::run(&driver)?;
     if let Some(path) = &args.plot {
         plot::chart(&report.steps).write(path)?;
     }
-    for step in &report.steps {
-        for line in &step.violations {
-            let _ = writeln!(notes, "step {}: {line}", step.step);
-        }
-    }
-    for line in &report.at_end {
-        let _ = writeln!(notes, "{line}");
-    }
+    report.faults.iter().for_each(note);
     let text = if args.json {
         report.steps.iter().map(harness::json::line).collect()
     } else {
         text::whole(&report, build, args.plot.as_deref())
     };
-    // A reader that closed the pipe is no fault of the driver.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(report.faults() == 0)
+    print(text);
+    Ok(report.faults.is_empty())
 }

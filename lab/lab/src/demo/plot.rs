@@ -6,7 +6,7 @@
 use harness::chart::{Chart, Look, RGBColor, Series};
 use harness::text::number;
 
-use super::step::{HostView, Step};
+use super::step::Step;
 
 /// The least and the most size on the chart, as powers of two.
 const SIZES: std::ops::Range<f64> = 14.0..21.0;
@@ -23,37 +23,30 @@ const LOOKS: [fn(u32) -> Look; 2] = [Look::Line, Look::Dashed];
 
 /// The chart of `steps`.
 pub(super) fn chart(steps: &[Step]) -> Chart<'static> {
-    let mut advertised = Vec::new();
-    let mut nics = Vec::new();
-    let mut guests = Vec::new();
-    for at in 0..2 {
-        let host = format!("host {}", at + 1);
-        let guest = format!("guest {}", at + 1);
-        let of_host = |size: fn(&HostView) -> u32| {
-            let size = |step: &Step| step.hosts.iter().find(|view| view.name == host).map(size);
-            steps.iter().map(size).collect::<Vec<_>>()
-        };
-        let filter = format!("{host}: the filter advertises");
-        let sizes = of_host(|view| view.advertised.ipv4);
-        advertised.push(noted(
-            line(&filter, Look::Line(10), ADVERTISED[at], &sizes),
-            &sizes,
-        ));
-        let nic = format!("{host}: the NIC accepts");
-        let sizes = of_host(|view| view.nic.ipv4);
-        nics.push(noted(line(&nic, LOOKS[at](2), NIC, &sizes), &sizes));
-        let used = steps.iter().map(|step| {
+    let advertised = [0, 1].map(|at| {
+        let label = format!("host {}: the filter advertises", at + 1);
+        let size = |step: &Step| Some(step.hosts.get(at)?.advertised.ipv4);
+        noted(&label, Look::Line(10), ADVERTISED[at], steps, size)
+    });
+    let nics = [0, 1].map(|at| {
+        let label = format!("host {}: the NIC accepts", at + 1);
+        let size = |step: &Step| Some(step.hosts.get(at)?.nic.ipv4);
+        noted(&label, LOOKS[at](2), NIC, steps, size)
+    });
+    let used = [0, 1].map(|at| {
+        let name = format!("guest {}", at + 1);
+        let size = |step: &Step| {
             let mut guests = step.hosts.iter().flat_map(|host| &host.guests);
-            guests
-                .find(|view| view.name == guest)
-                .map(|view| view.uses.ipv4)
-        });
-        let (label, sizes) = (format!("{guest} uses"), used.collect::<Vec<_>>());
-        guests.push(line(&label, LOOKS[at](3), USED[at], &sizes));
-    }
-    let name = |step: &Step| {
+            Some(guests.find(|view| view.name == name)?.uses.ipv4)
+        };
+        Series {
+            notes: Vec::new(),
+            ..noted(&format!("{name} uses"), LOOKS[at](3), USED[at], steps, size)
+        }
+    });
+    let mark = |step: &Step| {
         (
-            (step.step - 1) as f64,
+            step.step as f64 - 1.0,
             format!("{}. {}", step.step, step.name),
         )
     };
@@ -64,30 +57,32 @@ pub(super) fn chart(steps: &[Step]) -> Chart<'static> {
         y_text: &|power| format!("{} KiB", number(power.exp2() as u64 / 1024)),
         x_text: &|_| String::new(),
         source: "mslso-lab demo: the filter between model switches and model NICs".into(),
-        marks: steps.iter().map(name).collect(),
-        series: [advertised, nics, guests].into_iter().flatten().collect(),
+        marks: steps.iter().map(mark).collect(),
+        series: [advertised, nics, used].into_iter().flatten().collect(),
     }
 }
 
-/// A line through the size at each step, where there is one; it goes on to the end of the step.
-fn line(label: &str, look: Look, color: RGBColor, sizes: &[Option<u32>]) -> Series {
-    let corners = sizes.iter().enumerate().filter_map(|(index, size)| {
-        let height = f64::from((*size)?).log2();
-        Some([(index as f64, height), (index as f64 + 1.0, height)])
-    });
-    Series::new(label, look, color, corners.flatten().collect())
-}
-
-/// The line with its size in numbers, wherever it is another than before.
-fn noted(line: Series, sizes: &[Option<u32>]) -> Series {
-    let before = std::iter::once(&None).chain(sizes);
-    let changed = sizes.iter().zip(before).enumerate();
-    let notes = changed.filter_map(|(index, (size, before))| {
-        let size = size.filter(|_| size != before)?;
-        Some(((index as f64, f64::from(size).log2()), number(size.into())))
-    });
-    Series {
-        notes: notes.collect(),
-        ..line
+/// A line through the size at each step, where there is one, to the end of the step; with the size
+/// in numbers wherever it is another than before.
+fn noted(
+    label: &str,
+    look: Look,
+    color: RGBColor,
+    steps: &[Step],
+    size: impl Fn(&Step) -> Option<u32>,
+) -> Series {
+    let mut line = Series::new(label, look, color, Vec::new());
+    let mut before = None;
+    for (index, step) in steps.iter().enumerate() {
+        let (now, at) = (size(step), index as f64);
+        if let Some(size) = now {
+            let height = f64::from(size).log2();
+            line.points.extend([(at, height), (at + 1.0, height)]);
+            if now != before {
+                line.notes.push(((at, height), number(size.into())));
+            }
+        }
+        before = now;
     }
+    line
 }

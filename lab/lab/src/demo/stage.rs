@@ -1,75 +1,63 @@
 //! The stage: hosts with guests, their sends, and the sizes advertised on each of them.
-#![expect(unsafe_code, reason = "starts the driver, and lets go of it in time")]
 
-use control::{Profile, Raise, Tuning, first_stage_size, keyword};
+use std::sync::Arc;
+
+use control::{Raise, Tuning, first_stage_size};
 use harness::device;
 use harness::driver::Driver;
 use harness::ingest::LargeSend;
 use harness::judge::{Verdict, judge};
-use harness::machine::{SendError, Sent, turned_on};
+use harness::machine::{Machine, Sent, Setup};
 use harness::text::ip_name;
-use lso::IpVersion::{V4, V6};
+use lso::IpVersion::{self, V4, V6};
+use model::World;
 use model::host::{Delivery, Guest, Host, migrate};
-use model::{Config, Nic, Packet, World};
-use ndis::sys::NDIS_STATUS_SUCCESS;
+use testpkt::synth::Synth;
 
 use super::step::{GuestView, HostView, Report, SendRecord, Sizes, Step};
 use crate::error::Error;
 
-/// Hosts on which one driver runs, which therefore outlives them. Hosts and guests are named by
-/// their indexes, in the order in which they came.
+/// Hosts on which one driver runs. Hosts and guests are named by their indexes, in the order in
+/// which they came.
+#[derive(Default)]
 pub(super) struct Stage<'driver> {
-    driver: &'driver Driver,
-    hosts: Vec<Actor>,
+    hosts: Vec<Actor<'driver>>,
     guests: Vec<Guest>,
-    steps: Vec<Step>,
-    /// Faults since the last step.
-    wrong: Vec<String>,
+    /// The large sends since the last step.
+    sends: Vec<UnderWay>,
+    report: Report,
 }
 
 /// A host.
-struct Actor {
+struct Actor<'driver> {
     host: Host,
-    /// Broken rules that were already reported.
-    reported: usize,
+    machine: Machine<'driver>,
     /// Whether the coming detach was signalled to its filter.
     leaving: bool,
 }
 
-/// A large send that has gone down, to be judged once it is back.
-pub(super) struct UnderWay {
+/// A large send that a guest has made, to be judged at the end of the step.
+struct UnderWay {
     host: usize,
-    number: u64,
+    delivery: Delivery,
+    /// For one to a guest of the same host: whether it got it whole, and no filter or NIC saw it.
+    whole: Option<bool>,
     send: LargeSend,
     sent: Sent,
     record: SendRecord,
 }
 
 impl<'driver> Stage<'driver> {
-    pub(super) fn new(driver: &'driver Driver) -> Self {
-        Self {
-            driver,
-            hosts: Vec::new(),
-            guests: Vec::new(),
-            steps: Vec::new(),
-            wrong: Vec::new(),
-        }
-    }
-
     /// Adds a host with a NIC of `nic_max` bytes, and starts the driver on it, with the profile
-    /// `throughput` or the multiple in the registry.
-    pub(super) fn add_host(&mut self, nic_max: u32, multiple: Option<u32>) -> Result<(), Error> {
-        let mut config = turned_on(Config::with_nic(Nic::new(nic_max, 2)));
-        let parameter = multiple.map(|multiple| (keyword::MULTIPLE.to_owned(), multiple));
-        config.parameters.extend(parameter);
-        let world = World::new(config);
-        // SAFETY: only the stage has the world, and the driver is borrowed for its life.
-        unsafe { self.driver.start(&world) }?;
+    /// `throughput`.
+    pub(super) fn add_host(&mut self, driver: &'driver Driver, nic_max: u32) -> Result<(), Error> {
+        let machine = Machine::start(driver, Setup::new(nic_max, 2))?;
         let name = format!("host {}", self.hosts.len() + 1);
+        let (host, leaving) = (Host::new(&name, machine.world().clone()), false);
         self.hosts.push(Actor {
-            host: Host::new(&name, world),
-            reported: 0,
-            leaving: false,
+            host,
+            machine,
+            leaving,
         });
         Ok(())
     }
@@ -77,29 +65,22 @@ impl<'driver> Stage<'driver> {
     /// Adds a guest to the first host.
     pub(super) fn add_guest(&mut self) {
         let number = self.guests.len() as u8 + 1;
-        let mac = [2, 0, 0, 0, 0, number];
-        let guest = self.hosts[0]
-            .host
-            .add_guest(&format!("guest {number}"), mac);
-        self.guests.push(guest);
+        let (name, mac) = (format!("guest {number}"), [2, 0, 0, 0, 0, number]);
+        self.guests.push(self.hosts[0].host.add_guest(&name, mac));
     }
 
-    pub(super) fn world(&self, host: usize) -> &std::sync::Arc<World> {
-        self.hosts[host].host.world()
+    pub(super) fn world(&self, host: usize) -> &Arc<World> {
+        self.hosts[host].machine.world()
     }
 
-    /// The sizes advertised on a host.
-    pub(super) fn advertised(&self, host: usize) -> Sizes {
-        self.hosts[host].host.filter_advertises().into()
+    /// The size advertised on a host.
+    pub(super) fn advertised(&self, host: usize, ip: IpVersion) -> u32 {
+        Sizes::from(self.hosts[host].host.filter_advertises()).over(ip)
     }
 
-    /// Puts a profile into effect, as an administrator does.
-    pub(super) fn tune(&self, host: usize, profile: Profile) -> Result<(), Error> {
-        let tuning = Tuning {
-            raise: Raise::Profile(profile),
-            cap: None,
-        };
-        Ok(device::tune(self.world(host), tuning)?)
+    /// Has the filter of a host raise the NIC's sizes so, as an administrator does.
+    pub(super) fn tune(&self, host: usize, raise: Raise) -> Result<(), Error> {
+        Ok(device::tune(self.world(host), Tuning { raise, cap: None })?)
     }
 
     /// Signals to the filter of a host that it is about to be detached.
@@ -116,222 +97,160 @@ impl<'driver> Stage<'driver> {
 
     /// The host that a guest is on.
     fn host_of(&self, guest: usize) -> usize {
-        let name = self.guests[guest].name();
-        let is_here = |actor: &Actor| actor.host.guests().iter().any(|one| one.name() == name);
+        let mac = self.guests[guest].mac();
+        let is_here = |actor: &Actor<'_>| actor.host.guests().iter().any(|one| one.mac() == mac);
         let found = self.hosts.iter().position(is_here);
         found.expect("a guest is on a host from the start")
     }
 
     /// Has a guest make a large send to another guest, or to the peer behind the wire (`None`).
-    fn depart(
-        &self,
+    pub(super) fn send(
+        &mut self,
         from: usize,
         to: Option<usize>,
-        send: &mut LargeSend,
-    ) -> (Delivery, SendRecord) {
-        let host = &self.hosts[self.host_of(from)].host;
-        let (from, to) = (&self.guests[from], to.map(|to| &self.guests[to]));
-        let mac = to.map_or([2, 0, 0, 0, 0, 0xFF], Guest::mac);
-        send.frame[..6].copy_from_slice(&mac);
-        send.frame[6..12].copy_from_slice(&from.mac());
-        let packet = Packet::large_send(send.frame.clone(), send.mss).in_buffers(send.buffer);
-        let delivery = from.send(host, |_| packet);
-        let record = SendRecord {
-            from: from.name().to_owned(),
-            to: to.map_or("outside", Guest::name).to_owned(),
-            ip: ip_name(send.ip),
-            payload: send.payload,
-            children: Vec::new(),
-            wire_packets: 0,
-            verdict: "wrong",
-        };
-        (delivery, record)
-    }
-
-    /// Has a guest make a large send to another guest of its host.
-    pub(super) fn whole(
-        &mut self,
-        from: usize,
-        to: usize,
-        mut send: LargeSend,
-    ) -> Result<SendRecord, Error> {
-        let host = self.host_of(from);
-        let before = device::statistics(self.world(host))?;
-        let (delivery, mut record) = self.depart(from, Some(to), &mut send);
-        let received = self.guests[to].take_received();
-        if delivery == Delivery::Whole(record.to.clone())
-            && received.len() == 1
-            && received[0].frame == send.frame
-            && device::statistics(self.world(host))? == before
-        {
-            record.verdict = "whole";
-        } else {
-            let line = format!("{} did not get the large send whole", record.to);
-            self.wrong.push(line);
-        }
-        Ok(record)
-    }
-
-    /// Has a guest make a large send that leaves the host, to a guest elsewhere or the peer.
-    pub(super) fn send(&mut self, from: usize, to: Option<usize>, send: LargeSend) -> SendRecord {
-        let under_way = self.begin(from, to, send);
-        self.settle(under_way)
-    }
-
-    /// The same, without a look at whether it came back.
-    pub(super) fn begin(&self, from: usize, to: Option<usize>, mut send: LargeSend) -> UnderWay {
-        let host = self.host_of(from);
-        let (delivery, record) = self.depart(from, to, &mut send);
-        let world = self.world(host);
-        UnderWay {
-            host,
-            number: match delivery {
-                Delivery::Down(number) => number,
-                // No number of a send, so that it counts as lost.
-                Delivery::Whole(_) => u64::MAX,
-            },
-            send,
-            sent: Sent {
-                children: world.take_children(),
-                wire: world.take_wire(),
-                error: None,
-                broken: Vec::new(),
-            },
-            record,
-        }
-    }
-
-    /// Judges a large send, which must be back by now.
-    pub(super) fn settle(&mut self, mut of: UnderWay) -> SendRecord {
-        let world = self.world(of.host);
-        of.sent.error = match world.completed(of.number).map(|completed| completed.status) {
-            Some(NDIS_STATUS_SUCCESS) => None,
-            Some(status) => Some(SendError::Failed(status)),
-            None => Some(SendError::Lost),
-        };
-        let verdict = judge(&of.send, &of.sent, world.nic().id_bits);
-        let mut record = of.record;
-        record.children = of.sent.children.iter().map(|child| child.payload).collect();
-        record.wire_packets = of.sent.wire.len();
-        match verdict {
-            Verdict::Same { untouched: false } => record.verdict = "same",
-            Verdict::Same { untouched: true } => record.verdict = "as-is",
-            Verdict::NotSent(why) => {
-                let line = format!("from {} to {}: {why}", record.from, record.to);
-                self.wrong.push(line);
-            }
-            Verdict::Wrong(lines) => self.wrong.extend(lines),
-        }
-        record
-    }
-
-    /// Ends a step: records and judges every host and guest.
-    pub(super) fn step(
-        &mut self,
-        name: &'static str,
-        what: impl Into<String>,
-        sends: Vec<SendRecord>,
+        ip: IpVersion,
+        payload: u32,
     ) -> Result<(), Error> {
-        let mut hosts = Vec::new();
-        for actor in &mut self.hosts {
-            let (view, wrong) = actor.look()?;
-            hosts.push(view);
-            self.wrong.extend(wrong);
-            let broken = actor.host.world().violations();
-            self.wrong.extend(actor.newly_broken(broken));
+        let (host, guest) = (self.host_of(from), &self.guests[from]);
+        let local = to.is_some_and(|to| self.host_of(to) == host);
+        let (to, actor) = (to.map(|to| &self.guests[to]), &self.hosts[host]);
+        let mut send = LargeSend::of(&match ip {
+            V4 => Synth::v4(payload, 1448),
+            V6 => Synth::v6(payload, 1428),
+        });
+        let mac = to.map_or([2, 0, 0, 0, 0, 0xFF], Guest::mac);
+        send.frame[..12].copy_from_slice([mac, guest.mac()].as_flattened());
+        let before = actor.machine.statistics()?;
+        let delivery = guest.send(&actor.host, |_| send.packet());
+        let unseen = actor.machine.statistics()? == before;
+        let received = to.filter(|_| local).map(Guest::take_received);
+        let sent = actor.machine.gone();
+        self.sends.push(UnderWay {
+            host,
+            whole: received.map(|got| unseen && got.len() == 1 && got[0].frame == send.frame),
+            record: SendRecord {
+                from: guest.name().to_owned(),
+                to: to.map_or("outside", Guest::name).to_owned(),
+                ip: ip_name(ip),
+                payload,
+                children: sent.children.iter().map(|child| child.payload).collect(),
+                wire_packets: sent.wire.len(),
+                verdict: "wrong",
+            },
+            delivery,
+            send,
+            sent,
+        });
+        Ok(())
+    }
+
+    /// Ends a step: records and judges every host, guest and large send. All of these are back.
+    pub(super) fn step(&mut self, name: &'static str, what: &str) -> Result<(), Error> {
+        let (mut sends, mut hosts, mut violations) = (Vec::new(), Vec::new(), Vec::new());
+        for send in std::mem::take(&mut self.sends) {
+            let machine = &mut self.hosts[send.host].machine;
+            sends.push(send.settle(machine, &mut violations));
         }
-        self.steps.push(Step {
-            step: self.steps.len() + 1,
+        for actor in &mut self.hosts {
+            hosts.push(actor.look(&mut violations)?);
+            let broken = actor.machine.newly_broken();
+            let host = actor.host.name();
+            violations.extend(broken.iter().map(|rule| format!("{host}: {rule}")));
+        }
+        let steps = &mut self.report.steps;
+        let step = steps.len() + 1;
+        let faults = violations.iter().map(|line| format!("step {step}: {line}"));
+        self.report.faults.extend(faults);
+        steps.push(Step {
+            step,
             name,
-            what: what.into(),
+            what: what.to_owned(),
             hosts,
             sends,
-            violations: std::mem::take(&mut self.wrong),
+            violations,
         });
         Ok(())
     }
 
     /// Stops the drivers.
-    pub(super) fn stop(self) -> Result<Report, Error> {
-        let (mut counted, mut at_end) = ([0; 3], self.wrong);
-        for mut actor in self.hosts {
-            let counters = device::statistics(actor.host.world())?;
+    pub(super) fn stop(mut self) -> Result<Report, Error> {
+        for Actor { host, machine, .. } in self.hosts {
+            let counters = machine.statistics()?;
             let more = [counters.large_sends, counters.split, counters.children];
-            counted = [0, 1, 2].map(|at| counted[at] + more[at]);
-            let broken = actor.host.world().stop();
-            at_end.extend(actor.newly_broken(broken));
+            self.report.counted = [0, 1, 2].map(|at| self.report.counted[at] + more[at]);
+            let broken = machine.stop().into_iter();
+            let broken = broken.map(|rule| format!("{}: {rule}", host.name()));
+            self.report.faults.extend(broken);
         }
-        Ok(Report {
-            steps: self.steps,
-            at_end,
-            counted,
-        })
+        Ok(self.report)
     }
 }
 
-impl Actor {
-    /// The new ones among all the rules `broken` on the host.
-    fn newly_broken(&mut self, mut broken: Vec<model::Violation>) -> Vec<String> {
-        let new = broken.split_off(self.reported);
-        self.reported += new.len();
-        let name = self.host.name();
-        new.iter().map(|rule| format!("{name}: {rule}")).collect()
+impl UnderWay {
+    /// Judges it; adds what is wrong to `wrong`, in one line each.
+    fn settle(mut self, machine: &mut Machine<'_>, wrong: &mut Vec<String>) -> SendRecord {
+        if let Delivery::Down(number) = self.delivery {
+            self.sent.error = machine.error(number);
+        }
+        let mut record = self.record;
+        let (from, to) = (&record.from, &record.to);
+        match self.whole {
+            Some(true) => record.verdict = "whole",
+            Some(false) => wrong.push(format!("{to} did not get the large send whole")),
+            None => match judge(&self.send, &self.sent, machine.world().nic().id_bits) {
+                Verdict::Same { untouched: false } => record.verdict = "same",
+                Verdict::Same { untouched: true } => record.verdict = "as-is",
+                Verdict::NotSent(why) => wrong.push(format!("from {from} to {to}: {why}")),
+                Verdict::Wrong(lines) => wrong.extend(lines),
+            },
+        }
+        record
     }
+}
 
-    /// The sizes in use on the host, and a line for each wrong one: in the filter's report through
-    /// its device, in the advertised configuration, or at a guest.
-    fn look(&self) -> Result<(HostView, Vec<String>), Error> {
-        let read = device::read(self.host.world())?;
+impl Actor<'_> {
+    /// The sizes in use on the host. Adds a line to `wrong` for each wrong one: in the filter's
+    /// report through its device, in the advertised configuration, or at a guest.
+    fn look(&self, wrong: &mut Vec<String>) -> Result<HostView, Error> {
+        let read = device::read(self.machine.world())?;
+        let tuning = match self.leaving {
+            true => Tuning::default(),
+            false => read.tuning,
+        };
         let guest = |guest: &Guest| GuestView {
             name: guest.name().to_owned(),
             uses: guest.indicator().into(),
         };
         let view = HostView {
             name: self.host.name().to_owned(),
-            multiple: if self.leaving {
-                1
-            } else {
-                read.tuning.multiple()
-            },
+            multiple: tuning.multiple(),
             nic: self.host.nic_limits().into(),
             advertised: self.host.filter_advertises().into(),
             guests: self.host.guests().iter().map(guest).collect(),
         };
-        let of_nic = Sizes {
-            ipv4: read.nic.v2_ipv4.max_payload,
-            ipv6: read.nic.v2_ipv6.max_payload,
-        };
-        let of_itself = Sizes {
-            ipv4: read.advertised_v2_ipv4,
-            ipv6: read.advertised_v2_ipv6,
-        };
-        let due = match self.leaving {
-            true => view.nic,
-            false => view.nic.map(|size| first_stage_size(size, read.tuning)),
-        };
-        let mut all = vec![
-            ("the filter's report of the NIC", view.nic, of_nic),
-            ("the filter's report of itself", view.advertised, of_itself),
-            ("what is advertised", due, view.advertised),
-        ];
-        let guests = view.guests.iter();
-        all.extend(guests.map(|guest| (guest.name.as_str(), view.advertised, guest.uses)));
-        let mut wrong = Vec::new();
-        for (who, due, found) in all {
-            for ip in [V4, V6]
-                .into_iter()
-                .filter(|ip| due.over(*ip) != found.over(*ip))
-            {
-                let (due, found) = (due.over(ip), found.over(ip));
-                let line = format!(
-                    "{}, {}: {who} is {found}, not {due}",
-                    view.name,
-                    ip_name(ip)
-                );
-                wrong.push(line);
+        for (ip, of_nic, of_itself) in [
+            (V4, read.nic.v2_ipv4, read.advertised_v2_ipv4),
+            (V6, read.nic.v2_ipv6, read.advertised_v2_ipv6),
+        ] {
+            let (name, ip_name) = (&view.name, ip_name(ip));
+            let (nic, advertised) = (view.nic.over(ip), view.advertised.over(ip));
+            let mut check = |who: &str, due, found| {
+                if due != found {
+                    wrong.push(format!("{name}, {ip_name}: {who} is {found}, not {due}"));
+                }
+            };
+            check("the filter's report of the NIC", nic, of_nic.max_payload);
+            check("the filter's report of itself", advertised, of_itself);
+            check(
+                "what is advertised",
+                first_stage_size(nic, tuning),
+                advertised,
+            );
+            for guest in &view.guests {
+                check(&guest.name, advertised, guest.uses.over(ip));
             }
         }
-        Ok((view, wrong))
+        Ok(view)
     }
 }
 

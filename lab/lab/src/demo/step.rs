@@ -5,20 +5,13 @@ use model::LargeSendLimits;
 use serde::Serialize;
 
 /// The result of a demo.
+#[derive(Default)]
 pub(super) struct Report {
     pub(super) steps: Vec<Step>,
-    /// Faults while the drivers stopped, in one line each.
-    pub(super) at_end: Vec<String>,
+    /// Faults of all steps, and while the drivers stopped, in one line each.
+    pub(super) faults: Vec<String>,
     /// The filters' counters, added over all hosts: large sends, those split, their children.
     pub(super) counted: [u64; 3],
-}
-
-impl Report {
-    /// How often something was wrong.
-    pub(super) fn faults(&self) -> usize {
-        let in_steps: usize = self.steps.iter().map(|step| step.violations.len()).sum();
-        in_steps + self.at_end.len()
-    }
 }
 
 /// One step of the story.
@@ -38,7 +31,7 @@ pub(super) struct Step {
 }
 
 /// The sizes of LSOv2, for each version of IP.
-#[derive(Clone, Copy, PartialEq, Serialize)]
+#[derive(Clone, Copy, Serialize)]
 pub(super) struct Sizes {
     pub(super) ipv4: u32,
     pub(super) ipv6: u32,
@@ -49,13 +42,6 @@ impl Sizes {
         match ip {
             IpVersion::V4 => self.ipv4,
             IpVersion::V6 => self.ipv6,
-        }
-    }
-
-    pub(super) fn map(self, size: impl Fn(u32) -> u32) -> Self {
-        Self {
-            ipv4: size(self.ipv4),
-            ipv6: size(self.ipv6),
         }
     }
 }
@@ -69,15 +55,12 @@ impl From<LargeSendLimits> for Sizes {
     }
 }
 
-/// The sizes on a host.
+/// The sizes on a host: the multiple by which the filter raises the NIC's, and who has which.
 #[derive(Serialize)]
 pub(super) struct HostView {
     pub(super) name: String,
-    /// The multiple by which the filter raises the NIC's maximum.
     pub(super) multiple: u32,
-    /// The NIC's maxima.
     pub(super) nic: Sizes,
-    /// The sizes that the filter advertises.
     pub(super) advertised: Sizes,
     pub(super) guests: Vec<GuestView>,
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use harness::driver::Build;
 use harness::text::{self, counted, ip_name, number, sizes};
-use lso::IpVersion::{self, V4, V6};
+use lso::IpVersion::{V4, V6};
 
 use super::step::{HostView, Report, SendRecord, Step};
 
@@ -25,17 +25,37 @@ const WIDTH: usize = 100;
 pub(super) fn whole(report: &Report, build: &Build, plot: Option<&Path>) -> String {
     let mut text = INTRODUCTION.to_owned() + &text::driver_line(build);
     text.extend(report.steps.iter().map(step));
-    text += &summary(report.counted);
+    let [large_sends, split, children] = report.counted;
+    text += &format!(
+        "\nThe filters were given {}; they split {} of them into {}.\n",
+        counted(large_sends, "large send", "large sends"),
+        number(split),
+        counted(children, "child", "children"),
+    );
     if let Some(path) = plot {
         text += &format!("The chart is in {}.\n", path.display());
     }
-    text + &verdict(report)
+    text + &match report.faults.len() as u64 {
+        0 => "PASS: every size advertised is the multiple of the NIC's, every guest follows, every large send\n\
+              arrives byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n"
+            .to_owned(),
+        faults => {
+            let wrong = counted(faults, "fault was", "faults were");
+            format!("FAIL: {wrong} found; they are named above.\n")
+        }
+    }
 }
 
 fn step(step: &Step) -> String {
     let mut text = format!("\n{}. {}\n", step.step, step.name);
     text += &wrapped(&step.what);
-    text += &format!("\n{}\n\n", table(&step.hosts));
+    text += "\n";
+    text.extend(
+        table(&step.hosts)
+            .lines()
+            .map(|line| format!("   {line}\n")),
+    );
+    text += "\n";
     if step.sends.is_empty() {
         text += "   Nothing is sent.\n";
     }
@@ -45,57 +65,48 @@ fn step(step: &Step) -> String {
 
 /// Running text in lines, indented.
 fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
+    let (mut lines, mut width) = (String::new(), 0);
     for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is one from the start");
-        if line.chars().count() + word.chars().count() > WIDTH {
-            lines.push(word.to_owned());
-        } else if line.is_empty() {
-            *line += word;
-        } else {
-            *line += &format!(" {word}");
-        }
+        let length = word.chars().count();
+        let fits = width > 0 && width + length <= WIDTH;
+        lines += match (fits, width) {
+            (true, _) => " ",
+            (false, 0) => "   ",
+            (false, _) => "\n   ",
+        };
+        width = if fits { width + 1 } else { 0 } + length;
+        lines += word;
     }
-    lines.iter().map(|line| format!("   {line}\n")).collect()
+    lines + "\n"
 }
 
 /// The sizes by reporter: a line for each host and IP version.
 fn table(hosts: &[HostView]) -> String {
-    let guests = guests(hosts);
-    let mut columns = vec![("host".to_owned(), false)];
-    let heads = ["NIC max", "multiple", "filter advertises"];
-    columns.extend(heads.map(|head| (head.to_owned(), true)));
-    columns.extend(guests.iter().map(|name| (format!("{name} uses"), true)));
-    let rows = hosts
-        .iter()
-        .flat_map(|host| [V4, V6].map(|ip| row(host, ip, &guests)));
-    text::lined(&columns, rows)
-        .lines()
-        .map(|line| format!("   {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// The names of all guests, in order.
-fn guests(hosts: &[HostView]) -> Vec<&str> {
     let guests = hosts.iter().flat_map(|host| &host.guests);
-    let mut names: Vec<_> = guests.map(|guest| guest.name.as_str()).collect();
-    names.sort_unstable();
-    names
-}
-
-fn row(host: &HostView, ip: IpVersion, guests: &[&str]) -> Vec<String> {
-    let mut cells = vec![
-        format!("{} {}", host.name, ip_name(ip)),
-        number(host.nic.over(ip).into()),
-        format!("× {}", host.multiple),
-        number(host.advertised.over(ip).into()),
-    ];
-    cells.extend(guests.iter().map(|name| {
-        let here = host.guests.iter().find(|guest| guest.name == *name);
-        here.map_or(String::new(), |guest| number(guest.uses.over(ip).into()))
-    }));
-    cells
+    let mut guests: Vec<_> = guests.map(|guest| guest.name.as_str()).collect();
+    guests.sort_unstable();
+    let heads = ["host", "NIC max", "multiple", "filter advertises"].map(str::to_owned);
+    let heads = heads
+        .into_iter()
+        .chain(guests.iter().map(|name| format!("{name} uses")));
+    let columns: Vec<_> = heads.enumerate().map(|(at, head)| (head, at > 0)).collect();
+    let rows = hosts.iter().flat_map(|host| [V4, V6].map(|ip| (host, ip)));
+    text::lined(
+        &columns,
+        rows.map(|(host, ip)| {
+            let mut cells = vec![
+                format!("{} {}", host.name, ip_name(ip)),
+                number(host.nic.over(ip).into()),
+                format!("× {}", host.multiple),
+                number(host.advertised.over(ip).into()),
+            ];
+            cells.extend(guests.iter().map(|name| {
+                let here = host.guests.iter().find(|guest| guest.name == *name);
+                here.map_or(String::new(), |guest| number(guest.uses.over(ip).into()))
+            }));
+            cells
+        }),
+    )
 }
 
 fn send(send: &SendRecord) -> String {
@@ -113,25 +124,4 @@ fn send(send: &SendRecord) -> String {
     let SendRecord { from, to, ip, .. } = send;
     let payload = number(send.payload.into());
     format!("   {from} → {to}, {ip}, {payload} bytes: {outcome}\n")
-}
-
-fn summary([large_sends, split, children]: [u64; 3]) -> String {
-    format!(
-        "\nThe filters were given {}; they split {} of them into {}.\n",
-        counted(large_sends, "large send", "large sends"),
-        number(split),
-        counted(children, "child", "children"),
-    )
-}
-
-fn verdict(report: &Report) -> String {
-    match report.faults() as u64 {
-        0 => "PASS: every size advertised is the multiple of the NIC's, every guest follows, every large send\n\
-              arrives byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n"
-            .to_owned(),
-        faults => {
-            let wrong = counted(faults, "fault was", "faults were");
-            format!("FAIL: {wrong} found; they are named above.\n")
-        }
-    }
 }

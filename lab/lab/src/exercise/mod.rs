@@ -17,11 +17,10 @@ mod threads;
 mod traffic;
 mod worker;
 
-use std::io::Write;
-
 use crate::cli::{ExerciseArgs, Pages, Phase, Switch};
 use crate::error::Error;
 use harness::driver::{Build, Driver};
+use harness::output::print;
 use report::{Report, Verdict};
 
 /// Runs the command. Returns whether the driver is clean.
@@ -29,13 +28,13 @@ use report::{Report, Verdict};
 /// # Errors
 ///
 /// There is no verdict.
-pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<bool, Error> {
+pub fn run(args: &ExerciseArgs, driver: &Build) -> Result<bool, Error> {
     let build = match &args.image {
         Some(path) => Build::Image(path.clone()),
         None => driver.clone(),
     };
     if let Some(phase) = args.phase {
-        worker::work(args, phase, &build, out)?;
+        worker::work(args, phase, &build)?;
         return Ok(true);
     }
     // An image that cannot be loaded at all is found here, with what to do about it.
@@ -56,11 +55,9 @@ pub fn run(args: &ExerciseArgs, driver: &Build, out: &mut impl Write) -> Result<
             break;
         }
     }
-    // The reader may be gone; the exit code reports the verdict too.
-    let _ = if args.json {
-        out.write_all(harness::json::line(&report.record()).as_bytes())
-    } else {
-        write!(out, "{report}")
-    };
+    match args.json {
+        true => print(harness::json::line(&report.record())),
+        false => print(&report),
+    }
     Ok(report.verdict() == Verdict::Clean)
 }

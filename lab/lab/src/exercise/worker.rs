@@ -16,12 +16,7 @@ use crate::cli::{ExerciseArgs, Pages, Phase};
 use crate::error::Error;
 
 /// Runs `phase` and reports on stdout.
-pub(super) fn work(
-    args: &ExerciseArgs,
-    phase: Phase,
-    build: &Build,
-    _out: &mut impl Write,
-) -> Result<(), Error> {
+pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(), Error> {
     match args.pages {
         Pages::Off => {}
         Pages::End => model::guard::turn_on(model::guard::Edge::End, faulted),

@@ -2,7 +2,6 @@
 
 mod cases;
 
-use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::session::{End, Outputs, Row, Session, Totals};
 use harness::driver::{Build, Driver};
 use harness::judge::Verdict;
 use harness::machine::Setup;
+use harness::output::{note, print};
 use harness::text;
 
 /// The sizes of Hyper-V's virtual NIC: 43 × 1,460 bytes.
@@ -44,17 +44,12 @@ Those named \"captured\" left a Linux TCP stack, the others are made to order. S
 /// Between two large sends in the files that are written.
 const STEP: Duration = Duration::from_millis(1);
 
-/// Sends every case, reports on `out`, and faults on `notes`. Returns whether there is no fault.
+/// Sends every case, and reports. Returns whether there is no fault.
 ///
 /// # Errors
 ///
 /// The driver does not load or start, or the outputs cannot be written.
-pub fn run(
-    args: &MainArgs,
-    build: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+pub fn run(args: &MainArgs, build: &Build) -> Result<bool, Error> {
     let driver = Driver::load(build)?;
     let folder = args.folder();
     std::fs::create_dir_all(folder).map_err(|e| Error::Folder(folder.to_owned(), e))?;
@@ -65,32 +60,29 @@ pub fn run(
     for (index, case) in cases::all().into_iter().enumerate() {
         session.change_nic(case.nic);
         let row = session.large_send(case.what.to_owned(), &case.send, STEP * index as u32)?;
-        note(&row, notes);
+        note_faults(&row);
         rows.push(row);
     }
     let end = session.finish()?;
-    for line in &end.broken {
-        let _ = writeln!(notes, "{line}");
-    }
-    // A reader that closed the pipe is no fault of the packets.
+    end.broken.iter().for_each(note);
     let text = if args.json {
         json(&rows, &end, build, [&children, &wire])
     } else {
         text(&rows, &end, build, folder)
     };
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    print(text);
     Ok(end.is_good())
 }
 
 /// Reports the fault of a large send. All of them should be sent.
-fn note(row: &Row, notes: &mut impl Write) {
+fn note_faults(row: &Row) {
     let lines = match &row.verdict {
         Verdict::Same { .. } => Vec::new(),
         Verdict::NotSent(why) => vec![format!("{}: {why}", why.name())],
         Verdict::Wrong(lines) => lines.clone(),
     };
     for line in lines {
-        let _ = writeln!(notes, "{}: {line}", row.source);
+        note(format_args!("{}: {line}", row.source));
     }
 }
 

@@ -5,7 +5,6 @@ mod notes;
 mod segments;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,6 +19,7 @@ use harness::driver::{Build, Driver};
 use harness::ingest::{Form, Terms, Unfit, ingest_as};
 use harness::judge::Verdict;
 use harness::machine::SendError;
+use harness::output::{note, print};
 use harness::text;
 use lso::Refusal;
 use notes::Notes;
@@ -29,20 +29,15 @@ use testpkt::capture::{CaptureError, CaptureFile, Captured, Fault};
 /// Large sends in the table; a big capture's others are counted.
 const ROWS: usize = 40;
 
-/// Splits a capture, reports on `out`, and on `notes` about single packets. Returns
-/// whether nothing is wrong.
+/// Splits a capture, and reports; on the standard error stream about single packets. Returns whether
+/// nothing is wrong.
 ///
 /// # Errors
 ///
 /// The driver does not load or start, the input cannot be used, or an output
 /// not be written; [`Error::Uncut`] where packets longer than a segment were not cut.
 /// The outputs are left alone where it is the image or the input.
-pub fn run(
-    args: &SplitArgs,
-    build: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+pub fn run(args: &SplitArgs, build: &Build) -> Result<bool, Error> {
     let driver = Driver::load(build)?;
     let input = CaptureFile::open(&args.input)?;
     let setup = args.setup();
@@ -72,7 +67,7 @@ pub fn run(
         quiet: args.json,
         rows: Vec::new(),
         tally: Tally::default(),
-        notes: Notes::new(notes, progress("splitting", input.length())),
+        notes: Notes::new(progress("splitting", input.length())),
     };
     let bar = splitter.notes.bar.clone();
     for (index, packet) in input.frames(&bar)?.enumerate() {
@@ -87,7 +82,7 @@ pub fn run(
     } else {
         text(args, build, &rows, &tally, &end)
     };
-    write_text(out, &text);
+    print(text);
     if end.is_good() && tally.uncut_in_all() > 0 {
         return Err(Error::Uncut(tally.uncut_in_all()));
     }
@@ -116,11 +111,6 @@ fn progress(what: &str, length: u64) -> ProgressBar {
     bar
 }
 
-/// The reader of the output may have gone away, which is no fault of the packets.
-fn write_text(out: &mut impl Write, text: &str) {
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
 /// The sources of the MSS, and the packets that had none.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Tally {
@@ -137,7 +127,7 @@ impl Tally {
 }
 
 /// Takes the packets of a capture, one after the other.
-struct Splitter<'a, W> {
+struct Splitter<'a> {
     session: Session<'a>,
     terms: Terms,
     /// The form in which large sends are sent.
@@ -156,10 +146,10 @@ struct Splitter<'a, W> {
     quiet: bool,
     rows: Vec<Row>,
     tally: Tally,
-    notes: Notes<'a, W>,
+    notes: Notes,
 }
 
-impl<W: Write> Splitter<'_, W> {
+impl Splitter<'_> {
     /// Packet `number` of the capture, from 1.
     fn packet(&mut self, number: usize, packet: &Captured) -> Result<(), Error> {
         let frame = frame::Captured::of(&packet.bytes);
@@ -247,7 +237,7 @@ impl<W: Write> Splitter<'_, W> {
         self.notes.finish();
         let end = self.session.finish()?;
         for line in &end.broken {
-            write_text(self.notes.out, &format!("{line}\n"));
+            note(line);
         }
         Ok((self.rows, self.tally, end))
     }

@@ -1,26 +1,25 @@
 //! Lines about single packets, on the standard error stream.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use indicatif::ProgressBar;
 
+use harness::output::note;
 use harness::text;
 
 /// Lines for packets that are refused for the same reason, or wrong; the others are counted.
 const MOST: u64 = 20;
 
 /// Lines that share the terminal with a progress bar.
-pub(super) struct Notes<'a, W> {
-    pub(super) out: &'a mut W,
+pub(super) struct Notes {
     pub(super) bar: ProgressBar,
     counts: BTreeMap<&'static str, u64>,
 }
 
-impl<'a, W: Write> Notes<'a, W> {
-    pub(super) fn new(out: &'a mut W, bar: ProgressBar) -> Self {
+impl Notes {
+    pub(super) fn new(bar: ProgressBar) -> Self {
         let counts = BTreeMap::new();
-        Self { out, bar, counts }
+        Self { bar, counts }
     }
 
     /// Prints a line, unless there were many of the same `kind`.
@@ -28,9 +27,7 @@ impl<'a, W: Write> Notes<'a, W> {
         let count = self.counts.entry(kind).or_default();
         *count += 1;
         if *count <= MOST {
-            let out = &mut *self.out;
-            self.bar
-                .suspend(|| super::write_text(out, &format!("{line}\n")));
+            self.bar.suspend(|| note(line));
         }
     }
 
@@ -40,7 +37,7 @@ impl<'a, W: Write> Notes<'a, W> {
         for (kind, count) in std::mem::take(&mut self.counts) {
             if let Some(more @ 1..) = count.checked_sub(MOST) {
                 let more = text::counted(more, "more packet", "more packets");
-                super::write_text(self.out, &format!("{kind}: {more}\n"));
+                note(format_args!("{kind}: {more}"));
             }
         }
     }

@@ -46,63 +46,42 @@ mod virtual_nic;
 mod vnet;
 mod wire;
 
-use std::io::Write;
-
 use flow::flow;
 
 use crate::args::{Command, TrafficArgs};
 use crate::error::Error;
 use harness::driver::{Build, Driver};
+use harness::output::{note, print};
 
-/// Does `job`, and reports the result on `out`, and faults on `notes`. Returns whether there is no
-/// fault.
+/// Does `job`, and reports the result, and faults on the standard error stream. Returns whether there
+/// is no fault.
 ///
 /// # Errors
 ///
 /// This machine cannot be used for it, the driver does not load, start or answer, or it was
 /// interrupted.
-pub fn run(
-    job: &Command,
-    build: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+pub fn run(job: &Command, build: &Build) -> Result<bool, Error> {
     match job {
-        Command::Traffic(args) => traffic(args, build, out, notes),
-        Command::Migrate(args) => migrate::run(args, build, out, notes),
-        Command::Tune(args) => tune::run(args, build, out, notes),
+        Command::Traffic(args) => traffic(args, build),
+        Command::Migrate(args) => migrate::run(args, build),
+        Command::Tune(args) => tune::run(args, build),
     }
 }
 
-/// Runs traffic, and reports the result on `out`, and faults on `notes`. Returns whether there is
-/// no fault.
-///
-/// # Errors
-///
-/// This machine cannot be used for it, the driver does not load, start or answer, or it was
-/// interrupted.
-fn traffic(
-    args: &TrafficArgs,
-    build: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+fn traffic(args: &TrafficArgs, build: &Build) -> Result<bool, Error> {
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
     if args.judge {
-        return run_judge(args, build, &driver, out, notes);
+        return run_judge(args, build, &driver);
     }
     let summary = flow(args, &driver, &stop)?;
-    for line in &summary.violations {
-        let _ = writeln!(notes, "{line}");
-    }
+    summary.violations.iter().for_each(note);
     let text = if args.json {
         harness::json::line(&summary)
     } else {
         harness::text::driver_line(build) + &summary.text()
     };
-    // A reader that closed the pipe is no fault of the driver.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    print(text);
     if summary.is_good() && summary.is_empty() {
         return Err(Error::NothingTried);
     }
@@ -110,22 +89,14 @@ fn traffic(
 }
 
 /// Has the kernel judge the filter.
-fn run_judge(
-    args: &TrafficArgs,
-    build: &Build,
-    driver: &Driver,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+fn run_judge(args: &TrafficArgs, build: &Build, driver: &Driver) -> Result<bool, Error> {
     let (judged, wrong) = judge::judge(driver, &args.lab)?;
-    for line in &wrong {
-        let _ = writeln!(notes, "{line}");
-    }
+    wrong.iter().for_each(note);
     let text = if args.json {
         harness::json::line(&serde_json::json!({ "judged": judged, "violations": wrong }))
     } else {
         harness::text::driver_line(build) + &judge::text(&judged, &wrong)
     };
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    print(text);
     Ok(wrong.is_empty() && judged.iter().all(|one| one.difference.is_none()))
 }

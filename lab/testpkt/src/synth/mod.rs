@@ -78,7 +78,8 @@ pub struct Synth {
     /// OOB of an NBL.
     pub mss: u32,
     /// The 16 bits after each VLAN EtherType: priority, DEI and VLAN id. With
-    /// several, all but the innermost are service tags (0x88A8).
+    /// several, all but the innermost are service tags (0x88A8). In a tunnel they are the inner
+    /// frame's.
     pub vlan: Vec<u16>,
     /// IPv4 options, padded to 4 bytes with end-of-options; at most 40 bytes.
     pub ip_options: Vec<u8>,
@@ -102,6 +103,17 @@ pub struct Synth {
     pub udp_checksum: bool,
     /// Chooses the payload's bytes.
     pub seed: u64,
+}
+
+/// Functions that set fields, by the fields' names.
+macro_rules! setters {
+    ($($field:ident: $value:ty,)*) => { $(
+        #[doc = concat!("Sets [`Synth::", stringify!($field), "`].")]
+        pub fn $field(mut self, $field: $value) -> Self {
+            self.$field = $field.into();
+            self
+        }
+    )* };
 }
 
 impl Synth {
@@ -157,69 +169,22 @@ impl Synth {
         self
     }
 
-    /// Sets [`Synth::vlan`]. In a tunnel it is the inner frame's.
-    pub fn vlan(mut self, tags: &[u16]) -> Self {
-        self.vlan = tags.to_vec();
-        self
-    }
-
-    /// Sets [`Synth::ip_options`].
-    pub fn ip_options(mut self, options: &[u8]) -> Self {
-        self.ip_options = options.to_vec();
-        self
+    setters! {
+        vlan: &[u16],
+        ip_options: &[u8],
+        tcp_options: &[u8],
+        flags: u16,
+        seq: u32,
+        ip_id: u16,
+        traffic_class: u8,
+        flow_label: u32,
+        udp_checksum: bool,
+        seed: u64,
     }
 
     /// Appends one of the [`Synth::extensions`].
     pub fn extension(mut self, protocol: u8, header: &[u8]) -> Self {
         self.extensions.push((protocol, header.to_vec()));
-        self
-    }
-
-    /// Sets [`Synth::tcp_options`].
-    pub fn tcp_options(mut self, options: &[u8]) -> Self {
-        self.tcp_options = options.to_vec();
-        self
-    }
-
-    /// Sets [`Synth::flags`].
-    pub fn flags(mut self, flags: u16) -> Self {
-        self.flags = flags;
-        self
-    }
-
-    /// Sets [`Synth::seq`].
-    pub fn seq(mut self, seq: u32) -> Self {
-        self.seq = seq;
-        self
-    }
-
-    /// Sets [`Synth::ip_id`].
-    pub fn ip_id(mut self, ip_id: u16) -> Self {
-        self.ip_id = ip_id;
-        self
-    }
-
-    /// Sets [`Synth::traffic_class`].
-    pub fn traffic_class(mut self, traffic_class: u8) -> Self {
-        self.traffic_class = traffic_class;
-        self
-    }
-
-    /// Sets [`Synth::flow_label`].
-    pub fn flow_label(mut self, flow_label: u32) -> Self {
-        self.flow_label = flow_label;
-        self
-    }
-
-    /// Sets [`Synth::udp_checksum`].
-    pub fn udp_checksum(mut self, udp_checksum: bool) -> Self {
-        self.udp_checksum = udp_checksum;
-        self
-    }
-
-    /// Sets [`Synth::seed`].
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
         self
     }
 

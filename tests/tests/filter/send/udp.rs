@@ -8,7 +8,7 @@ use model::{Nic, Packet, Rule, SentChild, Tamper, UsoSlot};
 use ndis::sys;
 use scenarios::{
     Machine, assert_clean,
-    packets::{arp, small},
+    packets::{arp, small, uso},
 };
 use testpkt::synth::Synth;
 
@@ -16,12 +16,7 @@ use testpkt::synth::Synth;
 const MSS: u32 = 1000;
 const USO: usize = sys::UdpSegmentationOffloadInfo;
 
-/// A send with lengths of 0.
-fn uso(synth: &Synth) -> Packet {
-    Packet::udp_large_send(synth.frame(false), synth.mss)
-}
-
-/// One that states its lengths, where they fit.
+/// A USO send that states its lengths, where they fit.
 fn stated(synth: &Synth) -> Packet {
     Packet::udp_large_send(synth.frame(true), synth.mss)
 }

@@ -1,8 +1,8 @@
 //! The text output of `show`.
 
-use control::Profile;
+use control::{Limit, NicLimits, Profile};
 
-use super::{Show, ShownLimit, ShownNic, settings};
+use super::{Show, settings};
 use crate::commands::{
     list::{driver, state},
     title,
@@ -56,7 +56,7 @@ pub(in crate::commands) fn settings_text(show: &Show) -> String {
     )
 }
 
-fn row(kind: &str, nic: &ShownLimit, advertised: u32) -> [String; 5] {
+fn row(kind: &str, nic: &Limit, advertised: u32) -> [String; 5] {
     let none = || "-".to_owned();
     let kind = kind.into();
     match (nic.max_payload, advertised) {
@@ -75,7 +75,7 @@ fn row(kind: &str, nic: &ShownLimit, advertised: u32) -> [String; 5] {
     }
 }
 
-fn checksums(nic: &ShownNic) -> String {
+fn checksums(nic: &NicLimits) -> String {
     match (nic.tcp_checksum_ipv4, nic.tcp_checksum_ipv6) {
         (true, true) => "the NIC computes TCP checksums over IPv4 and IPv6",
         (true, false) => "the NIC computes TCP checksums over IPv4, not over IPv6",

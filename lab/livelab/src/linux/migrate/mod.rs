@@ -3,7 +3,6 @@
 
 mod report;
 
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,6 +26,7 @@ use crate::error::Error;
 use crate::args::{MigrateArgs, SecondStage};
 use harness::device;
 use harness::driver::{Build, Driver};
+use harness::output::{note, print};
 use harness::text::driver_line;
 
 /// The events, in order; each begins when its share of the bytes has arrived.
@@ -82,19 +82,14 @@ pub struct Migration {
     pub summary: Summary,
 }
 
-/// Migrates a guest, and reports the result on `out`, and faults on `notes`. Returns whether there
-/// is no fault.
+/// Migrates a guest, and reports the result, and faults on the standard error stream. Returns
+/// whether there is no fault.
 ///
 /// # Errors
 ///
 /// This machine cannot be used for it, the driver does not load, start or answer, or it was
 /// interrupted.
-pub fn run(
-    args: &MigrateArgs,
-    build: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+pub fn run(args: &MigrateArgs, build: &Build) -> Result<bool, Error> {
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
     let lab = Lab::start(&driver, &plan(args))?;
@@ -106,15 +101,13 @@ pub fn run(
     if let Some(path) = &args.plot {
         chart(&migration, &sizes).write(path)?;
     }
-    for line in &migration.summary.violations {
-        let _ = writeln!(notes, "{line}");
-    }
+    migration.summary.violations.iter().for_each(note);
     let text = if args.json {
         harness::json::line(&migration)
     } else {
         driver_line(build) + &text(&migration)
     };
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    print(text);
     Ok(migration.summary.is_good())
 }
 

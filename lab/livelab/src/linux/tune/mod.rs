@@ -10,7 +10,6 @@ mod ratio;
 mod recommend;
 mod report;
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -34,6 +33,7 @@ use crate::args::{SecondStage, TuneArgs};
 use crate::error::Error;
 use harness::device;
 use harness::driver::{Build, Driver};
+use harness::output::{note, print};
 use harness::text::driver_line;
 
 /// The result of a sweep, as `--json` prints it.
@@ -87,19 +87,14 @@ pub struct Recommendation {
     pub why: String,
 }
 
-/// Measures, and reports the result on `out`, and faults on `notes`. Returns whether there is no
-/// fault.
+/// Measures, and reports the result, and faults on the standard error stream. Returns whether there
+/// is no fault.
 ///
 /// # Errors
 ///
 /// This machine cannot be used for it, the driver does not load, start or answer, a file cannot be
 /// written, or it was interrupted.
-pub fn run(
-    args: &TuneArgs,
-    build: &Build,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<bool, Error> {
+pub fn run(args: &TuneArgs, build: &Build) -> Result<bool, Error> {
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
     let sweep = sweep(args, &driver, &stop)?;
@@ -116,15 +111,13 @@ pub fn run(
     if let Some(path) = &args.out {
         write(path, &json)?;
     }
-    for line in &sweep.violations {
-        let _ = writeln!(notes, "{line}");
-    }
+    sweep.violations.iter().for_each(note);
     let text = if args.json {
         json
     } else {
         driver_line(build) + &text(&sweep)
     };
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    print(text);
     Ok(sweep.violations.is_empty())
 }
 
