@@ -35,7 +35,7 @@ impl Summary {
             ("bytes", true),
             ("seconds", true),
             ("Gbit/s", true),
-            ("sent\nagain", true),
+            ("retrans-\nmitted", true),
             ("SHA-256", false),
         ];
         let columns = columns.map(|(head, number)| (head.to_owned(), number));
@@ -71,7 +71,7 @@ impl Summary {
                 number(counted.largest_large_send),
             ),
             format!(
-                "The filter split {} of {} into {}; the NIC was given {}, up to {} bytes.",
+                "The filter split {} of {} into {}; the NIC received {}, up to {} bytes.",
                 number(filter.split),
                 number(filter.large_sends),
                 count(filter.children, "child", "children"),
@@ -79,7 +79,7 @@ impl Summary {
                 number(counted.largest_given_to_nic),
             ),
             format!(
-                "{} went down besides; {} left the NIC.",
+                "{} passed the filter too; {} left the NIC.",
                 count(counted.packets, "other packet", "other packets"),
                 count(counted.frames, "frame", "frames"),
             ),
@@ -93,16 +93,16 @@ impl Summary {
         }
         if counted.whole_between_guests > 0 {
             lines.push(format!(
-                "From guest to guest, {} large sends went whole past the filter, up to {} bytes of frame.",
+                "Between guests, {} large sends were delivered whole without the filter, up to {} bytes of frame.",
                 number(counted.whole_between_guests),
                 number(counted.largest_whole_frame),
             ));
         }
         let rare = [
-            (counted.lost, "frames lost on purpose"),
-            (counted.late, "frames late on purpose"),
-            (counted.failed, "sends came back failed"),
-            (counted.paused, "sends came while the filter was paused"),
+            (counted.lost, "frames dropped on purpose"),
+            (counted.late, "frames delayed on purpose"),
+            (counted.failed, "sends failed"),
+            (counted.paused, "sends arrived while the filter was paused"),
             (
                 counted.too_large,
                 "sends too large while the filter was away",
@@ -115,10 +115,10 @@ impl Summary {
                 counted.no_offload,
                 "large sends without an offload in NDIS, as in GENEVE, cut by the switch",
             ),
-            (counted.no_place, "frames without a place in the kernel"),
+            (counted.no_place, "frames for which the kernel had no room"),
             (
                 counted.overflown,
-                "frames that came faster than they were read",
+                "frames that arrived faster than they were read",
             ),
             (counted.uncut, "large sends that could not be cut"),
             (counted.odd, "large sends that nothing can segment"),
@@ -142,7 +142,7 @@ impl Summary {
         }
         if self.cpu_seconds_per_gigabyte > 0.0 {
             lines.push(format!(
-                "Processor time: {:.2} s for a gigabyte, model, both stacks and both SHA-256 included.",
+                "Processor time: {:.2} s per gigabyte, including the model, both stacks and both SHA-256.",
                 self.cpu_seconds_per_gigabyte
             ));
         }
@@ -172,14 +172,14 @@ impl Summary {
 
     fn verdict(&self) -> String {
         if self.is_good() && self.is_empty() {
-            return "NOTHING TRIED: no large send reached the filter, so that it had nothing to do."
+            return "NOTHING TESTED: no large send reached the filter, so it had nothing to do."
                 .to_owned();
         }
         if self.is_good() && self.transfers.is_empty() {
             return "PASS: the command succeeded, and no rule was broken.".to_owned();
         }
         if self.is_good() {
-            return "PASS: all arrived as it was sent, and no rule was broken.".to_owned();
+            return "PASS: all data arrived as it was sent, and no rule was broken.".to_owned();
         }
         format!(
             "FAIL: {} found; they are named above.",
