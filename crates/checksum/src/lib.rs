@@ -1,6 +1,8 @@
 //! The Internet checksum (RFC 1071): a sum of 16-bit words in ones' complement.
 //!
-//! [`Sum::of`] is for headers, [`Sum::of_volatile`] for payload that stays in foreign memory.
+//! [`Sum::of`] is for headers, [`Sum::of_volatile`] for payload that stays in foreign memory. Of a
+//! packet that the filter cuts, `filter/src/split.rs` decides who computes the checksum, and
+//! `lso/src/template/packet.rs` writes it.
 #![no_std]
 #![expect(
     unsafe_code,

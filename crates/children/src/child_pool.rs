@@ -38,7 +38,7 @@ pub const PACKET_BYTES: usize =
     size_of::<Packet>() + size_of::<sys::NET_BUFFER>() + 2 * POOL_HEADER;
 /// Bytes before each allocation in the pool, of the kernel's.
 const POOL_HEADER: usize = 16;
-/// Bytes of a list that are NDIS's alone, behind the part that drivers see: an estimate.
+/// Estimated bytes of an NBL that are private to NDIS, after the part that drivers see.
 const NDIS_BYTES: usize = 64 + POOL_HEADER;
 
 /// Most items of each kind that a processor keeps for itself; the others can be freed when memory is
@@ -172,8 +172,8 @@ impl ChildPool {
         self.limits.capacity
     }
 
-    /// Whether a parent can have that many children, and packets beside the first of each, in the
-    /// memory of the pool.
+    /// Whether `children` children, and `more_packets` packets beyond the first of each, fit in the
+    /// pool's memory bound.
     #[must_use]
     pub fn can_have(&self, children: u32, more_packets: u32) -> bool {
         if more_packets == 0 {
@@ -217,8 +217,8 @@ impl ChildPool {
         Ok(())
     }
 
-    /// Takes `count` idle children of this processor, `owner_cpu`. Those that it lacks are allocated once
-    /// and stay in its lists afterwards. `None`, and nothing is taken, where memory or its bound is
+    /// Takes `count` idle children of this processor, `owner_cpu`. Missing children are allocated,
+    /// and stay in its lists later. Returns `None`, taking nothing, if memory or the bound is
     /// exhausted.
     pub(crate) fn take_children(
         &self,
@@ -232,7 +232,7 @@ impl ChildPool {
             return Some(found);
         }
         let allocate = || self.allocate_child(owner_cpu);
-        complete(found, list, count, self.keep.children, allocate, at)
+        fill_up(found, list, count, self.keep.children, allocate, at)
     }
 
     /// The same of packets.
@@ -246,7 +246,7 @@ impl ChildPool {
     ) -> Option<Items> {
         let list = &self.idle.get(owner_cpu)?.packets;
         let allocate = || self.allocate_packet();
-        complete(Items::EMPTY, list, count, self.keep.packets, allocate, at)
+        fill_up(Items::EMPTY, list, count, self.keep.packets, allocate, at)
     }
 
     /// Returns idle children to `owner_cpu`. IRQL ≤ DISPATCH_LEVEL. If this is the owner CPU, as `at`
@@ -264,8 +264,8 @@ impl ChildPool {
         }
     }
 
-    /// Returns what children had beside their own to `owner_cpu`, and frees copies. IRQL ≤
-    /// DISPATCH_LEVEL; `at` as for [`return_children`](Self::return_children).
+    /// Returns the extra packets and MDL arrays of children to `owner_cpu`, and frees their payload
+    /// copies. IRQL ≤ DISPATCH_LEVEL; `at` as for [`return_children`](Self::return_children).
     #[inline(never)]
     pub(crate) fn return_extras(
         &self,
@@ -299,7 +299,7 @@ impl ChildPool {
         }
     }
 
-    /// Frees what processors have beyond the children that rest with them.
+    /// Frees each processor's idle items beyond its preallocated children.
     ///
     /// # Safety
     /// All children have been returned, and no other thread uses the pool during the call.
@@ -331,8 +331,8 @@ impl ChildPool {
         }
     }
 
-    /// Counts `bytes` that are about to be allocated, which exceed the bound: idle items of all
-    /// processors are freed for them.
+    /// Reserves `bytes` that exceed the bound, by first freeing idle items of all processors.
+    /// Returns whether it succeeded.
     #[cold]
     #[inline(never)]
     fn make_room(&self, bytes: usize) -> bool {
@@ -483,11 +483,11 @@ fn most_children(memory: usize) -> u32 {
     u32::try_from(memory / CHILD_BYTES).unwrap_or(u32::MAX)
 }
 
-/// Completes `items` to `count`, from `list`, and where that has no more, by allocation. `None`, and
-/// all are returned, where that fails.
+/// Fills `items` up to `count` from `list`, then by allocating. If an allocation fails, returns all
+/// items to `list` and yields `None`.
 #[cold]
 #[inline(never)]
-fn complete(
+fn fill_up(
     mut items: Items,
     list: &IdleList,
     count: u32,

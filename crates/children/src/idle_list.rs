@@ -155,8 +155,9 @@ impl IdleList {
         }
     }
 
-    /// Takes `most` items out (at least one), or as many as there are in one of the two lists; of
-    /// the returned ones, `keep` more become local. IRQL DISPATCH_LEVEL, on the list's processor.
+    /// Takes up to `most` items (at least one requested) from `local`. If `local` is empty, first
+    /// moves up to `most + keep` items there from `returned`. IRQL DISPATCH_LEVEL, on the list's
+    /// processor.
     #[inline]
     pub(crate) fn take(&self, most: u32, keep: u32, _at: &AtDispatch) -> Items {
         // SAFETY: `_at` proves that this thread has the processor to itself at DISPATCH_LEVEL
@@ -183,8 +184,8 @@ impl IdleList {
         (taken.first(), taken.count())
     }
 
-    /// Returns a list whose end is unknown. If others returned items meanwhile, those are shorter to
-    /// walk, and go in front.
+    /// Returns a list whose end is unknown. If other processors returned items meanwhile, those go
+    /// in front, because that list is shorter to walk to its end.
     #[cold]
     fn put_back(&self, mut list: *mut Link) {
         let returned = &self.returned.0;

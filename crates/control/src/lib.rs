@@ -56,7 +56,7 @@ mod read;
 mod select;
 mod set;
 mod settings;
-mod software;
+mod software_segmentation;
 mod statistics;
 mod tuning;
 mod version;
@@ -74,7 +74,7 @@ pub use settings::{
     AttachSettings, IpIdBits, MaxSgElements, MemoryBound, SetSettingsRequest, SettingsChange,
     SettingsReply,
 };
-pub use software::SoftwareSegmentation;
+pub use software_segmentation::SoftwareSegmentation;
 pub use statistics::{Refused, StatisticsReply};
 pub use tuning::{Cap, Multiple, Parameters, Profile, Raise, Tuning, first_stage_size, keyword};
 pub use version::{DriverVersion, VersionRequest};

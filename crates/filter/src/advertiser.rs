@@ -3,7 +3,8 @@
 //!
 //! The configuration that the miniport reported last is kept unchanged. Every configuration that
 //! the overlying driver gets is that one, rewritten for the adapter's tuning. Code that changes
-//! either of the two [publishes](crate::publish) it.
+//! either of the two [publishes](crate::publish) it. New limits of the NIC arrive in
+//! [`status`](crate::status) and apply to the next send.
 //!
 //! Indications are sent without the lock held, so two concurrent ones can arrive in either order.
 //! Only one thread indicates the filter's own configuration at a time, and only while no indication

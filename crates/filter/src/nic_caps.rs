@@ -1,6 +1,6 @@
 //! The NIC's limits and capabilities, in one plain structure from the configuration that the
 //! miniport reports to the control reply. The data path reads a consistent copy of it from a
-//! sequence lock.
+//! sequence lock. [`status`](crate::status) stores new ones, such as lowered limits.
 #![expect(unsafe_code, reason = "the sequence lock copies words")]
 
 use lso::{Headers, IpVersion, LargeSend, Limit, MAX_HEADER, Offload, Transport, TunnelKind};
@@ -177,10 +177,11 @@ impl TunnelIp {
 const LONGEST_HEADER: u32 = MAX_HEADER as u32;
 
 impl LargeSendSupport {
-    /// Whether the NIC accepts a large send with `least` to `most` bytes of payload.
+    /// Whether the NIC accepts every large send whose payload is between `least` and `most` bytes.
     #[inline]
     fn fits(self, least: u32, most: u32, mss: u32) -> bool {
-        // Payload beyond all required segments but one makes the required number of segments.
+        // More than `min_segments - 1` full segments of payload yields at least `min_segments`
+        // segments.
         let all_but_one = u32::from(self.min_segments)
             .saturating_sub(1)
             .saturating_mul(mss);

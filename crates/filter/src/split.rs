@@ -76,7 +76,7 @@ impl<'call> Splitter<'call> {
             return Split::Failed(parent, SendError::LowMemory);
         };
         let result = if matches!(builder.checksum, PacketChecksum::Filter) {
-            // Not at DISPATCH_LEVEL for as long as the payload's sums take, unless the caller is.
+            // Leave DISPATCH_LEVEL while the payload is summed, unless the caller is already there.
             drop(at);
             builder.build(&mut children, None)
         } else {
@@ -102,9 +102,9 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Parses the parent's headers and plans its children; `None` if none are needed. The front of
-    /// the frame is left in `front`.
-    // Out of line: nothing of it is on the stack while the children are built.
+    // / Parses the parent's headers and plans its children; `None` if none are needed. The front of
+    // / the frame is left in `front`. Out of line, so that its frame is off the stack while the
+    // children are built.
     #[inline(never)]
     fn cut(&mut self, front: &'a mut [u8; MAX_HEADER]) -> Result<Option<Cut<'a>>, SendError> {
         let (packet, headers) = match self.parse_headers(front) {
@@ -122,7 +122,8 @@ impl<'a> Job<'a> {
             return Err(Refusal::SegmentTooLong.into());
         }
         let support = self.nic.support(&self.send, &headers);
-        // With a receive's value in the slot of tunnels, the NIC would look for one: a child has none.
+        // The encapsulation slot may hold a value left over from a receive. The NIC would then look
+        // for a tunnel, so that the send is not forwarded; children are sent with that slot empty.
         let is_marked_as_tunnel = self.parent.encapsulation().is_encapsulated()
             && matches!(self.send.framing, Framing::Plain { .. });
         if support.fits_payload(payload, self.send.mss) && !is_marked_as_tunnel {
@@ -202,8 +203,8 @@ impl<'a> Job<'a> {
         Ok(Headers::of(packet.copy_front_gathered(front)?, &self.send)?)
     }
 
-    /// Parses the headers of a TCP large send that is in no tunnel: a receive has left its value in
-    /// the slot that says so, RscTcpTimestampDelta.
+    /// Parses a TCP large send that only seems encapsulated: a receive left its RscTcpTimestampDelta
+    /// in the slot that marks encapsulation.
     #[cold]
     #[inline(always)]
     fn parse_plain_headers(
@@ -280,7 +281,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The place where the checksums of packets that the filter segments are computed.
+    /// The one that computes the checksums of packets that the filter segments.
     fn packet_checksum(&self, plan: &Plan, template: &Template<'_>) -> PacketChecksum {
         let headers = template.headers();
         if plan.packets() == 0 || headers.tunnel().is_none() && !template.has_checksum() {

@@ -2,12 +2,12 @@
 
 mod front;
 mod ipv6;
-mod outer;
+mod tunnel;
 
 use crate::wire::{ethernet, get_u8, get_u16, ipv4, ipv6 as ipv6_fields, protocol, tcp, udp};
 use crate::{Framing, InnerOffsets, IpVersion, LargeSend, Offload, Refusal, Transport};
 use front::Front;
-pub use outer::{Tunnel, TunnelKind};
+pub use tunnel::{Tunnel, TunnelKind};
 
 /// Longest frame header (Ethernet to TCP options) in bytes that a child can carry.
 pub const MAX_HEADER: usize = 256;
@@ -73,7 +73,7 @@ impl Headers {
     #[inline(always)]
     fn find_inner(front: &[u8], transport: Transport) -> Result<Self, Refusal> {
         let front = Front::new(front);
-        let (tunnel, frame) = outer::parse(front)?;
+        let (tunnel, frame) = tunnel::parse(front)?;
         let inner = Self::find_at(front, frame, transport)?;
         Ok(Self {
             tunnel: Some(tunnel),

@@ -22,7 +22,7 @@ pub enum Refusal {
     SegmentAboveMtu,
     /// There is no payload.
     NoPayload,
-    /// The headers run past the frame's first contiguous bytes, or past its end.
+    /// The bytes that were given of the frame end before its headers do.
     HeaderNotContiguous,
     /// The headers are longer than [`MAX_HEADER`](crate::MAX_HEADER).
     HeaderTooLong,
@@ -150,9 +150,7 @@ impl Refusal {
             }
             Self::SegmentAboveMtu => "the MSS makes segments longer than the adapter's MTU",
             Self::NoPayload => "the large send carries no payload",
-            Self::HeaderNotContiguous => {
-                "the packet ends, or its first buffer does, before its headers do"
-            }
+            Self::HeaderNotContiguous => "the packet ends before its headers do",
             Self::HeaderTooLong => "the headers are longer than 256 bytes",
             Self::TooManyVlanTags => "the frame has more than two VLAN tags",
             Self::NotIp => "the frame carries neither IPv4 nor IPv6",

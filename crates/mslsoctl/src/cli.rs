@@ -17,9 +17,9 @@ use control::{
     about = "Shows and sets how mslso raises the large sends of network adapters",
     long_about = "Shows and sets how mslso, the filter driver for Multi-Stage Large Send Offload, \
         raises the large sends of network adapters.\n\n\
-        The driver tells the layer above a NIC, a virtual switch or TCP/IP, that it takes large \
-        sends of TCP and UDP several times bigger than the NIC's maximum, and splits each for the \
-        NIC. Where the NIC takes none, it cuts them into packets itself. Run this tool as an \
+        The driver advertises TCP and UDP large sends several times the NIC's maximum to the \
+        overlying driver (a virtual switch, or TCP/IP), and splits each for the NIC. If the NIC \
+        accepts none, the driver can cut them into packets itself. Run this tool as an \
         administrator.",
     after_help = AFTER_HELP
 )]
@@ -163,7 +163,7 @@ pub struct Change {
     /// Count the IPv4 identification of segments in 15 or 16 bits, as the NIC does
     #[arg(long, value_name = "BITS", value_parser = ip_id_bits, requires = "persist")]
     pub ip_id_bits: Option<IpIdBits>,
-    /// When to advertise large sends of TCP on a NIC that has none, for the filter to cut
+    /// When to advertise TCP large sends that the NIC does not support, for the filter to cut
     #[arg(long, value_name = "WHEN", value_parser = software(), requires = "persist")]
     pub software_segmentation: Option<SoftwareSegmentation>,
     /// Give the NIC packets of N buffers at most, 4 to 64
@@ -207,7 +207,7 @@ pub struct StatsArgs {
     #[arg(long, value_name = "N", requires = "watch",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub count: Option<u32>,
-    /// Put the counters back to zero, once they are shown
+    /// Reset the counters to zero, once they are shown
     #[arg(long, conflicts_with = "watch")]
     pub reset: bool,
 }
@@ -229,9 +229,9 @@ fn software() -> impl TypedValueParser<Value = SoftwareSegmentation> {
         SoftwareSegmentation::ALL,
         SoftwareSegmentation::name,
         |choice| match choice {
-            Never => "Only large sends that the NIC has are advertised",
+            Never => "Only large sends that the NIC supports are advertised",
             WithChecksums => {
-                "If the NIC makes TCP's checksums, and its hardware has no large sends: the default"
+                "If the NIC computes TCP checksums, and its hardware does not support large sends: the default"
             }
             Always => "On any NIC, unless its large sends are turned off",
         },

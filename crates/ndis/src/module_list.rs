@@ -6,7 +6,8 @@
 use core::ptr::{self, NonNull};
 
 use crate::{
-    pool::{PoolBox, Tag, allocate},
+    pool::{PoolBox, allocate},
+    pool_tag::Tag,
     rundown::{RundownGuard, RundownRef},
     spin_lock::SpinLock,
     status::Status,

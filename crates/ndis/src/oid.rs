@@ -12,12 +12,8 @@ use core::{
 };
 
 use crate::{
-    filter_module::ModuleHandle,
-    kernel_event::KernelEvent,
-    object::header,
-    pool::{PoolBox, Tag},
-    status::Status,
-    sys,
+    filter_module::ModuleHandle, kernel_event::KernelEvent, object::header, pool::PoolBox,
+    pool_tag::Tag, status::Status, sys,
 };
 
 /// A request of the overlying driver, lent to FilterOidRequest until it is completed.

@@ -2,11 +2,7 @@
 
 use core::marker::PhantomData;
 
-use crate::{
-    pool::{PoolSlice, Tag},
-    status::Status,
-    sys,
-};
+use crate::{pool::PoolSlice, pool_tag::Tag, status::Status, sys};
 
 /// Proof that this thread runs at DISPATCH_LEVEL, so that it stays on its processor and nothing
 /// else at or below DISPATCH_LEVEL runs there until the proof is dropped.

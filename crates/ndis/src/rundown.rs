@@ -7,7 +7,7 @@
 
 use core::ptr::NonNull;
 
-use crate::{pool::Tag, status::Status, sys};
+use crate::{pool_tag::Tag, status::Status, sys};
 
 /// Rundown protection (EX_RUNDOWN_REF_CACHE_AWARE): work acquires and releases it, and rundown waits
 /// for all releases.

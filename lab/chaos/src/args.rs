@@ -6,32 +6,32 @@ use clap::Args;
 
 /// The long description of the command.
 pub const ABOUT: &str = "\
-Have everything happen at random, against all rules.
+Run random sequences of everything that can happen, checked against all rules.
 
-From a seed comes a list of steps: sends of every shape and malformed ones, completions in every \
+A seed determines a list of steps: sends of every shape and malformed ones, completions in every \
 order and on every processor, NICs that change, tunings, requests to the control device, OID \
 requests, status indications and network events, pauses, detaches, reloads with other settings, \
-guests from other hosts, and allocations that fail. After each step the model's rules are looked \
-at, and what was last advertised to the overlying driver; again and again, when nothing is under way, the \
-filter's counters are compared with what was seen, and at each detach the memory that is left.
+guests from other hosts, and allocations that fail. The model's rules are checked after each step. \
+Every now and then, when nothing is in flight, the filter's counters are compared with the events \
+seen; and at each detach, the memory that is left.
 
-Each thousand steps are an episode of a machine of its own. They are taken by another process, so \
-that a driver that crashes, or never comes back, is found too. What goes wrong is shrunk to a few \
-steps, which are written to a file: a line with the machine, and one with each step, in JSON.
+Each thousand steps are an episode of a machine of its own. They run in another process, so that a \
+driver that crashes or hangs is found too. A failing run is shrunk to a few steps, which are \
+written to a file: a line with the machine, and one with each step, in JSON.
 
 --json prints one object for each seed, with seed, replayed (the script, or null), seconds, summary \
-(what was done, and what came of it) and failure: null, or an object with step, kind, found, and the \
-script with its script_steps that do the same.
+(the steps, and their results) and failure: null, or an object with step, kind, found, and the \
+shortest script found, with script_steps, that fails in the same way.
 
-Nothing is concurrent, so that the same seed and the same driver are the same run again.";
+Nothing is concurrent, so the same seed and the same driver always give the same run.";
 
 /// Examples, and the exit codes.
 pub const CODES: &str = "\
 Examples:
   mslso-lab chaos --steps 1000000                    one seed
-  mslso-lab chaos --seed 100 --seeds 10              ten of them, from 100 on
-  mslso-lab chaos --driver mslso.sys                 the image as it is installed
-  mslso-lab chaos --replay chaos-failure.jsonl       what went wrong, again
+  mslso-lab chaos --seed 100 --seeds 10              ten, from 100 on
+  mslso-lab chaos --driver mslso.sys                 the finished image
+  mslso-lab chaos --replay chaos-failure.jsonl       the shrunk failure again
 
 Exit codes:
   0  no rule was broken
@@ -52,7 +52,7 @@ pub struct ChaosArgs {
     #[arg(long, value_name = "N", default_value_t = 100_000,
         value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,
-    /// File to write the steps to that go wrong
+    /// File to write the failing steps to
     #[arg(long, value_name = "FILE.jsonl", default_value = "chaos-failure.jsonl")]
     pub script: PathBuf,
     /// Run the steps in this file instead

@@ -1,5 +1,5 @@
-//! Steps from a seed. They do not depend on what becomes of them, so that a list of them is the
-//! same run again.
+//! Steps from a seed. They do not depend on the outcome of earlier steps, so replaying the list
+//! reproduces the run.
 
 mod control_plane;
 mod sends;
@@ -29,7 +29,8 @@ enum Phase {
     Gone,
 }
 
-/// How often, among each other, a running machine's steps are which; see [`Generator::running`].
+/// Relative frequencies of the steps of a running machine, by the index that [`Generator::running`]
+/// matches; see [`Generator::running`].
 const WEIGHTS: [u64; 27] = [
     560, 14, 90, 25, 15, 25, 10, 10, 15, 25, 40, 5, 12, 40, 8, 15, 8, 10, 4, 8, 2, 2, 1, 20, 3, 3,
     12,
@@ -53,7 +54,7 @@ impl Generator {
         }
     }
 
-    /// Whether there is still something given that decides.
+    /// Whether any predetermined decisions are left.
     #[must_use]
     pub fn has_decisions(&self) -> bool {
         self.random.given() > 0
@@ -63,7 +64,7 @@ impl Generator {
         self.random.below(end)
     }
 
-    /// A number of those from `least` on, and below `end`.
+    /// A number in `least..end`.
     fn from(&mut self, least: u32, end: u32) -> u32 {
         least + self.below(u64::from(end - least)) as u32
     }

@@ -30,14 +30,15 @@ use testpkt::synth::Tunnel;
     about = "Runs the mslso filter between a model of NDIS and a model NIC, and judges the wire",
     long_about = "Runs the mslso filter, the driver's own code, between a model of NDIS that checks \
         its rules and a model NIC that segments.\n\n\
-        Without a command it sends large sends of 62 KB to 1 MiB through the filter, from captures \
-        and made to order, shows what became of each, and compares the wire byte for byte with \
-        segmentation in a single stage. It needs no arguments, no files and no privileges.\n\n\
-        A SIZE is in bytes, or has a unit, a power of 1024: 512K, 512KiB, 1M. With --json each \
-        command prints objects with `schema`, the number of their form, which is 2; fields may be \
-        added to it. Without a command that is one object: driver, large_sends (each with what, ip, \
-        kind, payload, mss, children, packets, wire_packets, verdict), the numbers of split, and \
-        the files. An error is an object on stderr: schema, error, message, exit_code.",
+        Without a command it sends large sends of 62 KB to 1 MiB through the filter, captured and \
+        synthetic, shows the result of each, and compares the wire byte for byte with segmentation \
+        in a single stage. It needs no arguments, no files and no privileges.\n\n A SIZE is in \
+        bytes, or has a unit, a power of 1024: 512K, 512KiB, 1M. With --json each command prints \
+        objects with `schema`, the version of their fields, which is 2; later versions of the \
+        program may add fields to it. Without a command that is one object: driver, large_sends \
+        (each with what, ip, kind, payload, mss, children, packets, wire_packets, verdict), the \
+        numbers of split, and the files. An error is an object on stderr: schema, error, message, \
+        exit_code.",
     after_help = EXIT_CODES
 )]
 pub struct Cli {
@@ -103,13 +104,13 @@ impl Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all is right; packets that were refused are reported and part of that
-  1  the wire differs from a single stage's, a rule was broken, or the driver failed
-  2  the input or --driver cannot be used, an output not be written, or the command line is wrong";
+  0  success; refused packets are reported, and are no failure
+  1  the wire differs from that of a single stage, a rule was broken, or the driver failed
+  2  the input or --driver cannot be used, an output cannot be written, or the command line is wrong";
 
-/// The exit code that `split` has besides.
+/// The additional exit code of `split`.
 const UNCUT_CODE: &str = "
-  3  all is right, but packets longer than a segment passed uncut";
+  3  success, but packets longer than a segment passed uncut";
 
 const SPLIT: &str = "\
 Split the large sends of a capture file.
@@ -120,14 +121,14 @@ segment seen within the MTU. A packet with an MSS and more TCP payload than that
 the filter splits it for the NIC. A packet within its MSS passes unchanged, and so does what is not \
 TCP, where it is within the MTU. A large send that cannot be parsed or split is refused: it is in \
 neither output, and is reported with its number and the reason; of many with the same reason the \
-first 20 are. Packets longer than the MTU of which nothing gives an MSS pass unchanged, are counted, \
-and end the run with exit code 3.
+first 20 are. Packets longer than the MTU whose MSS cannot be determined pass unchanged and are \
+counted; the run then ends with exit code 3.
 
-Read are pcapng and classic pcap, also compressed by gzip, and `-` is the standard input. Packets of \
-Linux cooked captures (SLL, SLL2) and of bare IP get an Ethernet header. Frame check sequences, and \
-bytes behind the IP packet, are no payload. An IPv6 jumbo option of Linux is taken out, and IP \
-length and TCP checksum are brought to what LSO asks for, the checksum with the final addresses of \
-a packet that has a source route still to travel. Times before 1970 and after 2554 become these.
+The input is pcapng or classic pcap, which gzip may have compressed; `-` is the standard input. \
+Packets of Linux cooked captures (SLL, SLL2) and of bare IP get an Ethernet header. Frame check \
+sequences, and bytes after the IP packet, are not payload. Linux's IPv6 jumbo option is removed, \
+and IP length and TCP checksum are set as LSO requires; if a source route is not finished, the \
+checksum uses the final address. Times before 1970 and after 2554 are clamped to these.
 
 What the large sends are:
   --encap vxlan    those of TCP are sent through a tunnel with an outer IPv4 header, those that are
@@ -145,21 +146,22 @@ Packets that are no large sends pass unchanged with all of these.
 
 What the NIC is:
   --nic-max, --min-segments
-                   the bounds of what it takes. What they leave over, and all of a large send whose
-                   MSS is above the maximum, goes out as single packets, which the filter makes
-  --nic-lso off    it takes no large sends of TCP, of UDP, or in a tunnel: all goes out so
+                   the size and the number of segments that it accepts. A remainder that is too
+                   short, and a large send whose MSS is above the maximum, go out as single packets,
+                   which the filter makes
+  --nic-lso off    it accepts no large sends of TCP, of UDP, or in a tunnel: all go out as packets
   --nic-checksum off
                    it computes no checksums of single packets: the filter does
   --mtu 9000       the longest IP packet that the filter makes; a large send with longer ones is
-                   refused. What the NIC cuts is not held against it. With --encap it is 1660 unless
+                   refused. Packets that the NIC cuts are not checked against it. With --encap it is 1660 unless
                    given, as on Windows hosts of virtual networks (EncapOverhead of 160), so that
                    there is room for a tunnel around the usual MSS of 1448
   --max-sg-elements
-                   it takes no other MDL chains, and the filter's settings say so
+                   it accepts no longer MDL chains, and the filter is set accordingly
 
 --json prints one object, with
   parents                large sends that went out, split or as they were
-  children               what the NIC was given for them: large sends, and single packets
+  children               what the NIC received for them: large sends, and single packets
   packets                the single packets among these, which the NIC does not cut
   wire_packets           packets on the wire, those that passed unchanged included
   largest_child_payload  in bytes
@@ -176,8 +178,8 @@ What the NIC is:
 const EXAMPLES: &str = "\
 Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcapng:
   --mss 1448                        an MSS for packets without a comment
-  --nic-max 32000                   a NIC that takes less than most
-  --nic-max 4400 --min-segments 3   one that leaves packets over
+  --nic-max 32000                   a NIC that accepts less than most
+  --nic-max 4400 --min-segments 3   one for which single packets remain
   --lso v1                          large sends of IPv4 that state their length
   --ipid-bits 15                    a NIC that keeps the top bit of the IPv4 identification
   --nic-lso off                     the filter makes every packet of the wire, the NIC its checksum
@@ -187,7 +189,7 @@ Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcap
   --encap nvgre --mss 1398          through NVGRE, and with an MSS for those that have none
   --uso                             the capture's payload in datagrams
   --vlan-oob                        a capture with VLAN tags, these handed down beside the frames
-  --max-sg-elements 8 --buffer 4096  a NIC that takes 8 MDLs of a packet, and large sends of more
+  --max-sg-elements 8 --buffer 4096  a NIC that accepts 8 MDLs per packet, and large sends of more
 ";
 
 /// The jobs other than the main one.

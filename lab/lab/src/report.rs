@@ -118,12 +118,12 @@ pub fn summary(end: &End) -> String {
             counted(filter.children, "child", "children"),
         ));
         lines.push(format!(
-            "The NIC was given {} with up to {} bytes of payload.",
+            "The NIC received {}, with up to {} bytes of payload each.",
             given(totals),
             number(totals.largest_child_payload),
         ));
         lines.push(format!(
-            "That is {} bytes of payload in all; {} left on the wire.",
+            "That is {} bytes of payload in all, sent in {} on the wire.",
             number(totals.bytes),
             counted(totals.wire_packets, "packet", "packets"),
         ));

@@ -154,7 +154,7 @@ pub struct End {
 }
 
 impl End {
-    /// Whether nothing is wrong. Refused packets are not.
+    /// Whether nothing went wrong. Refused packets do not count as wrong.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.totals.violations == 0
@@ -216,8 +216,7 @@ impl<'driver> Session<'driver> {
         Ok(row)
     }
 
-    /// Makes refusals, which are no fault otherwise, count as one: for packets
-    /// that are all made to go out.
+    /// Counts refusals as faults, for runs in which every packet is expected to go out.
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self

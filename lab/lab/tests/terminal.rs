@@ -261,7 +261,7 @@ fn a_shell_in_the_guest_has_the_terminal() {
     lab.type_in("exit\n");
     let status = lab.end(END);
     assert_eq!(status.code(), Some(3), "{}", lab.screen());
-    assert!(lab.screen().contains("NOTHING TRIED"), "{}", lab.screen());
+    assert!(lab.screen().contains("NOTHING TESTED"), "{}", lab.screen());
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub enum Command {
     /// Move a guest with a running connection between two hosts
     #[command(long_about = MIGRATE, after_help = CODES)]
     Migrate(MigrateArgs),
-    /// Find out which multiple is worth it, by live traffic
+    /// Measure which multiple pays off, with live traffic
     #[command(long_about = TUNE, after_help = CODES)]
     Tune(TuneArgs),
 }
@@ -66,36 +66,36 @@ pub enum SecondStage {
 }
 
 const TRAFFIC: &str = "\
-Send live TCP through the driver: this machine as a Hyper-V host.
+Send live TCP through the driver, with this machine in the role of a Hyper-V host.
 
-A guest is a network namespace with the Linux TCP stack. What it sends goes through a switch, the \
-filter and a NIC, which are the lab's, over a wire to a peer, which is a namespace too. The guest \
-makes large sends of the size that the filter advertises, as far as its device can (524,280 bytes). \
-A pseudo-random stream goes from each guest to the peer, all at once, and with several guests then from \
-the first to the second, on the same host; SHA-256 is taken at both ends.
+A guest is a network namespace with the Linux TCP stack. Its packets go through the lab's switch, \
+the filter and the lab's NIC, over a wire to a peer, which is a namespace too. The guest makes \
+large sends of the size that the filter advertises, up to the limit of its device (524,280 bytes). \
+Each guest sends a pseudo-random stream to the peer, all at the same time; with several guests, \
+the first then sends to the second, on the same host. SHA-256 is computed at both ends.
 
 It needs Linux and root, or a user namespace: unshare --user --map-root-user mslso-lab traffic. \
-Nothing is left behind, however it ends, and several can run at once.
+It leaves nothing behind, however it ends, and several can run at the same time.
 
-Every packet is held against every rule of the model, except that payload bytes (rules 4 and 10) are \
-compared for one large send in --compare. With --verify-checksums the peer's kernel verifies the \
-checksum of each packet of the wire.
+Every packet is checked against every rule of the model, except that payload bytes (rules 4 and \
+10) are compared only for one large send in N (--compare N). With --verify-checksums the peer's \
+kernel verifies the checksum of each packet on the wire.
 
-With --run a command of your own runs instead of the stream: in the guest, with the command of \
---serve in the peer's namespace, or with --server-in guest the other way round. For example
+With --run a command of your own runs instead of the stream: in the guest, while the command of \
+--serve runs in the peer's namespace; with --server-in guest they change places. For example
   mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
   mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
 Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
-$PEER6. --run starts when --serve listens on a port, and when it ends --serve is ended; the verdict \
-includes its exit code. --run has the terminal, so that
+$PEER6. --run starts when --serve listens on a port, and --serve is stopped when --run ends; the \
+verdict includes the exit code of --run. --run has the terminal, so that
   mslso-lab traffic --run bash
 is a shell in the guest.
 
-UDP that is sent in large sends (UDP_SEGMENT, as by QUIC) goes down as USO, and TCP in a VXLAN device \
-of the guest as LSO in a tunnel. NDIS has no offload for other tunnels over UDP, such as GENEVE, and \
-the lab uses none for UDP in a tunnel: the switch cuts those, and counts them as no_offload. SCTP and \
-GRE the guest's device does not offer, so that its kernel cuts them. What is lost in the lab is named, \
-and is no PASS.
+UDP large sends (UDP_SEGMENT, as QUIC makes them) go down as USO, and TCP in a VXLAN device of the \
+guest as LSO in a tunnel. NDIS has no offload for other UDP tunnels, such as GENEVE, and the lab \
+uses none for UDP in a tunnel: the switch cuts those, and counts them as no_offload. The guest's \
+device does not offer SCTP and GRE segmentation, so the guest's kernel cuts those. Packets lost \
+within the lab are named, and make the run a FAIL.
 
 --json prints one object, with
   transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
@@ -104,18 +104,18 @@ and is no PASS.
                             uso, tunnelled, no_offload, whole_between_guests, given_to_nic, frames,
                             and what was lost
   filter                    what the filter counted: large_sends, split, children, largest_frame
-  wrong_checksums           TCP packets with a wrong checksum, and checksums_verified
-  compared_one_in           payload bytes were compared for one large send in so many
+  wrong_checksums           TCP packets with a wrong checksum; checksums_verified says if they were checked
+  compared_one_in           N, where payload bytes were compared for one large send in N
   cpu_seconds_per_gigabyte  processor time for 10^9 bytes
-  faults                    with --faults, how often what happened
+  faults                    with --faults, how often each of them happened
   violations                what was wrong, in one line each; also on stderr";
 
 const CODES: &str = "\
 Exit codes:
-  0    all arrived as it was sent, no rule was broken, no checksum was wrong
-  1    it did not, or the driver or --run failed; slow is not wrong
-  2    the command line, the image or this machine cannot be used; the line says why
-  3    nothing was wrong, but no large send reached the filter, so that nothing was tried
+  0    all data arrived as it was sent, no rule was broken, no checksum was wrong
+  1    otherwise, or if the driver or --run failed; slowness is no failure
+  2    the command line, the image or this machine cannot be used; the message says why
+  3    no fault, but no large send reached the filter, so nothing was tested
   130  it was interrupted";
 
 /// The configuration of hosts, guests and the wire.
@@ -125,7 +125,7 @@ pub struct LabArgs {
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
         value_parser = size_in(1460..=524_280))]
     pub nic_max: u32,
-    /// Least wire packets that a large send must make for the NIC to take it
+    /// Minimum number of segments of a large send that the NIC accepts
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_segments: u32,
     /// Multiple by which the filter raises the NIC's maximum [default: the driver's own]
@@ -143,7 +143,7 @@ pub struct LabArgs {
         hide_possible_values = true
     )]
     pub second_stage: SecondStage,
-    /// Have packets cut and finished before they enter the wire, and verified by the peer's kernel
+    /// Complete all checksums before the wire, and have the peer's kernel verify them
     #[arg(long)]
     pub verify_checksums: bool,
     /// Compare every byte of one large send in N; 1 for all
@@ -177,11 +177,11 @@ pub struct TrafficArgs {
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u8).range(1..=8))]
     pub guests: u8,
-    /// Let things go wrong on the way, chosen by this seed: frames lost and late, completions late,
+    /// Inject faults, chosen by this seed: frames lost and late, completions late,
     /// disordered and failed, NIC limits that change, pauses, and the filter detached and attached
     #[arg(long, value_name = "SEED")]
     pub faults: Option<u64>,
-    /// Capture to write: what leaves the NIC
+    /// Capture file to write: the packets that leave the NIC
     #[arg(long, value_name = "FILE.pcapng")]
     pub pcap: Option<PathBuf>,
     /// Command to run instead of the streams
@@ -199,8 +199,8 @@ pub struct TrafficArgs {
         hide_possible_values = true
     )]
     pub server_in: StationChoice,
-    /// Compare with the kernel instead: the same large sends straight through its own segmentation
-    /// and through the filter first must come out byte for byte the same
+    /// Compare with the kernel instead: its own segmentation must make the same packets of a large
+    /// send as of the children that the filter splits it into, byte for byte
     #[arg(long, conflicts_with_all = ["bytes", "duration", "ip", "guests", "faults", "pcap", "run",
         "multiple", "second_stage", "verify_checksums", "compare", "mtu"])]
     pub judge: bool,
@@ -275,11 +275,11 @@ promise for Windows. Do not let anything else run meanwhile. What is needed is a
 /// Options of `tune`.
 #[derive(Args, Clone, Debug)]
 pub struct TuneArgs {
-    /// Multiples to try, 1 to 16 [default: those whose size a guest's device can make]
+    /// Multiples to try, 1 to 16 [default: those whose size the guest's device can send]
     #[arg(long, value_name = "N,N,...", value_delimiter = ',',
         value_parser = clap::value_parser!(u32).range(1..=16))]
     pub multiples: Vec<u32>,
-    /// Rounds to measure; one more goes before
+    /// Rounds to measure, after one more that warms up
     #[arg(long, value_name = "N", default_value_t = 6,
         value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub rounds: u32,

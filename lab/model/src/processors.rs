@@ -6,8 +6,6 @@ use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
-use crate::race;
-
 /// The processors that are at DISPATCH_LEVEL.
 #[derive(Default)]
 pub(crate) struct Processors {
@@ -45,29 +43,20 @@ pub(crate) struct AtDispatch {
 
 impl AtDispatch {
     fn new(processors: &Arc<Processors>, number: u32) -> Self {
-        let taken = Self {
+        Self {
             processors: Arc::clone(processors),
             number,
-        };
-        race::acquire(taken.object());
-        taken
+        }
     }
 
     /// Whether this is that processor of `processors`.
     pub(crate) fn is(&self, processors: &Arc<Processors>, number: u32) -> bool {
         self.number == number && Arc::ptr_eq(&self.processors, processors)
     }
-
-    /// The address that stands for the processor: threads that have it one after the other are
-    /// ordered by that.
-    fn object(&self) -> usize {
-        Arc::as_ptr(&self.processors).addr() + self.number as usize
-    }
 }
 
 impl Drop for AtDispatch {
     fn drop(&mut self) {
-        race::release(self.object());
         let busy = self.processors.busy.lock();
         busy.unwrap_or_else(PoisonError::into_inner)
             .remove(&self.number);

@@ -245,7 +245,7 @@ fn every_entry_of_the_system_event_log_is_listed() {
 
 #[test]
 fn every_pool_tag_is_listed() {
-    let source = read("crates/ndis/src/pool.rs");
+    let source = read("crates/ndis/src/pool_tag.rs");
     let tags = between(&source, "Self::new(*b\"", "\")");
     let troubleshoot = read("docs/troubleshoot.md");
     let (_, table) = troubleshoot.split_once("| tag |").expect("a table of tags");
@@ -335,6 +335,27 @@ fn memory_figures_are_as_they_are() {
         ),
     ] {
         assert!(tune.contains(&words), "{words}");
+    }
+}
+
+#[test]
+fn the_calibration_set_has_as_many_variants_as_documented() {
+    let tables = ["bugs", "mutants", "legal"];
+    let rows = tables.map(|name| read(&format!("lab/calibration/{name}.tsv")));
+    let variants = rows.iter().flat_map(|table| table.lines().skip(1));
+    // A row of `legal.tsv` has no rule; in the other tables `-` stands for none.
+    let is_wrong = |row: &&str| !row.ends_with("\t-") && !rows[2].contains(*row);
+    let (wrong, legal): (Vec<&str>, Vec<&str>) = variants.partition(is_wrong);
+    let found = format!(
+        "{} mistakes and {} unusual but documented",
+        wrong.len(),
+        legal.len()
+    );
+    for page in ["docs/judge.md", "docs/testing.md"] {
+        assert!(
+            read(page).replace('\n', " ").contains(&found),
+            "{page}: {found}"
+        );
     }
 }
 

@@ -52,8 +52,8 @@ fn text(list: &List) -> String {
 /// The driver's version in words.
 pub(super) fn driver(version: Option<DriverVersion>) -> String {
     match version {
-        Some(DriverVersion::BUILT) => format!("{}, as mslsoctl", DriverVersion::BUILT),
-        Some(version) => format!("{version}, and mslsoctl {}", DriverVersion::BUILT),
+        Some(DriverVersion::BUILT) => format!("{}, the same as mslsoctl", DriverVersion::BUILT),
+        Some(version) => format!("{version}; mslsoctl is {}", DriverVersion::BUILT),
         None => "older than mslsoctl, and does not report its version".into(),
     }
 }

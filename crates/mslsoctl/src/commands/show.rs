@@ -98,7 +98,7 @@ pub(super) fn run(session: &mut Session<'_>, choice: &Choice) -> Result<(), Fail
     })
 }
 
-/// Reads the tuning in effect on an adapter.
+/// Reads everything that `show` prints for an adapter.
 pub(super) fn read(session: &mut Session<'_>, adapter: Adapter) -> Result<Show, Failure> {
     let reply = session.driver.read(&adapter)?;
     let statistics = session.driver.statistics(&adapter)?;

@@ -84,7 +84,7 @@ fn text(stats: &Stats) -> String {
         text += &format!("{note}\n");
     }
     if stats.reset {
-        text += "The counters are back at zero.\n";
+        text += "The counters are reset to zero.\n";
     }
     text
 }
@@ -92,20 +92,17 @@ fn text(stats: &Stats) -> String {
 fn counters(reply: &StatisticsReply) -> Vec<[String; 2]> {
     [
         ("sends", number(reply.sends)),
-        ("large sends among them", number(reply.large_sends)),
+        ("of which large sends", number(reply.large_sends)),
         ("large sends split", number(reply.split)),
         ("children sent for them", number(reply.children)),
-        ("single packets among them", number(reply.packets)),
+        ("of which single packets", number(reply.packets)),
         ("payload in children", bytes(reply.bytes)),
-        (
-            "largest large send, of frame",
-            bytes(reply.largest_large_send),
-        ),
+        ("largest large send, frame", bytes(reply.largest_large_send)),
         ("split sends completed", number(reply.completed)),
-        ("failed by the NIC among them", number(reply.failed)),
+        ("of which the NIC failed", number(reply.failed)),
         ("refused", number(reply.refused.in_all())),
-        ("not sent for want of memory", number(reply.low_memory)),
-        ("not sent while paused", number(reply.paused)),
+        ("not sent: low on memory", number(reply.low_memory)),
+        ("not sent: paused", number(reply.paused)),
         ("children allocated", number(reply.children_allocated)),
     ]
     .map(|(name, value)| [name.into(), value])
@@ -130,18 +127,18 @@ fn notes(reply: &StatisticsReply) -> Vec<&'static str> {
     [
         (
             reply.packets,
-            " single packets among the children\n   -> the filter cut them, for the NIC takes no such \
-             large send, or a rest was too short for one; see `mslsoctl show`",
+            " single packets among the children\n   -> the filter cut them, because the NIC accepts \
+             no such large send, or a remainder was too short for one; see `mslsoctl show`",
         ),
         (
             reply.failed,
-            " failed by the NIC\n   -> look at the NIC's own counters and its driver's version; a \
-             cable pulled counts too",
+            " failed by the NIC\n   -> check the NIC's own counters and its driver's version; an \
+             unplugged cable counts too",
         ),
         (
             reply.low_memory,
-            " not sent for want of memory\n   -> TCP sends them again; where the counter grows, \
-             set a lower multiple or free memory",
+            " not sent: low on memory\n   -> TCP retransmits them; if the counter grows, set a \
+             lower multiple, raise --memory-bound, or free memory",
         ),
     ]
     .into_iter()

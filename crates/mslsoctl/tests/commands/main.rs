@@ -44,7 +44,7 @@ fn list_shows_every_adapter() -> Done {
         " Ethernet     Intel(R) Ethernet Controller E810-C for QSFP           7   107   running",
         " Ethernet 2   Mellanox ConnectX-6 Dx Adapter                         9   109   running",
         "",
-        "driver 0.1.0, as mslsoctl",
+        "driver 0.1.0, the same as mslsoctl",
     ];
     let text = run(&mut two(), &["list"])?;
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
@@ -77,7 +77,7 @@ fn list_and_show_tell_the_drivers_version() -> Done {
         patch: 11,
     };
     for (driver, words, json_is) in [
-        (Some(other), "2.0.11, and mslsoctl 0.1.0", value!("2.0.11")),
+        (Some(other), "2.0.11; mslsoctl is 0.1.0", value!("2.0.11")),
         (
             None,
             "older than mslsoctl, and does not report its version",
@@ -123,26 +123,26 @@ fn show_says_what_is_in_effect() -> Done {
     let expected = [
         "Ethernet: Intel(R) Ethernet Controller E810-C for QSFP (interface 7, NIC 107)",
         "",
-        " large sends   NIC takes   least packets   advertised   raised",
-        "------------- ----------- --------------- ------------ --------",
-        " LSOv2, IPv4      62,780               2      502,240      8 x",
-        " LSOv2, IPv6        none               -            -        -",
-        " USO, IPv4        60,000               2      480,000      8 x",
-        " USO, IPv6          none               -            -        -",
-        " LSOv1, IPv4        none               -            -        -",
+        " large sends   NIC accepts   min. segments   advertised   raised",
+        "------------- ------------- --------------- ------------ --------",
+        " LSOv2, IPv4        62,780               2      502,240      8 x",
+        " LSOv2, IPv6          none               -            -        -",
+        " USO, IPv4          60,000               2      480,000      8 x",
+        " USO, IPv6            none               -            -        -",
+        " LSOv1, IPv4          none               -            -        -",
         "",
         " tuning     profile throughput, 8 x, no cap",
-        " software   with-checksums: LSOv2 is offered where the NIC has none, but makes TCP's checksums",
-        " checksums  the NIC makes TCP's over IPv4, not over IPv6",
+        " software   with-checksums: LSOv2 is advertised too if the NIC lacks it but computes TCP checksums",
+        " checksums  the NIC computes TCP checksums over IPv4, not over IPv6",
         " IP ID      the NIC counts in 16 bits",
-        " chains     at most 64 buffers in a packet for the NIC",
+        " chains     at most 64 buffers per packet sent to the NIC",
         " memory     at most 67,108,864 bytes (64.0 MiB) for large sends in flight",
-        " MTU        1,500 bytes of IP packet",
+        " MTU        1,500 bytes per IP packet",
         " filter     running",
-        " driver     0.1.0, as mslsoctl",
-        " largest    502,294 bytes (490.5 KiB) of frame, the largest large send seen",
+        " driver     0.1.0, the same as mslsoctl",
+        " largest    502,294 bytes (490.5 KiB) of frame: the largest large send seen",
         "",
-        "The raised size is in use: larger sends were seen than the NIC takes.",
+        "The raised size is in use: large sends above the NIC's maximum were seen.",
     ];
     let text = run(&mut two(), &["show", "7"])?;
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
@@ -198,8 +198,8 @@ fn show_tells_of_large_sends_that_the_filter_cuts() -> Done {
     let text = run(&mut fake, &["show", "7"])?;
     for part in [
         " LSOv2, IPv6   none, cut by the filter               -      502,240        -\n",
-        " checksums  the NIC makes TCP's over IPv4 and IPv6\n",
-        " chains     at most 33 buffers in a packet for the NIC\n",
+        " checksums  the NIC computes TCP checksums over IPv4 and IPv6\n",
+        " chains     at most 33 buffers per packet sent to the NIC\n",
         " MTU        not known\n",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
@@ -214,14 +214,17 @@ fn show_tells_of_large_sends_that_the_filter_cuts() -> Done {
 fn show_says_what_each_choice_of_software_segmentation_means() -> Done {
     let mut fake = two();
     for (choice, words) in [
-        (SoftwareSegmentation::Never, "never: no LSOv2"),
+        (
+            SoftwareSegmentation::Never,
+            "never: LSOv2 is advertised only",
+        ),
         (
             SoftwareSegmentation::WithChecksums,
-            "with-checksums: LSOv2 is offered where the NIC has none, but",
+            "with-checksums: LSOv2 is advertised too if the NIC lacks it but",
         ),
         (
             SoftwareSegmentation::Always,
-            "always: LSOv2 is offered where the NIC has none\n",
+            "always: LSOv2 is advertised even if the NIC lacks it\n",
         ),
     ] {
         fake.adapters[0].read.software = choice;
@@ -269,7 +272,10 @@ fn show_notes_what_is_wrong() -> Done {
     fake.adapters[0].read.malformed_offloads = 3;
     let text = run(&mut fake, &["show", "7"])?;
     assert!(text.contains("Note: 2 of the adapter's settings"), "{text}");
-    assert!(text.contains("Note: 3 offload configurations"), "{text}");
+    assert!(
+        text.contains("Note: 3 malformed offload configurations"),
+        "{text}"
+    );
 
     fake.adapters[0].read.nic = NicLimits::default();
     fake.adapters[0].read.advertised_v2_ipv4 = 0;
@@ -338,13 +344,13 @@ fn stats_names_refusals_and_what_to_do() -> Done {
     let unknown = format!("refused 1 x reason-{}: the driver is newer", UNKNOWN_REASON);
     for part in [
         "300,000,000 bytes (286.1 MiB)",
-        " single packets among them                                 80\n",
+        " of which single packets                                80\n",
         " single packets among the children\n   -> the filter cut them",
         "refused 5 x segment-above-mtu: the MSS makes segments longer",
         "-> the sender's MTU is larger than the adapter's",
         &unknown,
-        "failed by the NIC\n",
-        "for want of memory\n",
+        " failed by the NIC\n",
+        "low on memory\n",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
@@ -365,7 +371,7 @@ fn stats_can_start_again() -> Done {
     let mut fake = two();
     let text = run(&mut fake, &["stats", "7", "--reset"])?;
     assert!(
-        text.contains("1,000") && text.contains("back at zero"),
+        text.contains("1,000") && text.contains("reset to zero"),
         "{text}"
     );
     assert_eq!(fake.adapters[0].statistics.children, 0);

@@ -47,9 +47,9 @@ fn set_says_when_they_take_effect() -> Done {
     let line = ["set", "9", "--max-sg-elements", "33", "--persist"];
     let text = run(&mut fake, &line)?;
     for part in [
-        " chains     at most 64 buffers in a packet for the NIC\n",
+        " chains     at most 64 buffers per packet sent to the NIC\n",
         "Note: the registry has other settings, which take effect when the adapter restarts:\n  \
-         chains     at most 33 buffers in a packet for the NIC\n",
+         chains     at most 33 buffers per packet sent to the NIC\n",
         "The settings are in the registry, and take effect when the adapter restarts:\n  \
          Restart-NetAdapter -Name 'Ethernet 2'\n",
     ] {
@@ -65,7 +65,7 @@ fn set_says_when_they_take_effect() -> Done {
     // The adapter restarts.
     fake.adapters[1].read.max_sg_elements = 33;
     let text = run(&mut fake, &line)?;
-    assert!(text.contains("in the registry, and in effect."), "{text}");
+    assert!(text.contains("in effect, and in the registry."), "{text}");
     assert!(!text.contains("Note"), "{text}");
     assert_eq!(json(&mut fake, &["show", "9"])?["restart_pending"], false);
     Ok(())
@@ -116,7 +116,7 @@ fn show_tells_what_of_the_registry_is_not_in_effect() -> Done {
     adapter.read.ip_id_bits = 15;
     let text = run(&mut fake, &["show", "9"])?;
     for part in [
-        "restarts:\n  software   with-checksums: LSOv2 is offered",
+        "restarts:\n  software   with-checksums: LSOv2 is advertised",
         "\n  IP ID      the NIC counts in 16 bits\n",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");

@@ -1,4 +1,5 @@
-//! Reading the WDK's tables, and comparing a layout with them.
+//! Reading the tables of the WDK's structures, which are in `data`, and comparing a layout with them.
+//! Where the WDK is installed, `driver/abi-check` compares with its headers themselves.
 
 use std::{collections::BTreeMap, ops::Range};
 

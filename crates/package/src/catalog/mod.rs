@@ -106,8 +106,8 @@ fn member_info(kind: Kind) -> der::Result<Attribute> {
     attribute(oids::MEMBER_INFO2, &Any::new(tag, [])?)
 }
 
-/// The catalog, not signed: its members, the systems it is for as inf2cat calls them, like
-/// `_v100_X64`, and the identifiers of the devices that the INF is for.
+/// The catalog, not signed: its members, the Windows versions it applies to, in inf2cat's notation
+/// such as `_v100_X64`, and the identifiers of the devices that the INF is for.
 ///
 /// # Errors
 ///

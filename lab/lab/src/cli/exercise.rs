@@ -12,16 +12,16 @@ Put an NDIS lightweight filter through its life, against the rules that Microsof
 Any x64 image of a lightweight filter is loaded, attached, restarted, and given sends (small, large, \
 of several NET_BUFFERs), received packets with and without RESOURCES, OID queries, sets and cancels, \
 status indications, network and device events, and requests to its control device; it is paused and \
-restarted in every state, used by four threads at once, short of memory at each of its allocations \
-in turn, detached, attached again and unloaded. Each run is in a process of its own, with guard \
+restarted in every state, called from four threads at once, detached, attached again and unloaded; \
+each of its allocations is made to fail in turn. Each run is in a process of its own, with guard \
 pages: memory that the driver does not own, or has freed, is inaccessible to it.
 
 Rules have three levels: `contract` is documented, and the finding names the page; `advice` is \
 recommended; `product` is promised by mslso alone. Without a path the driver is that of --driver.
 
 Verdicts: clean; violations (each cause once, with a count); refused (with the step at which the \
-driver failed); crashed (with the instruction and the memory, where it touched what it must not); \
-hung (with the step).
+driver failed); crashed (with the instruction and the memory, if it accessed memory that it must \
+not); hung (with the step).
 
 --json prints one object with verdict, step (where it was refused, crashed or hung, or null), detail, \
 and violations, each with rule, name, level, page, count and first.";
@@ -59,7 +59,7 @@ pub struct ExerciseArgs {
     #[arg(long, value_name = "N", default_value_t = 2,
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub rounds: u64,
-    /// Also do what no page rules out: restart attributes in the reverse of the usual order
+    /// Also do what is unusual but not ruled out: restart attributes in the reverse order
     #[arg(long)]
     pub stress: bool,
     /// A control code that the driver's device handles, besides those found in its code

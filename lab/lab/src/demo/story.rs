@@ -60,8 +60,8 @@ fn before_tuning(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.step("start", &what)?;
 
     stage.send(GUEST_1, Some(GUEST_2), V4, ORDINARY)?;
-    let what = "Guest 1 sends to guest 2 on the same host. The switch passes the large send on whole: \
-                nobody ever cuts it, and neither filter nor NIC sees it.";
+    let what = "Guest 1 sends to guest 2 on the same host. The switch delivers the large send whole: it \
+                is never cut, and neither filter nor NIC sees it.";
     stage.step("guest to guest", what)?;
 
     both(stage, ORDINARY, ORDINARY)?;
@@ -74,8 +74,9 @@ fn profiles(stage: &mut Stage<'_>) -> Result<(), Error> {
     let old = stage.advertised(HOST_1, V6);
     stage.tune(HOST_1, Raise::Profile(Profile::Latency))?;
     both(stage, stage.advertised(HOST_1, V4), old)?;
-    let what = "The administrator chooses the profile \"latency\", 2 times the NIC's size, and that is \
-                advertised to the guests at once. Guest 2 still sends one of the old size: it passes.";
+    let what = "The administrator chooses the profile \"latency\", 2 times the NIC's maximum, which is \
+                advertised to the guests at once. Guest 2 makes one more large send of the old size, \
+                and it is still split.";
     stage.step("latency", what)?;
 
     stage.tune(HOST_1, Raise::Profile(Profile::Cpu))?;
@@ -85,7 +86,7 @@ fn profiles(stage: &mut Stage<'_>) -> Result<(), Error> {
         stage.advertised(HOST_1, V6),
     )?;
     let what =
-        "The profile \"cpu\", 16 times: the fewest large sends, and the least work for each byte.";
+        "The profile \"cpu\", 16 times: the fewest large sends, and the least work per byte.";
     stage.step("cpu", what)
 }
 
@@ -103,8 +104,8 @@ fn shrink(stage: &mut Stage<'_>) -> Result<(), Error> {
     world.set_nic(|nic| nic.completion.deferred = false);
     while world.deliver() > 0 {}
     let what = format!(
-        "The NIC shrinks to {} bytes while a large send is under way in it, and two more of the old \
-         size arrive before the guests take note. None is lost.",
+        "The NIC lowers its maximum to {} bytes while it is sending, and two more large sends of the \
+         old size arrive before the guests notice. None is lost.",
         number(SHRUNK.into())
     );
     stage.step("NIC shrinks", &what)
@@ -122,7 +123,7 @@ fn migration(stage: &mut Stage<'_>) -> Result<(), Error> {
     let what = format!(
         "Guest 2 migrates to host 2, whose filter advertises {OTHER_MULTIPLE} times what another NIC \
          accepts. It used {} bytes before, and {} is advertised to it now; a large send of the old size \
-         still passes. What guest 1 sends to it now goes by the wire.",
+         is still split. From now on, guest 1's traffic to it leaves on the wire.",
         number(before.into()),
         number(after[0].into())
     );
@@ -134,7 +135,7 @@ fn pre_detach(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.pre_detach(HOST_1);
     stage.send(GUEST_1, None, V4, old)?;
     stage.send(GUEST_1, None, V6, stage.advertised(HOST_1, V6))?;
-    let what = "The filter of host 1 is about to be removed. It advertises the NIC's own size in time, \
-                and splits what still comes of the old size until it goes.";
+    let what = "The filter of host 1 is about to be removed. It advertises the NIC's own size beforehand, \
+                and splits large sends of the old size until it is gone.";
     stage.step("pre-detach", what)
 }

@@ -27,7 +27,7 @@ pub(super) fn whole(report: &Report, build: &Build, plot: Option<&Path>) -> Stri
     text.extend(report.steps.iter().map(step));
     let [large_sends, split, children] = report.counted;
     text += &format!(
-        "\nThe filters were given {}; they split {} of them into {}.\n",
+        "\nThe filters received {}; they split {} of them into {}.\n",
         counted(large_sends, "large send", "large sends"),
         number(split),
         counted(children, "child", "children"),
@@ -36,8 +36,8 @@ pub(super) fn whole(report: &Report, build: &Build, plot: Option<&Path>) -> Stri
         text += &format!("The chart is in {}.\n", path.display());
     }
     text + &match report.faults.len() as u64 {
-        0 => "PASS: every size advertised is the multiple of the NIC's, every guest follows, every large send\n\
-              arrives byte for byte as if cut in a single stage, and no rule of NDIS was broken.\n"
+        0 => "PASS: every advertised size is the multiple of the NIC's maximum, every guest follows, every large\n\
+              send leaves as if cut in a single stage, byte for byte, and no rule of NDIS was broken.\n"
             .to_owned(),
         faults => {
             let wrong = counted(faults, "fault was", "faults were");

@@ -137,12 +137,12 @@ fn tcp() -> Vec<Made> {
     let destination_options = [0, 0, 1, 4, 0, 0, 0, 0];
     let route_recorded = [7, 7, 8, 192, 0, 2, 9];
     vec![
-        Made::new("what the NIC takes", plain_v4(super::NIC.nic_max)),
+        Made::new("the NIC's maximum", plain_v4(super::NIC.nic_max)),
         Made::new("one byte more", plain_v4(super::NIC.nic_max + 1)),
         Made::new("64 KiB", plain_v4(64 * KIB)),
         Made::new("64 KiB", plain_v6(64 * KIB)),
         // With its headers of 52 bytes, as much as an IPv4 length can hold.
-        Made::new("the longest of LSOv1", Synth::v4(65_535 - 52, 1448)).lsov1(),
+        Made::new("the LSOv1 maximum", Synth::v4(65_535 - 52, 1448)).lsov1(),
         Made::new("256 KiB", plain_v4(256 * KIB)),
         Made::new(
             "VLAN and IP options",

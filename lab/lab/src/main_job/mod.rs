@@ -34,11 +34,11 @@ const NO_OFFLOAD: Setup = Setup {
 
 /// An introduction for readers who see the job for the first time.
 const INTRODUCTION: &str = "\
-mslso lets a TCP stack hand down large sends of up to 1 MiB to a NIC that takes far smaller ones.
-Here the driver's own filter code splits some for a NIC that takes 62,780 bytes and at least 2 segments.
-The NIC cuts what it is given into packets; that of the last rows takes packets only, which the filter makes.
-The wire must carry the packets of a single cut, byte for byte.
-Those named \"captured\" left a Linux TCP stack, the others are made to order. Sizes are bytes of payload.
+mslso lets a TCP stack make large sends of up to 1 MiB, far above the maximum of the NIC.
+Here the driver's own filter code splits them for a NIC that accepts 62,780 bytes and at least 2 segments.
+The NIC then cuts each child into packets. In the last rows the NIC has no LSO, so the filter cuts the packets.
+The packets on the wire must be those of segmentation in a single stage, byte for byte.
+Large sends named \"captured\" come from a Linux TCP stack; the others are synthetic. Sizes are bytes of payload.
 ";
 
 /// Between two large sends in the files that are written.
@@ -142,7 +142,7 @@ fn json(rows: &[Row], end: &End, build: &Build, [children, wire]: [&Path; 2]) ->
 
 fn text(rows: &[Row], end: &End, build: &Build, folder: &Path) -> String {
     let files = format!(
-        "children.pcapng (what the NIC was given) and wire.pcapng are in {}\n",
+        "children.pcapng (what the NIC received) and wire.pcapng are in {}\n",
         folder.display()
     );
     [

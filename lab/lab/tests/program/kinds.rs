@@ -155,7 +155,7 @@ fn unusual_settings_are_reported() {
             .contains("\nSetup: the NIC accepts no large sends; MTU 9,000.\n")
     );
     assert!(
-        run.out.contains("The NIC was given 647 single packets "),
+        run.out.contains("The NIC received 647 single packets, "),
         "{}",
         run.out
     );

@@ -178,7 +178,11 @@ pub unsafe extern "efiapi" fn KfRaiseIrql(irql: KIRQL) -> KIRQL {
         let found = format!("to {irql} from {}", thread::irql());
         thread::world().violation(Rule::Irql, "KfRaiseIrql", found);
     }
-    thread::set_irql(irql)
+    let before = thread::set_irql(irql);
+    if irql >= sys::DISPATCH_LEVEL {
+        race::raised();
+    }
+    before
 }
 
 #[unsafe(no_mangle)]
@@ -194,6 +198,9 @@ pub unsafe extern "efiapi" fn KeLowerIrql(irql: KIRQL) {
     if irql < sys::DISPATCH_LEVEL && thread::locks_held() > 0 {
         let found = format!("to {irql} with a spin lock held");
         thread::world().violation(Rule::SpinLock, "KeLowerIrql", found);
+    }
+    if thread::irql() >= sys::DISPATCH_LEVEL {
+        race::lowers();
     }
     thread::set_irql(irql);
 }

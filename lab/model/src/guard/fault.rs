@@ -99,14 +99,15 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
 
 /// The model itself touches a block that the driver must not: it may.
 fn reopen(address: usize) -> bool {
-    let blocks = lock_soon(&BLOCKS);
-    let block = blocks.as_ref().and_then(|blocks| find(blocks, address));
-    let mine = block.filter(|block| block.closed.is_some_and(|why| why != "freed"));
-    let mine = mine.filter(|block| block.pages.contains(&address));
-    if let Some(block) = mine {
-        pages::protect(&block.pages, true);
-    }
-    mine.is_some()
+    let Some(mut blocks) = lock_soon(&BLOCKS) else {
+        return false;
+    };
+    let block = blocks.range_mut(..=address).next_back();
+    let mine = block
+        .map(|(_, block)| block)
+        .filter(|block| block.closed.is_some_and(|why| why != "freed"))
+        .filter(|block| block.pages.contains(&address));
+    mine.map(|block| block.set_accessible(true)).is_some()
 }
 
 /// The block that `address` lies in, or just behind.

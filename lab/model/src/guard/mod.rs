@@ -98,6 +98,20 @@ struct Guarded {
     pages: Range<usize>,
     /// Why the driver must not touch it; none where it may.
     closed: Option<&'static str>,
+    /// Whether its pages are accessible: closed ones are too, once the model itself has used them.
+    accessible: bool,
+}
+
+impl Guarded {
+    /// Makes its pages accessible or not, unless they are that already.
+    fn set_accessible(&mut self, accessible: bool) {
+        if self.accessible == accessible {
+            return;
+        }
+        self.accessible = accessible;
+        #[cfg(unix)]
+        pages::protect(&self.pages, accessible);
+    }
 }
 
 /// All blocks, live and freed, by the address of their first page.
@@ -135,13 +149,15 @@ pub(crate) fn allocate(size: usize, align: usize) -> Option<*mut u8> {
 
 /// Frees a block. Returns whether it was one of [`allocate`]'s.
 pub(crate) fn free(start: *const u8) -> bool {
-    let known = choice().is_some() && with_block(start, |_| ()).is_some();
-    if known {
-        close(start, "freed");
-        #[cfg(unix)]
-        let _ = with_block(start, |block| pages::discard(&block.pages));
+    if choice().is_none() {
+        return false;
     }
-    known
+    let freed = with_block(start, |block| {
+        (block.closed, block.accessible) = (Some("freed"), false);
+        #[cfg(unix)]
+        pages::discard(&block.pages);
+    });
+    freed.is_some()
 }
 
 /// Makes the block at `start` inaccessible, because of `why`.
@@ -160,8 +176,7 @@ fn set(start: *const u8, closed: Option<&'static str>) {
     }
     let _ = with_block(start, |block| {
         block.closed = closed;
-        #[cfg(unix)]
-        pages::protect(&block.pages, closed.is_none());
+        block.set_accessible(closed.is_none());
     });
 }
 

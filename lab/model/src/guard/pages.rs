@@ -70,6 +70,7 @@ pub(super) fn allocate(size: usize, align: usize, edge: Edge) -> Option<*mut u8>
         size,
         pages,
         closed: None,
+        accessible: true,
     };
     lock(&BLOCKS).insert(first, block);
     Some(ptr::with_exposed_provenance_mut(start))

@@ -68,7 +68,8 @@ impl SentChild {
 /// An NBL that the miniport owns.
 pub(crate) struct Held {
     pub(crate) nbl: usize,
-    /// The visible NBL as it came. While the miniport owns it, other bytes stand in its place.
+    /// The NBL's visible part as it came. While the miniport owns it, the memory holds poison bytes
+    /// instead.
     saved: Block,
     /// The NBL's bytes while the miniport owns it.
     poisoned: Vec<u8>,
@@ -395,7 +396,8 @@ impl State {
         }
     }
 
-    /// A large send that is forwarded is one for the NIC too: as a packet it would not fit.
+    /// A forwarded large send must still be a large send for the NIC: as an ordinary packet it
+    /// would exceed the MTU.
     fn check_lost_large_send(&mut self, given: &Given, packet: &GivenPacket) {
         let sent = given.send.and_then(|send| self.sends.sent.get(&send));
         let was = sent.is_some_and(|sent| sent.slots.kind() != SendKind::Packet);

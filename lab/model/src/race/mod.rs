@@ -226,6 +226,17 @@ pub(crate) fn release(address: usize) {
     });
 }
 
+/// This thread has its processor at DISPATCH_LEVEL: what the thread before it did there is ordered
+/// before its own steps.
+pub(crate) fn raised() {
+    acquire(thread::processor() as usize);
+}
+
+/// This thread leaves DISPATCH_LEVEL, or the driver.
+pub(crate) fn lowers() {
+    release(thread::processor() as usize);
+}
+
 /// Lets other threads that are in the driver go first, now and then: a section that is not locked
 /// gets wide enough for them to meet in it.
 pub(crate) fn jitter() {

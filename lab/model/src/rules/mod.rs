@@ -18,12 +18,12 @@ mod stale_size;
 
 use std::fmt;
 
-/// The obligation that a finding concerns.
+/// How binding the rule behind a finding is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
 pub enum Level {
     /// Documented by Microsoft: a driver that breaks it is wrong.
     Contract,
-    /// Recommended, or where pages contradict each other the stricter of them.
+    /// Recommended, or the stricter reading where two pages contradict each other.
     Advice,
     /// A promise of this product, beyond the documentation.
     #[default]
@@ -45,13 +45,13 @@ impl Level {
     }
 }
 
-/// A rule of NDIS, of large send offload, or of this product. The numbers are the design's.
+/// A rule of NDIS, of large send offload, or of this product.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 #[repr(u8)]
 pub enum Rule {
     /// Every NBL has one owner, and only the owner touches it.
     OneOwner = 1,
-    /// Everything is sent and completed at most once, and only received NBLs are completed.
+    /// Everything is sent and completed at most once, and the filter completes only NBLs that it was sent.
     Once = 2,
     /// Each NBL of the overlying driver is completed.
     EachCompletes = 3,
@@ -102,7 +102,7 @@ pub enum Rule {
     SpinLock = 24,
     /// Recursion and stack are bounded.
     Recursion = 26,
-    /// A failed allocation costs its own parent, whole, with RESOURCES, and nothing else.
+    /// A failed allocation fails only the parent that needed it, whole, with NDIS_STATUS_RESOURCES.
     FailedAllocation = 27,
     /// In steady state nothing is allocated from the pool.
     SteadyState = 28,
@@ -121,9 +121,9 @@ pub enum Rule {
     PreDetach = 33,
     /// FilterAttach changes nothing where it fails, and cannot fail once it has set its attributes.
     Attach = 34,
-    /// Requests to the control device complete once, within their output, with nothing disclosed,
-    /// and hold nothing while their program can be suspended; only the system and administrators
-    /// may open it.
+    /// A control request completes once, writes no more than its output buffer, discloses no
+    /// uninitialized memory, and holds no lock while its thread can be suspended; only the system
+    /// and administrators may open it.
     ControlDevice = 36,
     /// Network events are forwarded once, and their status is returned.
     NetEvent = 37,
@@ -225,7 +225,7 @@ impl Rule {
         }
     }
 
-    /// The rule's number in the design.
+    /// The rule's number.
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8

@@ -26,7 +26,14 @@ impl World {
         let inside = thread::enter_handler(self, irql);
         waiting::begins();
         race::enter(handler);
+        let at_dispatch = irql >= sys::DISPATCH_LEVEL;
+        if at_dispatch {
+            race::raised();
+        }
         let result = body();
+        if at_dispatch {
+            race::lowers();
+        }
         race::leave(handler);
         let after = thread::irql();
         drop(inside);

@@ -211,7 +211,7 @@ fn show_names_the_software_segmentation_where_the_nic_has_no_lso() {
     assert_eq!(shown["advertised"]["uso_ipv4"], 502_240);
     let text = run(&machine, "show").expect("a text");
     assert!(!text.contains("cut by the filter"), "{text}");
-    assert!(text.contains("the NIC takes no LSOv2"), "{text}");
+    assert!(text.contains("the NIC accepts no LSOv2"), "{text}");
     machine.stop_clean();
 }
 
@@ -228,7 +228,7 @@ fn show_has_a_nic_without_uso_checksums_or_mtu() {
     assert_eq!(shown["nic"]["tcp_checksum_ipv4"], false);
     assert_eq!(shown["mtu"], Value::Null);
     let text = run(&machine, "show").expect("a text");
-    assert!(text.contains("the NIC makes none of TCP's"), "{text}");
+    assert!(text.contains("the NIC computes no TCP checksums"), "{text}");
     machine.stop_clean();
 }
 

@@ -91,6 +91,33 @@ fn a_third_processor_completes_sends_of_two() {
     }
 }
 
+/// The NIC completes on the sender's processor, from another thread: one after the other, as on
+/// Windows, or children would be lost from the lists of that processor.
+#[test]
+fn two_threads_take_turns_on_a_processor() {
+    let machine = Machine::start(config(Completion {
+        deferred: true,
+        at_dispatch: true,
+        on_processor: Some(0),
+        ..Completion::default()
+    }));
+    let world = &machine.world;
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                world.deliver();
+            }
+        });
+        for _ in 0..20 {
+            send_rounds(world, 0, true);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    machine.deliver_all();
+    machine.stop_clean();
+}
+
 #[test]
 fn the_completing_processor_sends_too() {
     let machine = Machine::start(config(Completion {

@@ -110,11 +110,11 @@ pub(super) fn tuning(tuning: &ShownTuning) -> String {
 
 pub(super) fn software(choice: SoftwareSegmentation) -> String {
     let words = match choice {
-        SoftwareSegmentation::Never => "no LSOv2 is offered that the NIC does not have",
+        SoftwareSegmentation::Never => "LSOv2 is advertised only if the NIC supports it",
         SoftwareSegmentation::WithChecksums => {
-            "LSOv2 is offered where the NIC has none, but makes TCP's checksums"
+            "LSOv2 is advertised too if the NIC lacks it but computes TCP checksums"
         }
-        SoftwareSegmentation::Always => "LSOv2 is offered where the NIC has none",
+        SoftwareSegmentation::Always => "LSOv2 is advertised even if the NIC lacks it",
     };
     format!("{}: {words}", choice.name())
 }
@@ -124,7 +124,7 @@ pub(super) fn ip_id(bits: u32) -> String {
 }
 
 pub(super) fn chains(max_sg_elements: u32) -> String {
-    format!("at most {max_sg_elements} buffers in a packet for the NIC")
+    format!("at most {max_sg_elements} buffers per packet sent to the NIC")
 }
 
 pub(super) fn memory(bound: Option<u64>) -> String {

@@ -18,8 +18,8 @@ pub(in crate::commands) fn text(show: &Show) -> String {
     rows.push(row("LSOv1, IPv4", v1, v1.max_payload));
     let heads = [
         "large sends",
-        "NIC takes",
-        "least packets",
+        "NIC accepts",
+        "min. segments",
         "advertised",
         "raised",
     ];
@@ -48,7 +48,7 @@ pub(in crate::commands) fn text(show: &Show) -> String {
 /// Whether the settings that were written to the registry are in effect.
 pub(in crate::commands) fn settings_text(show: &Show) -> String {
     if show.restart_pending == Some(false) {
-        return "The settings are in the registry, and in effect.\n".into();
+        return "The settings are in effect, and in the registry.\n".into();
     }
     format!(
         "The settings are in the registry, and take effect when the adapter restarts:\n  {}\n",
@@ -62,25 +62,25 @@ fn row(kind: &str, nic: &Limit, advertised: u32) -> [String; 5] {
     match (nic.max_payload, advertised) {
         (0, 0) => [kind, "none".into(), none(), none(), none()],
         (0, _) => {
-            let takes = "none, cut by the filter".into();
-            [kind, takes, none(), number(advertised.into()), none()]
+            let accepts = "none, cut by the filter".into();
+            [kind, accepts, none(), number(advertised.into()), none()]
         }
-        (takes, _) => [
+        (accepts, _) => [
             kind,
-            number(takes.into()),
+            number(accepts.into()),
             nic.min_segments.to_string(),
             number(advertised.into()),
-            times(advertised, takes),
+            times(advertised, accepts),
         ],
     }
 }
 
 fn checksums(nic: &NicLimits) -> String {
     match (nic.tcp_checksum_ipv4, nic.tcp_checksum_ipv6) {
-        (true, true) => "the NIC makes TCP's over IPv4 and IPv6",
-        (true, false) => "the NIC makes TCP's over IPv4, not over IPv6",
-        (false, true) => "the NIC makes TCP's over IPv6, not over IPv4",
-        (false, false) => "the NIC makes none of TCP's",
+        (true, true) => "the NIC computes TCP checksums over IPv4 and IPv6",
+        (true, false) => "the NIC computes TCP checksums over IPv4, not over IPv6",
+        (false, true) => "the NIC computes TCP checksums over IPv6, not over IPv4",
+        (false, false) => "the NIC computes no TCP checksums",
     }
     .into()
 }
@@ -88,24 +88,24 @@ fn checksums(nic: &NicLimits) -> String {
 fn mtu(mtu: Option<u32>) -> String {
     mtu.map_or_else(
         || "not known".into(),
-        |mtu| format!("{} bytes of IP packet", number(mtu.into())),
+        |mtu| format!("{} bytes per IP packet", number(mtu.into())),
     )
 }
 
 fn largest(frame: u64) -> String {
     match frame {
         0 => "no large send seen yet".into(),
-        _ => format!("{} of frame, the largest large send seen", bytes(frame)),
+        _ => format!("{} of frame: the largest large send seen", bytes(frame)),
     }
 }
 
 fn in_words(show: &Show) -> &'static str {
     match show.raised_size_in_use {
-        Some(true) => "The raised size is in use: larger sends were seen than the NIC takes.",
+        Some(true) => "The raised size is in use: large sends above the NIC's maximum were seen.",
         Some(false) => {
-            "The raised size is not in use: every large send seen would have fit the NIC. The layer \
-             above may read\nthe size only when it starts (a guest, when its adapter is added), and \
-             a virtual switch may keep its own."
+            "The raised size is not in use: every large send seen was within the NIC's maximum. The \
+             overlying driver\nmay read the size only when it starts (a guest, when its adapter is \
+             added), and a virtual switch may\nkeep its own."
         }
         None if show.is_raised() => {
             "No large send was seen yet, so it is unknown whether the raised size is in use."
@@ -118,37 +118,37 @@ fn notes(show: &Show) -> Vec<String> {
     let mut notes = Vec::new();
     if show.advertised.v2_ipv4 == 0 && show.advertised.v2_ipv6 == 0 {
         notes.push(
-            "Note: the NIC takes no LSOv2. `Enable-NetAdapterLso` turns it on; if the NIC has none, \
-             the setting\nSoftwareSegmentation says whether the filter offers it nevertheless, \
-             though never while the profile\nis off; see `mslsoctl set --help`."
+            "Note: the NIC accepts no LSOv2. `Enable-NetAdapterLso` turns it on. If the NIC does not \
+             support it, the\nfilter can advertise it all the same, unless the profile is off: see \
+             --software-segmentation in\n`mslsoctl set --help`."
                 .into(),
         );
     }
     if show.settings_out_of_range > 0 {
         notes.push(format!(
-            "Note: {} of the adapter's settings in the registry are out of range, so that defaults \
-             take their place;\nset them anew with `mslsoctl set --persist`, of which \
-             `mslsoctl set --help` has the ranges.",
+            "Note: {} of the adapter's settings in the registry are out of range; defaults are in \
+             effect.\nSet them again with `mslsoctl set --persist`; `mslsoctl set --help` has the \
+             ranges.",
             show.settings_out_of_range
         ));
     }
     notes.extend(settings::notes(show));
     if show.malformed_offloads > 0 {
         notes.push(format!(
-            "Note: {} offload configurations of the NIC were malformed and passed on unchanged; \
+            "Note: {} malformed offload configurations from the NIC were passed on unchanged; \
              update its driver.",
             number(show.malformed_offloads)
         ));
     }
     if show.invalid_oid_headers > 0 {
         notes.push(format!(
-            "Note: {} OID requests from a driver above came without a valid header (Windows' own \
-             PPPoE sends such);\nthe filter passed them down with a valid one.",
+            "Note: {} OID requests from a driver above had no valid header (as those of Windows' \
+             PPPoE driver);\nthe filter passed them down with a valid one.",
             number(show.invalid_oid_headers)
         ));
     }
     if show.tuning.profile == Some(Profile::Off.name()) && show.is_raised() {
-        notes.push("Note: the change to off has not reached the layer above yet.".into());
+        notes.push("Note: the change to off has not reached the overlying driver yet.".into());
     }
     notes
 }

@@ -117,7 +117,7 @@ pub fn text(judged: &[Judged], wrong: &[String]) -> String {
     let differ = judged.iter().filter(|one| one.difference.is_some()).count() + wrong.len();
     let verdict = if differ == 0 {
         format!(
-            "PASS: the kernel makes the same packets of {} large sends and of their children, byte for byte.",
+            "PASS: of {} large sends and of their children the kernel makes the same packets, byte for byte.",
             judged.len()
         )
     } else {

@@ -35,7 +35,7 @@ impl Summary {
             ("bytes", true),
             ("seconds", true),
             ("Gbit/s", true),
-            ("sent\nagain", true),
+            ("retrans-\nmitted", true),
             ("SHA-256", false),
         ];
         let mut text = String::new();
@@ -70,7 +70,7 @@ impl Summary {
                 number(counted.largest_large_send.get()),
             ),
             format!(
-                "The filter split {} of {} into {}; the NIC was given {}, up to {} bytes.",
+                "The filter split {} of {} into {}; the NIC received {}, up to {} bytes.",
                 number(filter.split),
                 number(filter.large_sends),
                 count(filter.children, "child", "children"),
@@ -78,7 +78,7 @@ impl Summary {
                 number(counted.largest_given_to_nic.get()),
             ),
             format!(
-                "{} went down besides; {} left the NIC.",
+                "{} passed the filter too; {} left the NIC.",
                 count(counted.packets.get(), "other packet", "other packets"),
                 count(counted.frames.get(), "frame", "frames"),
             ),
@@ -92,18 +92,18 @@ impl Summary {
         }
         if counted.whole_between_guests.get() > 0 {
             lines.push(format!(
-                "From guest to guest, {} large sends went whole past the filter, up to {} bytes of frame.",
+                "Between guests, {} large sends were delivered whole without the filter, up to {} bytes of frame.",
                 number(counted.whole_between_guests.get()),
                 number(counted.largest_whole_frame.get()),
             ));
         }
         let rare = [
-            (counted.lost.get(), "frames lost on purpose"),
-            (counted.late.get(), "frames late on purpose"),
-            (counted.failed.get(), "sends came back failed"),
+            (counted.lost.get(), "frames dropped on purpose"),
+            (counted.late.get(), "frames delayed on purpose"),
+            (counted.failed.get(), "sends failed"),
             (
                 counted.paused.get(),
-                "sends came while the filter was paused",
+                "sends arrived while the filter was paused",
             ),
             (
                 counted.too_large.get(),
@@ -119,11 +119,11 @@ impl Summary {
             ),
             (
                 counted.no_place.get(),
-                "frames without a place in the kernel",
+                "frames for which the kernel had no room",
             ),
             (
                 counted.overflown.get(),
-                "frames that came faster than they were read",
+                "frames that arrived faster than they were read",
             ),
             (counted.uncut.get(), "large sends that could not be cut"),
             (counted.odd.get(), "large sends that nothing can segment"),
@@ -147,7 +147,7 @@ impl Summary {
         }
         if self.cpu_seconds_per_gigabyte > 0.0 {
             lines.push(format!(
-                "Processor time: {:.2} s for a gigabyte, model, both stacks and both SHA-256 included.",
+                "Processor time: {:.2} s per gigabyte, including the model, both stacks and both SHA-256.",
                 self.cpu_seconds_per_gigabyte
             ));
         }
@@ -177,14 +177,14 @@ impl Summary {
 
     fn verdict(&self) -> String {
         if self.is_good() && self.is_empty() {
-            return "NOTHING TRIED: no large send reached the filter, so that it had nothing to do."
+            return "NOTHING TESTED: no large send reached the filter, so it had nothing to do."
                 .to_owned();
         }
         if self.is_good() && self.transfers.is_empty() {
             return "PASS: the command succeeded, and no rule was broken.".to_owned();
         }
         if self.is_good() {
-            return "PASS: all arrived as it was sent, and no rule was broken.".to_owned();
+            return "PASS: all data arrived as it was sent, and no rule was broken.".to_owned();
         }
         format!(
             "FAIL: {} found; they are named above.",

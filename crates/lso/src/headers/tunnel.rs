@@ -1,4 +1,4 @@
-//! The outer headers of an encapsulated frame.
+//! The outer headers of an encapsulated frame (NVGRE, VXLAN), and where the inner ones begin.
 
 use super::front::Front;
 use super::{Network, narrow};
