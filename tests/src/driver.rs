@@ -31,13 +31,47 @@ impl Driver {
     }
 }
 
-/// Names for a driver of the tests, which registers by itself.
-pub fn name(all: &mut sys::NDIS_FILTER_DRIVER_CHARACTERISTICS) {
+/// The characteristics of a driver of the tests, which registers by itself: names, and no handlers.
+#[must_use]
+pub fn characteristics() -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
     static GUID: [u16; 39] = utf16("{4b0c9b8e-5d1a-4e1b-a2f7-0c9e7d527f3b}");
     static SERVICE: [u16; 9] = utf16("scenario");
+    let mut all = ndis::driver::no_characteristics();
+    all.Header = ndis::driver::header(
+        sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
+        sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3,
+        sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
+    );
+    (all.MajorNdisVersion, all.MinorNdisVersion) = (6, 85);
     all.UniqueName = ndis::driver::unicode_string(&GUID);
     all.ServiceName = ndis::driver::unicode_string(&SERVICE);
     all.FriendlyName = all.ServiceName;
+    all
+}
+
+/// Opens the configuration of a module, which such a driver has from NDIS.
+///
+/// # Panics
+/// If NDIS opens none.
+///
+/// # Safety
+/// The module is attaching or attached, on a machine of the model.
+#[must_use]
+pub unsafe fn open_configuration(module: sys::NDIS_HANDLE) -> sys::NDIS_HANDLE {
+    let mut object = sys::NDIS_CONFIGURATION_OBJECT {
+        Header: ndis::driver::header(
+            sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+            sys::NDIS_CONFIGURATION_OBJECT_REVISION_1,
+            sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1,
+        ),
+        NdisHandle: module,
+        Flags: 0,
+    };
+    let mut handle = std::ptr::null_mut();
+    // SAFETY: object and place live during the call.
+    let status = unsafe { sys::NdisOpenConfigurationEx(&raw mut object, &raw mut handle) };
+    assert_eq!(status, sys::NDIS_STATUS_SUCCESS);
+    handle
 }
 
 fn image_path() -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! Packets for the overlying driver to send.
 
 use model::{Packet, SendKind, parts};
+use ndis::sys;
 use reference::Kind;
 use testpkt::synth::{IpVersion, Synth, Tunnel};
 
@@ -9,6 +10,22 @@ pub const MSS: u32 = 1448;
 
 /// The same over IPv6, whose header is longer.
 pub const MSS_V6: u32 = 1428;
+
+/// Out-of-band slots that have nothing to do with offloads, and that every child carries.
+pub const CARRIED: [usize; 12] = [
+    sys::ClassificationHandleNetBufferListInfo,
+    sys::Ieee8021QNetBufferListInfo,
+    sys::NetBufferListCancelId,
+    sys::MediaSpecificInformation,
+    sys::NetBufferListProtocolId,
+    sys::NetBufferListHashValue,
+    sys::NetBufferListHashInfo,
+    sys::NetBufferListFilteringInfo,
+    sys::MediaSpecificInformationEx,
+    sys::VirtualSubnetInfo,
+    sys::GftOffloadInformation,
+    sys::GftFlowEntryId,
+];
 
 /// An LSOv2 send.
 #[must_use]

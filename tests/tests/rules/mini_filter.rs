@@ -73,14 +73,7 @@ pub(crate) unsafe fn entry_with<const FAULT: u8>(
     driver: *mut sys::DRIVER_OBJECT,
     change: impl FnOnce(&mut sys::NDIS_FILTER_DRIVER_CHARACTERISTICS),
 ) -> i32 {
-    let mut all = ndis::driver::no_characteristics();
-    all.Header = ndis::driver::header(
-        sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
-        sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3,
-        sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
-    );
-    (all.MajorNdisVersion, all.MinorNdisVersion) = (6, 85);
-    scenarios::driver::name(&mut all);
+    let mut all = scenarios::driver::characteristics();
     all.AttachHandler = Some(attach::<FAULT>);
     all.DetachHandler = Some(detach);
     all.RestartHandler = Some(restart);
@@ -134,7 +127,7 @@ unsafe extern "efiapi" fn attach<const FAULT: u8>(
         return sys::NDIS_STATUS_SUCCESS;
     }
     // SAFETY: the handle is NDIS's.
-    let configuration = unsafe { open_configuration(handle) };
+    let configuration = unsafe { scenarios::driver::open_configuration(handle) };
     if FAULT != fault::CONFIGURATION_OPEN {
         // SAFETY: just opened.
         unsafe { sys::NdisCloseConfiguration(configuration) };
@@ -170,25 +163,6 @@ unsafe extern "efiapi" fn attach<const FAULT: u8>(
         }
         status
     }
-}
-
-/// # Safety
-/// The module is attaching.
-unsafe fn open_configuration(module: NDIS_HANDLE) -> NDIS_HANDLE {
-    let mut object = sys::NDIS_CONFIGURATION_OBJECT {
-        Header: ndis::driver::header(
-            sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
-            sys::NDIS_CONFIGURATION_OBJECT_REVISION_1,
-            sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1,
-        ),
-        NdisHandle: module,
-        Flags: 0,
-    };
-    let mut handle = ptr::null_mut();
-    // SAFETY: object and place live during the call.
-    let status = unsafe { sys::NdisOpenConfigurationEx(&raw mut object, &raw mut handle) };
-    assert_eq!(status, sys::NDIS_STATUS_SUCCESS);
-    handle
 }
 
 unsafe extern "efiapi" fn detach(context: NDIS_HANDLE) {

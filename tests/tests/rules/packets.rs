@@ -6,7 +6,7 @@ use model::{Nic, Rule, Tamper};
 use ndis::sys;
 use scenarios::{
     Machine,
-    packets::{MSS, large_v4},
+    packets::{CARRIED, MSS, large_v4},
     tampering::nbls,
 };
 
@@ -156,21 +156,12 @@ fn page_frame_numbers_that_do_not_fit_are_noticed() {
 
 #[test]
 fn a_slot_that_differs_from_the_parents_is_noticed() {
-    for slot in [
+    let offloads = [
         sys::TcpIpChecksumNetBufferListInfo,
         sys::TcpLargeSendNetBufferListInfo,
-        sys::ClassificationHandleNetBufferListInfo,
-        sys::Ieee8021QNetBufferListInfo,
-        sys::NetBufferListCancelId,
-        sys::MediaSpecificInformation,
-        sys::NetBufferListProtocolId,
-        sys::NetBufferListHashValue,
-        sys::NetBufferListHashInfo,
-        sys::NetBufferListFilteringInfo,
-        sys::MediaSpecificInformationEx,
-        sys::VirtualSubnetInfo,
         sys::TcpSendOffloadsSupplementalNetBufferListInfo,
-    ] {
+    ];
+    for slot in CARRIED.into_iter().chain(offloads) {
         assert_breaks_with(Rule::OutOfBand, move |nbls| {
             set_slot(nbls[1], slot, |value| value ^ 0x1000);
         });

@@ -99,22 +99,8 @@ impl Locks {
 
 /// Opens and closes the module's configuration.
 fn open_configuration(module: NDIS_HANDLE) {
-    let mut object = sys::NDIS_CONFIGURATION_OBJECT {
-        Header: ndis::driver::header(
-            sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
-            sys::NDIS_CONFIGURATION_OBJECT_REVISION_1,
-            sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1,
-        ),
-        NdisHandle: module,
-        Flags: 0,
-    };
-    let mut handle = ptr::null_mut();
     // SAFETY: the module is attached.
-    unsafe {
-        if sys::NdisOpenConfigurationEx(&raw mut object, &raw mut handle) == 0 {
-            sys::NdisCloseConfiguration(handle);
-        }
-    }
+    unsafe { sys::NdisCloseConfiguration(scenarios::driver::open_configuration(module)) };
 }
 
 impl Drop for Locks {

@@ -53,14 +53,7 @@ pub(crate) unsafe extern "efiapi" fn entry<const FAULT: u8>(
     driver: *mut sys::DRIVER_OBJECT,
     _path: *mut sys::UNICODE_STRING,
 ) -> i32 {
-    let mut all = ndis::driver::no_characteristics();
-    all.Header = ndis::driver::header(
-        sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
-        sys::NDIS_FILTER_CHARACTERISTICS_REVISION_3,
-        sys::NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3,
-    );
-    (all.MajorNdisVersion, all.MinorNdisVersion) = (6, 85);
-    scenarios::driver::name(&mut all);
+    let mut all = scenarios::driver::characteristics();
     all.AttachHandler = Some(attach::<FAULT>);
     all.DetachHandler = Some(detach::<FAULT>);
     all.RestartHandler = Some(restart::<FAULT>);

@@ -10,27 +10,12 @@ use ndis::{
     AtDispatch, BufferError, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo,
     ModuleHandle, NblChain, UdpSendInfo, sys,
 };
-use scenarios::{assert_clean, raw::RawPacket};
+use scenarios::{assert_clean, packets::CARRIED, raw::RawPacket};
 
 const CHECKSUM: usize = sys::TcpIpChecksumNetBufferListInfo;
 const LSO: usize = sys::TcpLargeSendNetBufferListInfo;
 const USO: usize = sys::UdpSegmentationOffloadInfo;
 const SUPPLEMENTAL: usize = sys::TcpSendOffloadsSupplementalNetBufferListInfo;
-
-/// Slots that have nothing to do with the offloads, and that every child carries.
-const CARRIED: [usize; 11] = [
-    sys::ClassificationHandleNetBufferListInfo,
-    sys::Ieee8021QNetBufferListInfo,
-    sys::NetBufferListCancelId,
-    sys::MediaSpecificInformation,
-    sys::NetBufferListProtocolId,
-    sys::NetBufferListHashValue,
-    sys::NetBufferListHashInfo,
-    sys::NetBufferListFilteringInfo,
-    sys::VirtualSubnetInfo,
-    sys::GftOffloadInformation,
-    sys::GftFlowEntryId,
-];
 
 /// A pool of children with up to so many bytes of payload and MDLs.
 fn pool(module: ModuleHandle, capacity: u32, max_sg_elements: u32) -> ChildPool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use checksum::Sum;
 use model::{Backing, Config, Failing, World};
-use ndis::BufferError;
+use ndis::{BufferError, NetBuffer};
 use scenarios::{assert_clean, raw::RawPacket};
 
 /// So many different bytes.
@@ -44,22 +44,28 @@ fn inside(test: impl FnOnce(&Arc<World>)) {
     assert_clean(&world.finish());
 }
 
-#[test]
-fn the_front_is_gathered_from_wherever_it_is() {
-    let all = bytes(6_000);
+/// The packet of `all`, however it is cut, and whether or not it is mapped.
+fn however_cut(all: &[u8], test: impl Fn(&NetBuffer<'_>)) {
     inside(|_| {
         for backing in [Backing::NonPagedPool, Backing::LockedPages] {
             for lengths in cuts() {
-                let mut packet = RawPacket::new(&cut(&all, &lengths), 0, backing);
+                let mut packet = RawPacket::new(&cut(all, &lengths), 0, backing);
                 let nbl = packet.nbl();
-                let first = nbl.first_net_buffer().expect("a packet");
-                for room in [0, 1, 54, 256, 6_000, 7_000] {
-                    let mut into = vec![0; room];
-                    let front = first.copy_front_gathered(&mut into).expect("a front");
-                    assert_eq!(front, &all[..room.min(6_000)]);
-                }
+                test(&nbl.first_net_buffer().expect("a packet"));
                 packet.unmap();
             }
+        }
+    });
+}
+
+#[test]
+fn the_front_is_gathered_from_wherever_it_is() {
+    let all = bytes(6_000);
+    however_cut(&all, |first| {
+        for room in [0, 1, 54, 256, 6_000, 7_000] {
+            let mut into = vec![0; room];
+            let front = first.copy_front_gathered(&mut into).expect("a front");
+            assert_eq!(front, &all[..room.min(6_000)]);
         }
     });
 }
@@ -91,21 +97,13 @@ fn ones_sum(bytes: &[u8]) -> u16 {
 #[test]
 fn payload_is_summed_however_it_is_cut() {
     let all = bytes(6_000);
-    inside(|_| {
-        for backing in [Backing::NonPagedPool, Backing::LockedPages] {
-            for lengths in cuts() {
-                let mut packet = RawPacket::new(&cut(&all, &lengths), 0, backing);
-                let nbl = packet.nbl();
-                let first = nbl.first_net_buffer().expect("a packet");
-                for (skip, length) in [(0, 6_000), (1, 1_448), (54, 5_946), (999, 1), (6_000, 0)] {
-                    let cursor = first.payload(skip).expect("within the packet");
-                    let expected = ones_sum(&all[skip as usize..(skip + length) as usize]);
-                    // Twice: summing does not move the cursor.
-                    assert_eq!(cursor.sum(length).map(Sum::folded), Ok(expected));
-                    assert_eq!(cursor.sum(length).map(Sum::folded), Ok(expected));
-                }
-                packet.unmap();
-            }
+    however_cut(&all, |first| {
+        for (skip, length) in [(0, 6_000), (1, 1_448), (54, 5_946), (999, 1), (6_000, 0)] {
+            let cursor = first.payload(skip).expect("within the packet");
+            let expected = ones_sum(&all[skip as usize..(skip + length) as usize]);
+            // Twice: summing does not move the cursor.
+            assert_eq!(cursor.sum(length).map(Sum::folded), Ok(expected));
+            assert_eq!(cursor.sum(length).map(Sum::folded), Ok(expected));
         }
     });
 }

@@ -4,7 +4,7 @@ use model::{Config, Nic, Packet};
 use ndis::{LargeSendInfo, sys};
 use scenarios::{
     Machine,
-    packets::{MSS, large, large_v1, large_v4, large_v6},
+    packets::{CARRIED, MSS, large, large_v1, large_v4, large_v6},
 };
 use testpkt::synth::{Synth, flag};
 
@@ -217,20 +217,11 @@ fn the_offset_of_the_tcp_header_is_optional() {
 #[test]
 fn out_of_band_information_is_carried() {
     let machine = short_machine();
-    let slots = [
+    let offloads = [
         sys::TcpIpChecksumNetBufferListInfo,
-        sys::ClassificationHandleNetBufferListInfo,
-        sys::Ieee8021QNetBufferListInfo,
-        sys::NetBufferListCancelId,
-        sys::MediaSpecificInformation,
-        sys::NetBufferListProtocolId,
-        sys::NetBufferListHashValue,
-        sys::NetBufferListHashInfo,
-        sys::NetBufferListFilteringInfo,
-        sys::MediaSpecificInformationEx,
-        sys::VirtualSubnetInfo,
         sys::TcpSendOffloadsSupplementalNetBufferListInfo,
     ];
+    let slots = [&CARRIED[..], &offloads].concat();
     // Even, or the supplement would mark the packet as tunnelled.
     let one_each = slots.iter().map(|slot| vec![(*slot, 0x1000 + 2 * slot)]);
     let all = slots
