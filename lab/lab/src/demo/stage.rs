@@ -22,7 +22,8 @@ use crate::error::Error;
 #[derive(Default)]
 pub(super) struct Stage<'driver> {
     hosts: Vec<Actor<'driver>>,
-    guests: Vec<Guest>,
+    /// Each with its host.
+    guests: Vec<(Guest, usize)>,
     /// The large sends since the last step.
     sends: Vec<UnderWay>,
     report: Report,
@@ -66,7 +67,8 @@ impl<'driver> Stage<'driver> {
     pub(super) fn add_guest(&mut self) {
         let number = self.guests.len() as u8 + 1;
         let (name, mac) = (format!("guest {number}"), [2, 0, 0, 0, 0, number]);
-        self.guests.push(self.hosts[0].host.add_guest(&name, mac));
+        let guest = self.hosts[0].host.add_guest(&name, mac);
+        self.guests.push((guest, 0));
     }
 
     pub(super) fn world(&self, host: usize) -> &Arc<World> {
@@ -90,17 +92,10 @@ impl<'driver> Stage<'driver> {
     }
 
     /// Moves a guest to another host.
-    pub(super) fn migrate(&self, guest: usize, to: usize) {
-        let from = &self.hosts[self.host_of(guest)].host;
-        migrate(&self.guests[guest], from, &self.hosts[to].host);
-    }
-
-    /// The host that a guest is on.
-    fn host_of(&self, guest: usize) -> usize {
-        let mac = self.guests[guest].mac();
-        let is_here = |actor: &Actor<'_>| actor.host.guests().iter().any(|one| one.mac() == mac);
-        let found = self.hosts.iter().position(is_here);
-        found.expect("a guest is on a host from the start")
+    pub(super) fn migrate(&mut self, guest: usize, to: usize) {
+        let (guest, host) = &mut self.guests[guest];
+        migrate(guest, &self.hosts[*host].host, &self.hosts[to].host);
+        *host = to;
     }
 
     /// Has a guest make a large send to another guest, or to the peer behind the wire (`None`).
@@ -111,9 +106,10 @@ impl<'driver> Stage<'driver> {
         ip: IpVersion,
         payload: u32,
     ) -> Result<(), Error> {
-        let (host, guest) = (self.host_of(from), &self.guests[from]);
-        let local = to.is_some_and(|to| self.host_of(to) == host);
-        let (to, actor) = (to.map(|to| &self.guests[to]), &self.hosts[host]);
+        let (guest, host) = &self.guests[from];
+        let to = to.map(|to| &self.guests[to]);
+        let local = to.is_some_and(|(_, of)| of == host);
+        let (to, actor) = (to.map(|(to, _)| to), &self.hosts[*host]);
         let mut send = LargeSend::of(&match ip {
             V4 => Synth::v4(payload, 1448),
             V6 => Synth::v6(payload, 1428),
@@ -126,7 +122,7 @@ impl<'driver> Stage<'driver> {
         let received = to.filter(|_| local).map(Guest::take_received);
         let sent = actor.machine.gone();
         self.sends.push(UnderWay {
-            host,
+            host: *host,
             whole: received.map(|got| unseen && got.len() == 1 && got[0].frame == send.frame),
             record: SendRecord {
                 from: guest.name().to_owned(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use harness::driver::Build;
 use harness::text::{self, counted, ip_name, number, sizes};
 use lso::IpVersion::{V4, V6};
+use textwrap::{Options, fill, indent};
 
 use super::step::{HostView, Report, SendRecord, Step};
 
@@ -18,8 +19,11 @@ Hyper-V offers guests a constant 62,780 bytes, whatever is advertised to it. Siz
 payload.
 ";
 
-/// Characters in a line of running text.
-const WIDTH: usize = 100;
+/// Before each line of a step.
+const INDENT: &str = "   ";
+
+/// Most characters in a line of running text, indentation included.
+const WIDTH: usize = 104;
 
 /// Everything, from the introduction to the verdict.
 pub(super) fn whole(report: &Report, build: &Build, plot: Option<&Path>) -> String {
@@ -47,37 +51,21 @@ pub(super) fn whole(report: &Report, build: &Build, plot: Option<&Path>) -> Stri
 }
 
 fn step(step: &Step) -> String {
-    let mut text = format!("\n{}. {}\n", step.step, step.name);
-    text += &wrapped(&step.what);
-    text += "\n";
-    text.extend(
-        table(&step.hosts)
-            .lines()
-            .map(|line| format!("   {line}\n")),
+    let options = Options::new(WIDTH)
+        .initial_indent(INDENT)
+        .subsequent_indent(INDENT);
+    let mut text = format!(
+        "\n{}. {}\n{}\n\n{}\n",
+        step.step,
+        step.name,
+        fill(&step.what, options),
+        indent(&(table(&step.hosts) + "\n"), INDENT)
     );
-    text += "\n";
     if step.sends.is_empty() {
         text += "   Nothing is sent.\n";
     }
     text.extend(step.sends.iter().map(send));
     text
-}
-
-/// Running text in lines, indented.
-fn wrapped(text: &str) -> String {
-    let (mut lines, mut width) = (String::new(), 0);
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        let fits = width > 0 && width + length <= WIDTH;
-        lines += match (fits, width) {
-            (true, _) => " ",
-            (false, 0) => "   ",
-            (false, _) => "\n   ",
-        };
-        width = if fits { width + 1 } else { 0 } + length;
-        lines += word;
-    }
-    lines + "\n"
 }
 
 /// The sizes by reporter: a line for each host and IP version.
