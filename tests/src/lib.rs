@@ -2,8 +2,8 @@
 //!
 //! The scenarios themselves are in `tests/`: five programs, each with one file for each concern. They
 //! reach the driver through a [`Machine`] alone, so that they run as well against another build of it. This crate
-//! has the parts that several of them share: [`packets`] and [`frames`] to send, and those that the
-//! filter must [refuse](refused).
+//! has the parts that several of them share: [`packets`] to send, and those that the filter
+//! must [refuse](refused).
 #![expect(
     unsafe_code,
     reason = "names the driver's entry point, and looks at NBLs on their way"

@@ -1,5 +1,5 @@
-//! What a command prints. A reader that has closed its pipe is no fault of the driver, and the exit
-//! code says the verdict too: a failure to write is passed over.
+//! The output of a command. A failure to write is ignored: a reader that has closed its pipe is no
+//! fault of the driver, and the exit code carries the verdict too.
 
 use std::fmt::Display;
 use std::io::{self, Write};

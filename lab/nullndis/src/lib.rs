@@ -2,8 +2,9 @@
 //!
 //! The benchmark and the interleavings each link the filter with an NDIS of their own. They differ in
 //! the routines that they are about: what the data path costs, and where processors meet. This crate
-//! has the others: pools and memory blocks, a registry with one profile, no event session. It asks
-//! the crate above by three [`hooks`], which are linked by name as the routines are.
+//! has the others: the driver's registration, with which a [`Driver`] is loaded and attached; pools and
+//! memory blocks, a registry with one profile, no event session. It asks the crate above by three
+//! [`hooks`], which are linked by name as the routines are.
 //!
 //! It has no atomic operation, so that it need not be compiled as the driver is for interleavings.
 #![expect(unsafe_code, reason = "C entry points under fixed names")]

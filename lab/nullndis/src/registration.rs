@@ -12,7 +12,7 @@ use crate::{free_extension, hooks};
 /// The handle of every filter module.
 pub const MODULE: usize = 0x10;
 
-/// What the driver registered.
+/// The driver as it registered.
 #[derive(Clone, Copy)]
 pub struct Driver {
     /// Its handlers.
@@ -45,7 +45,7 @@ pub fn loaded() -> Option<Driver> {
 ///
 /// # Errors
 ///
-/// What DriverEntry answers.
+/// The status of DriverEntry.
 pub fn load() -> Result<(), NDIS_STATUS> {
     // SAFETY: numbers, raw pointers and optional functions may all be zero.
     let mut object: DRIVER_OBJECT = unsafe { zeroed() };
@@ -64,7 +64,7 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// What FilterAttach answers.
+    /// The status of FilterAttach.
     pub fn attach(
         &self,
         if_index: u32,

@@ -4,7 +4,7 @@ use mslso_package::inf::{Inf, Line};
 
 use crate::inf_requirements;
 
-/// What was read.
+/// The results of reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Read {
     /// So many sections, where it is read.
