@@ -475,6 +475,7 @@ IMPORT VOID NdisSetEvent(NDIS_EVENT *);
 IMPORT VOID NdisResetEvent(NDIS_EVENT *);
 IMPORT BOOLEAN NdisWaitEvent(NDIS_EVENT *, UINT Milliseconds);
 IMPORT VOID NdisMSleep(ULONG Microseconds);
+IMPORT VOID KeStallExecutionProcessor(ULONG Microseconds);
 IMPORT NDIS_STATUS NdisOpenConfigurationEx(NDIS_CONFIGURATION_OBJECT *, NDIS_HANDLE *);
 IMPORT VOID NdisReadConfiguration(NDIS_STATUS *, NDIS_CONFIGURATION_PARAMETER **, NDIS_HANDLE, UNICODE_STRING *,
                                   ULONG Type);

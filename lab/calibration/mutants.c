@@ -44,17 +44,19 @@ enum {
     cancels_all = 116, attach_leaks = 117, allocation_unchecked = 118, race_receive = 119,
     race_completion = 120, device_event_twice = 121, next_not_cleared = 122,
     own_request_not_awaited = 123, query_status_lost = 124, queue_without_cancel = 125,
-    pool_over_detach = 126, lock_after_registration = 127,
+    pool_over_detach = 126, lock_after_registration = 127, latest_context = 128, latest_handle = 129,
+    latest_pool = 130, slow_pause = 131, long_sleep = 132, long_stall = 133,
+    runs_too_early = 134,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
     lock_again_at_restart = 208, clone_freed_late = 209, short_tag = 210, own_status = 211,
     requests_in_event = 212, pause_completed_later = 213, drops_large = 214, polls_for_pause = 215,
-    sets_scratch = 216,
+    sets_scratch = 216, one_adapter = 217, patient_pause = 218, short_stall = 219,
 };
 #define IS(name) (MUTANT == (name))
 
-static NDIS_HANDLE TheModule, TheDriver;
+static NDIS_HANDLE TheModule, TheDriver, TheContext; /* of the module attached last */
 static KSPIN_LOCK Outer, Inner;
 static ULONG Turn;
 
@@ -302,6 +304,8 @@ static VOID IndicateStatus(NDIS_HANDLE handle, NDIS_STATUS_INDICATION *status)
     KIRQL irql = 0;
     if (IS(status_wrong_handle))
         handle = TheDriver;
+    if (IS(latest_handle))
+        handle = TheModule;
     if (IS(status_source_lost))
         status->SourceHandle = NULL;
     if (IS(status_changed))
@@ -355,6 +359,8 @@ static NDIS_HANDLE MakePool(NDIS_HANDLE handle, const NET_BUFFER_LIST_POOL_PARAM
         wrong.Header.Revision = 7;
     if (IS(pool_protocol))
         wrong.ProtocolId = 0xFF;
+    if (IS(latest_pool) && TheModule)
+        handle = TheModule;
     if (IS(stale_handle_pool))
         handle = (NDIS_HANDLE)0x1234;
     return NdisAllocateNetBufferListPool(handle, &wrong);
@@ -469,6 +475,7 @@ static VOID CloseConfiguration(NDIS_HANDLE handle)
 static NDIS_STATUS SetAttributes(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FILTER_ATTRIBUTES *attributes)
 {
     TheModule = handle;
+    TheContext = context;
     if (IS(no_attributes))
         return NDIS_STATUS_SUCCESS;
     if (IS(attribute_flags))
@@ -532,6 +539,8 @@ static NDIS_STATUS Register(DRIVER_OBJECT *, NDIS_HANDLE, NDIS_FILTER_DRIVER_CHA
 
 static NDIS_STATUS MutantAttach(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FILTER_ATTACH_PARAMETERS *parameters)
 {
+    if (IS(one_adapter) && Modules)
+        return NDIS_STATUS_FAILURE;
     if (IS(lock_after_registration))
         GiveOuter(TakeOuter());
     NDIS_STATUS status = Attach(handle, context, parameters);
@@ -549,6 +558,15 @@ static VOID OwnStatus(MODULE *m, ULONG size)
     news.StatusCode = NDIS_STATUS_MEDIA_SPECIFIC_INDICATION;
     news.StatusBufferSize = size;
     NdisFIndicateStatus(m->Handle, &news);
+}
+
+static NDIS_STATUS SetModuleOptions(NDIS_HANDLE context)
+{
+    MODULE *m = context;
+    KIRQL irql = Enter(m);
+    m->State = Running;
+    Leave(m, irql);
+    return NDIS_STATUS_SUCCESS;
 }
 
 static NDIS_STATUS MutantRestart(NDIS_HANDLE context, NDIS_FILTER_RESTART_PARAMETERS *parameters)
@@ -570,6 +588,8 @@ static NDIS_STATUS MutantRestart(NDIS_HANDLE context, NDIS_FILTER_RESTART_PARAME
             first->Next = other;
         }
     }
+    if (IS(long_sleep))
+        NdisMSleep(31000000);
     if (IS(lock_again_at_restart))
         KeInitializeSpinLock(&m->Lock);
     if (IS(own_status))
@@ -615,6 +635,15 @@ static VOID CompletePause(MODULE *m)
 static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
 {
     MODULE *m = context;
+    if (IS(slow_pause))
+        NdisMSleep(11000000);
+    if (IS(patient_pause)) {
+        KIRQL irql = Enter(m);
+        m->State = Pausing;
+        Leave(m, irql);
+        for (ULONG second = 0; second < 9; second++)
+            NdisMSleep(1000000);
+    }
     if (IS(sends_while_pausing)) { /* sends go on while it waits */
         NdisMSleep(3000);
     }
@@ -653,6 +682,8 @@ static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
 
 static VOID MutantSend(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG flags)
 {
+    if (IS(latest_context))
+        context = TheContext;
     MODULE *m = context;
     if (IS(scratch_kept) && m->State == Running && Stray)
         Stray->Scratch = m;
@@ -695,6 +726,8 @@ static VOID MutantSendComplete(NDIS_HANDLE context, NBL *chain, ULONG flags)
         Turn++;
         KeLowerIrql(irql);
     }
+    if (IS(long_stall) || IS(short_stall))
+        KeStallExecutionProcessor(IS(long_stall) ? 60 : 40);
     if (IS(race_completion))
         m->Seen.Refused++;
     SendComplete(context, chain, flags);
@@ -803,6 +836,8 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
     all->DevicePnPEventHandler = MutantDeviceEvent;
     if (IS(receive_without_status))
         all->StatusHandler = NULL;
+    if (IS(runs_too_early))
+        all->SetFilterModuleOptionsHandler = SetModuleOptions;
     if (IS(queue_without_cancel))
         all->CancelSendHandler = NULL;
     if (IS(names_empty))

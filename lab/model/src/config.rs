@@ -31,7 +31,8 @@ pub struct Config {
     pub parameters: Vec<(String, u32)>,
     /// The highest level of findings that are reported.
     pub level: Level,
-    /// How long a pending pause or restart, or a wait, may take before it is called endless.
+    /// How long nothing may happen in the machine before a pending pause or restart, or a wait without
+    /// a limit, is called endless.
     pub patience: Duration,
     /// Most bytes of kernel stack for the driver's own frames.
     pub stack: usize,

@@ -10,8 +10,9 @@
 //! A [`World`] is one machine. Its life is that of a driver: [`load`](World::load),
 //! [`attach`](World::attach), [`restart`](World::restart), any number of [`send`](World::send)s,
 //! [`pause`](World::pause), [`detach`](World::detach), [`unload`](World::unload), and the verdict
-//! from [`finish`](World::finish). Several worlds can live in one process; a thread is in one of
-//! them while it runs driver code.
+//! from [`finish`](World::finish). It has two adapters; all of this is of the first, and of the
+//! second within [`on_other_adapter`](World::on_other_adapter). Several worlds can live in one
+//! process; a thread is in one of them while it runs driver code.
 //!
 //! Besides packets, the overlying driver makes [`oid`](World::oid) requests and
 //! [`ioctl`](World::ioctl)s and learns from status indications how large its large sends may be;
@@ -25,6 +26,7 @@ mod above;
 mod attach;
 mod capabilities;
 mod chain;
+mod clock;
 mod config;
 mod device;
 mod error_log;

@@ -6,7 +6,7 @@ use std::{ptr, thread::ThreadId};
 use ndis::sys;
 
 use crate::{
-    handles::{MODULE, handle},
+    handles::handle,
     memory::Block,
     offload::{self, MayAdd},
     rules::{Finding, Level, Rule},
@@ -120,14 +120,17 @@ impl InMemory {
 /// Most bytes of a status buffer that are looked at.
 const MOST: u32 = 1 << 16;
 
-/// Reads an indication of the filter's.
+/// Reads an indication that the filter makes for `module`.
 ///
 /// # Errors
 /// A description of the fault in it.
 ///
 /// # Safety
 /// `raw` points to an indication with a buffer of StatusBufferSize bytes.
-pub(crate) unsafe fn read(raw: *const sys::NDIS_STATUS_INDICATION) -> Result<SeenStatus, String> {
+pub(crate) unsafe fn read(
+    raw: *const sys::NDIS_STATUS_INDICATION,
+    module: sys::NDIS_HANDLE,
+) -> Result<SeenStatus, String> {
     // SAFETY: as the caller vouches.
     unsafe {
         let header = (*raw).Header;
@@ -149,7 +152,7 @@ pub(crate) unsafe fn read(raw: *const sys::NDIS_STATUS_INDICATION) -> Result<See
         Ok(SeenStatus {
             source: match (*raw).SourceHandle.addr() {
                 MINIPORT => StatusSource::Miniport,
-                MODULE => StatusSource::Filter,
+                source if source == module.addr() => StatusSource::Filter,
                 other => StatusSource::Other(other),
             },
             indication: Indication {

@@ -4,11 +4,16 @@
 //! The kernel's routines take no handle that would name a model, so each thread carries that: a
 //! thread is in a model from the moment it calls one of its methods until that returns.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+    time::Duration,
+};
 
 use ndis::sys;
 
 use crate::{
+    clock::Running,
     handles::DRIVER,
     processors::AtDispatch,
     rules::{Finding, Level, Rule},
@@ -20,6 +25,8 @@ struct Place {
     world: Arc<World>,
     processor: u32,
     irql: u8,
+    /// That the thread runs in the model, where this place is its first there.
+    _running: Option<Running>,
     /// The processor, where this place is the thread's first on it at DISPATCH_LEVEL.
     at_dispatch: Option<AtDispatch>,
     /// The IRQL at which this place was entered.
@@ -43,11 +50,15 @@ pub(crate) struct HeldLock {
     pub(crate) address: usize,
     /// The IRQL to go back to, where taking the lock raised it.
     pub(crate) before: Option<u8>,
+    /// How long the thread had stalled its processor before.
+    pub(crate) stalled: Duration,
 }
 
 thread_local! {
     static PLACES: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
     static LOCKS: RefCell<Vec<HeldLock>> = const { RefCell::new(Vec::new()) };
+    /// How long this thread has stalled its processor.
+    static STALLED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
 /// Most handlers of the driver that may be nested because the driver called NDIS: a send that is
@@ -109,6 +120,14 @@ pub(crate) fn enter_if_free(world: &Arc<World>, wanted: u32, irql: u8) -> Inside
     inside
 }
 
+/// Whether this thread is in `world`.
+fn is_in(world: &World) -> bool {
+    PLACES.with_borrow(|places| {
+        let mut worlds = places.iter().map(|place| Arc::as_ptr(&place.world));
+        worlds.any(|one| std::ptr::eq(one, world))
+    })
+}
+
 /// Whether this thread has `processor` at DISPATCH_LEVEL.
 fn has_processor(world: &World, processor: u32) -> bool {
     PLACES.with_borrow(|places| {
@@ -120,16 +139,27 @@ fn has_processor(world: &World, processor: u32) -> bool {
 /// Waits until this thread has `processor` to itself, if `irql` is one at which it does and it had
 /// not before.
 fn raise(world: &World, processor: u32, irql: u8) -> Option<AtDispatch> {
-    (irql >= sys::DISPATCH_LEVEL && !has_processor(world, processor))
-        .then(|| world.processors.raise(processor))
+    if irql < sys::DISPATCH_LEVEL || has_processor(world, processor) {
+        return None;
+    }
+    if let Some(raised) = world.processors.try_raise(processor) {
+        return Some(raised);
+    }
+    let wait = || world.processors.raise(processor);
+    Some(match is_in(world) {
+        true => world.clock.blocked(wait),
+        false => wait(),
+    })
 }
 
 fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before: usize) -> Inside {
+    let is_in = is_in(world);
     let place = Place {
         world: Arc::clone(world),
         processor,
         irql,
         at_dispatch: raise(world, processor, irql),
+        _running: (!is_in).then(|| world.clock.come_in()),
         entry_irql: irql,
         depth,
         stack: stack_now(),
@@ -245,28 +275,27 @@ fn checked_call(most: u8, routine: &str, with_a_lock: Level) {
     }
 }
 
-/// The same as [`ndis_call`], with the module's handle.
-pub(crate) fn module_call(module: sys::NDIS_HANDLE, most: u8, routine: &str) {
-    ndis_call(most, routine);
-    require_module(module, routine);
-}
-
-/// The same as [`ndis_call_out`], with the module's handle.
-pub(crate) fn module_call_out(module: sys::NDIS_HANDLE, most: u8, routine: &str) {
-    ndis_call_out(most, routine);
-    require_module(module, routine);
-}
-
-/// Checks that `routine` is called with the module's handle.
-pub(crate) fn require_module(handle: sys::NDIS_HANDLE, routine: &str) {
-    if !world().is_module(handle) {
-        wrong_handle(handle, routine, "which is not the filter module's");
+/// Checks that `routine` is called with the handle of a module, and runs `body`, which is the routine,
+/// on that module's adapter.
+pub(crate) fn at_module<T>(
+    handle: sys::NDIS_HANDLE,
+    routine: &str,
+    body: impl FnOnce(&Arc<World>) -> T,
+) -> T {
+    let world = world();
+    if world.is_in_use(handle) {
+        return body(&world);
     }
+    if world.state().is_other(handle) {
+        return world.at_other_adapter(|| body(&world));
+    }
+    wrong_handle(handle, routine, "which is not the filter module's");
+    body(&world)
 }
 
 /// Checks that `routine` is called with the handle of the module or of the driver.
 pub(crate) fn require_module_or_driver(handle: sys::NDIS_HANDLE, routine: &str) {
-    if handle.addr() != DRIVER && !world().is_module(handle) {
+    if handle.addr() != DRIVER && !world().state().is_module(handle) {
         wrong_handle(
             handle,
             routine,
@@ -278,6 +307,17 @@ pub(crate) fn require_module_or_driver(handle: sys::NDIS_HANDLE, routine: &str) 
 fn wrong_handle(handle: sys::NDIS_HANDLE, routine: &str, why: &str) {
     let found = format!("called with handle {:#x}, {why}", handle.addr());
     world().violation(Rule::Handles, routine, found);
+}
+
+/// How long this thread has stalled its processor.
+pub(crate) fn stalled() -> Duration {
+    STALLED.get()
+}
+
+/// This thread stalls its processor for `time`.
+pub(crate) fn stall(time: Duration) {
+    STALLED.set(STALLED.get() + time);
+    world().clock.spend(time);
 }
 
 /// How many spin locks this thread holds.

@@ -10,8 +10,10 @@
     reason = "does to NBLs and MDLs what a broken driver might do"
 )]
 
+mod adapters;
 mod chaos_findings;
 mod completions;
+mod durations;
 mod kernel;
 mod mini_filter;
 mod misbehaviour;
@@ -20,6 +22,7 @@ mod ownership;
 mod packet_children;
 mod packets;
 mod pools;
+mod restarting;
 mod second_stage;
 mod software;
 mod state;

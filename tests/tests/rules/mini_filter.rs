@@ -4,7 +4,13 @@
 //! completes the packet when the child is completed. Its pause waits for nothing: its tests have
 //! to. Its fault is part of its type, so that every fault is a driver of its own.
 
-use std::{ptr, sync::Arc};
+use std::{
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, Ordering},
+    },
+};
 
 use model::{Config, World};
 use ndis::sys::{self, NDIS_HANDLE, NDIS_STATUS};
@@ -43,6 +49,8 @@ pub(crate) mod fault {
     pub(crate) const NOT_COPIED: u8 = 13;
     /// A child is freed after its slots were cleared.
     pub(crate) const CLEARS_SLOTS: u8 = 14;
+    /// The send handler takes the module that was attached last for the one of its context.
+    pub(crate) const LATEST_MODULE: u8 = 15;
 }
 
 /// A machine with that driver running.
@@ -109,6 +117,9 @@ pub(crate) struct Module {
     pub(crate) pool: NDIS_HANDLE,
 }
 
+/// The module that was attached last to a driver that takes it for every module.
+static LATEST: AtomicPtr<Module> = AtomicPtr::new(ptr::null_mut());
+
 /// The module of a context.
 ///
 /// # Safety
@@ -156,6 +167,9 @@ unsafe extern "efiapi" fn attach<const FAULT: u8>(
     unsafe {
         let pool = sys::NdisAllocateNetBufferListPool(handle, &raw const parameters);
         let module = Box::into_raw(Box::new(Module { handle, pool }));
+        if FAULT == fault::LATEST_MODULE {
+            LATEST.store(module, Ordering::SeqCst);
+        }
         let status = sys::NdisFSetAttributes(handle, module.cast(), &raw mut attributes);
         if FAULT == fault::FAILS_LATE {
             detach(module.cast());
@@ -193,7 +207,7 @@ unsafe extern "efiapi" fn pause<const FAULT: u8>(
     sys::NDIS_STATUS_SUCCESS
 }
 
-unsafe extern "efiapi" fn send<const FAULT: u8>(
+pub(crate) unsafe extern "efiapi" fn send<const FAULT: u8>(
     context: NDIS_HANDLE,
     chain: Nbl,
     _port: u32,
@@ -201,7 +215,10 @@ unsafe extern "efiapi" fn send<const FAULT: u8>(
 ) {
     // SAFETY: the context is the one that `attach` set; the chain is the filter's now.
     unsafe {
-        let module = context.cast::<Module>();
+        let module = match FAULT {
+            fault::LATEST_MODULE => LATEST.load(Ordering::SeqCst),
+            _ => context.cast::<Module>(),
+        };
         for parent in scenarios::tampering::nbls(chain) {
             (*parent).Next = ptr::null_mut();
             send_child::<FAULT>(module, parent);

@@ -12,9 +12,10 @@ Put an NDIS lightweight filter through its life, against the rules that Microsof
 Any x64 image of a lightweight filter is loaded, attached, restarted, and given sends (small, large, \
 of several NET_BUFFERs), received packets with and without RESOURCES, OID queries, sets and cancels, \
 status indications, network and device events, and requests to its control device; it is paused and \
-restarted in every state, called from four threads at once, detached, attached again and unloaded; \
-each of its allocations is made to fail in turn. Each run is in a process of its own, with guard \
-pages: memory that the driver does not own, or has freed, is inaccessible to it.
+restarted in every state, called from four threads at once, detached, attached again, attached to \
+two adapters at once and unloaded; each of its allocations is made to fail in turn. Each run is in \
+a process of its own, with guard pages: memory that the driver does not own, or has freed, is \
+inaccessible to it.
 
 Rules have three levels: `contract` is documented, and the finding names the page; `advice` is \
 recommended; `product` is promised by mslso alone. Without a path the driver is that of --driver.

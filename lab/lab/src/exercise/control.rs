@@ -16,9 +16,12 @@ const UNKNOWN: u32 = 0x0001_9999;
 const D0: [u8; 4] = [1, 0, 0, 0];
 const D3: [u8; 4] = [4, 0, 0, 0];
 
+/// NetEventReconfigure.
+pub(super) const RECONFIGURE: i32 = 4;
+
 /// NDIS_STATUS_MEDIA_DISCONNECT and NDIS_STATUS_LINK_STATE.
 const MEDIA_DISCONNECT: i32 = 0x4001_000C;
-const LINK_STATE: i32 = 0x4001_0017;
+pub(super) const LINK_STATE: i32 = 0x4001_0017;
 
 /// One request of each kind, answered in each way, at both IRQLs.
 pub(super) fn oids(world: &Arc<World>) {
@@ -89,7 +92,6 @@ pub(super) fn statuses(world: &Arc<World>) {
 
 /// Network events, with and without the drivers above agreeing, and device events.
 pub(super) fn events(world: &Arc<World>) {
-    const RECONFIGURE: i32 = 4;
     const REMOVED: i32 = 5;
     let queries = [sys::NetEventQueryPower, sys::NetEventQueryRemoveDevice];
     for event in [RECONFIGURE].into_iter().chain(queries) {

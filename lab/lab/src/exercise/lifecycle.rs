@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Answering, Failing, OidCall, RegistryValue, World};
+use model::{Answering, Failing, Indication, OidCall, RegistryValue, World};
 use ndis::sys;
 
 use super::{
@@ -28,9 +28,9 @@ pub(super) fn run(subject: &mut Subject) -> Result<(), Refused> {
     result
 }
 
-struct Life {
-    on: Observed,
-    frames: Frames,
+pub(super) struct Life {
+    pub(super) on: Observed,
+    pub(super) frames: Frames,
     random: Random,
     /// Codes for the control device.
     codes: Vec<u32>,
@@ -50,7 +50,7 @@ impl Life {
         result
     }
 
-    /// Two attachments of the module.
+    /// Two attachments of one module, and two of two modules.
     fn attached(&mut self) -> Result<(), Refused> {
         self.attach("FilterAttach")?;
         let result = self.first_attachment();
@@ -65,16 +65,17 @@ impl Life {
         self.attach("second FilterAttach")?;
         let result = self.second_attachment();
         self.on.step("second FilterDetach", World::detach);
-        result
+        result?;
+        self.two_adapters()
     }
 
-    fn attach(&mut self, step: &'static str) -> Result<(), Refused> {
+    pub(super) fn attach(&mut self, step: &'static str) -> Result<(), Refused> {
         self.on
             .step(step, World::attach)
             .map_err(Refused::new(step))
     }
 
-    fn restart(&mut self, step: &'static str) -> Result<(), Refused> {
+    pub(super) fn restart(&mut self, step: &'static str) -> Result<(), Refused> {
         self.on
             .step(step, World::restart)
             .map_err(Refused::new(step))
@@ -171,10 +172,19 @@ impl Life {
         self.on.step("FilterPause", World::pause);
         self.control("paused again");
         let frames = &mut self.frames;
-        self.on.step("sends while paused", |world| {
-            traffic::while_paused(world, frames)
+        self.on
+            .step("sends and received packets while paused", |world| {
+                traffic::while_paused(world, frames)
+            });
+        let step = "FilterRestart while sends, received packets and requests come";
+        let restarted = self.on.step(step, |world| {
+            world.restart_amid(|world| {
+                traffic::while_paused(world, frames);
+                world.oid(OidCall::query(FRAME_SIZE, 4));
+                world.indicate_with(&Indication::new(control::LINK_STATE, vec![1; 40]));
+            })
         });
-        self.restart("FilterRestart again")?;
+        restarted.map_err(Refused::new(step))?;
         self.traffic("restarted again");
         Ok(())
     }

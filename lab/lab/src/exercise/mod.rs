@@ -4,6 +4,7 @@
 //! and [`process`] watches: the [whole life](lifecycle) of the driver, and its [start](starve) with one
 //! allocation failing after the other. Their findings are one [`Report`].
 
+mod adapters;
 mod control;
 mod frames;
 mod lifecycle;

@@ -1,6 +1,9 @@
 //! The driver's start, and a little of its life, with one allocation failing after the other.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use model::{Failing, OidCall, SendCall, World};
 
@@ -16,12 +19,14 @@ const FIRST: u64 = 24;
 /// Most allocations that are made to fail.
 const MOST: u64 = 40;
 
+/// How long the phase goes on: a driver whose every pause is endless would be here for long.
+const LONGEST: Duration = Duration::from_secs(20);
+
 /// Runs the phase.
 pub(super) fn run(subject: &mut Subject) -> Result<(), Refused> {
     let codes = control::codes(subject);
     let mut failing = 0;
-    // A driver whose every pause takes all patience would be here for long.
-    let (begun, limit) = (Instant::now(), subject.patience * 3);
+    let begun = Instant::now();
     for turn in 0..MOST {
         let world = subject.machine();
         let mut observed = Observed::new(world);
@@ -32,7 +37,7 @@ pub(super) fn run(subject: &mut Subject) -> Result<(), Refused> {
             world.fail_allocations(Failing::None)
         });
         observed.finish();
-        if failing >= asked || begun.elapsed() > limit {
+        if failing >= asked || begun.elapsed() > LONGEST {
             break;
         }
         failing = if turn < FIRST {

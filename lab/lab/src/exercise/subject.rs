@@ -27,6 +27,9 @@ impl Refused {
     }
 }
 
+/// How long nothing happens in the machine before what is pending is called endless.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// The driver of a phase, and its options.
 pub(super) struct Subject {
     pub(super) driver: Driver,
@@ -38,8 +41,6 @@ pub(super) struct Subject {
     /// Whether NDIS attaches the filter within its registration.
     pub(super) attaches_in_registration: bool,
     pub(super) level: Level,
-    /// How long a pause or a restart may stay pending.
-    pub(super) patience: Duration,
 }
 
 impl Subject {
@@ -58,7 +59,7 @@ impl Subject {
         };
         World::new(Config {
             level: self.level,
-            patience: self.patience,
+            patience: PATIENCE,
             stack,
             restart_attributes_reversed: self.stress,
             attaches_in_registration: self.attaches_in_registration,

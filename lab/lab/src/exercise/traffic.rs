@@ -175,12 +175,19 @@ pub(super) fn pause_over(world: &Arc<World>, frames: &mut Frames) {
     complete(world, Completion::default());
 }
 
-/// Sends to a module that is paused.
+/// Sends and received packets for a module that is paused.
 pub(super) fn while_paused(world: &Arc<World>, frames: &mut Frames) {
     for call in CALLS {
         let packets = [80, 400, 20].map(|size| frames.packet(size));
         world.send(packets.into(), call);
         world.send(vec![frames.large(5000)], call);
+    }
+    for resources in [false, true] {
+        let call = ReceiveCall {
+            resources,
+            ..ReceiveCall::default()
+        };
+        world.receive(vec![frames.tcp(70), frames.tcp(300)], call);
     }
 }
 

@@ -1,9 +1,6 @@
 //! The process of a phase: it runs the driver, and reports each step and each finding.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::io::{self, Write};
 
 use harness::driver::{Build, Driver};
 use harness::random::Random;
@@ -32,7 +29,6 @@ pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(
         // Every other round, as the place of blocks in their pages.
         attaches_in_registration: phase == Phase::Life && args.pages == Pages::Start,
         level: args.level,
-        patience: Duration::from_secs(args.timeout.min(20) / 2).max(Duration::from_millis(500)),
     };
     let result = match phase {
         Phase::Life => lifecycle::run(&mut subject),

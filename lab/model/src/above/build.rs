@@ -159,6 +159,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
             child_failures: Vec::new(),
             timestamp: None,
             children: 0,
+            at: state.clock.now(),
             running_since: state.life.running_since,
             failed_below: false,
             status_below: 0,

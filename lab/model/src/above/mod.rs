@@ -4,6 +4,8 @@
 mod build;
 mod packet;
 
+use std::time::Duration;
+
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
@@ -90,6 +92,8 @@ pub(crate) struct Sent {
     pub(crate) children: u32,
     /// The value that the miniport left in the timestamp slot of the first NBL sent for it.
     pub(crate) timestamp: Option<usize>,
+    /// When it was sent, by the model's clock.
+    pub(crate) at: Duration,
     /// The restart since which the module ran when it was sent.
     pub(crate) running_since: Option<u64>,
     /// Whether the miniport failed it, as it was sent, and with which status.

@@ -36,7 +36,7 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
         state.violation(Rule::Structures, routine, found);
     }
     if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT
-        || of.addr() != DRIVER && !world.is_module(of)
+        || of.addr() != DRIVER && !state.is_module(of)
     {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }

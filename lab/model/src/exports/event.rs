@@ -1,14 +1,11 @@
 //! `ndis.sys`: events to wait for, which are kernel events of their own names.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use ::ndis::sys;
 
 use super::kernel_event::with;
-use crate::{race, rules::Rule, suspension, thread, world::World};
+use crate::{race, rules::Rule, suspension, thread, world::Waited};
 
 /// NDIS_EVENT, whose contents are the kernel's.
 #[repr(C)]
@@ -49,34 +46,23 @@ pub unsafe extern "efiapi" fn NdisWaitEvent(event: *mut NDIS_EVENT, milliseconds
         return 0;
     };
     let limit = Duration::from_millis(milliseconds.into());
-    let ended = wait_for(&world, wait, (milliseconds != 0).then_some(limit));
+    let limit = (milliseconds != 0).then_some(limit);
+    let is_over = || world.state().kernel.events.is_over(wait);
+    let mut waited = world.wait(routine, limit, is_over);
+    if waited == Waited::Forever {
+        world.violation(Rule::Events, routine, "the wait does not end".into());
+        // Its driver does not expect to return from it.
+        while waited == Waited::Forever {
+            waited = world.wait(routine, limit, is_over);
+        }
+    }
+    let ended = waited == Waited::Done;
     if ended {
         race::acquire(event);
     } else {
         world.state().kernel.events.give_up(event, wait);
     }
     ended.into()
-}
-
-/// Waits until `wait` is over, or for `limit`. A wait without a limit that does not end is reported,
-/// and goes on: its driver does not expect to return from it.
-fn wait_for(world: &Arc<World>, wait: u64, limit: Option<Duration>) -> bool {
-    let (begun, mut reported) = (Instant::now(), false);
-    while !world.state().kernel.events.is_over(wait) {
-        if limit.is_some_and(|limit| begun.elapsed() >= limit) {
-            return false;
-        }
-        if world.goes_on("NdisWaitEvent", true) {
-            continue;
-        }
-        if limit.is_none() && !reported && begun.elapsed() > world.config.patience {
-            reported = true;
-            let found = "the wait does not end";
-            world.violation(Rule::Events, "NdisWaitEvent", found.into());
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    true
 }
 
 super::exports! {

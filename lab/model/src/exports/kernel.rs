@@ -19,6 +19,7 @@ use crate::{
     rules::{Finding, Level, Rule},
     state::{Rundown, State},
     suspension, thread,
+    world::Waited,
 };
 
 #[unsafe(no_mangle)]
@@ -219,6 +220,20 @@ pub unsafe extern "efiapi" fn KeGetCurrentProcessorNumberEx(number: *mut PROCESS
     processor
 }
 
+/// The longest stall: NdisStallExecution, which is a macro of this routine, must never be called for
+/// more (Windows driver documentation, NdisStallExecution_Delay).
+const LONGEST_STALL: Duration = Duration::from_micros(50);
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn KeStallExecutionProcessor(microseconds: u32) {
+    let length = Duration::from_micros(microseconds.into());
+    if length > LONGEST_STALL {
+        let found = format!("a stall of {length:?}");
+        thread::world().violation(Rule::Durations, "processor stall", found);
+    }
+    thread::stall(length);
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeQueryMaximumProcessorCountEx(_group: u16) -> u32 {
     let config = &thread::world().config;
@@ -400,31 +415,23 @@ pub unsafe extern "efiapi" fn ExReleaseRundownProtectionCacheAwareEx(
     }
 }
 
-/// How often a wait looks again, a millisecond apart, before it is called endless.
-const PATIENCE: u32 = 5_000;
-
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn ExWaitForRundownProtectionReleaseCacheAware(reference: Reference) {
     let routine = "ExWaitForRundownProtectionReleaseCacheAware";
     thread::require_irql_at_most(sys::APC_LEVEL, routine);
     suspension::require_none(routine);
     let world = thread::world();
-    for _ in 0..PATIENCE {
-        match world.state().kernel.rundowns.get_mut(&reference.addr()) {
-            Some(rundown) => {
-                rundown.down = true;
-                if rundown.count == 0 {
-                    return;
-                }
-            }
-            None => break,
+    let is_down = || match world.state().kernel.rundowns.get_mut(&reference.addr()) {
+        Some(rundown) => {
+            rundown.down = true;
+            rundown.count == 0
         }
-        if !world.goes_on(routine, false) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        None => true,
+    };
+    if world.wait(routine, None, is_down) == Waited::Forever {
+        let found = "the wait would never end";
+        world.violation(Rule::Pause, "rundown reference", found.into());
     }
-    let found = "the wait would never end";
-    world.violation(Rule::Pause, RUNDOWN, found.into());
 }
 
 #[unsafe(no_mangle)]
@@ -468,6 +475,7 @@ super::exports! {
     KfRaiseIrql
     KeLowerIrql
     KeGetCurrentProcessorNumberEx
+    KeStallExecutionProcessor
     KeQueryMaximumProcessorCountEx
     KeQueryActiveProcessorCountEx
     KeEnterCriticalRegion

@@ -3,18 +3,17 @@
 //! Windows driver documentation, "Event Objects", and the pages of the routines. The model has
 //! non-paged memory only; rule 29 judges where an event lies.
 
-use std::{
-    ffi::c_void,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ffi::c_void, sync::Arc, time::Duration};
 
 use ::ndis::sys::{self, BOOLEAN, KEVENT, KPROCESSOR_MODE, NTSTATUS};
 
-use crate::{events::Events, race, rules::Rule, suspension, thread, world::World};
-
-/// How long an event is waited for before that is called endless.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::{
+    events::Events,
+    race,
+    rules::Rule,
+    suspension, thread,
+    world::{Waited, World},
+};
 
 /// Calls `act` with the events and the address of `event`, and reports what it finds wrong.
 pub(super) fn with<T>(
@@ -104,28 +103,24 @@ pub unsafe extern "efiapi" fn KeWaitForSingleObject(
 
 /// Waits until an event is signalled for `waiter`.
 fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> NTSTATUS {
-    let start = Instant::now();
     // In units of 100 ns, negative for a time from now on. The model has no absolute time, and no
     // driver has waited for one.
     let limit = timeout.map(|units| Duration::from_nanos(units.unsigned_abs().saturating_mul(100)));
-    while !world.state().kernel.events.is_over(waiter) {
-        let waited = start.elapsed();
-        if limit.is_some_and(|limit| waited >= limit) {
+    let is_over = || world.state().kernel.events.is_over(waiter);
+    match world.wait("KeWaitForSingleObject", limit, is_over) {
+        Waited::Done => sys::STATUS_SUCCESS,
+        Waited::TimedOut => {
             world.state().kernel.events.give_up(event, waiter);
-            return sys::STATUS_TIMEOUT;
+            sys::STATUS_TIMEOUT
         }
-        if waited >= PATIENCE {
+        Waited::Forever => {
             with(world, event, |events| {
                 events.give_up(event, waiter);
                 Err::<(), _>("the wait would never end")
             });
-            return sys::STATUS_SUCCESS;
-        }
-        if !world.goes_on("KeWaitForSingleObject", timeout.is_none()) {
-            std::thread::sleep(Duration::from_millis(1));
+            sys::STATUS_SUCCESS
         }
     }
-    sys::STATUS_SUCCESS
 }
 
 super::exports! {

@@ -10,12 +10,13 @@ use ::ndis::sys::{
 use crate::{
     above::{hidden_part_intact, new_nbl},
     guard,
-    handles::{DRIVER, MODULE, handle},
+    handles::{DRIVER, handle},
     memory::Block,
     miniport::NDIS_FLAGS,
     rules::{Finding, Level, Rule},
     state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
     suspension, thread,
+    world::World,
 };
 
 #[unsafe(no_mangle)]
@@ -23,13 +24,20 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
     thread::world().config.ndis_version
 }
 
+/// The longest sleep that the page of NdisMSleep allows.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisMSleep(microseconds: u32) {
     thread::ndis_call(sys::APC_LEVEL, "NdisMSleep");
     suspension::require_none("NdisMSleep");
-    if !thread::world().goes_on("NdisMSleep", false) {
-        std::thread::sleep(Duration::from_micros(microseconds.into()));
+    let world = thread::world();
+    let length = Duration::from_micros(microseconds.into());
+    if length > LONGEST_SLEEP {
+        let found = format!("a sleep of {length:?}");
+        world.violation(Rule::Durations, "NdisMSleep", found);
     }
+    world.wait("NdisMSleep", Some(length), || false);
 }
 
 /// The first NDIS version that supports the third revision of a filter driver's characteristics.
@@ -81,7 +89,7 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
     if !state.kernel.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
     }
-    state.life.driver = Some(Driver {
+    state.driver = Some(Driver {
         context,
         characteristics,
     });
@@ -92,7 +100,7 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
         // SAFETY: the handler is the driver's.
         let status = unsafe { options(handle(DRIVER), context) };
         if status < 0 {
-            world.state().life.driver = None;
+            world.state().driver = None;
             return status;
         }
     }
@@ -147,16 +155,18 @@ pub unsafe extern "efiapi" fn NdisFDeregisterFilterDriver(driver_handle: NDIS_HA
     let world = thread::world();
     if driver_handle.addr() == DRIVER && world.config.attaches_in_registration {
         world.detach_attached();
+        world.on_other_adapter(World::detach_attached);
     }
     let mut state = world.state();
-    if driver_handle.addr() != DRIVER || state.life.driver.take().is_none() {
+    if driver_handle.addr() != DRIVER || state.driver.take().is_none() {
         state.violation(
             Rule::Once,
             "driver",
             "deregistered although it is not registered",
         );
     }
-    if state.life.module != ModuleState::Detached {
+    let modules = [&state.life, &state.other.life];
+    if modules.map(|life| life.module) != [ModuleState::Detached; 2] {
         state.violation(
             Rule::NothingLeft,
             "driver",
@@ -179,60 +189,59 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
         let found = format!("revision {} with flags {flags:#x}", header.Revision);
         world.violation(Rule::Structures, "NdisFSetAttributes", found);
     }
-    if world.is_neighbor(module) {
-        return match world.set_neighbor_context(context) {
-            Some(()) => sys::NDIS_STATUS_SUCCESS,
-            None => sys::NDIS_STATUS_INVALID_PARAMETER,
-        };
+    let mut state = world.state();
+    if !state.life.context.is_null() {
+        state.violation(Rule::Attach, "NdisFSetAttributes", "called twice");
     }
-    if world.state().life.context != 0 {
-        world.violation(Rule::Attach, "NdisFSetAttributes", "called twice".into());
-    }
-    if module.addr() != MODULE
+    if module.addr() != state.life.handle
         || header.Type != sys::NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES
         || header.Size != sys::NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1
-        || world.module_state() != ModuleState::Attaching
+        || state.life.module != ModuleState::Attaching
     {
         return sys::NDIS_STATUS_INVALID_PARAMETER;
     }
-    if !world.state().kernel.memory.grant() {
+    if !state.kernel.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
     }
-    world.set_context(context);
+    state.life.context = context;
     sys::NDIS_STATUS_SUCCESS
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFPauseComplete(module: NDIS_HANDLE) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFPauseComplete");
-    let world = thread::world();
-    let mut state = world.state();
-    if state.life.module == ModuleState::Pausing {
-        state.life.pauses_completed += 1;
-    } else {
-        let found = format!("NdisFPauseComplete while {:?}", state.life.module);
-        state.violation(Rule::Pause, "module", found);
-    }
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFPauseComplete");
+    thread::at_module(module, "NdisFPauseComplete", |world| {
+        let mut state = world.state();
+        if state.life.module == ModuleState::Pausing {
+            state.life.pauses_completed += 1;
+        } else {
+            let found = format!("NdisFPauseComplete while {:?}", state.life.module);
+            state.violation(Rule::Pause, "module", found);
+        }
+    });
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFRestartComplete(module: NDIS_HANDLE, status: NDIS_STATUS) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFRestartComplete");
-    let world = thread::world();
-    let mut state = world.state();
-    match &mut state.life.restart_completed {
-        Some((count, last)) => (*count, *last) = (*count + 1, status),
-        None => {
-            let found = "NdisFRestartComplete while no restart is under way";
-            state.violation(Rule::Restart, "module", found);
+    thread::ndis_call_out(sys::PASSIVE_LEVEL, "NdisFRestartComplete");
+    thread::at_module(module, "NdisFRestartComplete", |world| {
+        let mut state = world.state();
+        match &mut state.life.restart_completed {
+            Some((count, last)) => (*count, *last) = (*count + 1, status),
+            None => {
+                let found = "NdisFRestartComplete while no restart is under way";
+                state.violation(Rule::Restart, "module", found);
+            }
         }
-    }
+    });
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFRestartFilter(module: NDIS_HANDLE) -> NDIS_STATUS {
-    thread::module_call(module, sys::DISPATCH_LEVEL, "NdisFRestartFilter");
-    thread::world().state().life.restart_requested = true;
+    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFRestartFilter");
+    thread::at_module(module, "NdisFRestartFilter", |world| {
+        world.state().life.restart_requested = true;
+    });
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -243,11 +252,12 @@ pub unsafe extern "efiapi" fn NdisFSendNetBufferLists(
     port: NDIS_PORT_NUMBER,
     flags: u32,
 ) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
-    let world = thread::world();
-    world.check_running();
-    world.check_completes_sends();
-    world.send_down(chain, port, flags);
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFSendNetBufferLists");
+    thread::at_module(module, "NdisFSendNetBufferLists", |world| {
+        world.check_running();
+        world.check_completes_sends();
+        world.send_down(chain, port, flags);
+    });
 }
 
 #[unsafe(no_mangle)]
@@ -256,12 +266,9 @@ pub unsafe extern "efiapi" fn NdisFSendNetBufferListsComplete(
     chain: *mut NET_BUFFER_LIST,
     flags: u32,
 ) {
-    thread::module_call_out(
-        module,
-        sys::DISPATCH_LEVEL,
-        "NdisFSendNetBufferListsComplete",
-    );
-    thread::world().complete_up(chain, flags);
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFSendNetBufferListsComplete");
+    let routine = "NdisFSendNetBufferListsComplete";
+    thread::at_module(module, routine, |world| world.complete_up(chain, flags));
 }
 
 #[unsafe(no_mangle)]

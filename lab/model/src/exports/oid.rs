@@ -19,45 +19,46 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
     clone: *mut *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
     let routine = "NdisAllocateCloneOidRequest";
-    thread::module_call(module, sys::DISPATCH_LEVEL, routine);
-    let world = thread::world();
-    let mut state = world.state();
-    state.check_tag(tag, routine);
-    let Some(of) = state.asked_at(original.addr()) else {
-        state.violation(Rule::Oid, routine, "of a request that is not under way");
-        return sys::NDIS_STATUS_INVALID_PARAMETER;
-    };
-    // SAFETY: a request that is under way is live.
-    if !unsafe { has_valid_header(original) } {
-        // NDIS raises a bug check from 6.50 on; the model fails the request instead, so that the
-        // run goes on.
-        let found = "of a request without a valid header: bug check 0x7C, 0x21";
-        state.violation(Rule::Oid, routine, found);
-        return sys::NDIS_STATUS_INVALID_PARAMETER;
-    }
-    if !state.kernel.memory.grant() {
-        return sys::NDIS_STATUS_RESOURCES;
-    }
-    let request = Block::new(size_of::<NDIS_OID_REQUEST>(), 16);
-    let raw = request.start().cast::<NDIS_OID_REQUEST>();
-    // SAFETY: the original is live; the block is new and as long as the structure; the caller
-    // passes a place for the clone.
-    unsafe {
-        // As bytes, padding and all: the model compares requests byte by byte.
-        let length = size_of::<NDIS_OID_REQUEST>();
-        ptr::copy_nonoverlapping(original.cast::<u8>(), raw.cast::<u8>(), length);
-        // These fields belong to the original request's path only; the caller has to copy the
-        // RequestId.
-        (*raw).RequestId = ptr::null_mut();
-        (*raw).RequestHandle = ptr::null_mut();
-        (*raw).NdisReserved = [0; 128];
-        (*raw).MiniportReserved = [0; 16];
-        (*raw).SourceReserved = [0; 16];
-        *clone = raw;
-    }
-    let address = request.address();
-    state.oids.clones.insert(address, CloneOf { request, of });
-    sys::NDIS_STATUS_SUCCESS
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        let mut state = world.state();
+        state.check_tag(tag, routine);
+        let Some(of) = state.asked_at(original.addr()) else {
+            state.violation(Rule::Oid, routine, "of a request that is not under way");
+            return sys::NDIS_STATUS_INVALID_PARAMETER;
+        };
+        // SAFETY: a request that is under way is live.
+        if !unsafe { has_valid_header(original) } {
+            // NDIS raises a bug check from 6.50 on; the model fails the request instead, so that the
+            // run goes on.
+            let found = "of a request without a valid header: bug check 0x7C, 0x21";
+            state.violation(Rule::Oid, routine, found);
+            return sys::NDIS_STATUS_INVALID_PARAMETER;
+        }
+        if !state.kernel.memory.grant() {
+            return sys::NDIS_STATUS_RESOURCES;
+        }
+        let request = Block::new(size_of::<NDIS_OID_REQUEST>(), 16);
+        let raw = request.start().cast::<NDIS_OID_REQUEST>();
+        // SAFETY: the original is live; the block is new and as long as the structure; the caller
+        // passes a place for the clone.
+        unsafe {
+            // As bytes, padding and all: the model compares requests byte by byte.
+            let length = size_of::<NDIS_OID_REQUEST>();
+            ptr::copy_nonoverlapping(original.cast::<u8>(), raw.cast::<u8>(), length);
+            // These fields belong to the original request's path only; the caller has to copy the
+            // RequestId.
+            (*raw).RequestId = ptr::null_mut();
+            (*raw).RequestHandle = ptr::null_mut();
+            (*raw).NdisReserved = [0; 128];
+            (*raw).MiniportReserved = [0; 16];
+            (*raw).SourceReserved = [0; 16];
+            *clone = raw;
+        }
+        let address = request.address();
+        state.oids.clones.insert(address, CloneOf { request, of });
+        sys::NDIS_STATUS_SUCCESS
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -66,16 +67,17 @@ pub unsafe extern "efiapi" fn NdisFreeCloneOidRequest(
     clone: *mut NDIS_OID_REQUEST,
 ) {
     let routine = "NdisFreeCloneOidRequest";
-    thread::module_call(module, sys::DISPATCH_LEVEL, routine);
-    let world = thread::world();
-    let mut state = world.state();
-    let below = state.oids.below.as_ref();
-    if below.is_some_and(|below| below.address == clone.addr()) {
-        state.violation(Rule::Oid, routine, "freed while the miniport has it");
-    }
-    if state.oids.clones.remove(&clone.addr()).is_none() {
-        state.violation(Rule::Oid, routine, "freed although it is no clone");
-    }
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        let mut state = world.state();
+        let below = state.oids.below.as_ref();
+        if below.is_some_and(|below| below.address == clone.addr()) {
+            state.violation(Rule::Oid, routine, "freed while the miniport has it");
+        }
+        if state.oids.clones.remove(&clone.addr()).is_none() {
+            state.violation(Rule::Oid, routine, "freed although it is no clone");
+        }
+    });
 }
 
 #[unsafe(no_mangle)]
@@ -83,9 +85,11 @@ pub unsafe extern "efiapi" fn NdisFOidRequest(
     module: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFOidRequest");
-    // SAFETY: the caller passes a request.
-    unsafe { thread::world().oid_down(request) }
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFOidRequest");
+    thread::at_module(module, "NdisFOidRequest", |world| {
+        // SAFETY: the caller passes a request.
+        unsafe { world.oid_down(request) }
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -94,14 +98,18 @@ pub unsafe extern "efiapi" fn NdisFOidRequestComplete(
     request: *mut NDIS_OID_REQUEST,
     status: NDIS_STATUS,
 ) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFOidRequestComplete");
-    thread::world().oid_up(request, status);
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFOidRequestComplete");
+    thread::at_module(module, "NdisFOidRequestComplete", |world| {
+        world.oid_up(request, status);
+    });
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFCancelOidRequest(module: NDIS_HANDLE, request_id: *mut c_void) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFCancelOidRequest");
-    thread::world().cancel_below(request_id.addr());
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFCancelOidRequest");
+    thread::at_module(module, "NdisFCancelOidRequest", |world| {
+        world.cancel_below(request_id.addr());
+    });
 }
 
 super::exports! {

@@ -14,12 +14,12 @@ pub unsafe extern "efiapi" fn NdisFIndicateReceiveNetBufferLists(
     count: u32,
     flags: u32,
 ) {
-    thread::module_call_out(
-        module,
-        sys::DISPATCH_LEVEL,
-        "NdisFIndicateReceiveNetBufferLists",
-    );
-    thread::world().receive_up(chain, port, count, flags);
+    let routine = "NdisFIndicateReceiveNetBufferLists";
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        world.state().check_indicating(chain.addr());
+        world.receive_up(chain, port, count, flags);
+    });
 }
 
 #[unsafe(no_mangle)]
@@ -28,8 +28,9 @@ pub unsafe extern "efiapi" fn NdisFReturnNetBufferLists(
     chain: *mut NET_BUFFER_LIST,
     flags: u32,
 ) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFReturnNetBufferLists");
-    thread::world().return_down(chain, flags);
+    let routine = "NdisFReturnNetBufferLists";
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| world.return_down(chain, flags));
 }
 
 #[unsafe(no_mangle)]
@@ -37,12 +38,12 @@ pub unsafe extern "efiapi" fn NdisFCancelSendNetBufferLists(
     module: NDIS_HANDLE,
     cancel_id: *mut c_void,
 ) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFCancelSendNetBufferLists");
-    thread::world()
-        .state()
-        .sends
-        .cancels_below
-        .insert(cancel_id.addr());
+    let routine = "NdisFCancelSendNetBufferLists";
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        let mut state = world.state();
+        state.sends.cancels_below.insert(cancel_id.addr());
+    });
 }
 
 super::exports! {

@@ -13,8 +13,14 @@ use crate::{
     thread::{self, HeldLock},
 };
 
-/// How long a lock is waited for before that is called endless.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a lock is tried again and again before its thread sleeps between two looks.
+const SPIN: Duration = Duration::from_millis(5);
+/// How long nothing else happens in the machine before a wait for a lock is called endless.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The longest time for which a lock may be held without harm to the system's performance (Windows
+/// driver documentation, NdisAcquireSpinLock).
+const LONGEST_HELD: Duration = Duration::from_micros(25);
 
 fn subject(lock: *mut KSPIN_LOCK) -> String {
     format!("spin lock at {:#x}", lock.addr())
@@ -48,19 +54,31 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     check_order(lock);
     // SAFETY: the lock was initialised and its memory is not freed; only these routines use it.
     let word = unsafe { AtomicUsize::from_ptr(lock) };
-    let start = Instant::now();
+    let clock = &thread::world().clock;
+    let (begun, mut looks) = (Instant::now(), Duration::ZERO);
     while word
         .compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed)
         .is_err()
     {
-        std::thread::yield_now();
-        if start.elapsed() > PATIENCE {
+        if begun.elapsed() < SPIN {
+            std::thread::yield_now();
+        } else if clock.look() {
+            looks += Duration::from_millis(1);
+        } else {
+            looks = Duration::ZERO;
+        }
+        if looks >= PATIENCE {
             return violation(lock, "is never released");
         }
     }
     let address = lock.addr();
     race::acquire(address);
-    thread::took(HeldLock { address, before });
+    let stalled = thread::stalled();
+    thread::took(HeldLock {
+        address,
+        before,
+        stalled,
+    });
 }
 
 /// Reports if `lock` is taken under a lock that elsewhere is taken under it: two threads that do both
@@ -84,6 +102,12 @@ fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
     let Some(held) = thread::let_go(lock.addr()) else {
         return violation(lock, "released by a thread that does not hold it");
     };
+    let stalled = thread::stalled().saturating_sub(held.stalled);
+    if stalled > LONGEST_HELD {
+        let found = format!("the thread that holds it stalls for {stalled:?}");
+        let finding = Finding::at(Level::Advice, Rule::SpinLock, found);
+        thread::world().finding(&subject(lock), finding);
+    }
     race::release(lock.addr());
     // SAFETY: a lock that is held is one that was initialised.
     let word = unsafe { AtomicUsize::from_ptr(lock) };

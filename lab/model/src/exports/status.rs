@@ -13,13 +13,11 @@ pub unsafe extern "efiapi" fn NdisFIndicateStatus(
     module: NDIS_HANDLE,
     indication: *mut NDIS_STATUS_INDICATION,
 ) {
-    thread::module_call_out(module, sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
-    let world = thread::world();
-    // The model has no overlying driver on the other adapter.
-    if !world.is_neighbor(module) {
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFIndicateStatus");
+    thread::at_module(module, "NdisFIndicateStatus", |world| {
         // SAFETY: the caller passes an indication with a buffer of StatusBufferSize bytes.
         unsafe { world.status_up(indication) };
-    }
+    });
 }
 
 #[unsafe(no_mangle)]
@@ -27,14 +25,19 @@ pub unsafe extern "efiapi" fn NdisFNetPnPEvent(
     module: NDIS_HANDLE,
     notification: *mut NET_PNP_EVENT_NOTIFICATION,
 ) -> NDIS_STATUS {
-    thread::module_call_out(module, sys::PASSIVE_LEVEL, "NdisFNetPnPEvent");
-    thread::world().event_passed_on(notification.addr())
+    thread::ndis_call_out(sys::PASSIVE_LEVEL, "NdisFNetPnPEvent");
+    thread::at_module(module, "NdisFNetPnPEvent", |world| {
+        world.event_passed_on(notification.addr())
+    })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFDevicePnPEventNotify(module: NDIS_HANDLE, event: *mut c_void) {
-    thread::module_call_out(module, sys::PASSIVE_LEVEL, "NdisFDevicePnPEventNotify");
-    thread::world().device_event_passed_on(event.addr());
+    let routine = "NdisFDevicePnPEventNotify";
+    thread::ndis_call_out(sys::PASSIVE_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        world.device_event_passed_on(event.addr());
+    });
 }
 
 super::exports! {

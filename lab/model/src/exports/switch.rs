@@ -23,12 +23,11 @@ pub unsafe extern "efiapi" fn NdisFGetOptionalSwitchHandlers(
     context: *mut *mut c_void,
     handlers: *mut NDIS_OBJECT_HEADER,
 ) -> NDIS_STATUS {
-    thread::module_call(
-        module,
-        sys::DISPATCH_LEVEL,
-        "NdisFGetOptionalSwitchHandlers",
-    );
-    thread::world().state().life.switch_extension = true;
+    let routine = "NdisFGetOptionalSwitchHandlers";
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        world.state().life.switch_extension = true;
+    });
     // SAFETY: the caller passes a place for the context, and handlers of the size in their header.
     unsafe {
         *context = ptr::without_provenance_mut(SWITCH);

@@ -10,14 +10,13 @@ use ndis::{LargeSendInfo, sys};
 
 use crate::{
     guard,
-    handles::MODULE,
     mdl::{self, MdlLook, Read, Window},
     memory::Block,
     nic::Nic,
     oob::{SendKind, Slots},
     rules::{Finding, Level, Rule},
     segment::Layout,
-    state::{Known, Origin, Owner, State},
+    state::{Known, ModuleState, Origin, Owner, RESTARTING, State},
     thread,
 };
 pub(crate) use release::reorder;
@@ -232,9 +231,14 @@ impl State {
             let slots = Slots::read(|slot| (&(*nbl).NetBufferListInfo)[slot].addr());
             ((*nbl).SourceHandle.addr(), slots)
         };
-        if is_child && source != MODULE {
+        if is_child && source != self.life.handle {
             let found = format!("a child's SourceHandle is {source:#x}, not the filter's");
             self.violation(Rule::SourceHandle, &*name, found);
+        }
+        if is_child && send.is_none() && self.life.module == ModuleState::Restarting {
+            let found = "the filter originates a send while Restarting";
+            let finding = Finding::at(Level::Advice, Rule::Running, found);
+            self.finding(RESTARTING, finding);
         }
         Some(Given {
             name,

@@ -1,12 +1,16 @@
 //! The requests under way: how they come back, and what becomes of those whose memory goes.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use crate::{
     memory::Block,
     rules::{Finding, Level, Rule},
     state::State,
 };
+
+/// How long a filter may have a request: no longer than a miniport (Windows driver documentation,
+/// NdisTimedOidComplete).
+const LONGEST_REQUEST: Duration = Duration::from_secs(12);
 
 /// Most bytes of stack that a handler uses.
 const MOST_STACK: usize = 256 << 10;
@@ -34,6 +38,11 @@ impl State {
         }
         if let Some(asked) = self.oids.asked.get_mut(&number) {
             asked.came_back(status, may, &mut broken);
+        }
+        let took = self.clock.now().saturating_sub(self.oids.entered);
+        if self.oids.current == Some(number) && took > LONGEST_REQUEST {
+            let found = format!("was completed after {took:?}");
+            broken.push(Finding::at(Level::Advice, Rule::Oid, found));
         }
         self.oids.current = None;
         let name = self.oid_name(number);

@@ -5,7 +5,10 @@
 mod ledger;
 pub(crate) mod raw;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use ndis::sys;
 
@@ -186,6 +189,8 @@ pub(crate) struct Below {
     pub(crate) direct: bool,
     /// Whether a thread is completing it.
     pub(crate) completing: bool,
+    /// When the miniport got it, by the model's clock.
+    pub(crate) since: Duration,
 }
 
 /// All requests.
@@ -197,6 +202,9 @@ pub(crate) struct Oids {
     pub(crate) queue: VecDeque<u64>,
     /// The request that is in progress.
     pub(crate) current: Option<u64>,
+    /// When the filter got that one, by the model's clock; later by the time for which the miniport
+    /// has had it.
+    pub(crate) entered: Duration,
     pub(crate) below: Option<Below>,
     /// Addresses of the filter's own requests that wait for the miniport to be free.
     pub(crate) waiting: VecDeque<usize>,

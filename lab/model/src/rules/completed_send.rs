@@ -1,6 +1,8 @@
 //! The checks of a completed packet.
 #![expect(unsafe_code, reason = "NBLs and NET_BUFFERs are C structures")]
 
+use std::time::Duration;
+
 use ndis::{LargeSendInfo, sys};
 
 use crate::{
@@ -13,6 +15,10 @@ use crate::{
     segment::one_stage_digests,
     state::State,
 };
+
+/// How long a send may take. Driver Verifier limits the time of a filter's sends
+/// (NdisFilterTimedDataSend) and documents the limit for miniports only (NdisTimedDataHang).
+const LONGEST_SEND: Duration = Duration::from_secs(22);
 
 /// The whole NBL as bytes.
 fn nbl_bytes(block: &Block) -> Vec<u8> {
@@ -73,6 +79,11 @@ impl State {
         if ran && completed.status == sys::NDIS_STATUS_PAUSED && !sent.failed_below {
             let found = "refused as paused while running";
             broken.push(Finding::new(Rule::Running, found));
+        }
+        let took = self.clock.now().saturating_sub(sent.at);
+        if took > LONGEST_SEND {
+            let found = format!("came back after {took:?}");
+            broken.push(Finding::at(Level::Advice, Rule::EachCompletes, found));
         }
         let id = sent.packet.slot(sys::NetBufferListCancelId);
         if completed.status == sys::NDIS_STATUS_SEND_ABORTED

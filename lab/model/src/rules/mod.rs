@@ -164,6 +164,8 @@ pub enum Rule {
     /// An entry of the System event log is within its size, its strings end, and it is written or
     /// freed.
     ErrorLog = 53,
+    /// Sleeps, and stalls of the processor, are no longer than is documented.
+    Durations = 54,
 }
 
 impl Rule {
@@ -212,6 +214,7 @@ impl Rule {
             Self::Mtu => "MTU",
             Self::Events => "kernel events",
             Self::ErrorLog => "error log",
+            Self::Durations => "durations",
             Self::Tracing => "event tracing",
             Self::FinalStatus => "final status",
             Self::Handles => "handles",

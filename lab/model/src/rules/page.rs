@@ -2,6 +2,7 @@
 //! `https://learn.microsoft.com/windows-hardware/drivers/`.
 
 use super::Rule;
+use crate::state::RESTARTING;
 
 /// Where the pages are.
 const SITE: &str = "https://learn.microsoft.com/windows-hardware/drivers/";
@@ -31,7 +32,10 @@ const KERNEL: [&str; 8] = ["Ex", "Io", "Ke", "Kf", "Mm", "Etw", "Rtl", "Iof"];
 
 /// The address of the page that documents `rule`, or the routine that it was broken with.
 pub(super) fn address(rule: Rule, subject: &str) -> String {
-    let page = routine(subject).unwrap_or_else(|| rule.page().into());
+    let page = match subject {
+        RESTARTING => "network/starting-a-filter-module".into(),
+        _ => routine(subject).unwrap_or_else(|| rule.page().into()),
+    };
     format!("{SITE}{page}")
 }
 
@@ -109,6 +113,7 @@ impl Rule {
             Self::Memory => "devtest/special-pool",
             Self::Race => "network/synchronization-and-notification-in-network-drivers",
             Self::Events => "kernel/event-objects",
+            Self::Durations => "devtest/ndis-ndisstallexecution-delay",
             Self::ErrorLog => "ddi/wdm/ns-wdm-_io_error_log_packet",
             Self::Structures => "network/version-information-requirements-for-ndis-drivers",
             Self::Assertion => "ddi/wdm/nf-wdm-assert",

@@ -1,6 +1,11 @@
-//! The driver and its module: where they are in their life.
+//! The driver and its modules: where they are in their life.
+
+use std::ptr;
 
 use ndis::sys;
+
+/// The subject of findings about a module that is restarting.
+pub(crate) const RESTARTING: &str = "restarting module";
 
 /// Where a filter module is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -12,6 +17,8 @@ pub enum ModuleState {
     Attaching,
     /// Attached, or paused again.
     Paused,
+    /// FilterRestart has been called and the restart is not complete.
+    Restarting,
     /// FilterPause has been called and the pause is not complete.
     Pausing,
     /// Running.
@@ -20,13 +27,13 @@ pub enum ModuleState {
     Detaching,
 }
 
-/// The driver, and its module's life.
-#[derive(Default)]
+/// A module's life.
 pub(crate) struct Life {
-    pub(crate) driver: Option<Driver>,
+    /// NDIS's handle of the module.
+    pub(crate) handle: usize,
     pub(crate) module: ModuleState,
-    /// The filter module's context.
-    pub(crate) context: usize,
+    /// The filter module's context, null until the driver has set it.
+    pub(crate) context: sys::NDIS_HANDLE,
     /// Whether the filter was notified of the coming detach (pre-detach).
     pub(crate) pre_detached: bool,
     /// How often the module was restarted.
@@ -34,17 +41,44 @@ pub(crate) struct Life {
     /// The number of the restart since which it runs, once FilterRestart has returned and until the
     /// next pause begins.
     pub(crate) running_since: Option<u64>,
-    /// Whether new sends have to come back as paused: FilterPause waits, or has returned.
+    /// Whether new sends have to come back as paused: FilterPause waits, or has returned, or
+    /// FilterRestart has not begun its work.
     pub(crate) refusing: bool,
     /// NdisFPauseComplete calls of the pause under way.
     pub(crate) pauses_completed: u32,
     /// NdisFRestartComplete calls of the restart under way, with the last one's status; none while
     /// no restart is pending.
     pub(crate) restart_completed: Option<(u32, i32)>,
+    /// Whether sends went down since the module is restarting.
+    pub(crate) sent_in_restart: bool,
     /// Whether the driver asked NDIS to restart the module.
     pub(crate) restart_requested: bool,
     /// Whether the driver asked for the handlers of the virtual switch.
     pub(crate) switch_extension: bool,
+}
+
+#[expect(unsafe_code, reason = "keeps the module's context")]
+// SAFETY: the model passes the context back to the driver and never looks behind it.
+unsafe impl Send for Life {}
+
+impl Life {
+    /// The life of a module that is not attached.
+    pub(super) fn new(handle: usize) -> Self {
+        Self {
+            handle,
+            module: ModuleState::default(),
+            context: ptr::null_mut(),
+            pre_detached: false,
+            restarts: 0,
+            running_since: None,
+            refusing: false,
+            pauses_completed: 0,
+            restart_completed: None,
+            sent_in_restart: false,
+            restart_requested: false,
+            switch_extension: false,
+        }
+    }
 }
 
 /// The filter driver's registration.

@@ -1,5 +1,6 @@
 //! Everything a model keeps, behind one lock. The lock is never held while the driver is called.
 
+mod adapter;
 mod kernel;
 mod life;
 mod nbls;
@@ -8,20 +9,25 @@ mod traffic;
 use std::sync::Arc;
 
 use crate::{
+    clock::Clock,
     config::Config,
     findings::Findings,
+    handles::{MODULE, NEIGHBOR},
     oid::Oids,
     rules::{Finding, Rule},
 };
+use adapter::Adapter;
 pub(crate) use kernel::{Configuration, ControlDevice, Kernel, Rundown};
 pub use life::ModuleState;
-pub(crate) use life::{Driver, Life};
+pub(crate) use life::{Driver, Life, RESTARTING};
 pub(crate) use nbls::{Known, Mdls, NblPool, Nbls, Origin, Owner, Partial};
 pub(crate) use traffic::{Advertised, EventUnderWay, Indications, MiniportState, Receives, Sends};
 
 /// See the module.
 pub(crate) struct State {
     pub(crate) findings: Arc<Findings>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) driver: Option<Driver>,
     pub(crate) life: Life,
     pub(crate) nbls: Nbls,
     pub(crate) mdls: Mdls,
@@ -33,30 +39,37 @@ pub(crate) struct State {
     pub(crate) kernel: Kernel,
     pub(crate) control: ControlDevice,
     pub(crate) oids: Oids,
+    /// The adapter that is not in use.
+    pub(crate) other: Adapter,
 }
 
 impl State {
     pub(crate) fn new(config: &Config, findings: Arc<Findings>) -> Self {
+        let Adapter {
+            life,
+            sends,
+            miniport,
+            receives,
+            advertised,
+            indications,
+            oids,
+        } = Adapter::new(config, MODULE);
         Self {
             findings,
-            life: Life::default(),
+            clock: Arc::default(),
+            driver: None,
+            life,
             nbls: Nbls::default(),
             mdls: Mdls::default(),
-            sends: Sends::default(),
-            miniport: MiniportState {
-                id_bits: config.nic.id_bits,
-                ..MiniportState::default()
-            },
-            receives: Receives::default(),
-            advertised: Advertised {
-                may_add: config.nic.may_add(),
-                mtu: config.mtu,
-                ..Advertised::default()
-            },
-            indications: Indications::default(),
+            sends,
+            miniport,
+            receives,
+            advertised,
+            indications,
             kernel: Kernel::default(),
             control: ControlDevice::default(),
-            oids: Oids::default(),
+            oids,
+            other: Adapter::new(config, NEIGHBOR),
         }
     }
 
@@ -87,7 +100,8 @@ impl State {
     /// children, and sends that the filter queued. A send whose handler has not returned is none of
     /// them: the filter may still refuse it.
     pub(crate) fn outstanding(&self) -> Vec<String> {
-        let is_out = |known: &&Known| match (known.origin, known.owner) {
+        let elsewhere = |nbl: &usize| self.other.miniport.held.iter().any(|held| held.nbl == *nbl);
+        let is_out = |known: &Known| match (known.origin, known.owner) {
             (Origin::Pool(_), owner) => owner == Owner::Miniport,
             (Origin::Above(number), Owner::Filter) => {
                 let sent = self.sends.sent.get(&number);
@@ -95,8 +109,12 @@ impl State {
             }
             _ => false,
         };
-        let outstanding = self.nbls.known.values().filter(is_out);
-        outstanding.map(|known| known.name.clone()).collect()
+        let outstanding = self
+            .nbls
+            .known
+            .iter()
+            .filter(|(nbl, known)| is_out(known) && !elsewhere(nbl));
+        outstanding.map(|(_, known)| known.name.clone()).collect()
     }
 
     /// FilterPause waits or has returned: it can no longer be about to find out that sends are to

@@ -10,7 +10,12 @@ use crate::{race, rules::Rule, suspension, thread};
 impl World {
     /// Runs `body` as driver code: on processor 0, at PASSIVE_LEVEL, in this model.
     pub fn inside<T>(self: &Arc<Self>, body: impl FnOnce() -> T) -> T {
-        let _inside = thread::enter(self, 0, sys::PASSIVE_LEVEL);
+        self.inside_on(0, body)
+    }
+
+    /// The same on another processor.
+    pub fn inside_on<T>(self: &Arc<Self>, processor: u32, body: impl FnOnce() -> T) -> T {
+        let _inside = thread::enter(self, processor, sys::PASSIVE_LEVEL);
         body()
     }
 
@@ -25,6 +30,7 @@ impl World {
         let (locks, regions) = (thread::locks_held(), suspension::regions());
         let inside = thread::enter_handler(self, irql);
         waiting::begins();
+        self.clock.turn();
         race::enter(handler);
         let at_dispatch = irql >= sys::DISPATCH_LEVEL;
         if at_dispatch {

@@ -124,7 +124,7 @@ impl World {
                 let mut requests = state.control.requests.iter();
                 requests.any(|one| one.raw() == irp && one.is_pending())
             };
-            self.wait_until(|| !pending(&self.state()));
+            self.wait_until("IRP", || !pending(&self.state()));
         }
         let mut state = self.state();
         let place = state

@@ -1,32 +1,32 @@
 //! The driver's and the module's life: load, attach, restart, pause, detach, unload.
 #![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
 
-use std::{
-    collections::BTreeMap,
-    ptr,
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, ptr, sync::Arc, time::Duration};
 
 use ndis::sys;
 
 use super::{
-    MODULE, NEIGHBOR, World, handle, lock,
+    World,
     waiting::{self, During},
 };
 use crate::{
     attach::{self, AttachParameters},
     error_log::LogEntry,
+    handles::NEIGHBOR,
     memory::Block,
     offload::{self, MayAdd},
     registry::{self, RegistryValue},
     restart::RestartParameters,
     rules::{Rule, Violation},
-    state::ModuleState,
+    state::{ModuleState, RESTARTING},
 };
 
 /// The driver's key in the registry.
 const REGISTRY_PATH: &str = r"\Registry\Machine\System\CurrentControlSet\Services\filter";
+
+/// A pause that takes longer is a bug check under Driver Verifier (Windows driver documentation,
+/// NdisFilterTimedPauseComplete).
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Whether the administrator wants large sends to be advertised on any NIC: SoftwareSegmentation.
 fn advertises_always(registry: &BTreeMap<String, RegistryValue>) -> bool {
@@ -67,7 +67,10 @@ impl World {
         let state = self.module_state();
         matches!(
             state,
-            ModuleState::Paused | ModuleState::Pausing | ModuleState::Running
+            ModuleState::Paused
+                | ModuleState::Restarting
+                | ModuleState::Pausing
+                | ModuleState::Running
         )
     }
 
@@ -91,7 +94,7 @@ impl World {
         if self.config.attaches_in_registration && self.is_attached() {
             return Ok(());
         }
-        let Some(driver) = self.state().life.driver else {
+        let Some(driver) = self.state().driver else {
             return Err(sys::NDIS_STATUS_FAILURE);
         };
         let Some(handler) = driver.characteristics.AttachHandler else {
@@ -103,6 +106,10 @@ impl World {
             .filter(|_| self.config.keeps_raised_offload)
             .unwrap_or_else(|| nic.offload_config());
         let mut parameters = AttachParameters::new(&self.config, &own);
+        let module = self.module_handle();
+        if module.addr() == NEIGHBOR {
+            parameters = parameters.of_neighbor();
+        }
         let raw = parameters.raw();
         {
             let mut state = self.state();
@@ -114,7 +121,7 @@ impl World {
         }
         let status = self.call("attach handler", sys::PASSIVE_LEVEL, || {
             // SAFETY: the handler is the driver's; the parameters live during the call.
-            unsafe { handler(handle(MODULE), driver.context, raw) }
+            unsafe { handler(module, driver.context, raw) }
         });
         if status == sys::NDIS_STATUS_PENDING {
             let found = "FilterAttach answered NDIS_STATUS_PENDING";
@@ -123,6 +130,7 @@ impl World {
         let advertised = parameters.offload();
         self.check_attached(status, &own, advertised.as_deref());
         if status < 0 {
+            self.state().life.context = ptr::null_mut();
             self.bind(None, ModuleState::Detached);
             return Err(status);
         }
@@ -131,52 +139,11 @@ impl World {
         Ok(())
     }
 
-    /// Attaches the driver to another adapter too, where the module stays paused.
-    ///
-    /// # Errors
-    /// The status that FilterAttach returned, if it fails.
-    pub fn attach_neighbor(self: &Arc<Self>) -> Result<(), i32> {
-        let (handler, context) = {
-            let state = self.state();
-            let driver = state.life.driver.as_ref();
-            let driver = driver.ok_or(sys::NDIS_STATUS_FAILURE)?;
-            let handler = driver.characteristics.AttachHandler;
-            (handler.ok_or(sys::NDIS_STATUS_FAILURE)?, driver.context)
-        };
-        let own = self.nic().offload_config();
-        let mut parameters = AttachParameters::new(&self.config, &own).of_neighbor();
-        let raw = parameters.raw();
-        self.has_neighbor.store(true, Ordering::SeqCst);
-        let status = self.call("attach handler", sys::PASSIVE_LEVEL, || {
-            // SAFETY: the handler is the driver's; the parameters live during the call.
-            unsafe { handler(handle(NEIGHBOR), context, raw) }
-        });
-        if status < 0 {
-            self.has_neighbor.store(false, Ordering::SeqCst);
-            return Err(status);
-        }
-        Ok(())
-    }
-
-    /// Detaches the driver from the other adapter.
-    pub fn detach_neighbor(self: &Arc<Self>) {
-        let context = lock(&self.neighbor_context).take();
-        let handler = self.handlers().and_then(|all| all.DetachHandler);
-        if let (Some(handler), Some(context)) = (handler, context) {
-            self.call("detach handler", sys::PASSIVE_LEVEL, || {
-                // SAFETY: the handler is the driver's and the module is paused.
-                unsafe { handler(context.0) }
-            });
-        }
-        self.state().check_module_gone(NEIGHBOR);
-        self.has_neighbor.store(false, Ordering::SeqCst);
-    }
-
     /// Checks the results of FilterAttach.
     fn check_attached(&self, status: i32, own: &[u8], advertised: Option<&[u8]>) {
         let mut state = self.state();
         let may = state.advertised.may_add;
-        let context_set = state.life.context != 0;
+        let context_set = !state.life.context.is_null();
         if status < 0 {
             if context_set {
                 let found =
@@ -207,17 +174,16 @@ impl World {
     /// # Errors
     /// The status that FilterRestart returned, if it fails.
     pub fn restart(self: &Arc<Self>) -> Result<(), i32> {
-        {
-            // The overlying driver may send from the moment that the filter takes sends, which is
-            // before FilterRestart has returned.
-            let mut state = self.state();
-            state.life.module = ModuleState::Running;
-            state.life.refusing = false;
-            state.life.restarts += 1;
-            state.life.restart_completed = Some((0, 0));
-            // A restart ends an earlier pre-detach: the module goes on.
-            state.life.pre_detached = false;
-        }
+        self.restart_amid(|_| {})
+    }
+
+    /// The same while `others` happens: it comes when the module is Restarting already, and its
+    /// FilterRestart has done nothing yet. Sends have to come back as paused then (Windows driver
+    /// documentation, Starting a Filter Module).
+    ///
+    /// # Errors
+    /// As for [`restart`](Self::restart).
+    pub fn restart_amid(self: &Arc<Self>, others: impl FnOnce(&Arc<Self>)) -> Result<(), i32> {
         let handlers = self.handlers();
         if let Some(handler) = handlers.and_then(|all| all.SetFilterModuleOptionsHandler) {
             self.call("set-module-options handler", sys::PASSIVE_LEVEL, || {
@@ -225,6 +191,19 @@ impl World {
                 unsafe { handler(self.context()) }
             });
         }
+        {
+            let mut state = self.state();
+            state.life.module = ModuleState::Restarting;
+            state.life.refusing = true;
+            state.life.sent_in_restart = false;
+            state.life.restarts += 1;
+            state.life.restart_completed = Some((0, 0));
+            // A restart ends an earlier pre-detach: the module goes on.
+            state.life.pre_detached = false;
+        }
+        others(self);
+        // The driver takes sends when it is ready to, which is before it has completed the restart.
+        self.state().life.refusing = false;
         if let Some(handler) = handlers.and_then(|all| all.RestartHandler) {
             let parameters = RestartParameters::new(&self.config, self.news_of_mtu());
             let status = self.call("restart handler", sys::PASSIVE_LEVEL, || {
@@ -232,18 +211,22 @@ impl World {
                 unsafe { handler(self.context(), parameters.raw()) }
             });
             let status = self.await_restart(status);
-            {
-                let mut state = self.state();
-                for found in parameters.take_back(&mut state.kernel.memory) {
-                    state.violation(Rule::Restart, "restart attributes", found);
-                }
+            let mut state = self.state();
+            for found in parameters.take_back(&mut state.kernel.memory) {
+                state.violation(Rule::Restart, "restart attributes", found);
             }
             if status < 0 {
-                self.state().life.module = ModuleState::Paused;
+                if state.life.sent_in_restart {
+                    let found =
+                        format!("sends went down in a restart that failed with {status:#x}");
+                    state.violation(Rule::Running, RESTARTING, found);
+                }
+                state.life.module = ModuleState::Paused;
                 return Err(status);
             }
         }
         let mut state = self.state();
+        state.life.module = ModuleState::Running;
         state.life.running_since = Some(state.life.restarts);
         Ok(())
     }
@@ -258,7 +241,7 @@ impl World {
                 .restart_completed
                 .map_or(0, |(count, _)| count)
         };
-        self.wait_until(|| !pending || completions() > 0);
+        self.wait_until("FilterRestart", || !pending || completions() > 0);
         let (count, completed) = self
             .state()
             .life
@@ -274,16 +257,6 @@ impl World {
             (true, 0) => sys::NDIS_STATUS_FAILURE,
             (true, _) => completed,
             (false, _) => status,
-        }
-    }
-
-    /// Waits until `done`, as long as the machine's patience lasts; the miniport goes on meanwhile.
-    pub(super) fn wait_until(self: &Arc<Self>, done: impl Fn() -> bool) {
-        let begun = Instant::now();
-        while !done() && begun.elapsed() < self.config.patience {
-            if self.deliver() + self.complete_oids() == 0 {
-                std::thread::sleep(Duration::from_millis(1));
-            }
         }
     }
 
@@ -312,6 +285,7 @@ impl World {
 
     /// Pauses the module and waits until it is paused.
     pub fn pause(self: &Arc<Self>) {
+        let begun = self.clock.now();
         {
             let mut state = self.state();
             state.life.module = ModuleState::Pausing;
@@ -339,6 +313,11 @@ impl World {
             });
             self.state().refuses_sends();
             self.await_pause(status);
+            let took = self.clock.now() - begun;
+            if took > LONGEST_PAUSE {
+                let found = format!("the pause took {took:?}");
+                self.violation(Rule::Pause, "module", found);
+            }
         }
         let mut state = self.state();
         state.check_outstanding();
@@ -352,7 +331,8 @@ impl World {
             let found = format!("FilterPause answered {status:#x}");
             self.violation(Rule::Pause, "module", found);
         }
-        self.wait_until(|| !pending || self.state().life.pauses_completed > 0);
+        let is_complete = || !pending || self.state().life.pauses_completed > 0;
+        self.wait_until("FilterPause", is_complete);
         let completed = self.state().life.pauses_completed + u32::from(!pending);
         if completed != 1 {
             let found = format!("the pause completed {completed} times");
@@ -371,11 +351,11 @@ impl World {
                 unsafe { handler(self.context()) }
             });
         }
-        self.set_context(ptr::null_mut());
         {
             let mut state = self.state();
+            state.life.context = ptr::null_mut();
             state.forget_all_own_oids();
-            state.check_module_gone(MODULE);
+            state.check_module_gone();
             state.life.restart_requested = false;
             state.life.pre_detached = false;
             state.advertised.mtu_reported = None;
@@ -415,7 +395,7 @@ impl World {
         let mut state = self.state();
         state.kernel.extensions.clear();
         state.kernel.spin_locks.clear();
-        if state.life.driver.is_some() {
+        if state.driver.is_some() {
             let found = format!("still registered as a filter driver {when}");
             state.violation(Rule::NothingLeft, "driver", found);
         }
@@ -458,14 +438,10 @@ impl World {
     pub fn finish(&self) -> Vec<Violation> {
         drop(self.take_returned());
         let mut state = self.state();
-        state.forget_completed();
-        let lost: Vec<_> = state.sends.sent.values().map(|sent| sent.nbl).collect();
-        for nbl in lost {
-            let name = state.name(nbl);
-            state.violation(Rule::EachCompletes, name, "was never completed");
+        for _adapter in 0..2 {
+            state.check_traffic_at_end();
+            state.switch_adapter();
         }
-        state.check_received_at_end();
-        state.check_oids_at_end();
         state.check_memory_at_end();
         drop(state);
         self.findings.take()
@@ -481,7 +457,8 @@ impl crate::state::State {
     }
 
     /// FilterDetach has returned: what was allocated or opened with the module's handle is gone.
-    fn check_module_gone(&mut self, owner: usize) {
+    fn check_module_gone(&mut self) {
+        let owner = self.life.handle;
         let pools = self
             .nbls
             .pools
@@ -498,6 +475,18 @@ impl crate::state::State {
             let found = format!("{open} configurations of the module are open after FilterDetach");
             self.violation(Rule::NothingLeft, "module", found);
         }
+    }
+
+    /// Checks that every send, received packet and request of the adapter came back.
+    fn check_traffic_at_end(&mut self) {
+        self.forget_completed();
+        let lost: Vec<_> = self.sends.sent.values().map(|sent| sent.nbl).collect();
+        for nbl in lost {
+            let name = self.name(nbl);
+            self.violation(Rule::EachCompletes, name, "was never completed");
+        }
+        self.check_received_at_end();
+        self.check_oids_at_end();
     }
 
     /// Checks that the driver freed all memory that it allocated.

@@ -1,9 +1,6 @@
-//! One model: a machine with NDIS, an overlying driver, one filter driver with one module, and a
-//! NIC.
-#![expect(
-    unsafe_code,
-    reason = "keeps pointers for the driver, calls its handlers as NDIS does"
-)]
+//! One model: a machine with NDIS, an overlying driver, and one filter driver with a module on each of
+//! two NICs.
+#![expect(unsafe_code, reason = "shares the driver object between threads")]
 
 mod account;
 mod call;
@@ -22,14 +19,14 @@ mod waiting;
 pub use account::Account;
 pub use live::{Lent, Returned};
 pub use receive::ReceiveCall;
+pub(crate) use waiting::Waited;
 
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::c_void,
-    ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -38,9 +35,10 @@ use ndis::sys;
 
 use crate::{
     above::{Completed, Packet},
+    clock::Clock,
     config::Config,
     findings::Findings,
-    handles::{MODULE, NEIGHBOR, handle},
+    handles::handle,
     live::Wire,
     memory::{Block, Failing},
     nic::Nic,
@@ -74,25 +72,18 @@ type Listener = Box<dyn FnMut(LargeSendLimits) + Send>;
 
 type TamperFn = Box<dyn FnMut(Tamper<'_>) + Send>;
 
-/// A pointer that the driver gave to NDIS to keep.
-struct Kept(*mut c_void);
-
-// SAFETY: the model passes the pointer back to the driver and never looks behind it.
-unsafe impl Send for Kept {}
-
 /// See the module.
 pub struct World {
     pub(crate) config: Config,
     pub(crate) findings: Arc<Findings>,
     active_processors: AtomicU32,
     pub(crate) processors: Arc<Processors>,
+    pub(crate) clock: Arc<Clock>,
+    /// The handle of the module on the adapter that is in use.
+    in_use: AtomicUsize,
     nic: Mutex<Nic>,
     state: Mutex<State>,
     driver_object: Block,
-    context: Mutex<Kept>,
-    /// The context of the module on another adapter, while there is one.
-    neighbor_context: Mutex<Option<Kept>>,
-    has_neighbor: AtomicBool,
     tamper: Mutex<Option<TamperFn>>,
     /// Values that must live as long as this machine, for example a driver's mapped image.
     kept: Mutex<Vec<Box<dyn Send>>>,
@@ -118,6 +109,7 @@ impl World {
         let findings = Arc::new(Findings::new(config.level));
         let mut state = State::new(&config, Arc::clone(&findings));
         state.advertised.limits.change(nic.capabilities());
+        state.other.advertised.limits.change(nic.capabilities());
         state.kernel.registry = config
             .parameters
             .iter()
@@ -126,14 +118,13 @@ impl World {
         Arc::new(Self {
             active_processors: AtomicU32::new(config.processors),
             processors: Arc::default(),
+            in_use: AtomicUsize::new(state.life.handle),
+            clock: Arc::clone(&state.clock),
             config,
             findings,
             state: Mutex::new(state),
             nic: Mutex::new(nic),
             driver_object: Block::new(size_of::<sys::DRIVER_OBJECT>(), 16),
-            context: Mutex::new(Kept(ptr::null_mut())),
-            neighbor_context: Mutex::new(None),
-            has_neighbor: AtomicBool::new(false),
             tamper: Mutex::new(None),
             kept: Mutex::new(Vec::new()),
             resend: Mutex::new(VecDeque::new()),
@@ -167,31 +158,41 @@ impl World {
     /// The characteristics with which the driver registered; `None` where it has not.
     #[must_use]
     pub fn handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
-        self.state()
-            .life
-            .driver
-            .map(|driver| driver.characteristics)
+        self.state().driver.map(|driver| driver.characteristics)
     }
 
-    pub(crate) fn set_context(&self, context: *mut c_void) {
-        lock(&self.context).0 = context;
-        self.state().life.context = context.addr();
+    /// Runs `body` on the other one of the machine's two adapters, which the driver's second module
+    /// is for: all that the model does within it, and all that it looks at, belongs to that
+    /// adapter. The NIC's settings are those of both.
+    ///
+    /// No other thread may be in the machine meanwhile.
+    pub fn on_other_adapter<T>(self: &Arc<Self>, body: impl FnOnce(&Arc<Self>) -> T) -> T {
+        self.switch_adapter();
+        // Its limits follow what became of the NIC meanwhile.
+        self.set_nic(|_| {});
+        let result = body(self);
+        self.switch_adapter();
+        self.set_nic(|_| {});
+        result
     }
 
-    /// Whether `handle` is that of the module, or of the one on another adapter.
-    pub(crate) fn is_module(&self, handle: sys::NDIS_HANDLE) -> bool {
-        handle.addr() == MODULE || self.is_neighbor(handle)
+    fn switch_adapter(&self) {
+        let mut state = self.state();
+        state.switch_adapter();
+        self.in_use.store(state.life.handle, Ordering::SeqCst);
     }
 
-    /// Whether `handle` is that of the module on another adapter, which is attached.
-    pub(crate) fn is_neighbor(&self, handle: sys::NDIS_HANDLE) -> bool {
-        handle.addr() == NEIGHBOR && self.has_neighbor.load(Ordering::SeqCst)
+    /// Whether `handle` is that of the module on the adapter that is in use.
+    pub(crate) fn is_in_use(&self, handle: sys::NDIS_HANDLE) -> bool {
+        handle.addr() == self.in_use.load(Ordering::SeqCst)
     }
 
-    /// Keeps the context of that module; `None` where it has one.
-    pub(crate) fn set_neighbor_context(&self, context: *mut c_void) -> Option<()> {
-        let mut kept = lock(&self.neighbor_context);
-        kept.is_none().then(|| *kept = Some(Kept(context)))
+    /// Runs `body` on the adapter that is not in use, for a call of the driver that names its module.
+    pub(crate) fn at_other_adapter<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.switch_adapter();
+        let result = body();
+        self.switch_adapter();
+        result
     }
 
     /// The driver object, which the system makes for the image.
@@ -201,14 +202,14 @@ impl World {
     }
 
     fn context(&self) -> *mut c_void {
-        lock(&self.context).0
+        self.state().life.context
     }
 
     /// The NDIS for which the driver registered, as NdisGetVersion answers.
     #[must_use]
     pub fn declared_ndis_version(&self) -> Option<u32> {
         let state = self.state();
-        let driver = state.life.driver.as_ref()?;
+        let driver = state.driver.as_ref()?;
         let characteristics = &driver.characteristics;
         let major = u32::from(characteristics.MajorNdisVersion) << 16;
         Some(major | u32::from(characteristics.MinorNdisVersion))
@@ -217,7 +218,7 @@ impl World {
     /// NDIS's handle of the filter module, as FilterAttach gets it.
     #[must_use]
     pub fn module_handle(&self) -> sys::NDIS_HANDLE {
-        handle(MODULE)
+        handle(self.in_use.load(Ordering::SeqCst))
     }
 
     /// The outcome of a send; `None` while it is outstanding, or when the model has forgotten it.

@@ -2,7 +2,7 @@
 //! back.
 #![expect(unsafe_code, reason = "calls the driver's handlers as NDIS does")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ndis::sys;
 
@@ -200,6 +200,7 @@ impl World {
                     return;
                 };
                 state.oids.current = Some(number);
+                state.oids.entered = state.clock.now();
                 let asked = &state.oids.asked[&number];
                 (number, asked.raw(), asked.call.at_dispatch)
             };
@@ -284,8 +285,9 @@ impl World {
                     return;
                 };
                 let request = std::ptr::with_exposed_provenance_mut(address);
+                let now = state.clock.now();
                 // SAFETY: a request that waits lives until it is completed.
-                state.oids.below = Some(unsafe { below(&state.oids, request, false) });
+                state.oids.below = Some(unsafe { below(&state.oids, request, false, now) });
             }
             if self.nic().oids == Answering::Later {
                 return;
@@ -344,8 +346,9 @@ impl World {
                 state.oids.waiting.push_back(request.expose_provenance());
                 return sys::NDIS_STATUS_PENDING;
             }
+            let now = state.clock.now();
             // SAFETY: both callers pass a live request.
-            state.oids.below = Some(unsafe { below(&state.oids, request, direct) });
+            state.oids.below = Some(unsafe { below(&state.oids, request, direct, now) });
         }
         match self.nic().oids {
             Answering::Inline => {
@@ -368,6 +371,7 @@ impl World {
     /// The miniport completes the request that it holds, if that has the RequestId `wanted`: with
     /// its answer, or with `abort`. Returns whether it did; another thread may be faster.
     fn complete_below(self: &Arc<Self>, abort: Option<i32>, wanted: Option<usize>) -> bool {
+        let _inside = thread::enter(self, thread::processor(), thread::irql());
         let (request, direct) = {
             let mut state = self.state();
             let Some(below) = &mut state.oids.below else {
@@ -403,7 +407,14 @@ impl World {
             (raw, direct)
         };
         let status = self.miniport_answers(request, abort);
-        let below = self.state().oids.below.take();
+        let below = {
+            let mut state = self.state();
+            let below = state.oids.below.take();
+            let since = below.as_ref().map(|below| below.since);
+            let had = since.map(|since| state.clock.now() - since);
+            state.oids.entered += had.unwrap_or_default();
+            below
+        };
         match below.and_then(|below| below.of) {
             Some(number) if direct => self.state().oid_came_back(number, status),
             _ => self.comes_back(request, status),
@@ -417,7 +428,12 @@ impl World {
 ///
 /// # Safety
 /// `request` points to a request; one of the model's making is all bytes.
-unsafe fn below(oids: &Oids, request: *mut sys::NDIS_OID_REQUEST, direct: bool) -> Below {
+unsafe fn below(
+    oids: &Oids,
+    request: *mut sys::NDIS_OID_REQUEST,
+    direct: bool,
+    since: Duration,
+) -> Below {
     let of = if direct {
         oids.current
     } else {
@@ -432,6 +448,7 @@ unsafe fn below(oids: &Oids, request: *mut sys::NDIS_OID_REQUEST, direct: bool) 
             look: of.map_or_else(Vec::new, |_| look(request)),
             direct,
             completing: false,
+            since,
         }
     }
 }

@@ -16,8 +16,8 @@ use super::World;
 use crate::{
     ModuleState, race,
     received::{Holder, Received},
-    rules::Rule,
-    state::{Origin, Owner, State},
+    rules::{Finding, Level, Rule},
+    state::{Origin, Owner, RESTARTING, State},
     status::MINIPORT,
     thread,
 };
@@ -91,14 +91,6 @@ impl World {
     ) {
         self.check_flag(flags & DISPATCH != 0, "receive indication");
         self.check_defined(flags, "NdisFIndicateReceiveNetBufferLists");
-        let module = self.module_state();
-        if matches!(
-            module,
-            ModuleState::Attaching | ModuleState::Paused | ModuleState::Detaching
-        ) {
-            let found = format!("indicates received packets while {module:?}");
-            self.violation(Rule::Running, "module", found);
-        }
         let with_resources = flags & RESOURCES != 0;
         let returned = {
             let mut state = self.state();
@@ -182,6 +174,31 @@ impl World {
 }
 
 impl State {
+    /// The filter indicates a chain that begins with the NBL at `first`: what it may indicate depends
+    /// on the state of its module.
+    pub(crate) fn check_indicating(&mut self, first: usize) {
+        let is_own = !self.receives.received.contains_key(&first);
+        let module = self.life.module;
+        let (level, subject) = match module {
+            ModuleState::Attaching | ModuleState::Detaching => (Level::Contract, "module"),
+            ModuleState::Paused if is_own => (Level::Contract, "module"),
+            // The page of FilterReceiveNetBufferLists allows it, that of the Paused state advises to
+            // return them.
+            ModuleState::Paused => (Level::Advice, "module"),
+            // The page of NdisFRestartComplete allows it, that of the Restarting state advises
+            // against it.
+            ModuleState::Restarting if is_own => (Level::Advice, RESTARTING),
+            _ => return,
+        };
+        let what = if is_own {
+            "packets of its own"
+        } else {
+            "received packets"
+        };
+        let found = format!("indicates {what} while {module:?}");
+        self.finding(subject, Finding::at(level, Rule::Running, found));
+    }
+
     /// Builds NBLs with `frames`, linked in their order. Returns the first, and their addresses.
     fn build_received(
         &mut self,
@@ -311,7 +328,7 @@ impl State {
                 race::release(nbl.addr());
                 // SAFETY: an NBL of the ledger is live.
                 let (next, source) = unsafe { ((*nbl).Next, (*nbl).SourceHandle) };
-                if source.addr() != crate::handles::MODULE {
+                if source.addr() != self.life.handle {
                     let name = self.name(nbl.addr());
                     let found = format!("is indicated with SourceHandle {:#x}", source.addr());
                     self.violation(Rule::SourceHandle, name, found);

@@ -110,7 +110,7 @@ impl World {
             // set, and until FilterDetach returns; a concept page forbids the first.
             let level = match module {
                 ModuleState::Detaching => Level::Product,
-                ModuleState::Attaching if self.state().life.context != 0 => Level::Advice,
+                ModuleState::Attaching if !self.state().life.context.is_null() => Level::Advice,
                 _ => Level::Contract,
             };
             let found = format!("indicated while {module:?}");
@@ -118,7 +118,7 @@ impl World {
             return self.finding("NdisFIndicateStatus", finding);
         }
         // SAFETY: as the caller vouches.
-        match unsafe { status::read(raw) } {
+        match unsafe { status::read(raw, self.module_handle()) } {
             Err(found) => self.violation(Rule::Status, "NdisFIndicateStatus", found),
             Ok(seen) => {
                 let own = self.own_offload(seen.indication.code);

@@ -17,7 +17,7 @@ use crate::{
     miniport::SentChild,
     race,
     rules::{Finding, Level, Rule},
-    state::{ModuleState, Origin, Owner, State},
+    state::{ModuleState, Origin, Owner, RESTARTING, State},
     thread,
 };
 
@@ -107,7 +107,7 @@ impl World {
         let state = self.state();
         let paused = match state.life.module {
             ModuleState::Paused => true,
-            ModuleState::Pausing => state.life.refusing,
+            ModuleState::Pausing | ModuleState::Restarting => state.life.refusing,
             _ => false,
         };
         paused.then_some(state.life.restarts)
@@ -124,7 +124,11 @@ impl World {
             let status = sent.completed.map(|completed| completed.status);
             if status != Some(sys::NDIS_STATUS_PAUSED) {
                 let name = state.name(sent.nbl);
-                let found = format!("sent while paused, came back with {status:x?}");
+                let when = match state.life.module {
+                    ModuleState::Restarting => "restarting",
+                    _ => "paused",
+                };
+                let found = format!("sent while {when}, came back with {status:x?}");
                 state.violation(Rule::Running, name, found);
             }
         }
@@ -194,15 +198,21 @@ impl World {
         }
     }
 
-    /// The filter may send only while it runs.
+    /// The filter may send only while it runs, or is about to.
     pub(crate) fn check_running(&self) {
         let mut state = self.state();
-        if !matches!(
-            state.life.module,
-            ModuleState::Running | ModuleState::Pausing
-        ) {
+        let restarting = state.life.module == ModuleState::Restarting;
+        state.life.sent_in_restart |= restarting;
+        let may = match state.life.module {
+            ModuleState::Running | ModuleState::Pausing => true,
+            // A driver that is ready passes on what comes before it has completed the restart.
+            ModuleState::Restarting => !state.life.refusing,
+            _ => false,
+        };
+        if !may {
             let found = format!("sends while {:?}", state.life.module);
-            state.violation(Rule::Running, "module", found);
+            let subject = if restarting { RESTARTING } else { "module" };
+            state.violation(Rule::Running, subject, found);
         }
     }
 
@@ -233,6 +243,9 @@ impl World {
             let mut state = self.state();
             while let Some(nbl) = NonNull::new(chain) {
                 let nbl = nbl.as_ptr();
+                if state.is_of_other_adapter(nbl.addr()) {
+                    break;
+                }
                 let Some(known) = state.nbls.known.get_mut(&nbl.addr()) else {
                     let subject = format!("NBL at {:#x}", nbl.addr());
                     state.violation(Rule::Once, subject, "is sent and does not exist");
@@ -260,9 +273,10 @@ impl World {
 
     /// The miniport completes all that it holds. Returns how many NBLs that were.
     pub fn deliver(self: &Arc<Self>) -> usize {
+        if self.state().miniport.held.is_empty() {
+            return 0;
+        }
         let completion = self.nic().completion;
-        let held = self.take_held(completion.order);
-        let count = held.len();
         let irql = if completion.at_dispatch {
             sys::DISPATCH_LEVEL
         } else {
@@ -270,6 +284,8 @@ impl World {
         };
         let processor = completion.on_processor.unwrap_or_else(thread::processor);
         let inside = thread::enter_if_free(self, processor, irql);
+        let held = self.take_held(completion.order);
+        let count = held.len();
         if completion.merged {
             let mut state = self.state();
             let mut chain: *mut sys::NET_BUFFER_LIST = ptr::null_mut();
@@ -326,6 +342,9 @@ impl World {
         while let Some(nbl) = NonNull::new(chain) {
             let nbl = nbl.as_ptr();
             let mut state = self.state();
+            if state.is_of_other_adapter(nbl.addr()) {
+                break;
+            }
             let Some(known) = state.nbls.known.get_mut(&nbl.addr()) else {
                 let subject = format!("NBL at {:#x}", nbl.addr());
                 state.violation(Rule::Once, subject, "is completed and does not exist");

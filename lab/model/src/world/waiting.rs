@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::World;
-use crate::rules::Rule;
+use crate::{rules::Rule, thread};
 
 /// How long a handler of a power event may wait without being taken to wait for outstanding I/O.
-const POWER_EVENT: Duration = Duration::from_millis(100);
+const POWER_EVENT: Duration = Duration::from_millis(50);
 
 /// As many waits in succession poll for something: what they poll for may be a request.
 const MOST_IDLE: u32 = 200;
@@ -25,8 +25,8 @@ pub(super) enum During {
 }
 
 thread_local! {
-    /// The handler that this thread is in, and its first wait.
-    static DURING: Cell<Option<(During, Option<Instant>)>> = const { Cell::new(None) };
+    /// The handler that this thread is in, and the time of its first wait.
+    static DURING: Cell<Option<(During, Option<Duration>)>> = const { Cell::new(None) };
     /// Waits in succession in which nothing happened.
     static IDLE: Cell<u32> = const { Cell::new(0) };
 }
@@ -44,20 +44,68 @@ pub(super) fn begins() {
     IDLE.set(0);
 }
 
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waited {
+    /// Its condition was met.
+    Done,
+    /// Its limit has passed.
+    TimedOut,
+    /// It has no limit, and nothing is left in the machine that could end it.
+    Forever,
+}
+
 impl World {
+    /// The driver's thread waits in `routine` until `done`, for `limit` at most. The miniport goes on
+    /// meanwhile.
+    pub(crate) fn wait(
+        self: &Arc<Self>,
+        routine: &str,
+        limit: Option<Duration>,
+        done: impl Fn() -> bool,
+    ) -> Waited {
+        let sleep = limit.map(|limit| self.clock.sleep(limit));
+        let begun = Instant::now();
+        let mut looks = Duration::ZERO;
+        while !done() {
+            // By the computer's clock where other threads keep the machine busy.
+            let over = |limit| begun.elapsed() >= limit;
+            if sleep.as_ref().is_some_and(|sleep| sleep.is_over()) || limit.is_some_and(over) {
+                return Waited::TimedOut;
+            }
+            if limit.is_none() && looks >= self.config.patience {
+                return Waited::Forever;
+            }
+            if self.goes_on(routine, limit.is_none()) || !self.clock.look() {
+                looks = Duration::ZERO;
+            } else {
+                looks += Duration::from_millis(1);
+                self.clock.skip();
+            }
+        }
+        Waited::Done
+    }
+
+    /// NDIS waits until `done`, unless nothing is left in the machine that could bring that about.
+    pub(super) fn wait_until(self: &Arc<Self>, routine: &str, done: impl Fn() -> bool) {
+        let _inside = thread::enter(self, thread::processor(), thread::irql());
+        let _ = self.wait(routine, None, done);
+    }
+
     /// The driver's thread waits in `routine`: the miniport completes the sends that it has, and the
     /// requests if the wait has no end of its own or is repeated again and again. Returns whether
     /// there were any.
-    pub(crate) fn goes_on(self: &Arc<Self>, routine: &str, is_endless: bool) -> bool {
+    fn goes_on(self: &Arc<Self>, routine: &str, is_endless: bool) -> bool {
         let power_event = match DURING.get() {
             Some((During::Pause, _)) => {
                 self.state().refuses_sends();
                 None
             }
             Some((During::PowerEvent(event), begun)) => {
-                let begun = begun.unwrap_or_else(Instant::now);
+                let now = self.clock.now();
+                let begun = begun.unwrap_or(now);
                 DURING.set(Some((During::PowerEvent(event), Some(begun))));
-                if begun.elapsed() < POWER_EVENT {
+                if now - begun < POWER_EVENT {
                     return false;
                 }
                 Some(event)

@@ -54,7 +54,7 @@ fn each_adapter_has_its_own_settings_and_counters() {
     let machine = Machine::start(Config::default());
     let world = &machine.world;
     let before = read(world).tuning;
-    world.attach_neighbor().expect("attached");
+    world.on_other_adapter(World::attach).expect("attached");
     assert_eq!(
         listed(world),
         [(IF_INDEX, true), (NEIGHBOR_IF_INDEX, false)]
@@ -75,12 +75,44 @@ fn each_adapter_has_its_own_settings_and_counters() {
     assert_eq!(machine.statistics().split, 1);
 
     // Detached and attached again, it has what was persisted for it; the other one works on.
-    world.detach_neighbor();
+    world.on_other_adapter(World::detach);
     assert_eq!(listed(world), [(IF_INDEX, true)]);
     machine.assert_split(large_v4(100_000));
-    world.attach_neighbor().expect("attached again");
+    world
+        .on_other_adapter(World::attach)
+        .expect("attached again");
     assert_eq!(neighbor(world).tuning, times(5));
-    world.detach_neighbor();
+    world.on_other_adapter(World::detach);
+    machine.stop_clean();
+}
+
+#[test]
+fn both_adapters_run_and_pause_alone() {
+    let machine = Machine::start(Config::default());
+    let world = &machine.world;
+    let start = |world: &Arc<World>| world.attach().and_then(|()| world.restart());
+    world.on_other_adapter(start).expect("it runs");
+    assert_eq!(listed(world), [(IF_INDEX, true), (NEIGHBOR_IF_INDEX, true)]);
+    for paused_first in [true, false] {
+        machine.assert_split(large_v4(100_000));
+        world.on_other_adapter(|_| machine.assert_split(large_v4(100_000)));
+        let one_rests = |world: &Arc<World>| {
+            world.pause();
+            world.on_other_adapter(|_| machine.assert_split(large_v4(100_000)));
+            world.restart().expect("a restart");
+        };
+        if paused_first {
+            one_rests(world);
+        } else {
+            world.on_other_adapter(one_rests);
+        }
+    }
+    world.on_other_adapter(|world| {
+        world.pre_detach();
+        world.pause();
+        world.detach();
+    });
+    machine.assert_split(large_v4(100_000));
     machine.stop_clean();
 }
 
@@ -88,7 +120,7 @@ fn each_adapter_has_its_own_settings_and_counters() {
 fn the_adapter_that_was_first_may_go_first() {
     let machine = Machine::start(Config::default());
     let world = &machine.world;
-    world.attach_neighbor().expect("attached");
+    world.on_other_adapter(World::attach).expect("attached");
     world.pre_detach();
     world.pause();
     world.detach();
@@ -99,7 +131,7 @@ fn the_adapter_that_was_first_may_go_first() {
     machine.assert_split(large_v4(100_000));
     world.pause();
     world.detach();
-    world.detach_neighbor();
+    world.on_other_adapter(World::detach);
     assert_eq!(listed(world), []);
     world.unload();
     assert_clean(&world.finish());
@@ -113,11 +145,11 @@ fn where_memory_is_short_for_the_second_the_first_works_on() {
         let world = &machine.world;
         let before = world.fail_allocations(Failing::None);
         world.fail_allocations(Failing::Nth(before + failing));
-        let attached = world.attach_neighbor();
+        let attached = world.on_other_adapter(World::attach);
         let asked = world.fail_allocations(Failing::None);
         machine.assert_split(large_v4(100_000));
         if attached.is_ok() {
-            world.detach_neighbor();
+            world.on_other_adapter(World::detach);
         } else {
             failed += 1;
             assert_eq!(listed(world), [(IF_INDEX, true)]);
