@@ -27,7 +27,7 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
-    /// Print JSON: one object, with --all or --watch one a line; errors are one object on stderr
+    /// Print JSON: one object, or with --all or --watch one per line; an error is one object on stderr
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -50,7 +50,7 @@ Exit codes:
   2  the command line is wrong, or a value is out of range
   3  the driver is not installed or not loaded
   4  access denied: not an administrator
-  5  no such adapter, or several that may be meant";
+  5  no such adapter, or more than one matches";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -64,7 +64,7 @@ pub enum Command {
     /// Set how far an adapter's large sends are raised, and its other settings
     #[command(after_help = SET, override_usage = SET_USAGE)]
     Set(SetArgs),
-    /// Show the outcomes of an adapter's large sends
+    /// Show the counters of an adapter's large sends
     #[command(after_help = STATS)]
     Stats(StatsArgs),
 }
@@ -117,8 +117,8 @@ Counters start when the driver is attached to the adapter, or at the last reset.
 /// The choice of an adapter.
 #[derive(Args, Debug)]
 pub struct Choice {
-    /// Interface index, connection's name or NIC's description, or a part of either; may be left out
-    /// where there is one adapter only
+    /// Interface index, connection's name or NIC's description, or a part of either; may be omitted
+    /// if there is only one adapter
     #[arg(conflicts_with = "all")]
     pub adapter: Option<String>,
     /// Every adapter that the driver filters
@@ -150,7 +150,7 @@ pub struct Change {
     /// Advertise N times the NIC's maximum, 1 to 16
     #[arg(long, value_name = "N", value_parser = multiple, conflicts_with_all = ["profile", "off"])]
     pub multiple: Option<Multiple>,
-    /// Leave the multiple to a profile
+    /// Use the multiple of a profile
     #[arg(long, value_name = "P", value_parser = profile(), conflicts_with = "off")]
     pub profile: Option<Profile>,
     /// Raise nothing: the same as --profile off
@@ -166,10 +166,10 @@ pub struct Change {
     /// When to advertise TCP large sends that the NIC does not support, for the filter to cut
     #[arg(long, value_name = "WHEN", value_parser = software(), requires = "persist")]
     pub software_segmentation: Option<SoftwareSegmentation>,
-    /// Give the NIC packets of N buffers at most, 4 to 64
+    /// Give the NIC packets of at most N buffers, 4 to 64
     #[arg(long, value_name = "N", value_parser = max_sg_elements, requires = "persist")]
     pub max_sg_elements: Option<MaxSgElements>,
-    /// Use SIZE of memory at most for large sends in flight: 4M to 4G, whole MiB
+    /// Use at most SIZE of memory for large sends in flight: 4M to 4G, whole MiB
     #[arg(long, value_name = "SIZE", value_parser = memory_bound, requires = "persist")]
     pub memory_bound: Option<MemoryBound>,
 }
@@ -207,7 +207,7 @@ pub struct StatsArgs {
     #[arg(long, value_name = "N", requires = "watch",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub count: Option<u32>,
-    /// Reset the counters to zero, once they are shown
+    /// Reset the counters to zero after showing them
     #[arg(long, conflicts_with = "watch")]
     pub reset: bool,
 }
@@ -277,7 +277,7 @@ fn number<T>(text: &str, new: impl Fn(u32) -> Result<T, Invalid>) -> Result<T, S
 fn size(text: &str) -> Result<u64, String> {
     let sizes = parse_size::Config::new().with_binary();
     let bytes = sizes.parse_size(text);
-    bytes.map_err(|_| "it is no number of bytes, such as 524288 or 512K".into())
+    bytes.map_err(|_| "it is not a number of bytes, such as 524288 or 512K".into())
 }
 
 fn memory_bound(text: &str) -> Result<MemoryBound, String> {

@@ -31,7 +31,7 @@ pub(crate) fn reasons(refused: &Refused) -> impl Iterator<Item = Reason> {
             },
             None => Reason {
                 name: format!("reason-{index}"),
-                meaning: "the driver is newer than this tool and knows more reasons".into(),
+                meaning: "the driver is newer than this tool and has more reasons".into(),
                 advice: "use the mslsoctl that came with the driver",
                 count: *count,
             },
