@@ -6,22 +6,22 @@ use clap::Args;
 
 /// The long description of the command.
 pub const ABOUT: &str = "\
-Run random sequences of everything that can happen, checked against all rules.
+Run random sequences of events, and check all rules.
 
 A seed determines a list of steps: sends of every shape and malformed ones, completions in every \
 order and on every processor, NICs that change, tunings, requests to the control device, OID \
 requests, status indications and network events, pauses, detaches, reloads with other settings, \
 guests from other hosts, and allocations that fail. The model's rules are checked after each step. \
-Every now and then, when nothing is in flight, the filter's counters are compared with the events \
-seen; and at each detach, the memory that is left.
+From time to time, when nothing is in flight, the filter's counters are compared with the events \
+seen. At each detach, the memory that is left is checked.
 
-Each thousand steps are an episode of a machine of its own. They run in another process, so that a \
-driver that crashes or hangs is found too. A failing run is shrunk to a few steps, which are \
-written to a file: a line with the machine, and one with each step, in JSON.
+Every thousand steps are an episode, with a machine of its own. They run in another process, so that \
+a driver that crashes or hangs is found too. A failing run is shrunk to a few steps, which are \
+written to a file in JSON: one line for the machine, and one for each step.
 
 --json prints one object for each seed, with seed, replayed (the script, or null), seconds, summary \
-(the steps, and their results) and failure: null, or an object with step, kind, found, and the \
-shortest script found, with script_steps, that fails in the same way.
+(the steps, and their results) and failure: null, or an object with step, kind, found, script (the \
+file with the shortest steps found that fail in the same way) and script_steps (their number).
 
 Nothing is concurrent, so the same seed and the same driver always give the same run.";
 
@@ -29,7 +29,7 @@ Nothing is concurrent, so the same seed and the same driver always give the same
 pub const CODES: &str = "\
 Examples:
   mslso-lab chaos --steps 1000000                    one seed
-  mslso-lab chaos --seed 100 --seeds 10              ten, from 100 on
+  mslso-lab chaos --seed 100 --seeds 10              ten seeds, from 100 on
   mslso-lab chaos --driver mslso.sys                 the finished image
   mslso-lab chaos --replay chaos-failure.jsonl       the shrunk failure again
 
@@ -44,7 +44,7 @@ pub struct ChaosArgs {
     /// The first seed
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
-    /// How many seeds, one after the other
+    /// Number of seeds, one after the other
     #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,

@@ -30,15 +30,15 @@ use testpkt::synth::Tunnel;
     about = "Runs the mslso filter between a model of NDIS and a model NIC, and judges the wire",
     long_about = "Runs the mslso filter, the driver's own code, between a model of NDIS that checks \
         its rules and a model NIC that segments.\n\n\
-        Without a command it sends large sends of 62 KB to 1 MiB through the filter, captured and \
-        synthetic, shows the result of each, and compares the wire byte for byte with segmentation \
-        in a single stage. It needs no arguments, no files and no privileges.\n\n A SIZE is in \
-        bytes, or has a unit, a power of 1024: 512K, 512KiB, 1M. With --json each command prints \
-        objects with `schema`, the version of their fields, which is 2; later versions of the \
-        program may add fields to it. Without a command that is one object: driver, large_sends \
-        (each with what, ip, kind, payload, mss, children, packets, wire_packets, verdict), the \
-        numbers of split, and the files. An error is an object on stderr: schema, error, message, \
-        exit_code.",
+        Without a command it sends captured and synthetic large sends of 62 KB to 1 MiB through the \
+        filter, shows the result of each, and compares the wire byte for byte with segmentation in a \
+        single stage. It needs no arguments, no files and no privileges.\n\n\
+        A SIZE is in bytes, or has a unit: 512K or 512KiB, 1M or 1MiB, powers of 1024.\n\n\
+        With --json each command prints objects with `schema`, the version of their fields, now 2; \
+        later versions of the program may add fields without changing it. Without a command it is \
+        one object: driver, large_sends (each with what, ip, kind, payload, mss, children, packets, \
+        wire_packets, verdict), the numbers that split prints, and the files. An error is an object \
+        on stderr: schema, error, message, exit_code.",
     after_help = EXIT_CODES
 )]
 pub struct Cli {
@@ -104,7 +104,7 @@ impl Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  success; refused packets are reported, and are no failure
+  0  success; refused packets are reported, and are not a failure
   1  the wire differs from that of a single stage, a rule was broken, or the driver failed
   2  the input or --driver cannot be used, an output cannot be written, or the command line is wrong";
 
@@ -115,63 +115,64 @@ const UNCUT_CODE: &str = "
 const SPLIT: &str = "\
 Split the large sends of a capture file.
 
-A packet's MSS is its packet comment `mss=N`, or else --mss, or else that of its connection: the \
-lesser of the two SYN, less the packet's own options, or where these were not captured the longest \
-segment seen within the MTU. A packet with an MSS and more TCP payload than that is a large send: \
-the filter splits it for the NIC. A packet within its MSS passes unchanged, and so does what is not \
-TCP, where it is within the MTU. A large send that cannot be parsed or split is refused: it is in \
-neither output, and is reported with its number and the reason; of many with the same reason the \
-first 20 are. Packets longer than the MTU whose MSS cannot be determined pass unchanged and are \
-counted; the run then ends with exit code 3.
+The MSS of a packet is the first of these that exists: its packet comment `mss=N`; --mss; the MSS of \
+its connection, which is the lesser of those of the two SYN packets, less the packet's own options; \
+the longest segment of the connection within the MTU. A packet with more TCP payload than its MSS is \
+a large send: the filter splits it for the NIC. A packet within its MSS passes unchanged, and so does \
+a packet that is not TCP and is within the MTU. A large send that cannot be parsed or split is \
+refused: it is in neither output, and is reported with its number and the reason. Only the first 20 \
+with the same reason are reported. Packets longer than the MTU whose MSS cannot be determined pass \
+unchanged and are counted; the exit code is then 3.
 
-The input is pcapng or classic pcap, which gzip may have compressed; `-` is the standard input. \
+The input is pcapng or classic pcap, plain or compressed by gzip; `-` is the standard input. \
 Packets of Linux cooked captures (SLL, SLL2) and of bare IP get an Ethernet header. Frame check \
 sequences, and bytes after the IP packet, are not payload. Linux's IPv6 jumbo option is removed, \
 and IP length and TCP checksum are set as LSO requires; if a source route is not finished, the \
-checksum uses the final address. Times before 1970 and after 2554 are clamped to these.
+checksum uses the final address. Times before 1970 and after 2554 are clamped.
 
-What the large sends are:
-  --encap vxlan    those of TCP are sent through a tunnel with an outer IPv4 header, those that are
-                   in VXLAN or NVGRE already go as they are; the MSS stays, so that the packets
-                   on the wire are longer than the captured ones
-  --uso            those of UDP are sent by UDP segmentation offload, and those of TCP too, with a
-                   UDP header of the same ports in place of theirs, and the same MSS
-  --buffer 1460    their payload lies in buffers of that size, each with its MDL
-  --vlan-oob       the outermost 802.1Q tag of the frame is handed down beside it, as a Windows stack
-                   does that leaves tagging to the NIC. The children have it beside them, in the
-                   output in their packet comment; the NIC puts it into each packet of the wire,
-                   which is therefore the same as without the option. A service tag (802.1ad), and
+Options for the large sends:
+  --encap vxlan    sends those of TCP through a tunnel with an outer IPv4 header; those that are in
+                   VXLAN or NVGRE already go as they are. The MSS stays, so the packets on the
+                   wire are longer than the captured ones
+  --uso            sends those of UDP by UDP segmentation offload, and those of TCP too, with a UDP
+                   header of the same ports in place of the TCP header, and with the same MSS
+  --buffer 1460    puts their payload into buffers of that size, each with its own MDL
+  --vlan-oob       passes the outermost 802.1Q tag of the frame out of band, as a Windows stack does
+                   when it leaves tagging to the NIC. The children have the tag out of band too;
+                   in the output it is in their packet comment. The NIC inserts it into each packet,
+                   so the wire is the same as without the option. A service tag (802.1ad), and
                    a tag of priority 0 and VLAN 0, stay in the frame
-Packets that are no large sends pass unchanged with all of these.
+Packets that are not large sends pass unchanged with all of these.
 
-What the NIC is:
+Options for the NIC:
   --nic-max, --min-segments
-                   the size and the number of segments that it accepts. A remainder that is too
-                   short, and a large send whose MSS is above the maximum, go out as single packets,
-                   which the filter makes
-  --nic-lso off    it accepts no large sends of TCP, of UDP, or in a tunnel: all go out as packets
+                   the maximum size and the minimum number of segments of a large send that the NIC
+                   accepts. The filter makes single packets of a remainder that is too short, and
+                   of a large send whose MSS is above the maximum
+  --nic-lso off    the NIC accepts no large sends of TCP, of UDP, or in a tunnel: the filter makes
+                   packets of all of them
   --nic-checksum off
-                   it computes no checksums of single packets: the filter does
-  --mtu 9000       the longest IP packet that the filter makes; a large send with longer ones is
-                   refused. Packets that the NIC cuts are not checked against it. With --encap it is 1660 unless
-                   given, as on Windows hosts of virtual networks (EncapOverhead of 160), so that
-                   there is room for a tunnel around the usual MSS of 1448
+                   the NIC computes no checksums of single packets: the filter does
+  --mtu 9000       the longest IP packet that the filter makes; it refuses a large send that needs
+                   longer ones. Packets that the NIC cuts are not checked against it. The default with
+                   --encap is 1660, as on Windows hosts of virtual networks (EncapOverhead of 160),
+                   which leaves room for a tunnel around the usual MSS of 1448
   --max-sg-elements
-                   it accepts no longer MDL chains, and the filter is set accordingly
+                   the NIC accepts no longer MDL chains, and the filter has this setting
 
 --json prints one object, with
-  parents                large sends that went out, split or as they were
-  children               what the NIC received for them: large sends, and single packets
+  parents                large sends that went out, split or whole
+  children               large sends and single packets that the NIC received for them
   packets                the single packets among these, which the NIC does not cut
-  wire_packets           packets on the wire, those that passed unchanged included
+  wire_packets           packets on the wire, including those that passed unchanged
   largest_child_payload  in bytes
   refused                packets that did not go out, counted by reason
-  mss_from               large sends, counted by where their MSS came from: comment, option, syn,
-                         or longest, the longest segment seen
+  mss_from               large sends, counted by the source of their MSS: comment, option, syn, or
+                         longest, the longest segment seen
   uncut                  packets longer than the MTU that passed uncut, counted by reason: no-mss,
                          or not-tcp
-  violations             what was wrong, each also on stderr: a difference on the wire, or a broken rule
-  form                   what was sent: tcp, uso, vxlan or nvgre
+  violations             differences on the wire and broken rules, each also on stderr
+  form                   the kind of the large sends: tcp, uso, vxlan or nvgre
   vlan_oob, nic_lso, nic_checksum, mtu, max_sg_elements
                          the options, as they were given";
 
@@ -179,16 +180,16 @@ const EXAMPLES: &str = "\
 Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcapng:
   --mss 1448                        an MSS for packets without a comment
   --nic-max 32000                   a NIC that accepts less than most
-  --nic-max 4400 --min-segments 3   one for which single packets remain
+  --nic-max 4400 --min-segments 3   a NIC for which single packets remain
   --lso v1                          large sends of IPv4 that state their length
   --ipid-bits 15                    a NIC that keeps the top bit of the IPv4 identification
   --nic-lso off                     the filter makes every packet of the wire, the NIC its checksum
   --nic-lso off --nic-checksum off  the filter makes its checksum too
   --nic-lso off --mtu 9000          the filter makes jumbo frames
   --encap vxlan                     the capture's large sends through VXLAN
-  --encap nvgre --mss 1398          through NVGRE, and with an MSS for those that have none
+  --encap nvgre --mss 1398          through NVGRE, with an MSS for packets that have none
   --uso                             the capture's payload in datagrams
-  --vlan-oob                        a capture with VLAN tags, these handed down beside the frames
+  --vlan-oob                        a capture with VLAN tags, which are passed out of band
   --max-sg-elements 8 --buffer 4096  a NIC that accepts 8 MDLs per packet, and large sends of more
 ";
 
@@ -201,10 +202,10 @@ pub enum Command {
     /// Show the sizes that are advertised to guests, while settings, NICs and hosts change
     #[command(long_about = DEMO, after_help = EXIT_CODES)]
     Demo(DemoArgs),
-    /// Put any NDIS lightweight filter through its life, against the rules that Microsoft documents
+    /// Run any NDIS lightweight filter through its life cycle, and judge it by documented rules
     #[command(long_about = exercise::EXERCISE, after_help = exercise::CODES)]
     Exercise(ExerciseArgs),
-    /// Have everything happen at random, against all rules
+    /// Run random sequences of events, and check all rules
     #[command(long_about = chaos::args::ABOUT, after_help = chaos::args::CODES)]
     Chaos(ChaosArgs),
     /// The jobs with live traffic
@@ -218,7 +219,7 @@ const FOLDER: &str = "mslso-lab-out";
 /// Options of the main job.
 #[derive(Args, Debug)]
 pub struct MainArgs {
-    /// Folder for children.pcapng and wire.pcapng; it is made where there is none [default: mslso-lab-out]
+    /// Folder for children.pcapng and wire.pcapng; created if missing [default: mslso-lab-out]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print one JSON object instead of text
@@ -238,19 +239,19 @@ const DEMO: &str = "\
 Show the sizes of large sends that are advertised to guests, while settings, NICs and hosts change.
 
 Two guests share a host; the filter below their switch advertises a multiple of the largest large \
-send that the NIC accepts. Each step of the story changes something, such as the profile, the NIC, or \
-a guest's host, and shows what the NIC accepts, what the filter advertises and what each guest uses; \
-then what was sent, and whether the wire is right.
+send that the NIC accepts. Each step changes something, such as the profile, the NIC, or a guest's \
+host. It shows the sizes that the NIC accepts, that the filter advertises, and that each guest uses; \
+then the large sends, and whether the wire is right.
 
 --json prints one object for each step, with
   step, name    its number, from 1, and its short name
-  what          what happens, in a sentence or two
-  hosts         each with its name, the multiple in effect, and in bytes of payload for ipv4 and
-                ipv6 what its nic takes, what is advertised, and what each of its guests uses
+  what          the event, in a sentence or two
+  hosts         each with its name and the multiple in effect; for ipv4 and ipv6, in bytes of
+                payload, nic (its maximum), advertised, and the size that each of its guests uses
   sends         each with from, to, ip, payload, the payload of each of its children, the number
                 of wire_packets, and the verdict: whole (to a guest, never split), same (as a
                 single stage), as-is (the NIC accepts it as it is), or wrong
-  violations    what was wrong, in one line each; also on stderr";
+  violations    faults and broken rules, one line each; also on stderr";
 
 /// Options of `demo`.
 #[derive(Args, Debug)]
@@ -269,10 +270,10 @@ pub struct SplitArgs {
     /// Capture to read: pcapng or pcap, also by gzip; Ethernet, Linux cooked or IP; - for stdin
     #[arg(value_name = "IN.pcapng")]
     pub input: PathBuf,
-    /// Capture to write: the children that the NIC got, in order
+    /// Capture to write: the children that the NIC received, in order
     #[arg(long, value_name = "C.pcapng")]
     pub children: PathBuf,
-    /// Capture to write: what leaves the wire after the NIC's second stage
+    /// Capture to write: the packets on the wire, after the NIC's second stage
     #[arg(long, value_name = "W.pcapng")]
     pub wire: PathBuf,
     /// MSS of packets without a comment mss=N, in bytes of TCP payload [default: the connection's]
@@ -282,10 +283,10 @@ pub struct SplitArgs {
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
         value_parser = size_in(0..=MOST_NIC_MAX))]
     pub nic_max: u32,
-    /// Least wire packets that a large send must make for the NIC to take it
+    /// Minimum number of segments of a large send that the NIC accepts
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_segments: u32,
-    /// Version of the offload by which the large sends are sent
+    /// LSO version of the large sends
     #[arg(
         long,
         value_name = "v1|v2",
@@ -294,7 +295,7 @@ pub struct SplitArgs {
         value_parser = lso()
     )]
     pub lso: LsoVersion,
-    /// Bits in which the IPv4 identification counts
+    /// Bits in which the NIC counts the IPv4 identification
     #[arg(long, value_name = "15|16", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(15..=16))]
     pub ipid_bits: u32,
@@ -306,7 +307,7 @@ pub struct SplitArgs {
         hide_possible_values = true
     )]
     pub nic_lso: Switch,
-    /// Whether the NIC computes the checksums of packets that are no large sends
+    /// Whether the NIC computes the checksums of packets that are not large sends
     #[arg(
         long,
         value_name = "on|off",
@@ -317,22 +318,22 @@ pub struct SplitArgs {
     /// Longest IP packet that the filter makes, in bytes [default: 1500; with --encap 1660]
     #[arg(long, value_name = "SIZE", value_parser = size_in(68..=65_535))]
     pub mtu: Option<u32>,
-    /// Send the large sends of TCP through such a tunnel
+    /// Send the large sends of TCP through this kind of tunnel
     #[arg(long, value_name = "vxlan|nvgre", hide_possible_values = true,
         conflicts_with_all = ["uso", "lso"])]
     pub encap: Option<Encap>,
     /// Send the payload of large sends as UDP, by UDP segmentation offload
     #[arg(long, conflicts_with = "lso")]
     pub uso: bool,
-    /// Bytes in each of the buffers of a large send's payload
+    /// Size of each buffer of a large send's payload
     #[arg(long, value_name = "SIZE", default_value_t = BUFFER,
         value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
-    /// The filter's setting MaxSgElements: most MDLs of a packet for the NIC
+    /// The filter's setting MaxSgElements: the maximum number of MDLs per packet
     #[arg(long, value_name = "N",
         value_parser = clap::value_parser!(u32).range(4..=64))]
     pub max_sg_elements: Option<u32>,
-    /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in
+    /// Pass the outermost 802.1Q tag of a large send out of band, for the NIC to insert
     #[arg(long)]
     pub vlan_oob: bool,
     /// Print one JSON object instead of a table

@@ -74,8 +74,8 @@ large sends of the size that the filter advertises, up to the limit of its devic
 Each guest sends a pseudo-random stream to the peer, all at the same time; with several guests, \
 the first then sends to the second, on the same host. SHA-256 is computed at both ends.
 
-It needs Linux and root, or a user namespace: unshare --user --map-root-user mslso-lab traffic. \
-It leaves nothing behind, however it ends, and several can run at the same time.
+The command needs Linux and root, or a user namespace: unshare --user --map-root-user mslso-lab \
+traffic. It leaves nothing behind, however it ends. Several can run at the same time.
 
 Every packet is checked against every rule of the model, except that payload bytes (rules 4 and \
 10) are compared only for one large send in N (--compare N). With --verify-checksums the peer's \
@@ -85,7 +85,7 @@ With --run a command of your own runs instead of the stream: in the guest, while
 --serve runs in the peer's namespace; with --server-in guest they change places. For example
   mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
   mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
-Only what the guest sends goes through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
+Only the guest's packets go through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
 $PEER6. --run starts when --serve listens on a port, and --serve is stopped when --run ends; the \
 verdict includes the exit code of --run. --run has the terminal, so that
   mslso-lab traffic --run bash
@@ -100,20 +100,20 @@ within the lab are named, and make the run a FAIL.
 --json prints one object, with
   transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
   advertised                the sizes advertised to the guest, in bytes of payload, for ipv4 and ipv6
-  counted                   what switches and NICs counted: large_sends, largest_large_send, compared,
+  counted                   counters of switches and NICs: large_sends, largest_large_send, compared,
                             uso, tunnelled, no_offload, whole_between_guests, given_to_nic, frames,
-                            and what was lost
-  filter                    what the filter counted: large_sends, split, children, largest_frame
+                            and losses
+  filter                    counters of the filter: large_sends, split, children, largest_frame
   wrong_checksums           TCP packets with a wrong checksum; checksums_verified says if they were checked
-  compared_one_in           N, where payload bytes were compared for one large send in N
+  compared_one_in           N, if payload bytes were compared for one large send in N
   cpu_seconds_per_gigabyte  processor time for 10^9 bytes
   faults                    with --faults, how often each of them happened
-  violations                what was wrong, in one line each; also on stderr";
+  violations                faults and broken rules, one line each; also on stderr";
 
 const CODES: &str = "\
 Exit codes:
   0    all data arrived as it was sent, no rule was broken, no checksum was wrong
-  1    otherwise, or if the driver or --run failed; slowness is no failure
+  1    a fault was found, or the driver or --run failed; slowness is not a failure
   2    the command line, the image or this machine cannot be used; the message says why
   3    no fault, but no large send reached the filter, so nothing was tested
   130  it was interrupted";
@@ -161,7 +161,7 @@ pub struct TrafficArgs {
     /// Bytes of each stream, such as 500M or 4G
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size)]
     pub bytes: u64,
-    /// Length of each stream instead
+    /// Duration of each stream, instead of --bytes
     #[arg(long, value_name = "SECONDS", conflicts_with = "bytes",
         value_parser = clap::value_parser!(u64).range(1..))]
     pub duration: Option<u64>,
@@ -187,7 +187,7 @@ pub struct TrafficArgs {
     /// Command to run instead of the streams
     #[arg(long, value_name = "CMD", conflicts_with_all = ["bytes", "duration", "ip"])]
     pub run: Option<String>,
-    /// Command to run on the other side meanwhile
+    /// Command to run on the other side, beside --run
     #[arg(long, value_name = "CMD", requires = "run")]
     pub serve: Option<String>,
     /// Where --serve runs
@@ -199,8 +199,8 @@ pub struct TrafficArgs {
         hide_possible_values = true
     )]
     pub server_in: StationChoice,
-    /// Compare with the kernel instead: its own segmentation must make the same packets of a large
-    /// send as of the children that the filter splits it into, byte for byte
+    /// Compare with the kernel: segmenting a large send, and segmenting the children that the filter
+    /// splits it into, must give the same packets, byte for byte
     #[arg(long, conflicts_with_all = ["bytes", "duration", "ip", "guests", "faults", "pcap", "run",
         "multiple", "second_stage", "verify_checksums", "compare", "mtu"])]
     pub judge: bool,
@@ -212,14 +212,14 @@ pub struct TrafficArgs {
 const MIGRATE: &str = "\
 Move a guest with a running connection between two hosts.
 
-The hosts have different NICs and multiples. While the guest sends to the peer, its host is retuned \
-to 3 times what the NIC accepts, the guest migrates to the second host, that is retuned to 4 times, and \
-the guest migrates back, each at a fifth of the transfer. Each time its stack has to follow the new \
-size within 5 seconds; the connection has to survive, and SHA-256 to match at both ends. Checksums are \
-verified by the peer's kernel.
+The hosts have different NICs and multiples. While the guest sends to the peer, there are four \
+events, one after each fifth of the transfer: its host is retuned to 3 times the NIC's maximum, the \
+guest migrates to the second host, that host is retuned to 4 times its NIC's maximum, and the guest \
+migrates back. After each event, the guest's stack must follow the new size within 5 seconds. The \
+connection must survive, and SHA-256 must match at both ends. The peer's kernel verifies checksums.
 
-What is needed is as for traffic. --json prints one object: phases, each with its event, host, nic, \
-advertised, followed_after in milliseconds and largest_large_send, and all that traffic has.";
+The requirements are those of traffic. --json prints one object: phases, each with its event, host, \
+nic, advertised, followed_after in milliseconds and largest_large_send, and all fields of traffic.";
 
 /// Options of `migrate`.
 #[derive(Args, Clone, Debug)]
@@ -259,18 +259,19 @@ pub struct MigrateArgs {
 }
 
 const TUNE: &str = "\
-Find out which multiple is worth it: live traffic at each, and again.
+Measure which multiple pays off, with live traffic at each multiple, in several rounds.
 
-A guest sends in bulk to the peer, and beside that makes small requests. Measured are the processor \
-time for a byte of the thread that sends, its TCP stack included and the lab's own work not; \
-throughput; and the p90 latency of the requests. Multiples take turns, and each round is held against \
-its own measurement at multiple 1; shown are the geometric mean of the ratios and intervals (Student's \
-t of the paired logarithms, for all multiples at once 95 %). For each profile a multiple is recommended \
-only if its interval excludes that it is no better, and for latency that it costs a tenth more; else it \
-is said about how many rounds it takes to tell.
+A guest sends bulk data to the peer, and makes small requests beside it. The command measures the \
+processor time per byte of the sending thread, including its TCP stack but not the lab's own work; the \
+throughput; and the p90 latency of the requests. Multiples take turns, and each measurement is \
+compared with that of multiple 1 in the same round. The results are the geometric mean of the ratios \
+and intervals (Student's t of the paired logarithms, 95 % for all multiples at once). The command \
+recommends a multiple for a profile only if the interval shows that it is better, and for the profile \
+latency only if the interval also shows that the latency is at most a tenth longer. Otherwise it \
+estimates how many rounds are needed to tell.
 
-It is a Linux machine with the model that is measured, so only ratios mean something, and those are no \
-promise for Windows. Do not let anything else run meanwhile. What is needed is as for traffic.";
+The measurement is of a Linux machine with the model, so only the ratios have a meaning, and they are \
+no promise for Windows. Let nothing else run meanwhile. The requirements are those of traffic.";
 
 /// Options of `tune`.
 #[derive(Args, Clone, Debug)]
@@ -279,7 +280,7 @@ pub struct TuneArgs {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',',
         value_parser = clap::value_parser!(u32).range(1..=16))]
     pub multiples: Vec<u32>,
-    /// Rounds to measure, after one more that warms up
+    /// Rounds to measure, after one warm-up round
     #[arg(long, value_name = "N", default_value_t = 6,
         value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub rounds: u32,
@@ -300,7 +301,7 @@ pub struct TuneArgs {
     /// Chart to write: the ratios by multiple
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
-    /// Markdown file to bring up to date: its lines between the marks `tune: begin` and `tune: end`
+    /// Markdown file to update: its lines between the marks `tune: begin` and `tune: end`
     #[arg(long, value_name = "FILE.md")]
     pub document: Option<PathBuf>,
     /// File to write: what --json prints

@@ -7,30 +7,32 @@ use clap::{Args, ValueEnum};
 use model::Level;
 
 pub const EXERCISE: &str = "\
-Put an NDIS lightweight filter through its life, against the rules that Microsoft documents.
+Run an NDIS lightweight filter through its life cycle, and judge it by the rules that Microsoft \
+documents.
 
-Any x64 image of a lightweight filter is loaded, attached, restarted, and given sends (small, large, \
-of several NET_BUFFERs), received packets with and without RESOURCES, OID queries, sets and cancels, \
-status indications, network and device events, and requests to its control device; it is paused and \
-restarted in every state, called from four threads at once, detached, attached again, attached to \
-two adapters at once and unloaded; each of its allocations is made to fail in turn. Each run is in \
-a process of its own, with guard pages: memory that the driver does not own, or has freed, is \
-inaccessible to it.
+The driver, any x64 image of a lightweight filter, is loaded, attached and restarted. It gets sends \
+(small, large, of several NET_BUFFERs), received packets with and without RESOURCES, OID queries, \
+sets and cancels, status indications, network and device events, and requests to its control device. \
+It is paused and restarted in every state, called from four threads at once, detached, attached \
+again, attached to two adapters at once, and unloaded. Each of its allocations is made to fail in \
+turn. Each run is in a process of its own, with guard pages: memory that the driver does not own, or \
+has freed, is inaccessible to it.
 
-Rules have three levels: `contract` is documented, and the finding names the page; `advice` is \
-recommended; `product` is promised by mslso alone. Without a path the driver is that of --driver.
+Rules have three levels: `contract` rules are documented, and the finding names the page; `advice` \
+rules are recommended; `product` rules are promises of mslso alone. Without a path, the driver is \
+that of --driver.
 
 Verdicts: clean; violations (each cause once, with a count); refused (with the step at which the \
 driver failed); crashed (with the instruction and the memory, if it accessed memory that it must \
-not); hung (with the step).
+not use); hung (with the step).
 
---json prints one object with verdict, step (where it was refused, crashed or hung, or null), detail, \
-and violations, each with rule, name, level, page, count and first.";
+--json prints one object with verdict, step (at which the driver was refused, crashed or hung; \
+otherwise null), detail, and violations, each with rule, name, level, page, count and first.";
 
 pub const CODES: &str = "\
 Examples:
   mslso-lab exercise myfilter.sys                  against the contract
-  mslso-lab exercise myfilter.sys --rounds 10      more runs, other numbers
+  mslso-lab exercise myfilter.sys --rounds 10      more runs, with other seeds
   mslso-lab exercise --level product               mslso itself, against all rules
 
 Exit codes:
@@ -56,21 +58,21 @@ pub struct ExerciseArgs {
     /// The first seed of the numbers that vary: sizes, orders, which allocation fails
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// How many runs, each with the next seed
+    /// Number of runs, each with the next seed
     #[arg(long, value_name = "N", default_value_t = 2,
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub rounds: u64,
-    /// Also do what is unusual but not ruled out: restart attributes in the reverse order
+    /// Also do unusual things that are not ruled out: restart attributes in the reverse order
     #[arg(long)]
     pub stress: bool,
     /// A control code that the driver's device handles, besides those found in its code
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub ioctl: Vec<u32>,
-    /// Seconds without progress after which the driver hangs
+    /// Seconds without progress after which the driver is reported as hung
     #[arg(long, value_name = "N", default_value_t = 30,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
-    /// Whether guard pages are on; off, faults are found later or not at all, but it is faster
+    /// Whether to use guard pages; without them a run is faster, but finds faults later or never
     #[arg(
         long,
         value_name = "on|off",

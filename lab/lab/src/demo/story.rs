@@ -85,8 +85,8 @@ fn profiles(stage: &mut Stage<'_>) -> Result<(), Error> {
         stage.advertised(HOST_1, V4),
         stage.advertised(HOST_1, V6),
     )?;
-    let what =
-        "The profile \"cpu\", 16 times: the fewest large sends, and the least work per byte.";
+    let what = "The administrator chooses the profile \"cpu\", 16 times the NIC's maximum: the fewest large \
+                sends, and the least work per byte.";
     stage.step("cpu", what)
 }
 
@@ -121,9 +121,9 @@ fn migration(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.send(GUEST_2, None, V6, after[1])?;
     stage.send(GUEST_1, Some(GUEST_2), V4, ORDINARY)?;
     let what = format!(
-        "Guest 2 migrates to host 2, whose filter advertises {OTHER_MULTIPLE} times what another NIC \
-         accepts. It used {} bytes before, and {} is advertised to it now; a large send of the old size \
-         is still split. From now on, guest 1's traffic to it leaves on the wire.",
+        "Guest 2 migrates to host 2, whose filter advertises {OTHER_MULTIPLE} times the maximum of \
+         its own NIC. The guest used {} bytes before, and {} are advertised to it now; a large send of \
+         the old size is still split. From now on, guest 1's traffic to guest 2 leaves on the wire.",
         number(before.into()),
         number(after[0].into())
     );

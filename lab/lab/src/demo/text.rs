@@ -14,8 +14,8 @@ const INTRODUCTION: &str = "\
 A guest must know the largest large send that it may make. The NIC reports the size that it accepts;
 the filter advertises a multiple of that to the virtual switch, which passes it on to its guests. Here
 a model of two hosts shows how that size follows when settings, NICs and hosts change, and what
-becomes of large sends meanwhile. The switch is a model too: as far as public sources show, that of
-Hyper-V offers guests a constant 62,780 bytes, whatever is advertised to it. Sizes are bytes of TCP
+happens to large sends meanwhile. The switch is a model too: as far as public sources show, the switch
+of Hyper-V offers guests a constant 62,780 bytes, whatever is advertised to it. Sizes are bytes of TCP
 payload.
 ";
 
