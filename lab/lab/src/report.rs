@@ -111,7 +111,7 @@ pub fn summary(end: &End) -> String {
     let mut lines = Vec::new();
     if filter.large_sends > 0 {
         lines.push(format!(
-            "The overlying driver sent {} (frames up to {} bytes); the filter split {} of them into {}.",
+            "The overlying driver sent {} (frames up to {} bytes); the filter split {} into {}.",
             counted(filter.large_sends, "large send", "large sends"),
             number(filter.largest_large_send),
             number(filter.split),
