@@ -1,54 +1,56 @@
 <#
 .SYNOPSIS
-Installs the mslso filter driver from the package that this script lies in, or upgrades or repairs it.
+Installs, upgrades or repairs the mslso filter driver, from the package in the script's folder.
 
 .DESCRIPTION
-Checks the host, the package's checksums and signatures, and that Windows would load the driver, before
-anything changes. Then it asks one question, installs the driver with netcfg, and checks that it is
-this package's and runs. Where a step fails, what was installed is removed again, and the exit code is
-1. The filter is bound to every Ethernet adapter and passive: it raises no size until an adapter is
-turned on, with -Adapter, with Set-MslsoAdapter or with 'mslsoctl set'.
+Before it changes anything, the script checks the host, the package's checksums and signatures, and that
+Windows would load the driver. It then asks one question, installs the driver with netcfg, and checks
+that the driver of this package runs. If a step fails, the script removes what it installed, and its
+exit code is 1. The filter is bound to every Ethernet adapter, but raises no size until you choose a
+profile for an adapter, with -Adapter, with Set-MslsoAdapter or with 'mslsoctl set'.
 
-With another build installed, this one replaces it, and settings and bindings stay. Where the new one
-fails, the old one is put back. With the same build installed, nothing is done, but what a feature
-update of Windows took is put back: the start type, the descriptions and copied settings of the
-service, and the bindings, if all are gone.
+If another build is installed, this one replaces it, and settings and bindings stay. If the new build
+fails, the script restores the old one. If the same build is installed, the script only restores what a
+feature update of Windows removed: the start type, the descriptions and copied settings of the service,
+and the bindings, if all are gone.
 
-Adapters lose their connections for some seconds, the one that a remote session uses too. Nothing
-restarts the system.
+Adapters lose their connections for some seconds, including the adapter of a remote session. The script
+does not restart the system.
 
 .PARAMETER PackageFolder
-The folder of the package. By default the one that this script lies in.
+The folder of the package. By default, the script's own folder.
 
 .PARAMETER Adapter
-The connections' names of the NICs to turn on, as Get-NetAdapter shows them. Others stay as they are.
+The connection names of the NICs that get the profile, as Get-NetAdapter shows them. Other adapters stay
+as they are.
 
 .PARAMETER Profile
-The profile that these adapters get: latency, throughput or cpu, or off. See the package's tune.md.
+The profile for these adapters: latency, throughput, cpu or off. See tune.md in the documentation.
 
 .PARAMETER Force
-Asks no question. For tasks and 'powershell -File', where -Confirm:$false cannot be passed.
+Suppresses the question. Use it in tasks and with 'powershell -File', to which -Confirm:$false cannot be
+passed.
 
 .PARAMETER TimeoutSeconds
-How long netcfg may take. A netcfg that still runs after that is left alone, and told.
+The time that netcfg may take. The script does not end a netcfg that runs longer, but reports it.
 
 .PARAMETER RestartExitCode
-The exit code where all is done and a restart is due. Tools for deployment expect 3010.
+The exit code if all is done and a restart is needed. Deployment tools expect 3010.
 
 .EXAMPLE
 .\Install-Mslso.ps1
-Installs the driver; no adapter is turned on.
+Installs the driver, and raises no size.
 
 .EXAMPLE
 .\Install-Mslso.ps1 -Adapter 'SLOT 3 Port 1', 'SLOT 3 Port 2' -Profile throughput
 
 .EXAMPLE
 .\Install-Mslso.ps1 -WhatIf
-Checks host and package, and says what would be done.
+Checks the host and the package, and shows what the script would do.
 
 .EXAMPLE
 powershell.exe -ExecutionPolicy Bypass -File Install-Mslso.ps1 -Force -RestartExitCode 3010
-Installs where nobody answers.
+Installs without a question.
 #>
 #Requires -Version 5.1
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]

@@ -37,7 +37,7 @@ function Stop-Mslso {
 function Confirm-Mslso {
     <#
     .SYNOPSIS
-    Asks the question of a script: true if it may go on. Stops where nobody can answer.
+    Asks the question of a script: true if it may go on. Stops if nobody can answer.
     #>
     param(
         [Parameter(Mandatory)]$Cmdlet,

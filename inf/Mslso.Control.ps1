@@ -3,7 +3,7 @@
 function Invoke-MslsoCtl {
     <#
     .SYNOPSIS
-    Runs a command of mslsoctl and returns its answer as an object; stops with its message where it fails.
+    Runs a command of mslsoctl and returns its answer as an object; stops with its message if it fails.
     #>
     param([Parameter(Mandatory)][string[]]$ArgumentList)
     $program = Join-Path $PSScriptRoot 'mslsoctl.exe'

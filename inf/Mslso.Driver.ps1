@@ -9,7 +9,7 @@ $MslsoClassKey = "HKLM:\SYSTEM\CurrentControlSet\Control\Network\$MslsoClass"
 function Get-RegistryValue {
     <#
     .SYNOPSIS
-    Returns a value of the registry; nothing where the key or the value is missing.
+    Returns a value of the registry; nothing if the key or the value is missing.
     #>
     param([Parameter(Mandatory)][string]$Key, [Parameter(Mandatory)][string]$Name)
     if (-not (Test-Path -LiteralPath $Key)) { return }
@@ -20,7 +20,7 @@ function Get-RegistryValue {
 function Get-MslsoDriver {
     <#
     .SYNOPSIS
-    Returns the service of the driver: State, Start, IsLeaving, File and the file's Hash; nothing where there is none.
+    Returns the service of the driver: State, Start, IsLeaving, File and the file's Hash; nothing if there is none.
     #>
     # The service manager answers even where WMI is broken. It returns a driver by its full name.
     try {
@@ -67,7 +67,7 @@ function Resolve-MslsoImage {
 function Get-MslsoComponent {
     <#
     .SYNOPSIS
-    Returns the network component: the InfPath it was installed from, such as oem7.inf; nothing where there is none.
+    Returns the network component: the InfPath it was installed from, such as oem7.inf; nothing if there is none.
     #>
     if (-not (Test-Path -LiteralPath $MslsoClassKey)) { return }
     foreach ($key in @(Get-ChildItem -LiteralPath $MslsoClassKey)) {
@@ -103,7 +103,7 @@ function Get-MslsoStagedInf {
 function Get-MslsoBinding {
     <#
     .SYNOPSIS
-    Returns the adapters that mslso can be bound to, with Name and Enabled; stops where the question fails.
+    Returns the adapters that mslso can be bound to, with Name and Enabled; stops if the question fails.
     #>
     # A function of a CDXML module does not see a script's preferences.
     try {

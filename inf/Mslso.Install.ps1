@@ -3,7 +3,7 @@
 function Resolve-MslsoAdapter {
     <#
     .SYNOPSIS
-    Returns the adapters of these names; stops where there is none of a name, and lists those there are.
+    Returns the adapters of these names; stops if there is none of a name, and lists those there are.
     #>
     param([string[]]$Name = @())
     if (-not $Name) { return }
@@ -25,7 +25,7 @@ function Resolve-MslsoAdapter {
 function Assert-MslsoPolicy {
     <#
     .SYNOPSIS
-    Stops where a policy keeps drivers of the INF's class from being installed; warns where a restart is pending.
+    Stops if a policy keeps drivers of the INF's class from being installed; warns if a restart is pending.
     #>
     param([Parameter(Mandatory)][string]$Folder)
     # DeviceInstallation policy: "Prevent installation of devices using drivers that match these
@@ -102,7 +102,7 @@ function Repair-Mslso {
 function Start-MslsoDriver {
     <#
     .SYNOPSIS
-    Waits for the driver to run, and starts it where it does not. Returns 0, or the error that it does not start with.
+    Waits for the driver to run, and starts it if it does not. Returns 0, or the error that it does not start with.
     #>
     for ($try = 0; $try -lt 20; $try++) {
         if ("$((Get-Service -Name $MslsoService -ErrorAction Stop).Status)" -eq 'Running') { return 0 }
@@ -140,7 +140,7 @@ function Get-MslsoStartAdvice {
 function Install-MslsoPackage {
     <#
     .SYNOPSIS
-    Installs a package with netcfg, and checks that its driver is the one installed, and runs. Returns true where a restart is due.
+    Installs a package with netcfg, and checks that its driver is the one installed, and runs. Returns true if a restart is needed.
     #>
     param([Parameter(Mandatory)][string]$Folder, [Parameter(Mandatory)][string]$Hash, [Parameter(Mandatory)][int]$TimeoutSeconds)
     $inf = Join-Path $Folder 'mslso.inf'
@@ -200,7 +200,7 @@ function Remove-OldPackage {
 function Add-Mslso {
     <#
     .SYNOPSIS
-    Installs the package where nothing is installed; undoes it where that fails. Returns true where a restart is due.
+    Installs the package if nothing is installed; undoes it if that fails. Returns true if a restart is needed.
     #>
     param([string]$Folder, [string]$Hash, [int]$TimeoutSeconds)
     $same = (Get-FileHash -LiteralPath (Join-Path $Folder 'mslso.inf') -Algorithm SHA256).Hash
@@ -227,7 +227,7 @@ function Add-Mslso {
 function Update-Mslso {
     <#
     .SYNOPSIS
-    Replaces the installed build, and puts settings and bindings back; puts the old build back where the new one fails. Returns true where a restart is due.
+    Replaces the installed build, and puts settings and bindings back; restores the old build if the new one fails. Returns true if a restart is needed.
     #>
     param([string]$Folder, [string]$Hash, $Driver, $Component, [int]$TimeoutSeconds)
     $old = @(Get-MslsoStagedInf)
@@ -259,7 +259,7 @@ function Update-Mslso {
 function Remove-OldBuild {
     <#
     .SYNOPSIS
-    Removes the installed component; where that fails, says that it stays. Returns true where a restart is due.
+    Removes the installed component; if that fails, says that it stays. Returns true if a restart is needed.
     #>
     param([int]$TimeoutSeconds)
     try {
@@ -274,7 +274,7 @@ function Remove-OldBuild {
 function Save-OldPackage {
     <#
     .SYNOPSIS
-    Copies the installed package out of the driver store; returns the folder, or nothing where it is not found.
+    Copies the installed package out of the driver store; returns the folder, or nothing if it is not found.
     #>
     param($Component)
     if (-not $Component -or -not $Component.InfPath) { return }
@@ -329,7 +329,7 @@ function Restore-KeptState {
 function Enable-MslsoNic {
     <#
     .SYNOPSIS
-    Turns an adapter on with a profile, for good; stops where that fails.
+    Turns an adapter on with a profile, for good; stops if that fails.
     #>
     param([Parameter(Mandatory)]$Nic, [Parameter(Mandatory)][string]$ProfileName)
     foreach ($state in @(Get-MslsoAdapterState | Where-Object { $_.Name -eq $Nic.Name -and -not $_.IsBound })) {
@@ -351,7 +351,7 @@ function Enable-MslsoNic {
 function Write-MslsoBindings {
     <#
     .SYNOPSIS
-    Says which adapters are filtered, and how one is turned on where none was.
+    Says which adapters are filtered, and how to raise the size on one if none was raised.
     #>
     param([object[]]$Nics = @())
     try {

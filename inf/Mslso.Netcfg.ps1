@@ -92,7 +92,7 @@ function Stop-ForRunningNetcfg {
 function Invoke-Netcfg {
     <#
     .SYNOPSIS
-    Runs netcfg.exe; tries again while somebody holds the network configuration. Returns true where a restart is due.
+    Runs netcfg.exe; tries again while somebody holds the network configuration. Returns true if a restart is needed.
     #>
     param([Parameter(Mandatory)][string]$Arguments, [Parameter(Mandatory)][int]$TimeoutSeconds)
     for ($try = 1; ; $try++) {
@@ -115,7 +115,7 @@ function Invoke-Netcfg {
 function Remove-MslsoPackage {
     <#
     .SYNOPSIS
-    Deletes a package, such as oem7.inf, from the driver store. Returns true where a restart is due.
+    Deletes a package, such as oem7.inf, from the driver store. Returns true if a restart is needed.
     #>
     param([Parameter(Mandatory)][string]$Inf)
     # pnputil ends with ERROR_SUCCESS_REBOOT_REQUIRED, 3010, where the driver is loaded.

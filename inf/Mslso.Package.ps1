@@ -127,7 +127,7 @@ function Assert-MslsoTrust {
 function Test-TestMode {
     <#
     .SYNOPSIS
-    Whether the running system was started with test signing on.
+    Returns whether the running system was started with test signing on.
     #>
     $control = Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control'
     $control.SystemStartOptions -match '\bTESTSIGNING\b'

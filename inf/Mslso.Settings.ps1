@@ -55,7 +55,7 @@ function Get-MslsoSettingsKey {
 function Test-MslsoSettingsLost {
     <#
     .SYNOPSIS
-    Whether there is a copy of settings, and none below the service's key.
+    Returns whether there is a copy of settings, and none below the service's key.
     #>
     [bool]@(Get-MslsoSettingsKey "$MslsoNoteKey\Settings") -and -not @(Get-MslsoSettingsKey)
 }
@@ -79,7 +79,7 @@ function Get-MslsoAdapterState {
 function Set-MslsoBinding {
     <#
     .SYNOPSIS
-    Binds mslso to an adapter, or takes it off; warns where that fails.
+    Binds mslso to an adapter, or takes it off; warns if that fails.
     #>
     param([Parameter(Mandatory)]$Adapter, [Parameter(Mandatory)][bool]$Bound)
     # By the object: a name may hold brackets, which -Name takes for a pattern.

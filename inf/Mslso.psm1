@@ -12,7 +12,7 @@ function Get-MslsoAdapter {
     Gets the adapters that mslso filters, with their settings, limits and advertised sizes.
     .DESCRIPTION
     Names are those of Get-NetAdapter, and may be patterns. Sizes are bytes of TCP or UDP payload; the
-    largest large send seen is bytes of frame. RaisedSizeInUse is empty where it is not known.
+    largest large send seen is bytes of frame. RaisedSizeInUse is empty if it is not known.
     .PARAMETER Name
     The connection's name, as Get-NetAdapter has it; a pattern matches several.
     .PARAMETER InterfaceIndex
@@ -47,11 +47,12 @@ function Get-MslsoAdapter {
 function Set-MslsoAdapter {
     <#
     .SYNOPSIS
-    Sets how far mslso raises the large sends of an adapter, at once; with -Persist for good. Sets its other settings from the next restart of the adapter on.
+    Sets how far mslso raises the large sends of an adapter, and its other settings.
     .DESCRIPTION
-    Profile, Multiple and Cap take effect at once. IpIdBits, SoftwareSegmentation, MaxSgElements and
-    MemoryBound are written to the registry, which needs -Persist, and take effect when the adapter
-    restarts: a warning names the command. What is not named stays as it is.
+    Profile, Multiple and Cap take effect at once, until the adapter restarts; with -Persist for good.
+    IpIdBits, SoftwareSegmentation, MaxSgElements and MemoryBound are only written to the registry, so
+    they need -Persist. They take effect when the adapter restarts; a warning names the command for
+    that. Settings that you do not name stay as they are.
     .PARAMETER Name
     The connection's name, as Get-NetAdapter has it; a pattern matches several.
     .PARAMETER InterfaceIndex
@@ -61,19 +62,20 @@ function Set-MslsoAdapter {
     .PARAMETER Multiple
     1 to 16 times the NIC's maximum, in place of a profile.
     .PARAMETER Cap
-    The most that is advertised, 4096 to 16777216 bytes; 0 for no cap.
+    The largest size to advertise, 4096 to 16777216 bytes; 0 for no cap.
     .PARAMETER IpIdBits
     15 or 16: the bits in which the NIC counts the IPv4 identification of its segments.
     .PARAMETER SoftwareSegmentation
-    never, with-checksums or always: when large sends of TCP are advertised on a NIC that has none, for mslso to cut.
+    never, with-checksums or always: when to advertise TCP large sends on a NIC that does not support
+    them. mslso then cuts them.
     .PARAMETER MaxSgElements
-    The most buffers of a packet for the NIC, its header included: 4 to 64.
+    The maximum number of buffers per packet sent to the NIC, including the header's: 4 to 64.
     .PARAMETER MemoryBound
-    The most memory for large sends in flight, 4MB to 4GB, in whole MB.
+    The maximum memory for large sends in flight, 4MB to 4GB, in whole MB.
     .PARAMETER Persist
     Writes the change to the registry too. Without it the change lasts until the adapter restarts.
     .PARAMETER PassThru
-    Returns the adapter as it is then.
+    Returns the adapter with its new settings.
     .EXAMPLE
     Set-MslsoAdapter 'Ethernet 2' -Profile throughput -Persist
     .EXAMPLE
@@ -145,7 +147,7 @@ function Set-MslsoAdapter {
 function Get-MslsoStatistics {
     <#
     .SYNOPSIS
-    Gets the counters of the large sends of the adapters that mslso filters, since it attached or the last reset.
+    Gets the counters of the adapters that mslso filters, since it was attached or since the last reset.
     .PARAMETER Name
     The connection's name, as Get-NetAdapter has it; a pattern matches several.
     .PARAMETER InterfaceIndex
@@ -178,7 +180,7 @@ function Get-MslsoStatistics {
 function Reset-MslsoStatistics {
     <#
     .SYNOPSIS
-    Puts the counters of an adapter back to zero.
+    Resets the counters of an adapter to zero.
     .PARAMETER Name
     The connection's name, as Get-NetAdapter has it; a pattern matches several.
     .PARAMETER InterfaceIndex

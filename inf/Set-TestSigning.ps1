@@ -3,31 +3,32 @@
 Turns test signing on, or off with -Off, and installs or removes the package's test certificate.
 
 .DESCRIPTION
-Windows loads a driver with a test signature only in test mode. That lowers the protection of the
-whole system: every driver that anybody has signed is then loaded, and what the test certificate has
-signed is trusted. Use it on machines for tests only.
+Windows loads a driver with a test signature only in test mode. Test mode lowers the protection of the
+whole system: Windows then loads test-signed drivers, whoever signed them, and trusts everything that
+the key of the test certificate has signed. Use it only on machines for tests.
 
-It needs Secure Boot off. A change of test mode may make BitLocker ask for its recovery key at the
-next start: have the key at hand, or suspend BitLocker for one start. The change takes effect with
-the next start; nothing restarts the system. The script asks one question.
+Secure Boot must be off. A change of test mode may make BitLocker ask for its recovery key at the next
+start: have the key at hand, or suspend BitLocker for one start. The change takes effect at the next
+start; the script does not restart the system. The script asks one question.
 
-On: the certificate goes into the machine's stores Root and TrustedPublisher, and test signing is
-set. Where a step fails, certificates that were added are removed again. Off, once mslso is
-uninstalled: test signing is turned off, and the certificate is removed, and those of older packages
-of mslso with it, whether the package's file is at hand or not. A step that fails does not stop the
-others; the exit code is then 1.
+Without -Off, the script adds the certificate to the machine's stores Root and TrustedPublisher, and
+turns test signing on. If a step fails, it removes the certificates that it added. With -Off, once mslso
+is uninstalled, it turns test signing off, and removes the certificate and those of older packages of
+mslso, whether the package's file is at hand or not. A step that fails does not stop the others; the
+exit code is then 1.
 
 .PARAMETER Off
 Turns test signing off and removes the certificates.
 
 .PARAMETER Certificate
-The file with the test certificate. By default mslso-test.cer beside this script.
+The file with the test certificate. By default, mslso-test.cer in the script's folder.
 
 .PARAMETER Force
-Asks no question. For tasks and 'powershell -File', where -Confirm:$false cannot be passed.
+Suppresses the question. Use it in tasks and with 'powershell -File', to which -Confirm:$false cannot be
+passed.
 
 .PARAMETER RestartExitCode
-The exit code where all is done and a restart is due. Tools for deployment expect 3010.
+The exit code if all is done and a restart is needed. Deployment tools expect 3010.
 
 .EXAMPLE
 .\Set-TestSigning.ps1

@@ -3,32 +3,33 @@
 Removes the mslso filter driver and its packages from the driver store.
 
 .DESCRIPTION
-Looks for the network component, the service, the packages in the driver store and the copy of the
-driver that Windows before build 25319 leaves in System32\drivers, each by itself; asks one question;
-removes what is there, and looks again. A step that fails does not stop the others, but the package
-of a component that stays is kept. What is left is named, and the exit code is then 1.
+The script looks for the network component, the service, the packages in the driver store, and the copy
+of the driver that Windows before build 25319 leaves in System32\drivers. It asks one question, removes
+what it found, and looks again. A step that fails does not stop the others, but if a component stays,
+its package stays too. The script names what is left; the exit code is then 1.
 
-Adapters lose their connections for some seconds. Nothing restarts the system. Test signing and Driver
-Verifier stay as they are; Set-TestSigning.ps1 -Off and Set-Verifier.ps1 -Off turn them off.
+Adapters lose their connections for some seconds. The script does not restart the system. Test signing
+and Driver Verifier stay as they are; Set-TestSigning.ps1 -Off and Set-Verifier.ps1 -Off turn them off.
 
 .PARAMETER KeepSettings
 Keeps a copy of the adapters' settings and bindings, which the next installation puts back.
 
 .PARAMETER Force
-Asks no question. For tasks and 'powershell -File', where -Confirm:$false cannot be passed.
+Suppresses the question. Use it in tasks and with 'powershell -File', to which -Confirm:$false cannot be
+passed.
 
 .PARAMETER TimeoutSeconds
-How long netcfg may take. A netcfg that still runs after that is left alone, and told.
+The time that netcfg may take. The script does not end a netcfg that runs longer, but reports it.
 
 .PARAMETER RestartExitCode
-The exit code where all is done and a restart is due. Tools for deployment expect 3010.
+The exit code if all is done and a restart is needed. Deployment tools expect 3010.
 
 .EXAMPLE
 .\Uninstall-Mslso.ps1
 
 .EXAMPLE
 .\Uninstall-Mslso.ps1 -KeepSettings -Confirm:$false
-Removes without asking; the next installation has the settings of this one.
+Removes the driver without a question; the next installation has the settings of this one.
 #>
 #Requires -Version 5.1
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]

@@ -3,57 +3,57 @@
 Verifies an installed mslso on a host: traffic, retunes, pauses, detaches, logs and dumps, in one report.
 
 .DESCRIPTION
-Runs on the host, from the package folder. Each check ends as pass, fail or not-run with the reason,
-and the report has them all, as report.md and report.json, beside what the tools printed, a trace
-and the dumps. It is written after each check, so that a crash leaves it as well. The exit code is 0 if
-all checks pass, 1 if one fails, 2 if none fails but some did not run.
+Run the script on the host, from the package folder. Each check ends as pass, fail or not-run with the
+reason. The report folder has all results, as report.md and report.json, the output of the tools, a
+trace and the dumps. The script writes the report after each check, so that a crash leaves it as well.
+The exit code is 0 if all checks pass, 1 if one fails, 2 if none fails but some did not run.
 
-Traffic has to leave by the NIC to pass the filter, so it goes to a peer: another machine on the
-wire, on which the same tool listens: iperf3 -s; ctsTraffic -listen:* -transfer:268435456, which has
-to be as long as what is sent. What two guests or a guest and its host exchange stays in the switch
-and is no test.
+Traffic must leave through the NIC to pass the filter, so it goes to a peer, which is another machine on
+the wire. The same tool must listen there: iperf3 -s, or ctsTraffic -listen:* -transfer:268435456, which
+is the length that is sent. Traffic between two guests, or a guest and its host, stays in the switch and
+tests nothing.
 
-The script asks once, before it starts. Bindings are taken off and put back, and the NIC restarts: its
-connections break. The bindings and the tuning of mslso, cap included, are put back at the end, after
-Ctrl-C too, and nothing is made persistent. They are written down before they are changed: after a
-crash of the system run the script again. It puts back what was left changed, and finds the bug check
-and the dump.
+The script asks once, before it starts. It removes and restores bindings, and restarts the NIC, whose
+connections break. At the end, and after Ctrl-C, it restores the bindings and the tuning of mslso,
+including the cap; it makes nothing persistent. It saves them before it changes them: after a crash of
+the system, run the script again. It then restores what was left changed, and finds the bug check and
+the dump.
 
 .PARAMETER Adapter
 The name of the NIC, as Get-NetAdapter shows it.
 
 .PARAMETER Peer
-Name or address of the machine that takes the traffic. Without one no traffic is sent.
+Name or address of the machine that receives the traffic. Without it, no traffic is sent.
 
 .PARAMETER Tool
-The tools to send with. Where this is started by 'powershell -File' or a task, name one only.
+The tools that send. If you start the script by 'powershell -File' or a task, name only one.
 
 .PARAMETER WindowsGuest
-The name of a VM with Windows that sends too, by PowerShell Direct.
+The name of a Windows VM that also sends, controlled by PowerShell Direct.
 
 .PARAMETER Credential
 An administrator in that VM.
 
 .PARAMETER LinuxGuest
-A Linux guest that sends too, by ssh with a key, as user@address.
+A Linux guest that also sends, as user@address, controlled by ssh with a key.
 
 .PARAMETER Seconds
-How long each tool sends. ctsTraffic sends 2 GiB, however long that takes.
+The time for which each tool sends. ctsTraffic sends 2 GiB, however long that takes.
 
 .PARAMETER OtherFilter
-The component that is toggled to pause and restart the stack: another lightweight filter.
+The component of another lightweight filter. The script toggles it to pause and restart the stack.
 
 .PARAMETER Since
-From when on bug checks and dumps count. By default a day ago.
+The time from which on bug checks and dumps count. By default, a day ago.
 
 .PARAMETER ReportFolder
-The folder for the report, which must have none yet. By default a new one in the current folder.
+The folder for the report, which must not contain a report yet. By default, a new folder in the current one.
 
 .PARAMETER Provider
 The identifier of the trace provider, if not mslso's.
 
 .PARAMETER Force
-Asks no question.
+Suppresses the question.
 
 .EXAMPLE
 .\Invoke-Verification.ps1 -Adapter 'Ethernet 2' -Peer 192.0.2.10

@@ -296,7 +296,7 @@ function Get-LabNicUse {
 function Get-LabBinding {
     <#
     .SYNOPSIS
-    Returns the binding of a component to a NIC, or nothing where the component is not on it.
+    Returns the binding of a component to a NIC, or nothing if the component is not on it.
     #>
     param([Parameter(Mandatory)]$Nic, [Parameter(Mandatory)][string]$Component)
     # Not by name, which the cmdlet reads as a pattern; without one it lists all and reports none missing.

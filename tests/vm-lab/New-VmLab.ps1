@@ -3,20 +3,19 @@
 Makes a lab on a Hyper-V host: an external switch on a NIC, a Windows guest and a Linux guest.
 
 .DESCRIPTION
-Makes, where they are given files, a switch "PREFIX" on the NIC and guests "PREFIX-windows" and
-"PREFIX-linux" on it, and starts the guests. A given disk is never written: the guest gets a
-differencing disk on it, so keep the file as long as the lab. A given ISO is put in the drive of a
-guest with an empty disk.
+The script makes a switch "PREFIX" on the NIC, and on it the guests "PREFIX-windows" and "PREFIX-linux",
+each if you give a disk or an ISO for it. It starts the guests. It never writes to a given disk: the
+guest gets a differencing disk on it, so keep the file as long as the lab. It puts a given ISO into the
+drive of a guest with an empty disk.
 
-The script first looks at everything: the names, the disks, the memory, and what else uses the NIC.
-It then asks once, before anything changes. Names that are taken by something else are refused, and so
-is a disk that belongs to another VM. Each part is written to a state file before it is made, and
-Remove-VmLab.ps1 removes exactly these parts. Where a step fails, or with Ctrl-C, the parts that this
-run made are removed again. A run that was killed is completed by running the script again: it makes
-what is missing and finishes guests that were half made.
+The script first checks the names, the disks, the memory, and what else uses the NIC. It then asks once,
+before anything changes. It refuses names that are in use, and a disk that belongs to another VM. It
+writes each part to a state file before it makes the part, and Remove-VmLab.ps1 removes exactly these
+parts. If a step fails, or after Ctrl-C, the script removes the parts that this run made. If a run was
+killed, run the script again: it makes what is missing and finishes incomplete guests.
 
-The NIC loses its connections for some seconds when it becomes the switch's. Hyper-V has to be
-there; the script does not add it, as that takes a restart.
+The NIC loses its connections for some seconds when the switch is made. Hyper-V must be installed; the
+script does not install it, since that takes a restart.
 
 .PARAMETER NetAdapter
 The name of the NIC that the switch uses, as Get-NetAdapter shows it.
@@ -25,19 +24,19 @@ The name of the NIC that the switch uses, as Get-NetAdapter shows it.
 A disk with Windows installed, for a Windows guest.
 
 .PARAMETER WindowsIso
-An ISO that installs Windows, where there is no such disk.
+An ISO that installs Windows, if there is no such disk.
 
 .PARAMETER LinuxVhdx
 A disk with Linux installed, for a Linux guest.
 
 .PARAMETER LinuxIso
-An ISO that installs Linux, where there is no such disk.
+An ISO that installs Linux, if there is no such disk.
 
 .PARAMETER Folder
 The folder for the guests' disks and configuration.
 
 .PARAMETER Prefix
-The switch's name, and what the guests' names begin with.
+The name of the switch, with which the guests' names begin.
 
 .PARAMETER MemoryGB
 Memory of each guest, in GiB.
@@ -46,13 +45,13 @@ Memory of each guest, in GiB.
 Processors of each guest.
 
 .PARAMETER DiskGB
-The most that a guest's empty disk grows to, in GiB.
+The maximum size of a guest's empty disk, in GiB.
 
 .PARAMETER StateFile
-Where what was made is written. By default mslso-lab.json in Folder.
+The state file. By default, mslso-lab.json in Folder.
 
 .PARAMETER Force
-Asks no question.
+Suppresses the question.
 
 .EXAMPLE
 .\New-VmLab.ps1 -NetAdapter 'Ethernet 2' -WindowsVhdx D:\base\server.vhdx -LinuxVhdx D:\base\debian.vhdx -Folder D:\lab

@@ -3,14 +3,15 @@
 Removes what New-VmLab.ps1 made, as its state file lists it, and nothing else.
 
 .DESCRIPTION
-Turns off and removes the guests, removes their disks, the switch and the folders, the last made
-first, and takes each out of the state file once it is gone. Where a step fails, the others are done
-all the same; run the script again, and it goes on from there.
+The script turns off and removes the guests, and removes their disks, the switch and the folders, in the
+reverse order of their creation. It deletes each part from the state file once it is gone. If a step
+fails, the script does the others all the same; run it again to finish.
 
-Guests and switches are found by their identifiers, and a disk is compared with the one that was made,
-so whatever has taken a name or a path since is safe. A disk that another VM needs stays, as does a
-folder with other files in it. Other VMs on the lab's switch are named before it goes. Nothing is
-removed while Hyper-V does not answer, because it is then unknown what exists.
+The script finds guests and switches by their identifiers, and compares a disk with the one that was
+made, so that it removes nothing else that has the same name or path by now. A disk that another VM
+needs stays, and so does a folder with other files in it. The script names other VMs on the lab's switch
+before it removes the switch. It removes nothing while Hyper-V does not answer, because it is then
+unknown what exists.
 
 Data in the guests is lost. The NIC loses its connections for some seconds when the switch goes.
 
@@ -18,10 +19,11 @@ Data in the guests is lost. The NIC loses its connections for some seconds when 
 The state file that New-VmLab.ps1 wrote.
 
 .PARAMETER Keep
-The number of parts that stay, counted from the first made. New-VmLab.ps1 undoes a failed run with it.
+The number of parts that stay, counted from the first that was made. New-VmLab.ps1 uses this to undo a
+failed run.
 
 .PARAMETER Force
-Asks no question.
+Suppresses the question.
 
 .EXAMPLE
 .\Remove-VmLab.ps1 -StateFile D:\lab\mslso-lab.json

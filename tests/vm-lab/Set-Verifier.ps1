@@ -1,28 +1,30 @@
 <#
 .SYNOPSIS
-Has Driver Verifier verify mslso from the next start on, or no more with -Off.
+Sets Driver Verifier to verify mslso from the next start on, or with -Off to stop.
 
 .DESCRIPTION
-On: the standard checks and those for NDIS, of mslso.sys and ndis.sys; ndis.sys because the memory that
-it allocates for the filter is checked too. With -Faults: the standard checks of mslso.sys, some of
-whose allocations fail from one minute after the start on.
+Without -Off, the script turns on the standard checks and those for NDIS, for mslso.sys and ndis.sys.
+ndis.sys is included so that the memory that it allocates for the filter is checked too. With -Faults,
+the script turns on the standard checks for mslso.sys, and from one minute after the start some of its
+allocations fail.
 
-A violation stops the system with a bug check and leaves a dump: use it on machines for tests only.
-The change takes effect with the next start; nothing restarts the system. If the system no longer
-starts, start it in safe mode and run 'verifier /reset'.
+A violation stops the system with a bug check and leaves a dump: use Driver Verifier only on machines
+for tests. The change takes effect at the next start; the script does not restart the system. If the
+system no longer starts, start it in safe mode and run 'verifier /reset'.
 
-Driver Verifier has one set of settings. The registry shows it, in any language: if it is not one that
-this script makes, such as other drivers, all drivers, rule classes or other flags, nothing is changed,
-on or off, because the settings of somebody else would be lost.
+Driver Verifier has only one set of settings. The script reads it from the registry, which is the same
+in every language. If the settings are not this script's own, such as other drivers, all drivers, rule
+classes or other flags, the script changes nothing, with or without -Off, because the settings of
+somebody else would be lost.
 
 .PARAMETER Off
 Turns off what this script turned on.
 
 .PARAMETER Faults
-Makes allocations fail, about 6 of 100.
+Makes about 6 of 100 allocations fail.
 
 .PARAMETER Force
-Asks no question.
+Suppresses the question.
 
 .EXAMPLE
 .\Set-Verifier.ps1
