@@ -200,7 +200,7 @@ function Reset-MslsoStatistics {
     )
     process {
         foreach ($entry in @(Select-MslsoEntry $PSCmdlet $Name $InterfaceIndex)) {
-            if (-not $PSCmdlet.ShouldProcess((Get-EntryName $entry), 'Put the counters back to zero')) { continue }
+            if (-not $PSCmdlet.ShouldProcess((Get-EntryName $entry), 'Reset the counters to zero')) { continue }
             try {
                 Invoke-MslsoCtl 'stats', "$($entry.if_index)", '--reset' | Out-Null
             } catch {

@@ -247,7 +247,7 @@ Describe 'Mslso' {
             $rows[5].PSObject.Properties.Name | Should -Not -Contain 'Refused'
         }
 
-        It 'are put back to zero' {
+        It 'are reset to zero' {
             Reset-MslsoStatistics 'SLOT 3 Port 1' -WhatIf
             Get-Change | Should -BeNullOrEmpty
             Reset-MslsoStatistics 'SLOT 3 Port 1'

@@ -262,7 +262,7 @@ try {
         }
     }
 
-    Test-Step 'large sends bigger than the NIC takes were split' {
+    Test-Step 'large sends above the maximum of the NIC were split' {
         Assert-Reached
         if (-not $works) { Skip-Check 'no traffic passed' }
         $before = $report.Before
@@ -277,7 +277,7 @@ try {
         "$($after.split - $before.split) into $($after.children - $before.children) children; the largest has $($after.largest_large_send) bytes"
     }
     Test-Step 'every split send was completed, and none failed' {
-        if (-not (Test-Passed 'large sends bigger than the NIC takes were split')) { Skip-Check 'no split send was seen' }
+        if (-not (Test-Passed 'large sends above the maximum of the NIC were split')) { Skip-Check 'no split send was seen' }
         $before = $report.Before
         # What is in flight as the counters are read is not completed yet.
         for ($try = 0; $try -lt 20; $try++) {

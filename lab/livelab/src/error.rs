@@ -37,7 +37,7 @@ pub enum Error {
     Interrupted,
     /// No large send was made.
     #[error(
-        "no large send reached the filter, so that nothing was tried; send more, or from the guest"
+        "no large send reached the filter, so nothing was tested; send more, or send from the guest"
     )]
     NothingTried,
     /// The driver does not load, start or answer, or a chart cannot be written.
