@@ -44,7 +44,7 @@ function Assert-MslsoPolicy {
         'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired'
     foreach ($sign in $pending) {
         if (Test-Path -LiteralPath $sign) {
-            Write-Warning "Windows waits for a restart ($sign). Better restart first; netcfg may ask for it."
+            Write-Warning "Windows waits for a restart ($sign). Restart first; otherwise netcfg may demand it."
             return
         }
     }
@@ -55,7 +55,7 @@ function Write-MslsoOutageWarning {
     .SYNOPSIS
     Says what a change of the network stack breaks, before the question.
     #>
-    Write-Warning ('Windows takes the network stack apart and builds it again: all adapters lose their connections for some seconds. ' +
+    Write-Warning ('Windows tears down and rebuilds the network stack: all adapters lose their connections for some seconds. ' +
         'VPN clients drop, a port with 802.1X asks again, and a remote session may end: have a console at hand.')
 }
 

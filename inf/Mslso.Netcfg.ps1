@@ -9,7 +9,7 @@ $MslsoStillReferenced = 0x4A023
 $MslsoNetcfgCodes = @{
     '0x0004A023' = 'NETCFG_S_STILL_REFERENCED: another network component still refers to it. Remove that one first.'
     '0x8004A022' = 'NETCFG_E_IN_USE: another program is using the network configuration. Close it, then run this again.'
-    '0x8004A024' = 'NETCFG_E_NO_WRITE_LOCK: somebody holds the network configuration: an open properties window of an adapter (of another user who is logged on, too), another installer, or a netcfg that still runs. Close it, then run this again.'
+    '0x8004A024' = 'NETCFG_E_NO_WRITE_LOCK: another program holds the network configuration: an open properties window of an adapter (of another user who is logged on, too), another installer, or a netcfg that still runs. Close it, then run this again.'
     '0x8004A025' = 'NETCFG_E_NEED_REBOOT: Windows has to restart first. Restart the system, then run this again.'
     '0x8004A026' = 'NETCFG_E_ACTIVE_RAS_CONNECTIONS: dial-up or VPN connections are active. Disconnect them, then run this again.'
     '0x8004A028' = 'NETCFG_E_COMPONENT_REMOVED_PENDING_REBOOT: an earlier removal waits for a restart. Restart the system, then run this again.'
@@ -100,7 +100,7 @@ function Invoke-Netcfg {
         if (-not $run.Process.HasExited) { Stop-ForRunningNetcfg $run.Process $Arguments $TimeoutSeconds }
         $code = $run.Process.ExitCode
         if ('0x{0:X8}' -f $code -ne '0x8004A024' -or $try -ge 8) { break }
-        if ($try -eq 1) { Write-Warning 'Somebody holds the network configuration; trying again for some 40 seconds. Close windows with properties of adapters.' }
+        if ($try -eq 1) { Write-Warning 'Another program holds the network configuration; trying again for some 40 seconds. Close windows with properties of adapters.' }
         Start-Sleep -Seconds 5
     }
     if ($code -eq 0) { return $false }

@@ -63,9 +63,9 @@ function Assert-SecureBootOff {
         # A system without UEFI has no Secure Boot.
         return
     } catch {
-        Stop-Mslso "Could not determine whether Secure Boot is on: $_ Nothing is changed. msinfo32 shows it as 'Secure Boot State'; where it is off, repair what the message names, then run this again."
+        Stop-Mslso "Could not determine whether Secure Boot is on: $_ Nothing is changed. msinfo32 shows it as 'Secure Boot State'; if it is off, repair what the message names, then run this again."
     }
-    if ($isOn) { Stop-Mslso "Secure Boot is on, and keeps test signing off. $advice" }
+    if ($isOn) { Stop-Mslso "Secure Boot is on, and prevents test signing. $advice" }
 }
 
 function Write-BitLockerWarning {
@@ -163,7 +163,7 @@ if (-not $Off) {
     $action = "Turn test signing on, and trust the certificate $($given.Thumbprint)"
 } else {
     if ((Get-MslsoDriver) -or (Get-MslsoComponent)) {
-        Stop-Mslso 'mslso is installed, and would not load any more. Run Uninstall-Mslso.ps1 first; if that asks for a restart, restart.'
+        Stop-Mslso 'mslso is installed, and would no longer load. Run Uninstall-Mslso.ps1 first; if that asks for a restart, restart.'
     }
     # Without the file, the certificates are known by their name.
     if ($PSBoundParameters.ContainsKey('Certificate')) {
@@ -178,7 +178,7 @@ if (-not $Off) {
 }
 Write-BitLockerWarning
 if (-not $Off) {
-    Write-Warning 'Test mode lowers the protection of this system: it then loads drivers that anybody has signed. Tests only.'
+    Write-Warning 'Test mode lowers the protection of this system: it then loads test-signed drivers, whoever signed them. Use it only on machines for tests.'
 }
 if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
 if (-not (Confirm-Mslso $PSCmdlet $target $action)) {

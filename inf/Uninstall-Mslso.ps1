@@ -119,7 +119,7 @@ if ($driver -and $driver.IsLeaving -and $remains.Count -eq 1) {
     exit $RestartExitCode
 }
 if (Get-MslsoComponent) {
-    Write-Warning ('Windows takes the network stack apart and builds it again: all adapters lose their connections for some seconds. ' +
+    Write-Warning ('Windows tears down and rebuilds the network stack: all adapters lose their connections for some seconds. ' +
         'VPN clients drop, a port with 802.1X asks again, and a remote session may end: have a console at hand.')
 }
 if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
