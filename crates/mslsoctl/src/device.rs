@@ -48,18 +48,18 @@ pub enum DeviceError {
     #[error("access denied; run mslsoctl from an elevated prompt (Run as administrator)")]
     AccessDenied,
     /// The adapter is gone.
-    #[error("the adapter is gone; see `mslsoctl list` for those that are there")]
+    #[error("the adapter is gone; `mslsoctl list` shows those that are attached")]
     NoSuchAdapter,
     /// The driver found a value out of range.
-    #[error("the driver finds a value out of range; see `mslsoctl set --help` for the ranges")]
+    #[error("the driver reports a value out of range; see `mslsoctl set --help` for the ranges")]
     InvalidParameter,
     /// The driver uses another version of the protocol.
     #[error(
-        "the driver speaks another version of the protocol; use the mslsoctl that came with the driver"
+        "the driver has another version of the protocol; use the mslsoctl that came with the driver"
     )]
     Version,
     /// The driver does not support the control code.
-    #[error("the driver does not know this command; use the mslsoctl that came with the driver")]
+    #[error("the driver does not support this command; use the mslsoctl that came with the driver")]
     UnknownCode,
     /// The reply does not fit.
     #[error(

@@ -12,7 +12,7 @@ use crate::date;
 #[command(
     name = "mslso-package",
     version,
-    about = "Makes the folder that mslso is installed from"
+    about = "Makes the package folder, from which mslso is installed"
 )]
 pub struct Cli {
     /// The command.
@@ -23,7 +23,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Stamp the INF, sign the driver for tests, write and sign the catalog, put all in a folder
+    /// Stamp the INF, sign the driver for tests, write and sign the catalog, and put all files into a folder
     #[command(after_help = BUILD)]
     Build(BuildArgs),
     /// Write completions for shells, and man pages, of mslsoctl and mslso-lab
@@ -37,7 +37,7 @@ Example:
 The date goes into DriverVer, the catalog and the certificate: --date, else SOURCE_DATE_EPOCH, else
 now. The same files, date and kept key make the same folder.
 
-The signatures are for machines with test signing on. For all others Microsoft has to sign.";
+The signatures are for machines with test signing on. For all others, Microsoft must sign.";
 
 /// Options of `shell`.
 #[derive(Args, Clone, Debug)]
@@ -62,7 +62,7 @@ pub struct BuildArgs {
     /// The administrator's tool; it becomes mslsoctl.exe
     #[arg(long, value_name = "FILE")]
     pub ctl: PathBuf,
-    /// Symbols, under the name they have; may be given several times
+    /// Symbols file, which keeps its name; may be given several times
     #[arg(long, value_name = "FILE")]
     pub pdb: Vec<PathBuf>,
     /// A folder whose PowerShell scripts and modules are copied; may be given several times
@@ -71,7 +71,7 @@ pub struct BuildArgs {
     /// The common name of the test certificate
     #[arg(long, value_name = "NAME", default_value = "mslso test signing")]
     pub certificate: String,
-    /// Keep key and certificate in this file, and use what it has; without this the key is forgotten
+    /// Keep key and certificate in this file, and use those that it has; without this the key is discarded
     #[arg(long, value_name = "FILE")]
     pub keep_key: Option<PathBuf>,
     /// The package's date, as 2026-01-31

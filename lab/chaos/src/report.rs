@@ -77,7 +77,7 @@ fn write_summary(text: &mut String, summary: &Summary) {
     let [attached, starved] = summary.attached;
     let _ = writeln!(
         text,
-        "  {} sends, {} split into {} children; the NIC got {}, {} packets left on the wire\n  \
+        "  {} sends, {} split into {} children; the NIC received {}, {} packets left on the wire\n  \
          attached {attached} times, {starved} failed attaches and loads; {} allocations failed; \
          counters right {} times",
         summary.sends,
@@ -92,8 +92,12 @@ fn write_summary(text: &mut String, summary: &Summary) {
     let steps: BTreeMap<_, _> = steps
         .map(|(name, [taken, effective])| (name.clone(), format!("{taken} ({effective})")))
         .collect();
-    list(text, "steps, with those that did something", &steps);
-    list(text, "came back", &summary.statuses);
+    list(
+        text,
+        "steps, and in parentheses those with an effect",
+        &steps,
+    );
+    list(text, "completion statuses", &summary.statuses);
     list(text, "refused", &summary.refused);
 }
 

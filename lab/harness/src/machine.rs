@@ -54,7 +54,7 @@ pub enum SendError {
     #[error("its checksum is over an address that neither its IP header nor its route gives")]
     UnknownRoute,
     /// It makes fewer wire packets than the NIC's minimum for a large send.
-    #[error("it makes fewer packets than the NIC asks of a large send")]
+    #[error("it makes fewer packets than the NIC's minimum for a large send")]
     TooFewSegments,
     /// The filter had no children or no mapping for it.
     #[error("the filter had no memory for its parts")]

@@ -21,7 +21,7 @@ pub enum Fault {
     #[error("holds x64 code, which runs on x86-64 hosts only")]
     Host,
     /// The file is no x64 PE image, or ends before its image does.
-    #[error("is no whole x64 image ({0}); build it again with `cargo make sys`")]
+    #[error("is not a whole x64 image ({0}); build it again with `cargo make sys`")]
     NotAnImage(String),
     /// The image is not a driver's: another subsystem, or no entry point in code.
     #[error("is no driver: {0}")]

@@ -156,6 +156,7 @@ impl fmt::Display for Report {
         write!(f, "{}", self.verdict())?;
         match &self.stopped {
             Some(Stopped { step, detail, .. }) => writeln!(f, " in step \"{step}\": {detail}"),
+            None if self.causes.is_empty() => writeln!(f, ": no rule was broken"),
             None => writeln!(f),
         }
     }

@@ -42,7 +42,7 @@ fn an_image_that_does_not_load_ends_with_one_line_and_code_2() {
     ];
     for (image, message) in [
         (folder.join("absent.sys"), "absent.sys: cannot be read"),
-        (text.clone(), "text.sys: is no whole x64 image"),
+        (text.clone(), "text.sys: is not a whole x64 image"),
         (folder.clone(), "driver_unusable: cannot be read"),
     ] {
         for job in jobs {
