@@ -329,9 +329,12 @@ pub struct SplitArgs {
         value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
     /// The filter's setting MaxSgElements: most MDLs of a packet for the NIC
-    #[arg(long, value_name = "N",
+    #[arg(long, alias = "max-elements", value_name = "N",
         value_parser = clap::value_parser!(u32).range(4..=64))]
     pub max_sg_elements: Option<u32>,
+    /// Accepted for older command lines, without effect: chains always end with the packet
+    #[arg(long, hide = true)]
+    pub ended_chains: bool,
     /// Hand the outermost 802.1Q tag of a large send down beside it, for the NIC to put in
     #[arg(long)]
     pub vlan_oob: bool,
