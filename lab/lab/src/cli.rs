@@ -330,9 +330,12 @@ pub struct SplitArgs {
         value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
     /// The filter's setting MaxSgElements: the maximum number of MDLs per packet
-    #[arg(long, value_name = "N",
+    #[arg(long, alias = "max-elements", value_name = "N",
         value_parser = clap::value_parser!(u32).range(4..=64))]
     pub max_sg_elements: Option<u32>,
+    /// Accepted for older command lines, without effect: chains always end with the packet
+    #[arg(long, hide = true)]
+    pub ended_chains: bool,
     /// Pass the outermost 802.1Q tag of a large send out of band, for the NIC to insert
     #[arg(long)]
     pub vlan_oob: bool,

@@ -418,3 +418,15 @@ fn tags_go_down_beside_the_frame() {
     let text = split(&folder, &path, &["--vlan-oob"]).out;
     assert!(text.contains("IPv4 v2, tag"), "{text}");
 }
+
+#[test]
+fn command_lines_of_earlier_versions_are_accepted() {
+    let folder = folder("split_older_options");
+    let file = data("bigtcp-ipv4.pcapng");
+    let now = ["--json", "--buffer", "1984", "--max-sg-elements", "4"];
+    let before = ["--json", "--buffer", "1984", "--max-elements", "4"];
+    let expected = split(&folder, &file, &now);
+    let run = split(&folder, &file, &[&before[..], &["--ended-chains"]].concat());
+    assert_eq!((run.code, run.notes.as_str()), (0, ""), "{}", run.out);
+    assert_eq!(run.json(), expected.json());
+}
