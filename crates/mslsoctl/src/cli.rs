@@ -40,8 +40,8 @@ Examples:
   mslsoctl stats e810 --watch 5
   mslsoctl stats --all
 
-An ADAPTER is an interface index, of the filter or of the NIC; a connection's name, such as
-\"Ethernet 2\"; or the description of its NIC. Get-NetAdapter has them as ifIndex, Name and
+An ADAPTER is an interface index, of the filter or of the NIC; a connection's name, such as \
+\"Ethernet 2\"; or the description of its NIC. Get-NetAdapter has them as ifIndex, Name and \
 InterfaceDescription. Case does not matter, and a part of a name will do, except for set.
 
 Exit codes:
@@ -77,13 +77,15 @@ Examples:
   mslsoctl show e810 --json        by a part of its description
   mslsoctl show --all              every adapter
 
-LSOv2 and LSOv1 are large sends of TCP, USO those of UDP. Sizes are bytes of TCP or UDP payload;
+LSOv2 and LSOv1 are large sends of TCP, USO those of UDP. Sizes are bytes of TCP or UDP payload; \
 the MTU is in bytes of IP packet, the largest large send seen in bytes of frame.";
 
-const SET_USAGE: &str = "mslsoctl set <ADAPTER|--all> [--multiple <N> | --profile <P> | --off] \
-    [--cap <SIZE>] [--persist] [--json]\n       \
-    mslsoctl set <ADAPTER|--all> [--ip-id-bits <BITS>] [--software-segmentation <WHEN>] \
-    [--max-sg-elements <N>] [--memory-bound <SIZE>] --persist [--json]";
+const SET_USAGE: &str = "\
+mslsoctl set <ADAPTER|--all> [--multiple <N> | --profile <P> | --off]
+                    [--cap <SIZE>] [--persist] [--json]
+       mslsoctl set <ADAPTER|--all> [--ip-id-bits <BITS>]
+                    [--software-segmentation <WHEN>] [--max-sg-elements <N>]
+                    [--memory-bound <SIZE>] --persist [--json]";
 
 const SET: &str = "\
 Examples:
@@ -94,14 +96,14 @@ Examples:
   mslsoctl set --all --profile latency
   mslsoctl set 17 --software-segmentation never --memory-bound 128M --persist
 
-Multiple, profile and cap take effect at once, and last until the adapter restarts. With --persist
-they are written to the registry too. --ip-id-bits, --software-segmentation, --max-sg-elements and
---memory-bound are only written to the registry, so they need --persist. They take effect when the
-adapter restarts: see Restart-NetAdapter. `mslsoctl show` prints the settings in effect, and those
+Multiple, profile and cap take effect at once, and last until the adapter restarts. With --persist \
+they are written to the registry too. --ip-id-bits, --software-segmentation, --max-sg-elements and \
+--memory-bound are only written to the registry, so they need --persist. They take effect when the \
+adapter restarts: see Restart-NetAdapter. `mslsoctl show` prints the settings in effect, and those \
 in the registry that differ.
 
-With --all each adapter is set, one after the other. A SIZE is in bytes, or has a unit: 512K or
-512KiB, 1M or 1MiB, powers of 1024. Settings that are not named stay: --cap alone keeps the
+With --all each adapter is set, one after the other. A SIZE is in bytes, or has a unit: 512K or \
+512KiB, 1M or 1MiB, powers of 1024. Settings that are not named stay: --cap alone keeps the \
 multiple.";
 
 const STATS: &str = "\

@@ -32,9 +32,10 @@ pub enum Command {
 
 const BUILD: &str = "\
 Example:
-  mslso-package build --out target/package --sys mslso.sys --inf inf/mslso.inf --ctl mslsoctl.exe
+  mslso-package build --out target/package --sys mslso.sys \\
+    --inf inf/mslso.inf --ctl mslsoctl.exe
 
-The date goes into DriverVer, the catalog and the certificate: --date, else SOURCE_DATE_EPOCH, else
+The date goes into DriverVer, the catalog and the certificate: --date, else SOURCE_DATE_EPOCH, else \
 now. The same files, date and kept key make the same folder.
 
 The signatures are for machines with test signing on. For all others, Microsoft must sign.";

@@ -105,8 +105,10 @@ impl Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success; refused packets are reported, and are not a failure
-  1  the wire differs from that of a single stage, a rule was broken, or the driver failed
-  2  the input or --driver cannot be used, an output cannot be written, or the command line is wrong";
+  1  the wire differs from that of a single stage, a rule was broken, or the
+     driver failed
+  2  the input or --driver cannot be used, an output cannot be written, or the
+     command line is wrong";
 
 /// The additional exit code of `split`.
 const UNCUT_CODE: &str = "
@@ -124,73 +126,47 @@ refused: it is in neither output, and is reported with its number and the reason
 with the same reason are reported. Packets longer than the MTU whose MSS cannot be determined pass \
 unchanged and are counted; the exit code is then 3.
 
+--encap, --uso, --buffer and --vlan-oob apply to large sends only.
+
 The input is pcapng or classic pcap, plain or compressed by gzip; `-` is the standard input. \
 Packets of Linux cooked captures (SLL, SLL2) and of bare IP get an Ethernet header. Frame check \
 sequences, and bytes after the IP packet, are not payload. Linux's IPv6 jumbo option is removed, \
 and IP length and TCP checksum are set as LSO requires; if a source route is not finished, the \
 checksum uses the final address. Times before 1970 and after 2554 are clamped.
 
-Options for the large sends:
-  --encap vxlan    sends those of TCP through a tunnel with an outer IPv4 header; those that are in
-                   VXLAN or NVGRE already go as they are. The MSS stays, so the packets on the
-                   wire are longer than the captured ones
-  --uso            sends those of UDP by UDP segmentation offload, and those of TCP too, with a UDP
-                   header of the same ports in place of the TCP header, and with the same MSS
-  --buffer 1460    puts their payload into buffers of that size, each with its own MDL
-  --vlan-oob       passes the outermost 802.1Q tag of the frame out of band, as a Windows stack does
-                   when it leaves tagging to the NIC. The children have the tag out of band too;
-                   in the output it is in their packet comment. The NIC inserts it into each packet,
-                   so the wire is the same as without the option. A service tag (802.1ad), and
-                   a tag of priority 0 and VLAN 0, stay in the frame
-Packets that are not large sends pass unchanged with all of these.
-
-Options for the NIC:
-  --nic-max, --min-segments
-                   the maximum size and the minimum number of segments of a large send that the NIC
-                   accepts. The filter makes single packets of a remainder that is too short, and
-                   of a large send whose MSS is above the maximum
-  --nic-lso off    the NIC accepts no large sends of TCP, of UDP, or in a tunnel: the filter makes
-                   packets of all of them
-  --nic-checksum off
-                   the NIC computes no checksums of single packets: the filter does
-  --mtu 9000       the longest IP packet that the filter makes; it refuses a large send that needs
-                   longer ones. Packets that the NIC cuts are not checked against it. The default with
-                   --encap is 1660, as on Windows hosts of virtual networks (EncapOverhead of 160),
-                   which leaves room for a tunnel around the usual MSS of 1448
-  --max-sg-elements
-                   the NIC accepts no longer MDL chains, and the filter has this setting
-
 --json prints one object, with
-  parents                large sends that went out, split or whole
-  children               large sends and single packets that the NIC received for them
-  packets                the single packets among these, which the NIC does not cut
-  wire_packets           packets on the wire, including those that passed unchanged
-  largest_child_payload  in bytes
-  refused                packets that did not go out, counted by reason
-  mss_from               large sends, counted by the source of their MSS: comment, option, syn, or
-                         longest, the longest segment seen
-  uncut                  packets longer than the MTU that passed uncut, counted by reason: no-mss,
-                         or not-tcp
-  violations             differences on the wire and broken rules, each also on stderr
-  form                   the kind of the large sends: tcp, uso, vxlan or nvgre
+  parents       large sends that went out, split or whole
+  children      large sends and single packets that the NIC received for them
+  packets       the single packets among these, which the NIC does not cut
+  wire_packets  packets on the wire, including those that passed unchanged
+  largest_child_payload
+                in bytes
+  refused       packets that did not go out, counted by reason
+  mss_from      large sends, counted by the source of their MSS: comment,
+                option, syn, or longest, the longest segment seen
+  uncut         packets longer than the MTU that passed uncut, counted by
+                reason: no-mss, or not-tcp
+  violations    differences on the wire and broken rules, each also on stderr
+  form          the kind of the large sends: tcp, uso, vxlan or nvgre
   vlan_oob, nic_lso, nic_checksum, mtu, max_sg_elements
-                         the options, as they were given";
+                the options, as they were given";
 
 const EXAMPLES: &str = "\
-Examples, each after mslso-lab split IN.pcapng --children C.pcapng --wire W.pcapng:
-  --mss 1448                        an MSS for packets without a comment
-  --nic-max 32000                   a NIC that accepts less than most
-  --nic-max 4400 --min-segments 3   a NIC for which single packets remain
-  --lso v1                          large sends of IPv4 that state their length
-  --ipid-bits 15                    a NIC that keeps the top bit of the IPv4 identification
-  --nic-lso off                     the filter makes every packet of the wire, the NIC its checksum
-  --nic-lso off --nic-checksum off  the filter makes its checksum too
-  --nic-lso off --mtu 9000          the filter makes jumbo frames
-  --encap vxlan                     the capture's large sends through VXLAN
-  --encap nvgre --mss 1398          through NVGRE, with an MSS for packets that have none
-  --uso                             the capture's payload in datagrams
-  --vlan-oob                        a capture with VLAN tags, which are passed out of band
-  --max-sg-elements 8 --buffer 4096  a NIC that accepts 8 MDLs per packet, and large sends of more
+Examples, each after
+  mslso-lab split IN.pcapng --children C.pcapng --wire W.pcapng:
+  --mss 1448                         an MSS for packets without a comment
+  --nic-max 32000                    a NIC that accepts less than most
+  --nic-max 4400 --min-segments 3    a NIC for which single packets remain
+  --lso v1                           large sends of IPv4 that state their length
+  --ipid-bits 15                     a NIC that keeps the top bit of the IP ID
+  --nic-lso off                      the filter makes all packets
+  --nic-lso off --nic-checksum off   the filter makes its checksum too
+  --nic-lso off --mtu 9000           the filter makes jumbo frames
+  --encap vxlan                      the capture's large sends through VXLAN
+  --encap nvgre --mss 1398           through NVGRE, with an MSS for the others
+  --uso                              the capture's payload in datagrams
+  --vlan-oob                         VLAN tags are passed out of band
+  --max-sg-elements 8 --buffer 4096  a NIC that accepts 8 MDLs per packet
 ";
 
 /// The jobs other than the main one.
@@ -244,14 +220,16 @@ host. It shows the sizes that the NIC accepts, that the filter advertises, and t
 then the large sends, and whether the wire is right.
 
 --json prints one object for each step, with
-  step, name    its number, from 1, and its short name
-  what          the event, in a sentence or two
-  hosts         each with its name and the multiple in effect; for ipv4 and ipv6, in bytes of
-                payload, nic (its maximum), advertised, and the size that each of its guests uses
-  sends         each with from, to, ip, payload, the payload of each of its children, the number
-                of wire_packets, and the verdict: whole (to a guest, never split), same (as a
-                single stage), as-is (the NIC accepts it as it is), or wrong
-  violations    faults and broken rules, one line each; also on stderr";
+  step, name  its number, from 1, and its short name
+  what        the event, in a sentence or two
+  hosts       each with its name and the multiple in effect; for ipv4 and ipv6,
+              in bytes of payload, nic (its maximum), advertised, and the size
+              that each of its guests uses
+  sends       each with from, to, ip, payload, the payload of each of its
+              children, the number of wire_packets, and the verdict: whole (to a
+              guest, never split), same (as a single stage), as-is (the NIC
+              accepts it as it is), or wrong
+  violations  faults and broken rules, one line each; also on stderr";
 
 /// Options of `demo`.
 #[derive(Args, Debug)]
@@ -284,6 +262,9 @@ pub struct SplitArgs {
         value_parser = size_in(0..=MOST_NIC_MAX))]
     pub nic_max: u32,
     /// Minimum number of segments of a large send that the NIC accepts
+    ///
+    /// The filter makes single packets of a remainder that is too short, and of a large send whose
+    /// MSS is above the NIC's maximum.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_segments: u32,
     /// LSO version of the large sends
@@ -300,6 +281,8 @@ pub struct SplitArgs {
         value_parser = clap::value_parser!(u32).range(15..=16))]
     pub ipid_bits: u32,
     /// Whether the NIC has large send offload; if not, the filter makes every packet of the wire
+    ///
+    /// With off, the NIC accepts no large sends of TCP, of UDP, or in a tunnel.
     #[arg(
         long,
         value_name = "on|off",
@@ -308,6 +291,8 @@ pub struct SplitArgs {
     )]
     pub nic_lso: Switch,
     /// Whether the NIC computes the checksums of packets that are not large sends
+    ///
+    /// With off, the filter computes them.
     #[arg(
         long,
         value_name = "on|off",
@@ -316,20 +301,34 @@ pub struct SplitArgs {
     )]
     pub nic_checksum: Switch,
     /// Longest IP packet that the filter makes, in bytes [default: 1500; with --encap 1660]
+    ///
+    /// The filter refuses a large send that needs longer packets. Packets that the NIC cuts are not
+    /// checked against this. 1660 is the MTU of Windows hosts of virtual networks (EncapOverhead of
+    /// 160), which leaves room for a tunnel around the usual MSS of 1448.
     #[arg(long, value_name = "SIZE", value_parser = size_in(68..=65_535))]
     pub mtu: Option<u32>,
     /// Send the large sends of TCP through this kind of tunnel
+    ///
+    /// The outer header is IPv4. Large sends that are in VXLAN or NVGRE already go as they are. The
+    /// MSS stays, so the packets on the wire are longer than the captured ones.
     #[arg(long, value_name = "vxlan|nvgre", hide_possible_values = true,
         conflicts_with_all = ["uso", "lso"])]
     pub encap: Option<Encap>,
     /// Send the payload of large sends as UDP, by UDP segmentation offload
+    ///
+    /// Large sends of TCP get a UDP header of the same ports in place of the TCP header, and keep
+    /// their MSS.
     #[arg(long, conflicts_with = "lso")]
     pub uso: bool,
     /// Size of each buffer of a large send's payload
+    ///
+    /// Each buffer has an MDL of its own.
     #[arg(long, value_name = "SIZE", default_value_t = BUFFER,
         value_parser = size_in(64..=MOST_NIC_MAX))]
     pub buffer: u32,
     /// The filter's setting MaxSgElements: the maximum number of MDLs per packet
+    ///
+    /// The NIC accepts no longer MDL chains, either.
     #[arg(long, alias = "max-elements", value_name = "N",
         value_parser = clap::value_parser!(u32).range(4..=64))]
     pub max_sg_elements: Option<u32>,
@@ -337,6 +336,11 @@ pub struct SplitArgs {
     #[arg(long, hide = true)]
     pub ended_chains: bool,
     /// Pass the outermost 802.1Q tag of a large send out of band, for the NIC to insert
+    ///
+    /// A Windows stack does this when it leaves tagging to the NIC. The children have the tag out of
+    /// band too; in the output it is in their packet comment. The NIC inserts it into each packet, so
+    /// the wire is the same as without the option. A service tag (802.1ad), and a tag of priority 0
+    /// and VLAN 0, stay in the frame.
     #[arg(long)]
     pub vlan_oob: bool,
     /// Print one JSON object instead of a table
@@ -408,6 +412,26 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_wraps_at_80_columns() {
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            let texts = [command.get_long_about(), command.get_after_help()];
+            for text in texts.into_iter().flatten().map(ToString::to_string) {
+                let lines: Vec<_> = text.lines().chain([""]).collect();
+                for pair in lines.windows(2).filter(|pair| !pair[0].is_empty()) {
+                    // A table's lines are short enough; a paragraph is one line, for clap to wrap.
+                    let is_right = match pair[0].starts_with(' ') {
+                        true => pair[0].len() <= 80,
+                        false => pair[1].is_empty() || pair[1].starts_with(' '),
+                    };
+                    assert!(is_right, "{}", pair[0]);
+                }
+            }
+        }
     }
 
     #[test]

@@ -84,7 +84,8 @@ kernel verifies the checksum of each packet on the wire.
 With --run a command of your own runs instead of the stream: in the guest, while the command of \
 --serve runs in the peer's namespace; with --server-in guest they change places. For example
   mslso-lab traffic --serve 'iperf3 -s -1' --run 'iperf3 -c $PEER'
-  mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' --run 'curl -ko f https://$GUEST/f'
+  mslso-lab traffic --server-in guest --serve 'nginx -c /srv/n.conf' \\
+    --run 'curl -ko f https://$GUEST/f'
 Only the guest's packets go through the filter. The addresses are in $GUEST, $GUEST6, $PEER and \
 $PEER6. --run starts when --serve listens on a port, and --serve is stopped when --run ends; the \
 verdict includes the exit code of --run. --run has the terminal, so that
@@ -98,23 +99,31 @@ device does not offer SCTP and GRE segmentation, so the guest's kernel cuts thos
 within the lab are named, and make the run a FAIL.
 
 --json prints one object, with
-  transfers                 each with from, to, ip, bytes, seconds, retransmitted, and SHA-256 at both ends
-  advertised                the sizes advertised to the guest, in bytes of payload, for ipv4 and ipv6
-  counted                   counters of switches and NICs: large_sends, largest_large_send, compared,
-                            uso, tunnelled, no_offload, whole_between_guests, given_to_nic, frames,
-                            and losses
-  filter                    counters of the filter: large_sends, split, children, largest_frame
-  wrong_checksums           TCP packets with a wrong checksum; checksums_verified says if they were checked
-  compared_one_in           N, if payload bytes were compared for one large send in N
-  cpu_seconds_per_gigabyte  processor time for 10^9 bytes
-  faults                    with --faults, how often each of them happened
-  violations                faults and broken rules, one line each; also on stderr";
+  transfers        each with from, to, ip, bytes, seconds, retransmitted, and
+                   SHA-256 at both ends
+  advertised       the sizes advertised to the guest, in bytes of payload, for
+                   ipv4 and ipv6
+  counted          counters of switches and NICs: large_sends,
+                   largest_large_send, compared, uso, tunnelled, no_offload,
+                   whole_between_guests, given_to_nic, frames, and losses
+  filter           counters of the filter: large_sends, split, children,
+                   largest_frame
+  wrong_checksums  TCP packets with a wrong checksum; checksums_verified says
+                   if they were checked
+  compared_one_in  N, if payload bytes were compared for one large send in N
+  cpu_seconds_per_gigabyte
+                   processor time for 10^9 bytes
+  faults           with --faults, how often each of them happened
+  violations       faults and broken rules, one line each; also on stderr";
 
 const CODES: &str = "\
 Exit codes:
-  0    all data arrived as it was sent, no rule was broken, no checksum was wrong
-  1    a fault was found, or the driver or --run failed; slowness is not a failure
-  2    the command line, the image or this machine cannot be used; the message says why
+  0    all data arrived as it was sent, no rule was broken, and no checksum was
+       wrong
+  1    a fault was found, or the driver or --run failed; slowness is not a
+       failure
+  2    the command line, the image or this machine cannot be used; the message
+       says why
   3    no fault, but no large send reached the filter, so nothing was tested
   130  it was interrupted";
 

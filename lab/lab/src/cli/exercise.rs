@@ -31,9 +31,9 @@ otherwise null), detail, and violations, each with rule, name, level, page, coun
 
 pub const CODES: &str = "\
 Examples:
-  mslso-lab exercise myfilter.sys                  against the contract
-  mslso-lab exercise myfilter.sys --rounds 10      more runs, with other seeds
-  mslso-lab exercise --level product               mslso itself, against all rules
+  mslso-lab exercise myfilter.sys              against the contract
+  mslso-lab exercise myfilter.sys --rounds 10  more runs, with other seeds
+  mslso-lab exercise --level product           mslso itself, against all rules
 
 Exit codes:
   0  clean
