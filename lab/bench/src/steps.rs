@@ -18,7 +18,7 @@ use crate::{
 /// Two cases that differ in the number of children of each parent.
 const CASES: [&str; 2] = ["256 KiB in 64 KiB x16", "1 MiB in 64 KiB x16"];
 
-const GATE: &str = "gate, classify, queues";
+const RUNDOWN: &str = "rundown, classify, queues";
 const HEADERS: &str = "copy and parse the headers";
 const PLAN: &str = "limits, plan, its next";
 const HEADER: &str = "template, header";
@@ -31,7 +31,7 @@ const COMPLETE: &str = "completion";
 const NDIS: &str = "the null NDIS's routines";
 /// The steps, in the order of a send.
 const STEPS: [&str; 11] = [
-    GATE, HEADERS, PLAN, HEADER, SLOTS, BUFFERS, TAKE, JOB, COUNT, COMPLETE, NDIS,
+    RUNDOWN, HEADERS, PLAN, HEADER, SLOTS, BUFFERS, TAKE, JOB, COUNT, COMPLETE, NDIS,
 ];
 
 /// The C functions of the floor, and the lines that they begin in.
@@ -127,7 +127,7 @@ fn step(function: &str, file: &str) -> Option<&'static str> {
         "child_pool.rs" | "idle_list.rs" | "processor.rs" | "rundown.rs" => TAKE,
         "statistics.rs" => COUNT,
         "send.rs" | "nbl.rs" | "oob.rs" | "lso_info.rs" | "callbacks.rs" | "seq_lock.rs"
-        | "filter_module.rs" => GATE,
+        | "filter_module.rs" => RUNDOWN,
         _ => JOB,
     })
 }
@@ -143,7 +143,7 @@ fn floor_step(file: &str, number: u32) -> Option<&'static str> {
         .last()?;
     let name = begin.0.rsplit([' ', '*']).next()?;
     Some(match name {
-        "is_large" | "all_fit" | "mslso_floor_send" => GATE,
+        "is_large" | "all_fit" | "mslso_floor_send" => RUNDOWN,
         "copy_front" | "read_header" | "swap16" => HEADERS,
         "make_plan" => PLAN,
         "copy_header" => HEADER,

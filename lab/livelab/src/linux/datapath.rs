@@ -64,8 +64,8 @@ pub struct Datapath {
     pub requests: Receiver<Request>,
     /// Whether to end.
     pub stop: Arc<AtomicBool>,
-    /// Held for writing while the filter is detached: no send may be in flight then.
-    pub gate: Arc<RwLock<()>>,
+    /// Held for reading by each send, and for writing while the filter is detached.
+    pub sending: Arc<RwLock<()>>,
     /// Where is counted.
     pub counters: Arc<Counters>,
     /// How much is compared.
@@ -86,7 +86,7 @@ impl Datapath {
             ports: Vec::new(),
             requests,
             stop: Arc::default(),
-            gate: Arc::default(),
+            sending: Arc::default(),
             counters,
             sample: Sample(1),
             backing: Backing::NonPagedPool,
@@ -151,8 +151,8 @@ impl Datapath {
             .collect();
         let lengths = self.ports[port].socket.receive(&mut buffers)?;
         // The filter is not detached until all packets are sent.
-        let gate = Arc::clone(&self.gate);
-        let _open = gate.read();
+        let sending = Arc::clone(&self.sending);
+        let _open = sending.read();
         let mut down = Vec::with_capacity(lengths.len());
         for one in lengths {
             let mut received = pages.remove(0);

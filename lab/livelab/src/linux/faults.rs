@@ -159,7 +159,7 @@ impl<'a> Faults<'a> {
         {
             let _nothing_sent = self
                 .host
-                .gate
+                .sending
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             world.detach();
@@ -169,7 +169,7 @@ impl<'a> Faults<'a> {
         {
             let _nothing_sent = self
                 .host
-                .gate
+                .sending
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             // A failure shows as a broken rule, or as stalled traffic.

@@ -62,8 +62,8 @@ pub struct LabPlan {
 pub struct HostAtWork {
     /// The host.
     pub host: Arc<Host>,
-    /// Held for writing while the filter is not attached and may not be sent to.
-    pub gate: Arc<RwLock<()>>,
+    /// Held for reading by each send, and for writing while the filter is detached.
+    pub sending: Arc<RwLock<()>>,
     requests: Sender<Request>,
     thread: JoinHandle<Result<(), Error>>,
 }
@@ -157,10 +157,10 @@ impl<'driver> Lab<'driver> {
         datapath.stop = Arc::clone(&self.stop);
         datapath.sample = lab.sample;
         datapath.backing = lab.backing;
-        let gate = Arc::clone(&datapath.gate);
+        let sending = Arc::clone(&datapath.sending);
         Ok(HostAtWork {
             host,
-            gate,
+            sending,
             requests,
             thread: thread::spawn(move || datapath.run()),
         })
