@@ -120,14 +120,20 @@ impl Image {
     }
 
     fn bind(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
+        let mut missing = Vec::new();
         for import in parts.imports()? {
-            let address = model::exports::find(&import.module, &import.name)
-                .ok_or(Fault::NoSuchImport(import.module, import.name))?;
+            let Some(address) = model::exports::find(&import.module, &import.name) else {
+                missing.push((import.module, import.name));
+                continue;
+            };
             let place = import.slot..import.slot + 8;
             let place = self.bytes().get_mut(place).ok_or(Fault::Imports)?;
             place.copy_from_slice(&(address as u64).to_le_bytes());
         }
-        Ok(())
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Fault::NoSuchImports(missing)),
+        }
     }
 
     fn protect(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
