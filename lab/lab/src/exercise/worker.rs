@@ -37,7 +37,10 @@ pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(
     match result {
         Ok(()) => reply(&Reply::Finished),
         Err(Refused { step, status }) => {
-            reply(&Reply::Refused(format!("{step}: status {status:#010x}")));
+            reply(&Reply::Refused(
+                step.into(),
+                format!("status {status:#010x}"),
+            ));
         }
     }
     // Its memory goes with the process: the driver may have left threads or pointers.
