@@ -23,6 +23,7 @@ pub(super) fn faulted(found: &str) {
             level: Level::Contract,
             subject: "driver".into(),
             found: String::new(),
+            own_page: None,
         })
     };
     reply(&Reply::Faulted(found.into(), cause));
@@ -34,6 +35,7 @@ fn cause(violation: &Violation) -> Cause {
         level,
         subject,
         found,
+        ..
     } = violation;
     Cause {
         rule: rule.number(),

@@ -84,7 +84,8 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
         || characteristics.ReturnNetBufferListsHandler.is_some();
     if receives && characteristics.StatusHandler.is_none() {
         let found = "a receive or return handler without a status handler";
-        state.violation(Rule::Receives, "NdisFRegisterFilterDriver", found);
+        let finding = Finding::new(Rule::Receives, found).on("network/data-bypass-mode");
+        state.finding("NdisFRegisterFilterDriver", finding);
     }
     if !state.kernel.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
@@ -187,7 +188,11 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
     let (header, flags) = unsafe { ((*attributes).Header, (*attributes).Flags) };
     if header.Revision != sys::NDIS_FILTER_ATTRIBUTES_REVISION_1 || flags != 0 {
         let found = format!("revision {} with flags {flags:#x}", header.Revision);
-        world.violation(Rule::Structures, "NdisFSetAttributes", found);
+        let finding = Finding::new(Rule::Structures, found);
+        world.finding(
+            "NdisFSetAttributes",
+            finding.on("ddi/ndis/ns-ndis-_ndis_filter_attributes"),
+        );
     }
     let mut state = world.state();
     if !state.life.context.is_null() {

@@ -27,6 +27,11 @@ const DISPATCH: u32 = 1;
 /// NDIS_RECEIVE_FLAGS_RESOURCES.
 const RESOURCES: u32 = 2;
 
+/// The page of indications.
+const INDICATING: &str = "ddi/ndis/nf-ndis-ndisfindicatereceivenetbufferlists";
+/// The page about received packets.
+const RECEIVING: &str = "network/receiving-data-in-a-filter-driver";
+
 /// How the miniport makes one indication of received packets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReceiveCall {
@@ -310,7 +315,8 @@ impl State {
         }
         if port != expected {
             let found = format!("came for port {expected}, is indicated for port {port}");
-            self.violation(Rule::PortAndFlags, name, found);
+            let finding = Finding::new(Rule::PortAndFlags, found);
+            self.finding(name, finding.on(INDICATING));
         }
         Some(next)
     }
@@ -331,7 +337,8 @@ impl State {
                 if source.addr() != self.life.handle {
                     let name = self.name(nbl.addr());
                     let found = format!("is indicated with SourceHandle {:#x}", source.addr());
-                    self.violation(Rule::SourceHandle, name, found);
+                    let finding = Finding::new(Rule::SourceHandle, found);
+                    self.finding(name, finding.on(INDICATING));
                 }
                 Some(next)
             }
@@ -422,10 +429,12 @@ impl State {
         one.take("a received NBL that was returned");
         if source != MINIPORT {
             let found = format!("is returned with SourceHandle {source:#x}");
-            self.violation(Rule::SourceHandle, name.clone(), found);
+            let finding = Finding::new(Rule::SourceHandle, found).on(RECEIVING);
+            self.finding(name.clone(), finding);
         }
         if !intact {
-            self.violation(Rule::ParentIntact, name, "is returned with other bytes");
+            let finding = Finding::new(Rule::ParentIntact, "is returned with other bytes");
+            self.finding(name, finding.on(RECEIVING));
         }
         Some(next)
     }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::World;
-use crate::{rules::Rule, thread};
+use crate::{
+    rules::{Finding, Rule},
+    thread,
+};
 
 /// How long a handler of a power event may wait without being taken to wait for outstanding I/O.
 const POWER_EVENT: Duration = Duration::from_millis(50);
@@ -122,7 +125,9 @@ impl World {
             // A filter must not wait for outstanding I/O there: the miniport may be without power
             // already (Windows driver documentation, NET_PNP_EVENT).
             let found = format!("its handler waits for outstanding I/O in {routine}");
-            self.violation(Rule::NetEvent, &format!("network event {event}"), found);
+            let finding =
+                Finding::new(Rule::NetEvent, found).on("ddi/netpnp/ns-netpnp-_net_pnp_event");
+            self.finding(&format!("network event {event}"), finding);
         }
         any
     }
