@@ -20,7 +20,7 @@ use adapter::Adapter;
 pub(crate) use kernel::{Configuration, ControlDevice, Kernel, Rundown};
 pub use life::ModuleState;
 pub(crate) use life::{Driver, Life, RESTARTING};
-pub(crate) use nbls::{Known, Mdls, NblPool, Nbls, Origin, Owner, Partial};
+pub(crate) use nbls::{Allocates, Known, Mdls, NblParts, NblPool, Nbls, Origin, Owner, Partial};
 pub(crate) use traffic::{Advertised, EventUnderWay, Indications, MiniportState, Receives, Sends};
 
 /// See the module.
