@@ -29,6 +29,18 @@ pub(super) fn faulted(found: &str) {
     reply(&Reply::Faulted(found.into(), cause));
 }
 
+/// Reports a finding about the image itself.
+pub(super) fn report_image(found: &str) {
+    let violation = Violation {
+        rule: Rule::Memory,
+        level: Level::Contract,
+        subject: "image".into(),
+        found: found.into(),
+        own_page: Some("devtest/code-integrity-checking"),
+    };
+    reply(&Reply::Cause(key(&violation), cause(&violation)));
+}
+
 fn cause(violation: &Violation) -> Cause {
     let Violation {
         rule,
