@@ -23,6 +23,13 @@ pub(crate) struct Known {
     pub(crate) name: String,
 }
 
+impl Known {
+    /// Whether the overlying driver has it as a received one of the filter's.
+    pub(crate) fn is_indicated(&self) -> bool {
+        matches!(self.origin, Origin::Pool(_)) && self.owner == Owner::Above
+    }
+}
+
 /// Where an NBL comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Origin {

@@ -19,7 +19,7 @@ mod waiting;
 pub use account::Account;
 pub use live::{Lent, Returned};
 pub use receive::ReceiveCall;
-pub(crate) use waiting::Waited;
+pub(crate) use waiting::{Waited, in_pause};
 
 use std::{
     collections::{BTreeMap, VecDeque},

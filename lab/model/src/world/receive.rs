@@ -12,7 +12,7 @@ use std::{
 
 use ndis::sys;
 
-use super::World;
+use super::{World, waiting};
 use crate::{
     ModuleState, race,
     received::{Holder, Received},
@@ -62,6 +62,7 @@ impl World {
         }
         let count = frames.len() as u32;
         let (chain, indicated) = self.state().build_received(frames, call);
+        self.state().receives.keeps_own = call.kept;
         let handler = self
             .module_handlers()
             .and_then(|all| all.ReceiveNetBufferListsHandler);
@@ -75,6 +76,7 @@ impl World {
         }
         drop(inside);
         let mut state = self.state();
+        state.receives.keeps_own = false;
         if call.resources {
             state.take_back(&indicated);
         } else {
@@ -113,17 +115,16 @@ impl World {
         self.give_back(&returned);
     }
 
-    /// The overlying driver returns all received NBLs that it keeps.
-    pub fn return_received(self: &Arc<Self>) {
-        let state = self.state();
-        let kept = state.receives.received.values();
-        let kept: Vec<_> = kept
-            .filter(|one| one.holder == Holder::Above)
-            .map(Received::address)
-            .collect();
-        drop(state);
+    /// The overlying driver returns all received NBLs that it keeps, those of the filter too.
+    /// Returns how many those are.
+    pub fn return_received(self: &Arc<Self>) -> usize {
+        let kept = self.state().kept_above();
+        if kept.is_empty() {
+            return 0;
+        }
         let _inside = thread::enter(self, thread::processor(), thread::irql());
         self.give_back(&kept);
+        kept.len()
     }
 
     /// The overlying driver returns the NBLs at `addresses`, in one chain.
@@ -187,6 +188,7 @@ impl State {
         let (level, subject) = match module {
             ModuleState::Attaching | ModuleState::Detaching => (Level::Contract, "module"),
             ModuleState::Paused if is_own => (Level::Contract, "module"),
+            ModuleState::Pausing if is_own && waiting::in_pause() => (Level::Contract, "module"),
             // The page of FilterReceiveNetBufferLists allows it, that of the Paused state advises to
             // return them.
             ModuleState::Paused => (Level::Advice, "module"),
@@ -365,13 +367,21 @@ impl State {
         }
     }
 
+    /// The NBLs that the overlying driver keeps.
+    fn kept_above(&self) -> Vec<usize> {
+        let received = self.receives.received.values();
+        let received = received.filter(|one| one.holder == Holder::Above);
+        let own = self.nbls.known.iter();
+        let own = own.filter(|(_, known)| known.is_indicated());
+        let own = own.map(|(address, _)| *address);
+        received.map(Received::address).chain(own).collect()
+    }
+
     /// Those of `addresses` that the overlying driver returns at once.
     fn not_kept(&self, addresses: &[usize]) -> Vec<usize> {
-        let kept = |address: &usize| {
-            self.receives
-                .received
-                .get(address)
-                .is_some_and(|one| one.kept)
+        let kept = |address: &usize| match self.receives.received.get(address) {
+            Some(one) => one.kept,
+            None => self.receives.keeps_own,
         };
         addresses
             .iter()
@@ -384,6 +394,9 @@ impl State {
     /// it.
     fn returned_from_above(&mut self, address: usize) -> Option<*mut sys::NET_BUFFER_LIST> {
         if let Some(known) = self.nbls.known.get_mut(&address) {
+            if !known.is_indicated() {
+                return None;
+            }
             known.owner = Owner::Filter;
             return Some(self.nbls.memory.get(&address)?.start().cast());
         }

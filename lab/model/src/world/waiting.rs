@@ -42,6 +42,11 @@ pub(super) fn during<T>(handler: Option<During>, body: impl FnOnce() -> T) -> T 
     result
 }
 
+/// Whether this thread is in FilterPause, and not in another handler that runs while that waits.
+pub(crate) fn in_pause() -> bool {
+    matches!(DURING.get(), Some((During::Pause, _)))
+}
+
 /// A handler is called: its waits are its own.
 pub(super) fn begins() {
     IDLE.set(0);
@@ -95,9 +100,9 @@ impl World {
         let _ = self.wait(routine, None, done);
     }
 
-    /// The driver's thread waits in `routine`: the miniport completes the sends that it has, and the
-    /// requests if the wait has no end of its own or is repeated again and again. Returns whether
-    /// there were any.
+    /// The driver's thread waits in `routine`: the miniport completes the sends that it has. If the
+    /// wait has no end of its own or is repeated again and again, it answers requests, and at last
+    /// the overlying driver returns received packets. Returns whether there were any.
     fn goes_on(self: &Arc<Self>, routine: &str, is_endless: bool) -> bool {
         let power_event = match DURING.get() {
             Some((During::Pause, _)) => {
@@ -115,11 +120,19 @@ impl World {
             }
             None => None,
         };
-        let mut done = self.deliver();
-        if is_endless || IDLE.get() >= MOST_IDLE {
-            done += self.complete_oids();
-        }
-        let any = done > 0;
+        // What happens meanwhile is not the waiting handler's doing.
+        let others = during(None, || {
+            let mut done = self.deliver();
+            if is_endless || IDLE.get() >= MOST_IDLE {
+                done += self.complete_oids();
+                // The overlying driver keeps received packets for as long as it can.
+                if done == 0 {
+                    done = self.return_received();
+                }
+            }
+            done
+        });
+        let any = others > 0;
         IDLE.set(if any { 0 } else { IDLE.get() + 1 });
         if let (Some(event), true) = (power_event, any) {
             // A filter must not wait for outstanding I/O there: the miniport may be without power
