@@ -103,6 +103,8 @@ impl Observed {
         }
         reply(&Reply::Step(step.into()));
         let result = body(&self.world);
+        self.world.run_deferred();
+        self.world.pass_to_timer();
         report_new();
         result
     }

@@ -400,6 +400,7 @@ impl World {
         let mut state = self.state();
         state.kernel.extensions.clear();
         state.kernel.spin_locks.clear();
+        state.check_deferred_gone(when);
         if state.driver.is_some() {
             let found = format!("still registered as a filter driver {when}");
             state.violation(Rule::NothingLeft, "driver", found);

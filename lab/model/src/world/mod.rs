@@ -4,6 +4,7 @@
 
 mod account;
 mod call;
+pub(crate) mod deferred;
 mod device;
 mod lifecycle;
 mod live;

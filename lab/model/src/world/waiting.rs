@@ -100,9 +100,10 @@ impl World {
         let _ = self.wait(routine, None, done);
     }
 
-    /// The driver's thread waits in `routine`: the miniport completes the sends that it has. If the
-    /// wait has no end of its own or is repeated again and again, it answers requests, and at last
-    /// the overlying driver returns received packets. Returns whether there were any.
+    /// The driver's thread waits in `routine`: the miniport completes the sends that it has, and
+    /// work items run. If the wait has no end of its own or is repeated again and again, the miniport
+    /// answers requests, and at last the overlying driver returns received packets, and a timer
+    /// expires. Returns whether there were any.
     fn goes_on(self: &Arc<Self>, routine: &str, is_endless: bool) -> bool {
         let power_event = match DURING.get() {
             Some((During::Pause, _)) => {
@@ -121,20 +122,23 @@ impl World {
             None => None,
         };
         // What happens meanwhile is not the waiting handler's doing.
-        let others = during(None, || {
-            let mut done = self.deliver();
+        let (io, others) = during(None, || {
+            let (mut io, mut others) = (self.deliver(), self.run_deferred());
             if is_endless || IDLE.get() >= MOST_IDLE {
-                done += self.complete_oids();
+                io += self.complete_oids();
                 // The overlying driver keeps received packets for as long as it can.
-                if done == 0 {
-                    done = self.return_received();
+                if io + others == 0 {
+                    io = self.return_received();
+                }
+                if io + others == 0 {
+                    others = self.pass_to_timer().into();
                 }
             }
-            done
+            (io, others)
         });
-        let any = others > 0;
+        let any = io + others > 0;
         IDLE.set(if any { 0 } else { IDLE.get() + 1 });
-        if let (Some(event), true) = (power_event, any) {
+        if let (Some(event), true) = (power_event, io > 0) {
             // A filter must not wait for outstanding I/O there: the miniport may be without power
             // already (Windows driver documentation, NET_PNP_EVENT).
             let found = format!("its handler waits for outstanding I/O in {routine}");
