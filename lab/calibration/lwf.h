@@ -430,6 +430,17 @@ typedef struct {
 } NDIS_EVENT;
 LONG_IS(NDIS_EVENT, 24);
 
+typedef VOID NDIS_WORK(PVOID Context, NDIS_HANDLE Item);
+typedef VOID NDIS_TIMER(PVOID, PVOID Context, PVOID, PVOID);
+
+typedef struct {
+    NDIS_OBJECT_HEADER Header;
+    ULONG AllocationTag;
+    NDIS_TIMER *TimerFunction;
+    PVOID FunctionContext;
+} NDIS_TIMER_CHARACTERISTICS;
+LONG_IS(NDIS_TIMER_CHARACTERISTICS, 24);
+
 #define HEADER(type, revision, size) { (type), (revision), (size) }
 #define OF_CHARACTERISTICS 0x8B
 #define OF_ATTRIBUTES HEADER(0x8D, 1, 8)
@@ -437,6 +448,7 @@ LONG_IS(NDIS_EVENT, 24);
 #define OF_OID_REQUEST HEADER(0x96, 1, 236)
 #define OF_STATUS HEADER(0x98, 1, 112)
 #define OF_CONFIGURATION HEADER(0xA9, 1, 20)
+#define OF_TIMER HEADER(0x97, 1, 24)
 #define OF_DEVICE HEADER(0x85, 1, 56)
 
 /* ---- routines -------------------------------------------------------------------------------- */
@@ -448,6 +460,7 @@ IMPORT NDIS_STATUS NdisFRegisterFilterDriver(DRIVER_OBJECT *, NDIS_HANDLE Contex
 IMPORT VOID NdisFDeregisterFilterDriver(NDIS_HANDLE);
 IMPORT NDIS_STATUS NdisFSetAttributes(NDIS_HANDLE, NDIS_HANDLE Context, NDIS_FILTER_ATTRIBUTES *);
 IMPORT VOID NdisFPauseComplete(NDIS_HANDLE);
+IMPORT VOID NdisFRestartComplete(NDIS_HANDLE, NDIS_STATUS);
 IMPORT NDIS_STATUS NdisFRestartFilter(NDIS_HANDLE);
 IMPORT VOID NdisFSendNetBufferLists(NDIS_HANDLE, NBL *, ULONG Port, ULONG Flags);
 IMPORT VOID NdisFSendNetBufferListsComplete(NDIS_HANDLE, NBL *, ULONG Flags);
@@ -464,6 +477,8 @@ IMPORT NDIS_STATUS NdisFNetPnPEvent(NDIS_HANDLE, NET_PNP_EVENT_NOTIFICATION *);
 IMPORT VOID NdisFDevicePnPEventNotify(NDIS_HANDLE, NET_DEVICE_PNP_EVENT *);
 IMPORT NDIS_HANDLE NdisAllocateNetBufferListPool(NDIS_HANDLE, const NET_BUFFER_LIST_POOL_PARAMETERS *);
 IMPORT VOID NdisFreeNetBufferListPool(NDIS_HANDLE);
+IMPORT VOID NdisFreeNetBufferPool(NDIS_HANDLE);
+IMPORT NBL *NdisAllocateNetBufferList(NDIS_HANDLE, USHORT ContextSize, USHORT BackFill);
 IMPORT NBL *NdisAllocateNetBufferAndNetBufferList(NDIS_HANDLE, USHORT ContextSize, USHORT BackFill, MDL *,
                                                   ULONG Offset, SIZE_T Length);
 IMPORT VOID NdisFreeNetBufferList(NBL *);
@@ -476,6 +491,13 @@ IMPORT VOID NdisResetEvent(NDIS_EVENT *);
 IMPORT BOOLEAN NdisWaitEvent(NDIS_EVENT *, UINT Milliseconds);
 IMPORT VOID NdisMSleep(ULONG Microseconds);
 IMPORT VOID KeStallExecutionProcessor(ULONG Microseconds);
+IMPORT NDIS_HANDLE NdisAllocateIoWorkItem(NDIS_HANDLE);
+IMPORT VOID NdisQueueIoWorkItem(NDIS_HANDLE, NDIS_WORK *, PVOID Context);
+IMPORT VOID NdisFreeIoWorkItem(NDIS_HANDLE);
+IMPORT NDIS_STATUS NdisAllocateTimerObject(NDIS_HANDLE, NDIS_TIMER_CHARACTERISTICS *, NDIS_HANDLE *);
+IMPORT BOOLEAN NdisSetTimerObject(NDIS_HANDLE, long long Due, ULONG Period, PVOID Context);
+IMPORT BOOLEAN NdisCancelTimerObject(NDIS_HANDLE);
+IMPORT VOID NdisFreeTimerObject(NDIS_HANDLE);
 IMPORT NDIS_STATUS NdisOpenConfigurationEx(NDIS_CONFIGURATION_OBJECT *, NDIS_HANDLE *);
 IMPORT VOID NdisReadConfiguration(NDIS_STATUS *, NDIS_CONFIGURATION_PARAMETER **, NDIS_HANDLE, UNICODE_STRING *,
                                   ULONG Type);

@@ -46,22 +46,101 @@ enum {
     own_request_not_awaited = 123, query_status_lost = 124, queue_without_cancel = 125,
     pool_over_detach = 126, lock_after_registration = 127, latest_context = 128, latest_handle = 129,
     latest_pool = 130, slow_pause = 131, long_sleep = 132, long_stall = 133,
-    runs_too_early = 134,
+    runs_too_early = 134, fails_and_completes = 135, data_kept = 136, restart_complete_unasked = 137,
+    restart_complete_late = 138, lock_kept_on_error = 139, irql_kept_on_error = 140,
+    pause_completed_early = 141, status_buffer_kept = 142, request_buffer_kept = 143, event_kept = 144,
+    restart_parameters_kept = 145, attach_name_kept = 146,
+    sent_returned = 148, received_completed = 149, sent_indicated = 150,
+    originates_in_pause = 152, originates_while_paused = 153, own_indicated_and_freed = 154,
+    own_returned_down = 155, own_request_reused = 156, clone_sent_twice = 157, status_header = 158,
+    lowered_between = 159, irp_kept = 160, section_writable = 161, pool_of_other_kind = 162,
+    revision_lost = 163, clone_freed_as_memory = 164, own_data_written = 165, own_mdl_changed = 166,
+    resources_indicated_later = 167, attributes_later = 168, own_indicated_over_pause = 169,
+    work_item_left = 171, timer_left = 172, work_item_freed = 173, timer_cancelled_high = 174,
+    timer_freed = 175, work_item_twice = 176,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
     lock_again_at_restart = 208, clone_freed_late = 209, short_tag = 210, own_status = 211,
     requests_in_event = 212, pause_completed_later = 213, drops_large = 214, polls_for_pause = 215,
     sets_scratch = 216, one_adapter = 217, patient_pause = 218, short_stall = 219,
+    other_pools = 220, configuration_padded = 221, received_restored = 222, one_by_one_indicated = 223,
+    restart_completed_within = 224, slow_restart = 225, raises_then_locks = 226, asks_in_pause = 227,
+    work_items = 228, timers = 229,
 };
 #define IS(name) (MUTANT == (name))
+#if MUTANT == 161
+#pragma comment(linker, "/section:.text,ERW")
+#endif
 
 static NDIS_HANDLE TheModule, TheDriver, TheContext; /* of the module attached last */
 static KSPIN_LOCK Outer, Inner;
 static ULONG Turn;
+static NBL *Stray;
 
 static KIRQL TakeOuter(void) { return KeAcquireSpinLockRaiseToDpc(&Outer); }
 static VOID GiveOuter(KIRQL irql) { KeReleaseSpinLock(&Outer, irql); }
+
+/* ---- work items and timers -------------------------------------------------------------------- */
+
+static LONG Queued; /* work items; under Outer */
+
+static VOID Work(PVOID context, NDIS_HANDLE item)
+{
+    NdisFreeIoWorkItem(item);
+    KIRQL irql = TakeOuter();
+    Queued--;
+    GiveOuter(irql);
+}
+
+static VOID Defer(void)
+{
+    NDIS_HANDLE item = NdisAllocateIoWorkItem(TheDriver);
+    if (!item)
+        return;
+    KIRQL irql = TakeOuter();
+    Queued++;
+    GiveOuter(irql);
+    NdisQueueIoWorkItem(item, Work, NULL);
+    if (IS(work_item_twice))
+        NdisQueueIoWorkItem(item, Work, NULL);
+    if (IS(work_item_freed))
+        NdisFreeIoWorkItem(item);
+}
+
+static VOID Ticks(PVOID one, PVOID context, PVOID two, PVOID three)
+{
+    KeAcquireSpinLockAtDpcLevel(&Outer);
+    Turn++;
+    KeReleaseSpinLockFromDpcLevel(&Outer);
+}
+
+/* A timer that expires in ten milliseconds, and every `period` from then on. */
+static NDIS_HANDLE StartTimer(ULONG period)
+{
+    NDIS_TIMER_CHARACTERISTICS all = { OF_TIMER, 0x796C6154u, Ticks, NULL };
+    NDIS_HANDLE timer;
+    if (NdisAllocateTimerObject(TheDriver, &all, &timer) != NDIS_STATUS_SUCCESS)
+        return NULL;
+    NdisSetTimerObject(timer, -100000, period, NULL);
+    return timer;
+}
+
+static VOID StopTimer(NDIS_HANDLE timer)
+{
+    KIRQL irql = IS(timer_cancelled_high) ? KfRaiseIrql(DISPATCH_LEVEL) : 0;
+    if (!IS(timer_freed))
+        NdisCancelTimerObject(timer);
+    if (IS(timer_cancelled_high))
+        KeLowerIrql(irql);
+    NdisFreeTimerObject(timer);
+}
+
+/* The timers of the modules that run. */
+static struct {
+    PVOID Module;
+    NDIS_HANDLE Timer;
+} Timers[4];
 
 /* ---- routines, as the filter calls them ------------------------------------------------------ */
 
@@ -138,7 +217,28 @@ static VOID SendDown(NDIS_HANDLE handle, NBL *chain, ULONG port, ULONG flags)
     }
     if (IS(sets_scratch) && !own)
         nbl->Scratch = &Turn;
+    if (IS(data_kept)) {
+        static volatile UCHAR *kept;
+        if (kept)
+            Turn += kept[0] & 1;
+        if (data && !own)
+            kept = data;
+    }
+    if (IS(sent_returned) && !own && !Stray) {
+        Stray = chain;
+        NdisFReturnNetBufferLists(handle, chain, flags & RETURN_DISPATCH_LEVEL);
+        return;
+    }
+    if (IS(sent_indicated) && !own && !Stray) {
+        Stray = chain;
+        NdisFIndicateReceiveNetBufferLists(handle, chain, port, 1, flags & RECEIVE_DISPATCH_LEVEL);
+        return;
+    }
     NdisFSendNetBufferLists(handle, chain, port, flags);
+    if (IS(own_data_written) && own)
+        ((volatile UCHAR *)data)[0] ^= 1;
+    if (IS(own_mdl_changed) && own)
+        mdl->ByteCount -= 8;
     if (IS(copy_sent_twice) && own)
         NdisFSendNetBufferLists(handle, chain, port, flags);
     if (IS(copy_freed_below) && own)
@@ -189,7 +289,16 @@ static VOID CopyInfo(NBL *to, const NBL *from)
 }
 #define NdisCopySendNetBufferListInfo CopyInfo
 
-static NBL *Stray;
+/* Inverts a bit of the first byte of each packet. */
+static VOID Flip(NBL *chain)
+{
+    for (; chain; chain = chain->Next) {
+        NET_BUFFER *nb = chain->FirstNetBuffer;
+        UCHAR *bytes = MdlAddress(nb->CurrentMdl);
+        if (bytes)
+            bytes[nb->CurrentMdlOffset] ^= 2;
+    }
+}
 
 static VOID IndicateUp(NDIS_HANDLE handle, NBL *chain, ULONG port, ULONG count, ULONG flags)
 {
@@ -206,6 +315,32 @@ static VOID IndicateUp(NDIS_HANDLE handle, NBL *chain, ULONG port, ULONG count, 
         chain->Next = second->Next;
         second->Next = chain;
         chain = second;
+    }
+    if (IS(received_completed) && !(flags & RECEIVE_RESOURCES)) {
+        NdisFSendNetBufferListsComplete(handle, chain, flags & COMPLETE_DISPATCH_LEVEL);
+        return;
+    }
+    if (IS(resources_indicated_later)) {
+        if (Stray && !(flags & RECEIVE_RESOURCES)) {
+            NdisFIndicateReceiveNetBufferLists(handle, Stray, port, 1, flags);
+            Stray = NULL;
+        }
+        if (flags & RECEIVE_RESOURCES) {
+            Stray = chain;
+            return;
+        }
+    }
+    if (IS(received_restored) && !(flags & RECEIVE_RESOURCES))
+        Flip(chain);
+    if (IS(one_by_one_indicated)) {
+        for (NBL *next; chain; chain = next) {
+            next = chain->Next;
+            chain->Next = NULL;
+            NdisFIndicateReceiveNetBufferLists(handle, chain, port, 1, flags);
+            if (flags & RECEIVE_RESOURCES)
+                chain->Next = next;
+        }
+        return;
     }
     NdisFIndicateReceiveNetBufferLists(handle, chain, port, count, flags);
     if (IS(received_twice) && !(flags & RECEIVE_RESOURCES))
@@ -226,6 +361,8 @@ static VOID IndicateUp(NDIS_HANDLE handle, NBL *chain, ULONG port, ULONG count, 
 static VOID ReturnDown(NDIS_HANDLE handle, NBL *chain, ULONG flags)
 {
     KIRQL irql = 0;
+    if (IS(received_restored))
+        Flip(chain);
     if (IS(one_by_one_back)) {
         for (NBL *next; chain; chain = next) {
             next = chain->Next;
@@ -245,11 +382,16 @@ static VOID ReturnDown(NDIS_HANDLE handle, NBL *chain, ULONG flags)
 #define NdisFReturnNetBufferLists ReturnDown
 
 static NDIS_OID_REQUEST *LateClone;
+static BOOLEAN Failed; /* the last request */
 
 static VOID FreeClone(NDIS_HANDLE handle, NDIS_OID_REQUEST *clone)
 {
     if (IS(clone_freed_late)) {
         LateClone = clone;
+        return;
+    }
+    if (IS(clone_freed_as_memory)) {
+        NdisFreeMemory(clone, 0, 0);
         return;
     }
     NdisFreeCloneOidRequest(handle, clone);
@@ -260,14 +402,17 @@ static VOID FreeClone(NDIS_HANDLE handle, NDIS_OID_REQUEST *clone)
 static NDIS_STATUS RequestDown(NDIS_HANDLE handle, NDIS_OID_REQUEST *request)
 {
     KIRQL irql = 0;
+    BOOLEAN own = !request->SourceReserved[0];
     if (IS(request_wrong_handle))
         handle = TheDriver;
     if (IS(lock_across_request))
         irql = TakeOuter();
     NDIS_STATUS status = NdisFOidRequest(handle, request);
+    if (IS(own ? own_request_reused : clone_sent_twice) && status == NDIS_STATUS_PENDING)
+        NdisFOidRequest(handle, request);
     if (IS(lock_across_request))
         GiveOuter(irql);
-    if (IS(clone_freed_early) && status == NDIS_STATUS_PENDING && request->SourceReserved[0])
+    if (IS(clone_freed_early) && status == NDIS_STATUS_PENDING && !own)
         NdisFreeCloneOidRequest(handle, request);
     return status;
 }
@@ -279,6 +424,15 @@ static VOID RequestUp(NDIS_HANDLE handle, NDIS_OID_REQUEST *request, NDIS_STATUS
         request->Data.Query.BytesWritten = 0;
     if (IS(completed_as_pending))
         status = NDIS_STATUS_PENDING;
+    if (IS(revision_lost) && request->RequestType == RequestSet)
+        request->SupportedRevision = 0;
+    if (IS(request_buffer_kept)) {
+        static volatile UCHAR *kept;
+        if (kept)
+            Turn += kept[0] & 1;
+        kept = request->Data.Query.InformationBufferLength ? request->Data.Query.InformationBuffer : NULL;
+    }
+    Failed = status < 0;
     if (IS(original_kept) && ++Turn % 5 == 0)
         return;
     NDIS_OID_REQUEST *clone = LateClone;
@@ -310,6 +464,14 @@ static VOID IndicateStatus(NDIS_HANDLE handle, NDIS_STATUS_INDICATION *status)
         status->SourceHandle = NULL;
     if (IS(status_changed))
         status->PortNumber++;
+    if (IS(status_buffer_kept)) {
+        static volatile UCHAR *kept;
+        if (kept)
+            Turn += kept[0] & 1;
+        kept = status->StatusBufferSize ? status->StatusBuffer : NULL;
+    }
+    if (IS(restart_complete_late))
+        NdisFRestartComplete(handle, NDIS_STATUS_SUCCESS);
     if (IS(lock_across_status))
         irql = TakeOuter();
     NdisFIndicateStatus(handle, status);
@@ -363,6 +525,19 @@ static NDIS_HANDLE MakePool(NDIS_HANDLE handle, const NET_BUFFER_LIST_POOL_PARAM
         handle = TheModule;
     if (IS(stale_handle_pool))
         handle = (NDIS_HANDLE)0x1234;
+    if (IS(other_pools)) {
+        NET_BUFFER_LIST_POOL_PARAMETERS other = *parameters;
+        for (ULONG data = 0; data < 2; data++) { /* NBLs alone, and NBLs with data */
+            other.fAllocateNetBuffer = data;
+            other.DataSize = data * 500;
+            NDIS_HANDLE pool = NdisAllocateNetBufferListPool(handle, &other);
+            NBL *nbl = pool ? NdisAllocateNetBufferList(pool, 64, 16) : NULL;
+            if (nbl)
+                NdisFreeNetBufferList(nbl);
+            if (pool)
+                NdisFreeNetBufferListPool(pool);
+        }
+    }
     return NdisAllocateNetBufferListPool(handle, &wrong);
 }
 #define NdisAllocateNetBufferListPool MakePool
@@ -383,7 +558,9 @@ static VOID FreePool(NDIS_HANDLE pool)
         OldPool = pool;
         return;
     }
-    if (!IS(pool_leaked))
+    if (IS(pool_of_other_kind))
+        NdisFreeNetBufferPool(pool);
+    else if (!IS(pool_leaked))
         NdisFreeNetBufferListPool(pool);
 }
 #define NdisFreeNetBufferListPool FreePool
@@ -454,6 +631,8 @@ static NDIS_STATUS OpenConfiguration(NDIS_CONFIGURATION_OBJECT *object, NDIS_HAN
 {
     if (IS(configuration_header))
         object->Header.Size = 12;
+    if (IS(configuration_padded))
+        object->Header.Size = sizeof(*object);
     return NdisOpenConfigurationEx(object, handle);
 }
 #define NdisOpenConfigurationEx OpenConfiguration
@@ -489,6 +668,8 @@ static NDIS_STATUS SetAttributes(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_F
 
 static VOID CompleteRequest(IRP *irp, CCHAR boost)
 {
+    if (IS(irp_kept) && irp->CurrentStackLocation->MajorFunction == IRP_MJ_DEVICE_CONTROL)
+        return;
     if (IS(irp_as_pending))
         irp->IoStatus.Status = 0x103;
     if (IS(ioctl_discloses) && irp->IoStatus.Status == 0)
@@ -518,6 +699,8 @@ static VOID RemoveDevice(NDIS_HANDLE device)
 
 static VOID Deregister(NDIS_HANDLE driver)
 {
+    if (IS(work_item_left))
+        Defer();
     if (IS(pool_over_detach) && OldPool)
         LastPool();
     NdisFDeregisterFilterDriver(driver);
@@ -537,6 +720,8 @@ static NDIS_STATUS Register(DRIVER_OBJECT *, NDIS_HANDLE, NDIS_FILTER_DRIVER_CHA
 
 #undef NdisFRegisterFilterDriver
 
+static UNICODE_STRING *Name; /* of the module attached last, while it is attached */
+
 static NDIS_STATUS MutantAttach(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FILTER_ATTACH_PARAMETERS *parameters)
 {
     if (IS(one_adapter) && Modules)
@@ -544,6 +729,7 @@ static NDIS_STATUS MutantAttach(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FI
     if (IS(lock_after_registration))
         GiveOuter(TakeOuter());
     NDIS_STATUS status = Attach(handle, context, parameters);
+    Name = parameters->FilterModuleGuidName;
     if (IS(module_over_detach) && status == NDIS_STATUS_SUCCESS)
         ExAllocatePool2(POOL_FLAG_NON_PAGED, 32, TAG);
     return IS(attach_pending) && status == NDIS_STATUS_SUCCESS ? NDIS_STATUS_PENDING : status;
@@ -554,6 +740,8 @@ static VOID OwnStatus(MODULE *m, ULONG size)
     NDIS_STATUS_INDICATION news;
     memset(&news, 0, sizeof(news));
     news.Header = (NDIS_OBJECT_HEADER)OF_STATUS;
+    if (IS(status_header))
+        news.Header.Size = 64;
     news.SourceHandle = m->Handle;
     news.StatusCode = NDIS_STATUS_MEDIA_SPECIFIC_INDICATION;
     news.StatusBufferSize = size;
@@ -592,11 +780,38 @@ static NDIS_STATUS MutantRestart(NDIS_HANDLE context, NDIS_FILTER_RESTART_PARAME
         NdisMSleep(31000000);
     if (IS(lock_again_at_restart))
         KeInitializeSpinLock(&m->Lock);
-    if (IS(own_status))
+    if (IS(own_status) || IS(status_header))
         OwnStatus(m, 0);
     if (IS(status_size))
         OwnStatus(m, 8);
+    if (IS(restart_parameters_kept)) {
+        static NDIS_RESTART_ATTRIBUTES *kept;
+        if (kept)
+            Turn += *(volatile ULONG *)&kept->Oid & 1;
+        kept = first;
+    }
+    if (IS(attach_name_kept))
+        Turn += *(volatile USHORT *)&Name->Length;
+    if (IS(slow_restart))
+        NdisMSleep(5000000);
+    if (IS(timer_left) && !Timers[0].Timer)
+        Timers[0].Timer = StartTimer(20);
+    if (IS(timers) || IS(timer_cancelled_high) || IS(timer_freed))
+        for (ULONG i = 0; i < 4; i++)
+            if (!Timers[i].Module) {
+                Timers[i].Module = m;
+                Timers[i].Timer = StartTimer(20);
+                break;
+            }
+    if (IS(attributes_later)) {
+        NDIS_FILTER_ATTRIBUTES attributes = { OF_ATTRIBUTES, 0 };
+        NdisFSetAttributes(m->Handle, m, &attributes);
+    }
     NDIS_STATUS status = Restart(context, parameters);
+    if (IS(restart_complete_unasked) || IS(restart_completed_within))
+        NdisFRestartComplete(m->Handle, status);
+    if (IS(restart_completed_within))
+        return NDIS_STATUS_PENDING;
     if (IS(restart_pending))
         return NDIS_STATUS_PENDING;
     if (IS(restart_fails)) {
@@ -620,6 +835,46 @@ static VOID AskInPassing(MODULE *m)
     NdisFOidRequest(m->Handle, &own);
 }
 
+/* Takes a copy that is free, as a frame of the filter's own. */
+static COPY *OwnFrame(MODULE *m, BOOLEAN down)
+{
+    static const UCHAR hello[60] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xB5, 't' };
+    KIRQL irql = Enter(m);
+    COPY *copy = m->Free;
+    if (copy) {
+        m->Free = copy->Next;
+        m->CopiesBelow += down;
+        m->Below += down;
+    }
+    Leave(m, irql);
+    if (copy) {
+        NET_BUFFER *nb = copy->Own->FirstNetBuffer;
+        memcpy(copy->Data, hello, sizeof(hello));
+        nb->CurrentMdl = nb->MdlChain = &copy->Mdl;
+        nb->DataOffset = nb->CurrentMdlOffset = 0;
+        nb->DataLength = sizeof(hello);
+        copy->Original = NULL;
+        copy->Own->Next = NULL;
+    }
+    return copy;
+}
+
+static VOID Originate(MODULE *m)
+{
+    COPY *copy = OwnFrame(m, TRUE);
+    if (copy)
+        NdisFSendNetBufferLists(m->Handle, copy->Own, 0, AtDispatch() ? SEND_DISPATCH_LEVEL : 0);
+}
+
+static VOID Indicate(MODULE *m)
+{
+    COPY *copy = OwnFrame(m, FALSE);
+    if (copy)
+        NdisFIndicateReceiveNetBufferLists(m->Handle, copy->Own, 0, 1, AtDispatch() ? RECEIVE_DISPATCH_LEVEL : 0);
+    if (copy && IS(own_indicated_and_freed))
+        NdisFreeNetBufferList(copy->Own);
+}
+
 static BOOLEAN Later; /* a pause is to be completed; under the module's lock */
 
 static VOID CompletePause(MODULE *m)
@@ -637,6 +892,28 @@ static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
     MODULE *m = context;
     if (IS(slow_pause))
         NdisMSleep(11000000);
+    if (IS(asks_in_pause))
+        Ask(m);
+    for (ULONG i = 0; i < 4; i++)
+        if (Timers[i].Module == m) {
+            if (Timers[i].Timer)
+                StopTimer(Timers[i].Timer);
+            Timers[i].Module = NULL;
+        }
+    if (IS(originates_in_pause))
+        Originate(m);
+    if (IS(pause_completed_early)) {
+        KIRQL irql = Enter(m);
+        m->State = Paused;
+        NBL *waiting = m->Head;
+        m->Head = NULL;
+        m->Tail = &m->Head;
+        Leave(m, irql);
+        if (waiting)
+            Refuse(m, waiting, NDIS_STATUS_PAUSED);
+        NdisFPauseComplete(m->Handle);
+        return NDIS_STATUS_PENDING;
+    }
     if (IS(patient_pause)) {
         KIRQL irql = Enter(m);
         m->State = Pausing;
@@ -705,6 +982,37 @@ static VOID MutantSendComplete(NDIS_HANDLE context, NBL *chain, ULONG flags)
         CompleteUp(m->Handle, chain, flags);
         return;
     }
+    if ((IS(originates_in_pause) || IS(originates_while_paused)) && chain->SourceHandle == m->Handle && !chain->Next) {
+        COPY *copy = *(COPY **)(chain->Context->ContextData + chain->Context->Offset);
+        if (!copy->Original) {
+            KIRQL irql = Enter(m);
+            copy->Next = m->Free;
+            m->Free = copy;
+            m->CopiesBelow--;
+            m->Below--;
+            BOOLEAN last = m->State == Pausing && !m->CopiesBelow;
+            Leave(m, irql);
+            if (last)
+                NdisSetEvent(&m->CopiesHome);
+            return;
+        }
+    }
+    if (IS(lowered_between)) {
+        KIRQL irql = KeGetCurrentIrql();
+        if (irql == 0) {
+            KfRaiseIrql(DISPATCH_LEVEL);
+            KeLowerIrql(1);
+            KeLowerIrql(0);
+        }
+    }
+    if (IS(raises_then_locks)) {
+        KIRQL irql = KfRaiseIrql(DISPATCH_LEVEL);
+        KeAcquireSpinLockAtDpcLevel(&Inner);
+        Turn++;
+        KeReleaseSpinLockFromDpcLevel(&Inner);
+        KeLowerIrql(irql);
+    }
+    BOOLEAN failed = chain->Status < 0;
     if (IS(lock_order)) {
         KIRQL irql = KeAcquireSpinLockRaiseToDpc(&Inner);
         KeAcquireSpinLockAtDpcLevel(&Outer);
@@ -733,7 +1041,7 @@ static VOID MutantSendComplete(NDIS_HANDLE context, NBL *chain, ULONG flags)
     SendComplete(context, chain, flags);
     if (IS(pause_completed_later))
         CompletePause(m);
-    if (IS(raise_in_complete))
+    if (IS(raise_in_complete) || (IS(irql_kept_on_error) && failed))
         KfRaiseIrql(DISPATCH_LEVEL);
     if (IS(lower_past) && AtDispatch())
         KeLowerIrql(0);
@@ -760,7 +1068,12 @@ static NDIS_STATUS MutantOid(NDIS_HANDLE context, NDIS_OID_REQUEST *request)
     }
     if (IS(own_request_on_stack) && !AtDispatch())
         AskInPassing(context);
+    Failed = FALSE;
     NDIS_STATUS status = OidRequest(context, request);
+    if (IS(lock_kept_on_error) && status != NDIS_STATUS_PENDING)
+        TakeOuter();
+    if (IS(fails_and_completes) && status == NDIS_STATUS_PENDING && Failed)
+        return NDIS_STATUS_FAILURE;
     return IS(request_answered_twice) && status == NDIS_STATUS_PENDING ? NDIS_STATUS_SUCCESS : status;
 }
 
@@ -775,6 +1088,12 @@ static NDIS_STATUS MutantNetEvent(NDIS_HANDLE context, NET_PNP_EVENT_NOTIFICATIO
 {
     enum { SetPower = 0, QueryPower = 1, QueryRemoveDevice = 2 };
     MODULE *m = context;
+    if (IS(event_kept)) {
+        static NET_PNP_EVENT_NOTIFICATION *kept;
+        if (kept)
+            Turn += *(volatile ULONG *)&kept->NetEvent & 1;
+        kept = event;
+    }
     if (IS(query_status_lost) && event->NetEvent == QueryPower) {
         NdisFNetPnPEvent(m->Handle, event);
         return NDIS_STATUS_SUCCESS;
@@ -795,7 +1114,55 @@ static VOID MutantReceive(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG cou
 {
     if (IS(race_receive))
         ((MODULE *)context)->Seen.Received++;
+    if ((IS(own_indicated_and_freed) || IS(own_returned_down) || IS(own_indicated_over_pause)) &&
+        ((MODULE *)context)->State == Running && !(flags & RECEIVE_RESOURCES))
+        Indicate(context);
     Receive(context, chain, port, count, flags);
+}
+
+static VOID MutantReturn(NDIS_HANDLE context, NBL *chain, ULONG flags)
+{
+    MODULE *m = context;
+    NBL *theirs = NULL, **end = &theirs;
+    for (NBL *nbl = chain, *next; nbl; nbl = next) {
+        next = nbl->Next;
+        if (nbl->SourceHandle != m->Handle || !(IS(own_indicated_and_freed) || IS(own_indicated_over_pause))) {
+            *end = nbl;
+            end = &nbl->Next;
+            *end = NULL;
+            continue;
+        }
+        COPY *copy = *(COPY **)(nbl->Context->ContextData + nbl->Context->Offset);
+        KIRQL irql = Enter(m);
+        copy->Next = m->Free;
+        m->Free = copy;
+        Leave(m, irql);
+    }
+    if (theirs)
+        Return(context, theirs, flags);
+}
+
+static VOID MutantStatus(NDIS_HANDLE context, NDIS_STATUS_INDICATION *status)
+{
+    MODULE *m = context;
+    if (IS(originates_while_paused) && m->State == Paused)
+        Originate(m);
+    if (IS(work_items) || IS(work_item_twice) || IS(work_item_freed))
+        Defer();
+    Status(context, status);
+}
+
+static VOID MutantDetach(NDIS_HANDLE context)
+{
+    while (IS(work_items)) {
+        KIRQL irql = TakeOuter();
+        LONG queued = Queued;
+        GiveOuter(irql);
+        if (!queued)
+            break;
+        NdisMSleep(1000);
+    }
+    Detach(context);
 }
 
 static VOID MutantCancel(NDIS_HANDLE context, PVOID id)
@@ -832,6 +1199,9 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
     all->OidRequestCompleteHandler = MutantOidComplete;
     all->NetPnPEventHandler = MutantNetEvent;
     all->ReceiveHandler = MutantReceive;
+    all->ReturnHandler = MutantReturn;
+    all->DetachHandler = MutantDetach;
+    all->StatusHandler = MutantStatus;
     all->CancelSendHandler = MutantCancel;
     all->DevicePnPEventHandler = MutantDeviceEvent;
     if (IS(receive_without_status))

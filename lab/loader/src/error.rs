@@ -37,13 +37,20 @@ pub enum Fault {
     /// The import table lies outside of the image, or imports by ordinal.
     #[error("has an import table that cannot be read")]
     Imports,
-    /// The model has no such routine: module and name, which in the file may be any bytes.
-    #[error("imports {} from {}, which the model does not have; add it to the model, or take it out of \
-             driver/src/imports.rs", .1.escape_debug(), .0.escape_debug())]
-    NoSuchImport(String, String),
+    /// The model has no such routines: modules and names, which in the file may be any bytes.
+    #[error("imports {}, which the model does not have; add them in lab/model/src/exports", listed(.0))]
+    NoSuchImports(Vec<(String, String)>),
     /// Memory could not be had, or not be protected.
     #[error("could not be mapped: {0}")]
     Map(region::Error),
+}
+
+/// The routines with their modules, in one line.
+fn listed(imports: &[(String, String)]) -> String {
+    let name = |(module, routine): &(String, String)| {
+        format!("{} from {}", routine.escape_debug(), module.escape_debug())
+    };
+    imports.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 impl LoadError {

@@ -26,6 +26,7 @@ pub struct Image {
     entry: usize,
     /// Where its executable sections are.
     code: Vec<Range<usize>>,
+    writable_code: bool,
 }
 
 // SAFETY: once loaded, the memory is only executed, and changed by the driver's code alone.
@@ -60,12 +61,17 @@ impl Image {
             memory,
             entry: parts.entry,
             code: Vec::new(),
+            writable_code: false,
         };
         image.copy_sections(&parts);
         image.relocate(&parts)?;
         image.bind(&parts)?;
         image.protect(&parts)?;
         image.code = parts.code();
+        image.writable_code = parts
+            .sections
+            .iter()
+            .any(|section| protection(section.characteristics) == Protection::READ_WRITE_EXECUTE);
         let start = image.memory.as_ptr::<u8>().addr();
         model::guard::set_image(start..start + image.memory.len());
         Ok(image)
@@ -78,6 +84,12 @@ impl Image {
             // SAFETY: the range is that of a section, which lies in the image and is readable.
             unsafe { std::slice::from_raw_parts(start, range.len()) }
         })
+    }
+
+    /// Whether a section is both executable and writable.
+    #[must_use]
+    pub fn has_writable_code(&self) -> bool {
+        self.writable_code
     }
 
     /// The driver's entry point, to be called while this image lives.
@@ -120,14 +132,20 @@ impl Image {
     }
 
     fn bind(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
+        let mut missing = Vec::new();
         for import in parts.imports()? {
-            let address = model::exports::find(&import.module, &import.name)
-                .ok_or(Fault::NoSuchImport(import.module, import.name))?;
+            let Some(address) = model::exports::find(&import.module, &import.name) else {
+                missing.push((import.module, import.name));
+                continue;
+            };
             let place = import.slot..import.slot + 8;
             let place = self.bytes().get_mut(place).ok_or(Fault::Imports)?;
             place.copy_from_slice(&(address as u64).to_le_bytes());
         }
-        Ok(())
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Fault::NoSuchImports(missing)),
+        }
     }
 
     fn protect(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {

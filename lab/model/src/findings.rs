@@ -27,7 +27,12 @@ impl Findings {
 
     /// Records a finding about `subject`, unless its level is not asked for.
     pub(crate) fn record(&self, subject: impl Into<String>, finding: Finding) {
-        let Finding { rule, level, found } = finding;
+        let Finding {
+            rule,
+            level,
+            found,
+            page,
+        } = finding;
         if level <= self.level {
             let subject = subject.into();
             self.all().push(Violation {
@@ -35,6 +40,7 @@ impl Findings {
                 level,
                 subject,
                 found,
+                own_page: page,
             });
         }
     }

@@ -31,6 +31,8 @@ struct Place {
     at_dispatch: Option<AtDispatch>,
     /// The IRQL at which this place was entered.
     entry_irql: u8,
+    /// The IRQLs that KeRaiseIrql has returned here and KeLowerIrql has not gone back to.
+    raised_from: Vec<u8>,
     /// Handlers of the driver that are active because the driver itself called NDIS.
     depth: usize,
     /// Where the thread's stack was when this place was entered.
@@ -50,6 +52,8 @@ pub(crate) struct HeldLock {
     pub(crate) address: usize,
     /// The IRQL to go back to, where taking the lock raised it.
     pub(crate) before: Option<u8>,
+    /// Whether it was initialised; otherwise its memory is not touched.
+    pub(crate) initialised: bool,
     /// How long the thread had stalled its processor before.
     pub(crate) stalled: Duration,
 }
@@ -161,6 +165,7 @@ fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before
         at_dispatch: raise(world, processor, irql),
         _running: (!is_in).then(|| world.clock.come_in()),
         entry_irql: irql,
+        raised_from: Vec::new(),
         depth,
         stack: stack_now(),
         stack_before,
@@ -227,6 +232,28 @@ pub(crate) fn set_irql(irql: u8) -> u8 {
         }
         place.at_dispatch = raised.or(place.at_dispatch.take());
         std::mem::replace(&mut place.irql, irql)
+    })
+}
+
+/// KeRaiseIrql returns `before`.
+pub(crate) fn raised_from(before: u8) {
+    PLACES.with_borrow_mut(|places| {
+        if let Some(place) = places.last_mut() {
+            place.raised_from.push(before);
+        }
+    });
+}
+
+/// KeLowerIrql goes back to `irql`. Returns the IRQL that the last KeRaiseIrql returned, if none has
+/// returned `irql`.
+pub(crate) fn lowers_to(irql: u8) -> Option<u8> {
+    PLACES.with_borrow_mut(|places| {
+        let raised_from = &mut places.last_mut()?.raised_from;
+        let Some(place) = raised_from.iter().rposition(|before| *before == irql) else {
+            return raised_from.last().copied();
+        };
+        raised_from.truncate(place);
+        None
     })
 }
 

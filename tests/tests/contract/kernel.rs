@@ -8,11 +8,11 @@ use std::{
     thread,
 };
 
-use model::{Config, RegistryValue, Rule, SendCall, World};
+use model::{Config, Nic, RegistryValue, Rule, SendCall, World};
 use ndis::sys;
 use scenarios::{assert_clean, packets::small};
 
-use crate::{assert_breaks, assert_found, pass_through::fault};
+use crate::{assert_breaks, assert_found, pass_through::fault, run};
 
 fn send(world: &Arc<World>) {
     world.send(vec![small()], SendCall::default());
@@ -34,6 +34,12 @@ fn a_lock_that_is_taken_twice_is_noticed() {
 fn a_lock_that_is_not_initialised_is_noticed() {
     let found = "taken before it was initialised";
     assert_breaks::<{ fault::LOCK_UNINITIALISED }>(Rule::SpinLock, found, send);
+    // Its release is no fault of its own.
+    let broken = run::<{ fault::LOCK_UNINITIALISED }>(&Nic::default(), &send);
+    assert!(
+        broken.iter().all(|one| one.found.contains(found)),
+        "{broken:#?}"
+    );
 }
 
 #[test]

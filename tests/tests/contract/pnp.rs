@@ -94,7 +94,7 @@ fn an_attach_that_fails_and_leaves_the_configuration_changed_is_noticed() {
 
 #[test]
 fn a_send_that_passes_while_paused_is_noticed() {
-    let found = "sent while paused, came back with Some(0)";
+    let found = "sent while paused, came back with 0x0";
     assert_breaks::<{ fault::SENDS_PAUSED }>(Rule::Running, found, |world| {
         world.pause();
         world.send(vec![small()], SendCall::default());

@@ -41,16 +41,22 @@ fn end_of_sections(bytes: &[u8]) -> usize {
 }
 
 #[test]
-fn an_import_that_the_model_lacks_is_named() {
+fn all_imports_that_the_model_lacks_are_named() {
     let mut bytes = image!();
-    let name = b"NdisGetVersion\0";
-    let at = bytes
-        .windows(name.len())
-        .position(|window| window == name)
-        .expect("the import");
-    bytes[at + 4..at + 7].copy_from_slice(b"Got");
+    for name in [b"NdisGetVersion\0".as_slice(), b"IoBuildPartialMdl\0"] {
+        let at = bytes
+            .windows(name.len())
+            .position(|window| window == name)
+            .expect("the import");
+        bytes[at + 4..at + 7].copy_from_slice(b"Got");
+    }
     let line = fault(&bytes).to_string();
-    assert!(line.contains("NdisGotVersion from ndis.sys"), "{line}");
+    for missing in [
+        "NdisGotVersion from ndis.sys",
+        "IoBuGotPartialMdl from ntoskrnl.exe",
+    ] {
+        assert!(line.contains(missing), "{line}");
+    }
 }
 
 #[test]

@@ -244,3 +244,17 @@ fn a_warm_driver_allocates_nothing() {
         free(allocate(sys::POOL_FLAG_NON_PAGED, 100, TAG), TAG);
     });
 }
+
+#[test]
+fn the_irql_goes_back_to_where_it_was_raised_from() {
+    assert_calls_break(Rule::Irql, "KeLowerIrql", |run, _| {
+        // SAFETY: called at PASSIVE_LEVEL.
+        unsafe {
+            let before = sys::KfRaiseIrql(sys::DISPATCH_LEVEL);
+            if run == Run::Wrong {
+                sys::KeLowerIrql(sys::APC_LEVEL);
+            }
+            sys::KeLowerIrql(before);
+        }
+    });
+}

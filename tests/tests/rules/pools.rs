@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use model::Rule;
+use model::{Rule, exports::net_buffer::NdisAllocateNetBufferList};
 use ndis::sys::{self, NDIS_HANDLE};
 
 use crate::{
@@ -159,7 +159,11 @@ fn a_pool_of_nbls_has_parameters_that_ndis_takes() {
         ContextSize: 33,
         ..GOOD
     };
-    for bad in [no_type, no_tag, odd] {
+    let data_alone = sys::NET_BUFFER_LIST_POOL_PARAMETERS {
+        DataSize: 100,
+        ..BARE
+    };
+    for bad in [no_type, no_tag, odd, data_alone] {
         let routine = "NdisAllocateNetBufferListPool";
         assert_calls_break(Rule::PoolTags, routine, |run, _| {
             let pool = new_pool(if run == Run::Right { &GOOD } else { &bad });
@@ -168,6 +172,49 @@ fn a_pool_of_nbls_has_parameters_that_ndis_takes() {
             }
         });
     }
+}
+
+/// A pool of NBLs alone, and one whose NBLs have data.
+const BARE: sys::NET_BUFFER_LIST_POOL_PARAMETERS = sys::NET_BUFFER_LIST_POOL_PARAMETERS {
+    fAllocateNetBuffer: 0,
+    ..GOOD
+};
+const WITH_DATA: sys::NET_BUFFER_LIST_POOL_PARAMETERS = sys::NET_BUFFER_LIST_POOL_PARAMETERS {
+    DataSize: 100,
+    ..GOOD
+};
+
+/// The bytes of data that an NBL of such a pool comes with; none without a NET_BUFFER.
+fn data_of(parameters: &sys::NET_BUFFER_LIST_POOL_PARAMETERS) -> Option<u32> {
+    let pool = new_pool(parameters);
+    // SAFETY: the pool exists, and the NBL is new.
+    let size = unsafe {
+        let nbl = NdisAllocateNetBufferList(pool, 32, 0);
+        let packet = (*nbl).FirstNetBuffer.as_ref();
+        let size = packet.map(|one| one.MdlChain.as_ref().map_or(0, |mdl| mdl.ByteCount));
+        free_nbl(nbl);
+        size
+    };
+    free_pool(pool);
+    size
+}
+
+#[test]
+fn a_pool_allocates_what_it_is_for() {
+    assert_calls_break(
+        Rule::PoolTags,
+        "NdisAllocateNetBufferAndNetBufferList",
+        |run, _| {
+            let shapes = [&BARE, &GOOD, &WITH_DATA];
+            assert_eq!(shapes.map(data_of), [None, Some(0), Some(100)]);
+            let pool = new_pool(if run == Run::Right { &GOOD } else { &BARE });
+            let nbl = new_nbl(pool, 32);
+            if run == Run::Right {
+                free_nbl(nbl);
+            }
+            free_pool(pool);
+        },
+    );
 }
 
 #[test]
@@ -192,6 +239,18 @@ fn a_pool_of_nbls_is_freed_once() {
         free_pool(pool);
         if run == Run::Wrong {
             free_pool(pool);
+        }
+    });
+}
+
+#[test]
+fn a_pool_is_freed_by_the_routine_for_its_kind() {
+    assert_calls_break(Rule::PoolTags, "NdisFreeNetBufferPool", |run, _| {
+        let pool = new_pool(&GOOD);
+        match run {
+            Run::Right => free_pool(pool),
+            // SAFETY: the model looks the handle up.
+            Run::Wrong => unsafe { sys::NdisFreeNetBufferPool(pool) },
         }
     });
 }

@@ -79,6 +79,12 @@ driver!(
     indicates_early,
     SetFilterModuleOptionsHandler = indicate_paused
 );
+driver!(
+    originates_in_pause,
+    PauseHandler = originate_pausing,
+    SendNetBufferListsCompleteHandler = free
+);
+driver!(indicates_in_pause, PauseHandler = indicate_pausing);
 driver!(completes_once, RestartHandler = complete::<1>);
 driver!(completes_twice, RestartHandler = complete::<2>);
 driver!(completes_never, RestartHandler = complete::<0>);
@@ -111,7 +117,11 @@ unsafe extern "efiapi" fn pause_with_kept(
 ) -> NDIS_STATUS {
     let kept = KEPT.swap(ptr::null_mut(), Ordering::SeqCst);
     // SAFETY: kept by the same module.
-    unsafe { refuse::<{ sys::NDIS_STATUS_PAUSED }>(context, kept, 0, 0) };
+    unsafe {
+        if !kept.is_null() {
+            refuse::<{ sys::NDIS_STATUS_PAUSED }>(context, kept, 0, 0);
+        }
+    }
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -163,6 +173,22 @@ unsafe extern "efiapi" fn indicate_paused(context: NDIS_HANDLE) -> NDIS_STATUS {
         sys::NdisFreeNetBufferList(nbl);
     }
     sys::NDIS_STATUS_SUCCESS
+}
+
+unsafe extern "efiapi" fn originate_pausing(
+    context: NDIS_HANDLE,
+    _parameters: *mut sys::NDIS_FILTER_PAUSE_PARAMETERS,
+) -> NDIS_STATUS {
+    // SAFETY: the context is the module's.
+    unsafe { originate::<{ sys::NDIS_STATUS_SUCCESS }>(context, ptr::null_mut()) }
+}
+
+unsafe extern "efiapi" fn indicate_pausing(
+    context: NDIS_HANDLE,
+    _parameters: *mut sys::NDIS_FILTER_PAUSE_PARAMETERS,
+) -> NDIS_STATUS {
+    // SAFETY: the context is the module's.
+    unsafe { indicate_paused(context) }
 }
 
 unsafe extern "efiapi" fn complete<const TIMES: u32>(
@@ -220,6 +246,26 @@ fn a_send_that_comes_back_from_a_restart_with_another_status_is_noticed() {
         Run::Right => sent_amid(refuses),
         Run::Wrong => sent_amid(fails),
     });
+}
+
+#[test]
+fn the_page_of_a_send_in_a_restart_is_that_about_restarts() {
+    let all = sent_amid(fails);
+    let found = all
+        .iter()
+        .find(|one| one.found.starts_with("sent while restarting"));
+    let page = found.and_then(Violation::page).expect("it is documented");
+    assert!(page.ends_with("network/starting-a-filter-module"), "{page}");
+}
+
+#[test]
+fn a_pause_is_no_time_to_originate() {
+    for wrong in [originates_in_pause as Entry, indicates_in_pause] {
+        assert_breaks(Rule::Running, "module", |run| match run {
+            Run::Right => restarted(mini_filter::entry::<{ fault::NONE }>),
+            Run::Wrong => restarted(wrong),
+        });
+    }
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn the_irql_is_raised_upward_and_lowered_downward() {
         // SAFETY: as above.
         unsafe {
             sys::KfRaiseIrql(1);
+            sys::KfRaiseIrql(calls(2, 1, run));
             sys::KeLowerIrql(calls(1, 2, run));
             sys::KeLowerIrql(0);
         }

@@ -23,9 +23,22 @@ pub(super) fn faulted(found: &str) {
             level: Level::Contract,
             subject: "driver".into(),
             found: String::new(),
+            own_page: None,
         })
     };
     reply(&Reply::Faulted(found.into(), cause));
+}
+
+/// Reports a finding about the image itself.
+pub(super) fn report_image(found: &str) {
+    let violation = Violation {
+        rule: Rule::Memory,
+        level: Level::Contract,
+        subject: "image".into(),
+        found: found.into(),
+        own_page: Some("devtest/code-integrity-checking"),
+    };
+    reply(&Reply::Cause(key(&violation), cause(&violation)));
 }
 
 fn cause(violation: &Violation) -> Cause {
@@ -34,6 +47,7 @@ fn cause(violation: &Violation) -> Cause {
         level,
         subject,
         found,
+        ..
     } = violation;
     Cause {
         rule: rule.number(),
@@ -89,6 +103,8 @@ impl Observed {
         }
         reply(&Reply::Step(step.into()));
         let result = body(&self.world);
+        self.world.run_deferred();
+        self.world.pass_to_timer();
         report_new();
         result
     }

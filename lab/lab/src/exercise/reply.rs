@@ -9,8 +9,8 @@ pub(super) enum Reply {
     Step(String),
     /// It found this, or found it again; the key is the cause's.
     Cause(String, Cause),
-    /// The driver failed in this step.
-    Refused(String),
+    /// The driver failed this step, with this detail.
+    Refused(String, String),
     /// The driver touched what it must not, and the process ends.
     Faulted(String, Cause),
     /// The phase has come to its end.

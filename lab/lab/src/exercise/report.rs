@@ -63,7 +63,11 @@ impl Ended {
         match reply {
             Reply::Step(step) => self.step = step,
             Reply::Cause(key, cause) => self.causes.push((key, cause)),
-            Reply::Refused(detail) => return Some((Verdict::Refused, detail)),
+            // The steps that end its life were taken since.
+            Reply::Refused(step, detail) => {
+                self.step = step;
+                return Some((Verdict::Refused, detail));
+            }
             Reply::Faulted(key, cause) => {
                 let detail = cause.first.clone();
                 self.causes.push((key, cause));

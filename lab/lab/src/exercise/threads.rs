@@ -61,6 +61,7 @@ fn turn_of(world: &Arc<World>, number: u32, turn: u32, frames: &mut Frames, code
         }
         _ => {
             world.inside(|| world.deliver());
+            world.run_deferred();
             world.indicate_with(&Indication::new(0x4001_0017, vec![1; 40]));
             if let Some(code) = codes.get(turn as usize % codes.len().max(1)) {
                 world.device_control(*code, &[], 2048);

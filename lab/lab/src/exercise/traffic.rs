@@ -169,8 +169,8 @@ pub(super) fn pause_over(world: &Arc<World>, frames: &mut Frames) {
             ..ReceiveCall::default()
         },
     );
-    world.return_received();
     world.pause();
+    world.return_received();
     deliver_all(world);
     complete(world, Completion::default());
 }

@@ -6,7 +6,7 @@ use harness::driver::{Build, Driver};
 use harness::random::Random;
 use harness::worker::reply;
 
-use super::observe::{faulted, report_meanwhile};
+use super::observe::{faulted, report_image, report_meanwhile};
 use super::reply::Reply;
 use super::subject::{Refused, Subject};
 use super::{lifecycle, starve};
@@ -30,6 +30,11 @@ pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(
         attaches_in_registration: phase == Phase::Life && args.pages == Pages::Start,
         level: args.level,
     };
+    if phase == Phase::Life
+        && matches!(&subject.driver, Driver::Image(image) if image.has_writable_code())
+    {
+        report_image("a section is executable and writable");
+    }
     let result = match phase {
         Phase::Life => lifecycle::run(&mut subject),
         Phase::Starve => starve::run(&mut subject),
@@ -37,7 +42,10 @@ pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(
     match result {
         Ok(()) => reply(&Reply::Finished),
         Err(Refused { step, status }) => {
-            reply(&Reply::Refused(format!("{step}: status {status:#010x}")));
+            reply(&Reply::Refused(
+                step.into(),
+                format!("status {status:#010x}"),
+            ));
         }
     }
     // Its memory goes with the process: the driver may have left threads or pointers.

@@ -9,10 +9,13 @@ use crate::{
     handles::{DRIVER, MODULE},
     memory::Block,
     registry::{self, RegistryValue},
-    rules::Rule,
+    rules::{Finding, Level, Rule},
     state::Configuration,
     suspension, thread,
 };
+
+/// The page of the object that a configuration is opened with.
+const CONFIGURATION_OBJECT: &str = "ddi/ndis/ns-ndis-_ndis_configuration_object";
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
@@ -26,14 +29,22 @@ pub unsafe extern "efiapi" fn NdisOpenConfigurationEx(
     let mut state = world.state();
     // SAFETY: the caller passes an object of the size in its header.
     let (header, of) = unsafe { ((*object).Header, (*object).NdisHandle) };
-    if header.Revision != sys::NDIS_CONFIGURATION_OBJECT_REVISION_1
-        || header.Size != sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1
-    {
+    let size = sys::NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1;
+    if header.Revision != sys::NDIS_CONFIGURATION_OBJECT_REVISION_1 || header.Size != size {
         let found = format!(
             "an object of revision {} and {} bytes",
             header.Revision, header.Size
         );
-        state.violation(Rule::Structures, routine, found);
+        // Microsoft's samples pass the structure's length with its padding, and a longer one holds
+        // all that the revision has.
+        let longer = header.Size > size && header.Revision == 1;
+        let level = if longer {
+            Level::Advice
+        } else {
+            Level::Contract
+        };
+        let finding = Finding::at(level, Rule::Structures, found);
+        state.finding(routine, finding.on(CONFIGURATION_OBJECT));
     }
     if header.Type != sys::NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT
         || of.addr() != DRIVER && !state.is_module(of)

@@ -12,6 +12,9 @@ use crate::{
     thread,
 };
 
+/// The page of a device's attributes.
+const ATTRIBUTES: &str = "ddi/ndis/ns-ndis-_ndis_device_object_attributes";
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
     driver: NDIS_HANDLE,
@@ -55,7 +58,7 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
         None => {
             let found = "no DefaultSDDLString: it has the system's default protection";
             let finding = Finding::at(Level::Advice, Rule::ControlDevice, found);
-            state.finding(routine, finding);
+            state.finding(routine, finding.on(ATTRIBUTES));
         }
     }
     if !state.may_allocate(routine) {
@@ -70,7 +73,10 @@ pub unsafe extern "efiapi" fn NdisRegisterDeviceEx(
         .any(|function| major[*function].is_some())
     {
         let found = "has handlers for IRP_MJ_PNP or IRP_MJ_POWER";
-        state.violation(Rule::ControlDevice, routine, found);
+        state.finding(
+            routine,
+            Finding::new(Rule::ControlDevice, found).on(ATTRIBUTES),
+        );
     }
     let object = world.driver_object();
     let made = Device::new([name, symbolic], major, attributes.ExtensionSize, object);

@@ -180,6 +180,7 @@ pub unsafe extern "efiapi" fn KfRaiseIrql(irql: KIRQL) -> KIRQL {
         thread::world().violation(Rule::Irql, "KfRaiseIrql", found);
     }
     let before = thread::set_irql(irql);
+    thread::raised_from(before);
     if irql >= sys::DISPATCH_LEVEL {
         race::raised();
     }
@@ -190,6 +191,10 @@ pub unsafe extern "efiapi" fn KfRaiseIrql(irql: KIRQL) -> KIRQL {
 pub unsafe extern "efiapi" fn KeLowerIrql(irql: KIRQL) {
     if irql > thread::irql() {
         let found = format!("to {irql} from {}", thread::irql());
+        thread::world().violation(Rule::Irql, "KeLowerIrql", found);
+    }
+    if let Some(before) = thread::lowers_to(irql) {
+        let found = format!("to {irql}, where KeRaiseIrql has returned {before}");
         thread::world().violation(Rule::Irql, "KeLowerIrql", found);
     }
     if irql < thread::entry_irql() {

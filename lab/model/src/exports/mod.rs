@@ -8,6 +8,7 @@
 )]
 
 pub mod configuration;
+pub mod deferred;
 pub mod device;
 pub mod error_log;
 pub mod etw;
@@ -51,6 +52,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
             ndis::EXPORTS,
             net_buffer::EXPORTS,
             configuration::EXPORTS,
+            deferred::EXPORTS,
             device::EXPORTS,
             event::EXPORTS,
             oid::EXPORTS,

@@ -3,18 +3,16 @@
 use std::{ptr, time::Duration};
 
 use ::ndis::sys::{
-    self, MDL, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE,
-    NDIS_PORT_NUMBER, NDIS_STATUS, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS,
+    self, NDIS_FILTER_ATTRIBUTES, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE,
+    NDIS_PORT_NUMBER, NDIS_STATUS, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS,
 };
 
 use crate::{
-    above::{hidden_part_intact, new_nbl},
-    guard,
+    above::hidden_part_intact,
     handles::{DRIVER, handle},
     memory::Block,
-    miniport::NDIS_FLAGS,
     rules::{Finding, Level, Rule},
-    state::{Driver, Known, ModuleState, NblPool, Origin, Owner},
+    state::{Allocates, Driver, ModuleState, NblPool, Origin, Owner},
     suspension, thread,
     world::World,
 };
@@ -23,6 +21,10 @@ use crate::{
 pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
     thread::world().config.ndis_version
 }
+
+/// The pages of NBL pools.
+const POOL_PARAMETERS: &str = "ddi/nblapi/ns-nblapi-net_buffer_list_pool_parameters";
+const FREEING_POOL: &str = "ddi/nblapi/nf-nblapi-ndisfreenetbufferlistpool";
 
 /// The longest sleep that the page of NdisMSleep allows.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -84,7 +86,8 @@ pub unsafe extern "efiapi" fn NdisFRegisterFilterDriver(
         || characteristics.ReturnNetBufferListsHandler.is_some();
     if receives && characteristics.StatusHandler.is_none() {
         let found = "a receive or return handler without a status handler";
-        state.violation(Rule::Receives, "NdisFRegisterFilterDriver", found);
+        let finding = Finding::new(Rule::Receives, found).on("network/data-bypass-mode");
+        state.finding("NdisFRegisterFilterDriver", finding);
     }
     if !state.kernel.memory.grant() {
         return sys::NDIS_STATUS_RESOURCES;
@@ -187,7 +190,11 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
     let (header, flags) = unsafe { ((*attributes).Header, (*attributes).Flags) };
     if header.Revision != sys::NDIS_FILTER_ATTRIBUTES_REVISION_1 || flags != 0 {
         let found = format!("revision {} with flags {flags:#x}", header.Revision);
-        world.violation(Rule::Structures, "NdisFSetAttributes", found);
+        let finding = Finding::new(Rule::Structures, found);
+        world.finding(
+            "NdisFSetAttributes",
+            finding.on("ddi/ndis/ns-ndis-_ndis_filter_attributes"),
+        );
     }
     let mut state = world.state();
     if !state.life.context.is_null() {
@@ -289,24 +296,31 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     state.check_tag(parameters.PoolTag, subject);
     if parameters.ProtocolId > sys::NDIS_PROTOCOL_ID_MASK {
         let found = format!("ProtocolId {:#x}", parameters.ProtocolId);
-        state.violation(Rule::Structures, subject, found);
+        state.finding(
+            subject,
+            Finding::new(Rule::Structures, found).on(POOL_PARAMETERS),
+        );
     }
     let header = parameters.Header;
     if header.Revision != sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 {
         let found = format!("parameters of revision {}", header.Revision);
-        state.violation(Rule::Structures, subject, found);
+        state.finding(
+            subject,
+            Finding::new(Rule::Structures, found).on(POOL_PARAMETERS),
+        );
     }
+    let allocates = match (parameters.fAllocateNetBuffer, parameters.DataSize) {
+        (0, _) => Allocates::Nbl,
+        (_, 0) => Allocates::NetBuffer,
+        (_, size) => Allocates::Data(size),
+    };
     let legal = header.Type == sys::NDIS_OBJECT_TYPE_DEFAULT
         && header.Size == sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1
-        && parameters.fAllocateNetBuffer != 0
-        && parameters.DataSize == 0
+        && (parameters.DataSize == 0 || allocates != Allocates::Nbl)
         && parameters.ContextSize.is_multiple_of(16);
     if !legal {
-        state.violation(
-            Rule::PoolTags,
-            subject,
-            "parameters that NDIS does not take",
-        );
+        let found = Finding::new(Rule::PoolTags, "parameters that NDIS does not take");
+        state.finding(subject, found.on(POOL_PARAMETERS));
         return ptr::null_mut();
     }
     if !state.may_allocate(subject) {
@@ -317,6 +331,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
     let address = memory.address();
     let context_size = parameters.ContextSize;
     let made = NblPool {
+        allocates,
         context_size,
         live: 0,
         owner: owner.addr(),
@@ -328,106 +343,28 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFreeNetBufferListPool(pool: NDIS_HANDLE) {
-    thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeNetBufferListPool");
-    let world = thread::world();
-    let mut state = world.state();
-    match state.nbls.pools.remove(&pool.addr()) {
-        None => state.violation(
-            Rule::PoolTags,
-            "NBL pool",
-            "freed although it does not exist",
-        ),
-        Some(gone) if gone.live > 0 => {
-            let found = format!("freed with {} NBLs of it alive", gone.live);
-            state.violation(Rule::PoolTags, "NBL pool", found);
-        }
-        Some(gone) => drop(gone.memory),
-    }
+    free_pool(pool, false, "NdisFreeNetBufferListPool");
 }
 
-const PAGE: usize = sys::PAGE_SIZE as usize;
-/// Bytes by which the context areas of two NBLs differ in their place in a page: all places that
-/// are a multiple of 16 come, in 256 NBLs.
-const CONTEXT_STEP: usize = 0x550;
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
-    pool: NDIS_HANDLE,
-    context_size: u16,
-    context_backfill: u16,
-    mdl_chain: *mut MDL,
-    data_offset: u32,
-    data_length: usize,
-) -> *mut NET_BUFFER_LIST {
-    let routine = "NdisAllocateNetBufferAndNetBufferList";
+/// Frees a pool, which has to be of the kind that `routine` is for.
+pub(super) fn free_pool(pool: NDIS_HANDLE, of_net_buffers: bool, routine: &str) {
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
-    if !state.may_allocate(routine) {
-        return ptr::null_mut();
-    }
-    let number = state.nbls.next;
-    let Some(known_pool) = state.nbls.pools.get_mut(&pool.addr()) else {
-        state.violation(Rule::PoolTags, routine, "the pool does not exist");
-        return ptr::null_mut();
+    let Some(gone) = state.nbls.pools.remove(&pool.addr()) else {
+        let found = Finding::new(Rule::PoolTags, "freed although it does not exist");
+        return state.finding("NBL pool", found.on(FREEING_POOL));
     };
-    if context_size > known_pool.context_size || !context_size.is_multiple_of(16) {
-        state.violation(
-            Rule::PoolTags,
-            routine,
-            "a context that the pool was not made for",
-        );
-        return ptr::null_mut();
+    if (gone.allocates == Allocates::NetBuffersAlone) != of_net_buffers {
+        let found = format!("of a pool of {:?}", gone.allocates);
+        state.violation(Rule::PoolTags, routine, found);
     }
-    if mdl_chain.is_null() && (data_offset != 0 || data_length != 0) {
-        let found = "without an MDL, data offset and length have to be 0";
-        state.violation(Rule::Chain, routine, found);
-        return ptr::null_mut();
+    if gone.live > 0 {
+        let found = format!("freed with {} NBLs of it alive", gone.live);
+        let finding = Finding::new(Rule::PoolTags, found);
+        return state.finding("NBL pool", finding.on(FREEING_POOL));
     }
-    known_pool.live += 1;
-    state.nbls.next += 1;
-    let size = usize::from(context_size) + usize::from(context_backfill);
-    let head = size_of::<sys::NET_BUFFER_LIST_CONTEXT>();
-    // Anywhere in a page, as NDIS's pool has it; guard pages leave no choice.
-    let in_page = match guard::is_on() {
-        true => 0,
-        false => (number as usize * CONTEXT_STEP) % PAGE,
-    };
-    let (nbl, net_buffer, context) = (
-        new_nbl(),
-        Block::new(size_of::<NET_BUFFER>(), 16),
-        Block::new(in_page + head + size, if in_page == 0 { 16 } else { PAGE }),
-    );
-    let raw = nbl.start().cast::<NET_BUFFER_LIST>();
-    // SAFETY: the blocks are new and as long as the structures.
-    unsafe {
-        let area = context.start().add(in_page);
-        let area = area.cast::<sys::NET_BUFFER_LIST_CONTEXT>();
-        (*area).Size = size as u16;
-        (*area).Offset = context_backfill;
-        let packet = net_buffer.start().cast::<NET_BUFFER>();
-        (*packet).MdlChain = mdl_chain;
-        (*packet).CurrentMdl = mdl_chain;
-        (*packet).DataOffset = data_offset;
-        (*packet).CurrentMdlOffset = data_offset;
-        (*packet).DataLength = data_length as u32;
-        (*raw).FirstNetBuffer = packet;
-        (*raw).Context = area;
-        (*raw).NdisPoolHandle = pool;
-        (*raw).NblFlags = NDIS_FLAGS;
-    }
-    let address = nbl.address();
-    state.nbls.memory.insert(address, nbl);
-    state.nbls.parts.insert(address, [net_buffer, context]);
-    state.nbls.known.insert(
-        address,
-        Known {
-            owner: Owner::Filter,
-            origin: Origin::Pool(pool.addr()),
-            name: format!("child NBL {number}"),
-        },
-    );
-    raw
+    drop(gone.memory);
 }
 
 #[unsafe(no_mangle)]
@@ -507,7 +444,6 @@ super::exports! {
     NdisFSendNetBufferListsComplete
     NdisAllocateNetBufferListPool
     NdisFreeNetBufferListPool
-    NdisAllocateNetBufferAndNetBufferList
     NdisFreeNetBufferList
     NdisCopySendNetBufferListInfo
 }

@@ -1,10 +1,181 @@
-//! `ndis.sys`: NET_BUFFERs that a driver adds to its NBLs.
+//! `ndis.sys`: NBLs of a driver's pools, and NET_BUFFERs that it adds to them.
 
 use std::ptr;
 
-use ::ndis::sys::{self, MDL, NDIS_HANDLE, NET_BUFFER, NET_BUFFER_POOL_PARAMETERS};
+use ::ndis::sys::{
+    self, MDL, NDIS_HANDLE, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_POOL_PARAMETERS,
+};
 
-use crate::{memory::Block, rules::Rule, state::NblPool, thread};
+use crate::{
+    above::new_nbl,
+    guard,
+    mdl::{Backing, Buffer},
+    memory::{Block, UNINITIALISED},
+    miniport::NDIS_FLAGS,
+    rules::{Finding, Level, Rule},
+    state::{Allocates, Known, NblParts, NblPool, Origin, Owner},
+    thread,
+};
+
+const PAGE: usize = sys::PAGE_SIZE as usize;
+/// Bytes by which the context areas of two NBLs differ in their place in a page: all places that
+/// are a multiple of 16 come, in 256 NBLs.
+const CONTEXT_STEP: usize = 0x550;
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAllocateNetBufferAndNetBufferList(
+    pool: NDIS_HANDLE,
+    context_size: u16,
+    context_backfill: u16,
+    mdl_chain: *mut MDL,
+    data_offset: u32,
+    data_length: usize,
+) -> *mut NET_BUFFER_LIST {
+    let routine = "NdisAllocateNetBufferAndNetBufferList";
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    if mdl_chain.is_null() && (data_offset != 0 || data_length != 0) {
+        let found = "without an MDL, data offset and length have to be 0";
+        thread::world().violation(Rule::Chain, routine, found.into());
+        return ptr::null_mut();
+    }
+    let allocates = Allocates::NetBuffer;
+    let nbl = allocate(
+        pool,
+        context_size,
+        context_backfill,
+        Some(allocates),
+        routine,
+    );
+    // SAFETY: the NBL is new, and has a NET_BUFFER.
+    unsafe {
+        if !nbl.is_null() {
+            fill((*nbl).FirstNetBuffer, mdl_chain, data_offset, data_length);
+        }
+    }
+    nbl
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "efiapi" fn NdisAllocateNetBufferList(
+    pool: NDIS_HANDLE,
+    context_size: u16,
+    context_backfill: u16,
+) -> *mut NET_BUFFER_LIST {
+    let routine = "NdisAllocateNetBufferList";
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    allocate(pool, context_size, context_backfill, None, routine)
+}
+
+/// Describes a chain in a NET_BUFFER.
+///
+/// # Safety
+/// `packet` is live.
+unsafe fn fill(packet: *mut NET_BUFFER, mdl_chain: *mut MDL, offset: u32, length: usize) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        (*packet).MdlChain = mdl_chain;
+        (*packet).CurrentMdl = mdl_chain;
+        (*packet).DataOffset = offset;
+        (*packet).CurrentMdlOffset = offset;
+        (*packet).DataLength = length as u32;
+    }
+}
+
+/// Allocates an NBL with what its pool is for, which has to be `wanted` where `routine` needs that.
+fn allocate(
+    pool: NDIS_HANDLE,
+    context_size: u16,
+    context_backfill: u16,
+    wanted: Option<Allocates>,
+    routine: &str,
+) -> *mut NET_BUFFER_LIST {
+    let world = thread::world();
+    let mut state = world.state();
+    if !state.may_allocate(routine) {
+        return ptr::null_mut();
+    }
+    let number = state.nbls.next;
+    let Some(known_pool) = state.nbls.pools.get_mut(&pool.addr()) else {
+        state.violation(Rule::PoolTags, routine, "the pool does not exist");
+        return ptr::null_mut();
+    };
+    let (allocates, prepared) = (known_pool.allocates, known_pool.context_size);
+    let fits = match wanted {
+        Some(wanted) => wanted == allocates,
+        None => allocates != Allocates::NetBuffersAlone,
+    };
+    if !fits {
+        let found = format!("of a pool of {allocates:?}");
+        state.violation(Rule::PoolTags, routine, found);
+        return ptr::null_mut();
+    }
+    if ![context_size, context_backfill]
+        .iter()
+        .all(|size| size.is_multiple_of(16))
+    {
+        let found = "a context whose length is no multiple of 16";
+        state.violation(Rule::PoolTags, routine, found);
+        return ptr::null_mut();
+    }
+    known_pool.live += 1;
+    state.nbls.next += 1;
+    if context_size > prepared {
+        let found = "a context that the pool was not made for";
+        state.finding(routine, Finding::at(Level::Product, Rule::PoolTags, found));
+    }
+    let size = usize::from(context_size) + usize::from(context_backfill);
+    let head = size_of::<sys::NET_BUFFER_LIST_CONTEXT>();
+    // Anywhere in a page, as NDIS's pool has it; guard pages leave no choice.
+    let in_page = match guard::is_on() {
+        true => 0,
+        false => (number as usize * CONTEXT_STEP) % PAGE,
+    };
+    let (nbl, context) = (
+        new_nbl(),
+        Block::new(in_page + head + size, if in_page == 0 { 16 } else { PAGE }),
+    );
+    let net_buffer = (allocates != Allocates::Nbl).then(|| Block::new(size_of::<NET_BUFFER>(), 16));
+    let buffer = match allocates {
+        Allocates::Data(size) => {
+            let data = vec![UNINITIALISED; size as usize];
+            Some(Buffer::new(&data, 0, Backing::NonPagedPool))
+        }
+        _ => None,
+    };
+    let raw = nbl.start().cast::<NET_BUFFER_LIST>();
+    // SAFETY: the blocks are new and as long as the structures.
+    unsafe {
+        let area = context.start().add(in_page);
+        let area = area.cast::<sys::NET_BUFFER_LIST_CONTEXT>();
+        (*area).Size = size as u16;
+        (*area).Offset = context_backfill;
+        if let Some(net_buffer) = &net_buffer {
+            (*raw).FirstNetBuffer = net_buffer.start().cast();
+            let chain = buffer.as_ref().map_or(ptr::null_mut(), Buffer::mdl);
+            fill((*raw).FirstNetBuffer, chain, 0, 0);
+        }
+        (*raw).Context = area;
+        (*raw).NdisPoolHandle = pool;
+        (*raw).NblFlags = NDIS_FLAGS;
+    }
+    let address = nbl.address();
+    state.nbls.memory.insert(address, nbl);
+    let parts = NblParts {
+        net_buffer,
+        _buffer: buffer,
+        _context: context,
+    };
+    state.nbls.parts.insert(address, parts);
+    state.nbls.known.insert(
+        address,
+        Known {
+            owner: Owner::Filter,
+            origin: Origin::Pool(pool.addr()),
+            name: format!("child NBL {number}"),
+        },
+    );
+    raw
+}
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
@@ -38,6 +209,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
     let memory = Block::new(16, 16);
     let pool = memory.start().cast();
     let made = NblPool {
+        allocates: Allocates::NetBuffersAlone,
         context_size: 0,
         live: 0,
         owner: owner.addr(),
@@ -49,8 +221,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFreeNetBufferPool(pool: NDIS_HANDLE) {
-    // SAFETY: as the caller vouches.
-    unsafe { super::ndis::NdisFreeNetBufferListPool(pool) };
+    super::ndis::free_pool(pool, true, "NdisFreeNetBufferPool");
 }
 
 #[unsafe(no_mangle)]
@@ -71,16 +242,17 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBuffer(
         state.violation(Rule::PoolTags, routine, "the pool does not exist");
         return ptr::null_mut();
     };
+    if known.allocates != Allocates::NetBuffersAlone {
+        let found = format!("of a pool of {:?}", known.allocates);
+        state.violation(Rule::PoolTags, routine, found);
+        return ptr::null_mut();
+    }
     known.live += 1;
     let block = Block::new(size_of::<NET_BUFFER>(), 16);
     let packet = block.start().cast::<NET_BUFFER>();
     // SAFETY: the block is new and as long as the structure.
     unsafe {
-        (*packet).MdlChain = mdl_chain;
-        (*packet).CurrentMdl = mdl_chain;
-        (*packet).DataOffset = data_offset;
-        (*packet).CurrentMdlOffset = data_offset;
-        (*packet).DataLength = data_length as u32;
+        fill(packet, mdl_chain, data_offset, data_length);
         (*packet).NdisPoolHandle = pool;
     }
     let made = (block, pool.addr());
@@ -103,6 +275,8 @@ pub unsafe extern "efiapi" fn NdisFreeNetBuffer(packet: *mut NET_BUFFER) {
 }
 
 super::exports! {
+    NdisAllocateNetBufferAndNetBufferList
+    NdisAllocateNetBufferList
     NdisAllocateNetBufferPool
     NdisFreeNetBufferPool
     NdisAllocateNetBuffer

@@ -28,10 +28,14 @@ fn subject(lock: *mut KSPIN_LOCK) -> String {
 
 /// Reports a fault in the use of `lock`, the first time.
 fn violation(lock: *mut KSPIN_LOCK, found: &str) {
+    finding(lock, Finding::new(Rule::SpinLock, found));
+}
+
+fn finding(lock: *mut KSPIN_LOCK, finding: Finding) {
     let world = thread::world();
     let mut state = world.state();
-    if state.kernel.spin_locks.is_new(lock.addr(), found) {
-        state.violation(Rule::SpinLock, subject(lock), found);
+    if state.kernel.spin_locks.is_new(lock.addr(), &finding.found) {
+        state.finding(subject(lock), finding);
     }
 }
 
@@ -42,14 +46,20 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
         .kernel
         .spin_locks
         .is_initialised(lock.addr());
-    if !known {
-        return violation(
-            lock,
-            "taken before it was initialised, or after it was freed",
-        );
-    }
     if thread::holds(lock.addr()) {
         return violation(lock, "taken twice by one thread");
+    }
+    if !known {
+        let found = "taken before it was initialised, or after it was freed";
+        let found = Finding::new(Rule::SpinLock, found);
+        finding(lock, found.on("ddi/wdm/nf-wdm-keinitializespinlock"));
+        // Its release is none more.
+        return thread::took(HeldLock {
+            address: lock.addr(),
+            before,
+            initialised: false,
+            stalled: thread::stalled(),
+        });
     }
     check_order(lock);
     // SAFETY: the lock was initialised and its memory is not freed; only these routines use it.
@@ -77,6 +87,7 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     thread::took(HeldLock {
         address,
         before,
+        initialised: true,
         stalled,
     });
 }
@@ -93,7 +104,8 @@ fn check_order(lock: *mut KSPIN_LOCK) {
     if let Some(other) = inverted {
         let found =
             format!("taken under the lock at {other:#x}, which elsewhere is taken under it");
-        violation(lock, &found);
+        let found = Finding::new(Rule::SpinLock, found);
+        finding(lock, found.on("devtest/deadlock-detection"));
     }
 }
 
@@ -109,9 +121,11 @@ fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
         thread::world().finding(&subject(lock), finding);
     }
     race::release(lock.addr());
-    // SAFETY: a lock that is held is one that was initialised.
-    let word = unsafe { AtomicUsize::from_ptr(lock) };
-    word.store(0, Ordering::Release);
+    if held.initialised {
+        // SAFETY: its memory is not freed while it is held.
+        let word = unsafe { AtomicUsize::from_ptr(lock) };
+        word.store(0, Ordering::Release);
+    }
     race::jitter();
     if held.before != to {
         let found = format!(

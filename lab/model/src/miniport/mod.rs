@@ -18,6 +18,7 @@ use crate::{
     segment::Layout,
     state::{Known, ModuleState, Origin, Owner, RESTARTING, State},
     thread,
+    world::in_pause,
 };
 pub(crate) use release::reorder;
 pub(crate) use stream_position::{Place, cut_layout};
@@ -239,6 +240,13 @@ impl State {
             let found = "the filter originates a send while Restarting";
             let finding = Finding::at(Level::Advice, Rule::Running, found);
             self.finding(RESTARTING, finding);
+        }
+        if is_child && send.is_none() && in_pause() {
+            let found = "FilterPause originates a send";
+            self.finding(
+                "module",
+                Finding::new(Rule::Running, found).on("ddi/ndis/nc-ndis-filter_pause"),
+            );
         }
         Some(Given {
             name,

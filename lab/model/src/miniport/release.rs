@@ -35,7 +35,10 @@ impl State {
                 }
             }
             _ => {
-                if let Some([net_buffer, _]) = self.nbls.parts.get(&nbl) {
+                let Some(parts) = self.nbls.parts.get(&nbl) else {
+                    return;
+                };
+                if let Some(net_buffer) = &parts.net_buffer {
                     change(net_buffer.start());
                 }
             }

@@ -6,6 +6,9 @@ use ndis::sys;
 use super::{Finding, Level, Rule};
 use crate::{attach::text, state::State};
 
+/// The page of the names.
+const CHARACTERISTICS: &str = "ddi/ndis/ns-ndis-_ndis_filter_driver_characteristics";
+
 /// The characters of a tag: those of ASCII that can be printed.
 const PRINTABLE: std::ops::RangeInclusive<u8> = b' '..=b'~';
 
@@ -51,10 +54,12 @@ impl State {
             let name = unsafe { text(name) }.unwrap_or_default();
             if name.is_empty() {
                 let found = format!("an empty {member}");
-                self.violation(Rule::Structures, "NdisFRegisterFilterDriver", found);
+                let finding = Finding::new(Rule::Structures, found).on(CHARACTERISTICS);
+                self.finding("NdisFRegisterFilterDriver", finding);
             } else if member == "UniqueName" && !is_guid(&name) {
                 let found = format!("UniqueName {name}, which is no GUID in braces");
-                let finding = Finding::at(Level::Advice, Rule::Structures, found);
+                let finding =
+                    Finding::at(Level::Advice, Rule::Structures, found).on(CHARACTERISTICS);
                 self.finding("NdisFRegisterFilterDriver", finding);
             }
         }

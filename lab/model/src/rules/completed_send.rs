@@ -70,7 +70,7 @@ impl State {
                 true => Rule::OneOwner,
                 false => Rule::ParentIntact,
             };
-            broken.push(Finding::new(rule, found));
+            broken.push(Finding::new(rule, found).on("ddi/nbl/ns-nbl-net_buffer_list"));
         }
         // SAFETY: as above.
         unsafe { sent.check_oob(nbl, &mut broken) };

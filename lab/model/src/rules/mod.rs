@@ -13,7 +13,7 @@ mod header_page;
 mod large_send;
 mod out_of_band;
 mod packet_child;
-mod page;
+pub(crate) mod page;
 mod stale_size;
 
 use std::fmt;
@@ -255,6 +255,8 @@ pub(crate) struct Finding {
     pub(crate) rule: Rule,
     pub(crate) level: Level,
     pub(crate) found: String,
+    /// The page behind it, where that is not the routine's or the rule's.
+    pub(crate) page: Option<&'static str>,
 }
 
 impl Finding {
@@ -269,6 +271,15 @@ impl Finding {
             rule,
             level,
             found: found.into(),
+            page: None,
+        }
+    }
+
+    /// The same, documented on `page`, a path below the drivers' documentation.
+    pub(crate) fn on(self, page: &'static str) -> Self {
+        Self {
+            page: Some(page),
+            ..self
         }
     }
 }
@@ -284,6 +295,9 @@ pub struct Violation {
     pub subject: String,
     /// Description of the finding.
     pub found: String,
+    /// The page that documents the obligation, where that is not the page of the subject or the
+    /// rule; a path below the drivers' documentation.
+    pub own_page: Option<&'static str>,
 }
 
 impl Violation {
@@ -291,7 +305,8 @@ impl Violation {
     /// alone.
     #[must_use]
     pub fn page(&self) -> Option<String> {
-        (self.level != Level::Product).then(|| page::address(self.rule, &self.subject))
+        (self.level != Level::Product)
+            .then(|| page::address(self.rule, &self.subject, self.own_page))
     }
 }
 

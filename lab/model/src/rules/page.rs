@@ -30,10 +30,15 @@ const RENAMED: [(&str, &str); 9] = [
 /// The beginnings of the kernel's routines, whose pages are those of wdm.h.
 const KERNEL: [&str; 8] = ["Ex", "Io", "Ke", "Kf", "Mm", "Etw", "Rtl", "Iof"];
 
-/// The address of the page that documents `rule`, or the routine that it was broken with.
-pub(super) fn address(rule: Rule, subject: &str) -> String {
-    let page = match subject {
-        RESTARTING => "network/starting-a-filter-module".into(),
+/// The page about restarts.
+pub(crate) const STARTING: &str = "network/starting-a-filter-module";
+
+/// The address of a finding's `own` page, or of the page that documents `rule`, or the routine that
+/// it was broken with.
+pub(super) fn address(rule: Rule, subject: &str, own: Option<&str>) -> String {
+    let page = match (own, subject) {
+        (Some(page), _) => page.into(),
+        (None, RESTARTING) => STARTING.into(),
         _ => routine(subject).unwrap_or_else(|| rule.page().into()),
     };
     format!("{SITE}{page}")
@@ -116,7 +121,7 @@ impl Rule {
             Self::Durations => "devtest/ndis-ndisstallexecution-delay",
             Self::ErrorLog => "ddi/wdm/ns-wdm-_io_error_log_packet",
             Self::Structures => "network/version-information-requirements-for-ndis-drivers",
-            Self::Assertion => "ddi/wdm/nf-wdm-assert",
+            Self::Assertion => "ddi/wdm/nf-wdm-assertmsg",
         }
     }
 }

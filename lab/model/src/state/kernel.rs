@@ -11,6 +11,7 @@ use crate::{
     memory::{Block, Memory},
     registry::RegistryValue,
     spin_lock::SpinLocks,
+    world::deferred::Deferred,
 };
 
 /// The kernel's objects that the driver has.
@@ -31,6 +32,7 @@ pub(crate) struct Kernel {
     pub(crate) error_log: ErrorLog,
     pub(crate) events: Events,
     pub(crate) tracing: Tracing,
+    pub(crate) deferred: Deferred,
 }
 
 impl Kernel {

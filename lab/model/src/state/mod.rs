@@ -20,7 +20,7 @@ use adapter::Adapter;
 pub(crate) use kernel::{Configuration, ControlDevice, Kernel, Rundown};
 pub use life::ModuleState;
 pub(crate) use life::{Driver, Life, RESTARTING};
-pub(crate) use nbls::{Known, Mdls, NblPool, Nbls, Origin, Owner, Partial};
+pub(crate) use nbls::{Allocates, Known, Mdls, NblParts, NblPool, Nbls, Origin, Owner, Partial};
 pub(crate) use traffic::{Advertised, EventUnderWay, Indications, MiniportState, Receives, Sends};
 
 /// See the module.
@@ -102,6 +102,10 @@ impl State {
     pub(crate) fn outstanding(&self) -> Vec<String> {
         let elsewhere = |nbl: &usize| self.other.miniport.held.iter().any(|held| held.nbl == *nbl);
         let is_out = |known: &Known| match (known.origin, known.owner) {
+            (Origin::Pool(pool), Owner::Above) => {
+                let pool = self.nbls.pools.get(&pool);
+                pool.is_some_and(|pool| pool.owner == self.life.handle)
+            }
             (Origin::Pool(_), owner) => owner == Owner::Miniport,
             (Origin::Above(number), Owner::Filter) => {
                 let sent = self.sends.sent.get(&number);

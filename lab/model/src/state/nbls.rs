@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{hidden_nbl::HiddenNbls, memory::Block};
+use crate::{hidden_nbl::HiddenNbls, mdl::Buffer, memory::Block};
 
 /// The owner of an NBL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +23,13 @@ pub(crate) struct Known {
     pub(crate) name: String,
 }
 
+impl Known {
+    /// Whether the overlying driver has it as a received one of the filter's.
+    pub(crate) fn is_indicated(&self) -> bool {
+        matches!(self.origin, Origin::Pool(_)) && self.owner == Owner::Above
+    }
+}
+
 /// Where an NBL comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Origin {
@@ -39,8 +46,8 @@ pub(crate) struct Nbls {
     pub(crate) pools: BTreeMap<usize, NblPool>,
     /// NBL memory of `known`, by address.
     pub(crate) memory: BTreeMap<usize, Block>,
-    /// NET_BUFFER and context area of the filter's NBLs, by the NBL's address.
-    pub(crate) parts: BTreeMap<usize, [Block; 2]>,
+    /// What NDIS allocated with the filter's NBLs, by the NBL's address.
+    pub(crate) parts: BTreeMap<usize, NblParts>,
     /// The filter's NET_BUFFERs without an NBL of their own, by address, with their pool.
     pub(crate) net_buffers: BTreeMap<usize, (Block, usize)>,
     /// Number of the next NBL that the filter allocates.
@@ -48,8 +55,30 @@ pub(crate) struct Nbls {
     pub(crate) hidden: HiddenNbls,
 }
 
+/// What NDIS allocated with an NBL of the filter's pool.
+pub(crate) struct NblParts {
+    pub(crate) net_buffer: Option<Block>,
+    /// MDL and data.
+    pub(crate) _buffer: Option<Buffer>,
+    pub(crate) _context: Block,
+}
+
+/// What NDIS allocates from a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Allocates {
+    /// An NBL.
+    Nbl,
+    /// An NBL with a NET_BUFFER.
+    NetBuffer,
+    /// An NBL with a NET_BUFFER, an MDL and this many bytes of data.
+    Data(u32),
+    /// NET_BUFFERs without NBLs.
+    NetBuffersAlone,
+}
+
 /// An NBL pool of the filter.
 pub(crate) struct NblPool {
+    pub(crate) allocates: Allocates,
     pub(crate) context_size: u16,
     pub(crate) live: usize,
     /// The handle that it was allocated with.

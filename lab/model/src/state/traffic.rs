@@ -52,6 +52,8 @@ pub(crate) struct Receives {
     pub(crate) received: BTreeMap<usize, Received>,
     /// Number of the next received NBL.
     pub(crate) next: u64,
+    /// Whether the overlying driver keeps the filter's own NBLs, too, that it gets now.
+    pub(crate) keeps_own: bool,
 }
 
 /// The NIC's capabilities, and what was advertised of them.

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use ndis::sys;
 
 use super::{World, waiting};
-use crate::{race, rules::Rule, suspension, thread};
+use crate::{
+    race,
+    rules::{Finding, Rule},
+    suspension, thread,
+};
 
 impl World {
     /// Runs `body` as driver code: on processor 0, at PASSIVE_LEVEL, in this model.
@@ -46,16 +50,21 @@ impl World {
         self.state().forget_stack(thread::stack_now());
         if after != irql {
             let found = format!("called at IRQL {irql}, returned at {after}");
-            self.violation(Rule::Irql, handler, found);
+            self.finding(
+                handler,
+                Finding::new(Rule::Irql, found).on("devtest/wdm-irqlreturn"),
+            );
         }
         if thread::locks_held() != locks {
             let found = "returned with a spin lock held";
-            self.violation(Rule::SpinLock, handler, found.into());
+            let finding = Finding::new(Rule::SpinLock, found).on("devtest/ndis-spinlockbalanced");
+            self.finding(handler, finding);
         }
         let left = suspension::regions();
         if left != regions {
             let found = format!("called in {regions} critical regions, returned in {left}");
-            self.violation(Rule::Irql, handler, found);
+            let finding = Finding::new(Rule::Irql, found).on("devtest/wdm-criticalregions");
+            self.finding(handler, finding);
             suspension::set_regions(regions);
         }
         result

@@ -17,7 +17,7 @@ use crate::{
     offload::{self, MayAdd},
     registry::{self, RegistryValue},
     restart::RestartParameters,
-    rules::{Rule, Violation},
+    rules::{Finding, Rule, Violation},
     state::{ModuleState, RESTARTING},
 };
 
@@ -53,7 +53,8 @@ impl World {
         });
         if status == sys::NDIS_STATUS_PENDING {
             let found = "DriverEntry answered NDIS_STATUS_PENDING";
-            self.violation(Rule::NothingLeft, "driver", found.into());
+            let finding = Finding::new(Rule::NothingLeft, found);
+            self.finding("driver", finding.on("network/initializing-a-filter-driver"));
         }
         if status < 0 {
             self.driver_gone("after DriverEntry failed");
@@ -125,7 +126,8 @@ impl World {
         });
         if status == sys::NDIS_STATUS_PENDING {
             let found = "FilterAttach answered NDIS_STATUS_PENDING";
-            self.violation(Rule::Attach, "module", found.into());
+            let finding = Finding::new(Rule::Attach, found);
+            self.finding("module", finding.on("ddi/ndis/nc-ndis-filter_attach"));
         }
         let advertised = parameters.offload();
         self.check_attached(status, &own, advertised.as_deref());
@@ -315,8 +317,11 @@ impl World {
             self.await_pause(status);
             let took = self.clock.now() - begun;
             if took > LONGEST_PAUSE {
-                let found = format!("the pause took {took:?}");
-                self.violation(Rule::Pause, "module", found);
+                let finding = Finding::new(Rule::Pause, format!("the pause took {took:?}"));
+                self.finding(
+                    "module",
+                    finding.on("devtest/ndisfiltertimedpausecomplete-"),
+                );
             }
         }
         let mut state = self.state();
@@ -395,6 +400,7 @@ impl World {
         let mut state = self.state();
         state.kernel.extensions.clear();
         state.kernel.spin_locks.clear();
+        state.check_deferred_gone(when);
         if state.driver.is_some() {
             let found = format!("still registered as a filter driver {when}");
             state.violation(Rule::NothingLeft, "driver", found);
@@ -467,13 +473,15 @@ impl crate::state::State {
             .count();
         if pools > 0 {
             let found = format!("{pools} NBL pools of the module outlive FilterDetach");
-            self.violation(Rule::NothingLeft, "module", found);
+            let finding = Finding::new(Rule::NothingLeft, found);
+            self.finding("module", finding.on("network/detaching-a-filter-module"));
         }
         let open = self.kernel.configurations.values();
         let open = open.filter(|open| open.owner == owner).count();
         if open > 0 {
             let found = format!("{open} configurations of the module are open after FilterDetach");
-            self.violation(Rule::NothingLeft, "module", found);
+            let finding = Finding::new(Rule::NothingLeft, found);
+            self.finding("module", finding.on("network/detaching-a-filter-module"));
         }
     }
 

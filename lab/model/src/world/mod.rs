@@ -4,6 +4,7 @@
 
 mod account;
 mod call;
+pub(crate) mod deferred;
 mod device;
 mod lifecycle;
 mod live;
@@ -19,7 +20,7 @@ mod waiting;
 pub use account::Account;
 pub use live::{Lent, Returned};
 pub use receive::ReceiveCall;
-pub(crate) use waiting::Waited;
+pub(crate) use waiting::{Waited, in_pause};
 
 use std::{
     collections::{BTreeMap, VecDeque},

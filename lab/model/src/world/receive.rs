@@ -12,7 +12,7 @@ use std::{
 
 use ndis::sys;
 
-use super::World;
+use super::{World, waiting};
 use crate::{
     ModuleState, race,
     received::{Holder, Received},
@@ -26,6 +26,11 @@ use crate::{
 const DISPATCH: u32 = 1;
 /// NDIS_RECEIVE_FLAGS_RESOURCES.
 const RESOURCES: u32 = 2;
+
+/// The page of indications.
+const INDICATING: &str = "ddi/ndis/nf-ndis-ndisfindicatereceivenetbufferlists";
+/// The page about received packets.
+const RECEIVING: &str = "network/receiving-data-in-a-filter-driver";
 
 /// How the miniport makes one indication of received packets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +62,7 @@ impl World {
         }
         let count = frames.len() as u32;
         let (chain, indicated) = self.state().build_received(frames, call);
+        self.state().receives.keeps_own = call.kept;
         let handler = self
             .module_handlers()
             .and_then(|all| all.ReceiveNetBufferListsHandler);
@@ -70,6 +76,7 @@ impl World {
         }
         drop(inside);
         let mut state = self.state();
+        state.receives.keeps_own = false;
         if call.resources {
             state.take_back(&indicated);
         } else {
@@ -108,17 +115,16 @@ impl World {
         self.give_back(&returned);
     }
 
-    /// The overlying driver returns all received NBLs that it keeps.
-    pub fn return_received(self: &Arc<Self>) {
-        let state = self.state();
-        let kept = state.receives.received.values();
-        let kept: Vec<_> = kept
-            .filter(|one| one.holder == Holder::Above)
-            .map(Received::address)
-            .collect();
-        drop(state);
+    /// The overlying driver returns all received NBLs that it keeps, those of the filter too.
+    /// Returns how many those are.
+    pub fn return_received(self: &Arc<Self>) -> usize {
+        let kept = self.state().kept_above();
+        if kept.is_empty() {
+            return 0;
+        }
         let _inside = thread::enter(self, thread::processor(), thread::irql());
         self.give_back(&kept);
+        kept.len()
     }
 
     /// The overlying driver returns the NBLs at `addresses`, in one chain.
@@ -182,6 +188,7 @@ impl State {
         let (level, subject) = match module {
             ModuleState::Attaching | ModuleState::Detaching => (Level::Contract, "module"),
             ModuleState::Paused if is_own => (Level::Contract, "module"),
+            ModuleState::Pausing if is_own && waiting::in_pause() => (Level::Contract, "module"),
             // The page of FilterReceiveNetBufferLists allows it, that of the Paused state advises to
             // return them.
             ModuleState::Paused => (Level::Advice, "module"),
@@ -310,7 +317,8 @@ impl State {
         }
         if port != expected {
             let found = format!("came for port {expected}, is indicated for port {port}");
-            self.violation(Rule::PortAndFlags, name, found);
+            let finding = Finding::new(Rule::PortAndFlags, found);
+            self.finding(name, finding.on(INDICATING));
         }
         Some(next)
     }
@@ -331,7 +339,8 @@ impl State {
                 if source.addr() != self.life.handle {
                     let name = self.name(nbl.addr());
                     let found = format!("is indicated with SourceHandle {:#x}", source.addr());
-                    self.violation(Rule::SourceHandle, name, found);
+                    let finding = Finding::new(Rule::SourceHandle, found);
+                    self.finding(name, finding.on(INDICATING));
                 }
                 Some(next)
             }
@@ -358,13 +367,21 @@ impl State {
         }
     }
 
+    /// The NBLs that the overlying driver keeps.
+    fn kept_above(&self) -> Vec<usize> {
+        let received = self.receives.received.values();
+        let received = received.filter(|one| one.holder == Holder::Above);
+        let own = self.nbls.known.iter();
+        let own = own.filter(|(_, known)| known.is_indicated());
+        let own = own.map(|(address, _)| *address);
+        received.map(Received::address).chain(own).collect()
+    }
+
     /// Those of `addresses` that the overlying driver returns at once.
     fn not_kept(&self, addresses: &[usize]) -> Vec<usize> {
-        let kept = |address: &usize| {
-            self.receives
-                .received
-                .get(address)
-                .is_some_and(|one| one.kept)
+        let kept = |address: &usize| match self.receives.received.get(address) {
+            Some(one) => one.kept,
+            None => self.receives.keeps_own,
         };
         addresses
             .iter()
@@ -377,6 +394,9 @@ impl State {
     /// it.
     fn returned_from_above(&mut self, address: usize) -> Option<*mut sys::NET_BUFFER_LIST> {
         if let Some(known) = self.nbls.known.get_mut(&address) {
+            if !known.is_indicated() {
+                return None;
+            }
             known.owner = Owner::Filter;
             return Some(self.nbls.memory.get(&address)?.start().cast());
         }
@@ -422,10 +442,12 @@ impl State {
         one.take("a received NBL that was returned");
         if source != MINIPORT {
             let found = format!("is returned with SourceHandle {source:#x}");
-            self.violation(Rule::SourceHandle, name.clone(), found);
+            let finding = Finding::new(Rule::SourceHandle, found).on(RECEIVING);
+            self.finding(name.clone(), finding);
         }
         if !intact {
-            self.violation(Rule::ParentIntact, name, "is returned with other bytes");
+            let finding = Finding::new(Rule::ParentIntact, "is returned with other bytes");
+            self.finding(name, finding.on(RECEIVING));
         }
         Some(next)
     }

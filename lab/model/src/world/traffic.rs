@@ -16,7 +16,7 @@ use crate::{
     above::{self, Packet},
     miniport::SentChild,
     race,
-    rules::{Finding, Level, Rule},
+    rules::{Finding, Level, Rule, page},
     state::{ModuleState, Origin, Owner, RESTARTING, State},
     thread,
 };
@@ -124,12 +124,18 @@ impl World {
             let status = sent.completed.map(|completed| completed.status);
             if status != Some(sys::NDIS_STATUS_PAUSED) {
                 let name = state.name(sent.nbl);
-                let when = match state.life.module {
-                    ModuleState::Restarting => "restarting",
-                    _ => "paused",
+                let restarting = state.life.module == ModuleState::Restarting;
+                let when = if restarting { "restarting" } else { "paused" };
+                let how = match status {
+                    Some(status) => format!("came back with {status:#x}"),
+                    None => "did not come back at once".into(),
                 };
-                let found = format!("sent while {when}, came back with {status:x?}");
-                state.violation(Rule::Running, name, found);
+                let found = format!("sent while {when}, {how}");
+                let mut finding = Finding::new(Rule::Running, found);
+                if restarting {
+                    finding = finding.on(page::STARTING);
+                }
+                state.finding(name, finding);
             }
         }
     }
@@ -443,7 +449,10 @@ impl World {
     pub(super) fn check_flag(&self, claims_dispatch: bool, what: &str) {
         if claims_dispatch && thread::irql() != sys::DISPATCH_LEVEL {
             let found = format!("the {what} says DISPATCH_LEVEL at IRQL {}", thread::irql());
-            self.violation(Rule::Irql, "module", found);
+            self.finding(
+                "module",
+                Finding::new(Rule::Irql, found).on("network/dispatch-irql-tracking"),
+            );
         }
     }
 }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::World;
-use crate::{rules::Rule, thread};
+use crate::{
+    rules::{Finding, Rule},
+    thread,
+};
 
 /// How long a handler of a power event may wait without being taken to wait for outstanding I/O.
 const POWER_EVENT: Duration = Duration::from_millis(50);
@@ -37,6 +40,11 @@ pub(super) fn during<T>(handler: Option<During>, body: impl FnOnce() -> T) -> T 
     let result = body();
     DURING.set(before);
     result
+}
+
+/// Whether this thread is in FilterPause, and not in another handler that runs while that waits.
+pub(crate) fn in_pause() -> bool {
+    matches!(DURING.get(), Some((During::Pause, _)))
 }
 
 /// A handler is called: its waits are its own.
@@ -92,9 +100,10 @@ impl World {
         let _ = self.wait(routine, None, done);
     }
 
-    /// The driver's thread waits in `routine`: the miniport completes the sends that it has, and the
-    /// requests if the wait has no end of its own or is repeated again and again. Returns whether
-    /// there were any.
+    /// The driver's thread waits in `routine`: the miniport completes the sends that it has, and
+    /// work items run. If the wait has no end of its own or is repeated again and again, the miniport
+    /// answers requests, and at last the overlying driver returns received packets, and a timer
+    /// expires. Returns whether there were any.
     fn goes_on(self: &Arc<Self>, routine: &str, is_endless: bool) -> bool {
         let power_event = match DURING.get() {
             Some((During::Pause, _)) => {
@@ -112,17 +121,30 @@ impl World {
             }
             None => None,
         };
-        let mut done = self.deliver();
-        if is_endless || IDLE.get() >= MOST_IDLE {
-            done += self.complete_oids();
-        }
-        let any = done > 0;
+        // What happens meanwhile is not the waiting handler's doing.
+        let (io, others) = during(None, || {
+            let (mut io, mut others) = (self.deliver(), self.run_deferred());
+            if is_endless || IDLE.get() >= MOST_IDLE {
+                io += self.complete_oids();
+                // The overlying driver keeps received packets for as long as it can.
+                if io + others == 0 {
+                    io = self.return_received();
+                }
+                if io + others == 0 {
+                    others = self.pass_to_timer().into();
+                }
+            }
+            (io, others)
+        });
+        let any = io + others > 0;
         IDLE.set(if any { 0 } else { IDLE.get() + 1 });
-        if let (Some(event), true) = (power_event, any) {
+        if let (Some(event), true) = (power_event, io > 0) {
             // A filter must not wait for outstanding I/O there: the miniport may be without power
             // already (Windows driver documentation, NET_PNP_EVENT).
             let found = format!("its handler waits for outstanding I/O in {routine}");
-            self.violation(Rule::NetEvent, &format!("network event {event}"), found);
+            let finding =
+                Finding::new(Rule::NetEvent, found).on("ddi/netpnp/ns-netpnp-_net_pnp_event");
+            self.finding(&format!("network event {event}"), finding);
         }
         any
     }

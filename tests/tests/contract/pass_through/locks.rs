@@ -79,7 +79,7 @@ impl Locks {
 
     /// A lock of its own, so that the module's stays whole.
     fn in_freed_memory<const FAULT: u8>(&self) {
-        // SAFETY: the model refuses a lock whose memory is freed.
+        // SAFETY: the model does not touch a lock whose memory is freed.
         unsafe {
             let memory = sys::ExAllocatePool2(sys::POOL_FLAG_NON_PAGED, 64, TAG);
             let lock = memory.cast::<KSPIN_LOCK>();
@@ -91,6 +91,7 @@ impl Locks {
             } else {
                 sys::ExFreePoolWithTag(memory, TAG);
                 sys::KeAcquireSpinLockAtDpcLevel(lock);
+                sys::KeReleaseSpinLockFromDpcLevel(lock);
             }
             sys::KeLowerIrql(old);
         }

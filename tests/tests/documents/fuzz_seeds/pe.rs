@@ -77,7 +77,10 @@ fn each_seed_is_accepted_or_refused_as_intended() {
             "program" => assert!(matches!(loaded, Err(Fault::NotADriver(_)))),
             "arm64" => assert!(matches!(loaded, Err(Fault::NotAnImage(_)))),
             "no-relocations" => assert!(matches!(loaded, Err(Fault::NoRelocations))),
-            _ => assert!(matches!(loaded, Err(Fault::NoSuchImport(..))), "{loaded:?}"),
+            _ => assert!(
+                matches!(loaded, Err(Fault::NoSuchImports(..))),
+                "{loaded:?}"
+            ),
         }
         assert_eq!(read.signed.is_err(), name == "signed", "{name}");
     }
