@@ -172,25 +172,27 @@ fn no_more_idle_children_are_freed_than_are_needed_elsewhere() {
 /// the others: on all processors together at most half of the memory.
 #[test]
 fn what_processors_keep_for_themselves_leaves_half_of_the_memory() {
-    let mut nic = Nic::new(5 * MSS, 2);
-    nic.completion.at_dispatch = true;
-    let machine = Machine::start(Config {
-        processors: 16,
-        parameters: vec![("MemoryBound".into(), 4)],
-        ..Config::with_nic(nic)
-    });
-    machine.world.keep_no_packets();
-    for processor in 0..16 {
-        let call = SendCall {
-            processor,
-            at_dispatch: true,
-        };
-        let packets = in_buffers(sends(5, 400_000, MSS), 1000);
-        for number in machine.world.send(packets, call) {
-            assert_eq!(machine.status(number), 0, "processor {processor}");
+    for merged in [false, true] {
+        let mut nic = Nic::new(5 * MSS, 2);
+        (nic.completion.at_dispatch, nic.completion.merged) = (true, merged);
+        let machine = Machine::start(Config {
+            processors: 16,
+            parameters: vec![("MemoryBound".into(), 4)],
+            ..Config::with_nic(nic)
+        });
+        machine.world.keep_no_packets();
+        for processor in 0..16 {
+            let call = SendCall {
+                processor,
+                at_dispatch: true,
+            };
+            let packets = in_buffers(sends(5, 400_000, MSS), 1000);
+            for number in machine.world.send(packets, call) {
+                assert_eq!(machine.status(number), 0, "processor {processor}");
+            }
         }
+        machine.stop_clean();
     }
-    machine.stop_clean();
 }
 
 #[test]
