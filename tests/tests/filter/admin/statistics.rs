@@ -24,10 +24,11 @@ fn sends_splits_and_children_are_counted() {
     let machine = Machine::start(Config::default());
     machine.send(vec![small(), large_v4(200_000), arp(), large_v6(10_000)]);
     machine.send(vec![large_v6(100_000)]);
+    machine.send(vec![small(), arp()]);
     let below = machine.world.take_children();
     let made = below.iter().filter(|child| child.is_child).count() as u64;
     let counted = machine.statistics();
-    assert_eq!((counted.sends, counted.large_sends), (5, 3));
+    assert_eq!((counted.sends, counted.large_sends), (7, 3));
     assert_eq!(
         (counted.split, counted.completed, counted.failed),
         (2, 2, 0)
