@@ -206,12 +206,15 @@ fn in_software_every_option_may_be_sent() {
 
 #[test]
 fn disabled_lso_is_not_resurrected() {
-    let mut offload = configuration(5, 0, 62_780);
-    // A size without an encapsulation is disabled too.
-    put(&mut offload, IPV4 + 4, 62_780);
-    rewrite(&mut offload, &nic(62_780, 62_780), times(4)).expect("well formed");
-    assert_eq!(get(&offload, IPV4 + 4), 62_780);
-    assert_eq!(get(&offload, IPV6 + 4), 251_120);
+    // A size without an encapsulation is disabled, and so is the opposite.
+    for (at, value) in [(IPV4 + 4, 62_780), (IPV4, 2)] {
+        let mut offload = configuration(5, 0, 62_780);
+        put(&mut offload, at, value);
+        let before = offload.clone();
+        rewrite(&mut offload, &nic(62_780, 62_780), times(4)).expect("well formed");
+        assert_same_but(&before, &offload, &[IPV6 + 4]);
+        assert_eq!(get(&offload, IPV6 + 4), 251_120);
+    }
 }
 
 #[test]

@@ -196,6 +196,23 @@ fn what_processors_keep_for_themselves_leaves_half_of_the_memory() {
 }
 
 #[test]
+fn children_completed_on_another_processor_are_in_reach_of_all() {
+    let mut nic = Nic::new(5 * MSS, 2);
+    (nic.completion.on_processor, nic.completion.at_dispatch) = (Some(1), true);
+    let machine = machine(nic, 2, &[("MemoryBound", 4)]);
+    machine.world.keep_no_packets();
+    assert_eq!(
+        refused(&machine, in_buffers(sends(6, 400_000, MSS), 1000), 0),
+        0
+    );
+    machine.deliver_all();
+    // 2750 children, of 2945 that the memory is enough for.
+    assert_eq!(refused(&machine, sends(50, 400_000, MSS), 1), 0);
+    machine.deliver_all();
+    machine.stop_clean();
+}
+
+#[test]
 fn a_send_that_the_bound_can_never_hold_is_refused_as_such() {
     let packets = (LEAST_BOUND / PACKET_BYTES) as u32;
     let large_sends = (LEAST_BOUND / CHILD_BYTES) as u32;
