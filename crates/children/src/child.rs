@@ -138,12 +138,6 @@ impl ChildNbl<'_> {
         }
     }
 
-    /// The number of packets that were given out.
-    #[must_use]
-    pub const fn packets(&self) -> u32 {
-        self.packets
-    }
-
     /// Turns a child, which has the parent's large-send request, into packets that request
     /// `checksum` only. The packets are not flagged as frames in a tunnel either, so that no NIC
     /// computes anything in them.

@@ -102,9 +102,9 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    // / Parses the parent's headers and plans its children; `None` if none are needed. The front of
-    // / the frame is left in `front`. Out of line, so that its frame is off the stack while the
-    // children are built.
+    /// Parses the parent's headers and plans its children; `None` if none are needed. The front of
+    /// the frame is left in `front`.
+    // Out of line, so that its frame is off the stack while the children are built.
     #[inline(never)]
     fn cut(&mut self, front: &'a mut [u8; MAX_HEADER]) -> Result<Option<Cut<'a>>, SendError> {
         let (packet, headers) = match self.parse_headers(front) {

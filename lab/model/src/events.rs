@@ -103,8 +103,14 @@ impl Events {
         self.over.remove(&wait)
     }
 
-    /// Forgets `wait`, which has not ended.
+    /// Whether an event has ended a wait whose thread has not returned yet: it is about to go on.
+    pub(crate) fn wakes_any(&self) -> bool {
+        !self.over.is_empty()
+    }
+
+    /// Forgets `wait`, which the thread has given up; an event may have ended it meanwhile.
     pub(crate) fn give_up(&mut self, at: usize, wait: u64) {
+        self.over.remove(&wait);
         if let Some(event) = self.events.get_mut(&at) {
             event.waiting.retain(|other| *other != wait);
         }

@@ -176,6 +176,7 @@ fn flags_a_large_send_never_has() {
     assert_eq!(flags(0x30), Err(Refusal::Urgent));
     assert_eq!(flags(0x12), Err(Refusal::Syn));
     assert_eq!(flags(0x14), Err(Refusal::Reset));
+    assert_eq!(flags(0x26), Err(Refusal::Urgent));
 }
 
 #[test]
@@ -248,6 +249,20 @@ fn payload_leaves_room_for_the_headers() {
     assert_eq!(most(&V4), Ok(65_535 - 52));
     assert_eq!(most(&QINQ_OPTIONS), Ok(65_535 - 44));
     assert_eq!(most(&V6), Ok(65_535 - 20));
+    // The outermost packet is the longest.
+    let headers = Headers::of(&in_vxlan(), &TUNNELLED).expect("a valid frame");
+    assert_eq!(headers.max_payload(), 65_535 - 102);
+}
+
+#[test]
+fn a_segment_is_as_long_as_a_packet_may_be() {
+    let headers = Headers::parse(&V4).expect("a valid frame");
+    let most = headers.max_payload();
+    for payload in [0, LEAST_MAX_PAYLOAD, LEAST_MAX_PAYLOAD + 1, most] {
+        assert!(headers.can_carry(payload), "{payload}");
+    }
+    assert!(!headers.can_carry(most + 1));
+    assert!(!headers.can_carry(u32::MAX));
 }
 
 const USO_SEND: LargeSend = LargeSend {

@@ -324,6 +324,17 @@ fn a_packet_of_a_udp_send() {
 }
 
 #[test]
+fn the_parents_lengths_and_ip_checksum_do_not_count() {
+    let plain = Framing::Plain { transport: 34 };
+    let stale = [(16, 0x12), (17, 0x34), (24, 0x56), (25, 0x78)];
+    let out = packet(&patched(V4, &stale), Offload::LsoV2, plain);
+    assert_eq!(out, packet(&V4, Offload::LsoV2, plain));
+    let front = patched(patched(USO_V4, &stale), &[(38, 0x9A), (39, 0xBC)]);
+    let out = packet(&front, Offload::Uso, plain);
+    assert_eq!(out, packet(&USO_V4, Offload::Uso, plain));
+}
+
+#[test]
 fn no_udp_checksum_stays_none() {
     let front = patched(USO_V4, &[(40, 0), (41, 0)]);
     let plain = Framing::Plain { transport: 34 };

@@ -129,3 +129,45 @@ super::exports! {
     KeResetEvent
     KeWaitForSingleObject
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{mem::zeroed, ptr::null_mut, thread};
+
+    use super::*;
+    use crate::Config;
+
+    /// A busy computer may let the thread that has the event sleep for longer than a wait lasts that
+    /// nothing ends.
+    #[test]
+    fn a_wait_lasts_while_the_thread_that_was_woken_is_asleep() {
+        let world = World::new(Config::default());
+        let asleep = 3 * world.config.patience;
+        // SAFETY: an event is numbers and null pointers until it is initialised.
+        let mut event: Box<KEVENT> = Box::new(unsafe { zeroed() });
+        let event = &raw mut *event;
+        world.inside(|| {
+            // SAFETY: the event lives during the calls.
+            unsafe { KeInitializeEvent(event, sys::SynchronizationEvent, 0) };
+            let events = &mut world.state().kernel.events;
+            assert_eq!(events.begin_wait(event.addr()), Ok(1));
+            assert_eq!(events.set(event.addr()), Ok(false));
+        });
+        thread::scope(|scope| {
+            let address = event.addr();
+            let world = &world;
+            scope.spawn(move || {
+                thread::sleep(asleep);
+                let events = &mut world.state().kernel.events;
+                assert!(events.is_over(1));
+                assert_eq!(events.set(address), Ok(false));
+            });
+            world.inside(|| {
+                // SAFETY: the event lives during the call.
+                let status = unsafe { KeWaitForSingleObject(event.cast(), 0, 0, 0, null_mut()) };
+                assert_eq!(status, sys::STATUS_SUCCESS);
+            });
+        });
+        assert_eq!(world.violations(), []);
+    }
+}

@@ -84,7 +84,10 @@ impl World {
             if limit.is_none() && looks >= self.config.patience {
                 return Waited::Forever;
             }
-            if self.goes_on(routine, limit.is_none()) || !self.clock.look() {
+            if self.goes_on(routine, limit.is_none())
+                || !self.clock.look()
+                || self.state().kernel.events.wakes_any()
+            {
                 looks = Duration::ZERO;
             } else {
                 looks += Duration::from_millis(1);

@@ -11,7 +11,7 @@ use ::control::{
 use lso::Refusal;
 use model::{
     Completion, Config, FILTER_IF_INDEX, Failing, LogEntry, MINIPORT_IF_INDEX,
-    MINIPORT_INSTANCE_NAME, Nic, SendCall, TracedEvent, TracedValue,
+    MINIPORT_INSTANCE_NAME, Nic, OidCall, OidHeader, SendCall, TracedEvent, TracedValue,
 };
 use ndis::sys;
 use scenarios::{
@@ -320,6 +320,24 @@ fn events_for_malformed_configurations_back_off() {
     });
     assert_eq!(written, counts);
     let _ = machine.stop();
+}
+
+#[test]
+fn events_for_requests_without_a_valid_header_back_off() {
+    let machine = machine();
+    let _ = machine.world.take_events();
+    for _ in 0..5 {
+        machine.world.oid(OidCall {
+            header: OidHeader::Empty,
+            ..OidCall::query(sys::OID_GEN_MAXIMUM_FRAME_SIZE, 4)
+        });
+    }
+    let counts = [1, 2, 4_u64].map(|count| {
+        let fields = [("Count", number(count))];
+        event("InvalidOidHeader", WARNING, CONFIGURATION, fields)
+    });
+    assert_eq!(machine.world.take_events(), counts);
+    machine.stop_clean();
 }
 
 #[test]

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 /// Sizes of NDIS_OFFLOAD, revisions 1 to 7 (`ntddndis.h`).
 const SIZES: [u16; 7] = [112, 144, 156, 176, 188, 216, 216];
 
+const LSO_V1: usize = 36;
 const IPV4: usize = 80;
 const IPV6: usize = 92;
 const GRE: usize = 148;
@@ -205,12 +206,15 @@ fn in_software_every_option_may_be_sent() {
 
 #[test]
 fn disabled_lso_is_not_resurrected() {
-    let mut offload = configuration(5, 0, 62_780);
-    // A size without an encapsulation is disabled too.
-    put(&mut offload, IPV4 + 4, 62_780);
-    rewrite(&mut offload, &nic(62_780, 62_780), times(4)).expect("well formed");
-    assert_eq!(get(&offload, IPV4 + 4), 62_780);
-    assert_eq!(get(&offload, IPV6 + 4), 251_120);
+    // A size without an encapsulation is disabled, and so is the opposite.
+    for (at, value) in [(IPV4 + 4, 62_780), (IPV4, 2)] {
+        let mut offload = configuration(5, 0, 62_780);
+        put(&mut offload, at, value);
+        let before = offload.clone();
+        rewrite(&mut offload, &nic(62_780, 62_780), times(4)).expect("well formed");
+        assert_same_but(&before, &offload, &[IPV6 + 4]);
+        assert_eq!(get(&offload, IPV6 + 4), 251_120);
+    }
 }
 
 #[test]
@@ -243,6 +247,54 @@ fn a_cap_bounds_the_raise_and_never_lowers() {
         rewrite(&mut offload, &nic(62_780, 62_780), capped(cap)).expect("well formed");
         assert_eq!(get(&offload, IPV4 + 4), expected);
     }
+}
+
+/// The places of the five kinds of large send: of each the encapsulation, then the maximum.
+const KINDS: [usize; 5] = [LSO_V1, IPV4, IPV6, USO_IPV4, USO_IPV6];
+
+/// A configuration of `revision` with this maximum of every kind, and a word behind it.
+fn of_all_kinds(revision: u8, max: u32, behind: u32) -> Vec<u8> {
+    let mut offload = configuration(revision, 0, 0);
+    let length = offload.len();
+    for at in KINDS.into_iter().filter(|at| at + 12 <= length) {
+        for (word, value) in [2, max, behind].into_iter().enumerate() {
+            put(&mut offload, at + 4 * word, value);
+        }
+    }
+    offload
+}
+
+/// `offload`, lowered to `answer`.
+fn lowered(mut offload: Vec<u8>, answer: &[u8]) -> Vec<u8> {
+    let mut config = OffloadConfig::copy_from(&offload).expect("well formed");
+    let answer = OffloadConfig::copy_from(answer).expect("well formed");
+    filter::offload::lower(&mut config, &answer);
+    config.copy_to(&mut offload);
+    offload
+}
+
+#[test]
+fn an_answer_lowers_each_kind_on_its_own_and_takes_all_of_it() {
+    let before = of_all_kinds(7, 62_780, 2);
+    for at in KINDS {
+        for max in [0, 62_779, 62_780, 62_781] {
+            let mut answer = of_all_kinds(7, 62_780, 3);
+            put(&mut answer, at + 4, max);
+            let mut expected = before.clone();
+            if max < 62_780 {
+                put(&mut expected, at + 4, max);
+                put(&mut expected, at + 8, 3);
+            }
+            assert_eq!(lowered(before.clone(), &answer), expected, "{at}: {max}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_of_an_older_revision_lowers_no_uso() {
+    let after = lowered(of_all_kinds(7, 62_780, 2), &of_all_kinds(5, 40_000, 2));
+    let maxima = KINDS.map(|at| get(&after, at + 4));
+    assert_eq!(maxima, [40_000, 40_000, 40_000, 62_780, 62_780]);
 }
 
 #[test]

@@ -260,11 +260,12 @@ fn a_timestamp_that_is_asked_for_is_that_of_the_first_child() {
             nic.stamps_all = stamps_all;
             let machine = Machine::with_nic(nic);
             // The first child of all fails, and has none.
-            for payload in [20_000, 20_000, 100] {
+            let in_buffers = large_v4(20_000).in_buffers(500);
+            for packet in [large_v4(20_000), in_buffers, large_v4(100)] {
                 for nbl_flags in [sys::NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT, 0] {
                     machine.send_one(Packet {
                         nbl_flags,
-                        ..large_v4(payload)
+                        ..packet.clone()
                     });
                     machine.world.deliver();
                 }

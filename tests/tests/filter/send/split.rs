@@ -242,6 +242,8 @@ fn the_protocols_flags_are_carried() {
     for nbl_flags in [
         sys::NDIS_NBL_FLAGS_IS_IPV4 | sys::NDIS_NBL_FLAGS_IS_TCP,
         sys::NDIS_NBL_FLAGS_IS_IPV6 | sys::NDIS_NBL_FLAGS_IS_TCP,
+        sys::NDIS_NBL_FLAGS_IS_UDP,
+        sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
         sys::NDIS_NBL_FLAGS_SEND_READ_ONLY,
         0,
     ] {

@@ -98,6 +98,7 @@ fn a_configuration_longer_than_any_known_is_obeyed_and_indicated_unchanged() {
     let machine = Machine::with_nic(slow());
     machine.world.nic_changes(|nic| nic.offload.size = 600);
     assert_read_matches_indication(&machine.world);
+    assert_eq!(read(&machine.world).malformed_offloads, 1);
     machine.assert_split(large_v4(8 * BEFORE));
     // The NIC shrinks, in an indication longer than the structure: the newest limit holds all the
     // same.
