@@ -298,3 +298,54 @@ fn a_window_above_a_childs_capacity_is_refused() {
     });
     assert_clean(&world.finish());
 }
+
+/// The MDLs of a child with 100 bytes of payload in buffers of one byte, for a NIC with that maximum.
+fn mdls_of_a_child(max_sg_elements: u32) -> usize {
+    let world: Arc<World> = World::new(Config::default());
+    let count = world.inside(|| {
+        // SAFETY: the model's only module, as long as this runs.
+        let module = unsafe { ModuleHandle::from_raw(world.module_handle()) };
+        let pool = pool(module, 10_000, max_sg_elements);
+        let mut parent = RawPacket::new(&[(0, &[0; 1][..]); 101], 0, Backing::NonPagedPool);
+        let nbl = parent.nbl();
+        let packet = nbl.first_net_buffer().expect("a packet");
+        let oob = ChildOob {
+            module,
+            large_send: nbl.large_send(),
+            udp_send: nbl.udp_send(),
+            encapsulation: nbl.encapsulation(),
+        };
+        let source = MdlSource::new(&pool, None);
+        let mut children = pool.take(1, 0, &AtDispatch::enter(false)).expect("a child");
+        let made = children.fill(&nbl, &oob, |mut child| {
+            let mut payload = packet.payload(0)?;
+            let packet = child.next_packet().ok_or(BufferError::NoMemory)?;
+            packet.set_payload(54, &mut payload, 100, false, &source)
+        });
+        assert_eq!(made, Ok(()));
+        let chain = children.attach_to(nbl, LargeSendInfo::default());
+        let raw = chain.into_chain().into_raw();
+        let mut count = 0;
+        // SAFETY: the child is owned here until it is taken back.
+        let mut chain = unsafe {
+            let mut mdl = (*(*raw).FirstNetBuffer).CurrentMdl;
+            while !mdl.is_null() {
+                (mdl, count) = ((*mdl).Next, count + 1);
+            }
+            NblChain::from_raw(raw)
+        };
+        let run = ChildRun::pop(&mut chain, module).expect("a child");
+        let parent = run.return_to_owner_cpu(&pool, None).count_off();
+        let _ = parent.expect("the last child yields the parent").into_raw();
+        count
+    });
+    assert_clean(&world.finish());
+    count
+}
+
+#[test]
+fn a_child_has_no_more_mdls_than_the_nearest_maximum_in_range() {
+    for (max, mdls) in [(0, 2), (2, 2), (40, 40), (64, 64), (101, 64)] {
+        assert_eq!(mdls_of_a_child(max), mdls, "{max}");
+    }
+}
