@@ -8,7 +8,7 @@ use children::{ChildNbl, ChildOob, ChildPool, ChildRun, MdlSource, PoolLimits};
 use model::{Backing, Config, World};
 use ndis::{
     AtDispatch, BufferError, ChecksumInfo, EncapsulationInfo, InnerOffsets, LargeSendInfo,
-    ModuleHandle, NblChain, UdpSendInfo, sys,
+    ModuleHandle, Nbl, NblChain, UdpSendInfo, sys,
 };
 use scenarios::{assert_clean, packets::CARRIED, raw::RawPacket};
 
@@ -58,12 +58,7 @@ fn with_children(
         let mut children = pool
             .take(COUNT as u32, 0, &AtDispatch::enter(false))
             .expect("children");
-        let oob = ChildOob {
-            module,
-            large_send: nbl.large_send(),
-            udp_send: nbl.udp_send(),
-            encapsulation: nbl.encapsulation(),
-        };
+        let oob = oob_of(&nbl, module);
         // Slots of an earlier use are not carried over.
         for what in [ChecksumInfo::udp(true, 54), ChecksumInfo::tcp(false, 99)] {
             let made = children.fill(&nbl, &oob, |mut child| {
@@ -261,6 +256,16 @@ fn the_parent_has_its_completion_info() {
     }
 }
 
+/// The out-of-band data of a child, as its parent has it.
+fn oob_of(nbl: &Nbl, module: ModuleHandle) -> ChildOob {
+    ChildOob {
+        module,
+        large_send: nbl.large_send(),
+        udp_send: nbl.udp_send(),
+        encapsulation: nbl.encapsulation(),
+    }
+}
+
 #[test]
 fn a_window_above_a_childs_capacity_is_refused() {
     let world: Arc<World> = World::new(Config::default());
@@ -277,12 +282,7 @@ fn a_window_above_a_childs_capacity_is_refused() {
         let mut parent = RawPacket::new(&buffers, 0, Backing::NonPagedPool);
         let nbl = parent.nbl();
         let packet = nbl.first_net_buffer().expect("a packet");
-        let oob = ChildOob {
-            module,
-            large_send: nbl.large_send(),
-            udp_send: nbl.udp_send(),
-            encapsulation: nbl.encapsulation(),
-        };
+        let oob = oob_of(&nbl, module);
         let source = MdlSource::new(&pool, None);
         for (length, fits) in [(5_001, false), (5_000, true), (100, true), (0, true)] {
             let mut children = pool.take(1, 0, &AtDispatch::enter(false)).expect("a child");
@@ -309,12 +309,7 @@ fn mdls_of_a_child(max_sg_elements: u32) -> usize {
         let mut parent = RawPacket::new(&[(0, &[0; 1][..]); 101], 0, Backing::NonPagedPool);
         let nbl = parent.nbl();
         let packet = nbl.first_net_buffer().expect("a packet");
-        let oob = ChildOob {
-            module,
-            large_send: nbl.large_send(),
-            udp_send: nbl.udp_send(),
-            encapsulation: nbl.encapsulation(),
-        };
+        let oob = oob_of(&nbl, module);
         let source = MdlSource::new(&pool, None);
         let mut children = pool.take(1, 0, &AtDispatch::enter(false)).expect("a child");
         let made = children.fill(&nbl, &oob, |mut child| {
