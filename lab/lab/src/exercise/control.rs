@@ -101,7 +101,8 @@ pub(super) fn events(world: &Arc<World>) {
     world.device_event(REMOVED);
 }
 
-/// Power events while sends are outstanding: the NIC loses its power and gets it again.
+/// Power events while sends are outstanding: the NIC loses its power and gets it again. In between
+/// it completes the sends, its link goes down, and time passes.
 pub(super) fn power_events(world: &Arc<World>, frames: &mut Frames) {
     world.set_nic(|nic| nic.completion.deferred = true);
     for _ in 0..4 {
@@ -111,8 +112,11 @@ pub(super) fn power_events(world: &Arc<World>, frames: &mut Frames) {
     for state in [D3, D0] {
         world.net_event(sys::NetEventQueryPower, &state, sys::NDIS_STATUS_SUCCESS);
         world.net_event(sys::NetEventSetPower, &state, sys::NDIS_STATUS_SUCCESS);
+        super::traffic::deliver_all(world);
+        world.indicate(MEDIA_DISCONNECT, Vec::new());
+        world.run_deferred();
+        world.pass_to_timer();
     }
-    super::traffic::deliver_all(world);
     world.set_nic(|nic| nic.completion = model::Completion::default());
 }
 
