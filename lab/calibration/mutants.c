@@ -58,7 +58,7 @@ enum {
     resources_indicated_later = 167, attributes_later = 168, own_indicated_over_pause = 169,
     work_item_left = 171, timer_left = 172, work_item_freed = 173, timer_cancelled_high = 174,
     timer_freed = 175, work_item_twice = 176,
-    asks_in_low_power = 197, originates_in_low_power = 198, loopback_lost = 199,
+    answers_without_revision = 196, asks_in_low_power = 197, originates_in_low_power = 198, loopback_lost = 199,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -67,7 +67,7 @@ enum {
     sets_scratch = 216, one_adapter = 217, patient_pause = 218, short_stall = 219,
     other_pools = 220, configuration_padded = 221, received_restored = 222, one_by_one_indicated = 223,
     restart_completed_within = 224, slow_restart = 225, raises_then_locks = 226, asks_in_pause = 227,
-    work_items = 228, timers = 229,
+    work_items = 228, timers = 229, answers_set = 249,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -1067,6 +1067,14 @@ static NDIS_STATUS MutantOid(NDIS_HANDLE context, NDIS_OID_REQUEST *request)
         request->Data.Query.BytesWritten = sizeof(text);
         if (IS(answer_twice))
             NdisFOidRequestComplete(m->Handle, request, NDIS_STATUS_SUCCESS);
+        return NDIS_STATUS_SUCCESS;
+    }
+    enum { OID_TCP_OFFLOAD_PARAMETERS = 0xFC01020C };
+    if ((IS(answers_without_revision) || IS(answers_set)) && request->RequestType == RequestSet &&
+        request->Data.Set.Oid == (ULONG)OID_TCP_OFFLOAD_PARAMETERS) {
+        request->Data.Set.BytesRead = request->Data.Set.InformationBufferLength;
+        if (IS(answers_set))
+            request->SupportedRevision = 1;
         return NDIS_STATUS_SUCCESS;
     }
     if (IS(own_request_on_stack) && !AtDispatch())

@@ -41,6 +41,7 @@ pub(super) fn oids(world: &Arc<World>) {
                 OidCall::query(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, 512),
                 OidCall::set(PACKET_FILTER, vec![5, 0, 0, 0]),
                 OidCall::set(UNKNOWN, vec![1]),
+                OidCall::set(sys::OID_TCP_OFFLOAD_PARAMETERS, no_change()),
                 OidCall::method(STATISTICS, 0, vec![1, 2, 3], 64),
                 OidCall {
                     kind: OidKind::Statistics,
@@ -54,6 +55,19 @@ pub(super) fn oids(world: &Arc<World>) {
         }
     }
     world.set_nic(|nic| nic.oids = Answering::Inline);
+}
+
+/// NDIS_OFFLOAD_PARAMETERS that leave every offload as it is.
+fn no_change() -> Vec<u8> {
+    let size = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
+    let mut bytes = vec![0; size.into()];
+    bytes[..4].copy_from_slice(&[
+        sys::NDIS_OBJECT_TYPE_DEFAULT,
+        sys::NDIS_OFFLOAD_PARAMETERS_REVISION_1,
+        size as u8,
+        0,
+    ]);
+    bytes
 }
 
 /// Requests that are cancelled, one with the miniport and one behind it.
