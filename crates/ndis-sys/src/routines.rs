@@ -463,13 +463,6 @@ unsafe extern "efiapi" {
     /// ntoskrnl.exe, APC_LEVEL.
     pub fn ExFreeCacheAwareRundownProtection(RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE);
 
-    /// Enters, unless the rundown has begun.
-    ///
-    /// ntoskrnl.exe, DISPATCH_LEVEL.
-    pub fn ExAcquireRundownProtectionCacheAware(
-        RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE,
-    ) -> BOOLEAN;
-
     /// Enters `Count` times at once, unless the rundown has begun.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
@@ -478,12 +471,7 @@ unsafe extern "efiapi" {
         Count: u32,
     ) -> BOOLEAN;
 
-    /// Leaves; on any processor.
-    ///
-    /// ntoskrnl.exe, DISPATCH_LEVEL.
-    pub fn ExReleaseRundownProtectionCacheAware(RunRefCacheAware: *mut EX_RUNDOWN_REF_CACHE_AWARE);
-
-    /// Leaves `Count` times at once.
+    /// Leaves `Count` times at once; on any processor.
     ///
     /// ntoskrnl.exe, DISPATCH_LEVEL.
     pub fn ExReleaseRundownProtectionCacheAwareEx(

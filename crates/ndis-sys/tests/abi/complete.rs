@@ -13,22 +13,6 @@ const OUR_OWN: &[&str] = &["Field", "Layout", "BitField"];
 /// table gives for `CurrentMacAddress`.
 const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
     (
-        "NBL_FLAGS_PROTOCOL_RESERVED",
-        sys::NBL_FLAGS_PROTOCOL_RESERVED,
-        0xfff0_0003,
-    ),
-    (
-        "NBL_FLAGS_MINIPORT_RESERVED",
-        sys::NBL_FLAGS_MINIPORT_RESERVED,
-        0x0000_f000,
-    ),
-    ("NBL_FLAGS_SCRATCH", sys::NBL_FLAGS_SCRATCH, 0x000f_0000),
-    (
-        "NBL_FLAGS_NDIS_RESERVED",
-        sys::NBL_FLAGS_NDIS_RESERVED,
-        0x0000_0ffc,
-    ),
-    (
         "NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1",
         sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 as u32,
         1,
@@ -36,11 +20,6 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
     (
         "NET_BUFFER_POOL_PARAMETERS_REVISION_1",
         sys::NET_BUFFER_POOL_PARAMETERS_REVISION_1 as u32,
-        1,
-    ),
-    (
-        "NET_PNP_EVENT_NOTIFICATION_REVISION_1",
-        sys::NET_PNP_EVENT_NOTIFICATION_REVISION_1 as u32,
         1,
     ),
     (
@@ -62,11 +41,6 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         "NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6",
         sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6,
         1,
-    ),
-    (
-        "NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_NOT_SUPPORTED",
-        sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_NOT_SUPPORTED,
-        0,
     ),
     (
         "NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_INNER_IPV4",
@@ -92,11 +66,6 @@ const NOT_IN_THE_TABLES: &[(&str, u32, u32)] = &[
         "ALL_PROCESSOR_GROUPS",
         sys::ALL_PROCESSOR_GROUPS as u32,
         0xffff,
-    ),
-    (
-        "FILE_DEVICE_SECURE_OPEN",
-        sys::FILE_DEVICE_SECURE_OPEN,
-        0x0100,
     ),
     (
         "NDIS_STATUS_L2_MTU_SIZE_CHANGE",
