@@ -76,7 +76,6 @@ pub enum DeviceError {
 
 impl DeviceError {
     /// The meaning of an error code of Windows, which `winerror.h` has.
-    #[must_use]
     pub const fn from_win32(code: u32) -> Self {
         match code {
             1 | 50 => Self::UnknownCode, // ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED
@@ -93,7 +92,6 @@ impl DeviceError {
 
     /// The meaning of the NTSTATUS with which the driver completes a control code, as Windows would
     /// pass it on: for a device that is reached without Windows.
-    #[must_use]
     pub const fn from_status(status: i32) -> Self {
         match status.cast_unsigned() {
             0xC000_0010 | 0xC000_00BB => Self::UnknownCode, // INVALID_DEVICE_REQUEST, NOT_SUPPORTED
@@ -110,7 +108,6 @@ impl DeviceError {
     }
 
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::NotWindows => "not-windows",

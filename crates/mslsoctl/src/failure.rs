@@ -67,7 +67,6 @@ pub enum Failure {
 
 impl Failure {
     /// The exit code for it.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Device(DeviceError::NotWindows | DeviceError::NotInstalled) => exit::NO_DRIVER,
@@ -84,7 +83,6 @@ impl Failure {
     }
 
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
@@ -100,7 +98,6 @@ impl Failure {
     }
 
     /// The failure as one JSON object.
-    #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
             "schema": SCHEMA,

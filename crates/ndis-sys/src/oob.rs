@@ -48,7 +48,6 @@ pub struct BitField {
 
 impl BitField {
     /// The `width` bits from bit `shift` upward, counted from the least significant one.
-    #[must_use]
     pub const fn new(shift: u32, width: u32) -> Self {
         assert!(width > 0 && shift + width <= u32::BITS);
         Self {
@@ -58,7 +57,6 @@ impl BitField {
     }
 
     /// The field's value in `word`.
-    #[must_use]
     pub const fn get(self, word: u32) -> u32 {
         (word & self.mask) >> self.shift
     }

@@ -37,7 +37,6 @@ impl<T> ModuleEntry<T> {
     }
 
     /// The value.
-    #[must_use]
     pub const fn get(&self) -> &T {
         &self.value
     }
@@ -52,7 +51,6 @@ pub struct UnwrittenEntry<T> {
 
 impl<T> UnwrittenEntry<T> {
     /// The place for the value.
-    #[must_use]
     pub const fn value(&self) -> *mut T {
         // SAFETY: memory for an entry, of which nothing is read.
         unsafe { &raw mut (*self.entry.as_ptr()).value }
@@ -103,7 +101,6 @@ impl<T> Drop for ModuleRef<'_, T> {
 
 impl<T> ModuleList<T> {
     /// An empty list, to be [initialised](Self::initialize) where it stays.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             entries: SpinLock::new([ptr::null(); MAX_MODULES]),

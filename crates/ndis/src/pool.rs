@@ -159,7 +159,6 @@ impl<T> Copy for DriverRef<T> {}
 impl<T> DriverRef<T> {
     /// # Safety
     /// `value` is alive, and changed through shared references alone, as long as this is used.
-    #[must_use]
     pub const unsafe fn new(value: NonNull<T>) -> Self {
         Self(value)
     }

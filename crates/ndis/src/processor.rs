@@ -40,7 +40,6 @@ impl AtDispatch {
     }
 
     /// Index of this processor, which stays the same as long as `self` lives.
-    #[must_use]
     pub fn processor(&self) -> u32 {
         current_processor()
     }
@@ -48,7 +47,6 @@ impl AtDispatch {
 
 /// Index of the current processor, counted over all groups from 0. Below DISPATCH_LEVEL the thread
 /// may move to another one at any time.
-#[must_use]
 pub fn current_processor() -> u32 {
     // SAFETY: a null argument is allowed and requests the index only.
     unsafe { sys::KeGetCurrentProcessorNumberEx(core::ptr::null_mut()) }
@@ -64,7 +62,6 @@ impl Drop for AtDispatch {
 }
 
 /// The number of active processors, and the maximum after a hot add.
-#[must_use]
 pub fn processor_counts() -> (u32, u32) {
     // SAFETY: both routines may be called at any IRQL and take any group number.
     unsafe {
@@ -101,7 +98,6 @@ impl<T> PerProcessor<T> {
     }
 
     /// The value of processor `index`; `None` where the machine has no such processor.
-    #[must_use]
     pub fn get(&self, index: u32) -> Option<&T> {
         let slot = self.slots.get(usize::try_from(index).ok()?)?;
         Some(&slot.0)

@@ -72,7 +72,6 @@ pub enum SendError {
 
 impl SendError {
     /// A short identifier in kebab case.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.name(),
@@ -87,7 +86,6 @@ impl SendError {
     }
 
     /// Whether the packet is at fault, rather than the filter.
-    #[must_use]
     pub fn is_refusal(self) -> bool {
         matches!(
             self,
@@ -108,10 +106,6 @@ impl From<Unfit> for SendError {
 
 impl<'driver> Machine<'driver> {
     /// A machine with `driver` running.
-    ///
-    /// # Errors
-    ///
-    /// The driver's status, where it does not start.
     pub fn start(driver: &'driver Driver, setup: Setup) -> Result<Self, Error> {
         let world = World::new(setup.config());
         // SAFETY: only this machine has the world, and the driver is borrowed for its life.
@@ -174,7 +168,6 @@ impl<'driver> Machine<'driver> {
     }
 
     /// The machine in the model.
-    #[must_use]
     pub fn world(&self) -> &Arc<World> {
         &self.world
     }
@@ -196,10 +189,6 @@ impl<'driver> Machine<'driver> {
     }
 
     /// The filter's counters.
-    ///
-    /// # Errors
-    ///
-    /// The driver does not answer as it should.
     pub fn statistics(&self) -> Result<StatisticsReply, ControlError> {
         device::statistics(&self.world)
     }

@@ -135,7 +135,6 @@ impl Machine {
     ///
     /// # Panics
     /// If no module is attached.
-    #[must_use]
     pub fn read(&self) -> ReadReply {
         let select = Select { if_index: IF_INDEX };
         let answer = self.control(IoControl::READ, &select, ReadReply::SIZE);
@@ -146,7 +145,6 @@ impl Machine {
     ///
     /// # Panics
     /// If no module is attached.
-    #[must_use]
     pub fn statistics(&self) -> StatisticsReply {
         let select = Select { if_index: IF_INDEX };
         let answer = self.control(IoControl::STATISTICS, &select, StatisticsReply::SIZE);

@@ -61,7 +61,6 @@ pub enum Error {
 
 impl Error {
     /// The exit code for this error.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         use livelab::Error as Live;
         match self {
@@ -80,7 +79,6 @@ impl Error {
     }
 
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
@@ -96,7 +94,6 @@ impl Error {
     }
 
     /// The error as one JSON object in one line.
-    #[must_use]
     pub fn to_json(&self) -> String {
         json!({
             "schema": SCHEMA,

@@ -62,7 +62,6 @@ impl LoadError {
     }
 
     /// The kind of fault.
-    #[must_use]
     pub fn fault(&self) -> &Fault {
         &self.fault
     }

@@ -26,7 +26,6 @@ impl Counter {
     }
 
     /// Its value now.
-    #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }

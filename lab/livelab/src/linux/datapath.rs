@@ -79,7 +79,6 @@ pub struct Datapath {
 
 impl Datapath {
     /// A host without guests.
-    #[must_use]
     pub fn new(host: Arc<Host>, requests: Receiver<Request>, counters: Arc<Counters>) -> Self {
         Self {
             host,
@@ -97,10 +96,6 @@ impl Datapath {
     }
 
     /// Works until it is stopped.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn run(mut self) -> Result<(), Error> {
         while !self.stop.load(Relaxed) {
             self.follow_orders();

@@ -37,7 +37,6 @@ pub struct Happened {
 }
 
 /// The faults of the wire, with a seed.
-#[must_use]
 pub fn wire_faults(seed: u64) -> WireFaults {
     WireFaults {
         lost: 500,
@@ -59,7 +58,6 @@ pub struct Faults<'a> {
 
 impl<'a> Faults<'a> {
     /// Faults of the `host` with a NIC of maximum `nic_max`.
-    #[must_use]
     pub fn new(host: &'a HostAtWork, nic_max: u32, seed: u64) -> Self {
         Self {
             host,

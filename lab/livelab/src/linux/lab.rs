@@ -70,7 +70,6 @@ pub struct HostAtWork {
 
 impl HostAtWork {
     /// The machine below its switch.
-    #[must_use]
     pub fn world(&self) -> &Arc<World> {
         self.host.world()
     }
@@ -103,10 +102,6 @@ pub struct LabEnd {
 
 impl<'driver> Lab<'driver> {
     /// Builds the network, starts the driver on each host, and sets them to work.
-    ///
-    /// # Errors
-    ///
-    /// The system's error, or the driver does not start.
     pub fn start(driver: &'driver Driver, plan: &LabPlan) -> Result<Self, Error> {
         let network = Network::build(plan.shape)?;
         let (changes_to, changes) = mpsc::channel();

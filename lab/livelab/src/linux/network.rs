@@ -45,7 +45,6 @@ pub struct Station {
 
 impl Station {
     /// Its address, of the version of `like`.
-    #[must_use]
     pub fn address(&self, ip: Ip) -> IpAddr {
         match ip {
             Ip::V4 => self.ipv4.into(),
@@ -65,7 +64,6 @@ pub enum Ip {
 
 impl Ip {
     /// Its name.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::V4 => "IPv4",
@@ -117,10 +115,6 @@ const WIRE: &str = "wire";
 
 impl Network {
     /// Builds it.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn build(shape: Shape) -> Result<Self, Error> {
         let hosts = Namespace::new("the hosts")?;
         // Their devices are ends of cables, and send no packets on their own.

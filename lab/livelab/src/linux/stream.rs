@@ -69,7 +69,6 @@ pub struct Transferred {
 
 impl Transferred {
     /// Whether all arrived as it was sent.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.sent == self.received && self.sent_digest == self.received_digest
     }

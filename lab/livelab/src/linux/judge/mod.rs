@@ -88,7 +88,6 @@ fn start(driver: &Driver, world: &std::sync::Arc<World>) -> Result<(), Error> {
 }
 
 /// The packets as a person reads them.
-#[must_use]
 pub fn text(judged: &[Judged], wrong: &[String]) -> String {
     let columns = [
         ("large send", false),

@@ -72,7 +72,6 @@ pub struct Row {
 
 impl Row {
     /// The line of a transfer.
-    #[must_use]
     pub fn of(transfer: &Transfer<'_>, done: &Transferred) -> Self {
         Self {
             from: transfer.from.name.clone(),
@@ -112,7 +111,6 @@ impl Summary {
     }
 
     /// Bytes that arrived.
-    #[must_use]
     pub fn bytes(&self) -> u64 {
         self.transfers.iter().map(|row| row.bytes).sum()
     }
@@ -147,13 +145,11 @@ impl Summary {
     }
 
     /// Whether no large send came to the filter or to a guest, so that nothing was tried.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.filter.large_sends == 0 && self.counted.whole_between_guests.get() == 0
     }
 
     /// Whether nothing is wrong.
-    #[must_use]
     pub fn is_good(&self) -> bool {
         self.violations.is_empty()
     }
