@@ -50,7 +50,6 @@ impl Driver {
     }
 }
 
-/// A filter module.
 pub(crate) struct FilterModule {
     pub(crate) driver: DriverRef<Driver>,
     pub(crate) handle: ModuleHandle,

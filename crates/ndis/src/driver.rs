@@ -35,7 +35,6 @@ struct Registration {
     context: NonNull<c_void>,
 }
 
-/// Bytes of a registration.
 const REGISTRATION_BYTES: u32 = 24;
 const _: () = assert!(REGISTRATION_BYTES as usize == size_of::<Registration>());
 

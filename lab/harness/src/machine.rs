@@ -43,29 +43,22 @@ pub struct Sent {
 
 /// Why a packet did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum SendError {
-    /// It is refused for its own form, or for the NIC's limits.
     #[error("{0}")]
     Refused(Refusal),
-    /// The capture holds only its first bytes.
     #[error("the capture holds only its first bytes; capture again without a snap length")]
     NotWhole,
-    /// Its checksum is over an address that neither its IP header nor its route gives.
     #[error("its checksum is over an address that neither its IP header nor its route gives")]
     UnknownRoute,
-    /// It makes fewer wire packets than the NIC's minimum for a large send.
     #[error("it makes fewer packets than the NIC's minimum for a large send")]
     TooFewSegments,
-    /// The filter had no children or no mapping for it.
     #[error("the filter had no memory for its parts")]
     LowMemory,
-    /// The filter was paused.
     #[error("the filter was paused")]
     Paused,
-    /// It came back with this status, and the filter counted no reason.
     #[error("it came back with the status {0:#010x}")]
     Failed(i32),
-    /// It never came back.
     #[error("it was never completed")]
     Lost,
 }

@@ -56,7 +56,6 @@ pub struct Sample(pub u64);
 
 /// A host at work, on a thread of its own.
 pub struct Datapath {
-    /// The host.
     pub host: Arc<Host>,
     /// Guests on its switch.
     pub ports: Vec<Port>,

@@ -36,7 +36,6 @@ pub struct Happened {
     pub counted: Filter,
 }
 
-/// The faults of the wire, with a seed.
 pub fn wire_faults(seed: u64) -> WireFaults {
     WireFaults {
         lost: 500,

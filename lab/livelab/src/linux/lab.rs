@@ -58,9 +58,7 @@ pub struct LabPlan {
     pub faults: Option<WireFaults>,
 }
 
-/// A host at work.
 pub struct HostAtWork {
-    /// The host.
     pub host: Arc<Host>,
     /// Held for reading by each send, and for writing while the filter is detached.
     pub sending: Arc<RwLock<()>>,
@@ -79,7 +77,6 @@ impl HostAtWork {
 pub struct Lab<'driver> {
     /// Stations and cables.
     pub network: Network,
-    /// The hosts.
     pub hosts: Vec<HostAtWork>,
     /// The guests, as entries of their switches.
     pub guests: Vec<Guest>,

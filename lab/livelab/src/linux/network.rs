@@ -27,9 +27,7 @@ const LEGACY_MOST: u32 = 65_536;
 
 /// A machine with a TCP/IP stack.
 pub struct Station {
-    /// Its name.
     pub name: String,
-    /// Its namespace.
     pub namespace: Namespace,
     /// Its Ethernet address.
     pub mac: Mac,
@@ -39,7 +37,6 @@ pub struct Station {
     pub ipv6: Ipv6Addr,
     /// A connection with its kernel.
     pub netlink: Netlink,
-    /// Its device.
     pub device: Device,
 }
 
@@ -63,7 +60,6 @@ pub enum Ip {
 }
 
 impl Ip {
-    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::V4 => "IPv4",
@@ -74,7 +70,6 @@ impl Ip {
 
 /// All stations and their cables.
 pub struct Network {
-    /// The guests.
     pub guests: Vec<Station>,
     /// The station behind the wire.
     pub peer: Station,
@@ -114,7 +109,6 @@ const PEER: u8 = 1;
 const WIRE: &str = "wire";
 
 impl Network {
-    /// Builds it.
     pub fn build(shape: Shape) -> Result<Self, Error> {
         let hosts = Namespace::new("the hosts")?;
         // Their devices are ends of cables, and send no packets on their own.

@@ -42,7 +42,6 @@ pub struct Transfer<'a> {
     pub from: &'a Station,
     /// The receiver.
     pub to: &'a Station,
-    /// By which IP.
     pub ip: Ip,
     /// How much.
     pub amount: Amount,

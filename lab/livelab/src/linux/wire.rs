@@ -25,7 +25,6 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The guest that `frame` is for.
     pub fn guest(&self, frame: &[u8]) -> Option<&Arc<PacketSocket>> {
         let to: &Mac = frame.first_chunk()?;
         let mut guests = self.guests.iter();
@@ -61,7 +60,6 @@ pub fn capture(path: &Path) -> Result<Capture, CaptureError> {
 /// Faults of a wire, in frames: one in so many.
 #[derive(Clone, Debug)]
 pub struct WireFaults {
-    /// Is lost.
     pub lost: u64,
     /// Leaves behind the next.
     pub late: u64,

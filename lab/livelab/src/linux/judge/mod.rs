@@ -38,7 +38,6 @@ pub struct Judged {
     pub ip: &'static str,
     /// Bytes of TCP payload.
     pub payload: u32,
-    /// Its MSS.
     pub mss: u32,
     /// The children that the filter made of it.
     pub children: usize,

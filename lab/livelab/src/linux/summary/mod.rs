@@ -56,7 +56,6 @@ pub struct Row {
     pub from: String,
     /// The receiver.
     pub to: String,
-    /// By which IP.
     pub ip: &'static str,
     /// Bytes that arrived.
     pub bytes: u64,

@@ -49,9 +49,7 @@ pub struct Sweep {
     pub rounds: u32,
     /// Bytes of each measurement.
     pub bytes: u64,
-    /// By which IP.
     pub ip: &'static str,
-    /// Each multiple.
     pub multiples: Vec<Point>,
     /// The recommendations, by profile.
     pub recommended: Vec<Recommendation>,
@@ -62,7 +60,6 @@ pub struct Sweep {
 /// A multiple against multiple 1.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
-    /// The multiple.
     pub multiple: u32,
     /// The size advertised to guests, in bytes of payload.
     pub advertised: u32,
@@ -70,7 +67,6 @@ pub struct Point {
     pub largest_large_send: u64,
     /// The sender's processor time for a byte, as a ratio.
     pub cpu: Ratio,
-    /// Throughput, as a ratio.
     pub throughput: Ratio,
     /// Latency of nine in ten requests beside the transfer, as a ratio.
     pub latency: Ratio,
@@ -79,11 +75,9 @@ pub struct Point {
 /// The recommendation for a profile.
 #[derive(Clone, Debug, Serialize)]
 pub struct Recommendation {
-    /// The profile.
     pub profile: &'static str,
     /// The multiple; none where the noise is too large.
     pub multiple: Option<u32>,
-    /// Why.
     pub why: String,
 }
 
