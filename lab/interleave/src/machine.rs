@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A thread of the case, on `processor`.
-pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+pub fn on<T>(processor: u32, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<()> {
     thread::spawn(move || {
         world::with(|world| world.move_to(processor));
         work();

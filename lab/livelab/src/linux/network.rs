@@ -10,6 +10,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use lso::IpVersion;
+
 use super::ethtool::{no_send_offloads, only_what_is_carried};
 use super::namespace::Namespace;
 use super::netlink::{Device, End, Mac, Netlink};
@@ -42,28 +44,10 @@ pub struct Station {
 
 impl Station {
     /// Its address, of the version of `like`.
-    pub fn address(&self, ip: Ip) -> IpAddr {
+    pub fn address(&self, ip: IpVersion) -> IpAddr {
         match ip {
-            Ip::V4 => self.ipv4.into(),
-            Ip::V6 => self.ipv6.into(),
-        }
-    }
-}
-
-/// A version of IP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ip {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Ip {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
+            IpVersion::V4 => self.ipv4.into(),
+            IpVersion::V6 => self.ipv6.into(),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::counters::{Counters, Filter};
 use super::faults::Happened;
 use super::stream::{Transfer, Transferred};
+use harness::text::ip_name;
 
 /// A run.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -75,7 +76,7 @@ impl Row {
         Self {
             from: transfer.from.name.clone(),
             to: transfer.to.name.clone(),
-            ip: transfer.ip.name(),
+            ip: ip_name(transfer.ip),
             bytes: done.received,
             seconds: done.time.as_secs_f64(),
             retransmitted: done.retransmitted,
@@ -101,7 +102,7 @@ impl Summary {
                 "{} to {}, {}: {} bytes were sent and {} arrived, or others",
                 transfer.from.name,
                 transfer.to.name,
-                transfer.ip.name(),
+                ip_name(transfer.ip),
                 done.sent,
                 done.received
             ));

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use control::{Multiple, Raise, Tuning};
 use indicatif::ProgressBar;
+use lso::IpVersion;
 use model::Backing;
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ use report::{chart, into_document, text};
 
 use super::datapath::Sample;
 use super::lab::{HostPlan, Lab, LabPlan};
-use super::network::{Ip, Shape, VETH_MOST};
+use super::network::{Shape, VETH_MOST};
 use super::provenance;
 use super::signals;
 use crate::args::{SecondStage, TuneArgs};
@@ -34,7 +35,7 @@ use crate::error::Error;
 use harness::device;
 use harness::driver::{Build, Driver};
 use harness::output::{note, print};
-use harness::text::driver_line;
+use harness::text::{driver_line, ip_name};
 
 /// The result of a sweep, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -165,15 +166,19 @@ fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, E
         kernel: provenance::kernel(),
         rounds: args.rounds,
         bytes: args.bytes,
-        ip: ip(args).name(),
+        ip: ip_name(ip(args)),
         recommended: recommend(&points),
         multiples: points,
         violations,
     })
 }
 
-fn ip(args: &TuneArgs) -> Ip {
-    if args.ip6 { Ip::V6 } else { Ip::V4 }
+fn ip(args: &TuneArgs) -> IpVersion {
+    if args.ip6 {
+        IpVersion::V6
+    } else {
+        IpVersion::V4
+    }
 }
 
 /// Those that were asked for, and 1, against which all are held.
