@@ -155,9 +155,6 @@ impl ChildPool {
 
     /// Preallocates children for each active processor, before the pool is in use. IRQL ≤
     /// DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     #[inline(never)]
     pub fn preallocate(&self) -> Result<(), Status> {
         for processor in 0..processor_counts().0 {

@@ -113,9 +113,6 @@ impl<'a> ListReply<'a> {
     }
 
     /// Reads and checks the list that `bytes` are, with all its entries.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with the bytes.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Invalid> {
         let mut reader = open(bytes, Kind::ListReply)?;
         if bytes.len() < FRONT {

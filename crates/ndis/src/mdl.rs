@@ -391,9 +391,6 @@ impl PayloadCursor<'_> {
     }
 
     /// The address at which the kernel can read the current MDL's bytes from the cursor on.
-    ///
-    /// # Errors
-    /// [`BufferError::NotMapped`].
     #[inline]
     fn address(&self) -> Result<*const u8, BufferError> {
         // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent are

@@ -25,9 +25,6 @@ pub struct ModuleEntry<T> {
 impl<T> ModuleEntry<T> {
     /// Memory in the pool under `tag` for a value that is to be written where it stays: a long one is
     /// never on the stack. IRQL ≤ APC_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn allocate(tag: Tag, rundown_tag: Tag) -> Result<UnwrittenEntry<T>, Status> {
         let rundown = RundownRef::try_new_run_down(rundown_tag)?;
         let entry = allocate::<Self>(tag, 1)?;

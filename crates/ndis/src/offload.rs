@@ -34,9 +34,6 @@ impl OffloadConfig {
     }
 
     /// Copies the configuration in `bytes`; its header gives the length.
-    ///
-    /// # Errors
-    /// [`Malformed`].
     pub fn copy_from(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut config = Self::zeroed();
         config.read_from(bytes)?;
@@ -45,9 +42,6 @@ impl OffloadConfig {
 
     /// Copies the configuration in `bytes` to `self`, which is unchanged if it is malformed: for a
     /// frame that is to have one copy only.
-    ///
-    /// # Errors
-    /// [`Malformed`].
     #[inline(never)]
     pub fn read_from(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         let &[kind, revision, low, high, ..] = bytes else {

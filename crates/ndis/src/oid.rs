@@ -101,9 +101,7 @@ impl OidRequest {
         }
         Ok(OidClone(clone))
     }
-}
 
-impl OidRequest {
     fn set_header(&self, header: sys::NDIS_OBJECT_HEADER) {
         // SAFETY: the request is lent to this filter exclusively until it is completed.
         unsafe { (*self.0.as_ptr()).Header = header };
@@ -294,9 +292,6 @@ unsafe impl Send for OffloadQuery {}
 impl OffloadQuery {
     /// A query of `oid` that was not sent yet, to be [initialized](Self::initialize) where it stays. IRQL ≤
     /// DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn try_new(oid: u32) -> Result<Self, Status> {
         let content = QueryContent {
             request: MaybeUninit::uninit(),

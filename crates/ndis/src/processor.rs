@@ -83,9 +83,6 @@ pub struct PerProcessor<T> {
 
 impl<T> PerProcessor<T> {
     /// A value for each processor that may ever be active, made from its index.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn try_new(tag: Tag, mut make: impl FnMut(u32) -> T) -> Result<Self, Status> {
         let (_, most) = processor_counts();
         let length = usize::try_from(most).map_err(|_| Status::RESOURCES)?;

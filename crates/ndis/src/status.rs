@@ -42,9 +42,6 @@ impl Status {
     }
 
     /// `Ok` for a success, the status itself otherwise.
-    ///
-    /// # Errors
-    /// The status, where it is a failure.
     pub const fn ok(self) -> Result<(), Self> {
         if self.is_success() { Ok(()) } else { Err(self) }
     }
