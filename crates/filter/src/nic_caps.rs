@@ -90,13 +90,11 @@ impl Variations {
     }
 
     /// The same set if `condition` holds, or the empty one.
-    #[must_use]
     pub const fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::NONE }
     }
 
     /// Whether all of `other` are among these.
-    #[must_use]
     #[inline]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -125,7 +123,6 @@ pub struct ChecksumSupport {
 
 impl ChecksumSupport {
     /// Whether TCP checksums are computed, of packets without options at least.
-    #[must_use]
     pub const fn has_tcp(self) -> bool {
         self.tcp != 0
     }
@@ -153,13 +150,11 @@ pub struct TunnelIp(u8);
 
 impl TunnelIp {
     /// The four bits of one offload.
-    #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self((bits & 0xF) as u8)
     }
 
     /// Whether the offload is done for packets with these IP versions.
-    #[must_use]
     pub const fn covers(self, outer: IpVersion, inner: IpVersion) -> bool {
         let outer = match outer {
             IpVersion::V4 => sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4,

@@ -22,7 +22,6 @@ pub enum Error {
 
 impl Error {
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Script(..) => "script",

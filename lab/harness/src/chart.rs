@@ -63,7 +63,6 @@ pub struct Series {
 
 impl Series {
     /// A series of points, and no more.
-    #[must_use]
     pub fn new(label: &str, look: Look, color: RGBColor, points: Vec<(f64, f64)>) -> Self {
         Self {
             label: label.to_owned(),
@@ -98,10 +97,6 @@ pub struct Chart<'a> {
 
 impl Chart<'_> {
     /// Writes it to `path` as SVG.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Chart`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         self.svg()
             .and_then(|svg| Ok(std::fs::write(path, svg)?))

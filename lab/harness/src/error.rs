@@ -25,7 +25,6 @@ pub enum Error {
 
 impl Error {
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Image(_) => "image",
@@ -36,7 +35,6 @@ impl Error {
     }
 
     /// Whether the driver ran, and failed.
-    #[must_use]
     pub fn is_of_driver(&self) -> bool {
         matches!(self, Self::Driver(_) | Self::Control(_))
     }

@@ -12,10 +12,6 @@ use crate::error::Error;
 
 /// A flag that is set when the user or the system asks for the end. A second request ends the
 /// process at once, and the kernel cleans up.
-///
-/// # Errors
-///
-/// The system's error.
 pub fn end_on_request() -> Result<Arc<AtomicBool>, Error> {
     let asked = Arc::new(AtomicBool::new(false));
     let register = |signal| {
