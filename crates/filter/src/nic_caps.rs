@@ -326,7 +326,7 @@ impl NicCaps {
 impl From<&OffloadConfig> for NicCaps {
     fn from(config: &OffloadConfig) -> Self {
         let fields = config.fields();
-        let has = |bits: u32, field: BitField| field.get(bits) != 0;
+        let has = |bits: u32, field: BitField| is_on(field.get(bits));
         let options = |ip: bool, tcp: bool| {
             Variations::IP_OPTIONS
                 .when(ip)
@@ -407,10 +407,16 @@ impl From<&OffloadConfig> for NicCaps {
     }
 }
 
+/// Whether a feature is supported and turned on. In an indication a feature that is turned off is
+/// NDIS_OFFLOAD_SET_OFF, which is not 0 (Windows driver documentation, NDIS_TCP_IP_CHECKSUM_OFFLOAD).
+const fn is_on(value: u32) -> bool {
+    value == sys::NDIS_OFFLOAD_SET_ON
+}
+
 /// The bits of both IP versions are at the same places: IPv4 options and IPv6 extension headers
 /// share theirs.
 fn checksum(encapsulation: u32, bits: u32) -> ChecksumSupport {
-    let has = |field: BitField| encapsulation != 0 && field.get(bits) != 0;
+    let has = |field: BitField| encapsulation != 0 && is_on(field.get(bits));
     ChecksumSupport {
         tcp: has(sys::CHECKSUM_OFFLOAD_TCP).into(),
         udp: has(sys::CHECKSUM_OFFLOAD_UDP).into(),

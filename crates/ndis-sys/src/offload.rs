@@ -396,6 +396,9 @@ constants! {
     u32 {
         NDIS_OFFLOAD_NOT_SUPPORTED = 0;
         NDIS_OFFLOAD_SUPPORTED = 1;
+        // The same in indications.
+        NDIS_OFFLOAD_SET_ON = 1;
+        NDIS_OFFLOAD_SET_OFF = 2;
 
         // Bits of Encapsulation: zero means that the family is off.
         NDIS_ENCAPSULATION_NOT_SUPPORTED = 0x00;

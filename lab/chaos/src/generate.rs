@@ -280,6 +280,7 @@ impl Generator {
             } else {
                 0
             },
+            set_off: self.percent(20),
             longer: if self.percent(4) {
                 self.pick(&[4, 100, 400])
             } else {
