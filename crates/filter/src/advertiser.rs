@@ -51,6 +51,12 @@ struct State {
     last_advertised: Option<NicCaps>,
     /// Indications overlapped, so the overlying driver may have got another one last.
     order_unknown: bool,
+    /// The configuration that NDIS was given at attach, for later bindings, has raised sizes.
+    raised_at_attach: bool,
+    /// The module was restarted, perhaps because a driver has bound to the adapter. Such a driver, or
+    /// one that was bound before the filter was inserted, has not got the sizes (Windows driver
+    /// documentation, "Restarting a Driver Stack").
+    restarted: bool,
 }
 
 impl State {
@@ -126,7 +132,10 @@ impl State {
         *config = *nic;
         let nic = NicCaps::from(&*config);
         self.rewrite(config, &nic);
-        if !self.order_unknown && self.last_advertised == Some(NicCaps::from(&*config)) {
+        let newest = NicCaps::from(&*config);
+        let may_lack_it = self.restarted && (self.raised_at_attach || newest != nic);
+        self.restarted = false;
+        if !self.order_unknown && !may_lack_it && self.last_advertised.as_ref() == Some(&newest) {
             return false;
         }
         self.order_unknown = false;
@@ -166,6 +175,8 @@ impl Advertiser {
                 indications_in_flight: 0,
                 last_advertised: None,
                 order_unknown: false,
+                raised_at_attach: false,
+                restarted: false,
             }),
             no_indications: KernelEvent::new(),
         }
@@ -255,10 +266,13 @@ impl Advertiser {
         }
     }
 
-    /// Records the configuration that the overlying driver reads when it binds, before any
-    /// indication.
-    pub(crate) fn record_bind_config(&self, config: Option<&OffloadConfig>) {
-        self.state.lock().last_advertised = config.map(NicCaps::from);
+    /// Records the configuration that an overlying driver reads when it binds, before any
+    /// indication, for a NIC with `nic`.
+    pub(crate) fn record_bind_config(&self, config: &OffloadConfig, nic: &NicCaps) {
+        let bound = NicCaps::from(config);
+        let mut state = self.state.lock();
+        state.raised_at_attach = bound != *nic;
+        state.last_advertised = Some(bound);
     }
 
     /// The adapter's tuning.
@@ -281,6 +295,7 @@ impl Advertiser {
     pub(crate) fn allow_indications(&self, passthrough: bool) {
         let mut state = self.state.lock();
         state.suspended = false;
+        state.restarted = !passthrough;
         state.passthrough = passthrough;
     }
 

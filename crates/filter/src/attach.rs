@@ -119,7 +119,7 @@ fn advertise_default_config(module: &FilterModule, offload: &mut AttachOffload<'
         module.advertiser.rewrite(&mut config, &nic);
         config.copy_to(buffer);
     }
-    module.advertiser.record_bind_config(Some(&config));
+    module.advertiser.record_bind_config(&config, &nic);
     is_whole
 }
 

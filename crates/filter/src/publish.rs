@@ -6,7 +6,8 @@ use ndis::{OffloadConfig, indicate, sys};
 use crate::{advertiser::Ended, module::FilterModule, nic_caps::NicCaps};
 
 impl FilterModule {
-    /// Advertises the tuning's sizes again, for a module that restarts. Such a module is not about to
+    /// Advertises the tuning's sizes again, for a module that restarts, to drivers that have bound since
+    /// and to those that were bound before the attach. Such a module is not about to
     /// be detached, even after a pre-detach event: it may have been for another filter.
     pub(crate) fn resume_advertising(&self) {
         self.advertiser.allow_indications(false);

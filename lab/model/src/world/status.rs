@@ -175,6 +175,20 @@ impl World {
         }
     }
 
+    /// Another driver has bound to the adapter while the module is paused, and takes the overlying
+    /// driver's place: it has the configuration that FilterAttach left.
+    pub fn bind_while_paused(&self) {
+        let left = self.state().advertised.left_offload.clone();
+        self.bind(left, ModuleState::Paused);
+    }
+
+    /// The overlying driver was bound before the filter was inserted, and so has the NIC's own
+    /// configuration.
+    pub fn bind_before_attach(&self) {
+        let own = self.nic().offload_config();
+        self.bind(Some(own), ModuleState::Paused);
+    }
+
     /// The configuration that the overlying driver found when it bound: the NDIS_OFFLOAD that
     /// FilterAttach left, or the NIC's own; `None` if the miniport has none, or if no filter was
     /// ever attached.

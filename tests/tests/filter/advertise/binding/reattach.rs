@@ -75,20 +75,45 @@ fn an_answer_may_be_late_and_only_lowers() {
     machine.stop_clean();
 }
 
+/// A restart may follow a new binding, or the insertion of the filter below an old one, neither of
+/// which has got the size.
 #[test]
-fn a_restart_indicates_no_size_that_was_indicated_already() {
-    let machine = Machine::start(with(&[]));
+fn a_restart_indicates_the_raised_size_to_every_binding() {
+    let machine = attached(with(&[]));
+    let raised_by = |multiple| raised(nic().limits, multiple, None);
+    machine.world.bind_before_attach();
+    machine.world.restart().expect("a restart");
+    assert_eq!(machine.world.advertised(), raised_by(8));
+    for (tuning, expected) in [(times(3), raised_by(3)), (times(1), nic().limits)] {
+        set(&machine.world, tuning).expect("a tuning");
+        machine.world.pause();
+        machine.world.bind_while_paused();
+        let known = originated(&machine.world).len();
+        machine.world.restart().expect("a restart");
+        assert_eq!(machine.world.advertised(), expected);
+        assert_eq!(originated(&machine.world).len(), known + 1, "one a restart");
+    }
+    machine.world.pause();
+    set(&machine.world, times(5)).expect("a tuning");
+    let known = originated(&machine.world).len();
+    machine.world.restart().expect("a restart");
+    assert_eq!(
+        originated(&machine.world).len(),
+        known + 1,
+        "none while paused"
+    );
+    assert_last_indication(&machine.world);
+    machine.stop_clean();
+}
+
+#[test]
+fn a_filter_that_has_raised_nothing_indicates_nothing() {
+    let machine = Machine::start(with(&[("Profile", 0)]));
     for _ in 0..3 {
         machine.world.pause();
         machine.world.restart().expect("a restart");
     }
     assert_eq!(machine.world.seen_statuses(), []);
-    machine.world.pause();
-    set(&machine.world, times(3)).expect("a tuning");
-    assert_eq!(originated(&machine.world).len(), 0, "none while paused");
-    machine.world.restart().expect("a restart");
-    assert_eq!(originated(&machine.world).len(), 1, "one at the restart");
-    assert_last_indication(&machine.world);
     machine.stop_clean();
 }
 
