@@ -130,7 +130,8 @@ unchanged and are counted; the exit code is then 3.
 
 The input is pcapng or classic pcap, plain or compressed by gzip; `-` is the standard input. \
 Packets of Linux cooked captures (SLL, SLL2) and of bare IP get an Ethernet header. Frame check \
-sequences, and bytes after the IP packet, are not payload. Linux's IPv6 jumbo option is removed, \
+sequences, and bytes after the IP packet, are not payload; a large send that ends before its IP \
+length is refused as not whole. Linux's IPv6 jumbo option is removed, \
 and IP length and TCP checksum are set as LSO requires; if a source route is not finished, the \
 checksum uses the final address. Times before 1970 and after 2554 are clamped.
 
