@@ -184,6 +184,19 @@ fn gzip_and_stdin_are_read() {
     let bytes = pcap(1, &[large()]);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&bytes).unwrap();
+    gzip.flush().unwrap();
+    // All packets, and no end.
+    let endless = folder("captures_gzip_endless");
+    let input = file(&endless, gzip.get_ref());
+    let run = lab()
+        .arg("split")
+        .arg(input)
+        .args(["--children", "/dev/null", "--wire", "/dev/null"])
+        .output()
+        .unwrap();
+    let notes = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{notes}");
+    assert!(notes.contains("cannot be read beyond byte "), "{notes}");
     let gzip = gzip.finish().unwrap();
     assert_cut("gzip", &gzip, &["--mss", "1448"], &large());
     let folder = folder("captures_stdin");
