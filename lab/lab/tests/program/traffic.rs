@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::process::Output;
 
-use crate::common::lab;
+use crate::common::{folder, lab};
 
 fn code_and_notes(output: Output) -> (Option<i32>, String) {
     assert!(output.stdout.is_empty());
@@ -45,6 +45,41 @@ fn command_lines() {
         assert_eq!(code, Some(2), "{line}: {notes}");
         assert!(notes.contains(message), "{line}: {notes}");
     }
+}
+
+/// Nothing is measured whose result would be lost, not even where the rights for it lack.
+#[test]
+fn outputs_are_tried_first() {
+    let folder = folder("traffic_outputs");
+    let unmarked = folder.join("unmarked.md");
+    std::fs::write(&unmarked, "text").unwrap();
+    let unmarked = unmarked.to_str().unwrap();
+    for (line, path, next) in [
+        ("migrate --plot", "/", "check the folder"),
+        ("migrate --plot", "/absent/a.svg", "check the folder"),
+        ("tune --plot", "/", "check the folder"),
+        ("tune --out", "/absent/a.json", "check the folder"),
+        ("tune --document", "/absent/a.md", "name a Markdown file"),
+        ("tune --document", unmarked, "add them"),
+        ("chaos --script", "/absent/a.jsonl", "check the folder"),
+        ("demo --plot", "/", "check the folder"),
+    ] {
+        let mut command = lab();
+        command.args(line.split(' ')).arg(path);
+        let (code, notes) = code_and_notes(command.output().unwrap());
+        assert_eq!(
+            (code, notes.lines().count()),
+            (Some(2), 1),
+            "{line}: {notes}"
+        );
+        assert!(
+            notes.contains(path) && notes.contains(next),
+            "{line}: {notes}"
+        );
+    }
+    // A file that is there stays as it is, and one that is not is not made.
+    assert_eq!(std::fs::read_to_string(unmarked).unwrap(), "text");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }
 
 #[test]
