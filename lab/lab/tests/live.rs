@@ -26,6 +26,8 @@ fn every_multiple_and_every_nic_is_good() {
         "migrate --nic-max 32000 --multiple 2 --bytes 64M",
         "traffic --nic-max 524280 --bytes 96M",
         "traffic --nic-max 262000 --mtu 9000 --bytes 96M --ip 4",
+        // The filter makes each packet, of a size that the medium has.
+        "traffic --nic-max 3000 --mtu 9000 --bytes 16M",
     ] {
         let (code, text) = words(line);
         assert_eq!(code, Some(0), "{line}: {text}");
@@ -35,7 +37,11 @@ fn every_multiple_and_every_nic_is_good() {
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn without_a_large_send_there_is_no_pass() {
-    for line in ["traffic --bytes 1000", "traffic --run true"] {
+    for line in [
+        "traffic --bytes 1000",
+        "traffic --run true",
+        "migrate --bytes 1000",
+    ] {
         let (code, text) = words(line);
         assert_eq!(code, Some(3), "{line}: {text}");
         assert!(!text.contains("PASS"), "{line}: {text}");
@@ -44,6 +50,14 @@ fn without_a_large_send_there_is_no_pass() {
             "{line}: {text}"
         );
     }
+}
+
+#[test]
+#[ignore = "needs root; .ci/live runs it"]
+fn a_capture_that_cannot_be_written_is_no_pass() {
+    let (code, text) = words("traffic --bytes 16M --pcap /dev/full");
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("/dev/full: cannot be written"), "{text}");
 }
 
 /// Commands for both sides that make a device `kind` over eth0 with an address in 192.0.2.0/24.

@@ -84,6 +84,15 @@ impl CaptureWriter {
     ///
     /// The file cannot be written.
     pub fn finish(mut self) -> Result<(), CaptureError> {
+        self.flush()
+    }
+
+    /// The same, for a writer that others may still have.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn flush(&mut self) -> Result<(), CaptureError> {
         let flushed = self.pcapng.get_mut().flush();
         flushed.map_err(|e| CaptureError::new(&self.path, Fault::Write(e)))
     }
