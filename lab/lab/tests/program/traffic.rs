@@ -20,6 +20,18 @@ fn command_lines() {
         ("traffic --bytes 0", "between 1 byte and 16 exbibytes"),
         ("traffic --bytes 12X", "such as 4096, 512K or 1G"),
         ("traffic --duration 0", "--duration"),
+        ("traffic --faults x", "not a whole number between 0 and "),
+        ("traffic --guests 999", "not a whole number between 1 and 8"),
+        (
+            "tune --multiples 1,,2",
+            "not a whole number between 1 and 16",
+        ),
+        ("chaos --seeds -", "not a whole number between 1 and "),
+        (
+            "exercise --rounds 1e3",
+            "not a whole number between 1 and 10000",
+        ),
+        ("traffic --nic-max 9G", "not between 1460 and 524280 bytes"),
         ("traffic --duration 5 --bytes 1G", "cannot be used with"),
         ("traffic --ip 5", "--ip"),
         ("traffic --nic-max 0", "--nic-max"),

@@ -48,6 +48,26 @@ fn inputs() {
     assert_unusable(&folder, &file(&wifi), "not Ethernet");
 }
 
+/// A device that gives bytes for ever is no input of any kind.
+#[cfg(unix)]
+#[test]
+fn inputs_without_an_end() {
+    for line in [
+        "split /dev/zero --children c --wire w",
+        "demo --driver /dev/zero",
+        "exercise /dev/zero",
+        "chaos --replay /dev/zero",
+    ] {
+        let output = lab().args(line.split(' ')).output().unwrap();
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {notes}");
+        assert!(
+            notes.lines().count() == 1 && notes.contains("/dev/zero: "),
+            "{line}: {notes}"
+        );
+    }
+}
+
 #[test]
 fn an_output_over_another_file() {
     let folder = folder("unusable_outputs");
