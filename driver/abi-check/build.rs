@@ -51,7 +51,6 @@ fn constants() -> String {
     // Enumerations whose constants the driver uses; bindgen generates a module for each.
     for module in [
         "_EVENT_INFO_CLASS",
-        "_EX_POOL_PRIORITY",
         "_MEMORY_CACHING_TYPE",
         "_MM_PAGE_PRIORITY",
         "_MODE",

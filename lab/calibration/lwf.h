@@ -285,11 +285,13 @@ AT(NDIS_LINK_STATE, XmitLinkSpeed, 16);
 typedef struct {
     NDIS_OBJECT_HEADER Header;
     ULONG PortNumber;
-    ULONG NetEvent; /* the first member of NetPnPEvent */
-    UCHAR Rest[164];
+    ULONG NetEvent, Pad; /* the first members of NetPnPEvent */
+    PVOID Buffer;
+    UCHAR Rest[152];
 } NET_PNP_EVENT_NOTIFICATION;
 LONG_IS(NET_PNP_EVENT_NOTIFICATION, 176);
 AT(NET_PNP_EVENT_NOTIFICATION, NetEvent, 8);
+AT(NET_PNP_EVENT_NOTIFICATION, Buffer, 16);
 typedef struct _NET_DEVICE_PNP_EVENT NET_DEVICE_PNP_EVENT;
 enum { NetEventReconfigure = 4 };
 

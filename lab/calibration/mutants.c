@@ -58,6 +58,7 @@ enum {
     resources_indicated_later = 167, attributes_later = 168, own_indicated_over_pause = 169,
     work_item_left = 171, timer_left = 172, work_item_freed = 173, timer_cancelled_high = 174,
     timer_freed = 175, work_item_twice = 176,
+    answers_without_revision = 196, asks_in_low_power = 197, originates_in_low_power = 198, loopback_lost = 199,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -66,7 +67,7 @@ enum {
     sets_scratch = 216, one_adapter = 217, patient_pause = 218, short_stall = 219,
     other_pools = 220, configuration_padded = 221, received_restored = 222, one_by_one_indicated = 223,
     restart_completed_within = 224, slow_restart = 225, raises_then_locks = 226, asks_in_pause = 227,
-    work_items = 228, timers = 229,
+    work_items = 228, timers = 229, answers_set = 249,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -165,6 +166,8 @@ static VOID SendDown(NDIS_HANDLE handle, NBL *chain, ULONG port, ULONG flags)
     Turn++;
     if (IS(undefined_send_flag))
         flags |= 0x10000000;
+    if (IS(loopback_lost))
+        flags &= ~2u; /* NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK */
     if (IS(recursion))
         Deeper(20);
     if (IS(mdl_shortened) && !own)
@@ -982,7 +985,7 @@ static VOID MutantSendComplete(NDIS_HANDLE context, NBL *chain, ULONG flags)
         CompleteUp(m->Handle, chain, flags);
         return;
     }
-    if ((IS(originates_in_pause) || IS(originates_while_paused)) && chain->SourceHandle == m->Handle && !chain->Next) {
+    if ((IS(originates_in_pause) || IS(originates_while_paused) || IS(originates_in_low_power)) && chain->SourceHandle == m->Handle && !chain->Next) {
         COPY *copy = *(COPY **)(chain->Context->ContextData + chain->Context->Offset);
         if (!copy->Original) {
             KIRQL irql = Enter(m);
@@ -1066,6 +1069,14 @@ static NDIS_STATUS MutantOid(NDIS_HANDLE context, NDIS_OID_REQUEST *request)
             NdisFOidRequestComplete(m->Handle, request, NDIS_STATUS_SUCCESS);
         return NDIS_STATUS_SUCCESS;
     }
+    enum { OID_TCP_OFFLOAD_PARAMETERS = 0xFC01020C };
+    if ((IS(answers_without_revision) || IS(answers_set)) && request->RequestType == RequestSet &&
+        request->Data.Set.Oid == (ULONG)OID_TCP_OFFLOAD_PARAMETERS) {
+        request->Data.Set.BytesRead = request->Data.Set.InformationBufferLength;
+        if (IS(answers_set))
+            request->SupportedRevision = 1;
+        return NDIS_STATUS_SUCCESS;
+    }
     if (IS(own_request_on_stack) && !AtDispatch())
         AskInPassing(context);
     Failed = FALSE;
@@ -1083,6 +1094,8 @@ static VOID MutantOidComplete(NDIS_HANDLE context, NDIS_OID_REQUEST *request, ND
         return;
     OidComplete(context, request, status);
 }
+
+static BOOLEAN LowPower; /* the device has been put to sleep */
 
 static NDIS_STATUS MutantNetEvent(NDIS_HANDLE context, NET_PNP_EVENT_NOTIFICATION *event)
 {
@@ -1107,6 +1120,8 @@ static NDIS_STATUS MutantNetEvent(NDIS_HANDLE context, NET_PNP_EVENT_NOTIFICATIO
     if (IS(power_waits) && event->NetEvent == SetPower)
         while (m->Below)
             NdisMSleep(1000);
+    if (event->NetEvent == SetPower)
+        LowPower = *(ULONG *)event->Buffer > 1; /* NdisDeviceStateD0 */
     return NetEvent(context, event);
 }
 
@@ -1146,6 +1161,10 @@ static VOID MutantStatus(NDIS_HANDLE context, NDIS_STATUS_INDICATION *status)
 {
     MODULE *m = context;
     if (IS(originates_while_paused) && m->State == Paused)
+        Originate(m);
+    if (IS(asks_in_low_power) && LowPower)
+        Ask(m);
+    if (IS(originates_in_low_power) && LowPower)
         Originate(m);
     if (IS(work_items) || IS(work_item_twice) || IS(work_item_freed))
         Defer();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::control::{IoControl, Message, Select, StatisticsReply};
 use lso::Refusal;
 use model::World;
-use mslsoctl::device::{Device, DeviceError};
+use mslsoctl::device::{Answer, Device, DeviceError};
 
 /// The interface index of the filter module in the model.
 pub const IF_INDEX: u32 = 7;
@@ -17,12 +17,7 @@ pub struct ModelDevice<'a> {
 }
 
 impl Device for ModelDevice<'_> {
-    fn control(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn control(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer {
         let answer = self
             .world
             .ioctl(code.code(), input, output.len())

@@ -35,7 +35,6 @@ pub struct Sum {
 
 impl Sum {
     /// The sum of `bytes`.
-    #[must_use]
     #[inline]
     pub fn of(bytes: &[u8]) -> Self {
         Self {
@@ -49,7 +48,6 @@ impl Sum {
     ///
     /// # Safety
     /// The bytes stay mapped meanwhile.
-    #[must_use]
     #[inline]
     pub unsafe fn of_volatile(start: *const u8, length: usize) -> Self {
         Self {
@@ -101,14 +99,12 @@ impl Sum {
     }
 
     /// The sum in 16 bits: the value of a checksum field that a NIC completes.
-    #[must_use]
     #[inline]
     pub fn folded(self) -> u16 {
         u16::from_be_bytes(fold(self.words).to_ne_bytes())
     }
 
     /// The content of a checksum field: the complement.
-    #[must_use]
     #[inline]
     pub fn checksum(self) -> u16 {
         !self.folded()

@@ -353,7 +353,6 @@ pub struct Children {
 
 impl Children {
     /// The number of children.
-    #[must_use]
     pub const fn count(&self) -> u32 {
         self.count
     }

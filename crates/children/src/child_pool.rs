@@ -155,9 +155,6 @@ impl ChildPool {
 
     /// Preallocates children for each active processor, before the pool is in use. IRQL ≤
     /// DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     #[inline(never)]
     pub fn preallocate(&self) -> Result<(), Status> {
         for processor in 0..processor_counts().0 {
@@ -167,14 +164,12 @@ impl ChildPool {
     }
 
     /// Largest payload in bytes that one child can carry.
-    #[must_use]
     pub const fn capacity(&self) -> u32 {
         self.limits.capacity
     }
 
     /// Whether `children` children, and `more_packets` packets beyond the first of each, fit in the
     /// pool's memory bound.
-    #[must_use]
     pub fn can_have(&self, children: u32, more_packets: u32) -> bool {
         if more_packets == 0 {
             return children <= self.most_children;
@@ -185,13 +180,11 @@ impl ChildPool {
     }
 
     /// The number of children ever allocated: constant in steady state.
-    #[must_use]
     pub fn allocations(&self) -> u64 {
         self.allocations.load(Ordering::Relaxed)
     }
 
     /// Bytes of non-paged pool that children and their parts have now.
-    #[must_use]
     pub fn memory(&self) -> usize {
         self.memory.used()
     }
@@ -535,7 +528,6 @@ pub struct MdlSource<'a> {
 impl<'a> MdlSource<'a> {
     /// The memory of `pool`, for a caller that is at DISPATCH_LEVEL if there is an `at`, and
     /// otherwise at any IRQL up to that.
-    #[must_use]
     pub const fn new(pool: &'a ChildPool, at: Option<&'a AtDispatch>) -> Self {
         Self { pool, at }
     }

@@ -91,14 +91,12 @@ impl ChildRun {
     }
 
     /// The number of children.
-    #[must_use]
     #[inline]
     pub const fn count(&self) -> u32 {
         self.children.count()
     }
 
     /// The first failure among them, or success.
-    #[must_use]
     #[inline]
     pub const fn status(&self) -> Status {
         Status(self.status)

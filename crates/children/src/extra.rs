@@ -4,7 +4,6 @@ use core::ptr::{self, NonNull};
 
 use crate::idle_list::Link;
 
-/// The kind of an [`Extra`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub(crate) enum ExtraKind {

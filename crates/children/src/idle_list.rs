@@ -90,7 +90,6 @@ impl Items {
         self.count = self.count.saturating_add(1);
     }
 
-    /// Appends all of `more`.
     pub(crate) fn append(&mut self, more: Self) {
         let Some((first, last)) = more.ends else {
             return;

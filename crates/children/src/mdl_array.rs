@@ -40,7 +40,6 @@ impl MdlArray {
 }
 
 /// Bytes of non-paged pool that an array has, for the MDLs of any packet of `capacity` bytes.
-#[must_use]
 pub const fn mdl_array_bytes(capacity: u32) -> usize {
     let most = MAX_SG_ELEMENTS.saturating_sub(1);
     size_of::<MdlArray>().saturating_add(MdlArray::room(most, capacity))

@@ -26,7 +26,6 @@ pub const SDDL: &str = "D:P(A;;GA;;;SY)(A;;GA;;;BA)";
 /// ```
 ///
 /// A shorter text is padded with NUL, a longer one is cut off.
-#[must_use]
 pub const fn utf16<const N: usize>(ascii: &str) -> [u16; N] {
     let mut wide = [0; N];
     let mut left: &mut [u16] = &mut wide;
@@ -83,7 +82,6 @@ impl IoControl {
     }
 
     /// The code that DeviceIoControl takes.
-    #[must_use]
     pub const fn code(self) -> u32 {
         self.0
     }

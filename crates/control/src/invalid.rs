@@ -2,10 +2,8 @@
 
 use core::fmt;
 
-/// An error in a message, or in a value that should go into one.
-///
-/// Every variant has an [`index`](Self::index), a [`name`](Self::name) for programs and a sentence
-/// for the administrator (`Display`).
+/// An error in a message, or in a value that should go into one. Every variant has a sentence for the
+/// administrator (`Display`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Invalid {
@@ -48,59 +46,6 @@ pub enum Invalid {
 }
 
 impl Invalid {
-    /// Every variant, at its [`index`](Self::index).
-    pub const ALL: [Self; 18] = [
-        Self::BufferTooSmall,
-        Self::Truncated,
-        Self::Version,
-        Self::Kind,
-        Self::Size,
-        Self::Reserved,
-        Self::Code,
-        Self::InterfaceIndex,
-        Self::Multiple,
-        Self::Profile,
-        Self::Cap,
-        Self::IpIdBits,
-        Self::SoftwareSegmentation,
-        Self::MaxSgElements,
-        Self::MemoryBound,
-        Self::Name,
-        Self::Count,
-        Self::Refusals,
-    ];
-
-    /// The variant's place in [`ALL`](Self::ALL).
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    /// A short identifier in kebab case, for JSON and counters.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BufferTooSmall => "buffer-too-small",
-            Self::Truncated => "truncated",
-            Self::Version => "version",
-            Self::Kind => "kind",
-            Self::Size => "size",
-            Self::Reserved => "reserved",
-            Self::Code => "code",
-            Self::InterfaceIndex => "interface-index",
-            Self::Multiple => "multiple",
-            Self::Profile => "profile",
-            Self::Cap => "cap",
-            Self::IpIdBits => "ip-id-bits",
-            Self::SoftwareSegmentation => "software-segmentation",
-            Self::MaxSgElements => "max-sg-elements",
-            Self::MemoryBound => "memory-bound",
-            Self::Name => "name",
-            Self::Count => "count",
-            Self::Refusals => "refusals",
-        }
-    }
-
     const fn sentence(self) -> &'static str {
         match self {
             Self::BufferTooSmall => "the buffer has no room for the message",
@@ -134,30 +79,3 @@ impl fmt::Display for Invalid {
 }
 
 impl core::error::Error for Invalid {}
-
-#[cfg(test)]
-mod tests {
-    use super::Invalid;
-
-    #[test]
-    fn all_is_in_the_order_of_index() {
-        for (place, invalid) in Invalid::ALL.into_iter().enumerate() {
-            assert_eq!(invalid.index(), place, "{invalid:?}");
-        }
-    }
-
-    #[test]
-    fn names_are_kebab_case_and_all_texts_differ() {
-        for (place, invalid) in Invalid::ALL.into_iter().enumerate() {
-            let name = invalid.name();
-            let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
-            assert!(name.chars().all(kebab), "{name}");
-            let mut earlier = Invalid::ALL.into_iter().take(place);
-            assert!(
-                earlier.all(|other| {
-                    other.name() != name && other.sentence() != invalid.sentence()
-                })
-            );
-        }
-    }
-}

@@ -106,7 +106,6 @@ const FRONT: usize = HEADER + 8;
 impl<'a> ListReply<'a> {
     /// Bytes of a list of `entries`: the buffer size to retry with if the first reply was
     /// incomplete.
-    #[must_use]
     pub const fn size_of(entries: usize) -> usize {
         AdapterEntry::SIZE
             .saturating_mul(entries)
@@ -114,9 +113,6 @@ impl<'a> ListReply<'a> {
     }
 
     /// Reads and checks the list that `bytes` are, with all its entries.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with the bytes.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Invalid> {
         let mut reader = open(bytes, Kind::ListReply)?;
         if bytes.len() < FRONT {
@@ -138,13 +134,11 @@ impl<'a> ListReply<'a> {
     }
 
     /// Adapters in all. More than [`iter`](Self::iter) yields where the buffer was too small.
-    #[must_use]
     pub fn total(&self) -> u32 {
         self.total
     }
 
     /// Whether all adapters are in the list.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         usize::try_from(self.total) == Ok(self.iter().count())
     }

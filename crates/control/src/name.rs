@@ -14,7 +14,6 @@ impl Name {
     pub const MAX: usize = 128;
 
     /// The name that `units` are, or as much of it as has room. No character is cut in half.
-    #[must_use]
     pub fn new(units: &[u16]) -> Self {
         let mut name = Self {
             units: [0; Self::MAX],
@@ -34,7 +33,6 @@ impl Name {
     }
 
     /// The name that `text` is, or as much of it as has room.
-    #[must_use]
     pub fn from_text(text: &str) -> Self {
         let mut units = [0; Self::MAX];
         let mut length = 0_usize;
@@ -50,7 +48,6 @@ impl Name {
     }
 
     /// The name's UTF-16 units.
-    #[must_use]
     pub fn units(&self) -> &[u16] {
         let length = usize::try_from(self.length).unwrap_or(Self::MAX);
         self.units.get(..length).unwrap_or(&self.units)

@@ -24,7 +24,6 @@ impl IpIdBits {
     }
 
     /// The width in bits.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -59,7 +58,6 @@ impl MaxSgElements {
     }
 
     /// The number of MDLs.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -116,13 +114,11 @@ impl MemoryBound {
     }
 
     /// The bound in MiB, as messages and the registry have it.
-    #[must_use]
     pub const fn mebibytes(self) -> u32 {
         self.0
     }
 
     /// The bound in bytes.
-    #[must_use]
     pub fn bytes(self) -> u64 {
         u64::from(self.0).saturating_mul(MIB)
     }
@@ -155,7 +151,6 @@ pub struct AttachSettings {
 impl AttachSettings {
     /// The settings for the registry's parameters. A missing one has its default; so has one that is
     /// out of range, and the number of those is the second value.
-    #[must_use]
     pub fn from_parameters(
         ip_id_bits: Option<u32>,
         software: Option<u32>,
@@ -219,7 +214,6 @@ pub struct SettingsChange {
 
 impl SettingsChange {
     /// The new values in the numbers of the registry, in the order of the fields.
-    #[must_use]
     pub fn parameters(self) -> [Option<u32>; 4] {
         [
             self.ip_id_bits.map(IpIdBits::get),

@@ -25,7 +25,6 @@ impl SoftwareSegmentation {
     pub const ALL: [Self; 3] = [Self::Never, Self::WithChecksums, Self::Always];
 
     /// The number in messages and in the registry.
-    #[must_use]
     pub const fn number(self) -> u32 {
         self as u32
     }
@@ -42,7 +41,6 @@ impl SoftwareSegmentation {
     }
 
     /// Its name in kebab case.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Never => "never",

@@ -113,14 +113,12 @@ impl Refused {
     }
 
     /// The counters, one for each reason.
-    #[must_use]
     pub fn counters(&self) -> &[u64] {
         let reasons = usize::try_from(self.reasons).unwrap_or(Self::MAX);
         self.counters.get(..reasons).unwrap_or(&self.counters)
     }
 
     /// Large sends refused for any reason.
-    #[must_use]
     pub fn in_all(&self) -> u64 {
         self.counters
             .iter()

@@ -50,7 +50,6 @@ impl Profile {
     pub const ALL: [Self; 4] = [Self::Off, Self::Latency, Self::Throughput, Self::Cpu];
 
     /// First-stage size in units of the NIC's maximum.
-    #[must_use]
     pub const fn multiple(self) -> u32 {
         match self {
             Self::Off => 1,
@@ -61,7 +60,6 @@ impl Profile {
     }
 
     /// The profile's number in messages and in the registry.
-    #[must_use]
     pub const fn number(self) -> u32 {
         self as u32
     }
@@ -78,7 +76,6 @@ impl Profile {
     }
 
     /// The profile's name in lower case.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -111,7 +108,6 @@ impl Multiple {
     }
 
     /// The multiple as a number.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -139,7 +135,6 @@ impl Cap {
     }
 
     /// The cap in bytes.
-    #[must_use]
     pub const fn bytes(self) -> u32 {
         self.0
     }
@@ -184,7 +179,6 @@ pub struct Parameters {
 
 impl Tuning {
     /// First-stage size in units of the NIC's maximum, before the cap.
-    #[must_use]
     pub const fn multiple(self) -> u32 {
         match self.raise {
             Raise::Profile(profile) => profile.multiple(),
@@ -194,7 +188,6 @@ impl Tuning {
 
     /// The tuning for the registry's parameters. A missing one has its default; so has one that is
     /// out of range, and the number of those is the second value.
-    #[must_use]
     pub fn from_parameters(
         multiple: Option<u32>,
         profile: Option<u32>,
@@ -216,7 +209,6 @@ impl Tuning {
 
     /// The parameters for this tuning. With a multiple, the profile is the default one, which then
     /// has no effect.
-    #[must_use]
     pub fn parameters(self) -> Parameters {
         let (multiple, profile) = match self.raise {
             Raise::Profile(profile) => (0, profile),
@@ -262,7 +254,6 @@ fn cap_of(parameter: u32) -> Result<Option<Cap>, Invalid> {
 /// The advertised TCP or UDP payload in bytes for a NIC whose own maximum is `nic_max`.
 ///
 /// Never less than that maximum, and 0 if it is 0: a disabled offload stays disabled.
-#[must_use]
 pub fn first_stage_size(nic_max: u32, tuning: Tuning) -> u32 {
     if nic_max == 0 {
         return 0;

@@ -85,7 +85,6 @@ impl State {
         }
     }
 
-    /// Begins an indication.
     fn begin_indication(&mut self, no_indications: &KernelEvent) {
         self.order_unknown |= self.indications_in_flight > 0;
         if self.indications_in_flight == 0 {

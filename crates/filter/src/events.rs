@@ -57,7 +57,6 @@ impl Events {
         });
     }
 
-    /// Loading the driver failed.
     #[cold]
     #[inline(never)]
     pub(crate) fn driver_load_failed(&self, status: Status) {
@@ -68,7 +67,6 @@ impl Events {
             });
     }
 
-    /// The driver is unloaded.
     #[cold]
     #[inline(never)]
     pub(crate) fn driver_unload(&self) {

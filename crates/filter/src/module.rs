@@ -31,9 +31,6 @@ pub(crate) struct Driver {
 impl Driver {
     /// A driver that is attached to nothing, in the pool, where its locks stay.
     /// IRQL PASSIVE_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`].
     pub(crate) fn try_new(error_log: ErrorLog) -> Result<PoolBox<Self>, Status> {
         let driver = PoolBox::try_new(
             Tag::DRIVER,
@@ -50,7 +47,6 @@ impl Driver {
     }
 }
 
-/// A filter module.
 pub(crate) struct FilterModule {
     pub(crate) driver: DriverRef<Driver>,
     pub(crate) handle: ModuleHandle,

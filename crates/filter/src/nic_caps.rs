@@ -90,13 +90,11 @@ impl Variations {
     }
 
     /// The same set if `condition` holds, or the empty one.
-    #[must_use]
     pub const fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::NONE }
     }
 
     /// Whether all of `other` are among these.
-    #[must_use]
     #[inline]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -125,7 +123,6 @@ pub struct ChecksumSupport {
 
 impl ChecksumSupport {
     /// Whether TCP checksums are computed, of packets without options at least.
-    #[must_use]
     pub const fn has_tcp(self) -> bool {
         self.tcp != 0
     }
@@ -153,13 +150,11 @@ pub struct TunnelIp(u8);
 
 impl TunnelIp {
     /// The four bits of one offload.
-    #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self((bits & 0xF) as u8)
     }
 
     /// Whether the offload is done for packets with these IP versions.
-    #[must_use]
     pub const fn covers(self, outer: IpVersion, inner: IpVersion) -> bool {
         let outer = match outer {
             IpVersion::V4 => sys::NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD_OUTER_IPV4,
@@ -331,7 +326,7 @@ impl NicCaps {
 impl From<&OffloadConfig> for NicCaps {
     fn from(config: &OffloadConfig) -> Self {
         let fields = config.fields();
-        let has = |bits: u32, field: BitField| field.get(bits) != 0;
+        let has = |bits: u32, field: BitField| is_on(field.get(bits));
         let options = |ip: bool, tcp: bool| {
             Variations::IP_OPTIONS
                 .when(ip)
@@ -412,10 +407,16 @@ impl From<&OffloadConfig> for NicCaps {
     }
 }
 
+/// Whether a feature is supported and turned on. In an indication a feature that is turned off is
+/// NDIS_OFFLOAD_SET_OFF, which is not 0 (Windows driver documentation, NDIS_TCP_IP_CHECKSUM_OFFLOAD).
+const fn is_on(value: u32) -> bool {
+    value == sys::NDIS_OFFLOAD_SET_ON
+}
+
 /// The bits of both IP versions are at the same places: IPv4 options and IPv6 extension headers
 /// share theirs.
 fn checksum(encapsulation: u32, bits: u32) -> ChecksumSupport {
-    let has = |field: BitField| encapsulation != 0 && field.get(bits) != 0;
+    let has = |field: BitField| encapsulation != 0 && is_on(field.get(bits));
     ChecksumSupport {
         tcp: has(sys::CHECKSUM_OFFLOAD_TCP).into(),
         udp: has(sys::CHECKSUM_OFFLOAD_UDP).into(),

@@ -36,7 +36,6 @@ pub(crate) fn send(module: &FilterModule, batch: NblChain, port: Port, flags: Se
     1
 }
 
-/// Sends a batch with a large send in it.
 #[inline(never)]
 fn send_large(module: &FilterModule, mut batch: NblChain, port: Port, flags: SendFlags) {
     let mut tally = Tally::default();

@@ -59,7 +59,6 @@ impl Tally {
         self.sends = self.sends.wrapping_add(1);
     }
 
-    /// The NBL is the large send `nbl`.
     #[inline]
     pub(crate) fn count_large_send(&mut self, nbl: &Nbl) {
         if let Some(packet) = nbl.first_net_buffer() {
@@ -78,7 +77,6 @@ impl Tally {
         self.bytes = self.bytes.wrapping_add(u64::from(payload));
     }
 
-    /// `parent` is completed.
     #[inline]
     pub(crate) fn count_completed(&mut self, parent: &Nbl) {
         self.completed = self.completed.wrapping_add(1);

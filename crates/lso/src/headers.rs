@@ -102,49 +102,42 @@ impl Headers {
     }
 
     /// The network protocol; in a tunnel, the inner one.
-    #[must_use]
     #[inline]
     pub fn ip_version(&self) -> IpVersion {
         self.ip_version
     }
 
     /// The transport protocol.
-    #[must_use]
     #[inline]
     pub fn transport(&self) -> Transport {
         self.transport
     }
 
     /// Bytes of frame before the IP header; in a tunnel, before the inner one.
-    #[must_use]
     #[inline]
     pub fn ip_offset(&self) -> u32 {
         u32::from(self.ip_offset)
     }
 
     /// Bytes of frame before the TCP or UDP header.
-    #[must_use]
     #[inline]
     pub fn transport_offset(&self) -> u32 {
         u32::from(self.transport_offset)
     }
 
     /// Bytes of frame before the payload; at most [`MAX_HEADER`].
-    #[must_use]
     #[inline]
     pub fn length(&self) -> u32 {
         u32::from(self.length)
     }
 
     /// The tunnel that the packet is in.
-    #[must_use]
     #[inline]
     pub fn tunnel(&self) -> Option<Tunnel> {
         self.tunnel
     }
 
     /// Whether there are IPv4 options or IPv6 extension headers.
-    #[must_use]
     #[inline]
     pub fn has_ip_options(&self) -> bool {
         let least = match self.ip_version {
@@ -155,7 +148,6 @@ impl Headers {
     }
 
     /// Whether there are TCP options.
-    #[must_use]
     #[inline]
     pub fn has_tcp_options(&self) -> bool {
         self.transport == Transport::Tcp
@@ -163,7 +155,6 @@ impl Headers {
     }
 
     /// Bytes of the IP packet with `payload` bytes; in a tunnel, of the inner packet.
-    #[must_use]
     #[inline]
     pub fn datagram(&self, payload: u32) -> u32 {
         payload.saturating_add(u32::from(self.length.saturating_sub(self.ip_offset)))
@@ -171,7 +162,6 @@ impl Headers {
 
     /// The largest payload in bytes whose IP length fits its 16 bits: no segment can carry more,
     /// and with LSOv1 no child, regardless of the NIC's maximum.
-    #[must_use]
     #[inline]
     pub fn max_payload(&self) -> u32 {
         let version = self.tunnel.map_or(self.ip_version, Tunnel::ip_version);
@@ -185,7 +175,6 @@ impl Headers {
     }
 
     /// Whether a segment can carry `payload` bytes: see [`max_payload`](Self::max_payload).
-    #[must_use]
     #[inline]
     pub fn can_carry(&self, payload: u32) -> bool {
         // Most are far below what the longest headers leave.

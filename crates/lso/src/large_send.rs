@@ -34,7 +34,6 @@ pub enum Offload {
 
 impl Offload {
     /// The transport protocol that it is for.
-    #[must_use]
     #[inline]
     pub const fn transport(self) -> Transport {
         match self {

@@ -137,28 +137,24 @@ impl Plan {
     }
 
     /// Bytes of payload of the whole send.
-    #[must_use]
     #[inline]
     pub fn payload(&self) -> u32 {
         self.payload
     }
 
     /// The number of children, 1 or more.
-    #[must_use]
     #[inline]
     pub fn children(&self) -> u32 {
         self.children
     }
 
     /// The number of children that are packets; they come last.
-    #[must_use]
     #[inline]
     pub fn packets(&self) -> u32 {
         self.children.saturating_sub(self.large_sends.count)
     }
 
     /// The number of wire segments of the whole.
-    #[must_use]
     #[inline]
     pub fn segments(&self) -> u32 {
         self.segments
@@ -171,7 +167,6 @@ impl Plan {
     }
 
     /// The children that are large sends, which come first.
-    #[must_use]
     #[inline]
     pub fn large_sends(&self) -> PlannedChildren<'_> {
         PlannedChildren {
@@ -184,7 +179,6 @@ impl Plan {
     }
 
     /// The children that are packets, which come last.
-    #[must_use]
     #[inline]
     pub fn single_packets(&self) -> PlannedChildren<'_> {
         PlannedChildren {

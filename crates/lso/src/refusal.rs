@@ -102,13 +102,11 @@ impl Refusal {
 
     /// The reason's place in [`ALL`](Self::ALL), and in an array of counters of
     /// the same length.
-    #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 
     /// A short identifier in kebab case, for JSON and counters.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::MalformedLargeSend => "malformed-large-send",

@@ -199,14 +199,12 @@ impl<'a> Template<'a> {
     }
 
     /// The positions of the headers.
-    #[must_use]
     #[inline]
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
 
     /// Whether its packets have a TCP or UDP checksum: a UDP checksum of 0 means none.
-    #[must_use]
     pub fn has_checksum(&self) -> bool {
         match self.headers.transport() {
             Transport::Tcp => true,

@@ -24,7 +24,6 @@ pub struct Adapter {
 
 impl Adapter {
     /// The adapter that the driver lists as `entry`, on a host with these connections.
-    #[must_use]
     pub fn new(entry: &AdapterEntry, connections: &dyn Connections) -> Self {
         let connection = connections.name_of(entry.base_if_index);
         Self {

@@ -178,13 +178,11 @@ pub struct Change {
 
 impl Change {
     /// Whether it names multiple, profile or cap, which take effect at once.
-    #[must_use]
     pub fn is_of_tuning(&self) -> bool {
         self.multiple.is_some() || self.profile.is_some() || self.off || self.cap.is_some()
     }
 
     /// The part that takes effect when the filter attaches next.
-    #[must_use]
     pub fn settings(&self) -> SettingsChange {
         SettingsChange {
             ip_id_bits: self.ip_id_bits,

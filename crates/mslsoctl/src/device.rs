@@ -2,18 +2,13 @@
 
 use control::IoControl;
 
+/// The bytes of a reply, or the reason why the driver did not answer, or its error status.
+pub type Answer = Result<usize, DeviceError>;
+
 /// A device that answers the driver's control codes.
 pub trait Device {
-    /// Sends a request and returns the bytes of the reply, which are at the front of `output`.
-    ///
-    /// # Errors
-    /// The reason why the driver did not answer, or its error status.
-    fn control(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError>;
+    /// Sends a request. The reply's bytes are then at the front of `output`.
+    fn control(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer;
 }
 
 /// A device that is opened for each request and closed after it: Windows unloads the driver only
@@ -22,61 +17,46 @@ pub trait Device {
 pub struct PerRequest<Open>(pub Open);
 
 impl<D: Device, Open: FnMut() -> Result<D, DeviceError>> Device for PerRequest<Open> {
-    fn control(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn control(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer {
         (self.0)()?.control(code, input, output)
     }
 }
 
 /// The reason why the device cannot be opened or a request to it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum DeviceError {
-    /// This is not Windows.
     #[error("the driver's device exists on Windows only; run mslsoctl on the Windows host")]
     NotWindows,
-    /// There is no such device.
     #[error(
         "the driver is not installed or not loaded; install it with \
          `netcfg -v -l mslso.inf -c s -i mslso_lwf`, or start it with `sc.exe start mslso`"
     )]
     NotInstalled,
-    /// The caller is no administrator.
     #[error("access denied; run mslsoctl from an elevated prompt (Run as administrator)")]
     AccessDenied,
-    /// The adapter is gone.
     #[error("the adapter is gone; `mslsoctl list` shows those that are attached")]
     NoSuchAdapter,
-    /// The driver found a value out of range.
     #[error("the driver reports a value out of range; see `mslsoctl set --help` for the ranges")]
     InvalidParameter,
-    /// The driver uses another version of the protocol.
     #[error(
         "the driver has another version of the protocol; use the mslsoctl that came with the driver"
     )]
     Version,
-    /// The driver does not support the control code.
     #[error("the driver does not support this command; use the mslsoctl that came with the driver")]
     UnknownCode,
-    /// The reply does not fit.
     #[error(
         "the driver's answer is longer than expected; use the mslsoctl that came with the driver"
     )]
     BufferTooSmall,
-    /// The driver had no memory for the answer.
     #[error("the driver had no memory for the answer; try again")]
     NoMemory,
-    /// Another error of Windows.
     #[error("the driver failed with Windows error {0} ({0:#x})")]
     Other(u32),
 }
 
 impl DeviceError {
     /// The meaning of an error code of Windows, which `winerror.h` has.
-    #[must_use]
     pub const fn from_win32(code: u32) -> Self {
         match code {
             1 | 50 => Self::UnknownCode, // ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED
@@ -93,7 +73,6 @@ impl DeviceError {
 
     /// The meaning of the NTSTATUS with which the driver completes a control code, as Windows would
     /// pass it on: for a device that is reached without Windows.
-    #[must_use]
     pub const fn from_status(status: i32) -> Self {
         match status.cast_unsigned() {
             0xC000_0010 | 0xC000_00BB => Self::UnknownCode, // INVALID_DEVICE_REQUEST, NOT_SUPPORTED
@@ -110,7 +89,6 @@ impl DeviceError {
     }
 
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::NotWindows => "not-windows",

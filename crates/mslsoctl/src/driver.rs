@@ -27,9 +27,6 @@ impl<'a> Driver<'a> {
     }
 
     /// All adapters to which the filter is attached.
-    ///
-    /// # Errors
-    /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn adapters(&mut self) -> Result<Vec<AdapterEntry>, Failure> {
         let request = encoded(&ListRequest)?;
         let mut room = ROOM;
@@ -53,58 +50,37 @@ impl<'a> Driver<'a> {
     }
 
     /// The driver's version; `None` for a driver that has no code to ask for it.
-    ///
-    /// # Errors
-    /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn version(&mut self) -> Result<Option<DriverVersion>, Failure> {
         if_known(self.query(IoControl::DRIVER_VERSION, &VersionRequest))
     }
 
     /// An adapter's settings and limits.
-    ///
-    /// # Errors
-    /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn read(&mut self, adapter: &Adapter) -> Result<ReadReply, Failure> {
         self.query(IoControl::READ, &select(adapter))
     }
 
     /// An adapter's settings, in effect and in the registry; `None` for a driver that has no code to
     /// ask for them.
-    ///
-    /// # Errors
-    /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn settings(&mut self, adapter: &Adapter) -> Result<Option<SettingsReply>, Failure> {
         if_known(self.query(IoControl::READ_SETTINGS, &select(adapter)))
     }
 
     /// An adapter's statistics.
-    ///
-    /// # Errors
-    /// [`Failure::Device`] or [`Failure::Reply`].
     pub fn statistics(&mut self, adapter: &Adapter) -> Result<StatisticsReply, Failure> {
         self.query(IoControl::STATISTICS, &select(adapter))
     }
 
     /// Puts an adapter's statistics back to zero.
-    ///
-    /// # Errors
-    /// [`Failure::Device`].
     pub fn reset_statistics(&mut self, adapter: &Adapter) -> Result<(), Failure> {
         self.send(IoControl::RESET_STATISTICS, &select(adapter))
     }
 
     /// Sets an adapter's tuning.
-    ///
-    /// # Errors
-    /// [`Failure::Device`].
     pub fn set(&mut self, request: &SetRequest) -> Result<(), Failure> {
         self.send(IoControl::SET, request)
     }
 
     /// Writes settings of an adapter to the registry.
-    ///
-    /// # Errors
-    /// [`Failure::Device`].
     pub fn set_settings(&mut self, request: &SetSettingsRequest) -> Result<(), Failure> {
         self.send(IoControl::SET_SETTINGS, request)
     }

@@ -26,48 +26,40 @@ pub mod exit {
 /// The reason why a command ends without its result. Its text is one line and states what to do
 /// next.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum Failure {
-    /// The command line is wrong: clap's error.
     #[error("{}; see `mslsoctl --help`", in_one_line(.0))]
     Usage(#[from] clap::Error),
     /// The device cannot be opened or a request to it failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The driver's answer breaks the protocol.
     #[error("{}", of_reply(*.0))]
     Reply(#[from] Invalid),
-    /// The connection of this name has no filter attached.
     #[error(
         "the driver is not attached to the connection {0:?}; enable it there with \
          `Enable-NetAdapterBinding -Name {0:?} -ComponentID mslso_lwf`"
     )]
     NotAttached(String),
-    /// No adapter is called so.
     #[error(
         "no adapter has the interface index, the connection or the description {0:?}; \
          see `mslsoctl list`"
     )]
     NoSuchAdapter(String),
-    /// The filter is attached to no adapter.
     #[error(
         "the driver is attached to no adapter; enable it on one with \
          `Enable-NetAdapterBinding -Name ADAPTER -ComponentID mslso_lwf`"
     )]
     NoAdapters,
-    /// Several adapters match: the adapter that was requested, if any, and the adapters.
     #[error("{}", several(.0.as_deref(), .1))]
     Ambiguous(Option<String>, Vec<Adapter>),
-    /// A command for all adapters ends at this one.
     #[error("at interface {at} ({adapter}): {failure}", at = .0.if_index, adapter = .0, failure = .1)]
     At(Box<Adapter>, Box<Self>),
-    /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
 
 impl Failure {
     /// The exit code for it.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Device(DeviceError::NotWindows | DeviceError::NotInstalled) => exit::NO_DRIVER,
@@ -84,7 +76,6 @@ impl Failure {
     }
 
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
@@ -100,7 +91,6 @@ impl Failure {
     }
 
     /// The failure as one JSON object.
-    #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
             "schema": SCHEMA,

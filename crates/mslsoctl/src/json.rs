@@ -7,9 +7,6 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 /// Writes `value` to `out` as JSON in one line.
-///
-/// # Errors
-/// Those of `out`.
 pub fn write(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(&mut *out, Ascii))?;
     writeln!(out)

@@ -3,7 +3,7 @@
 use control::IoControl;
 
 pub use crate::connections::Unnamed as Host;
-use crate::device::{Device, DeviceError};
+use crate::device::{Answer, Device, DeviceError};
 
 /// The driver's device. A request fails with [`DeviceError::NotWindows`].
 pub const fn device() -> impl Device {
@@ -14,12 +14,7 @@ pub const fn device() -> impl Device {
 struct Missing;
 
 impl Device for Missing {
-    fn control(
-        &mut self,
-        _code: IoControl,
-        _input: &[u8],
-        _output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn control(&mut self, _code: IoControl, _input: &[u8], _output: &mut [u8]) -> Answer {
         Err(DeviceError::NotWindows)
     }
 }

@@ -43,9 +43,6 @@ pub fn named(
 /// The adapter that `name` selects: the one with exactly this name or description, or else the
 /// only one with such a part in its connection's name or its description. A number is an index,
 /// never a part. Without `name`, the only adapter is selected.
-///
-/// # Errors
-/// As [`named`].
 pub fn selected(
     adapters: Vec<Adapter>,
     name: Option<&str>,

@@ -11,7 +11,7 @@ use std::ptr;
 use control::{IoControl, WIN32_NAME};
 use windows_sys::Win32::System::IO::DeviceIoControl;
 
-use crate::device::{Device, DeviceError, PerRequest};
+use crate::device::{Answer, Device, DeviceError, PerRequest};
 
 pub use connections::Host;
 
@@ -30,12 +30,7 @@ fn open() -> Result<Driver, DeviceError> {
 struct Driver(File);
 
 impl Device for Driver {
-    fn control(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn control(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer {
         let too_long = |_| DeviceError::InvalidParameter;
         let input_length = u32::try_from(input.len()).map_err(too_long)?;
         let output_length = u32::try_from(output.len()).map_err(too_long)?;

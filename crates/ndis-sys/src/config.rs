@@ -54,33 +54,16 @@ pub struct NDIS_DEVICE_OBJECT_ATTRIBUTES {
 }
 
 layout! {
-    NDIS_CONFIGURATION_OBJECT: size 24, align 8 {
-        Header @ 0: 4,
-        NdisHandle @ 8: 8,
-        Flags @ 16: 4,
-    }
-    NDIS_CONFIGURATION_PARAMETER: size 24, align 8 {
-        ParameterType @ 0: 4,
-        ParameterData @ 8: 16,
-    }
+    NDIS_CONFIGURATION_OBJECT: size 24, align 8 { Header, NdisHandle, Flags }
+    NDIS_CONFIGURATION_PARAMETER: size 24, align 8 { ParameterType, ParameterData }
     NDIS_CONFIGURATION_PARAMETER_DATA in
         "NDIS_CONFIGURATION_PARAMETER.ParameterData": size 16, align 8 {
-        IntegerData @ 0: 4,
-        StringData @ 0: 16,
-        BinaryData @ 0: 16,
+        IntegerData, StringData, BinaryData,
     }
-    BINARY_DATA: size 16, align 8 {
-        Length @ 0: 2,
-        Buffer @ 8: 8,
-    }
+    BINARY_DATA: size 16, align 8 { Length, Buffer }
     NDIS_DEVICE_OBJECT_ATTRIBUTES: size 56, align 8 {
-        Header @ 0: 4,
-        DeviceName @ 8: 8,
-        SymbolicName @ 16: 8,
-        MajorFunctions @ 24: 8,
-        ExtensionSize @ 32: 4,
-        DefaultSDDLString @ 40: 8,
-        DeviceClassGuid @ 48: 8,
+        Header, DeviceName, SymbolicName, MajorFunctions, ExtensionSize, DefaultSDDLString,
+        DeviceClassGuid,
     }
 }
 
@@ -97,7 +80,6 @@ constants! {
         NdisParameterInteger = 0;
         NdisParameterHexInteger = 1;
         NdisParameterString = 2;
-        NdisParameterMultiString = 3;
         NdisParameterBinary = 4;
     }
 }

@@ -33,22 +33,8 @@ pub struct EVENT_DATA_DESCRIPTOR {
 }
 
 layout! {
-    EVENT_DESCRIPTOR: size 16, align 8 {
-        Id @ 0: 2,
-        Version @ 2: 1,
-        Channel @ 3: 1,
-        Level @ 4: 1,
-        Opcode @ 5: 1,
-        Task @ 6: 2,
-        Keyword @ 8: 8,
-    }
-    EVENT_DATA_DESCRIPTOR: size 16, align 8 {
-        Ptr @ 0: 8,
-        Size @ 8: 4,
-        Type @ 12: 1 = Reserved,
-        Reserved1 @ 13: 1,
-        Reserved2 @ 14: 2,
-    }
+    EVENT_DESCRIPTOR: size 16, align 8 { Id, Version, Channel, Level, Opcode, Task, Keyword }
+    EVENT_DATA_DESCRIPTOR: size 16, align 8 { Ptr, Size, Type = Reserved, Reserved1, Reserved2 }
 }
 
 constants! {
@@ -61,8 +47,5 @@ constants! {
         EVENT_DATA_DESCRIPTOR_TYPE_NONE = 0;
         EVENT_DATA_DESCRIPTOR_TYPE_EVENT_METADATA = 1;
         EVENT_DATA_DESCRIPTOR_TYPE_PROVIDER_METADATA = 2;
-    }
-    u32 {
-        MAX_EVENT_DATA_DESCRIPTORS = 128;
     }
 }

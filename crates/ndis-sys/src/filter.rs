@@ -258,111 +258,37 @@ pub struct NDIS_RESTART_GENERAL_ATTRIBUTES {
 
 layout! {
     NDIS_FILTER_DRIVER_CHARACTERISTICS: size 240, align 8 {
-        Header @ 0: 4,
-        MajorNdisVersion @ 4: 1,
-        MinorNdisVersion @ 5: 1,
-        MajorDriverVersion @ 6: 1,
-        MinorDriverVersion @ 7: 1,
-        Flags @ 8: 4,
-        FriendlyName @ 16: 16,
-        UniqueName @ 32: 16,
-        ServiceName @ 48: 16,
-        SetOptionsHandler @ 64: 8,
-        SetFilterModuleOptionsHandler @ 72: 8,
-        AttachHandler @ 80: 8,
-        DetachHandler @ 88: 8,
-        RestartHandler @ 96: 8,
-        PauseHandler @ 104: 8,
-        SendNetBufferListsHandler @ 112: 8,
-        SendNetBufferListsCompleteHandler @ 120: 8,
-        CancelSendNetBufferListsHandler @ 128: 8,
-        ReceiveNetBufferListsHandler @ 136: 8,
-        ReturnNetBufferListsHandler @ 144: 8,
-        OidRequestHandler @ 152: 8,
-        OidRequestCompleteHandler @ 160: 8,
-        CancelOidRequestHandler @ 168: 8,
-        DevicePnPEventNotifyHandler @ 176: 8,
-        NetPnPEventHandler @ 184: 8,
-        StatusHandler @ 192: 8,
-        DirectOidRequestHandler @ 200: 8,
-        DirectOidRequestCompleteHandler @ 208: 8,
-        CancelDirectOidRequestHandler @ 216: 8,
-        SynchronousOidRequestHandler @ 224: 8,
-        SynchronousOidRequestCompleteHandler @ 232: 8,
+        Header, MajorNdisVersion, MinorNdisVersion, MajorDriverVersion, MinorDriverVersion, Flags,
+        FriendlyName, UniqueName, ServiceName, SetOptionsHandler, SetFilterModuleOptionsHandler,
+        AttachHandler, DetachHandler, RestartHandler, PauseHandler, SendNetBufferListsHandler,
+        SendNetBufferListsCompleteHandler, CancelSendNetBufferListsHandler,
+        ReceiveNetBufferListsHandler, ReturnNetBufferListsHandler, OidRequestHandler,
+        OidRequestCompleteHandler, CancelOidRequestHandler, DevicePnPEventNotifyHandler,
+        NetPnPEventHandler, StatusHandler, DirectOidRequestHandler, DirectOidRequestCompleteHandler,
+        CancelDirectOidRequestHandler, SynchronousOidRequestHandler,
+        SynchronousOidRequestCompleteHandler,
     }
     NDIS_FILTER_ATTACH_PARAMETERS: size 224, align 8 {
-        Header @ 0: 4,
-        IfIndex @ 4: 4,
-        NetLuid @ 8: 8,
-        FilterModuleGuidName @ 16: 8,
-        BaseMiniportIfIndex @ 24: 4,
-        BaseMiniportInstanceName @ 32: 8,
-        BaseMiniportName @ 40: 8,
-        MediaConnectState @ 48: 4,
-        MediaDuplexState @ 52: 4,
-        XmitLinkSpeed @ 56: 8,
-        RcvLinkSpeed @ 64: 8,
-        MiniportMediaType @ 72: 4,
-        MiniportPhysicalMediaType @ 76: 4,
-        MiniportMediaSpecificAttributes @ 80: 8,
-        DefaultOffloadConfiguration @ 88: 8,
-        MacAddressLength @ 96: 2,
-        CurrentMacAddress @ 98: 32,
-        BaseMiniportNetLuid @ 136: 8,
-        LowerIfIndex @ 144: 4,
-        LowerIfNetLuid @ 152: 8,
-        Flags @ 160: 4,
-        HDSplitCurrentConfig @ 168: 8,
-        ReceiveFilterCapabilities @ 176: 8,
-        MiniportPhysicalDeviceObject @ 184: 8,
-        NicSwitchCapabilities @ 192: 8,
-        BaseMiniportIfConnectorPresent @ 200: 1,
-        SriovCapabilities @ 208: 8,
-        NicSwitchArray @ 216: 8,
+        Header, IfIndex, NetLuid, FilterModuleGuidName, BaseMiniportIfIndex,
+        BaseMiniportInstanceName, BaseMiniportName, MediaConnectState, MediaDuplexState,
+        XmitLinkSpeed, RcvLinkSpeed, MiniportMediaType, MiniportPhysicalMediaType,
+        MiniportMediaSpecificAttributes, DefaultOffloadConfiguration, MacAddressLength,
+        CurrentMacAddress, BaseMiniportNetLuid, LowerIfIndex, LowerIfNetLuid, Flags,
+        HDSplitCurrentConfig, ReceiveFilterCapabilities, MiniportPhysicalDeviceObject,
+        NicSwitchCapabilities, BaseMiniportIfConnectorPresent, SriovCapabilities, NicSwitchArray,
     }
-    NDIS_FILTER_ATTRIBUTES: size 8, align 4 {
-        Header @ 0: 4,
-        Flags @ 4: 4,
-    }
-    NDIS_FILTER_PAUSE_PARAMETERS: size 12, align 4 {
-        Header @ 0: 4,
-        Flags @ 4: 4,
-        PauseReason @ 8: 4,
-    }
+    NDIS_FILTER_ATTRIBUTES: size 8, align 4 { Header, Flags }
+    NDIS_FILTER_PAUSE_PARAMETERS: size 12, align 4 { Header, Flags, PauseReason }
     NDIS_FILTER_RESTART_PARAMETERS: size 48, align 8 {
-        Header @ 0: 4,
-        MiniportMediaType @ 4: 4,
-        MiniportPhysicalMediaType @ 8: 4,
-        RestartAttributes @ 16: 8,
-        LowerIfIndex @ 24: 4,
-        LowerIfNetLuid @ 32: 8,
-        Flags @ 40: 4,
+        Header, MiniportMediaType, MiniportPhysicalMediaType, RestartAttributes, LowerIfIndex,
+        LowerIfNetLuid, Flags,
     }
-    NDIS_RESTART_ATTRIBUTES: size 32, align 16 {
-        Next @ 0: 8,
-        Oid @ 8: 4,
-        DataLength @ 12: 4,
-        Data @ 16: 1,
-    }
+    NDIS_RESTART_ATTRIBUTES: size 32, align 16 { Next, Oid, DataLength, Data }
     NDIS_RESTART_GENERAL_ATTRIBUTES: size 88, align 8 {
-        Header @ 0: 4,
-        MtuSize @ 4: 4,
-        MaxXmitLinkSpeed @ 8: 8,
-        MaxRcvLinkSpeed @ 16: 8,
-        LookaheadSize @ 24: 4,
-        MacOptions @ 28: 4,
-        SupportedPacketFilters @ 32: 4,
-        MaxMulticastListSize @ 36: 4,
-        RecvScaleCapabilities @ 40: 8,
-        AccessType @ 48: 4,
-        Flags @ 52: 4,
-        ConnectionType @ 56: 4,
-        SupportedStatistics @ 60: 4,
-        DataBackFillSize @ 64: 4,
-        ContextBackFillSize @ 68: 4,
-        SupportedOidList @ 72: 8,
-        SupportedOidListLength @ 80: 4,
-        MaxLookaheadSizeAccessed @ 84: 4,
+        Header, MtuSize, MaxXmitLinkSpeed, MaxRcvLinkSpeed, LookaheadSize, MacOptions,
+        SupportedPacketFilters, MaxMulticastListSize, RecvScaleCapabilities, AccessType, Flags,
+        ConnectionType, SupportedStatistics, DataBackFillSize, ContextBackFillSize,
+        SupportedOidList, SupportedOidListLength, MaxLookaheadSizeAccessed,
     }
 }
 
@@ -371,52 +297,34 @@ constants! {
         NDIS_FILTER_CHARACTERISTICS_REVISION_1 = 1;
         NDIS_FILTER_CHARACTERISTICS_REVISION_2 = 2;
         NDIS_FILTER_CHARACTERISTICS_REVISION_3 = 3;
-        NDIS_FILTER_ATTACH_PARAMETERS_REVISION_1 = 1;
-        NDIS_FILTER_ATTACH_PARAMETERS_REVISION_2 = 2;
-        NDIS_FILTER_ATTACH_PARAMETERS_REVISION_3 = 3;
         NDIS_FILTER_ATTACH_PARAMETERS_REVISION_4 = 4;
         NDIS_FILTER_ATTRIBUTES_REVISION_1 = 1;
         NDIS_FILTER_PAUSE_PARAMETERS_REVISION_1 = 1;
         NDIS_FILTER_RESTART_PARAMETERS_REVISION_1 = 1;
-        NDIS_RESTART_GENERAL_ATTRIBUTES_REVISION_1 = 1;
         NDIS_RESTART_GENERAL_ATTRIBUTES_REVISION_2 = 2;
-
-        NDIS_FILTER_MAJOR_VERSION = 6;
     }
     u16 {
         NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_1 = 200;
         NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_2 = 224;
         NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_3 = 240;
-        NDIS_SIZEOF_FILTER_ATTACH_PARAMETERS_REVISION_1 = 164;
-        NDIS_SIZEOF_FILTER_ATTACH_PARAMETERS_REVISION_2 = 176;
-        NDIS_SIZEOF_FILTER_ATTACH_PARAMETERS_REVISION_3 = 200;
         NDIS_SIZEOF_FILTER_ATTACH_PARAMETERS_REVISION_4 = 224;
         NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1 = 8;
         NDIS_SIZEOF_FILTER_PAUSE_PARAMETERS_REVISION_1 = 12;
         NDIS_SIZEOF__FILTER_RESTART_PARAMETERS_REVISION_1 = 44;
-        NDIS_SIZEOF_RESTART_GENERAL_ATTRIBUTES_REVISION_1 = 84;
         NDIS_SIZEOF_RESTART_GENERAL_ATTRIBUTES_REVISION_2 = 88;
     }
     u32 {
-        NDIS_FILTER_DRIVER_MANDATORY = 0x01;
-        NDIS_FILTER_DRIVER_SUPPORTS_CURRENT_MAC_ADDRESS_CHANGE = 0x02;
         NDIS_FILTER_DRIVER_SUPPORTS_L2_MTU_SIZE_CHANGE = 0x04;
-        NDIS_FILTER_ATTACH_FLAGS_IGNORE_MANDATORY = 0x01;
     }
     i32 {
         NdisMedium802_3 = 0;
         NdisMediumLoopback = 17;
         NdisMediumIP = 19;
 
-        NdisPhysicalMediumUnspecified = 0;
         NdisPhysicalMedium802_3 = 14;
 
-        MediaConnectStateUnknown = 0;
         MediaConnectStateConnected = 1;
-        MediaConnectStateDisconnected = 2;
 
-        MediaDuplexStateUnknown = 0;
-        MediaDuplexStateHalf = 1;
         MediaDuplexStateFull = 2;
     }
 }

@@ -151,97 +151,33 @@ pub struct FILE_OBJECT {
 
 layout! {
     IRP: size 208, align 16 {
-        Type @ 0: 2,
-        Size @ 2: 2,
-        MdlAddress @ 8: 8,
-        Flags @ 16: 4,
-        AssociatedIrp @ 24: 8,
-        ThreadListEntry @ 32: 16,
-        IoStatus @ 48: 16,
-        RequestorMode @ 64: 1,
-        PendingReturned @ 65: 1,
-        StackCount @ 66: 1,
-        CurrentLocation @ 67: 1,
-        Cancel @ 68: 1,
-        CancelIrql @ 69: 1,
-        ApcEnvironment @ 70: 1,
-        AllocationFlags @ 71: 1,
-        UserIosb @ 72: 8 = IoRingContext,
-        UserEvent @ 80: 8,
-        Overlay @ 88: 16,
-        CancelRoutine @ 104: 8,
-        UserBuffer @ 112: 8,
-        Tail @ 120: 88,
+        Type, Size, MdlAddress, Flags, AssociatedIrp, ThreadListEntry, IoStatus, RequestorMode,
+        PendingReturned, StackCount, CurrentLocation, Cancel, CancelIrql, ApcEnvironment,
+        AllocationFlags, UserIosb = IoRingContext, UserEvent, Overlay, CancelRoutine, UserBuffer,
+        Tail,
     }
-    IRP_ASSOCIATED_IRP in "IRP.AssociatedIrp": size 8, align 8 {
-        MasterIrp @ 0: 8,
-        IrpCount @ 0: 4,
-        SystemBuffer @ 0: 8,
-    }
-    IRP_TAIL in "IRP.Tail": size 88, align 8 {
-        Overlay @ 0: 80,
-        Apc @ 0: 88,
-        CompletionKey @ 0: 8,
-    }
+    IRP_ASSOCIATED_IRP in "IRP.AssociatedIrp": size 8, align 8 { MasterIrp, IrpCount, SystemBuffer }
+    IRP_TAIL in "IRP.Tail": size 88, align 8 { Overlay, Apc, CompletionKey }
     IRP_TAIL_OVERLAY in "IRP.Tail.Overlay": size 80, align 8 {
-        DriverContext @ 0: 32 = DeviceQueueEntry,
-        Thread @ 32: 8,
-        AuxiliaryBuffer @ 40: 8,
-        ListEntry @ 48: 16,
-        CurrentStackLocation @ 64: 8 = PacketType,
-        OriginalFileObject @ 72: 8,
+        DriverContext = DeviceQueueEntry, Thread, AuxiliaryBuffer, ListEntry,
+        CurrentStackLocation = PacketType, OriginalFileObject,
     }
-    IO_STATUS_BLOCK: size 16, align 8 {
-        Status @ 0: 4 = Pointer,
-        Information @ 8: 8,
-    }
+    IO_STATUS_BLOCK: size 16, align 8 { Status = Pointer, Information }
     FILE_OBJECT: size 216, align 8 {
-        Type @ 0: 2,
-        Size @ 2: 2,
-        DeviceObject @ 8: 8,
-        Vpb @ 16: 8,
-        FsContext @ 24: 8,
-        FsContext2 @ 32: 8,
-        SectionObjectPointer @ 40: 8,
-        PrivateCacheMap @ 48: 8,
-        FinalStatus @ 56: 4,
-        RelatedFileObject @ 64: 8,
-        LockOperation @ 72: 1,
-        DeletePending @ 73: 1,
-        ReadAccess @ 74: 1,
-        WriteAccess @ 75: 1,
-        DeleteAccess @ 76: 1,
-        SharedRead @ 77: 1,
-        SharedWrite @ 78: 1,
-        SharedDelete @ 79: 1,
-        Flags @ 80: 4,
-        FileName @ 88: 16,
-        CurrentByteOffset @ 104: 8,
-        Waiters @ 112: 4,
-        Busy @ 116: 4,
-        LastLock @ 120: 8,
-        Lock @ 128: 24,
-        Event @ 152: 24,
-        CompletionContext @ 176: 8,
-        IrpListLock @ 184: 8,
-        IrpList @ 192: 16,
-        FileObjectExtension @ 208: 8,
+        Type, Size, DeviceObject, Vpb, FsContext, FsContext2, SectionObjectPointer, PrivateCacheMap,
+        FinalStatus, RelatedFileObject, LockOperation, DeletePending, ReadAccess, WriteAccess,
+        DeleteAccess, SharedRead, SharedWrite, SharedDelete, Flags, FileName, CurrentByteOffset,
+        Waiters, Busy, LastLock, Lock, Event, CompletionContext, IrpListLock, IrpList,
+        FileObjectExtension,
     }
     IO_STACK_LOCATION: size 72, align 8 {
-        MajorFunction @ 0: 1,
-        MinorFunction @ 1: 1,
-        Flags @ 2: 1,
-        Control @ 3: 1,
-        Parameters @ 8: 32,
-        DeviceObject @ 40: 8,
-        FileObject @ 48: 8,
-        CompletionRoutine @ 56: 8,
-        Context @ 64: 8,
+        MajorFunction, MinorFunction, Flags, Control, Parameters, DeviceObject, FileObject,
+        CompletionRoutine, Context,
     }
     IO_STACK_LOCATION_PARAMETERS in "IO_STACK_LOCATION.Parameters": size 32, align 8 {
-        DeviceIoControl @ 0: 32,
-        Others @ 0: 32 = Create CreatePipe CreateMailslot Read Write QueryDirectory
-            NotifyDirectory NotifyDirectoryEx QueryFile SetFile QueryEa SetEa QueryVolume SetVolume
+        DeviceIoControl,
+        Others = Create CreatePipe CreateMailslot Read Write QueryDirectory NotifyDirectory
+            NotifyDirectoryEx QueryFile SetFile QueryEa SetEa QueryVolume SetVolume
             FileSystemControl LockControl QuerySecurity SetSecurity MountVolume VerifyVolume Scsi
             QueryQuota SetQuota QueryDeviceRelations QueryInterface DeviceCapabilities
             FilterResourceRequirements ReadWriteConfig SetLock QueryId QueryDeviceText
@@ -249,10 +185,7 @@ layout! {
     }
     IO_STACK_LOCATION_DEVICE_IO_CONTROL in
         "IO_STACK_LOCATION.Parameters.DeviceIoControl": size 32, align 8 {
-        OutputBufferLength @ 0: 4,
-        InputBufferLength @ 8: 4,
-        IoControlCode @ 16: 4,
-        Type3InputBuffer @ 24: 8,
+        OutputBufferLength, InputBufferLength, IoControlCode, Type3InputBuffer,
     }
 }
 

@@ -136,67 +136,22 @@ pub struct DRIVER_EXTENSION {
 }
 
 layout! {
-    UNICODE_STRING: size 16, align 8 {
-        Length @ 0: 2,
-        MaximumLength @ 2: 2,
-        Buffer @ 8: 8,
-    }
-    LIST_ENTRY: size 16, align 8 {
-        Flink @ 0: 8,
-        Blink @ 8: 8,
-    }
-    GUID: size 16, align 4 {
-        Data1 @ 0: 4,
-        Data2 @ 4: 2,
-        Data3 @ 6: 2,
-        Data4 @ 8: 8,
-    }
-    KEVENT: size 24, align 8 {
-        Header @ 0: 24,
-    }
+    UNICODE_STRING: size 16, align 8 { Length, MaximumLength, Buffer }
+    LIST_ENTRY: size 16, align 8 { Flink, Blink }
+    GUID: size 16, align 4 { Data1, Data2, Data3, Data4 }
+    KEVENT: size 24, align 8 { Header }
     IO_ERROR_LOG_PACKET: size 48, align 8 {
-        MajorFunctionCode @ 0: 1,
-        RetryCount @ 1: 1,
-        DumpDataSize @ 2: 2,
-        NumberOfStrings @ 4: 2,
-        StringOffset @ 6: 2,
-        EventCategory @ 8: 2,
-        ErrorCode @ 12: 4,
-        UniqueErrorValue @ 16: 4,
-        FinalStatus @ 20: 4,
-        SequenceNumber @ 24: 4,
-        IoControlCode @ 28: 4,
-        DeviceOffset @ 32: 8,
-        DumpData @ 40: 4,
+        MajorFunctionCode, RetryCount, DumpDataSize, NumberOfStrings, StringOffset, EventCategory,
+        ErrorCode, UniqueErrorValue, FinalStatus, SequenceNumber, IoControlCode, DeviceOffset,
+        DumpData,
     }
-    PROCESSOR_NUMBER: size 4, align 2 {
-        Group @ 0: 2,
-        Number @ 2: 1,
-        Reserved @ 3: 1,
-    }
+    PROCESSOR_NUMBER: size 4, align 2 { Group, Number, Reserved }
     DRIVER_OBJECT: size 336, align 8 {
-        Type @ 0: 2,
-        Size @ 2: 2,
-        DeviceObject @ 8: 8,
-        Flags @ 16: 4,
-        DriverStart @ 24: 8,
-        DriverSize @ 32: 4,
-        DriverSection @ 40: 8,
-        DriverExtension @ 48: 8,
-        DriverName @ 56: 16,
-        HardwareDatabase @ 72: 8,
-        FastIoDispatch @ 80: 8,
-        DriverInit @ 88: 8,
-        DriverStartIo @ 96: 8,
-        DriverUnload @ 104: 8,
-        MajorFunction @ 112: 224,
+        Type, Size, DeviceObject, Flags, DriverStart, DriverSize, DriverSection, DriverExtension,
+        DriverName, HardwareDatabase, FastIoDispatch, DriverInit, DriverStartIo, DriverUnload,
+        MajorFunction,
     }
-    DRIVER_EXTENSION: size 40, align 8 {
-        DriverObject @ 0: 8,
-        AddDevice @ 8: 8,
-        Count @ 16: 4,
-        ServiceKeyName @ 24: 16,
-    }
+    DRIVER_EXTENSION: size 40, align 8 { DriverObject, AddDevice, Count, ServiceKeyName }
 }
 
 constants! {
@@ -217,13 +172,8 @@ constants! {
         IRP_MJ_MAXIMUM_FUNCTION = 0x1b;
     }
     u64 {
-        POOL_FLAG_USE_QUOTA = 0x0001;
         POOL_FLAG_UNINITIALIZED = 0x0002;
-        POOL_FLAG_SESSION = 0x0004;
-        POOL_FLAG_CACHE_ALIGNED = 0x0008;
-        POOL_FLAG_RAISE_ON_FAILURE = 0x0020;
         POOL_FLAG_NON_PAGED = 0x0040;
-        POOL_FLAG_NON_PAGED_EXECUTE = 0x0080;
         POOL_FLAG_PAGED = 0x0100;
     }
     i32 {
@@ -231,25 +181,16 @@ constants! {
         SynchronizationEvent = 1;
         Executive = 0;
 
-        PagedPool = 1;
         NonPagedPoolNx = 512;
-        NonPagedPoolNxCacheAligned = 516;
-
-        LowPoolPriority = 0;
-        NormalPoolPriority = 16;
-        HighPoolPriority = 32;
     }
     u32 {
         PAGE_SIZE = 0x1000;
         PAGE_SHIFT = 12;
 
         METHOD_BUFFERED = 0;
-        METHOD_NEITHER = 3;
-        FILE_ANY_ACCESS = 0;
         FILE_READ_ACCESS = 1;
         FILE_WRITE_ACCESS = 2;
         FILE_DEVICE_NETWORK = 0x12;
-        FILE_DEVICE_UNKNOWN = 0x22;
     }
 }
 
@@ -257,5 +198,3 @@ constants! {
 pub const ERROR_LOG_MAXIMUM_SIZE: u8 = 240;
 /// In place of a group's number: all the processors of all groups.
 pub const ALL_PROCESSOR_GROUPS: u16 = 0xffff;
-/// Device characteristic: the device's protection applies to names below it too.
-pub const FILE_DEVICE_SECURE_OPEN: u32 = 0x0100;

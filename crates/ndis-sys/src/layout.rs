@@ -1,9 +1,8 @@
 //! The macros that check an ABI statement.
 //!
-//! `layout!` takes a module's structures as a table and turns each row into compile-time
-//! assertions and into an entry of that module's `LAYOUTS`; `constants!` defines a module's
-//! constants and lists them in its `CONSTANTS`. The values stand in the source as literals on
-//! purpose: a number that was derived from the Rust type could not contradict it.
+//! `layout!` takes the names of a module's structures and of their fields. It asserts size and
+//! alignment at compile time, and makes an entry of that module's `LAYOUTS` from where the compiler
+//! puts each field; `constants!` defines a module's constants and lists them in its `CONSTANTS`.
 
 /// One field of a structure: its name, offset and width in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +39,8 @@ pub struct Layout {
 /// ```text
 /// layout! {
 ///     NAME: size BYTES, align BYTES {
-///         Field @ OFFSET: BYTES,
-///         Field @ OFFSET: BYTES = OtherUnionMember BitField,   // C fields on the same bytes
+///         Field,
+///         Field = OtherUnionMember BitField,   // C fields on the same bytes
 ///     }
 ///     NAME in "C_OWNER.Member" "C_OWNER.Other": size BYTES, align BYTES { … }  // nameless in C
 /// }
@@ -49,26 +48,12 @@ pub struct Layout {
 macro_rules! layout {
     ($(
         $name:ident $(in $($c_name:literal)+)? : size $size:literal, align $align:literal {
-            $( $field:ident @ $offset:literal : $width:literal $(= $($other:ident)+)? ),* $(,)?
+            $( $field:ident $(= $($other:ident)+)? ),* $(,)?
         }
     )*) => {
         $( const _: () = {
             assert!(size_of::<$name>() == $size, concat!("size of ", stringify!($name)));
             assert!(align_of::<$name>() == $align, concat!("alignment of ", stringify!($name)));
-            $(
-                assert!(
-                    ::core::mem::offset_of!($name, $field) == $offset,
-                    concat!("offset of ", stringify!($name), ".", stringify!($field)),
-                );
-                assert!(
-                    // SAFETY: `width` never calls the closure; it needs only the types in its
-                    // signature.
-                    $crate::layout::width(|object: *const $name| unsafe {
-                        &raw const (*object).$field
-                    }) == $width,
-                    concat!("width of ", stringify!($name), ".", stringify!($field)),
-                );
-            )*
         }; )*
 
         pub(crate) const LAYOUTS: &[$crate::layout::Layout] = &[$(
@@ -80,8 +65,12 @@ macro_rules! layout {
                 fields: &[$(
                     $crate::layout::Field {
                         name: stringify!($field),
-                        offset: $offset,
-                        size: $width,
+                        offset: ::core::mem::offset_of!($name, $field),
+                        // SAFETY: `width` never calls the closure; it needs only the types in its
+                        // signature.
+                        size: $crate::layout::width(|object: *const $name| unsafe {
+                            &raw const (*object).$field
+                        }),
                         stands_for: &[$($(stringify!($other)),+)?],
                     }
                 ),*],

@@ -7,9 +7,9 @@
 //!   constants, because the other side may send a value that is not declared here;
 //! - an anonymous union is flattened into the member a filter uses; a run of bit-fields is one raw
 //!   word, read and written with [`BitField`];
-//! - every structure has rows in a `layout!` table: size, alignment, offset and width of each
-//!   field are asserted at compile time, collected in [`LAYOUTS`], and compared by this crate's
-//!   tests with the WDK's values for x64 and Arm64;
+//! - every structure and each of its fields is in a `layout!` table: sizes and alignments are
+//!   asserted at compile time; with the offset and width of each field they are collected in
+//!   [`LAYOUTS`], and compared by this crate's tests with the WDK's values for x64 and Arm64;
 //! - every number that has a name in the WDK is in a `constants!` table, collected in
 //!   [`CONSTANTS`], and compared in the same way.
 //!

@@ -96,88 +96,40 @@ pub struct NET_BUFFER_POOL_PARAMETERS {
 
 layout! {
     NET_BUFFER: size 176, align 16 {
-        Next @ 0: 8 = Link NetBufferHeader,
-        CurrentMdl @ 8: 8,
-        CurrentMdlOffset @ 16: 4,
-        DataLength @ 24: 4 = stDataLength,
-        DataLengthHigh @ 28: 4 = stDataLength,
-        MdlChain @ 32: 8,
-        DataOffset @ 40: 4,
-        ChecksumBias @ 48: 2,
-        Reserved @ 50: 2,
-        NdisPoolHandle @ 56: 8,
-        NdisReserved @ 64: 16,
-        ProtocolReserved @ 80: 48,
-        MiniportReserved @ 128: 32,
-        DataPhysicalAddress @ 160: 8,
-        ScatterGatherList @ 168: 8 = SharedMemoryInfo,
+        Next = Link NetBufferHeader, CurrentMdl, CurrentMdlOffset, DataLength = stDataLength,
+        DataLengthHigh = stDataLength, MdlChain, DataOffset, ChecksumBias, Reserved, NdisPoolHandle,
+        NdisReserved, ProtocolReserved, MiniportReserved, DataPhysicalAddress,
+        ScatterGatherList = SharedMemoryInfo,
     }
     NET_BUFFER_LIST: size 368, align 16 {
-        Next @ 0: 8 = Link NetBufferListHeader,
-        FirstNetBuffer @ 8: 8,
-        Context @ 16: 8,
-        ParentNetBufferList @ 24: 8,
-        NdisPoolHandle @ 32: 8,
-        NdisReserved @ 48: 16,
-        ProtocolReserved @ 64: 32,
-        MiniportReserved @ 96: 16,
-        Scratch @ 112: 8,
-        SourceHandle @ 120: 8,
-        NblFlags @ 128: 4,
-        ChildRefCount @ 132: 4,
-        Flags @ 136: 4,
-        Status @ 140: 4 = NdisReserved2,
-        NetBufferListInfo @ 144: 216,
+        Next = Link NetBufferListHeader, FirstNetBuffer, Context, ParentNetBufferList,
+        NdisPoolHandle, NdisReserved, ProtocolReserved, MiniportReserved, Scratch, SourceHandle,
+        NblFlags, ChildRefCount, Flags, Status = NdisReserved2, NetBufferListInfo,
     }
-    NET_BUFFER_LIST_CONTEXT: size 16, align 16 {
-        Next @ 0: 8,
-        Size @ 8: 2,
-        Offset @ 10: 2,
-        ContextData @ 16: 0,
-    }
+    NET_BUFFER_LIST_CONTEXT: size 16, align 16 { Next, Size, Offset, ContextData }
     NET_BUFFER_LIST_POOL_PARAMETERS: size 16, align 4 {
-        Header @ 0: 4,
-        ProtocolId @ 4: 1,
-        fAllocateNetBuffer @ 5: 1,
-        ContextSize @ 6: 2,
-        PoolTag @ 8: 4,
-        DataSize @ 12: 4,
+        Header, ProtocolId, fAllocateNetBuffer, ContextSize, PoolTag, DataSize,
     }
-    NET_BUFFER_POOL_PARAMETERS: size 12, align 4 {
-        Header @ 0: 4,
-        PoolTag @ 4: 4,
-        DataSize @ 8: 4,
-    }
+    NET_BUFFER_POOL_PARAMETERS: size 12, align 4 { Header, PoolTag, DataSize }
 }
 
 constants! {
     u32 {
         NDIS_NBL_FLAGS_SEND_READ_ONLY = 0x0000_0001;
-        NDIS_NBL_FLAGS_RECV_READ_ONLY = 0x0000_0002;
-        NDIS_NBL_FLAGS_HD_SPLIT = 0x0000_0100;
         NDIS_NBL_FLAGS_IS_IPV4 = 0x0000_0200;
         NDIS_NBL_FLAGS_IS_IPV6 = 0x0000_0400;
         NDIS_NBL_FLAGS_IS_TCP = 0x0000_0800;
         NDIS_NBL_FLAGS_IS_UDP = 0x0000_1000;
-        NDIS_NBL_FLAGS_SPLIT_AT_UPPER_LAYER_PROTOCOL_HEADER = 0x0000_2000;
-        NDIS_NBL_FLAGS_SPLIT_AT_UPPER_LAYER_PROTOCOL_PAYLOAD = 0x0000_4000;
         NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET = 0x0000_8000;
         NDIS_NBL_FLAGS_CAPTURE_TIMESTAMP_ON_TRANSMIT = 0x0001_0000;
 
         NDIS_SEND_FLAGS_DISPATCH_LEVEL = 0x01;
         NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK = 0x02;
-        NDIS_SEND_FLAGS_SINGLE_QUEUE = 0x04;
-        NDIS_SEND_FLAGS_SWITCH_DESTINATION_GROUP = 0x10;
-        NDIS_SEND_FLAGS_SWITCH_SINGLE_SOURCE = 0x20;
 
         NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL = 0x01;
-        NDIS_SEND_COMPLETE_FLAGS_SINGLE_QUEUE = 0x02;
-        NDIS_SEND_COMPLETE_FLAGS_SWITCH_SINGLE_SOURCE = 0x04;
     }
     u8 {
         NDIS_PROTOCOL_ID_DEFAULT = 0x00;
-        NDIS_PROTOCOL_ID_TCP_IP = 0x02;
-        NDIS_PROTOCOL_ID_IP6 = 0x03;
         NDIS_PROTOCOL_ID_MASK = 0x0f;
     }
     u16 {
@@ -190,11 +142,3 @@ constants! {
 pub const NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1: u8 = 1;
 /// The revision of [`NET_BUFFER_POOL_PARAMETERS`].
 pub const NET_BUFFER_POOL_PARAMETERS_REVISION_1: u8 = 1;
-/// Bits of [`NET_BUFFER_LIST::Flags`] that belong to the driver that originated the list.
-pub const NBL_FLAGS_PROTOCOL_RESERVED: u32 = 0xfff0_0003;
-/// Bits of [`NET_BUFFER_LIST::Flags`] that belong to the miniport.
-pub const NBL_FLAGS_MINIPORT_RESERVED: u32 = 0x0000_f000;
-/// Bits of [`NET_BUFFER_LIST::Flags`] that belong to the list's current owner.
-pub const NBL_FLAGS_SCRATCH: u32 = 0x000f_0000;
-/// Bits of [`NET_BUFFER_LIST::Flags`] that belong to NDIS.
-pub const NBL_FLAGS_NDIS_RESERVED: u32 = 0x0000_0ffc;

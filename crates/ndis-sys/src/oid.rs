@@ -118,82 +118,33 @@ pub struct NET_PNP_EVENT {
 
 layout! {
     NDIS_OID_REQUEST: size 248, align 8 {
-        Header @ 0: 4,
-        RequestType @ 4: 4,
-        PortNumber @ 8: 4,
-        Timeout @ 12: 4,
-        RequestId @ 16: 8,
-        RequestHandle @ 24: 8,
-        DATA @ 32: 40,
-        NdisReserved @ 72: 128,
-        MiniportReserved @ 200: 16,
-        SourceReserved @ 216: 16,
-        SupportedRevision @ 232: 1,
-        Reserved1 @ 233: 1,
-        Reserved2 @ 234: 2,
-        SwitchId @ 236: 4,
-        VPortId @ 240: 4,
-        Flags @ 244: 4,
+        Header, RequestType, PortNumber, Timeout, RequestId, RequestHandle, DATA, NdisReserved,
+        MiniportReserved, SourceReserved, SupportedRevision, Reserved1, Reserved2, SwitchId,
+        VPortId, Flags,
     }
     NDIS_OID_REQUEST_DATA in "_REQUEST_DATA": size 40, align 8 {
-        Oid @ 0: 4,
-        QUERY_INFORMATION @ 0: 32,
-        SET_INFORMATION @ 0: 32,
-        METHOD_INFORMATION @ 0: 40,
+        Oid, QUERY_INFORMATION, SET_INFORMATION, METHOD_INFORMATION,
     }
     NDIS_OID_REQUEST_QUERY in "_QUERY": size 32, align 8 {
-        Oid @ 0: 4,
-        InformationBuffer @ 8: 8,
-        InformationBufferLength @ 16: 4,
-        BytesWritten @ 20: 4,
-        BytesNeeded @ 24: 4,
+        Oid, InformationBuffer, InformationBufferLength, BytesWritten, BytesNeeded,
     }
     NDIS_OID_REQUEST_SET in "_SET": size 32, align 8 {
-        Oid @ 0: 4,
-        InformationBuffer @ 8: 8,
-        InformationBufferLength @ 16: 4,
-        BytesRead @ 20: 4,
-        BytesNeeded @ 24: 4,
+        Oid, InformationBuffer, InformationBufferLength, BytesRead, BytesNeeded,
     }
     NDIS_OID_REQUEST_METHOD in "_METHOD": size 40, align 8 {
-        Oid @ 0: 4,
-        InformationBuffer @ 8: 8,
-        InputBufferLength @ 16: 4,
-        OutputBufferLength @ 20: 4,
-        MethodId @ 24: 4,
-        BytesWritten @ 28: 4,
-        BytesRead @ 32: 4,
-        BytesNeeded @ 36: 4,
+        Oid, InformationBuffer, InputBufferLength, OutputBufferLength, MethodId, BytesWritten,
+        BytesRead, BytesNeeded,
     }
     NDIS_STATUS_INDICATION: size 112, align 8 {
-        Header @ 0: 4,
-        SourceHandle @ 8: 8,
-        PortNumber @ 16: 4,
-        StatusCode @ 20: 4,
-        Flags @ 24: 4,
-        DestinationHandle @ 32: 8,
-        RequestId @ 40: 8,
-        StatusBuffer @ 48: 8,
-        StatusBufferSize @ 56: 4,
-        Guid @ 60: 16,
-        NdisReserved @ 80: 32,
+        Header, SourceHandle, PortNumber, StatusCode, Flags, DestinationHandle, RequestId,
+        StatusBuffer, StatusBufferSize, Guid, NdisReserved,
     }
     NET_PNP_EVENT_NOTIFICATION: size 176, align 8 {
-        Header @ 0: 4,
-        PortNumber @ 4: 4,
-        NetPnPEvent @ 8: 152,
-        Flags @ 160: 4,
-        SwitchId @ 164: 4,
-        VPortId @ 168: 4,
+        Header, PortNumber, NetPnPEvent, Flags, SwitchId, VPortId,
     }
     NET_PNP_EVENT: size 152, align 8 {
-        NetEvent @ 0: 4,
-        Buffer @ 8: 8,
-        BufferLength @ 16: 4,
-        NdisReserved @ 24: 32,
-        TransportReserved @ 56: 32,
-        TdiReserved @ 88: 32,
-        TdiClientReserved @ 120: 32,
+        NetEvent, Buffer, BufferLength, NdisReserved, TransportReserved, TdiReserved,
+        TdiClientReserved,
     }
 }
 
@@ -207,7 +158,6 @@ constants! {
         NDIS_SIZEOF_OID_REQUEST_REVISION_1 = 236;
         NDIS_SIZEOF_OID_REQUEST_REVISION_2 = 248;
         NDIS_SIZEOF_STATUS_INDICATION_REVISION_1 = 112;
-        NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_1 = 164;
         NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_2 = 172;
     }
     i32 {
@@ -219,39 +169,11 @@ constants! {
         NetEventSetPower = 0;
         NetEventQueryPower = 1;
         NetEventQueryRemoveDevice = 2;
-        NetEventCancelRemoveDevice = 3;
-        NetEventReconfigure = 4;
-        NetEventBindList = 5;
-        NetEventBindsComplete = 6;
-        NetEventPnPCapabilities = 7;
-        NetEventPause = 8;
-        NetEventRestart = 9;
-        NetEventPortActivation = 10;
-        NetEventPortDeactivation = 11;
-        NetEventIMReEnableDevice = 12;
-        NetEventNDKEnable = 13;
-        NetEventNDKDisable = 14;
         NetEventFilterPreDetach = 15;
-        NetEventBindFailed = 16;
-        NetEventSwitchActivate = 17;
-        NetEventAllowBindsAbove = 18;
-        NetEventInhibitBindsAbove = 19;
-        NetEventAllowStart = 20;
-        NetEventRequirePause = 21;
-        NetEventUploadGftFlowEntries = 22;
-        NetEventMaximum = 23;
     }
     u32 {
-        NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID = 0x01;
-
-        OID_GEN_SUPPORTED_LIST = 0x0001_0101;
         OID_GEN_MAXIMUM_FRAME_SIZE = 0x0001_0106;
         OID_GEN_LINK_SPEED = 0x0001_0107;
-        OID_GEN_CURRENT_PACKET_FILTER = 0x0001_010e;
-        OID_GEN_CURRENT_LOOKAHEAD = 0x0001_010f;
-        OID_GEN_MAXIMUM_TOTAL_SIZE = 0x0001_0111;
-        OID_GEN_LINK_STATE = 0x0001_0207;
-        OID_GEN_LINK_PARAMETERS = 0x0001_0208;
         OID_GEN_MINIPORT_RESTART_ATTRIBUTES = 0x0001_021d;
         OID_GEN_STATISTICS = 0x0002_0106;
         OID_OFFLOAD_ENCAPSULATION = 0x0101_010a;
@@ -262,7 +184,5 @@ constants! {
     }
 }
 
-/// Revisions of [`NET_PNP_EVENT_NOTIFICATION`]; the second one has `SwitchId` and `VPortId`.
-pub const NET_PNP_EVENT_NOTIFICATION_REVISION_1: u8 = 1;
-/// See [`NET_PNP_EVENT_NOTIFICATION_REVISION_1`].
+/// The revision of [`NET_PNP_EVENT_NOTIFICATION`] that has `SwitchId` and `VPortId`.
 pub const NET_PNP_EVENT_NOTIFICATION_REVISION_2: u8 = 2;

@@ -6,37 +6,22 @@
 constants! {
     usize {
         TcpIpChecksumNetBufferListInfo = 0;
-        TcpOffloadBytesTransferred = 0;
         IPsecOffloadV1NetBufferListInfo = 1;
-        IPsecOffloadV2NetBufferListInfo = 1;
         TcpLargeSendNetBufferListInfo = 2;
-        TcpReceiveNoPush = 2;
         ClassificationHandleNetBufferListInfo = 3;
         Ieee8021QNetBufferListInfo = 4;
         NetBufferListCancelId = 5;
         MediaSpecificInformation = 6;
-        NetBufferListFrameType = 7;
         NetBufferListProtocolId = 7;
         NetBufferListHashValue = 8;
         NetBufferListHashInfo = 9;
         WfpNetBufferListInfo = 10;
         IPsecOffloadV2TunnelNetBufferListInfo = 11;
         IPsecOffloadV2HeaderNetBufferListInfo = 12;
-        NetBufferListCorrelationId = 13;
         NetBufferListFilteringInfo = 14;
         MediaSpecificInformationEx = 15;
-        NblOriginalInterfaceIfIndex = 16;
-        NblReAuthWfpFlowContext = 16;
-        TcpReceiveBytesTransferred = 17;
-        NrtNameResolutionId = 17;
-        UdpRecvSegCoalesceOffloadInfo = 17;
-        SwitchForwardingReserved = 18;
-        SwitchForwardingDetail = 19;
         VirtualSubnetInfo = 20;
-        IMReserved = 21;
-        TcpRecvSegCoalesceInfo = 22;
         UdpSegmentationOffloadInfo = 22;
-        RscTcpTimestampDelta = 23;
         TcpSendOffloadsSupplementalNetBufferListInfo = 23;
         GftOffloadInformation = 24;
         GftFlowEntryId = 25;
@@ -63,7 +48,6 @@ pub struct BitField {
 
 impl BitField {
     /// The `width` bits from bit `shift` upward, counted from the least significant one.
-    #[must_use]
     pub const fn new(shift: u32, width: u32) -> Self {
         assert!(width > 0 && shift + width <= u32::BITS);
         Self {
@@ -73,7 +57,6 @@ impl BitField {
     }
 
     /// The field's value in `word`.
-    #[must_use]
     pub const fn get(self, word: u32) -> u32 {
         (word & self.mask) >> self.shift
     }
@@ -108,7 +91,6 @@ pub const CHECKSUM_TCP_HEADER_OFFSET: BitField = BitField::new(16, 10);
 
 // Ieee8021QNetBufferListInfo.
 pub const IEEE8021Q_USER_PRIORITY: BitField = BitField::new(0, 3);
-pub const IEEE8021Q_CANONICAL_FORMAT_ID: BitField = BitField::new(3, 1);
 pub const IEEE8021Q_VLAN_ID: BitField = BitField::new(4, 12);
 
 // UdpSegmentationOffloadInfo on the way down.

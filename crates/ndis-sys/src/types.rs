@@ -21,16 +21,6 @@ pub type NDIS_STRING = crate::UNICODE_STRING;
 pub type KIRQL = u8;
 /// False is zero, true any other value.
 pub type BOOLEAN = u8;
-pub type UCHAR = u8;
-pub type USHORT = u16;
-pub type ULONG = u32;
-pub type ULONG64 = u64;
-pub type LONG = i32;
-pub type UINT = u32;
-pub type SIZE_T = usize;
-pub type PVOID = *mut c_void;
-/// Time in units of 100 ns, and other signed 64-bit numbers.
-pub type LARGE_INTEGER = i64;
 /// A physical address.
 pub type PHYSICAL_ADDRESS = i64;
 /// The number of a page of physical memory.
@@ -55,14 +45,8 @@ pub struct NET_LUID {
 }
 
 layout! {
-    NDIS_OBJECT_HEADER: size 4, align 2 {
-        Type @ 0: 1,
-        Revision @ 1: 1,
-        Size @ 2: 2,
-    }
-    NET_LUID: size 8, align 8 {
-        Value @ 0: 8 = Info,
-    }
+    NDIS_OBJECT_HEADER: size 4, align 2 { Type, Revision, Size }
+    NET_LUID: size 8, align 8 { Value = Info }
 }
 
 constants! {
@@ -78,21 +62,9 @@ constants! {
         NDIS_OBJECT_TYPE_FILTER_RESTART_PARAMETERS = 0x9b;
         NDIS_OBJECT_TYPE_RESTART_GENERAL_ATTRIBUTES = 0xa2;
         NDIS_OBJECT_TYPE_OFFLOAD = 0xa7;
-        NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION = 0xa8;
         NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT = 0xa9;
-        NDIS_OBJECT_REVISION_1 = 1;
     }
     u32 {
         NDIS_DEFAULT_PORT_NUMBER = 0;
-        // NdisGetVersion's return value: the major version in the upper half, the minor in the
-        // lower.
-        NDIS_RUNTIME_VERSION_680 = 0x0006_0050;
-        NDIS_RUNTIME_VERSION_681 = 0x0006_0051;
-        NDIS_RUNTIME_VERSION_682 = 0x0006_0052;
-        NDIS_RUNTIME_VERSION_683 = 0x0006_0053;
-        NDIS_RUNTIME_VERSION_684 = 0x0006_0054;
-        NDIS_RUNTIME_VERSION_685 = 0x0006_0055;
-        NDIS_RUNTIME_VERSION_686 = 0x0006_0056;
-        NDIS_RUNTIME_VERSION_687 = 0x0006_0057;
     }
 }

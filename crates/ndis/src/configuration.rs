@@ -62,13 +62,8 @@ impl Configuration {
             Ok(is_integer.then(|| (*parameter).ParameterData.IntegerData))
         }
     }
-}
 
-impl Configuration {
     /// Writes the integer parameter `keyword`, so that it persists after the driver is unloaded.
-    ///
-    /// # Errors
-    /// The status of NDIS.
     pub fn set_integer(&self, keyword: &'static [u16], value: u32) -> Result<(), Status> {
         let mut keyword = crate::object::unicode_string(keyword);
         let mut status = Status::RESOURCES.0;

@@ -121,7 +121,6 @@ impl DeviceRequest {
     }
 
     /// The driver's context, once the device has it.
-    #[must_use]
     pub fn context(&self) -> Option<NonNull<c_void>> {
         NonNull::new(self.context)
     }

@@ -13,14 +13,12 @@ use crate::{
 };
 
 /// NDIS's version as `NdisGetVersion` returns it: major in the upper, minor in the lower half.
-#[must_use]
 pub fn ndis_version() -> u32 {
     // SAFETY: no preconditions.
     unsafe { sys::NdisGetVersion() }
 }
 
 /// Characteristics in which nothing is set: no handler, no name, no version.
-#[must_use]
 pub const fn no_characteristics() -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
     // SAFETY: numbers, raw pointers and optional function pointers may all be zero.
     unsafe { core::mem::zeroed() }
@@ -37,7 +35,6 @@ struct Registration {
     context: NonNull<c_void>,
 }
 
-/// Bytes of a registration.
 const REGISTRATION_BYTES: u32 = 24;
 const _: () = assert!(REGISTRATION_BYTES as usize == size_of::<Registration>());
 

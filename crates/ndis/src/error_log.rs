@@ -38,7 +38,6 @@ pub enum Insertion<'a> {
 impl ErrorLog {
     /// # Safety
     /// `driver` is this driver's object, and its unload has not returned as long as this is used.
-    #[must_use]
     pub const unsafe fn new(driver: NonNull<sys::DRIVER_OBJECT>) -> Self {
         Self(driver)
     }

@@ -204,7 +204,6 @@ fn part(bytes: &[u8], kind: u8) -> sys::EVENT_DATA_DESCRIPTOR {
 }
 
 /// The descriptor of a self-describing event. The bits of `keyword` are its categories.
-#[must_use]
 pub fn event_descriptor(level: Level, keyword: u64) -> sys::EVENT_DESCRIPTOR {
     sys::EVENT_DESCRIPTOR {
         Id: 0,
@@ -235,7 +234,6 @@ pub struct EventRoom<const METADATA: usize, const DATA: usize> {
 
 impl<const METADATA: usize, const DATA: usize> EventRoom<METADATA, DATA> {
     /// An empty room.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             metadata: [0; METADATA],
@@ -273,19 +271,16 @@ impl Event<'_> {
     }
 
     /// The descriptor that sessions filter it by.
-    #[must_use]
     pub fn descriptor(&self) -> &sys::EVENT_DESCRIPTOR {
         &self.descriptor
     }
 
     /// Its name, and names and types of its fields.
-    #[must_use]
     pub fn metadata(&self) -> &[u8] {
         self.metadata.bytes()
     }
 
     /// Its fields' values.
-    #[must_use]
     pub fn data(&self) -> &[u8] {
         self.data.bytes()
     }

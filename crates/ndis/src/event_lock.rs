@@ -23,7 +23,6 @@ pub struct EventLock {
 
 impl EventLock {
     /// A lock that is not initialized yet.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             free: KernelEvent::new(),

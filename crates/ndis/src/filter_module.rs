@@ -28,7 +28,6 @@ pub struct SendFlags(pub u32);
 
 impl SendFlags {
     /// Whether the caller is at DISPATCH_LEVEL.
-    #[must_use]
     pub const fn at_dispatch(self) -> bool {
         self.0 & sys::NDIS_SEND_FLAGS_DISPATCH_LEVEL != 0
     }
@@ -50,7 +49,6 @@ pub struct CompleteFlags(pub u32);
 
 impl CompleteFlags {
     /// Whether the caller is at DISPATCH_LEVEL.
-    #[must_use]
     pub const fn at_dispatch(self) -> bool {
         self.0 & sys::NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL != 0
     }
@@ -61,20 +59,17 @@ impl ModuleHandle {
     ///
     /// # Safety
     /// `raw` is that handle, and this value is used no longer than the module is attached.
-    #[must_use]
     pub const unsafe fn from_raw(raw: sys::NDIS_HANDLE) -> Self {
         Self(raw)
     }
 
     /// The handle as NDIS routines take it.
-    #[must_use]
     pub const fn raw(self) -> sys::NDIS_HANDLE {
         self.0
     }
 
     /// Whether this module originated `nbl`.
     #[inline]
-    #[must_use]
     pub(crate) fn is_source_of(self, nbl: &Nbl) -> bool {
         // SAFETY: the NBL is owned by the caller.
         unsafe { (*nbl.as_ptr()).SourceHandle == self.0 }
@@ -82,7 +77,6 @@ impl ModuleHandle {
 
     /// Whether this module originated any NBL of `chain`.
     #[inline]
-    #[must_use]
     pub fn has_any_of(self, chain: &NblChain) -> bool {
         chain.iter().any(|nbl| self.is_source_of(nbl))
     }

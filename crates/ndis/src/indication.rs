@@ -13,7 +13,6 @@ pub struct Indication<'call> {
 impl Indication<'_> {
     /// # Safety
     /// `raw` was passed by NDIS to FilterStatus, which has not returned.
-    #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_STATUS_INDICATION>) -> Self {
         Self {
             raw,
@@ -22,14 +21,12 @@ impl Indication<'_> {
     }
 
     /// The status code, NDIS_STATUS_XXX.
-    #[must_use]
     pub fn code(&self) -> sys::NDIS_STATUS {
         // SAFETY: lent for the call.
         unsafe { self.raw.as_ref() }.StatusCode
     }
 
     /// The status buffer. The memory is the miniport's and must not be changed.
-    #[must_use]
     pub fn buffer(&self) -> &[u8] {
         // SAFETY: lent for the call; the miniport's buffer has `StatusBufferSize` bytes.
         unsafe {

@@ -17,7 +17,6 @@ unsafe impl Sync for KernelEvent {}
 
 impl KernelEvent {
     /// An event that is not initialized yet.
-    #[must_use]
     pub const fn new() -> Self {
         Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
@@ -68,7 +67,6 @@ impl KernelEvent {
     }
 
     /// Returns whether a notification event is signalled. IRQL ≤ DISPATCH_LEVEL.
-    #[must_use]
     pub fn is_signalled(&self) -> bool {
         let mut no_time = 0;
         self.wait_for(&raw mut no_time) == sys::STATUS_SUCCESS

@@ -2,7 +2,8 @@
 //!
 //! There is one type for each kernel object that the filter uses, named after it, with every
 //! obligation that the compiler can check moved into a type and every other one named in a
-//! `# Safety` section. The raw ABI is the crate `ndis-sys`.
+//! `# Safety` section. What allocates fails with [`Status::RESOURCES`] where there is no memory. The
+//! raw ABI is the crate `ndis-sys`.
 //!
 //! The crates `children` and `filter` build on this one, and the model NDIS that plays the other
 //! side on Linux uses its types of values.

@@ -18,7 +18,6 @@ const _: () = assert!(PAGE_MASK + 1 == sys::PAGE_SIZE as usize);
 
 /// Bytes of an MDL for `length` bytes from `base` on: its header and the numbers of the pages that
 /// they touch. (ADDRESS_AND_SIZE_TO_SPAN_PAGES)
-#[must_use]
 #[inline]
 pub fn size_for(base: *const u8, length: u32) -> usize {
     let in_page = base.addr() & PAGE_MASK;
@@ -283,14 +282,12 @@ impl MdlRun {
 
     /// The chain's last MDL.
     #[inline]
-    #[must_use]
     pub const fn last(&self) -> *mut sys::MDL {
         self.last
     }
 
     /// The number of MDLs that were built here.
     #[inline]
-    #[must_use]
     pub const fn count(&self) -> u32 {
         self.count
     }
@@ -299,7 +296,6 @@ impl MdlRun {
     /// none if no lower driver has a reason to map any. A partial MDL of a mapped source inherits
     /// the mapping, which MmGetSystemAddressForMdlSafe then returns.
     #[inline]
-    #[must_use]
     pub const fn to_prepare(&self) -> u32 {
         if self.may_be_mapped { self.count } else { 0 }
     }
@@ -395,9 +391,6 @@ impl PayloadCursor<'_> {
     }
 
     /// The address at which the kernel can read the current MDL's bytes from the cursor on.
-    ///
-    /// # Errors
-    /// [`BufferError::NotMapped`].
     #[inline]
     fn address(&self) -> Result<*const u8, BufferError> {
         // SAFETY: the current MDL is one of the owned chain; the pages of a packet being sent are
@@ -467,7 +460,6 @@ impl PayloadCursor<'_> {
     /// Bytes of the current MDL from the cursor on; 0 if it is at the first, so that an MDL has not
     /// been begun.
     #[inline]
-    #[must_use]
     pub fn left_in_begun_mdl(&self) -> u32 {
         if self.is_at_start() { 0 } else { self.left }
     }

@@ -25,9 +25,6 @@ pub struct ModuleEntry<T> {
 impl<T> ModuleEntry<T> {
     /// Memory in the pool under `tag` for a value that is to be written where it stays: a long one is
     /// never on the stack. IRQL ≤ APC_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn allocate(tag: Tag, rundown_tag: Tag) -> Result<UnwrittenEntry<T>, Status> {
         let rundown = RundownRef::try_new_run_down(rundown_tag)?;
         let entry = allocate::<Self>(tag, 1)?;
@@ -37,7 +34,6 @@ impl<T> ModuleEntry<T> {
     }
 
     /// The value.
-    #[must_use]
     pub const fn get(&self) -> &T {
         &self.value
     }
@@ -52,7 +48,6 @@ pub struct UnwrittenEntry<T> {
 
 impl<T> UnwrittenEntry<T> {
     /// The place for the value.
-    #[must_use]
     pub const fn value(&self) -> *mut T {
         // SAFETY: memory for an entry, of which nothing is read.
         unsafe { &raw mut (*self.entry.as_ptr()).value }
@@ -103,7 +98,6 @@ impl<T> Drop for ModuleRef<'_, T> {
 
 impl<T> ModuleList<T> {
     /// An empty list, to be [initialised](Self::initialize) where it stays.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             entries: SpinLock::new([ptr::null(); MAX_MODULES]),

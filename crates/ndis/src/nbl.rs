@@ -36,13 +36,11 @@ impl Nbl {
     }
 
     /// The pointer, for reading and writing while `self` stays the owner.
-    #[must_use]
     pub const fn as_ptr(&self) -> *mut sys::NET_BUFFER_LIST {
         self.0.as_ptr()
     }
 
     /// The content of the large-send slot.
-    #[must_use]
     pub fn large_send(&self) -> LargeSendInfo {
         LargeSendInfo::from_raw(self.slot::<{ sys::TcpLargeSendNetBufferListInfo }>())
     }
@@ -56,7 +54,6 @@ impl Nbl {
     /// that slot to report how many received segments it coalesced, and a packet that was received
     /// and then forwarded may still carry that value: code that splits must find a UDP header at
     /// this offset.
-    #[must_use]
     pub fn udp_send(&self) -> UdpSendInfo {
         if self.large_send().mss() != 0 {
             return UdpSendInfo::default();
@@ -66,7 +63,6 @@ impl Nbl {
 
     /// Whether either of the two slots requests a large send.
     #[inline]
-    #[must_use]
     pub fn is_large_send(&self) -> bool {
         let tcp = self.lower_half::<{ sys::TcpLargeSendNetBufferListInfo }>();
         let udp = self.lower_half::<{ sys::UdpSegmentationOffloadInfo }>();
@@ -79,7 +75,6 @@ impl Nbl {
     }
 
     /// The tunnel information in the supplemental slot.
-    #[must_use]
     pub fn encapsulation(&self) -> EncapsulationInfo {
         EncapsulationInfo::from_raw(
             self.slot::<{ sys::TcpSendOffloadsSupplementalNetBufferListInfo }>(),
@@ -127,7 +122,6 @@ impl Nbl {
     }
 
     /// The status that the overlying driver will see at completion.
-    #[must_use]
     pub fn status(&self) -> Status {
         // SAFETY: `self` owns a live NBL.
         Status(unsafe { (*self.as_ptr()).Status })
@@ -140,7 +134,6 @@ impl Nbl {
     }
 
     /// The first NET_BUFFER; `None` for an empty NBL, which no overlying driver should send.
-    #[must_use]
     pub fn first_net_buffer(&self) -> Option<NetBuffer<'_>> {
         // SAFETY: `self` owns a live NBL.
         let first = unsafe { (*self.as_ptr()).FirstNetBuffer };
@@ -172,7 +165,6 @@ pub struct NetBuffer<'nbl> {
 
 impl NetBuffer<'_> {
     /// Bytes of frame in the packet.
-    #[must_use]
     pub fn data_length(&self) -> u32 {
         // SAFETY: the NET_BUFFER belongs to an NBL that is owned for `'nbl`.
         unsafe { (*self.raw.as_ptr()).DataLength }
@@ -180,7 +172,6 @@ impl NetBuffer<'_> {
 
     /// Whether the NBL has no further NET_BUFFER, as a large send must (Windows driver
     /// documentation, "Offloading the Segmentation of Large TCP Packets").
-    #[must_use]
     pub fn is_only(&self) -> bool {
         // SAFETY: as in `data_length`.
         unsafe { (*self.raw.as_ptr()).Next.is_null() }
@@ -211,7 +202,6 @@ impl NblChain {
     }
 
     /// Whether there is nothing in it.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.head.is_null()
     }
@@ -229,7 +219,6 @@ impl NblChain {
 
     /// The first NBL, which stays the chain's.
     #[inline]
-    #[must_use]
     pub const fn first(&self) -> Option<NonNull<sys::NET_BUFFER_LIST>> {
         NonNull::new(self.head)
     }
@@ -311,7 +300,7 @@ impl NblChain {
 
 /// A chain of NBLs that is built at its end, in the order in which it will be sent or completed.
 #[must_use = "an NBL that is neither sent nor completed is lost"]
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct NblQueue {
     /// First and last NBL; the last one's `Next` is null.
     ends: Option<(NonNull<sys::NET_BUFFER_LIST>, NonNull<sys::NET_BUFFER_LIST>)>,
@@ -321,19 +310,6 @@ impl NblQueue {
     /// A queue with nothing in it.
     pub const fn new() -> Self {
         Self { ends: None }
-    }
-
-    /// A queue of one.
-    pub fn of(nbl: Nbl) -> Self {
-        let mut queue = Self::new();
-        queue.push(nbl);
-        queue
-    }
-
-    /// Whether there is nothing in it.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ends.is_none()
     }
 
     /// Appends one NBL.
@@ -361,25 +337,6 @@ impl NblQueue {
         }
     }
 
-    /// The NBLs in turn, while the queue stays the owner.
-    pub fn iter(&self) -> impl Iterator<Item = NonNull<sys::NET_BUFFER_LIST>> + '_ {
-        let mut next = self.ends.map(|(first, _)| first);
-        core::iter::from_fn(move || {
-            let nbl = next?;
-            // SAFETY: the queue owns the NBL, and is borrowed meanwhile.
-            next = NonNull::new(unsafe { (*nbl.as_ptr()).Next });
-            Some(nbl)
-        })
-    }
-
-    /// First and last NBL, or `None` for an empty queue.
-    #[must_use]
-    pub const fn into_ends(
-        self,
-    ) -> Option<(NonNull<sys::NET_BUFFER_LIST>, NonNull<sys::NET_BUFFER_LIST>)> {
-        self.ends
-    }
-
     /// The queue as a chain to be handed on.
     pub const fn into_chain(self) -> NblChain {
         NblChain {
@@ -388,11 +345,5 @@ impl NblQueue {
                 None => core::ptr::null_mut(),
             },
         }
-    }
-}
-
-impl Default for NblQueue {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -3,7 +3,6 @@
 use crate::sys;
 
 /// The header of an NDIS object of our own making.
-#[must_use]
 pub const fn header(kind: u8, revision: u8, size: u16) -> sys::NDIS_OBJECT_HEADER {
     sys::NDIS_OBJECT_HEADER {
         Type: kind,
@@ -15,7 +14,6 @@ pub const fn header(kind: u8, revision: u8, size: u16) -> sys::NDIS_OBJECT_HEADE
 /// A UNICODE_STRING over UTF-16 text that lives as long as the driver; text longer than a
 /// UNICODE_STRING can hold is cut. A terminating NUL, which NDIS requires in the names of devices
 /// and of registry values, is not counted.
-#[must_use]
 pub const fn unicode_string(text: &'static [u16]) -> sys::UNICODE_STRING {
     let counted = match text {
         [counted @ .., 0] => counted,

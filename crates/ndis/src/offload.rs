@@ -27,7 +27,6 @@ impl OffloadConfig {
     pub const CAPACITY: usize = 320;
 
     /// A place for a configuration, without one.
-    #[must_use]
     pub const fn zeroed() -> Self {
         Self(Content {
             bytes: [0; Self::CAPACITY],
@@ -35,9 +34,6 @@ impl OffloadConfig {
     }
 
     /// Copies the configuration in `bytes`; its header gives the length.
-    ///
-    /// # Errors
-    /// [`Malformed`].
     pub fn copy_from(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut config = Self::zeroed();
         config.read_from(bytes)?;
@@ -46,9 +42,6 @@ impl OffloadConfig {
 
     /// Copies the configuration in `bytes` to `self`, which is unchanged if it is malformed: for a
     /// frame that is to have one copy only.
-    ///
-    /// # Errors
-    /// [`Malformed`].
     #[inline(never)]
     pub fn read_from(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         let &[kind, revision, low, high, ..] = bytes else {
@@ -82,19 +75,16 @@ impl OffloadConfig {
 
     /// Whether the copy holds all of the configuration. One that is longer than
     /// [`CAPACITY`](Self::CAPACITY) has a revision newer than this driver.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.size() <= Self::CAPACITY
     }
 
     /// Whether the revision has all fields of UDP segmentation, the last ones of the structure.
-    #[must_use]
     pub fn has_uso(&self) -> bool {
         self.size() >= size_of::<sys::NDIS_OFFLOAD>()
     }
 
     /// The fields.
-    #[must_use]
     pub const fn fields(&self) -> &sys::NDIS_OFFLOAD {
         // SAFETY: every byte of the union is initialised, and the fields are integers.
         unsafe { &self.0.fields }
@@ -131,7 +121,6 @@ impl AttachOffload<'_> {
     /// # Safety
     /// `raw` is DefaultOffloadConfiguration of the parameters that NDIS passed to FilterAttach,
     /// which has not returned.
-    #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OFFLOAD>) -> Self {
         Self {
             raw,

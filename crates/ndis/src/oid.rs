@@ -29,7 +29,6 @@ pub struct RequestId(usize);
 
 impl RequestId {
     /// The identifier that NDIS passes to FilterCancelOidRequest.
-    #[must_use]
     pub fn from_raw(raw: *mut core::ffi::c_void) -> Self {
         Self(raw.addr())
     }
@@ -38,7 +37,6 @@ impl RequestId {
 impl OidRequest {
     /// # Safety
     /// `raw` was passed by NDIS to FilterOidRequest.
-    #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_OID_REQUEST>) -> Self {
         Self(raw)
     }
@@ -47,7 +45,6 @@ impl OidRequest {
     ///
     /// NDIS does not check it before FilterOidRequest: the PPPoE protocol driver of Windows sends
     /// requests whose header is all zero.
-    #[must_use]
     pub fn has_valid_header(&self) -> bool {
         // SAFETY: the request is lent, and begins with its header.
         let header = unsafe { (*self.0.as_ptr()).Header };
@@ -104,9 +101,7 @@ impl OidRequest {
         }
         Ok(OidClone(clone))
     }
-}
 
-impl OidRequest {
     fn set_header(&self, header: sys::NDIS_OBJECT_HEADER) {
         // SAFETY: the request is lent to this filter exclusively until it is completed.
         unsafe { (*self.0.as_ptr()).Header = header };
@@ -152,7 +147,6 @@ impl OidClone {
     }
 
     /// The identifier by which it can be cancelled.
-    #[must_use]
     pub fn id(&self) -> RequestId {
         // SAFETY: the clone is ours.
         RequestId::from_raw(unsafe { self.0.as_ref() }.RequestId)
@@ -298,9 +292,6 @@ unsafe impl Send for OffloadQuery {}
 impl OffloadQuery {
     /// A query of `oid` that was not sent yet, to be [initialized](Self::initialize) where it stays. IRQL ≤
     /// DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn try_new(oid: u32) -> Result<Self, Status> {
         let content = QueryContent {
             request: MaybeUninit::uninit(),
@@ -351,7 +342,6 @@ impl OffloadQuery {
     }
 
     /// Whether `request`, which NDIS completes, is this query.
-    #[must_use]
     pub fn is(&self, request: NonNull<sys::NDIS_OID_REQUEST>) -> bool {
         ptr::eq(request.as_ptr(), self.raw())
     }

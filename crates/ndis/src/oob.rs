@@ -14,7 +14,6 @@ pub struct LargeSendInfo(u32);
 impl LargeSendInfo {
     /// An LSOv2 send: `mss` in bytes of payload, `tcp_header_offset` in bytes from the frame's
     /// first byte.
-    #[must_use]
     pub const fn v2(mss: u32, tcp_header_offset: u32, ipv6: bool) -> Self {
         let version = if ipv6 {
             sys::NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6
@@ -29,7 +28,6 @@ impl LargeSendInfo {
     }
 
     /// An LSOv1 send, which is always IPv4.
-    #[must_use]
     pub const fn v1(mss: u32, tcp_header_offset: u32) -> Self {
         let word = sys::LSO_MSS.with(0, mss);
         Self(sys::LSO_TCP_HEADER_OFFSET.with(word, tcp_header_offset))
@@ -53,37 +51,31 @@ impl LargeSendInfo {
     }
 
     /// The slot's value.
-    #[must_use]
     pub const fn to_raw(self) -> usize {
         self.0 as usize
     }
 
     /// Reads the slot's value.
-    #[must_use]
     pub const fn from_raw(raw: usize) -> Self {
         Self(lower_half(raw))
     }
 
     /// Bytes of payload in each wire segment; 0 means that this is no large send.
-    #[must_use]
     pub const fn mss(self) -> u32 {
         sys::LSO_MSS.get(self.0)
     }
 
     /// Bytes of frame before the TCP header.
-    #[must_use]
     pub const fn tcp_header_offset(self) -> u32 {
         sys::LSO_TCP_HEADER_OFFSET.get(self.0)
     }
 
     /// LSOv2, or else LSOv1.
-    #[must_use]
     pub const fn is_v2(self) -> bool {
         sys::LSO_TYPE.get(self.0) == sys::NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE
     }
 
     /// IPv6, which only LSOv2 supports.
-    #[must_use]
     pub const fn is_ipv6(self) -> bool {
         self.is_v2() && sys::LSO_IP_VERSION.get(self.0) == sys::NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6
     }
@@ -97,7 +89,6 @@ pub struct UdpSendInfo(u32);
 impl UdpSendInfo {
     /// A UDP segmentation send: `mss` in bytes of payload, `udp_header_offset` in bytes from the
     /// frame's first byte.
-    #[must_use]
     pub const fn new(mss: u32, udp_header_offset: u32, ipv6: bool) -> Self {
         let version = if ipv6 {
             sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6
@@ -110,37 +101,31 @@ impl UdpSendInfo {
     }
 
     /// The slot's value.
-    #[must_use]
     pub const fn to_raw(self) -> usize {
         self.0 as usize
     }
 
     /// Reads the slot's value.
-    #[must_use]
     pub const fn from_raw(raw: usize) -> Self {
         Self(lower_half(raw))
     }
 
     /// Whether this is no UDP segmentation send.
-    #[must_use]
     pub const fn is_none(self) -> bool {
         self.mss() == 0
     }
 
     /// Bytes of payload in each wire segment; 0 means that this is no UDP segmentation send.
-    #[must_use]
     pub const fn mss(self) -> u32 {
         sys::USO_MSS.get(self.0)
     }
 
     /// Bytes of frame before the UDP header.
-    #[must_use]
     pub const fn udp_header_offset(self) -> u32 {
         sys::USO_UDP_HEADER_OFFSET.get(self.0)
     }
 
     /// IPv6, or else IPv4.
-    #[must_use]
     pub const fn is_ipv6(self) -> bool {
         sys::USO_IP_VERSION.get(self.0) == sys::NDIS_UDP_SEGMENTATION_OFFLOAD_IPV6
     }
@@ -154,14 +139,12 @@ pub struct ChecksumInfo(u32);
 impl ChecksumInfo {
     /// The TCP checksum of a packet whose TCP header starts `tcp_header_offset` bytes into the
     /// frame. The IP header's checksum is not requested.
-    #[must_use]
     pub const fn tcp(ipv6: bool, tcp_header_offset: u32) -> Self {
         Self::transport(sys::CHECKSUM_TCP, ipv6, tcp_header_offset)
     }
 
     /// The UDP checksum of a packet whose UDP header starts `udp_header_offset` bytes into the
     /// frame. The IP header's checksum is not requested.
-    #[must_use]
     pub const fn udp(ipv6: bool, udp_header_offset: u32) -> Self {
         Self::transport(sys::CHECKSUM_UDP, ipv6, udp_header_offset)
     }
@@ -177,51 +160,8 @@ impl ChecksumInfo {
     }
 
     /// The slot's value.
-    #[must_use]
     pub const fn to_raw(self) -> usize {
         self.0 as usize
-    }
-
-    /// Reads the slot's value.
-    #[must_use]
-    pub const fn from_raw(raw: usize) -> Self {
-        Self(lower_half(raw))
-    }
-
-    /// Whether the TCP checksum is requested.
-    #[must_use]
-    pub const fn is_tcp(self) -> bool {
-        sys::CHECKSUM_TCP.get(self.0) != 0
-    }
-
-    /// Whether the UDP checksum is requested.
-    #[must_use]
-    pub const fn is_udp(self) -> bool {
-        sys::CHECKSUM_UDP.get(self.0) != 0
-    }
-
-    /// Whether the IPv4 header's checksum is requested.
-    #[must_use]
-    pub const fn is_ip_header(self) -> bool {
-        sys::CHECKSUM_IP_HEADER.get(self.0) != 0
-    }
-
-    /// The packet is IPv4.
-    #[must_use]
-    pub const fn is_ipv4(self) -> bool {
-        sys::CHECKSUM_IS_IPV4.get(self.0) != 0
-    }
-
-    /// The packet is IPv6.
-    #[must_use]
-    pub const fn is_ipv6(self) -> bool {
-        sys::CHECKSUM_IS_IPV6.get(self.0) != 0
-    }
-
-    /// Bytes of frame before the TCP or UDP header.
-    #[must_use]
-    pub const fn header_offset(self) -> u32 {
-        sys::CHECKSUM_TCP_HEADER_OFFSET.get(self.0)
     }
 }
 
@@ -248,7 +188,6 @@ pub struct InnerOffsets {
 impl EncapsulationInfo {
     /// A frame in a tunnel with its headers at `inner`. An offset that is not greater than the
     /// previous one or that its field cannot hold is cut down to the field's bits.
-    #[must_use]
     pub const fn new(inner: InnerOffsets, ipv6: bool, tcp_options: bool) -> Self {
         let ip = inner.ip.wrapping_sub(inner.frame);
         let transport = inner.transport.wrapping_sub(inner.ip);
@@ -262,26 +201,22 @@ impl EncapsulationInfo {
     }
 
     /// The slot's value.
-    #[must_use]
     pub const fn to_raw(self) -> usize {
         self.0 as usize
     }
 
     /// Reads the slot's value.
-    #[must_use]
     pub const fn from_raw(raw: usize) -> Self {
         Self(lower_half(raw))
     }
 
     /// Whether the packet is a frame in a tunnel. Its other slots' header offsets are not valid
     /// then.
-    #[must_use]
     pub const fn is_encapsulated(self) -> bool {
         sys::SUPPLEMENTAL_IS_ENCAPSULATED_PACKET.get(self.0) != 0
     }
 
     /// The offsets of the inner headers; `None` if the sender does not provide them.
-    #[must_use]
     pub const fn offsets(self) -> Option<InnerOffsets> {
         if !self.is_encapsulated() || sys::SUPPLEMENTAL_OFFSETS_VALID.get(self.0) == 0 {
             return None;
@@ -299,13 +234,11 @@ impl EncapsulationInfo {
     }
 
     /// The inner IP header is IPv6, or else IPv4.
-    #[must_use]
     pub const fn is_inner_ipv6(self) -> bool {
         sys::SUPPLEMENTAL_IS_INNER_IPV6.get(self.0) != 0
     }
 
     /// The inner TCP header has options.
-    #[must_use]
     pub const fn has_tcp_options(self) -> bool {
         sys::SUPPLEMENTAL_TCP_OPTIONS_PRESENT.get(self.0) != 0
     }

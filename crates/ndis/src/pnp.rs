@@ -10,13 +10,11 @@ pub struct NetPnpEvent(NonNull<sys::NET_PNP_EVENT_NOTIFICATION>);
 impl NetPnpEvent {
     /// # Safety
     /// `raw` was passed by NDIS to FilterNetPnPEvent, which has not returned.
-    #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NET_PNP_EVENT_NOTIFICATION>) -> Self {
         Self(raw)
     }
 
     /// Whether the module is about to be detached: the last moment for OIDs and indications.
-    #[must_use]
     pub fn is_pre_detach(&self) -> bool {
         // SAFETY: lent for the call.
         unsafe { self.0.as_ref() }.NetPnPEvent.NetEvent == sys::NetEventFilterPreDetach

@@ -50,9 +50,6 @@ unsafe fn free<T>(tag: Tag, values: NonNull<T>) {
 
 /// Allocates `length` bytes (at least one), uninitialised, at no particular alignment. They are
 /// freed with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
-///
-/// # Errors
-/// [`Status::RESOURCES`] where there is no memory.
 pub fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
     let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_UNINITIALIZED;
     // SAFETY: as in `allocate`.
@@ -159,7 +156,6 @@ impl<T> Copy for DriverRef<T> {}
 impl<T> DriverRef<T> {
     /// # Safety
     /// `value` is alive, and changed through shared references alone, as long as this is used.
-    #[must_use]
     pub const unsafe fn new(value: NonNull<T>) -> Self {
         Self(value)
     }
@@ -191,9 +187,6 @@ unsafe impl<T: Sync> Sync for PoolSlice<T> {}
 impl<T> PoolSlice<T> {
     /// Allocates `length` values (at least one), each created by `make` from its index. IRQL ≤
     /// DISPATCH_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn try_new(
         tag: Tag,
         length: usize,

@@ -32,7 +32,6 @@ impl Tag {
     }
 
     /// The value that pool routines take.
-    #[must_use]
     pub const fn value(self) -> u32 {
         self.0
     }

@@ -40,7 +40,6 @@ impl AtDispatch {
     }
 
     /// Index of this processor, which stays the same as long as `self` lives.
-    #[must_use]
     pub fn processor(&self) -> u32 {
         current_processor()
     }
@@ -48,7 +47,6 @@ impl AtDispatch {
 
 /// Index of the current processor, counted over all groups from 0. Below DISPATCH_LEVEL the thread
 /// may move to another one at any time.
-#[must_use]
 pub fn current_processor() -> u32 {
     // SAFETY: a null argument is allowed and requests the index only.
     unsafe { sys::KeGetCurrentProcessorNumberEx(core::ptr::null_mut()) }
@@ -64,7 +62,6 @@ impl Drop for AtDispatch {
 }
 
 /// The number of active processors, and the maximum after a hot add.
-#[must_use]
 pub fn processor_counts() -> (u32, u32) {
     // SAFETY: both routines may be called at any IRQL and take any group number.
     unsafe {
@@ -86,9 +83,6 @@ pub struct PerProcessor<T> {
 
 impl<T> PerProcessor<T> {
     /// A value for each processor that may ever be active, made from its index.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn try_new(tag: Tag, mut make: impl FnMut(u32) -> T) -> Result<Self, Status> {
         let (_, most) = processor_counts();
         let length = usize::try_from(most).map_err(|_| Status::RESOURCES)?;
@@ -101,7 +95,6 @@ impl<T> PerProcessor<T> {
     }
 
     /// The value of processor `index`; `None` where the machine has no such processor.
-    #[must_use]
     pub fn get(&self, index: u32) -> Option<&T> {
         let slot = self.slots.get(usize::try_from(index).ok()?)?;
         Some(&slot.0)

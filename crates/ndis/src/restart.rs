@@ -20,7 +20,6 @@ pub struct RestartParameters<'call> {
 impl RestartParameters<'_> {
     /// # Safety
     /// `raw` was passed by NDIS to FilterRestart, which has not returned.
-    #[must_use]
     pub const unsafe fn from_raw(raw: NonNull<sys::NDIS_FILTER_RESTART_PARAMETERS>) -> Self {
         Self {
             raw,
@@ -30,7 +29,6 @@ impl RestartParameters<'_> {
 
     /// Maximum number of bytes of an IP packet on the adapter, without the Ethernet header
     /// (MtuSize); `None` where NDIS does not provide it, or not in the form that it defines.
-    #[must_use]
     pub fn mtu(&self) -> Option<u32> {
         // SAFETY: lent for the call, as long as the size in its header.
         let mut next = unsafe {

@@ -22,9 +22,6 @@ unsafe impl Sync for RundownRef {}
 
 impl RundownRef {
     /// Creates rundown protection that cannot be acquired yet. IRQL ≤ APC_LEVEL.
-    ///
-    /// # Errors
-    /// [`Status::RESOURCES`] where there is no memory.
     pub fn try_new_run_down(tag: Tag) -> Result<Self, Status> {
         // SAFETY: no precondition but the IRQL, which the caller keeps.
         let reference =

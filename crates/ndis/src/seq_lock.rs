@@ -31,7 +31,6 @@ impl<T: Words> SeqLock<T> {
     const WORDS: usize = size_of::<T>() / size_of::<u64>();
 
     /// A lock around `value`.
-    #[must_use]
     pub const fn new(value: T) -> Self {
         const {
             assert!(

@@ -21,7 +21,6 @@ unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
     /// A lock around `value`, to be [initialised](Self::initialize) where it stays.
-    #[must_use]
     pub const fn new(value: T) -> Self {
         Self {
             lock: UnsafeCell::new(0),

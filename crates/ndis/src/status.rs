@@ -18,8 +18,6 @@ impl Status {
     pub const PAUSED: Self = Self(sys::NDIS_STATUS_PAUSED);
     /// The packet breaks a rule that the sender has to keep.
     pub const INVALID_PACKET: Self = Self(sys::NDIS_STATUS_INVALID_PACKET);
-    /// Neither the NIC nor this driver supports the operation.
-    pub const NOT_SUPPORTED: Self = Self(sys::NDIS_STATUS_NOT_SUPPORTED);
     /// The NDIS on this machine is older than the driver needs.
     pub const BAD_VERSION: Self = Self(sys::NDIS_STATUS_BAD_VERSION);
     /// The driver does not support the medium.
@@ -39,15 +37,11 @@ impl Status {
     pub const NOT_FOUND: Self = Self(sys::STATUS_NOT_FOUND);
 
     /// Whether the operation succeeded, as in the WDK's `NT_SUCCESS`.
-    #[must_use]
     pub const fn is_success(self) -> bool {
         self.0 >= 0
     }
 
     /// `Ok` for a success, the status itself otherwise.
-    ///
-    /// # Errors
-    /// The status, where it is a failure.
     pub const fn ok(self) -> Result<(), Self> {
         if self.is_success() { Ok(()) } else { Err(self) }
     }

@@ -23,14 +23,8 @@ fn a_udp_send_says_what_it_was_made_from() {
 fn a_checksum_is_asked_for_in_the_right_bits() {
     let tcp = ChecksumInfo::tcp(false, 34);
     assert_eq!(tcp.to_raw(), 0x0022_0005);
-    assert!(tcp.is_tcp() && tcp.is_ipv4() && !tcp.is_udp() && !tcp.is_ipv6());
-    assert!(!tcp.is_ip_header());
     let udp = ChecksumInfo::udp(true, 54);
     assert_eq!(udp.to_raw(), 0x0036_000a);
-    assert!(udp.is_udp() && udp.is_ipv6() && !udp.is_tcp() && !udp.is_ipv4());
-    assert_eq!(udp.header_offset(), 54);
-    assert_eq!(ChecksumInfo::from_raw(0x0022_0015).to_raw(), 0x0022_0015);
-    assert!(ChecksumInfo::from_raw(0x0022_0015).is_ip_header());
     assert_eq!(ChecksumInfo::default().to_raw(), 0);
 }
 

@@ -39,7 +39,6 @@ pub fn parse(text: &str) -> Result<Date, String> {
 }
 
 /// A date as DriverVer has it: `01/31/2026`.
-#[must_use]
 pub fn for_inf(date: OffsetDateTime) -> String {
     let (year, month, day) = date.to_calendar_date();
     format!("{:02}/{day:02}/{year}", u8::from(month))

@@ -33,10 +33,6 @@ impl Folder {
     }
 
     /// Adds the file at `path`, under its own name.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or as with [`add`](Self::add).
     pub fn copy(&mut self, path: &Path) -> Result<(), Failure> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         self.add(&name, read(path)?)
@@ -44,10 +40,6 @@ impl Folder {
 
     /// Adds the PowerShell scripts and modules and the recording profiles in a folder, but of no
     /// folder in it.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or as with [`add`](Self::add).
     pub fn copy_scripts(&mut self, folder: &Path) -> Result<(), Failure> {
         for entry in fs::read_dir(folder).map_err(Failure::read(folder))? {
             let path = entry.map_err(Failure::read(folder))?.path();
@@ -64,7 +56,6 @@ impl Folder {
     }
 
     /// The file of that name, whatever the case.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.files
             .iter()
@@ -133,19 +124,11 @@ fn former(checksums: &Path) -> Vec<PathBuf> {
 }
 
 /// The bytes of a file.
-///
-/// # Errors
-///
-/// It cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(Failure::read(path))
 }
 
 /// Writes a file.
-///
-/// # Errors
-///
-/// It cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     fs::write(path, bytes).map_err(Failure::write(path))
 }

@@ -78,10 +78,6 @@ impl Identity {
     }
 
     /// The key, then the certificate.
-    ///
-    /// # Errors
-    ///
-    /// None is known.
     pub fn to_pem(&self) -> Result<String, Failure> {
         let key: &RsaPrivateKey = self.key.as_ref();
         let mut pem = key
@@ -94,7 +90,6 @@ impl Identity {
     }
 
     /// The certificate.
-    #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }

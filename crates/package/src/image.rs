@@ -65,13 +65,11 @@ impl Image {
     }
 
     /// The processor it is for.
-    #[must_use]
     pub fn machine(&self) -> Machine {
         self.machine
     }
 
     /// Its Authenticode hash, the same with a signature and without.
-    #[must_use]
     pub fn hash<D: Digest>(&self) -> Vec<u8> {
         D::new()
             .chain_update(&self.bytes[..self.checksum])

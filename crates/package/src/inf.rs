@@ -98,13 +98,11 @@ impl Inf {
     }
 
     /// The name of the catalog.
-    #[must_use]
     pub fn catalog(&self) -> String {
         self.value("Version", "CatalogFile")
     }
 
     /// The files that it installs, in lower case.
-    #[must_use]
     pub fn files(&self) -> BTreeSet<String> {
         self.families("SourceDisksFiles")
             .filter(|line| line.key.is_some())
@@ -113,7 +111,6 @@ impl Inf {
     }
 
     /// The hardware and component identifiers of its devices, in lower case, as in catalogs.
-    #[must_use]
     pub fn identifiers(&self) -> BTreeSet<String> {
         self.lines("Manufacturer")
             .iter()
@@ -125,13 +122,11 @@ impl Inf {
     }
 
     /// The file, with the line ends of Windows.
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         windows_text(&self.text)
     }
 
     /// The same with date, as `01/31/2026`, and version, as `1.2.3.0`, in DriverVer.
-    #[must_use]
     pub fn stamped(&self, date: &str, version: &str) -> Vec<u8> {
         let mut text = self.text.clone();
         if let Some(section) = self.section("Version") {
@@ -153,14 +148,12 @@ impl Inf {
     }
 
     /// The section of that name.
-    #[must_use]
     pub fn section(&self, name: &str) -> Option<&Section> {
         let mut sections = self.sections.iter();
         sections.find(|section| section.name.eq_ignore_ascii_case(name))
     }
 
     /// Lines of a section; none if it is missing.
-    #[must_use]
     pub fn lines(&self, section: &str) -> &[Line] {
         self.section(section).map_or(&[], |section| &section.lines)
     }
@@ -175,7 +168,6 @@ impl Inf {
     }
 
     /// Fields of the only line with this key, tokens replaced.
-    #[must_use]
     pub fn fields(&self, section: &str, key: &str) -> Option<Vec<String>> {
         let is_it = |line: &&Line| self.key(line).eq_ignore_ascii_case(key);
         let mut lines = self.lines(section).iter().filter(is_it);
@@ -185,20 +177,17 @@ impl Inf {
     }
 
     /// The first field of the only line with this key, tokens replaced; empty if there is none.
-    #[must_use]
     pub fn value(&self, section: &str, key: &str) -> String {
         let fields = self.fields(section, key).unwrap_or_default();
         fields.into_iter().next().unwrap_or_default()
     }
 
     /// Key of a line, tokens replaced; empty if it has none.
-    #[must_use]
     pub fn key(&self, line: &Line) -> String {
         self.expand(line.key.as_deref().unwrap_or_default())
     }
 
     /// Text with its `%tokens%` replaced. A token that is unknown, or a directory's number, stays.
-    #[must_use]
     pub fn expand(&self, text: &str) -> String {
         let mut expanded = String::new();
         for part in parts(text) {
@@ -215,7 +204,6 @@ impl Inf {
 
     /// Every token that lines outside of `[Strings]` name, in lower case, without directories'
     /// numbers.
-    #[must_use]
     pub fn tokens(&self) -> BTreeSet<String> {
         let is_strings = |section: &&Section| section.name.eq_ignore_ascii_case("Strings");
         let sections = self.sections.iter().filter(|section| !is_strings(section));

@@ -9,10 +9,6 @@ use crate::folder::Folder;
 
 /// Adds the files of all programs to `folder`: for each a completion file for each shell, and a man
 /// page for it and each of its commands.
-///
-/// # Errors
-///
-/// Two files have the same name.
 pub fn add(folder: &mut Folder) -> Result<(), Failure> {
     for program in [
         mslsoctl::cli::Cli::command(),

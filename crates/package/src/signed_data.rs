@@ -82,10 +82,6 @@ fn signer(
 }
 
 /// An attribute with one value.
-///
-/// # Errors
-///
-/// The value does not fit its encoding.
 pub fn attribute(
     oid: ObjectIdentifier,
     value: &(impl Tagged + EncodeValue),

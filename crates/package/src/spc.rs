@@ -68,10 +68,6 @@ impl Kind {
 }
 
 /// The content for a file of `kind` with that SHA-256 hash.
-///
-/// # Errors
-///
-/// None for a hash of 32 bytes.
 pub fn indirect_data(kind: Kind, sha256: &[u8]) -> der::Result<IndirectData> {
     Ok(IndirectData {
         data: Subject {
@@ -86,7 +82,6 @@ pub fn indirect_data(kind: Kind, sha256: &[u8]) -> der::Result<IndirectData> {
 }
 
 /// An algorithm whose parameters are NULL, which Windows requires to be encoded.
-#[must_use]
 pub fn algorithm(oid: ObjectIdentifier) -> AlgorithmIdentifierOwned {
     AlgorithmIdentifierOwned {
         oid,

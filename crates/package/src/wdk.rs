@@ -31,7 +31,6 @@ fn call(program: &'static str, arguments: &[&str]) -> Call {
 }
 
 /// Stamps the INF's version and verifies the INF.
-#[must_use]
 pub fn stamp(date: &str, platform: Platform) -> [Call; 2] {
     let stamp = ["-f", INF, "-d", date, "-v", VERSION, "-a", platform.inf];
     [call("stampinf", &stamp), call("infverif", &["/v", INF])]
@@ -39,7 +38,6 @@ pub fn stamp(date: &str, platform: Platform) -> [Call; 2] {
 
 /// Makes a certificate with a key in the user's store, writes the certificate to a file, and prints
 /// its thumbprint.
-#[must_use]
 pub fn create_certificate(name: &str) -> Call {
     let name = name.replace('\'', "''").replace('"', "\"\"");
     let script = format!(
@@ -52,7 +50,6 @@ pub fn create_certificate(name: &str) -> Call {
 }
 
 /// Removes that certificate and its key.
-#[must_use]
 pub fn remove_certificate(thumbprint: &str) -> Call {
     let script = format!("Remove-Item 'Cert:\\CurrentUser\\My\\{thumbprint}' -DeleteKey");
     powershell(&script)
@@ -67,7 +64,6 @@ fn powershell(script: &str) -> Call {
 }
 
 /// Signs the driver and the tool, catalogs the driver, and signs the catalog.
-#[must_use]
 pub fn sign_and_catalog(thumbprint: &str, platform: Platform) -> [Call; 4] {
     let sign = |name| {
         let arguments = [
@@ -85,10 +81,6 @@ pub fn sign_and_catalog(thumbprint: &str, platform: Platform) -> [Call; 4] {
 }
 
 /// Runs the WDK's programs to make the driver, INF, catalog and certificate of the package.
-///
-/// # Errors
-///
-/// A program is missing or fails.
 pub fn sign(
     args: &BuildArgs,
     date: OffsetDateTime,

@@ -51,7 +51,6 @@ pub(crate) fn require() -> anyhow::Result<()> {
 
 /// The cost of one instruction, and the place that it was compiled from.
 pub(crate) struct Line {
-    /// The function that it is in.
     pub(crate) function: String,
     /// The source file, of what was inlined there.
     pub(crate) file: String,

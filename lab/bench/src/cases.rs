@@ -214,7 +214,6 @@ pub(crate) const CASES: &[Case] = &[
     software("segments of 8948, NIC's checksums", 8948, Nic::Checksums),
 ];
 
-/// The case of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Case> {
     CASES.iter().find(|case| case.name == name)
 }

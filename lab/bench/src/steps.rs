@@ -43,7 +43,6 @@ const FLOOR: [(&str, &str); 2] = [
 /// Instructions of one call of the handlers, by step.
 type Steps = BTreeMap<&'static str, f64>;
 
-/// The table.
 pub(crate) fn table() -> anyhow::Result<String> {
     let mut columns = Vec::new();
     for in_floor in [false, true] {

@@ -54,10 +54,6 @@ impl Counts {
     }
 
     /// How the filter's statistics differ from this.
-    ///
-    /// # Errors
-    ///
-    /// The difference.
     pub fn check(&self, statistics: &StatisticsReply) -> Result<(), String> {
         let counted = Self::of(statistics);
         if counted != *self {
@@ -69,10 +65,6 @@ impl Counts {
 
 /// Whether all large sends that were split are completed, as when nothing is under way they are,
 /// whenever the statistics were reset.
-///
-/// # Errors
-///
-/// The difference.
 pub fn check_completed(statistics: &StatisticsReply) -> Result<(), String> {
     let (completed, split) = (statistics.completed, statistics.split);
     if completed != split {
@@ -96,10 +88,6 @@ const LONGEST_KEPT: u16 = 320;
 /// Whether the overlying driver, while the module runs, has the configuration that the tuning in
 /// effect makes of the NIC's, and the filter has the NIC's. After
 /// `pre_detach_signalled` no size may be raised any more.
-///
-/// # Errors
-///
-/// The difference.
 pub fn check_advertised(world: &Arc<World>, pre_detach_signalled: bool) -> Result<(), String> {
     let nic = world.nic();
     if world.module_state() != ModuleState::Running || nic.offload.size > LONGEST_KEPT {

@@ -26,7 +26,6 @@ pub enum Error {
 
 impl Error {
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Script(..) => "script",

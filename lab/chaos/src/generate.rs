@@ -38,14 +38,12 @@ const WEIGHTS: [u64; 27] = [
 
 impl Generator {
     /// The episode of that number in the run of that seed.
-    #[must_use]
     pub fn new(seed: u64, episode: u64) -> Self {
         let mut first = Random::new(seed);
         Self::of(Random::new(first.number() ^ Random::new(episode).number()))
     }
 
     /// The episode that `random` decides on.
-    #[must_use]
     pub fn of(random: Random) -> Self {
         Self {
             random,
@@ -55,7 +53,6 @@ impl Generator {
     }
 
     /// Whether any predetermined decisions are left.
-    #[must_use]
     pub fn has_decisions(&self) -> bool {
         self.random.given() > 0
     }
@@ -283,6 +280,7 @@ impl Generator {
             } else {
                 0
             },
+            set_off: self.percent(20),
             longer: if self.percent(4) {
                 self.pick(&[4, 100, 400])
             } else {

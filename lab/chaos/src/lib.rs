@@ -46,10 +46,6 @@ use worker_pool::WorkerPool;
 pub const EPISODE: u64 = 1000;
 
 /// Runs the command. Returns whether no failure was found.
-///
-/// # Errors
-///
-/// There is no verdict.
 pub fn run(args: &ChaosArgs, driver: &Build) -> Result<bool, Error> {
     let loaded = Driver::load(driver)?;
     if args.worker {

@@ -45,6 +45,9 @@ pub struct Offer {
     /// Bytes of NDIS_OFFLOAD beyond those of its revision.
     #[serde(skip_serializing_if = "harness::json::is_default")]
     pub longer: u16,
+    /// Whether what it does not have is NDIS_OFFLOAD_SET_OFF.
+    #[serde(skip_serializing_if = "harness::json::is_default")]
+    pub set_off: bool,
 }
 
 impl Default for Offer {
@@ -62,6 +65,7 @@ impl Default for Offer {
             off: 0,
             revision: 0,
             longer: 0,
+            set_off: false,
         }
     }
 }
@@ -116,6 +120,7 @@ impl Offer {
             revision: known.map_or(newest.revision, |_| self.revision),
             size: known.unwrap_or(&newest.size) + self.longer,
             words: Vec::new(),
+            set_off: self.set_off,
         }
     }
 }

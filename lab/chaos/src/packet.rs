@@ -177,7 +177,6 @@ pub const SOUND_EXTENSIONS: u8 = 4;
 
 impl Shape {
     /// Whether its slots make it a large send.
-    #[must_use]
     pub fn is_large(&self) -> bool {
         use Kind::{Lso, LsoV1, Nvgre, Uso, Vxlan};
         matches!(self.kind, Lso | LsoV1 | Uso | Vxlan | Nvgre)

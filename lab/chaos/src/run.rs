@@ -59,10 +59,6 @@ const MOST_UNSETTLED: usize = 16;
 
 impl<'driver> Run<'driver> {
     /// A machine with `driver` running.
-    ///
-    /// # Errors
-    ///
-    /// The driver does not start.
     pub fn start(driver: &'driver Driver, machine: &Machine) -> Result<Self, Failure> {
         let mut config = Config {
             ndis_version: 6 << 16 | machine.ndis_minor,
@@ -99,10 +95,6 @@ impl<'driver> Run<'driver> {
     }
 
     /// Takes one step, and looks at what came of it.
-    ///
-    /// # Errors
-    ///
-    /// Something is wrong.
     pub fn take(&mut self, step: &Step) -> Result<(), Failure> {
         let effect = self.apply(step)?;
         let taken = self.taken.entry(step.into()).or_default();
@@ -120,10 +112,6 @@ impl<'driver> Run<'driver> {
     }
 
     /// Stops the driver.
-    ///
-    /// # Errors
-    ///
-    /// Something is wrong, or left behind.
     pub fn end(mut self) -> Result<Summary, Failure> {
         self.unload()?;
         // The driver has no part in OID requests that reach the NIC after it is gone.
@@ -136,7 +124,6 @@ impl<'driver> Run<'driver> {
     }
 
     /// The steps taken so far.
-    #[must_use]
     pub fn summary(&self) -> Summary {
         let named = |(name, taken): (&&str, &[u64; 2])| ((*name).to_owned(), *taken);
         let statuses = self.statuses.iter();

@@ -58,7 +58,6 @@ fn schema() -> u32 {
 
 impl Script {
     /// An episode of a run, as far as step number `end`.
-    #[must_use]
     pub fn episode(seed: u64, episode: u64, end: u64) -> Self {
         let mut generator = Generator::new(seed, episode);
         Self {
@@ -68,7 +67,6 @@ impl Script {
     }
 
     /// The steps that `bytes` decide, until they are used up, and no more than `most`.
-    #[must_use]
     pub fn of_bytes(bytes: &[u8], most: usize) -> Self {
         let mut generator = Generator::of(Random::of_bytes(bytes));
         let machine = generator.machine();
@@ -80,10 +78,6 @@ impl Script {
     }
 
     /// Reads a script.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or is none.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let none = |line: usize, why: serde_json::Error| {
             Error::Script(path.to_owned(), format!("line {}: {why}", line + 1))
@@ -112,10 +106,6 @@ impl Script {
     }
 
     /// Writes the script.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be written.
     pub fn write(&self, path: &Path, origin: &Origin) -> Result<(), Error> {
         let head = Head {
             schema: SCHEMA,

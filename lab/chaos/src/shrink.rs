@@ -21,10 +21,6 @@ const FEW: i64 = 8;
 /// Runs a script, and returns whether it fails in the same way.
 pub trait Trial {
     /// Whether it does.
-    ///
-    /// # Errors
-    ///
-    /// No script can be run.
     fn fails(&mut self, script: &Script) -> Result<bool, Error>;
 }
 
@@ -36,10 +32,6 @@ struct Shrinker<'a, T> {
 }
 
 /// The shortest script that is found.
-///
-/// # Errors
-///
-/// Those of `trial`.
 pub fn shrink(trial: &mut impl Trial, script: Script) -> Result<Script, Error> {
     let left = MOST_TRIALS;
     let mut shrinker = Shrinker {

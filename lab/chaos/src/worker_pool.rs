@@ -30,7 +30,6 @@ pub struct WorkerPool {
 
 impl WorkerPool {
     /// A pool whose workers run `driver`.
-    #[must_use]
     pub fn new(driver: &Build) -> Self {
         Self {
             driver: driver.clone(),
@@ -40,10 +39,6 @@ impl WorkerPool {
 
     /// Runs an episode of a seed. Where the worker dies, the run is repeated step by step, to
     /// find the one with which it does.
-    ///
-    /// # Errors
-    ///
-    /// There is no worker.
     pub fn episode(&mut self, seed: u64, episode: u64, steps: u64) -> Result<Ended, Error> {
         let ended = self.request(&Request::Episode {
             seed,
@@ -59,10 +54,6 @@ impl WorkerPool {
     }
 
     /// Runs a script.
-    ///
-    /// # Errors
-    ///
-    /// There is no worker.
     pub fn script(&mut self, script: &Script) -> Result<Ended, Error> {
         self.request(&Request::Script(script.clone(), true))
     }

@@ -64,7 +64,6 @@ pub struct Series {
 
 impl Series {
     /// A series of points, and no more.
-    #[must_use]
     pub fn new(label: &str, look: Look, color: RGBColor, points: Vec<(f64, f64)>) -> Self {
         Self {
             label: label.to_owned(),
@@ -98,20 +97,12 @@ pub struct Chart<'a> {
 }
 
 /// Tries whether a chart can be written to `path`, before it is drawn.
-///
-/// # Errors
-///
-/// [`Error::Chart`].
 pub fn try_path(path: &Path) -> Result<(), Error> {
     try_to_write(path).map_err(|why| Error::Chart(path.to_owned(), why.to_string()))
 }
 
 impl Chart<'_> {
     /// Writes it to `path` as SVG.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Chart`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         self.svg()
             .and_then(|svg| Ok(std::fs::write(path, svg)?))

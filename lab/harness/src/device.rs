@@ -25,28 +25,16 @@ const SELECT: Select = Select {
 };
 
 /// The counters of the filter module on `world`.
-///
-/// # Errors
-///
-/// [`ControlError`].
 pub fn statistics(world: &Arc<World>) -> Result<StatisticsReply, ControlError> {
     ask(world, IoControl::STATISTICS)
 }
 
 /// The settings of the filter module on `world`, its NIC's limits, and its advertised sizes.
-///
-/// # Errors
-///
-/// [`ControlError`].
 pub fn read(world: &Arc<World>) -> Result<ReadReply, ControlError> {
     ask(world, IoControl::READ)
 }
 
 /// Tunes the filter module on `world`, until its driver is unloaded.
-///
-/// # Errors
-///
-/// [`ControlError`].
 pub fn tune(world: &Arc<World>, tuning: Tuning) -> Result<(), ControlError> {
     let request = SetRequest {
         if_index: FILTER_IF_INDEX,
@@ -58,10 +46,6 @@ pub fn tune(world: &Arc<World>, tuning: Tuning) -> Result<(), ControlError> {
 
 /// Tunes the filter module on `world` to what these parameters say, whether or not they are in
 /// range, and writes them to the registry where they are to `persist`.
-///
-/// # Errors
-///
-/// [`ControlError`].
 pub fn tune_by(
     world: &Arc<World>,
     parameters: Parameters,

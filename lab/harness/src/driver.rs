@@ -55,10 +55,6 @@ pub enum Driver {
 
 impl Driver {
     /// Makes `build` ready.
-    ///
-    /// # Errors
-    ///
-    /// The image does not load, or this machine cannot run it.
     pub fn load(build: &Build) -> Result<Self, Error> {
         Ok(match build {
             Build::Native => Self::Native,
@@ -67,7 +63,6 @@ impl Driver {
     }
 
     /// Its entry point, to be called while this driver lives.
-    #[must_use]
     pub fn entry(&self) -> DRIVER_INITIALIZE {
         match self {
             Self::Native => filter::driver_entry,

@@ -29,7 +29,6 @@ pub enum Error {
 
 impl Error {
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Image(_) => "image",
@@ -40,7 +39,6 @@ impl Error {
     }
 
     /// Whether the driver ran, and failed.
-    #[must_use]
     pub fn is_of_driver(&self) -> bool {
         matches!(self, Self::Driver(_) | Self::Control(_))
     }

@@ -14,7 +14,6 @@ struct Versioned<'a, T> {
 }
 
 /// Returns `value`, an object, in one line, with the number of the form.
-#[must_use]
 pub fn line<T: Serialize>(value: &T) -> String {
     let schema = SCHEMA;
     // Numbers and names cannot fail to be written.
@@ -22,7 +21,6 @@ pub fn line<T: Serialize>(value: &T) -> String {
 }
 
 /// Returns the same in several lines, for a file that people read too.
-#[must_use]
 pub fn pretty<T: Serialize>(value: &T) -> String {
     let schema = SCHEMA;
     serde_json::to_string_pretty(&Versioned { schema, value }).unwrap_or_default() + "\n"

@@ -43,36 +43,28 @@ pub struct Sent {
 
 /// Why a packet did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum SendError {
-    /// It is refused for its own form, or for the NIC's limits.
     #[error("{0}")]
     Refused(Refusal),
-    /// The capture holds only its first bytes.
     #[error("the capture holds only its first bytes; capture again without a snap length")]
     NotWhole,
-    /// Its checksum is over an address that neither its IP header nor its route gives.
     #[error("its checksum is over an address that neither its IP header nor its route gives")]
     UnknownRoute,
-    /// It makes fewer wire packets than the NIC's minimum for a large send.
     #[error("it makes fewer packets than the NIC's minimum for a large send")]
     TooFewSegments,
-    /// The filter had no children or no mapping for it.
     #[error("the filter had no memory for its parts")]
     LowMemory,
-    /// The filter was paused.
     #[error("the filter was paused")]
     Paused,
-    /// It came back with this status, and the filter counted no reason.
     #[error("it came back with the status {0:#010x}")]
     Failed(i32),
-    /// It never came back.
     #[error("it was never completed")]
     Lost,
 }
 
 impl SendError {
     /// A short identifier in kebab case.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.name(),
@@ -87,7 +79,6 @@ impl SendError {
     }
 
     /// Whether the packet is at fault, rather than the filter.
-    #[must_use]
     pub fn is_refusal(self) -> bool {
         matches!(
             self,
@@ -108,10 +99,6 @@ impl From<Unfit> for SendError {
 
 impl<'driver> Machine<'driver> {
     /// A machine with `driver` running.
-    ///
-    /// # Errors
-    ///
-    /// The driver's status, where it does not start.
     pub fn start(driver: &'driver Driver, setup: Setup) -> Result<Self, Error> {
         let world = World::new(setup.config());
         // SAFETY: only this machine has the world, and the driver is borrowed for its life.
@@ -174,7 +161,6 @@ impl<'driver> Machine<'driver> {
     }
 
     /// The machine in the model.
-    #[must_use]
     pub fn world(&self) -> &Arc<World> {
         &self.world
     }
@@ -196,10 +182,6 @@ impl<'driver> Machine<'driver> {
     }
 
     /// The filter's counters.
-    ///
-    /// # Errors
-    ///
-    /// The driver does not answer as it should.
     pub fn statistics(&self) -> Result<StatisticsReply, ControlError> {
         device::statistics(&self.world)
     }

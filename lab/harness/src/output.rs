@@ -19,10 +19,6 @@ pub fn note(line: impl Display) {
 
 /// Tries whether a file can be written, before the work whose result is to be in it. A file that is
 /// there stays as it is, and none is made.
-///
-/// # Errors
-///
-/// The system's.
 pub fn try_to_write(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         // A pipe's reader would take the end of the trial for the end of the result.

@@ -11,7 +11,6 @@ pub struct Random {
 
 impl Random {
     /// A generator of the sequence that `seed` names.
-    #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
             state: seed,
@@ -21,7 +20,6 @@ impl Random {
 
     /// A generator of the numbers that `bytes` are, two bytes each, and then of a sequence of its
     /// own: a fuzzer that turns a byte changes one decision.
-    #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
         let (words, _) = bytes.as_chunks();
         Self {
@@ -35,7 +33,6 @@ impl Random {
     }
 
     /// How many numbers are still to come of those that were given.
-    #[must_use]
     pub fn given(&self) -> usize {
         self.given.len()
     }

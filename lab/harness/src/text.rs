@@ -6,7 +6,6 @@ use lso::IpVersion;
 use crate::driver::Build;
 
 /// The line that names the build of the driver.
-#[must_use]
 pub fn driver_line(build: &Build) -> String {
     format!("Driver: {build}.\n")
 }
@@ -37,7 +36,6 @@ pub fn lined<Cells: IntoIterator<Item = String>>(
 }
 
 /// The name of an IP version.
-#[must_use]
 pub fn ip_name(ip: IpVersion) -> &'static str {
     match ip {
         IpVersion::V4 => "IPv4",
@@ -46,7 +44,6 @@ pub fn ip_name(ip: IpVersion) -> &'static str {
 }
 
 /// A whole number with a comma between thousands.
-#[must_use]
 pub fn number(value: u64) -> String {
     let digits = value.to_string();
     let first = (digits.len() - 1) % 3 + 1;

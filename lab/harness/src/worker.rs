@@ -27,10 +27,6 @@ pub struct Worker<Reply> {
 
 impl<Reply: DeserializeOwned + Send + 'static> Worker<Reply> {
     /// Starts this program with the arguments that `with` adds.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn start(with: impl FnOnce(&mut Command)) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         with(&mut command);
@@ -58,10 +54,6 @@ impl<Reply: DeserializeOwned + Send + 'static> Worker<Reply> {
     }
 
     /// Closes its standard input, and waits until it has ended. Returns its status and the last lines of its stderr.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn wait(mut self) -> io::Result<(ExitStatus, VecDeque<String>)> {
         drop(self.requests);
         let status = self.child.wait()?;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A thread of the case, on `processor`.
-pub fn on(processor: u32, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+pub fn on<T>(processor: u32, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<()> {
     thread::spawn(move || {
         world::with(|world| world.move_to(processor));
         work();
@@ -135,7 +135,6 @@ impl Machine {
     ///
     /// # Panics
     /// If no module is attached.
-    #[must_use]
     pub fn read(&self) -> ReadReply {
         let select = Select { if_index: IF_INDEX };
         let answer = self.control(IoControl::READ, &select, ReadReply::SIZE);
@@ -146,7 +145,6 @@ impl Machine {
     ///
     /// # Panics
     /// If no module is attached.
-    #[must_use]
     pub fn statistics(&self) -> StatisticsReply {
         let select = Select { if_index: IF_INDEX };
         let answer = self.control(IoControl::STATISTICS, &select, StatisticsReply::SIZE);

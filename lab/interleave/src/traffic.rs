@@ -97,7 +97,6 @@ impl Machine {
     }
 
     /// How many NBLs the NIC has.
-    #[must_use]
     pub fn at_nic(&self) -> usize {
         world::with(|world| world.nic.len())
     }
@@ -144,7 +143,6 @@ impl Machine {
     }
 
     /// The LSOv2 maxima of IPv4 that were advertised to the overlying driver, in order.
-    #[must_use]
     pub fn indicated(&self) -> Vec<u32> {
         world::with(|world| world.indicated.iter().map(|maxima| maxima[0]).collect())
     }

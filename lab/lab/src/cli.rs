@@ -61,7 +61,6 @@ pub struct Cli {
 
 impl Cli {
     /// The command line of this process. If it is wrong, prints the error and ends the process.
-    #[must_use]
     pub fn of_process() -> Self {
         let wrong = match Self::try_parse().and_then(Self::checked) {
             Ok(cli) => return cli,
@@ -76,7 +75,6 @@ impl Cli {
     }
 
     /// Whether the output and errors are to be JSON.
-    #[must_use]
     pub fn json(&self) -> bool {
         match &self.command {
             None => self.main.json,
@@ -206,7 +204,6 @@ pub struct MainArgs {
 
 impl MainArgs {
     /// The folder for the files.
-    #[must_use]
     pub fn folder(&self) -> &Path {
         self.out.as_deref().unwrap_or(Path::new(FOLDER))
     }
@@ -351,7 +348,6 @@ pub struct SplitArgs {
 
 impl SplitArgs {
     /// The kind of the large sends of the capture.
-    #[must_use]
     pub fn form(&self) -> Form {
         match (self.encap, self.uso) {
             (Some(Encap::Vxlan), _) => Form::Tunnel(Tunnel::vxlan_v4()),
@@ -362,7 +358,6 @@ impl SplitArgs {
     }
 
     /// The machine that is asked for.
-    #[must_use]
     pub fn setup(&self) -> Setup {
         Setup {
             ip_id_bits: self.ipid_bits,

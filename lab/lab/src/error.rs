@@ -26,23 +26,19 @@ pub mod exit {
 
 /// Why the program ends without a verdict. Its text is one line.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum Error {
-    /// The command line is wrong: clap's message.
     #[error("{}; see `mslso-lab --help`", in_one_line(.0))]
     Usage(Box<clap::Error>),
     /// A capture file cannot be read or written.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// An output would overwrite the input or the other output.
     #[error("{}: is named twice; name another file for each output", .0.display())]
     SameFile(PathBuf),
-    /// The folder for the outputs cannot be made.
     #[error("{}: no folder can be made there ({}); name another with --out", .0.display(), .1)]
     Folder(PathBuf, io::Error),
-    /// The program cannot be started again, as a worker.
     #[error("no worker can be started: {0}")]
     Worker(io::Error),
-    /// So many packets longer than a segment passed uncut.
     #[error(
         "{0} packet(s) longer than a segment passed uncut; state the MSS of TCP with --mss, cut UDP \
          with --uso and tunnels with --encap, or raise --mtu"
@@ -61,7 +57,6 @@ pub enum Error {
 
 impl Error {
     /// The exit code for this error.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         use livelab::Error as Live;
         match self {
@@ -80,7 +75,6 @@ impl Error {
     }
 
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
@@ -96,7 +90,6 @@ impl Error {
     }
 
     /// The error as one JSON object in one line.
-    #[must_use]
     pub fn to_json(&self) -> String {
         json!({
             "schema": SCHEMA,

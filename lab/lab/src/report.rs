@@ -21,7 +21,6 @@ const COLUMNS: [(&str, bool); 8] = [
 ];
 
 /// A line with the settings that differ from the usual; empty if there are none.
-#[must_use]
 pub fn setup_line(setup: Setup) -> String {
     let parts = [
         (!setup.nic_lso).then(|| "the NIC accepts no large sends".to_owned()),
@@ -39,7 +38,6 @@ pub fn setup_line(setup: Setup) -> String {
 }
 
 /// One line for each large send. Sizes are bytes of payload.
-#[must_use]
 pub fn table(rows: &[Row]) -> String {
     lined(&COLUMNS, rows.iter().map(cells)) + "\n\n"
 }
@@ -105,7 +103,6 @@ fn verdict(verdict: &Verdict) -> String {
 }
 
 /// Numbers of a run in words, a line each.
-#[must_use]
 pub fn summary(end: &End) -> String {
     let (totals, filter) = (&end.totals, &end.statistics);
     let mut lines = Vec::new();
@@ -160,7 +157,6 @@ fn refused(totals: &Totals) -> String {
 }
 
 /// The last line.
-#[must_use]
 pub fn verdict_line(end: &End) -> String {
     let totals = &end.totals;
     if !end.is_good() {

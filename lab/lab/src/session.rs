@@ -46,7 +46,6 @@ pub struct Totals {
 
 impl Totals {
     /// Packets that did not go out.
-    #[must_use]
     pub fn refused_in_all(&self) -> u64 {
         self.refused.values().sum()
     }
@@ -87,10 +86,6 @@ pub struct Outputs {
 
 impl Outputs {
     /// Creates or empties both.
-    ///
-    /// # Errors
-    ///
-    /// One cannot be created.
     pub fn create(children: &Path, wire: &Path) -> Result<Self, CaptureError> {
         Ok(Self {
             children: CaptureWriter::create(children)?,
@@ -155,7 +150,6 @@ pub struct End {
 
 impl End {
     /// Whether nothing went wrong. Refused packets do not count as wrong.
-    #[must_use]
     pub fn is_good(&self) -> bool {
         self.totals.violations == 0
     }
@@ -163,10 +157,6 @@ impl End {
 
 impl<'driver> Session<'driver> {
     /// Starts `driver` on a machine made by `setup`.
-    ///
-    /// # Errors
-    ///
-    /// The driver does not start.
     pub fn start(driver: &'driver Driver, setup: Setup, outputs: Outputs) -> Result<Self, Error> {
         Ok(Self {
             machine: Machine::start(driver, setup)?,
@@ -186,10 +176,6 @@ impl<'driver> Session<'driver> {
     }
 
     /// Sends a large send.
-    ///
-    /// # Errors
-    ///
-    /// An output cannot be written.
     pub fn large_send(
         &mut self,
         source: String,
@@ -243,10 +229,6 @@ impl<'driver> Session<'driver> {
 
     /// Sends a packet that is to pass unchanged. Returns what went wrong, in
     /// one line each.
-    ///
-    /// # Errors
-    ///
-    /// An output cannot be written.
     pub fn pass(&mut self, packet: &Captured) -> Result<Vec<String>, Error> {
         let sent = self.machine.pass(packet.bytes.clone());
         let comment = |_: &SentChild| packet.mss.map(|mss| format!("mss={mss}"));

@@ -51,7 +51,6 @@ fn variants(kind: &'static str, table: &str) -> Vec<Variant> {
         .collect()
 }
 
-/// Builds a variant.
 fn build(variant: &Variant, folder: &Path) -> PathBuf {
     let image = folder.join(format!("{}.sys", variant.name));
     let mut build = Command::new(format!("{SET}/build.sh"));

@@ -31,13 +31,23 @@ struct OnTerminal {
 }
 
 impl OnTerminal {
+    /// The program with the arguments in `line`.
     fn start(line: &str, no_color: bool) -> Self {
+        let arguments = line.split(' ').filter(|word| !word.is_empty());
+        Self::start_program(PROGRAM, arguments, no_color)
+    }
+
+    fn start_program<'a>(
+        program: &str,
+        arguments: impl Iterator<Item = &'a str>,
+        no_color: bool,
+    ) -> Self {
         let (terminal, end) = open().unwrap();
         terminal.resize(Size::new(ROWS, COLUMNS)).unwrap();
         // A script in the background ignores SIGINT, and so would what it starts.
         let mut command = PtyCommand::new("env")
-            .args(["--default-signal=INT", PROGRAM])
-            .args(line.split(' ').filter(|word| !word.is_empty()))
+            .args(["--default-signal=INT", program])
+            .args(arguments)
             .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR");
@@ -192,6 +202,9 @@ fn namespaces() -> Vec<String> {
     all
 }
 
+/// Prints the kernel's version and repeats what is typed.
+const WAITING: &str = "traffic --run cat\t/proc/version\t-";
+
 const SPLIT: &str = concat!(
     "split ",
     env!("CARGO_MANIFEST_DIR"),
@@ -256,12 +269,48 @@ fn a_shell_in_the_guest_has_the_terminal() {
     lab.until_seen("after $((6");
     thread::sleep(Duration::from_millis(500));
     lab.type_in("\x03");
+    thread::sleep(Duration::from_millis(500));
     lab.type_in("echo again $((6 * 9))\n");
     lab.until_seen("again 54");
     lab.type_in("exit\n");
     let status = lab.end(END);
     assert_eq!(status.code(), Some(3), "{}", lab.screen());
     assert!(lab.screen().contains("NOTHING TESTED"), "{}", lab.screen());
+}
+
+/// Ctrl-Z stops the lab and the command together, where a shell can continue them; otherwise the
+/// command goes on.
+#[test]
+#[ignore = "needs root; .ci/live runs it"]
+fn ctrl_z_stops_live_traffic_until_it_is_continued() {
+    let mut alone = OnTerminal::start(WAITING, false);
+    alone.until_seen("Linux version");
+    alone.type_in("\x1a");
+    alone.type_in("still here\n");
+    alone.until_seen("still here\r\nstill here");
+    alone.type_in("\x03");
+    assert!(!alone.end(END).success(), "{}", alone.screen());
+
+    let mut shell = OnTerminal::start_program("bash", ["--norc", "-i"].into_iter(), false);
+    let line = WAITING.replace('\t', "\\ ");
+    shell.type_in(&format!("PS1='ready> '\n{PROGRAM} {line}\n"));
+    shell.until_seen("Linux version");
+    shell.type_in("\x1a");
+    shell.until_seen("Stopped");
+    shell.type_in("echo shell $((6 * 7))\n");
+    shell.until_seen("shell 42");
+    shell.type_in("fg\n");
+    thread::sleep(Duration::from_millis(500));
+    shell.type_in("back\n");
+    shell.until_seen("back\r\nback");
+    shell.type_in("\x03");
+    shell.until_seen("interrupted");
+    // What is typed before the shell has the terminal is lost.
+    thread::sleep(Duration::from_millis(500));
+    shell.type_in("echo shell $((6 * 8))\n");
+    shell.until_seen("shell 48");
+    shell.type_in("exit\n");
+    shell.end(END);
 }
 
 #[test]
@@ -274,6 +323,7 @@ fn one_ctrl_c_ends_live_traffic() {
     ] {
         ends_on_ctrl_c(line, "Gbit/s");
     }
-    ends_on_ctrl_c("traffic --run echo\tbegun;yes>/dev/null", "begun");
+    // A shell that starts a program may lose a Ctrl-C; one that becomes the program does not.
+    ends_on_ctrl_c(WAITING, "Linux version");
     ends_on_ctrl_c("tune --bytes 64M --rounds 1000", "█");
 }

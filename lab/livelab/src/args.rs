@@ -22,7 +22,6 @@ pub enum Command {
 
 impl Command {
     /// Whether the output and errors are to be JSON.
-    #[must_use]
     pub fn json(&self) -> bool {
         match self {
             Self::Traffic(args) => args.json,

@@ -8,17 +8,15 @@ use testpkt::capture::CaptureError;
 
 /// The reason why there is no verdict. Its text is one line, with the next step where one is known.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum Error {
-    /// The system is not Linux.
     #[error("live traffic needs the network namespaces of Linux; run it there, as root")]
     NotLinux,
-    /// Network namespaces may not be made.
     #[error(
         "network namespaces cannot be made ({0}); run it as root, or in a user namespace: \
          unshare --user --map-root-user mslso-lab ..."
     )]
     NotPermitted(io::Error),
-    /// The system refuses something.
     #[error("{doing}: {why}")]
     System {
         /// The operation that failed.
@@ -26,16 +24,12 @@ pub enum Error {
         /// The reason.
         why: io::Error,
     },
-    /// A command of the user's cannot be run, or fails.
     #[error("{0}")]
     Command(String),
-    /// A transfer cannot go on.
     #[error("{0}")]
     Transfer(String),
-    /// The user or the system asked for the end.
     #[error("interrupted; everything is taken down again")]
     Interrupted,
-    /// No large send was made.
     #[error(
         "no large send reached the filter, so nothing was tested; send more, or send from the guest"
     )]
@@ -46,7 +40,6 @@ pub enum Error {
     /// A capture file cannot be written.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// A file cannot be written.
     #[error("{}: cannot be written ({}); check the folder and its free space", .0.display(), .1)]
     Write(PathBuf, io::Error),
     /// A document cannot be updated; why, and what to do.
@@ -56,7 +49,6 @@ pub enum Error {
 
 impl Error {
     /// A short identifier in kebab case, for JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotLinux => "not-linux",

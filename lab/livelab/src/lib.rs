@@ -14,10 +14,6 @@ pub use linux::run;
 
 #[cfg(not(target_os = "linux"))]
 /// Does nothing: there is no live traffic on this system.
-///
-/// # Errors
-///
-/// [`Error::NotLinux`].
 pub fn run(_: &args::Command, _: &harness::driver::Build) -> Result<bool, Error> {
     Err(Error::NotLinux)
 }

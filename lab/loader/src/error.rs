@@ -13,34 +13,26 @@ pub struct LoadError {
 
 /// The kind of fault.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum Fault {
-    /// The file cannot be read.
     #[error("cannot be read ({0}); build it with `cargo make sys`")]
     Read(io::Error),
-    /// This machine cannot run x64 code.
     #[error("holds x64 code, which runs on x86-64 hosts only")]
     Host,
-    /// The file is no x64 PE image, or ends before its image does.
     #[error("is not a whole x64 image ({0}); build it again with `cargo make sys`")]
     NotAnImage(String),
-    /// The image is not a driver's: another subsystem, or no entry point in code.
     #[error("is no driver: {0}")]
     NotADriver(&'static str),
-    /// The image can only run at its preferred address.
     #[error(
         "has no relocations and could not be moved; link it with /DYNAMICBASE and without /FIXED"
     )]
     NoRelocations,
-    /// A relocation of an unsupported type, or one that lies outside of the image; its RVA.
     #[error("has a relocation at RVA {0:#x} of an unknown kind or outside of it")]
     Relocation(usize),
-    /// The import table lies outside of the image, or imports by ordinal.
     #[error("has an import table that cannot be read")]
     Imports,
-    /// The model has no such routines: modules and names, which in the file may be any bytes.
     #[error("imports {}, which the model does not have; add them in lab/model/src/exports", listed(.0))]
     NoSuchImports(Vec<(String, String)>),
-    /// Memory could not be had, or not be protected.
     #[error("could not be mapped: {0}")]
     Map(region::Error),
 }
@@ -62,7 +54,6 @@ impl LoadError {
     }
 
     /// The kind of fault.
-    #[must_use]
     pub fn fault(&self) -> &Fault {
         &self.fault
     }

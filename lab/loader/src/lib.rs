@@ -97,13 +97,11 @@ impl Image {
     }
 
     /// Whether a section is both executable and writable.
-    #[must_use]
     pub fn has_writable_code(&self) -> bool {
         self.writable_code
     }
 
     /// The driver's entry point, to be called while this image lives.
-    #[must_use]
     pub fn entry(&self) -> DRIVER_INITIALIZE {
         let address = self.memory.as_ptr::<u8>().wrapping_add(self.entry);
         // SAFETY: `Parts::of` found the entry point within an executable section; a driver's

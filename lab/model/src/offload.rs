@@ -20,6 +20,20 @@ pub struct OffloadShape {
     pub size: u16,
     /// Further 32-bit words by their offset, for offloads that the model itself has not.
     pub words: Vec<(usize, u32)>,
+    /// Whether a feature that is off is NDIS_OFFLOAD_SET_OFF, as the documentation wants it in
+    /// indications, rather than NDIS_OFFLOAD_NOT_SUPPORTED.
+    pub set_off: bool,
+}
+
+impl OffloadShape {
+    /// The value of a feature.
+    fn flag(&self, is_on: bool) -> u32 {
+        match (is_on, self.set_off) {
+            (true, _) => sys::NDIS_OFFLOAD_SET_ON,
+            (false, true) => sys::NDIS_OFFLOAD_SET_OFF,
+            (false, false) => sys::NDIS_OFFLOAD_NOT_SUPPORTED,
+        }
+    }
 }
 
 impl Default for OffloadShape {
@@ -29,6 +43,7 @@ impl Default for OffloadShape {
             revision: sys::NDIS_OFFLOAD_REVISION_7,
             size: sys::NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_7,
             words: Vec::new(),
+            set_off: false,
         }
     }
 }
@@ -57,8 +72,8 @@ pub(crate) fn write(capabilities: &Capabilities, shape: &OffloadShape) -> Vec<u8
     bytes[0] = sys::NDIS_OBJECT_TYPE_OFFLOAD;
     bytes[1] = shape.revision;
     bytes[2..4].copy_from_slice(&shape.size.to_ne_bytes());
-    write_checksums(&mut bytes, capabilities);
-    write_large_sends(&mut bytes, capabilities);
+    write_checksums(&mut bytes, capabilities, shape);
+    write_large_sends(&mut bytes, capabilities, shape);
     write_tunnels(&mut bytes, capabilities, shape.revision);
     for (offset, limit) in [
         (USO_IPV4, capabilities.uso.ipv4),
@@ -69,7 +84,7 @@ pub(crate) fn write(capabilities: &Capabilities, shape: &OffloadShape) -> Vec<u8
         }
     }
     if capabilities.uso.ipv6.max_payload > 0 {
-        let bits = flag(capabilities.uso.ipv6.extensions);
+        let bits = shape.flag(capabilities.uso.ipv6.extensions);
         put(
             &mut bytes,
             USO_IPV6 + 12,
@@ -82,27 +97,20 @@ pub(crate) fn write(capabilities: &Capabilities, shape: &OffloadShape) -> Vec<u8
     bytes
 }
 
-fn flag(supported: bool) -> u32 {
-    if supported {
-        sys::NDIS_OFFLOAD_SUPPORTED
-    } else {
-        sys::NDIS_OFFLOAD_NOT_SUPPORTED
-    }
-}
-
-fn write_checksums(bytes: &mut [u8], capabilities: &Capabilities) {
+fn write_checksums(bytes: &mut [u8], capabilities: &Capabilities, shape: &OffloadShape) {
     for (offset, has) in [
         (CHECKSUM_IPV4, capabilities.checksum.ipv4),
         (CHECKSUM_IPV6, capabilities.checksum.ipv6),
     ] {
         if has.ip_header || has.tcp || has.udp {
             put(bytes, offset, sys::NDIS_ENCAPSULATION_IEEE_802_3);
-            put(bytes, offset + 4, checksum_bits(has));
+            put(bytes, offset + 4, checksum_bits(has, shape));
         }
     }
 }
 
-fn checksum_bits(has: ChecksumOffload) -> u32 {
+fn checksum_bits(has: ChecksumOffload, shape: &OffloadShape) -> u32 {
+    let flag = |is_on| shape.flag(is_on);
     let bits = sys::CHECKSUM_OFFLOAD_IP_OPTIONS.with(0, flag(has.ip_options));
     let bits = sys::CHECKSUM_OFFLOAD_TCP_OPTIONS.with(bits, flag(has.tcp_options));
     let bits = sys::CHECKSUM_OFFLOAD_TCP.with(bits, flag(has.tcp));
@@ -110,7 +118,7 @@ fn checksum_bits(has: ChecksumOffload) -> u32 {
     sys::CHECKSUM_OFFLOAD_IP.with(bits, flag(has.ip_header))
 }
 
-fn write_large_sends(bytes: &mut [u8], capabilities: &Capabilities) {
+fn write_large_sends(bytes: &mut [u8], capabilities: &Capabilities, shape: &OffloadShape) {
     let families = [
         (V1, capabilities.large_sends.v1),
         (V2_IPV4, capabilities.large_sends.v2_ipv4),
@@ -127,6 +135,7 @@ fn write_large_sends(bytes: &mut [u8], capabilities: &Capabilities) {
         put(bytes, offset + 8, limit.min_segments);
     }
     let has = &capabilities.options;
+    let flag = |is_on| shape.flag(is_on);
     if capabilities.large_sends.v1.max_payload > 0 {
         let bits = sys::LSO_V1_OFFLOAD_TCP_OPTIONS.with(0, flag(has.v1_tcp));
         let bits = sys::LSO_V1_OFFLOAD_IP_OPTIONS.with(bits, flag(has.v1_ip));
@@ -350,7 +359,7 @@ fn adds(own: &[u8], advertised: &[u8], family: usize, may: MayAdd) -> bool {
         _ => return false,
     };
     let computes_tcp = word(own, checksum) != 0
-        && sys::CHECKSUM_OFFLOAD_TCP.get(word(own, checksum + 4)) == sys::NDIS_OFFLOAD_SUPPORTED;
+        && sys::CHECKSUM_OFFLOAD_TCP.get(word(own, checksum + 4)) == sys::NDIS_OFFLOAD_SET_ON;
     let had = word(own, family) != 0 && word(own, family + 4) != 0;
     let has = word(advertised, family) == sys::NDIS_ENCAPSULATION_IEEE_802_3
         && word(advertised, family + 4) != 0

@@ -51,7 +51,6 @@ unsafe impl Sync for Routine {}
 
 impl Routine {
     /// Its symbol.
-    #[must_use]
     pub fn symbol(&self) -> &'static str {
         self.0
     }

@@ -36,16 +36,11 @@ fn registered(change: impl FnOnce(&mut Driver)) {
 }
 
 /// The driver that this thread loaded last.
-#[must_use]
 pub fn loaded() -> Option<Driver> {
     REGISTERED.with_borrow(|driver| *driver)
 }
 
 /// Loads the driver.
-///
-/// # Errors
-///
-/// The status of DriverEntry.
 pub fn load() -> Result<(), NDIS_STATUS> {
     // SAFETY: numbers, raw pointers and optional functions may all be zero.
     let mut object: DRIVER_OBJECT = unsafe { zeroed() };
@@ -61,10 +56,6 @@ pub fn load() -> Result<(), NDIS_STATUS> {
 
 impl Driver {
     /// Attaches a module, and returns its context. FilterAttach may change `offload`.
-    ///
-    /// # Errors
-    ///
-    /// The status of FilterAttach.
     pub fn attach(
         &self,
         if_index: u32,
@@ -109,7 +100,6 @@ impl Driver {
 }
 
 /// An NDIS_OFFLOAD that offers nothing.
-#[must_use]
 pub fn no_offload() -> sys::NDIS_OFFLOAD {
     // SAFETY: numbers may all be zero.
     let mut offload: sys::NDIS_OFFLOAD = unsafe { zeroed() };

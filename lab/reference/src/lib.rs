@@ -37,10 +37,6 @@ pub enum Kind {
 }
 
 /// The wire packets of the TCP large send `frame`: see [`cut`].
-///
-/// # Errors
-///
-/// As [`cut`].
 pub fn segment(frame: &[u8], mss: u32, ip_id_bits: u32) -> Result<Vec<Vec<u8>>, ReferenceError> {
     cut(frame, Kind::Tcp, mss, ip_id_bits)
 }
@@ -73,10 +69,6 @@ pub fn cut(
 }
 
 /// [`cut`], one packet at a time: there may be millions.
-///
-/// # Errors
-///
-/// As [`cut`].
 pub fn packets(
     frame: &[u8],
     kind: Kind,
@@ -95,10 +87,6 @@ pub fn packets(
 /// The wire packets of a large send of TCP or UDP in a tunnel over UDP of any kind, whose inner
 /// TCP or UDP header is `transport` bytes from the start of `frame`. All that is between the two
 /// transport headers, but for the inner IP header, is the same in each packet, as with [`cut`].
-///
-/// # Errors
-///
-/// As [`cut`].
 pub fn cut_any_tunnel(
     frame: &[u8],
     transport: usize,
@@ -143,10 +131,6 @@ pub struct TunnelLayers {
 }
 
 /// Where the headers and payload of the large send `frame` are.
-///
-/// # Errors
-///
-/// It is no large send of this kind.
 pub fn layers(frame: &[u8], kind: Kind) -> Result<Layers, ReferenceError> {
     let send = LargeSend::parse(frame, kind)?;
     let tunnel = send.tunnel.as_ref().map(|tunnel| TunnelLayers {

@@ -22,7 +22,6 @@ const CWR: u8 = 0x80;
 pub(super) struct Place {
     /// Its number, from 0.
     pub(super) k: usize,
-    /// Whether it is the last.
     pub(super) last: bool,
     /// Bytes of payload in each but the last.
     pub(super) mss: u32,

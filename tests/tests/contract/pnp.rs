@@ -12,6 +12,10 @@ use crate::{
     start,
 };
 
+/// NDIS_DEVICE_POWER_STATE.
+const D0: u8 = 1;
+const D3: u8 = 4;
+
 /// A device that must not be removed: a driver above refuses it.
 fn refused_removal(world: &Arc<World>) {
     let busy = sys::NDIS_STATUS_FAILURE;
@@ -40,6 +44,33 @@ fn an_event_whose_status_is_lost_is_noticed() {
 fn an_event_that_is_changed_is_noticed() {
     let found = "changed on its way";
     assert_breaks::<{ fault::EVENT_CHANGED }>(Rule::NetEvent, found, refused_removal);
+}
+
+#[test]
+fn a_request_of_a_filter_whose_device_sleeps_is_noticed() {
+    let found = "the filter originates a request after NetEventSetPower";
+    assert_breaks::<{ fault::OWN_OID_FROM_STATUS }>(Rule::NetEvent, found, |world| {
+        let set = |state: u8| {
+            let state = [state, 0, 0, 0];
+            world.net_event(sys::NetEventSetPower, &state, sys::NDIS_STATUS_SUCCESS);
+        };
+        set(D3);
+        set(D0);
+        world.indicate(sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG, Vec::new());
+        assert_clean(&world.violations());
+        set(D3);
+        world.indicate(sys::NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG, Vec::new());
+    });
+}
+
+#[test]
+fn a_send_that_is_not_looped_back_is_noticed() {
+    let found = "a send with NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK goes down without it";
+    assert_breaks::<{ fault::LOOPBACK_LOST }>(Rule::PortAndFlags, found, |world| {
+        for _ in 0..2 {
+            world.send(vec![small()], SendCall::default());
+        }
+    });
 }
 
 #[test]

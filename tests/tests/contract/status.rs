@@ -159,7 +159,7 @@ fn the_overlying_driver_learns_from_its_binding_and_from_every_change() {
             offload: OffloadShape {
                 revision,
                 size,
-                words: Vec::new(),
+                ..OffloadShape::default()
             },
             ..Nic::new(60_000, 2)
         };

@@ -30,21 +30,18 @@ pub enum TunnelKind {
 
 impl Tunnel {
     /// Its kind.
-    #[must_use]
     #[inline]
     pub fn kind(self) -> TunnelKind {
         self.kind
     }
 
     /// The outer network protocol.
-    #[must_use]
     #[inline]
     pub fn ip_version(self) -> IpVersion {
         self.ip_version
     }
 
     /// Bytes of frame before the inner frame.
-    #[must_use]
     #[inline]
     pub fn length(self) -> u32 {
         u32::from(self.length)
@@ -52,7 +49,6 @@ impl Tunnel {
 
     /// The UDP port that VXLAN is sent to; 0 with NVGRE. Any port is accepted as VXLAN's if the
     /// out-of-band information marks the packet as encapsulated, because the port is configurable.
-    #[must_use]
     #[inline]
     pub fn port(self) -> u16 {
         self.port

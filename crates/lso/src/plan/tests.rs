@@ -1,9 +1,13 @@
 use super::*;
 
-const NIC: Limit = Limit {
-    max_payload: 62_780,
-    min_segments: 2,
-};
+const NIC: Limit = limit(62_780, 2);
+
+const fn limit(max_payload: u32, min_segments: u32) -> Limit {
+    Limit {
+        max_payload,
+        min_segments,
+    }
+}
 
 fn lengths<const N: usize>(plan: Plan) -> [u32; N] {
     let mut lengths = [0; N];
@@ -15,11 +19,7 @@ fn lengths<const N: usize>(plan: Plan) -> [u32; N] {
 }
 
 fn plan(payload: u32, mss: u32, max_payload: u32) -> Plan {
-    let limit = Limit {
-        max_payload,
-        min_segments: 2,
-    };
-    Plan::new(payload, mss, limit).expect("a plan")
+    Plan::new(payload, mss, limit(max_payload, 2)).expect("a plan")
 }
 
 #[test]
@@ -96,10 +96,7 @@ fn what_no_large_send_can_have_is_a_packet() {
 
 #[test]
 fn packets_are_fewer_than_the_minimum() {
-    let nic = Limit {
-        max_payload: 6000,
-        min_segments: 5,
-    };
+    let nic = limit(6000, 5);
     // 13 segments: three large sends would have four, so two have six.
     let plan = Plan::new(12_500, 1000, nic).expect("a plan");
     assert_eq!(lengths(plan), [6000, 6000, 500]);
@@ -113,10 +110,7 @@ fn packets_are_fewer_than_the_minimum() {
 #[test]
 fn without_large_sends_all_are_packets() {
     let packets = |max_payload, min_segments| {
-        let limit = Limit {
-            max_payload,
-            min_segments,
-        };
+        let limit = limit(max_payload, min_segments);
         Plan::new(4500, 1000, limit).expect("a plan").packets()
     };
     // The NIC has none; none of this MSS; none with so few segments.
@@ -129,22 +123,14 @@ fn without_large_sends_all_are_packets() {
 
 #[test]
 fn a_single_segment_is_no_large_send() {
-    let limit = Limit {
-        max_payload: 1000,
-        min_segments: 0,
-    };
-    let plan = Plan::new(10, 1000, limit).expect("a plan");
+    let plan = Plan::new(10, 1000, limit(1000, 0)).expect("a plan");
     assert_eq!((plan.children(), plan.packets()), (1, 1));
 }
 
 #[test]
 fn whole_segments_only() {
     let of = |payload, mss, max_payload| {
-        let limit = Limit {
-            max_payload,
-            min_segments: 2,
-        };
-        Plan::of_whole_segments(payload, mss, limit).expect("a plan")
+        Plan::of_whole_segments(payload, mss, limit(max_payload, 2)).expect("a plan")
     };
     assert_eq!(lengths(of(4000, 1000, 2500)), [2000, 2000]);
     assert_eq!(of(4000, 1000, 2500).packets(), 0);

@@ -52,7 +52,6 @@ fn with_template<T>(
     write(&Template::new(&mut front, &headers, offload, width).expect("a template"))
 }
 
-/// The header of a large send.
 fn large_send(template: &Template<'_>, child: &PlannedChild) -> Result<Header, Refusal> {
     let mut out = [0xEE; MAX_HEADER];
     template.write(child, &mut out).map(|()| out)

@@ -9,10 +9,9 @@ use control::{
 };
 use mslsoctl::cli::Cli;
 use mslsoctl::connections::Connections;
-use mslsoctl::device::{Device, DeviceError};
+use mslsoctl::device::{Answer, Device, DeviceError};
 use mslsoctl::failure::Failure;
 
-/// One adapter of the fake.
 pub struct FakeAdapter {
     pub entry: AdapterEntry,
     pub read: ReadReply,
@@ -88,12 +87,7 @@ impl Fake {
             .ok_or(DeviceError::NoSuchAdapter)
     }
 
-    fn answer(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn answer(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer {
         match code {
             IoControl::LIST => {
                 ListRequest::decode(input).map_err(error_of)?;
@@ -181,12 +175,7 @@ impl FakeAdapter {
 }
 
 impl Device for Fake {
-    fn control(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn control(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer {
         self.calls.push(code);
         if let Some(error) = self.error {
             return Err(error);

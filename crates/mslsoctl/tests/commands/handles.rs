@@ -9,7 +9,7 @@ use clap::Parser;
 use control::IoControl;
 use mslsoctl::{
     cli::Cli,
-    device::{Device, DeviceError, PerRequest},
+    device::{Answer, Device, DeviceError, PerRequest},
     failure::Failure,
 };
 
@@ -57,12 +57,7 @@ impl System {
 }
 
 impl Device for Handle {
-    fn control(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn control(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer {
         assert_eq!(self.0.open.get(), 1);
         self.0.requests.set(self.0.requests.get() + 1);
         self.0.driver.borrow_mut().control(code, input, output)

@@ -67,7 +67,6 @@ impl NameValue {
     }
 
     /// The value as text.
-    #[must_use]
     pub fn text(&self) -> String {
         let (units, _) = self.value.as_bytes().as_chunks::<2>();
         let units: Vec<_> = units.iter().copied().map(u16::from_le_bytes).collect();

@@ -43,7 +43,6 @@ pub struct Member {
 
 impl Member {
     /// An image.
-    #[must_use]
     pub fn image(name: &str, image: &Image) -> Self {
         Self {
             name: name.into(),
@@ -54,7 +53,6 @@ impl Member {
     }
 
     /// A file that is an image without a signature, or any other.
-    #[must_use]
     pub fn new(name: &str, bytes: &[u8]) -> Self {
         match Image::new(bytes.to_vec()) {
             Ok(image) => Self::image(name, &image),
@@ -63,7 +61,6 @@ impl Member {
     }
 
     /// A file that is no image.
-    #[must_use]
     pub fn flat(name: &str, bytes: &[u8]) -> Self {
         Self {
             name: name.into(),

@@ -20,10 +20,6 @@ pub struct ReadMember {
 }
 
 /// The list in a catalog, signed or not.
-///
-/// # Errors
-///
-/// It is no catalog.
 pub fn list(catalog: &[u8]) -> der::Result<TrustList> {
     let whole = ContentInfo::from_der(catalog)?;
     whole
@@ -40,10 +36,6 @@ pub fn list(catalog: &[u8]) -> der::Result<TrustList> {
 }
 
 /// The attributes of the whole list.
-///
-/// # Errors
-///
-/// One is not a name and a value.
 pub fn attributes(list: &TrustList) -> der::Result<Vec<(String, String)>> {
     let extensions = list.extensions.iter().flatten();
     extensions

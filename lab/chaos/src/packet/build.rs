@@ -40,7 +40,6 @@ fn extensions(choice: u8) -> Vec<Extension> {
 
 impl Shape {
     /// The packet.
-    #[must_use]
     pub fn packet(&self) -> Packet {
         let synth = self.synth();
         let mut packet = match self.kind {

@@ -30,18 +30,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The kind of the large sends in this form.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Tcp => Kind::Tcp,
-            Self::Uso => Kind::Udp,
-            Self::Tunnel(_) => Kind::Encapsulated,
-        }
-    }
-
     /// A short name: `tcp`, `uso`, `vxlan` or `nvgre`.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
@@ -57,10 +46,6 @@ impl Form {
 /// The large send in this `form` that the packet `frame` with an MSS of `mss`
 /// bytes is; as [`ingest`] otherwise. The packet's own IP and UDP lengths are 0
 /// then, and those of a tunnel that was captured stay as they are.
-///
-/// # Errors
-///
-/// As [`ingest`].
 pub fn ingest_as(
     frame: &[u8],
     mss: u32,

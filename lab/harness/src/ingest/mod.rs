@@ -120,7 +120,6 @@ impl LargeSend {
     /// # Panics
     ///
     /// It is none: it is no TCP, is refused, or fits one segment.
-    #[must_use]
     pub fn of(synth: &Synth) -> Self {
         ingest(&synth.frame(false), synth.mss, Terms::V2)
             .expect("a packet that may be split")
@@ -129,7 +128,6 @@ impl LargeSend {
 
     /// The packet as the overlying driver sends it: its headers in the first buffer, its OOB
     /// information in the slots that its kind has.
-    #[must_use]
     pub fn packet(&self) -> Packet {
         let frame = self.frame.clone();
         let packet = match (self.kind, self.lso) {
@@ -151,7 +149,6 @@ impl LargeSend {
     }
 
     /// Bytes of headers in the frame. They lie together in the first buffer.
-    #[must_use]
     pub fn headers(&self) -> u32 {
         self.frame.len() as u32 - self.payload
     }
@@ -166,7 +163,6 @@ impl LargeSend {
 
     /// The frame with all its VLAN tags, as a NIC would send it if it could be
     /// sent whole.
-    #[must_use]
     pub fn whole_frame(&self) -> Vec<u8> {
         let mut frame = self.frame.clone();
         if let Some(tag) = self.vlan {

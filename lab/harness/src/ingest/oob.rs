@@ -16,7 +16,6 @@ impl LargeSend {
     /// # Panics
     ///
     /// If the frame does not match [`kind`](Self::kind).
-    #[must_use]
     pub fn slots(&self) -> Vec<(usize, usize)> {
         let vlan = self
             .vlan
@@ -42,7 +41,6 @@ impl LargeSend {
     /// # Panics
     ///
     /// If the frame does not match [`kind`](Self::kind).
-    #[must_use]
     pub fn stale_large_send(&self) -> LargeSendInfo {
         let layers = self.layers();
         let frame = layers.tunnel.map_or(0, |tunnel| tunnel.inner);

@@ -53,7 +53,6 @@ impl Tag {
 
     /// The slot's value: NDIS_NET_BUFFER_LIST_8021Q_INFO, whose bit fields are,
     /// least significant first, UserPriority 3, CanonicalFormatId 1, VlanId 12.
-    #[must_use]
     pub fn raw(self) -> usize {
         usize::from(self.priority)
             | usize::from(self.canonical_format) << 3

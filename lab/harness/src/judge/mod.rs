@@ -26,7 +26,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// Whether nothing is wrong. A refusal is not.
-    #[must_use]
     pub fn is_good(&self) -> bool {
         match self {
             Self::Same { .. } => true,

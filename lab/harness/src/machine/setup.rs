@@ -6,7 +6,6 @@ use model::{Config, Nic};
 
 /// A machine on which the administrator chose the profile `throughput` for the adapter and had it
 /// persist. As installed, the driver raises nothing.
-#[must_use]
 pub fn turned_on(config: Config) -> Config {
     config.with_parameter(keyword::PROFILE, Profile::Throughput.number())
 }
@@ -42,7 +41,6 @@ pub struct Setup {
 impl Setup {
     /// A NIC that accepts large sends of `nic_max` bytes of payload and `min_segments` wire
     /// packets, and is otherwise as most are.
-    #[must_use]
     pub const fn new(nic_max: u32, min_segments: u32) -> Self {
         Self {
             nic_max,

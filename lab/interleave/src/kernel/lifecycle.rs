@@ -14,7 +14,6 @@ use crate::{
 };
 
 /// The handle of a module for which a case makes a child pool of its own.
-#[must_use]
 pub fn child_pool_module() -> ModuleHandle {
     // SAFETY: the routines here take any handle.
     unsafe { ModuleHandle::from_raw(ptr::without_provenance_mut(MODULE)) }

@@ -101,7 +101,6 @@ pub fn limit_nbls(count: usize) {
 }
 
 /// Ends the case's use of memory. Returns the number of allocations that were not freed.
-#[must_use]
 pub(crate) fn leaked() -> usize {
     LEDGER.with_borrow_mut(|ledger| {
         let mut leaked = 0;

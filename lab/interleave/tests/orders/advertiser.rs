@@ -55,11 +55,7 @@ fn a_status_meets_two_retunes() {
 fn a_status_meets_two_administrators() {
     sample(4000, || {
         let machine = start();
-        let retune = |processor, multiple| {
-            on(processor, move || {
-                machine.retune(multiple);
-            })
-        };
+        let retune = |processor, multiple| on(processor, move || machine.retune(multiple));
         wait([
             on(0, move || machine.nic_indicates(nic(AFTER))),
             retune(1, 14),
@@ -91,9 +87,7 @@ fn a_retune_meets_pre_detach() {
     let orders = explore(Preemptions::Most(3), || {
         let machine = start();
         wait([
-            on(0, move || {
-                machine.retune(14);
-            }),
+            on(0, move || machine.retune(14)),
             on(1, move || {
                 machine.pre_detach();
                 assert_eq!(machine.indicated().last(), Some(&BEFORE));

@@ -3,17 +3,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use interleave::{Machine, Nic, Preemptions, explore, on, sample, wait};
+use interleave::{Machine, Preemptions, explore, on, sample, wait};
 use ndis::sys::{
     NDIS_STATUS, NDIS_STATUS_FAILURE, NDIS_STATUS_INVALID_PACKET, NDIS_STATUS_SUCCESS,
 };
 
-const NIC: Nic = Nic {
-    max: 3000,
-    min_segments: 1,
-};
-/// A large send of this payload is two children.
-const TWO: u32 = 6000;
+use super::{NIC, TWO};
+
 const THREE: u32 = 9000;
 
 /// When each child's completion began and ended, and with which status.
@@ -123,12 +119,8 @@ fn one_completes_before_the_send_has_returned() {
         let machine = Machine::start(NIC);
         machine.completes_inline(1);
         wait([
-            on(0, move || {
-                machine.send(TWO);
-            }),
-            on(1, move || {
-                machine.complete(1, NDIS_STATUS_FAILURE);
-            }),
+            on(0, move || machine.send(TWO)),
+            on(1, move || machine.complete(1, NDIS_STATUS_FAILURE)),
         ]);
         assert_eq!(machine.completed(0), Some(NDIS_STATUS_FAILURE));
         machine.stop();
@@ -172,9 +164,7 @@ fn parents_come_back_from_mixed_chains() {
                 machine.complete(2, NDIS_STATUS_SUCCESS);
                 machine.complete(1, NDIS_STATUS_SUCCESS);
             }),
-            on(2, move || {
-                machine.complete(2, NDIS_STATUS_SUCCESS);
-            }),
+            on(2, move || machine.complete(2, NDIS_STATUS_SUCCESS)),
         ]);
         for id in 0..2 {
             assert_eq!(machine.completed(id), Some(NDIS_STATUS_SUCCESS));

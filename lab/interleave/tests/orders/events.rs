@@ -5,13 +5,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use interleave::{Machine, Nic, Preemptions, driver, explore, finish, on, sample, wait};
+use interleave::{Machine, Preemptions, driver, explore, finish, on, sample, wait};
 use ndis::{AtDispatch, EventLock};
 
-const NIC: Nic = Nic {
-    max: 3000,
-    min_segments: 1,
-};
+use super::NIC;
 
 /// Threads on processors of their own take the lock.
 fn threads_take_the_lock(count: u32) {
@@ -51,9 +48,7 @@ fn no_indication_follows_a_pause() {
     let orders = explore(Preemptions::Most(3), || {
         let machine = Machine::start(NIC);
         wait([
-            on(0, move || {
-                machine.retune(14);
-            }),
+            on(0, move || machine.retune(14)),
             on(1, move || {
                 machine.retune(4);
                 machine.pause();

@@ -9,3 +9,12 @@ mod events;
 mod limits;
 mod pause;
 mod statistics;
+
+use interleave::Nic;
+
+const NIC: Nic = Nic {
+    max: 3000,
+    min_segments: 1,
+};
+/// A large send of this payload is two children.
+const TWO: u32 = 6000;

@@ -1,14 +1,11 @@
 //! Rundown protection: a pause waits for the handlers that hold it, and none acquires it
 //! afterwards.
 
-use interleave::{Machine, Nic, Preemptions, explore, on, sample, wait};
+use interleave::{Machine, Preemptions, explore, on, sample, wait};
 use ndis::sys::{NDIS_STATUS_PAUSED, NDIS_STATUS_SUCCESS};
 
-const NIC: Nic = Nic {
-    max: 3000,
-    min_segments: 1,
-};
-const TWO: u32 = 6000;
+use super::{NIC, TWO};
+
 /// The NIC accepts it unchanged.
 const SMALL: u32 = 2000;
 
@@ -64,9 +61,7 @@ fn a_module_is_gone_before_its_handlers_have_returned() {
                 machine.pause();
                 machine.detach();
             }),
-            on(2, move || {
-                machine.complete_all(NDIS_STATUS_SUCCESS);
-            }),
+            on(2, move || machine.complete_all(NDIS_STATUS_SUCCESS)),
         ]);
         machine.unload();
     };
@@ -83,7 +78,7 @@ fn a_module_waits_for_the_handler_that_completed_no_parent() {
     let orders = explore(Preemptions::Most(2), || {
         let machine = Machine::start(NIC);
         machine.send(TWO);
-        let complete_one = move || drop(machine.complete(1, NDIS_STATUS_SUCCESS));
+        let complete_one = move || machine.complete(1, NDIS_STATUS_SUCCESS);
         wait([
             on(0, complete_one),
             on(1, move || {

@@ -1,15 +1,10 @@
 //! An administrator resets the counters while others count and read: no reader sees half of a
 //! reset, and the counts of split and of completed parents stay together.
 
-use interleave::{Machine, Nic, Preemptions, explore, on, wait};
+use interleave::{Machine, Preemptions, explore, on, wait};
 use ndis::sys::NDIS_STATUS_SUCCESS;
 
-const NIC: Nic = Nic {
-    max: 3000,
-    min_segments: 1,
-};
-/// A large send of this payload is two children.
-const TWO: u32 = 6000;
+use super::{NIC, TWO};
 
 /// Parents that were split and that were completed.
 fn flow(machine: &Machine) -> (u64, u64) {
@@ -44,9 +39,7 @@ fn a_parent_that_completes_during_a_reset_is_counted_as_both_or_neither() {
         machine.send(TWO);
         wait([
             on(0, move || machine.reset_statistics()),
-            on(1, move || {
-                machine.complete(2, NDIS_STATUS_SUCCESS);
-            }),
+            on(1, move || machine.complete(2, NDIS_STATUS_SUCCESS)),
         ]);
         let seen = flow(&machine);
         assert!([(1, 1), (0, 0)].contains(&seen), "{seen:?}");

@@ -21,7 +21,6 @@ const USED: [RGBColor; 2] = [RGBColor(0x1F, 0x5F, 0xBF), RGBColor(0xB8, 0x2E, 0x
 /// How the first and the second of a kind are drawn.
 const LOOKS: [fn(u32) -> Look; 2] = [Look::Line, Look::Dashed];
 
-/// The chart of `steps`.
 pub(super) fn chart(steps: &[Step]) -> Chart<'static> {
     let advertised = [0, 1].map(|at| {
         let label = format!("host {}: the filter advertises", at + 1);

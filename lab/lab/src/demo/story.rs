@@ -26,11 +26,6 @@ const HOST_2: usize = 1;
 const GUEST_1: usize = 0;
 const GUEST_2: usize = 1;
 
-/// Runs it with `driver`.
-///
-/// # Errors
-///
-/// The driver does not start or does not answer.
 pub(super) fn run(driver: &Driver) -> Result<Report, Error> {
     let mut stage = Stage::default();
     stage.add_host(driver, NIC)?;

@@ -41,6 +41,7 @@ pub(super) fn oids(world: &Arc<World>) {
                 OidCall::query(sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, 512),
                 OidCall::set(PACKET_FILTER, vec![5, 0, 0, 0]),
                 OidCall::set(UNKNOWN, vec![1]),
+                OidCall::set(sys::OID_TCP_OFFLOAD_PARAMETERS, no_change()),
                 OidCall::method(STATISTICS, 0, vec![1, 2, 3], 64),
                 OidCall {
                     kind: OidKind::Statistics,
@@ -54,6 +55,19 @@ pub(super) fn oids(world: &Arc<World>) {
         }
     }
     world.set_nic(|nic| nic.oids = Answering::Inline);
+}
+
+/// NDIS_OFFLOAD_PARAMETERS that leave every offload as it is.
+fn no_change() -> Vec<u8> {
+    let size = sys::NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
+    let mut bytes = vec![0; size.into()];
+    bytes[..4].copy_from_slice(&[
+        sys::NDIS_OBJECT_TYPE_DEFAULT,
+        sys::NDIS_OFFLOAD_PARAMETERS_REVISION_1,
+        size as u8,
+        0,
+    ]);
+    bytes
 }
 
 /// Requests that are cancelled, one with the miniport and one behind it.
@@ -101,7 +115,8 @@ pub(super) fn events(world: &Arc<World>) {
     world.device_event(REMOVED);
 }
 
-/// Power events while sends are outstanding: the NIC loses its power and gets it again.
+/// Power events while sends are outstanding: the NIC loses its power and gets it again. In between
+/// it completes the sends, its link goes down, and time passes.
 pub(super) fn power_events(world: &Arc<World>, frames: &mut Frames) {
     world.set_nic(|nic| nic.completion.deferred = true);
     for _ in 0..4 {
@@ -111,8 +126,11 @@ pub(super) fn power_events(world: &Arc<World>, frames: &mut Frames) {
     for state in [D3, D0] {
         world.net_event(sys::NetEventQueryPower, &state, sys::NDIS_STATUS_SUCCESS);
         world.net_event(sys::NetEventSetPower, &state, sys::NDIS_STATUS_SUCCESS);
+        super::traffic::deliver_all(world);
+        world.indicate(MEDIA_DISCONNECT, Vec::new());
+        world.run_deferred();
+        world.pass_to_timer();
     }
-    super::traffic::deliver_all(world);
     world.set_nic(|nic| nic.completion = model::Completion::default());
 }
 

@@ -25,10 +25,6 @@ use harness::output::print;
 use report::{Report, Verdict};
 
 /// Runs the command. Returns whether the driver is clean.
-///
-/// # Errors
-///
-/// There is no verdict.
 pub fn run(args: &ExerciseArgs, driver: &Build) -> Result<bool, Error> {
     let build = match &args.image {
         Some(path) => Build::Image(path.clone()),

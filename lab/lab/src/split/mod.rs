@@ -266,7 +266,6 @@ fn is_other(why: Unfit) -> bool {
     )
 }
 
-/// Whether a frame is one of TCP.
 fn is_tcp(frame: &[u8]) -> bool {
     lso::Headers::parse(frame).is_ok()
 }

@@ -1,38 +1,30 @@
 //! `mslso-lab chaos`.
 
 use std::fs;
-use std::process::Output;
 
-use crate::common::{folder, lab};
+use crate::common::{Run, folder, lab};
 
-fn chaos(options: &[&str]) -> Output {
-    lab().arg("chaos").args(options).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
+/// A run that must end with `code`.
+#[track_caller]
+fn chaos(code: i32, options: &[&str]) -> Run {
+    let run = Run::of(lab().arg("chaos").args(options));
+    assert_eq!(run.code, code, "{}{}", run.out, run.notes);
+    run
 }
 
 #[test]
 fn seeds_run_one_after_the_other() {
-    let output = chaos(&["--seed", "5", "--seeds", "2", "--steps", "1200"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let out = text(&output.stdout);
+    let Run { out, notes, .. } = chaos(0, &["--seed", "5", "--seeds", "2", "--steps", "1200"]);
     for line in ["seed 5: 1200 steps in ", "seed 6: 1200 steps in "] {
         assert!(out.contains(line), "{out}");
     }
     assert!(out.contains(": no rule was broken\n"), "{out}");
-    assert_eq!(text(&output.stderr), "");
+    assert_eq!(notes, "");
 }
 
 #[test]
 fn as_json_each_seed_is_one_object() {
-    let output = chaos(&["--seeds", "2", "--steps", "1000", "--json"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let lines: Vec<serde_json::Value> = text(&output.stdout)
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = chaos(0, &["--seeds", "2", "--steps", "1000", "--json"]).objects();
     assert_eq!(lines.len(), 2);
     for (line, seed) in lines.iter().zip([1, 2]) {
         assert_eq!((&line["schema"], &line["seed"]), (&2.into(), &seed.into()));
@@ -41,11 +33,10 @@ fn as_json_each_seed_is_one_object() {
     let folder = folder("chaos-json");
     let path = folder.join("old.jsonl");
     fs::write(&path, "{\"machine\":{\"ndis-minor\":30}}\n\"deliver\"\n").unwrap();
-    let output = chaos(&["--json", "--replay", path.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let objects = chaos(1, &["--json", "--replay", path.to_str().unwrap()]).objects();
+    let failure = &objects[0]["failure"];
     assert_eq!(
-        (&json["failure"]["step"], &json["failure"]["kind"]),
+        (&failure["step"], &failure["kind"]),
         (&1.into(), &"DriverEntry".into())
     );
 }
@@ -58,18 +49,13 @@ fn a_failure_is_reported_with_its_step() {
     let path = path.to_str().unwrap();
     fs::write(path, "{\"machine\":{\"ndis-minor\":30}}\n\"deliver\"\n").unwrap();
     for _ in 0..2 {
-        let output = chaos(&["--replay", path]);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let out = text(&output.stdout);
-        assert!(
-            out.starts_with(&format!("{path}: step 1 of 1: DriverEntry\n")),
-            "{out}"
-        );
+        let out = chaos(1, &["--replay", path]).out;
+        let expected = format!("{path}: step 1 of 1: DriverEntry\n");
+        assert!(out.starts_with(&expected), "{out}");
     }
     fs::write(path, "{\"machine\":{}}\n\"deliver\"\n\"pause\"\n").unwrap();
-    let output = chaos(&["--replay", path]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(text(&output.stdout).starts_with(&format!("{path}: 2 steps: no rule was broken\n")));
+    let out = chaos(0, &["--replay", path]).out;
+    assert!(out.starts_with(&format!("{path}: 2 steps: no rule was broken\n")));
 }
 
 #[test]
@@ -82,10 +68,7 @@ fn an_unusable_script_is_reported_with_its_line() {
         ("{\"machine\":{}}\n\"dance\"\n", 2),
     ] {
         fs::write(&path, content).unwrap();
-        let output = chaos(&["--replay", path.to_str().unwrap()]);
-        assert_eq!(output.status.code(), Some(2), "{output:?}");
-        let notes = text(&output.stderr);
-        assert!(notes.contains(&format!("line {line}: ")), "{notes}");
-        assert_eq!(notes.lines().count(), 1, "{notes}");
+        let run = chaos(2, &["--replay", path.to_str().unwrap()]);
+        run.assert_unusable(&format!("line {line}: "));
     }
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use reference::{Kind, cut, layers, segment};
+use serde_json::Value;
 use testpkt::capture::{CaptureWriter, Captured, read, strip_jumbo_hop_by_hop};
 
 /// The program.
@@ -50,6 +51,45 @@ pub fn capture(folder: &Path, packets: &[Captured]) -> PathBuf {
     path
 }
 
+/// What came of running the program.
+pub struct Run {
+    pub code: i32,
+    pub out: String,
+    pub notes: String,
+}
+
+impl Run {
+    pub fn of(command: &mut Command) -> Self {
+        command.output().unwrap().into()
+    }
+
+    /// The objects that it printed, one a line.
+    pub fn objects(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Code 2, nothing on stdout, and one line that has `message` in it.
+    #[track_caller]
+    pub fn assert_unusable(&self, message: &str) {
+        assert_eq!((self.code, self.out.as_str()), (2, ""), "{}", self.notes);
+        assert_eq!(self.notes.lines().count(), 1, "{}", self.notes);
+        assert!(self.notes.contains(message), "{message}: {}", self.notes);
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            notes: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 /// The result of running `split` on a capture.
 pub struct Split {
     pub code: i32,
@@ -60,7 +100,7 @@ pub struct Split {
 }
 
 impl Split {
-    pub fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap()
     }
 }
@@ -68,21 +108,21 @@ impl Split {
 /// Runs `split` on `input`; its outputs must be readable.
 pub fn split(folder: &Path, input: &Path, options: &[&str]) -> Split {
     let (children, wire) = (folder.join("c.pcapng"), folder.join("w.pcapng"));
-    let output = run(input, &children, &wire, options);
+    let Run { code, out, notes } = run(input, &children, &wire, options);
     Split {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        notes: String::from_utf8(output.stderr).unwrap(),
+        code,
+        out,
+        notes,
         children: read(children).unwrap(),
         wire: read(wire).unwrap(),
     }
 }
 
-pub fn run(input: &Path, children: &Path, wire: &Path, options: &[&str]) -> Output {
+pub fn run(input: &Path, children: &Path, wire: &Path, options: &[&str]) -> Run {
     let mut command = lab();
     command.arg("split").arg(input).args(options);
     command.arg("--children").arg(children);
-    command.arg("--wire").arg(wire).output().unwrap()
+    Run::of(command.arg("--wire").arg(wire))
 }
 
 /// The packets of a single segmentation stage, made without the program.

@@ -1,15 +1,12 @@
 //! `mslso-lab demo`: the story, for a person, a program and the eye.
 
-use crate::common::{folder, lab};
+use crate::common::{Run, folder, lab};
 use serde_json::Value;
 
 fn steps() -> Vec<Value> {
-    let output = lab().args(["demo", "--json"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert!(output.stderr.is_empty());
-    let text = String::from_utf8(output.stdout).unwrap();
-    let steps = text.lines().map(|line| serde_json::from_str(line).unwrap());
-    steps.collect()
+    let run = Run::of(lab().args(["demo", "--json"]));
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    run.objects()
 }
 
 fn step<'a>(steps: &'a [Value], name: &str) -> &'a Value {
@@ -133,10 +130,9 @@ fn every_large_send_arrives() {
 
 #[test]
 fn a_person_can_read_it() {
-    let output = lab().arg("demo").output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert!(output.stderr.is_empty());
-    let text = String::from_utf8(output.stdout).unwrap();
+    let run = Run::of(lab().arg("demo"));
+    assert_eq!((run.code, run.notes.as_str()), (0, ""));
+    let text = run.out;
     assert!(text.lines().all(|line| line.chars().count() <= 120));
     assert!(!text.contains('\x1B'), "colour codes in a file");
     for words in [
@@ -155,13 +151,10 @@ fn the_chart_is_labelled() {
     let folder = folder("demo_chart");
     let run = |path: &str| {
         let mut command = lab();
-        command.current_dir(&folder).args(["demo", "--plot", path]);
-        command.output().unwrap()
+        Run::of(command.current_dir(&folder).args(["demo", "--plot", path]))
     };
-    let output = run("chart.svg");
-    assert_eq!(output.status.code(), Some(0));
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("The chart is in chart.svg.\n"));
+    let Run { code, out, .. } = run("chart.svg");
+    assert!(code == 0 && out.contains("The chart is in chart.svg.\n"));
     let svg = std::fs::read_to_string(folder.join("chart.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
     for label in [
@@ -180,11 +173,5 @@ fn the_chart_is_labelled() {
         // Each label is an element's own text.
         assert!(svg.contains(&format!("\n{label}")), "{label}");
     }
-    let output = run("no/such/folder.svg");
-    let notes = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        output.stdout.is_empty() && notes.lines().count() == 1,
-        "{notes}"
-    );
+    run("no/such/folder.svg").assert_unusable("folder.svg");
 }

@@ -1,21 +1,19 @@
 //! `mslso-lab` without arguments.
 
-use crate::common::{folder, frames, lab, second_stage};
+use crate::common::{Run, folder, frames, lab, second_stage};
 use testpkt::capture::read;
 
 #[test]
 fn it_passes_and_leaves_what_it_names() {
     let folder = folder("main_job");
-    let output = lab().current_dir(&folder).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(output.stderr.is_empty());
-    assert!(
-        text.lines()
-            .last()
-            .unwrap()
-            .starts_with("PASS: 38 large sends")
-    );
+    let Run {
+        code,
+        out: text,
+        notes,
+    } = Run::of(lab().current_dir(&folder));
+    assert_eq!((code, notes.as_str()), (0, ""), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("PASS: 38 large sends"));
     assert!(text.contains("are in mslso-lab-out\n"));
     assert!(!text.contains('\x1B'), "colour codes in a file");
     assert!(text.lines().all(|line| line.chars().count() <= 120));
@@ -31,8 +29,7 @@ fn it_passes_and_leaves_what_it_names() {
 #[test]
 fn the_table_has_the_main_figures() {
     let folder = folder("main_job_table");
-    let output = lab().arg("--out").arg(&folder).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = Run::of(lab().arg("--out").arg(&folder)).out;
     for expected in [
         "1 MiB|IPv4 v2|1,048,576|1,460|17|12×61,320 + 4×62,780 + 61,616|719|✓ same",
         "datagrams|IPv4 USO|262,144|1,472|5|51,520 + 3×52,992 + 51,648|179|✓ same",
@@ -54,14 +51,11 @@ fn the_table_has_the_main_figures() {
 #[test]
 fn as_json_it_is_one_object_with_every_large_send() {
     let folder = folder("main_job_json");
-    let output = lab()
-        .arg("--json")
-        .arg("--out")
-        .arg(&folder)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = Run::of(lab().args(["--json", "--out"]).arg(&folder));
+    assert_eq!(run.code, 0);
+    let [json] = &run.objects()[..] else {
+        panic!("not one object: {}", run.out);
+    };
     assert_eq!(
         (&json["schema"], &json["violations"]),
         (&2.into(), &0.into())
@@ -80,7 +74,7 @@ fn as_json_it_is_one_object_with_every_large_send() {
 fn it_writes_the_same_files_each_time() {
     let bytes = |name| {
         let folder = folder(name);
-        lab().arg("--out").arg(&folder).output().unwrap();
+        Run::of(lab().arg("--out").arg(&folder));
         ["children.pcapng", "wire.pcapng"].map(|file| std::fs::read(folder.join(file)).unwrap())
     };
     assert!(bytes("main_job_once") == bytes("main_job_twice"));
@@ -90,11 +84,5 @@ fn it_writes_the_same_files_each_time() {
 fn a_folder_that_cannot_be_is_one_line_and_code_2() {
     let file = folder("main_job_no_folder").join("file");
     std::fs::write(&file, "").unwrap();
-    let output = lab().arg("--out").arg(file.join("below")).output().unwrap();
-    let notes = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        output.stdout.is_empty() && notes.lines().count() == 1,
-        "{notes}"
-    );
+    Run::of(lab().arg("--out").arg(file.join("below"))).assert_unusable("below");
 }

@@ -4,15 +4,8 @@
 
 #[cfg(target_os = "linux")]
 use std::process::Command;
-use std::process::Output;
 
-use crate::common::{folder, lab};
-
-fn code_and_notes(output: Output) -> (Option<i32>, String) {
-    assert!(output.stdout.is_empty());
-    let notes = String::from_utf8(output.stderr).unwrap();
-    (output.status.code(), notes)
-}
+use crate::common::{Run, folder, lab};
 
 #[test]
 fn command_lines() {
@@ -52,9 +45,8 @@ fn command_lines() {
         ("tune --rounds 1", "--rounds"),
         ("traffic --out folder", "unexpected argument"),
     ] {
-        let output = lab().args(line.split(' ')).output().unwrap();
-        let (code, notes) = code_and_notes(output);
-        assert_eq!(code, Some(2), "{line}: {notes}");
+        let Run { code, out, notes } = Run::of(lab().args(line.split(' ')));
+        assert_eq!((code, out.as_str()), (2, ""), "{line}: {notes}");
         assert!(notes.contains(message), "{line}: {notes}");
     }
 }
@@ -76,18 +68,9 @@ fn outputs_are_tried_first() {
         ("chaos --script", "/absent/a.jsonl", "check the folder"),
         ("demo --plot", "/", "check the folder"),
     ] {
-        let mut command = lab();
-        command.args(line.split(' ')).arg(path);
-        let (code, notes) = code_and_notes(command.output().unwrap());
-        assert_eq!(
-            (code, notes.lines().count()),
-            (Some(2), 1),
-            "{line}: {notes}"
-        );
-        assert!(
-            notes.contains(path) && notes.contains(next),
-            "{line}: {notes}"
-        );
+        let run = Run::of(lab().args(line.split(' ')).arg(path));
+        run.assert_unusable(path);
+        run.assert_unusable(next);
     }
     // A file that is there stays as it is, and one that is not is not made.
     assert_eq!(std::fs::read_to_string(unmarked).unwrap(), "text");
@@ -97,10 +80,7 @@ fn outputs_are_tried_first() {
 #[test]
 fn an_image_that_does_not_load_is_reported_first() {
     for job in ["traffic", "migrate", "tune"] {
-        let output = lab().args([job, "--driver", "absent.sys"]).output();
-        let (code, notes) = code_and_notes(output.unwrap());
-        assert_eq!((code, notes.lines().count()), (Some(2), 1), "{notes}");
-        assert!(notes.contains("absent.sys"), "{notes}");
+        Run::of(lab().args([job, "--driver", "absent.sys"])).assert_unusable("absent.sys");
     }
 }
 
@@ -114,9 +94,7 @@ fn a_user_without_rights_reads_what_to_do() {
         &["migrate"],
         &["tune"],
     ] {
-        let (code, notes) = code_and_notes(run_as_nobody(&program, job));
-        assert_eq!((code, notes.lines().count()), (Some(2), 1), "{notes}");
-        assert!(notes.contains("run it as root"), "{notes}");
+        run_as_nobody(&program, job).assert_unusable("run it as root");
     }
     std::fs::remove_file(program).unwrap();
 }
@@ -132,7 +110,7 @@ fn for_everybody() -> std::path::PathBuf {
 
 /// Runs the program as a user without rights.
 #[cfg(target_os = "linux")]
-fn run_as_nobody(program: &std::path::Path, job: &[&str]) -> Output {
+fn run_as_nobody(program: &std::path::Path, job: &[&str]) -> Run {
     use std::os::unix::{fs::MetadataExt, process::CommandExt};
 
     const NOBODY: u32 = 65_534;
@@ -147,7 +125,7 @@ fn run_as_nobody(program: &std::path::Path, job: &[&str]) -> Output {
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
-            output => return output.unwrap(),
+            output => return output.unwrap().into(),
         }
     }
 }

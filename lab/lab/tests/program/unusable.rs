@@ -3,20 +3,21 @@
 
 use std::path::Path;
 
-use crate::common::{capture, data, folder, lab, packet, run, split};
+use crate::common::{Run, capture, data, folder, lab, packet, run, split};
 use serde_json::json;
 use testpkt::synth::Synth;
 
 fn assert_unusable(folder: &Path, input: &Path, message: &str) {
     let (children, wire) = (folder.join("none-c.pcapng"), folder.join("none-w.pcapng"));
     for options in [&[][..], &["--json"]] {
-        let output = run(input, &children, &wire, options);
-        let notes = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{notes}");
-        assert!(output.stdout.is_empty());
-        assert_eq!(notes.lines().count(), 1, "{notes}");
-        assert!(notes.contains(message), "{notes}");
-        assert_eq!(notes.starts_with('{'), options == ["--json"], "{notes}");
+        let run = run(input, &children, &wire, options);
+        run.assert_unusable(message);
+        assert_eq!(
+            run.notes.starts_with('{'),
+            options == ["--json"],
+            "{}",
+            run.notes
+        );
         assert!(!children.exists() && !wire.exists());
     }
 }
@@ -39,12 +40,9 @@ fn inputs() {
     assert_unusable(&folder, &folder, "cannot be read");
     assert_unusable(&folder, &file(b""), "is no capture file");
     assert_unusable(&folder, &file(b"hello, world"), "is no capture file");
-    assert_unusable(
-        &folder,
-        &file(&good[..good.len() - 1]),
-        "ends within the block",
-    );
-    assert_unusable(&folder, &file(&good[..100_000]), "ends within the block");
+    for length in [good.len() - 1, 100_000] {
+        assert_unusable(&folder, &file(&good[..length]), "ends within the block");
+    }
     assert_unusable(&folder, &file(&wifi), "not Ethernet");
 }
 
@@ -58,13 +56,7 @@ fn inputs_without_an_end() {
         "exercise /dev/zero",
         "chaos --replay /dev/zero",
     ] {
-        let output = lab().args(line.split(' ')).output().unwrap();
-        let notes = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{line}: {notes}");
-        assert!(
-            notes.lines().count() == 1 && notes.contains("/dev/zero: "),
-            "{line}: {notes}"
-        );
+        Run::of(lab().args(line.split(' '))).assert_unusable("/dev/zero: ");
     }
 }
 
@@ -83,13 +75,7 @@ fn an_output_over_another_file() {
         (&other, &other, "is named twice"),
         (&other, &folder, "cannot be written"),
     ] {
-        let output = run(&input, children, wire, &[]);
-        let notes = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{notes}");
-        assert!(
-            notes.lines().count() == 1 && notes.contains(message),
-            "{notes}"
-        );
+        run(&input, children, wire, &[]).assert_unusable(message);
         assert!(std::fs::read(&input).unwrap() == before);
     }
 }
@@ -108,9 +94,9 @@ fn options_that_contradict_each_other() {
         &["--nic-lso", "maybe"],
     ] {
         let (children, wire) = (folder.join("c.pcapng"), folder.join("w.pcapng"));
-        let output = run(&data("bigtcp-ipv4.pcapng"), &children, &wire, options);
-        assert_eq!(output.status.code(), Some(2), "{options:?}");
-        assert!(output.stdout.is_empty() && !children.exists() && !wire.exists());
+        let Run { code, out, .. } = run(&data("bigtcp-ipv4.pcapng"), &children, &wire, options);
+        assert_eq!((code, out.as_str()), (2, ""), "{options:?}");
+        assert!(!children.exists() && !wire.exists());
     }
 }
 
@@ -127,9 +113,9 @@ fn command_lines() {
         "chaos --seeds 0",
         "--wire w",
     ] {
-        let output = lab().args(line.split(' ')).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{line}");
-        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+        let Run { code, out, notes } = Run::of(lab().args(line.split(' ')));
+        assert_eq!((code, out.as_str()), (2, ""), "{line}");
+        assert!(!notes.is_empty(), "{line}");
     }
 }
 
@@ -144,20 +130,16 @@ fn errors_are_objects_where_json_is_asked_for() {
         ("--json demo", "usage"),
         ("traffic --nic-max 9G --json", "usage"),
     ] {
-        let output = lab().args(line.split(' ')).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{line}");
-        assert!(output.stdout.is_empty());
-        let json: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        let Run { code, out, notes } = Run::of(lab().args(line.split(' ')));
+        assert_eq!((code, out.as_str()), (2, ""), "{line}");
+        let json: serde_json::Value = serde_json::from_str(&notes).unwrap();
         assert_eq!(json["error"], error, "{json}");
         assert_eq!(
             (&json["schema"], &json["exit_code"]),
             (&2.into(), &2.into())
         );
-        assert!(
-            json["message"]
-                .as_str()
-                .is_some_and(|text| !text.contains('\n'))
-        );
+        let message = json["message"].as_str().unwrap();
+        assert!(!message.contains('\n'), "{message}");
     }
 }
 

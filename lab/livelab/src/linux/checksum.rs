@@ -9,7 +9,6 @@ pub(super) const UDP_CHECKSUM: usize = 6;
 
 /// The content of the checksum slot for a NIC: where the checksum starts, and where behind that it
 /// is.
-#[must_use]
 pub(super) fn read_checksum_slot(slot: ChecksumSlot) -> Option<(u16, u16)> {
     let at = match (slot.tcp, slot.udp) {
         (true, _) => TCP_CHECKSUM,

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 use super::doing::Doing;
@@ -71,17 +72,25 @@ pub fn run(
         running.await_listening(&server.namespace, stop)?;
     }
     let command = commands.run;
-    let has_terminal = io::stdin().is_terminal() && tcgetpgrp(io::stdin()) == Ok(getpgrp());
+    let has_terminal = Terminal::is_ours();
     let input = if has_terminal {
         Stdio::inherit()
     } else {
         Stdio::null()
     };
     let mut running = start(client, command, input)?;
-    let _terminal = has_terminal.then(|| Terminal::give(&running));
+    let mut terminal = None;
     loop {
         if stop.load(Relaxed) {
             return Err(Error::Interrupted);
+        }
+        if has_terminal && running.is_stopped() {
+            terminal = None;
+            // As Ctrl-Z does without a command in between: whoever started the lab has the terminal
+            // until it continues the lab. Where nobody could, the kernel ignores the signal.
+            let _ = killpg(getpgrp(), Signal::SIGTSTP);
+        } else if has_terminal && terminal.is_none() && Terminal::is_ours() {
+            terminal = Some(Terminal::give(&running));
         }
         let ended = running
             .0
@@ -154,6 +163,14 @@ impl Running {
         Ok(())
     }
 
+    /// Whether it was stopped since the last call, as Ctrl-Z stops it.
+    fn is_stopped(&self) -> bool {
+        let id = Id::Pid(Pid::from_raw(self.0.id().cast_signed()));
+        // Its end is left for `try_wait`.
+        let what = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        matches!(waitid(id, what), Ok(WaitStatus::Stopped(..)))
+    }
+
     fn signal(&self, signal: Signal) {
         // It may be gone already, which is fine.
         let _ = killpg(Pid::from_raw(self.0.id().cast_signed()), signal);
@@ -163,6 +180,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.signal(Signal::SIGTERM);
+        // A stopped process ends only when it goes on.
+        self.signal(Signal::SIGCONT);
         let begun = Instant::now();
         while begun.elapsed() < TIMEOUT && matches!(self.0.try_wait(), Ok(None)) {
             thread::sleep(LOOK);
@@ -173,6 +192,11 @@ impl Drop for Running {
 }
 
 impl Terminal {
+    /// Whether the lab is what the user sees and types to.
+    fn is_ours() -> bool {
+        io::stdin().is_terminal() && tcgetpgrp(io::stdin()) == Ok(getpgrp())
+    }
+
     fn give(to: &Running) -> Self {
         let group = Pid::from_raw(to.0.id().cast_signed());
         // It may have ended already.

@@ -10,7 +10,6 @@ use serde::Serialize;
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds to it.
     pub fn add(&self, more: u64) {
         self.0.fetch_add(more, Relaxed);
     }
@@ -26,7 +25,6 @@ impl Counter {
     }
 
     /// Its value now.
-    #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -47,7 +45,6 @@ pub struct Counters {
     pub uso: Counter,
     /// Those in tunnels among them.
     pub tunnelled: Counter,
-    /// The largest of all.
     pub largest_large_send: Counter,
     /// The largest since the last read.
     #[serde(skip)]

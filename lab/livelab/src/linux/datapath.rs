@@ -56,7 +56,6 @@ pub struct Sample(pub u64);
 
 /// A host at work, on a thread of its own.
 pub struct Datapath {
-    /// The host.
     pub host: Arc<Host>,
     /// Guests on its switch.
     pub ports: Vec<Port>,
@@ -79,7 +78,6 @@ pub struct Datapath {
 
 impl Datapath {
     /// A host without guests.
-    #[must_use]
     pub fn new(host: Arc<Host>, requests: Receiver<Request>, counters: Arc<Counters>) -> Self {
         Self {
             host,
@@ -97,10 +95,6 @@ impl Datapath {
     }
 
     /// Works until it is stopped.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn run(mut self) -> Result<(), Error> {
         while !self.stop.load(Relaxed) {
             self.follow_orders();

@@ -12,7 +12,6 @@ use reference::cut_any_tunnel;
 ///
 /// A virtio-net header cannot mark a large send as one in a tunnel, and Linux drops one without the
 /// mark that a tunnel's socket receives (`udp_unexpected_gso`), so such sends are cut.
-#[must_use]
 pub fn delivery(frame: &[u8], header: VnetHeader) -> Option<Vec<Message<'_>>> {
     if is_in_tunnel(frame, header) {
         let packets = cut(frame, header)?;
@@ -30,7 +29,6 @@ pub fn delivery(frame: &[u8], header: VnetHeader) -> Option<Vec<Message<'_>>> {
 }
 
 /// Whether a packet is a large send whose segmented header is not its outermost.
-#[must_use]
 fn is_in_tunnel(frame: &[u8], header: VnetHeader) -> bool {
     let outermost = || layout(frame).map(|found| found.transport);
     let segmented = header.checksum_from.map(usize::from);
@@ -38,7 +36,6 @@ fn is_in_tunnel(frame: &[u8], header: VnetHeader) -> bool {
 }
 
 /// The packets of a large send in a tunnel, as a virtual switch cuts what its NIC cannot.
-#[must_use]
 pub fn cut(frame: &[u8], header: VnetHeader) -> Option<Vec<Vec<u8>>> {
     let transport = header.checksum_from?.into();
     cut_any_tunnel(frame, transport, header.segment_size.into()).ok()

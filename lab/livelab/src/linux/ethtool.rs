@@ -16,10 +16,6 @@ const SEND_OFFLOADS: [u32; 3] = [0x1F, 0x24, 0x17];
 
 /// Turns off the send offloads of the device `name`, so that the kernel segments, and finishes
 /// every checksum, before a packet enters it. The receiver then checks every checksum.
-///
-/// # Errors
-///
-/// The system's error.
 pub fn no_send_offloads(namespace: &Namespace, name: &str) -> Result<(), Error> {
     namespace.inside(|| {
         SEND_OFFLOADS
@@ -45,10 +41,6 @@ const NOT_CARRIED: [&str; 8] = [
 
 /// Turns off those offloads of the device `name` that the lab cannot carry; its stack then segments
 /// and finishes such packets itself.
-///
-/// # Errors
-///
-/// The system's error.
 pub fn only_what_is_carried(namespace: &Namespace, name: &str) -> Result<(), Error> {
     namespace.inside(|| {
         turn_off(name, &NOT_CARRIED).doing(|| format!("turning the offloads of {name} off"))

@@ -3,12 +3,12 @@
 //! The seed chooses the faults and their order; the traffic that they hit varies, as it runs meanwhile
 //! on other threads.
 
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use model::{Completion, Nic, Order};
+use model::{Completion, Nic, Order, World};
 use ndis::sys;
 use serde::Serialize;
 
@@ -36,8 +36,6 @@ pub struct Happened {
     pub counted: Filter,
 }
 
-/// The faults of the wire, with a seed.
-#[must_use]
 pub fn wire_faults(seed: u64) -> WireFaults {
     WireFaults {
         lost: 500,
@@ -59,7 +57,6 @@ pub struct Faults<'a> {
 
 impl<'a> Faults<'a> {
     /// Faults of the `host` with a NIC of maximum `nic_max`.
-    #[must_use]
     pub fn new(host: &'a HostAtWork, nic_max: u32, seed: u64) -> Self {
         Self {
             host,
@@ -156,26 +153,18 @@ impl<'a> Faults<'a> {
         if let Ok(statistics) = device::statistics(world) {
             self.happened.counted = self.happened.counted.and(&statistics.into());
         }
-        {
-            let _nothing_sent = self
-                .host
-                .sending
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            world.detach();
-        }
+        self.between_sends(|world| world.detach());
         self.wait(20);
-        let world = self.host.world();
-        {
-            let _nothing_sent = self
-                .host
-                .sending
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            // A failure shows as a broken rule, or as stalled traffic.
-            let _ = world.attach();
-        }
+        // A failure shows as a broken rule, or as stalled traffic.
+        let _ = self.between_sends(|world| world.attach());
         self.restart();
+    }
+
+    /// Does `body` while no send is in flight.
+    fn between_sends<T>(&self, body: impl FnOnce(&Arc<World>) -> T) -> T {
+        let sending = self.host.sending.write();
+        let _nothing_sent = sending.unwrap_or_else(PoisonError::into_inner);
+        body(self.host.world())
     }
 
     fn restart(&self) {

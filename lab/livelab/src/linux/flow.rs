@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
+use lso::IpVersion;
 use model::Backing;
 
 use super::commands::{self, Commands};
@@ -12,7 +13,7 @@ use super::counters::Filter;
 use super::datapath::Sample;
 use super::faults::{Faults, Happened, wire_faults};
 use super::lab::{HostPlan, Lab, LabPlan};
-use super::network::{Ip, Shape, Station, VETH_MOST};
+use super::network::{Shape, Station, VETH_MOST};
 use super::progress::Progress;
 use super::stream::{Amount, Transfer};
 use super::summary::{AdvertisedSizes, Summary};
@@ -20,6 +21,7 @@ use super::{system, wire};
 use crate::args::{IpChoice, LabArgs, SecondStage, StationChoice, TrafficArgs};
 use crate::error::Error;
 use harness::driver::Driver;
+use harness::text::ip_name;
 
 /// The plan of a lab with one host.
 fn plan(args: &LabArgs, guests: u8) -> LabPlan {
@@ -200,10 +202,10 @@ fn transfers<'a>(args: &TrafficArgs, lab: &'a Lab<'_>) -> Vec<Vec<Transfer<'a>>>
     if let [first, second, ..] = &network.guests[..] {
         steps.push(vec![(first, second)]);
     }
-    let ips: &[Ip] = match args.ip {
-        IpChoice::V4 => &[Ip::V4],
-        IpChoice::V6 => &[Ip::V6],
-        IpChoice::Both => &[Ip::V4, Ip::V6],
+    let ips: &[IpVersion] = match args.ip {
+        IpChoice::V4 => &[IpVersion::V4],
+        IpChoice::V6 => &[IpVersion::V6],
+        IpChoice::Both => &[IpVersion::V4, IpVersion::V6],
     };
     let mut seed = 0;
     let mut transfer = |ip, (from, to)| {
@@ -238,7 +240,7 @@ fn together(
         1 => first.from.name.clone(),
         many => format!("{many} guests"),
     };
-    let what = format!("{from} to {}, {}", first.to.name, first.ip.name());
+    let what = format!("{from} to {}, {}", first.to.name, ip_name(first.ip));
     let amount = match first.amount {
         Amount::Bytes(bytes) => Amount::Bytes(bytes * transfers.len() as u64),
         time @ Amount::For(_) => time,

@@ -14,10 +14,6 @@ use crate::error::Error;
 
 /// Delivers packets from the wire to their guest, on whatever host; the filter has no part in it.
 /// Works until `stop`.
-///
-/// # Errors
-///
-/// The system's error.
 pub fn receive_side(
     peer: &PacketSocket,
     guests: impl Fn(&[u8]) -> Vec<Arc<PacketSocket>>,

@@ -41,7 +41,6 @@ pub struct Large {
 }
 
 /// Brings the packet in `frame` with its `header` into the shape that NDIS sends have.
-#[must_use]
 pub fn intake(frame: &mut [u8], header: VnetHeader) -> Intake {
     if header.segments == Segments::None {
         let kind = Kind::Packet(checksum_slot(frame, header));
@@ -158,7 +157,6 @@ fn checksum_slot(frame: &mut [u8], header: VnetHeader) -> usize {
 }
 
 /// The most payload of such a large send and its least segments, by the advertised limits.
-#[must_use]
 pub fn limit(slots: Slots, limits: LargeSendLimits, uso: UsoLimits) -> (u32, u32) {
     let of = match (slots.kind(), slots.uso.ipv6) {
         (SendKind::Uso, true) => return (uso.ipv6.max_payload, uso.ipv6.min_segments),
@@ -172,7 +170,6 @@ pub fn limit(slots: Slots, limits: LargeSendLimits, uso: UsoLimits) -> (u32, u32
 /// Whether the advertised limits allow a large send of this kind in so many segments, so that the
 /// switch need not segment it itself. TCP's may exceed the current size, as a guest applies a new
 /// size a moment later.
-#[must_use]
 pub fn may_go_down(large: &Large, limits: LargeSendLimits, uso: UsoLimits) -> bool {
     let (most, least) = limit(large.slots, limits, uso);
     let fits = large.slots.kind() == SendKind::LargeSend || large.payload <= most;

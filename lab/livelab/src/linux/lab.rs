@@ -58,9 +58,7 @@ pub struct LabPlan {
     pub faults: Option<WireFaults>,
 }
 
-/// A host at work.
 pub struct HostAtWork {
-    /// The host.
     pub host: Arc<Host>,
     /// Held for reading by each send, and for writing while the filter is detached.
     pub sending: Arc<RwLock<()>>,
@@ -70,7 +68,6 @@ pub struct HostAtWork {
 
 impl HostAtWork {
     /// The machine below its switch.
-    #[must_use]
     pub fn world(&self) -> &Arc<World> {
         self.host.world()
     }
@@ -80,7 +77,6 @@ impl HostAtWork {
 pub struct Lab<'driver> {
     /// Stations and cables.
     pub network: Network,
-    /// The hosts.
     pub hosts: Vec<HostAtWork>,
     /// The guests, as entries of their switches.
     pub guests: Vec<Guest>,
@@ -103,10 +99,6 @@ pub struct LabEnd {
 
 impl<'driver> Lab<'driver> {
     /// Builds the network, starts the driver on each host, and sets them to work.
-    ///
-    /// # Errors
-    ///
-    /// The system's error, or the driver does not start.
     pub fn start(driver: &'driver Driver, plan: &LabPlan) -> Result<Self, Error> {
         let network = Network::build(plan.shape)?;
         let (changes_to, changes) = mpsc::channel();

@@ -47,13 +47,11 @@ impl Namespace {
     }
 
     /// The name in messages.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The open file, which identifies the namespace.
-    #[must_use]
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -75,20 +73,12 @@ impl Namespace {
     }
 
     /// Puts the calling thread into this namespace, for the rest of its life.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn enter(&self) -> Result<(), Error> {
         setns(&self.file, CloneFlags::CLONE_NEWNET)
             .doing(|| format!("entering the network namespace of {}", self.name))
     }
 
     /// Writes to a file below `/proc/sys/net`, which is the namespace's own.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn sysctl(&self, path: &str, value: &str) -> Result<(), Error> {
         self.inside(|| {
             let file = format!("/proc/sys/net/{path}");

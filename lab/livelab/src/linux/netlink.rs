@@ -49,10 +49,6 @@ pub struct End<'a> {
 
 impl Netlink {
     /// Opens a connection with `namespace`.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn open(namespace: &Namespace) -> Result<Self, Error> {
         namespace.inside(|| {
             let open = || {
@@ -71,10 +67,6 @@ impl Netlink {
 
     /// Makes two devices that are connected with each other, in `here`, which is this connection's
     /// namespace, and `there`.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn add_veth(&mut self, here: &End<'_>, there: &End<'_>, mtu: u32) -> Result<(), Error> {
         let end = |end: &End<'_>| {
             let mut link = LinkMessage::default();
@@ -123,10 +115,6 @@ impl Netlink {
     }
 
     /// Turns a device on.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn up(&mut self, device: Device) -> Result<(), Error> {
         let mut link = LinkMessage::default();
         link.header.index = device;
@@ -138,10 +126,6 @@ impl Netlink {
 
     /// Sets the largest packet that the stack may pass to a device, in bytes of packet: over IPv4
     /// by attribute 63, over IPv6 by the older one, which once covered both.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn set_large_sends(&mut self, device: Device, ipv4: u32, ipv6: u32) -> Result<(), Error> {
         let mut link = LinkMessage::default();
         link.header.index = device;
@@ -154,10 +138,6 @@ impl Netlink {
     }
 
     /// Gives a device an address in a network of `prefix` bits, usable at once.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn add_address(
         &mut self,
         device: Device,
@@ -182,10 +162,6 @@ impl Netlink {
     }
 
     /// Says once and for all where `address` is.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn add_neighbour(
         &mut self,
         device: Device,
@@ -213,10 +189,6 @@ impl Netlink {
 
     /// Sets the route to the host `address`. Replacing a route discards the values that connections
     /// have learnt by it, such as the device's sizes.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn set_route(&mut self, device: Device, address: IpAddr) -> Result<(), Error> {
         let mut message = RouteMessage::default();
         let (length, destination) = match address {

@@ -10,6 +10,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use lso::IpVersion;
+
 use super::ethtool::{no_send_offloads, only_what_is_carried};
 use super::namespace::Namespace;
 use super::netlink::{Device, End, Mac, Netlink};
@@ -27,9 +29,7 @@ const LEGACY_MOST: u32 = 65_536;
 
 /// A machine with a TCP/IP stack.
 pub struct Station {
-    /// Its name.
     pub name: String,
-    /// Its namespace.
     pub namespace: Namespace,
     /// Its Ethernet address.
     pub mac: Mac,
@@ -39,44 +39,21 @@ pub struct Station {
     pub ipv6: Ipv6Addr,
     /// A connection with its kernel.
     pub netlink: Netlink,
-    /// Its device.
     pub device: Device,
 }
 
 impl Station {
     /// Its address, of the version of `like`.
-    #[must_use]
-    pub fn address(&self, ip: Ip) -> IpAddr {
+    pub fn address(&self, ip: IpVersion) -> IpAddr {
         match ip {
-            Ip::V4 => self.ipv4.into(),
-            Ip::V6 => self.ipv6.into(),
-        }
-    }
-}
-
-/// A version of IP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ip {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Ip {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
+            IpVersion::V4 => self.ipv4.into(),
+            IpVersion::V6 => self.ipv6.into(),
         }
     }
 }
 
 /// All stations and their cables.
 pub struct Network {
-    /// The guests.
     pub guests: Vec<Station>,
     /// The station behind the wire.
     pub peer: Station,
@@ -116,11 +93,6 @@ const PEER: u8 = 1;
 const WIRE: &str = "wire";
 
 impl Network {
-    /// Builds it.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn build(shape: Shape) -> Result<Self, Error> {
         let hosts = Namespace::new("the hosts")?;
         // Their devices are ends of cables, and send no packets on their own.

@@ -120,7 +120,6 @@ pub struct Message<'a> {
 
 impl Message<'_> {
     /// One packet, for which nothing is left to do.
-    #[must_use]
     pub fn of(front: Vec<u8>) -> Self {
         Self {
             header: VnetHeader::default(),
@@ -130,7 +129,6 @@ impl Message<'_> {
     }
 
     /// The frame's first bytes, its destination among them.
-    #[must_use]
     pub fn first_bytes(&self) -> &[u8] {
         if self.front.is_empty() {
             self.rest.first().copied().unwrap_or_default()
@@ -140,7 +138,6 @@ impl Message<'_> {
     }
 
     /// The frame in one piece.
-    #[must_use]
     pub fn frame(&self) -> Vec<u8> {
         let mut frame = self.front.clone();
         for part in &self.rest {
@@ -152,10 +149,6 @@ impl Message<'_> {
 
 impl PacketSocket {
     /// Opens a socket on `device` in `namespace`.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn open(
         namespace: &Namespace,
         device: Device,
@@ -165,10 +158,6 @@ impl PacketSocket {
     }
 
     /// Waits until one of `sockets` has frames, at most `milliseconds`. Returns which have.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn wait<'a>(
         sockets: impl Iterator<Item = &'a Self>,
         milliseconds: u8,
@@ -185,10 +174,6 @@ impl PacketSocket {
     }
 
     /// Receives frames into `buffers`, with their headers, as many as there are.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn receive(&self, buffers: &mut [&mut [u8]]) -> io::Result<Vec<Received>> {
         let count = buffers.len().min(BATCH);
         let room = nix::cmsg_space!(libc::tpacket_auxdata);
@@ -225,10 +210,6 @@ impl PacketSocket {
     }
 
     /// Sends frames in order. Returns how many the kernel has no place for, and never will.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
     pub fn send(&self, messages: &[Message<'_>]) -> io::Result<u64> {
         let encoded: Vec<_> = messages.iter().map(|one| one.header.encode()).collect();
         let slices: Vec<Vec<IoSlice<'_>>> = messages

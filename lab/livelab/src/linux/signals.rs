@@ -14,10 +14,6 @@ use crate::error::Error;
 /// A flag that is set when the user or the system asks for the end. A second request ends the
 /// process at once, and the kernel cleans up. A signal that was ignored from the start, as `nohup`
 /// and a shell's `&` do it, stays so.
-///
-/// # Errors
-///
-/// The system's error.
 pub fn end_on_request() -> Result<Arc<AtomicBool>, Error> {
     let asked = Arc::new(AtomicBool::new(false));
     let register = |signal| {

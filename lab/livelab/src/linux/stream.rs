@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lso::IpVersion;
 use nix::libc;
 use nix::sys::socket::getsockopt;
 use sha2::{Digest, Sha256};
 
 use super::doing::Doing;
-use super::network::{Ip, Station};
+use super::network::Station;
 use crate::error::Error;
 use harness::random::Random;
 
@@ -42,8 +43,7 @@ pub struct Transfer<'a> {
     pub from: &'a Station,
     /// The receiver.
     pub to: &'a Station,
-    /// By which IP.
-    pub ip: Ip,
+    pub ip: IpVersion,
     /// How much.
     pub amount: Amount,
     /// The seed that the stream's bytes are made from.
@@ -69,7 +69,6 @@ pub struct Transferred {
 
 impl Transferred {
     /// Whether all arrived as it was sent.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.sent == self.received && self.sent_digest == self.received_digest
     }

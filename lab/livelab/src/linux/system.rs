@@ -10,13 +10,11 @@ use super::namespace::Namespace;
 use crate::error::Error;
 
 /// Processor time that this process has used so far, its own and the kernel's for it.
-#[must_use]
 pub fn processor_time() -> Duration {
     time_of(UsageWho::RUSAGE_SELF)
 }
 
 /// Processor time that the calling thread has used so far, its own and the kernel's for it.
-#[must_use]
 pub fn thread_time() -> Duration {
     time_of(UsageWho::RUSAGE_THREAD)
 }
@@ -33,10 +31,6 @@ fn time_of(who: UsageWho) -> Duration {
 
 /// How many TCP packets the stack of `namespace` dropped for a wrong checksum (`InCsumErrors` of
 /// `/proc/net/snmp`, which counts IPv4 and IPv6 together).
-///
-/// # Errors
-///
-/// The system's error.
 pub fn wrong_checksums(namespace: &Namespace) -> Result<u64, Error> {
     const FILE: &str = "/proc/thread-self/net/snmp";
     let text =

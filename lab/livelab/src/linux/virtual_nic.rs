@@ -16,7 +16,6 @@ use crate::error::Error;
 
 /// A guest's place on a switch.
 pub struct Port {
-    /// The guest.
     pub guest: Guest,
     /// The switch's end of its cable.
     pub socket: Arc<PacketSocket>,
@@ -28,7 +27,6 @@ pub struct Port {
 pub struct VirtualNic {
     /// The guest's own connection with its kernel.
     pub netlink: Netlink,
-    /// Its device.
     pub device: Device,
     /// With whom it may have connections by IPv6.
     pub partners: Vec<Ipv6Addr>,

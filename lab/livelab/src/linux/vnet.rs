@@ -42,7 +42,6 @@ const ECN: u8 = 0x80;
 
 impl VnetHeader {
     /// Reads a header.
-    #[must_use]
     pub fn decode(bytes: &[u8; LENGTH]) -> Self {
         let [flags, kind, h0, h1, s0, s1, f0, f1, a0, a1] = *bytes;
         let from = u16::from_ne_bytes([f0, f1]);
@@ -63,7 +62,6 @@ impl VnetHeader {
     }
 
     /// The header as bytes.
-    #[must_use]
     pub fn encode(self) -> [u8; LENGTH] {
         let kind = match self.segments {
             Segments::None => 0,
@@ -87,7 +85,6 @@ impl VnetHeader {
 ///
 /// A packet has at most 17 pieces (`MAX_SKB_FRAGS`), and a remainder needs several smaller ones:
 /// frames of 520,000 bytes, for example, find no place without the hint.
-#[must_use]
 pub fn room_hint(length: usize, headers: usize) -> u16 {
     const PIECE: usize = 32 << 10;
     let rest = length % PIECE;

@@ -25,8 +25,6 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The guest that `frame` is for.
-    #[must_use]
     pub fn guest(&self, frame: &[u8]) -> Option<&Arc<PacketSocket>> {
         let to: &Mac = frame.first_chunk()?;
         let mut guests = self.guests.iter();
@@ -34,7 +32,6 @@ impl Directory {
     }
 
     /// The guests that `frame` from the wire is for: one, or all where it is for many.
-    #[must_use]
     pub fn guests_of(&self, frame: &[u8]) -> Vec<Arc<PacketSocket>> {
         if is_for_many(frame) {
             return self.guests.iter().map(|(_, one)| Arc::clone(one)).collect();
@@ -48,7 +45,6 @@ impl Directory {
 }
 
 /// Whether a frame is for a group or for all (IEEE 802, 8.2.2: the first bit on the wire).
-#[must_use]
 pub fn is_for_many(frame: &[u8]) -> bool {
     frame.first().is_some_and(|first| first & 1 != 0)
 }
@@ -57,10 +53,6 @@ pub fn is_for_many(frame: &[u8]) -> bool {
 pub type Capture = Arc<Mutex<CaptureWriter>>;
 
 /// Makes a capture file.
-///
-/// # Errors
-///
-/// It cannot be written.
 pub fn capture(path: &Path) -> Result<Capture, CaptureError> {
     Ok(Arc::new(Mutex::new(CaptureWriter::create(path)?)))
 }
@@ -68,7 +60,6 @@ pub fn capture(path: &Path) -> Result<Capture, CaptureError> {
 /// Faults of a wire, in frames: one in so many.
 #[derive(Clone, Debug)]
 pub struct WireFaults {
-    /// Is lost.
     pub lost: u64,
     /// Leaves behind the next.
     pub late: u64,
@@ -94,7 +85,6 @@ pub struct LabWire {
 
 impl LabWire {
     /// A wire without faults and without a receiver.
-    #[must_use]
     pub fn new(directory: Arc<Directory>, stage: SecondStage, counters: Arc<Counters>) -> Self {
         Self {
             directory,

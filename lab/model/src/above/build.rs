@@ -165,6 +165,7 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
             status_below: 0,
             forwarded: false,
             port: 0,
+            loopback: false,
             handler_returned: false,
             wire: Vec::new(),
             completed: None,

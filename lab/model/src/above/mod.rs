@@ -103,6 +103,8 @@ pub(crate) struct Sent {
     pub(crate) forwarded: bool,
     /// The port that it was sent for.
     pub(crate) port: u32,
+    /// Whether NDIS is to indicate it back, as a received packet.
+    pub(crate) loopback: bool,
     /// Whether the send handler that got it has returned.
     pub(crate) handler_returned: bool,
     /// Digests of the wire packets that came of it.

@@ -14,7 +14,7 @@ use crate::{
     memory::Block,
     nic::Nic,
     oob::{SendKind, Slots},
-    rules::{Finding, Level, Rule},
+    rules::{Finding, Level, Rule, page},
     segment::Layout,
     state::{Known, ModuleState, Origin, Owner, RESTARTING, State},
     thread,
@@ -136,7 +136,12 @@ impl State {
     ///
     /// # Safety
     /// `nbl` is a live NBL of the ledger.
-    pub(crate) unsafe fn accept(&mut self, nic: &Nic, nbl: *mut sys::NET_BUFFER_LIST, port: u32) {
+    pub(crate) unsafe fn accept(
+        &mut self,
+        nic: &Nic,
+        nbl: *mut sys::NET_BUFFER_LIST,
+        (port, flags): (u32, u32),
+    ) {
         let number = self.miniport.accepted;
         self.miniport.accepted += 1;
         // SAFETY: as the caller vouches.
@@ -163,7 +168,7 @@ impl State {
                 .is_none_or(|sent| sent.children == 0),
             is_stamped: nic.stamps_all,
         };
-        self.check_port(&given, port);
+        self.check_call(&given, port, flags);
         if !given.is_child
             && let Some(sent) = given.send.and_then(|send| self.sends.sent.get_mut(&send))
         {
@@ -206,12 +211,22 @@ impl State {
         self.miniport.held.push_back(held);
     }
 
-    /// A packet goes down for the port that it came for.
-    fn check_port(&mut self, given: &Given, port: u32) {
-        let sent = given.send.and_then(|send| self.sends.sent.get(&send));
-        if let Some(expected) = sent.map(|sent| sent.port).filter(|came| *came != port) {
+    /// A packet goes down for the port that it came for, and is looped back if it was to be.
+    fn check_call(&mut self, given: &Given, port: u32, flags: u32) {
+        let Some(sent) = given.send.and_then(|send| self.sends.sent.get(&send)) else {
+            return;
+        };
+        let (expected, loopback) = (sent.port, sent.loopback);
+        if expected != port {
             let found = format!("came for port {expected}, is sent for port {port}");
             self.violation(Rule::PortAndFlags, &*given.name, found);
+        }
+        if loopback && flags & sys::NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK == 0 {
+            // A filter may loop its packets back itself.
+            let found = "a send with NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK goes down without it";
+            let finding = Finding::at(Level::Advice, Rule::PortAndFlags, found);
+            let page = "network/sending-data-from-a-filter-driver";
+            self.finding("NdisFSendNetBufferLists", finding.on(page));
         }
     }
 
@@ -240,6 +255,13 @@ impl State {
             let found = "the filter originates a send while Restarting";
             let finding = Finding::at(Level::Advice, Rule::Running, found);
             self.finding(RESTARTING, finding);
+        }
+        if is_child && send.is_none() && self.life.low_power && !self.filter_has_sends() {
+            let found = "the filter originates a send after NetEventSetPower";
+            self.finding(
+                "module",
+                Finding::new(Rule::NetEvent, found).on(page::POWER),
+            );
         }
         if is_child && send.is_none() && in_pause() {
             let found = "FilterPause originates a send";
@@ -292,6 +314,12 @@ impl State {
                 None
             }
         }
+    }
+
+    /// Whether the filter has sends of the overlying driver.
+    fn filter_has_sends(&self) -> bool {
+        let mut known = self.nbls.known.values();
+        known.any(|one| one.owner == Owner::Filter && matches!(one.origin, Origin::Above(_)))
     }
 
     /// Whether an NBL of the filter's carries the frame of a send that the filter has.

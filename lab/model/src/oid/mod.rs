@@ -342,6 +342,14 @@ impl Asked {
                 };
                 add(level, "without the miniport's SupportedRevision".into());
             }
+        } else if self.is_set_with_revision()
+            && status == sys::NDIS_STATUS_SUCCESS
+            // SAFETY: the request lives as long as `self`.
+            && unsafe { (*self.raw()).SupportedRevision } == 0
+        {
+            let found = "a set that the filter answers itself, without SupportedRevision";
+            let page = "ddi/oidrequest/ns-oidrequest-ndis_oid_request";
+            broken.push(Finding::new(Rule::Oid, found).on(page));
         } else if status == sys::NDIS_STATUS_RESOURCES
             && (result.written, result.read, result.needed) != (0, 0, 0)
         {
@@ -353,6 +361,11 @@ impl Asked {
         for block in [&self.request, &self.buffer] {
             guard::close(block.start(), "of an OID request that was completed");
         }
+    }
+
+    /// Whether it sets a structure that has a revision.
+    fn is_set_with_revision(&self) -> bool {
+        self.call.kind == OidKind::Set && self.call.oid == sys::OID_TCP_OFFLOAD_PARAMETERS
     }
 
     /// Describes byte counts of a successful request that cannot be true: more than there is.

@@ -33,6 +33,9 @@ const KERNEL: [&str; 8] = ["Ex", "Io", "Ke", "Kf", "Mm", "Etw", "Rtl", "Iof"];
 /// The page about restarts.
 pub(crate) const STARTING: &str = "network/starting-a-filter-module";
 
+/// The page about power events.
+pub(crate) const POWER: &str = "ddi/netpnp/ns-netpnp-_net_pnp_event";
+
 /// The address of a finding's `own` page, or of the page that documents `rule`, or the routine that
 /// it was broken with.
 pub(super) fn address(rule: Rule, subject: &str, own: Option<&str>) -> String {

@@ -55,6 +55,8 @@ pub(crate) struct Life {
     pub(crate) restart_requested: bool,
     /// Whether the driver asked for the handlers of the virtual switch.
     pub(crate) switch_extension: bool,
+    /// Whether the filter was notified that the device goes to a low-power state, and handled it.
+    pub(crate) low_power: bool,
 }
 
 #[expect(unsafe_code, reason = "keeps the module's context")]
@@ -77,6 +79,7 @@ impl Life {
             sent_in_restart: false,
             restart_requested: false,
             switch_extension: false,
+            low_power: false,
         }
     }
 }

@@ -202,6 +202,8 @@ impl World {
             state.life.restart_completed = Some((0, 0));
             // A restart ends an earlier pre-detach: the module goes on.
             state.life.pre_detached = false;
+            // The device has power.
+            state.life.low_power = false;
         }
         others(self);
         // The driver takes sends when it is ready to, which is before it has completed the restart.

@@ -18,6 +18,8 @@ use crate::{
 /// Bytes of a NET_DEVICE_PNP_EVENT, and where in it the event is.
 const DEVICE_EVENT: usize = 64;
 const EVENT_AT: usize = 8;
+/// NdisDeviceStateD0, full power, in the data of NetEventSetPower.
+const D0: u8 = 1;
 
 impl World {
     /// Notifies the filter that the module is about to be detached: its last chance to indicate a
@@ -66,6 +68,10 @@ impl World {
             answer,
         });
         let power = [sys::NetEventSetPower, sys::NetEventQueryPower].contains(&event);
+        let sets_power = event == sys::NetEventSetPower;
+        if sets_power {
+            self.state().life.low_power = false;
+        }
         let status = waiting::during(power.then_some(During::PowerEvent(event)), || {
             self.call("network event handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's; the notification lives during the call.
@@ -73,6 +79,9 @@ impl World {
             })
         });
         let mut state = self.state();
+        if sets_power {
+            state.life.low_power = bytes.first() > Some(&D0);
+        }
         let passed_on = state
             .indications
             .event

@@ -14,7 +14,7 @@ use crate::{
         raw::{has_valid_header, look},
     },
     race,
-    rules::{Finding, Level, Rule},
+    rules::{Finding, Level, Rule, page},
     thread,
 };
 
@@ -323,7 +323,15 @@ impl World {
         if state.asked_at(request.addr()).is_some() {
             return Some("the original itself, not a clone".into());
         }
-        let clone = state.oids.clones.get(&request.addr())?;
+        let Some(clone) = state.oids.clones.get(&request.addr()) else {
+            if state.life.low_power {
+                drop(state);
+                let found = "the filter originates a request after NetEventSetPower";
+                let finding = Finding::new(Rule::NetEvent, found).on(page::POWER);
+                self.finding("NdisFOidRequest", finding);
+            }
+            return None;
+        };
         if state.oids.current != Some(clone.of) {
             return Some("a clone whose original is not under way".into());
         }

@@ -38,7 +38,6 @@ impl World {
         call: SendCall,
     ) -> Vec<u64> {
         let (numbers, chain, failed_before) = self.build_chain(packets.into_iter(), above::build);
-        self.state().sent_for_port(&numbers, port);
         self.send_chain(&numbers, chain, failed_before, port, call);
         numbers
     }
@@ -57,11 +56,17 @@ impl World {
         } else {
             sys::PASSIVE_LEVEL
         };
-        let flags = if call.at_dispatch {
+        let mut flags = if call.at_dispatch {
             sys::NDIS_SEND_FLAGS_DISPATCH_LEVEL
         } else {
             0
         };
+        // As some protocols do, while somebody captures packets.
+        let loopback = numbers.first().is_some_and(|number| number % 2 == 1);
+        if loopback {
+            flags |= sys::NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK;
+        }
+        self.state().sent_by_call(numbers, port, loopback);
         let handler = self
             .module_handlers()
             .and_then(|all| all.SendNetBufferListsHandler);
@@ -268,7 +273,7 @@ impl World {
                 // SAFETY: an NBL of the ledger is live.
                 unsafe {
                     chain = (*nbl).Next;
-                    state.accept(&nic, nbl, port);
+                    state.accept(&nic, nbl, (port, flags));
                 }
             }
         }
@@ -458,11 +463,12 @@ impl World {
 }
 
 impl State {
-    /// Sends `numbers` are handed over for `port`.
-    fn sent_for_port(&mut self, numbers: &[u64], port: u32) {
+    /// Sends `numbers` are handed over for `port`, to be looped back or not.
+    fn sent_by_call(&mut self, numbers: &[u64], port: u32, loopback: bool) {
         for number in numbers {
             if let Some(sent) = self.sends.sent.get_mut(number) {
                 sent.port = port;
+                sent.loopback = loopback;
             }
         }
     }

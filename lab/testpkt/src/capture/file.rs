@@ -21,10 +21,6 @@ pub struct CaptureFile {
 
 impl CaptureFile {
     /// Opens a file. `-`, and a pipe, are written to a temporary file first. gzip is read.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         let path = path.as_ref();
         let open = || -> io::Result<(File, bool)> {
@@ -48,7 +44,6 @@ impl CaptureFile {
     }
 
     /// Bytes of the file, compressed or not.
-    #[must_use]
     pub fn length(&self) -> u64 {
         self.file.metadata().map_or(0, |about| about.len())
     }

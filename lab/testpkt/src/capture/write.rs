@@ -25,10 +25,6 @@ impl CaptureWriter {
     /// Creates the file, or empties it, and writes its headers: one Ethernet
     /// interface, nanoseconds, little endian on every machine, so that the
     /// same packets always give the same file.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be created or written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         let path = path.as_ref();
         let begin = || -> Result<_, PcapNgWriteError> {
@@ -79,19 +75,11 @@ impl CaptureWriter {
     }
 
     /// Writes the buffered bytes. Without this call an error at the very end would go unnoticed.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be written.
     pub fn finish(mut self) -> Result<(), CaptureError> {
         self.flush()
     }
 
     /// The same, for a writer that others may still have.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be written.
     pub fn flush(&mut self) -> Result<(), CaptureError> {
         let flushed = self.pcapng.get_mut().flush();
         flushed.map_err(|e| CaptureError::new(&self.path, Fault::Write(e)))

@@ -147,3 +147,5 @@ pub(crate) const REGION_HIGH: u8 = 70;
 pub(crate) const CLONED_UNSEEN: u8 = 71;
 /// A request's header stays as it was written for the time of cloning.
 pub(crate) const HEADER_KEPT: u8 = 72;
+/// Sends are not looped back although that was asked for.
+pub(crate) const LOOPBACK_LOST: u8 = 73;

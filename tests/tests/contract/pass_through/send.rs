@@ -35,6 +35,10 @@ pub(super) unsafe extern "efiapi" fn send<const FAULT: u8>(
             settle(chain);
             return refuse(module.handle, chain, sys::NDIS_STATUS_INVALID_LENGTH, flags);
         }
+        let flags = match FAULT {
+            fault::LOOPBACK_LOST => flags & !sys::NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
+            _ => flags,
+        };
         let held = module.locks.before::<FAULT>(module.handle);
         if FAULT == fault::BIG_FRAME {
             send_from_a_big_frame(module.handle, chain, port, flags);

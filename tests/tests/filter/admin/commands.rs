@@ -7,7 +7,7 @@ use model::{Config, Failing, MINIPORT_INSTANCE_NAME, Nic, RegistryValue};
 use mslsoctl::{
     cli::Cli,
     connections::Unnamed,
-    device::{Device, DeviceError},
+    device::{Answer, Device},
     failure::{Failure, exit},
 };
 use scenarios::{
@@ -454,12 +454,7 @@ fn an_adapter_that_is_not_there_is_named_so() {
 struct Vanishing<'a>(&'a Machine);
 
 impl Device for Vanishing<'_> {
-    fn control(
-        &mut self,
-        code: IoControl,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
+    fn control(&mut self, code: IoControl, input: &[u8], output: &mut [u8]) -> Answer {
         let world = &self.0.world;
         let answer = ModelDevice { world }.control(code, input, output);
         if code == IoControl::LIST {

@@ -87,13 +87,23 @@ fn a_checksum_is_left_only_to_a_nic_that_copes_with_the_options() {
     let router_alert = || large(&Synth::v4(5_000, MSS - 4).ip_options(&[148, 4, 0, 0]));
     let plain = || large(&Synth::v4(5_000, MSS).tcp_options(&[]));
     let extended = || large(&Synth::v6(5_000, 1400).extension(60, &[0, 0, 1, 4, 0, 0, 0, 0]));
-    let left = |change: fn(&mut Nic), packet| {
+    let left_by = |set_off: bool, change: fn(&mut Nic), packet: &Packet| {
         let mut nic = bare();
         change(&mut nic);
+        nic.offload.set_off = set_off;
         let machine = Machine::with_nic(nic);
-        let parts = packets(&machine, packet);
+        let parts = packets(&machine, packet.clone());
         machine.stop_clean();
         parts.iter().all(|part| part.slots.checksum.tcp)
+    };
+    let left = |change, packet| {
+        let left = left_by(false, change, &packet);
+        assert_eq!(
+            left_by(true, change, &packet),
+            left,
+            "by the other word for off"
+        );
+        left
     };
     let no_tcp_options: fn(&mut Nic) = |nic| nic.checksum.ipv4.tcp_options = false;
     let no_ip_options: fn(&mut Nic) = |nic| nic.checksum.ipv4.ip_options = false;
@@ -114,7 +124,11 @@ fn a_checksum_is_left_only_to_a_nic_that_copes_with_the_options() {
 
 #[test]
 fn options_that_the_nic_does_not_take_go_as_packets_whatever_the_size() {
-    let picky = || Nic::new(62_780, 2).without_options();
+    let picky = |set_off| {
+        let mut nic = Nic::new(62_780, 2).without_options();
+        nic.offload.set_off = set_off;
+        nic
+    };
     let extension = [0, 0, 1, 4, 0, 0, 0, 0];
     let plain_v6 = Synth::v6(20 * 1428, 1428).tcp_options(&[]);
     for (packet, expected) in [
@@ -126,7 +140,9 @@ fn options_that_the_nic_does_not_take_go_as_packets_whatever_the_size() {
         (large_v1(&Synth::v4(20 * MSS, MSS).tcp_options(&[])), (1, 0)),
         (large_v1(&Synth::v4(20 * MSS, MSS)), (0, 20)),
     ] {
-        assert_eq!(forms(picky(), packet), expected);
+        for set_off in [false, true] {
+            assert_eq!(forms(picky(set_off), packet.clone()), expected);
+        }
     }
 }
 

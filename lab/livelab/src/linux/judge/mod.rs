@@ -39,7 +39,6 @@ pub struct Judged {
     pub ip: &'static str,
     /// Bytes of TCP payload.
     pub payload: u32,
-    /// Its MSS.
     pub mss: u32,
     /// The children that the filter made of it.
     pub children: usize,
@@ -96,7 +95,6 @@ fn start(driver: &Driver, world: &std::sync::Arc<World>) -> Result<(), Error> {
 }
 
 /// The packets as a person reads them.
-#[must_use]
 pub fn text(judged: &[Judged], wrong: &[String]) -> String {
     let columns = [
         ("large send", false),

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use control::{Multiple, Raise, Tuning, first_stage_size};
+use lso::IpVersion;
 use model::Backing;
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use report::{chart, text};
 use super::datapath::Sample;
 use super::flow::{a_fault_or_the_end, finish};
 use super::lab::{HostPlan, Lab, LabPlan};
-use super::network::{Ip, Shape};
+use super::network::Shape;
 use super::progress::Progress;
 use super::signals;
 use super::stream::{Amount, Transfer};
@@ -27,7 +28,7 @@ use crate::args::{MigrateArgs, SecondStage};
 use harness::device;
 use harness::driver::{Build, Driver};
 use harness::output::{note, print};
-use harness::text::driver_line;
+use harness::text::{driver_line, ip_name};
 
 /// The events, in order; each begins when its share of the bytes has arrived.
 const STAGES: [(f64, Event); 5] = [
@@ -147,7 +148,7 @@ type Sizes = Vec<(f64, u64)>;
 /// Triggers the events while a transfer runs.
 struct Director<'a, 'driver> {
     lab: &'a Lab<'driver>,
-    ip: Ip,
+    ip: IpVersion,
     begun: Instant,
     phases: Vec<Phase>,
     sizes: Sizes,
@@ -164,7 +165,11 @@ impl<'a, 'driver> Director<'a, 'driver> {
         args: &MigrateArgs,
         stop: &AtomicBool,
     ) -> Result<(Vec<Phase>, Sizes, Summary), Error> {
-        let ip = if args.ip6 { Ip::V6 } else { Ip::V4 };
+        let ip = if args.ip6 {
+            IpVersion::V6
+        } else {
+            IpVersion::V4
+        };
         let mut director = Self {
             lab,
             ip,
@@ -183,7 +188,7 @@ impl<'a, 'driver> Director<'a, 'driver> {
             amount: Amount::Bytes(args.bytes),
             seed: 1,
         };
-        let what = format!("guest 1 to the peer, {}", ip.name());
+        let what = format!("guest 1 to the peer, {}", ip_name(ip));
         let progress = Progress::default();
         let done = AtomicBool::new(false);
         let before = super::system::processor_time();
@@ -261,8 +266,8 @@ impl<'a, 'driver> Director<'a, 'driver> {
         };
         let host = &self.lab.hosts[self.host];
         let of = |limits: model::LargeSendLimits| match self.ip {
-            Ip::V4 => limits.v2_ipv4.max_payload,
-            Ip::V6 => limits.v2_ipv6.max_payload,
+            IpVersion::V4 => limits.v2_ipv4.max_payload,
+            IpVersion::V6 => limits.v2_ipv6.max_payload,
         };
         let nic = of(host.host.nic_limits());
         let due = first_stage_size(nic, device::read(host.world())?.tuning);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::counters::{Counters, Filter};
 use super::faults::Happened;
 use super::stream::{Transfer, Transferred};
+use harness::text::ip_name;
 
 /// A run.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -56,7 +57,6 @@ pub struct Row {
     pub from: String,
     /// The receiver.
     pub to: String,
-    /// By which IP.
     pub ip: &'static str,
     /// Bytes that arrived.
     pub bytes: u64,
@@ -72,12 +72,11 @@ pub struct Row {
 
 impl Row {
     /// The line of a transfer.
-    #[must_use]
     pub fn of(transfer: &Transfer<'_>, done: &Transferred) -> Self {
         Self {
             from: transfer.from.name.clone(),
             to: transfer.to.name.clone(),
-            ip: transfer.ip.name(),
+            ip: ip_name(transfer.ip),
             bytes: done.received,
             seconds: done.time.as_secs_f64(),
             retransmitted: done.retransmitted,
@@ -103,7 +102,7 @@ impl Summary {
                 "{} to {}, {}: {} bytes were sent and {} arrived, or others",
                 transfer.from.name,
                 transfer.to.name,
-                transfer.ip.name(),
+                ip_name(transfer.ip),
                 done.sent,
                 done.received
             ));
@@ -112,7 +111,6 @@ impl Summary {
     }
 
     /// Bytes that arrived.
-    #[must_use]
     pub fn bytes(&self) -> u64 {
         self.transfers.iter().map(|row| row.bytes).sum()
     }
@@ -147,13 +145,11 @@ impl Summary {
     }
 
     /// Whether no large send came to the filter or to a guest, so that nothing was tried.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.filter.large_sends == 0 && self.counted.whole_between_guests.get() == 0
     }
 
     /// Whether nothing is wrong.
-    #[must_use]
     pub fn is_good(&self) -> bool {
         self.violations.is_empty()
     }

@@ -26,7 +26,6 @@ impl Row {
 
 impl Summary {
     /// As a person reads it.
-    #[must_use]
     pub fn text(&self) -> String {
         let columns = [
             ("from", false),

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lso::IpVersion;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
 use super::super::doing::Doing;
-use super::super::network::{Ip, Station};
+use super::super::network::Station;
 use super::super::stream::accept;
 use super::super::system::thread_time;
 use crate::error::Error;
@@ -46,7 +47,7 @@ const CHUNK: usize = 4 << 20;
 pub fn measure(
     from: &Station,
     to: &Station,
-    ip: Ip,
+    ip: IpVersion,
     bytes: u64,
     stop: &AtomicBool,
 ) -> Result<Measured, Error> {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use control::{Multiple, Raise, Tuning};
 use indicatif::ProgressBar;
+use lso::IpVersion;
 use model::Backing;
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ use report::{around_marks, chart, into_document, text};
 
 use super::datapath::Sample;
 use super::lab::{HostPlan, Lab, LabPlan};
-use super::network::{Ip, Shape, VETH_MOST};
+use super::network::{Shape, VETH_MOST};
 use super::provenance;
 use super::signals;
 use crate::args::{SecondStage, TuneArgs};
@@ -34,7 +35,7 @@ use crate::error::Error;
 use harness::device;
 use harness::driver::{Build, Driver};
 use harness::output::{note, print, try_to_write};
-use harness::text::driver_line;
+use harness::text::{driver_line, ip_name};
 
 /// The result of a sweep, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -49,9 +50,7 @@ pub struct Sweep {
     pub rounds: u32,
     /// Bytes of each measurement.
     pub bytes: u64,
-    /// By which IP.
     pub ip: &'static str,
-    /// Each multiple.
     pub multiples: Vec<Point>,
     /// The recommendations, by profile.
     pub recommended: Vec<Recommendation>,
@@ -62,7 +61,6 @@ pub struct Sweep {
 /// A multiple against multiple 1.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
-    /// The multiple.
     pub multiple: u32,
     /// The size advertised to guests, in bytes of payload.
     pub advertised: u32,
@@ -70,7 +68,6 @@ pub struct Point {
     pub largest_large_send: u64,
     /// The sender's processor time for a byte, as a ratio.
     pub cpu: Ratio,
-    /// Throughput, as a ratio.
     pub throughput: Ratio,
     /// Latency of nine in ten requests beside the transfer, as a ratio.
     pub latency: Ratio,
@@ -79,11 +76,9 @@ pub struct Point {
 /// The recommendation for a profile.
 #[derive(Clone, Debug, Serialize)]
 pub struct Recommendation {
-    /// The profile.
     pub profile: &'static str,
     /// The multiple; none where the noise is too large.
     pub multiple: Option<u32>,
-    /// Why.
     pub why: String,
 }
 
@@ -196,15 +191,19 @@ fn sweep(args: &TuneArgs, driver: &Driver, stop: &AtomicBool) -> Result<Sweep, E
         kernel: provenance::kernel(),
         rounds: args.rounds,
         bytes: args.bytes,
-        ip: ip(args).name(),
+        ip: ip_name(ip(args)),
         recommended: recommend(&points),
         multiples: points,
         violations,
     })
 }
 
-fn ip(args: &TuneArgs) -> Ip {
-    if args.ip6 { Ip::V6 } else { Ip::V4 }
+fn ip(args: &TuneArgs) -> IpVersion {
+    if args.ip6 {
+        IpVersion::V6
+    } else {
+        IpVersion::V4
+    }
 }
 
 /// Those that were asked for, and 1, against which all are held.

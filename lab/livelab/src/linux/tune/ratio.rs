@@ -22,7 +22,6 @@ pub struct Ratio {
 
 impl Ratio {
     /// The geometric mean of `values`, with an interval that holds the true one with this confidence.
-    #[must_use]
     pub fn of(values: &[f64], confidence: f64) -> Self {
         let rounds = values.len() as f64;
         let logs = || values.iter().map(|value| value.ln());
@@ -49,7 +48,6 @@ impl Ratio {
     };
 
     /// The other way round.
-    #[must_use]
     pub fn inverse(self) -> Self {
         Self {
             mean: 1.0 / self.mean,
@@ -60,14 +58,12 @@ impl Ratio {
     }
 
     /// Whether the interval holds 1, so that the ratio is neither above nor below it for certain.
-    #[must_use]
     pub fn is_noise(self) -> bool {
         self.low <= 1.0 && self.high >= 1.0
     }
 
     /// About how many rounds it takes until the interval does not hold `bound`, were the mean and
     /// the spread right: its width goes with the root of their number.
-    #[must_use]
     pub fn rounds_to_tell_from(self, bound: f64) -> f64 {
         let half = (self.high / self.mean).ln();
         let distance = (self.mean / bound).ln().abs();

@@ -63,18 +63,21 @@ pub(super) fn into_document(document: &str, sweep: &Sweep) -> Result<String, Str
              better | throughput, more is better | p90 latency beside bulk, less is better |\n\
              |---|---|---|---|---|---|\n";
     for point in &sweep.multiples {
-        text += &format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
-            point.multiple,
-            number(point.advertised.into()),
-            number(point.largest_large_send),
-            shown(point.cpu),
-            shown(point.throughput),
-            shown(point.latency)
-        );
+        text += &format!("| {} |\n", cells(point).join(" | "));
     }
     let lines = recommended(sweep).join("\n- ");
     Ok(format!("{before}{BEGIN}\n{text}\n- {lines}\n{END}{after}"))
+}
+
+fn cells(point: &Point) -> [String; 6] {
+    [
+        point.multiple.to_string(),
+        number(point.advertised.into()),
+        number(point.largest_large_send),
+        shown(point.cpu),
+        shown(point.throughput),
+        shown(point.latency),
+    ]
 }
 
 /// As a person reads it.
@@ -87,16 +90,7 @@ pub(super) fn text(sweep: &Sweep) -> String {
         ("throughput,\nmore is better", false),
         ("p90 latency beside bulk,\nless is better", false),
     ];
-    let rows = sweep.multiples.iter().map(|point| {
-        [
-            point.multiple.to_string(),
-            number(point.advertised.into()),
-            number(point.largest_large_send),
-            shown(point.cpu),
-            shown(point.throughput),
-            shown(point.latency),
-        ]
-    });
+    let rows = sweep.multiples.iter().map(cells);
     let lines = recommended(sweep).join("\n");
     format!(
         "{}\n\n{}\n\n{lines}\n",

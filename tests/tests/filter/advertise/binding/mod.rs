@@ -160,6 +160,7 @@ fn chatty(revision: u8) -> OffloadShape {
         revision,
         size,
         words,
+        ..OffloadShape::default()
     }
 }
 

@@ -129,20 +129,22 @@ fn enabled() -> impl Strategy<Value = Enabled> {
 
 /// Mostly the newest revision of NDIS_OFFLOAD; older ones have no words for some of it.
 fn shape() -> impl Strategy<Value = OffloadShape> {
-    let older = select(vec![
+    let revision = select(vec![
+        (7, 216),
         (1, 112),
         (2, 144),
         (3, 156),
         (4, 176),
         (5, 188),
         (6, 216),
-    ])
-    .prop_map(|(revision, size)| OffloadShape {
+    ]);
+    let any = (revision, any::<bool>()).prop_map(|((revision, size), set_off)| OffloadShape {
         revision,
         size,
-        words: Vec::new(),
+        set_off,
+        ..OffloadShape::default()
     });
-    prop_oneof![4 => Just(OffloadShape::default()), 1 => older]
+    prop_oneof![4 => Just(OffloadShape::default()), 1 => any]
 }
 
 prop_compose! {
