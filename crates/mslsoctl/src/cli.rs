@@ -205,7 +205,7 @@ pub struct StatsArgs {
     pub watch: Option<Duration>,
     /// End after N samples
     #[arg(long, value_name = "N", requires = "watch",
-        value_parser = clap::value_parser!(u32).range(1..))]
+        value_parser = count)]
     pub count: Option<u32>,
     /// Reset the counters to zero after showing them
     #[arg(long, conflicts_with = "watch")]
@@ -269,8 +269,17 @@ fn max_sg_elements(text: &str) -> Result<MaxSgElements, String> {
 
 /// The value that `new` makes of the number in `text`.
 fn number<T>(text: &str, new: impl Fn(u32) -> Result<T, Invalid>) -> Result<T, String> {
-    let number = text.parse().map_err(|_| "it is not a whole number")?;
-    new(number).map_err(|out_of_range| out_of_range.to_string())
+    let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number {
+        return Err("it is not a whole number".into());
+    }
+    // All ranges end below the greatest.
+    new(text.parse().unwrap_or(u32::MAX)).map_err(|out_of_range| out_of_range.to_string())
+}
+
+fn count(text: &str) -> Result<u32, String> {
+    let counted = text.parse().ok().filter(|count| *count > 0);
+    counted.ok_or_else(|| format!("it must be 1 to {}", u32::MAX))
 }
 
 /// The bytes of a size, with or without a unit.
@@ -304,12 +313,32 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::Cli;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named_so() {
+        for (line, why) in [
+            ("set X --multiple 17", "1 to 16"),
+            ("set X --multiple 99999999999", "1 to 16"),
+            ("set X --multiple 1.5", "not a whole number"),
+            ("set X --multiple 2x", "not a whole number"),
+            ("set X --persist --max-sg-elements 3", "4 to 64"),
+            ("stats --watch 1 --count 0", "it must be 1 to 4294967295"),
+            (
+                "stats --watch 1 --count 4294967296",
+                "it must be 1 to 4294967295",
+            ),
+        ] {
+            let words = line.split(' ');
+            let error = Cli::try_parse_from(["mslsoctl"].into_iter().chain(words)).unwrap_err();
+            assert!(error.to_string().contains(why), "{line}: {error}");
+        }
     }
 }

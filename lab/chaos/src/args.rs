@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use harness::size::number_in;
 
 /// The long description of the command.
 pub const ABOUT: &str = "\
@@ -42,15 +43,15 @@ Exit codes:
 #[derive(Args, Debug)]
 pub struct ChaosArgs {
     /// The first seed
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = number_in::<u64>(0..=u64::MAX))]
     pub seed: u64,
     /// Number of seeds, one after the other
     #[arg(long, value_name = "N", default_value_t = 1,
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = number_in::<u64>(1..=u64::MAX))]
     pub seeds: u64,
     /// Steps of each seed
     #[arg(long, value_name = "N", default_value_t = 100_000,
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = number_in::<u64>(1..=u64::MAX))]
     pub steps: u64,
     /// File to write the failing steps to
     #[arg(long, value_name = "FILE.jsonl", default_value = "chaos-failure.jsonl")]

@@ -7,13 +7,17 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A script cannot be read, or is none.
-    #[error("{}: this is no script that can be run: {}", .0.display(), .1)]
+    #[error(
+        "{}: this is no script that can be run ({}); name a file that --script has written",
+        .0.display(),
+        .1
+    )]
     Script(PathBuf, String),
     /// The program cannot be started again, as a worker.
     #[error("no worker can be started: {0}")]
     Worker(io::Error),
     /// A file cannot be written.
-    #[error("{}: cannot be written: {}", .0.display(), .1)]
+    #[error("{}: cannot be written ({}); check the folder and its free space", .0.display(), .1)]
     Write(PathBuf, io::Error),
     /// The driver does not load.
     #[error(transparent)]

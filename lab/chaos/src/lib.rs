@@ -33,7 +33,7 @@ pub use error::Error;
 
 use args::ChaosArgs;
 use harness::driver::{Build, Driver};
-use harness::output::{note, print};
+use harness::output::{note, print, try_to_write};
 use outcome::Summary;
 use progress::Progress;
 use record::Record;
@@ -64,6 +64,7 @@ pub fn run(args: &ChaosArgs, driver: &Build) -> Result<bool, Error> {
         }
         return Ok(ended.failure.is_none());
     }
+    try_to_write(&args.script).map_err(|why| Error::Write(args.script.clone(), why))?;
     for seed in (args.seed..).take(args.seeds as usize) {
         if !one_seed(seed, args, &mut pool)? {
             return Ok(false);

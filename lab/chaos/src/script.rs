@@ -1,7 +1,8 @@
 //! A run as a file: JSON lines, the first with the machine and the failure as far as it is known,
 //! each further one a step.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use super::{
 use crate::error::Error;
 use harness::json::SCHEMA;
 use harness::random::Random;
+
+/// Most bytes of a file that are read: beyond any script, and a bound on a device without an end.
+const MOST: u64 = 256 << 20;
 
 /// A machine, and what happens to it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -78,8 +82,13 @@ impl Script {
         let none = |line: usize, why: serde_json::Error| {
             Error::Script(path.to_owned(), format!("line {}: {why}", line + 1))
         };
-        let text = fs::read_to_string(path)
-            .map_err(|why| Error::Script(path.to_owned(), why.to_string()))?;
+        let read = || {
+            let mut text = String::new();
+            File::open(path)?.take(MOST).read_to_string(&mut text)?;
+            Ok(text)
+        };
+        let text =
+            read().map_err(|why: io::Error| Error::Script(path.to_owned(), why.to_string()))?;
         let mut lines = text.lines().enumerate();
         let (_, head) = lines.next().unwrap_or((0, ""));
         let head: Head = serde_json::from_str(head).map_err(|why| none(0, why))?;

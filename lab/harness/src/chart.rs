@@ -9,6 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::Error;
+use crate::output::try_to_write;
 
 /// Pixels.
 const SIZE: (u32, u32) = (1100, 560);
@@ -93,6 +94,11 @@ pub struct Chart<'a> {
     pub series: Vec<Series>,
     /// How it was measured, when and where; written below the plot.
     pub source: String,
+}
+
+/// Tries whether a chart can be written to `path`, before it is drawn.
+pub fn try_path(path: &Path) -> Result<(), Error> {
+    try_to_write(path).map_err(|why| Error::Chart(path.to_owned(), why.to_string()))
 }
 
 impl Chart<'_> {

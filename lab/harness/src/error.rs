@@ -19,7 +19,11 @@ pub enum Error {
     #[error("the driver's control device does not answer as it should: {0}")]
     Control(#[from] ControlError),
     /// A chart cannot be written.
-    #[error("{}: the chart cannot be written: {}", .0.display(), .1)]
+    #[error(
+        "{}: the chart cannot be written ({}); check the folder and its free space",
+        .0.display(),
+        .1
+    )]
     Chart(PathBuf, String),
 }
 

@@ -9,7 +9,7 @@ use std::{
     process,
 };
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -19,7 +19,7 @@ pub use exercise::{ExerciseArgs, Pages, Phase};
 use harness::driver::Build;
 use harness::ingest::{BUFFER, Form, LsoVersion};
 use harness::machine::{ETHERNET_MTU, Setup, TUNNEL_MTU};
-use harness::size::size_in;
+use harness::size::{number_in, size_in};
 use testpkt::synth::Tunnel;
 
 /// The command line of the program.
@@ -54,7 +54,7 @@ pub struct Cli {
         global = true,
         value_name = "native|PATH",
         default_value = harness::driver::NATIVE,
-        value_parser = OsStringValueParser::new().map(Build::from)
+        value_parser = PathBufValueParser::new().map(|name| Build::from(name.into_os_string()))
     )]
     pub driver: Build,
 }
@@ -128,7 +128,8 @@ unchanged and are counted; the exit code is then 3.
 
 The input is pcapng or classic pcap, plain or compressed by gzip; `-` is the standard input. \
 Packets of Linux cooked captures (SLL, SLL2) and of bare IP get an Ethernet header. Frame check \
-sequences, and bytes after the IP packet, are not payload. Linux's IPv6 jumbo option is removed, \
+sequences, and bytes after the IP packet, are not payload; a large send that ends before its IP \
+length is refused as not whole. Linux's IPv6 jumbo option is removed, \
 and IP length and TCP checksum are set as LSO requires; if a source route is not finished, the \
 checksum uses the final address. Times before 1970 and after 2554 are clamped.
 
@@ -252,7 +253,7 @@ pub struct SplitArgs {
     #[arg(long, value_name = "W.pcapng")]
     pub wire: PathBuf,
     /// MSS of packets without a comment mss=N, in bytes of TCP payload [default: the connection's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    #[arg(long, value_name = "N", value_parser = number_in::<u32>(1..=65_535))]
     pub mss: Option<u32>,
     /// Largest large send that the NIC accepts, in bytes of TCP payload; 0 for a NIC without LSO
     #[arg(long, value_name = "SIZE", default_value_t = 62_780,
@@ -262,7 +263,7 @@ pub struct SplitArgs {
     ///
     /// The filter makes single packets of a remainder that is too short, and of a large send whose
     /// MSS is above the NIC's maximum.
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = number_in::<u32>(0..=u32::MAX))]
     pub min_segments: u32,
     /// LSO version of the large sends
     #[arg(
@@ -275,7 +276,7 @@ pub struct SplitArgs {
     pub lso: LsoVersion,
     /// Bits in which the NIC counts the IPv4 identification
     #[arg(long, value_name = "15|16", default_value_t = 16,
-        value_parser = clap::value_parser!(u32).range(15..=16))]
+        value_parser = number_in::<u32>(15..=16))]
     pub ipid_bits: u32,
     /// Whether the NIC has large send offload; if not, the filter makes every packet of the wire
     ///
@@ -327,7 +328,7 @@ pub struct SplitArgs {
     ///
     /// The NIC accepts no longer MDL chains, either.
     #[arg(long, alias = "max-elements", value_name = "N",
-        value_parser = clap::value_parser!(u32).range(4..=64))]
+        value_parser = number_in::<u32>(4..=64))]
     pub max_sg_elements: Option<u32>,
     /// Accepted for older command lines, without effect: chains always end with the packet
     #[arg(long, hide = true)]

@@ -1,7 +1,11 @@
 //! Live traffic, judged by the kernel's own devices and by programs independent of the lab.
 #![cfg(target_os = "linux")]
 
-use std::process::{Command, Output};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 fn lab(line: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mslso-lab"));
@@ -26,6 +30,9 @@ fn every_multiple_and_every_nic_is_good() {
         "migrate --nic-max 32000 --multiple 2 --bytes 64M",
         "traffic --nic-max 524280 --bytes 96M",
         "traffic --nic-max 262000 --mtu 9000 --bytes 96M --ip 4",
+        // The filter makes each packet, of a size that the medium has.
+        "traffic --nic-max 3000 --mtu 9000 --bytes 16M",
+        "traffic --nic-max 3000 --judge",
     ] {
         let (code, text) = words(line);
         assert_eq!(code, Some(0), "{line}: {text}");
@@ -35,7 +42,12 @@ fn every_multiple_and_every_nic_is_good() {
 #[test]
 #[ignore = "needs root; .ci/live runs it"]
 fn without_a_large_send_there_is_no_pass() {
-    for line in ["traffic --bytes 1000", "traffic --run true"] {
+    for line in [
+        "traffic --bytes 1000",
+        "traffic --run true",
+        "migrate --bytes 1000",
+        "traffic --judge --min-segments 100000",
+    ] {
         let (code, text) = words(line);
         assert_eq!(code, Some(3), "{line}: {text}");
         assert!(!text.contains("PASS"), "{line}: {text}");
@@ -44,6 +56,74 @@ fn without_a_large_send_there_is_no_pass() {
             "{line}: {text}"
         );
     }
+}
+
+/// The end of the terminal is one as well, and the commands of the user's end with the lab; unless
+/// it was started to go on, as by nohup.
+#[test]
+#[ignore = "needs root; .ci/live runs it"]
+fn a_signal_ends_the_commands_too() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for (number, (given, signal, code)) in [
+        ("--default-signal", "TERM", Some(130)),
+        ("--default-signal", "HUP", Some(130)),
+        ("--default-signal", "QUIT", Some(130)),
+        ("--ignore-signal=HUP", "HUP", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = folder.join(format!("signal-{number}"));
+        let _ = fs::remove_file(&file);
+        let run = format!("echo $$ > {}; exec sleep 60", file.display());
+        let mut lab = Command::new("env")
+            .args([
+                given,
+                env!("CARGO_BIN_EXE_mslso-lab"),
+                "traffic",
+                "--run",
+                &run,
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let until = |done: &mut dyn FnMut() -> bool| {
+            let begun = Instant::now();
+            while !done() && begun.elapsed() < Duration::from_secs(10) {
+                thread::sleep(Duration::from_millis(20));
+            }
+        };
+        let written = || fs::read_to_string(&file).unwrap_or_default();
+        until(&mut || written().ends_with('\n'));
+        let send = |signal: &str, to: &str| {
+            let kill = Command::new("kill").args(["-s", signal, to]).status();
+            kill.unwrap().success()
+        };
+        let id = lab.id().to_string();
+        assert!(send(signal, &id));
+        // A shell sends it once more.
+        assert!(signal != "HUP" || send(signal, &id));
+        if code.is_none() {
+            thread::sleep(Duration::from_millis(500));
+            assert_eq!(lab.try_wait().unwrap(), None, "{given} {signal}");
+            assert!(send("TERM", &id));
+        }
+        until(&mut || lab.try_wait().unwrap().is_some());
+        let ended = lab.try_wait().unwrap().and_then(|status| status.code());
+        let _ = lab.kill();
+        assert_eq!(ended, Some(130), "{given} {signal}");
+        let command = Path::new("/proc").join(written().trim());
+        assert!(!command.exists(), "{given} {signal}: the command is left");
+    }
+}
+
+#[test]
+#[ignore = "needs root; .ci/live runs it"]
+fn a_capture_that_cannot_be_written_is_no_pass() {
+    let (code, text) = words("traffic --bytes 16M --pcap /dev/full");
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("/dev/full: cannot be written"), "{text}");
 }
 
 /// Commands for both sides that make a device `kind` over eth0 with an address in 192.0.2.0/24.
@@ -325,7 +405,7 @@ assert carried <= active and not not_carried & active
 #[ignore = "needs root; .ci/live runs it"]
 fn a_server_that_does_not_listen_is_reported_at_once() {
     for (serve, message) in [("true", "ended with"), ("false", "ended with")] {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let (code, text) = lab(&["traffic", "--serve", serve, "--run", "true"]);
         assert_eq!(code, Some(2), "{text}");
         assert!(text.contains(message) && text.contains("--serve"), "{text}");

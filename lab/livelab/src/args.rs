@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use harness::size::{size, size_in};
+use harness::size::{number_in, size, size_in};
 
 /// The jobs with live traffic.
 #[derive(Debug, Subcommand)]
@@ -134,10 +134,10 @@ pub struct LabArgs {
         value_parser = size_in(1460..=524_280))]
     pub nic_max: u32,
     /// Minimum number of segments of a large send that the NIC accepts
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = number_in::<u32>(0..=u32::MAX))]
     pub min_segments: u32,
     /// Multiple by which the filter raises the NIC's maximum [default: the driver's own]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    #[arg(long, value_name = "N", value_parser = number_in::<u32>(1..=16))]
     pub multiple: Option<u32>,
     /// MTU of all devices
     #[arg(long, value_name = "SIZE", default_value_t = 1500,
@@ -156,7 +156,7 @@ pub struct LabArgs {
     pub verify_checksums: bool,
     /// Compare every byte of one large send in N; 1 for all
     #[arg(long, value_name = "N", default_value_t = 16,
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = number_in::<u64>(1..=u64::MAX))]
     pub compare: u64,
 }
 
@@ -171,7 +171,7 @@ pub struct TrafficArgs {
     pub bytes: u64,
     /// Duration of each stream, instead of --bytes
     #[arg(long, value_name = "SECONDS", conflicts_with = "bytes",
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = number_in::<u64>(1..=u64::MAX))]
     pub duration: Option<u64>,
     /// Version of IP
     #[arg(
@@ -183,11 +183,11 @@ pub struct TrafficArgs {
     pub ip: IpChoice,
     /// Guests on the host
     #[arg(long, value_name = "N", default_value_t = 1,
-        value_parser = clap::value_parser!(u8).range(1..=8))]
+        value_parser = number_in::<u8>(1..=8))]
     pub guests: u8,
     /// Inject faults, chosen by this seed: frames lost and late, completions late,
     /// disordered and failed, NIC limits that change, pauses, and the filter detached and attached
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = number_in::<u64>(0..=u64::MAX))]
     pub faults: Option<u64>,
     /// Capture file to write: the packets that leave the NIC
     #[arg(long, value_name = "FILE.pcapng")]
@@ -244,7 +244,7 @@ pub struct MigrateArgs {
     pub nic_max: u32,
     /// The first host's multiple
     #[arg(long, value_name = "N", default_value_t = 8,
-        value_parser = clap::value_parser!(u32).range(1..=16))]
+        value_parser = number_in::<u32>(1..=16))]
     pub multiple: u32,
     /// Largest large send that the second host's NIC accepts
     #[arg(long, value_name = "SIZE", default_value_t = 32_000,
@@ -252,11 +252,11 @@ pub struct MigrateArgs {
     pub other_nic_max: u32,
     /// The second host's multiple
     #[arg(long, value_name = "N", default_value_t = 2,
-        value_parser = clap::value_parser!(u32).range(1..=16))]
+        value_parser = number_in::<u32>(1..=16))]
     pub other_multiple: u32,
     /// Compare every byte of one large send in N; 1 for all
     #[arg(long, value_name = "N", default_value_t = 16,
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = number_in::<u64>(1..=u64::MAX))]
     pub compare: u64,
     /// Chart to write: sizes over time
     #[arg(long, value_name = "FILE.svg")]
@@ -286,11 +286,11 @@ no promise for Windows. Let nothing else run meanwhile. The requirements are tho
 pub struct TuneArgs {
     /// Multiples to try, 1 to 16 [default: those whose size the guest's device can send]
     #[arg(long, value_name = "N,N,...", value_delimiter = ',',
-        value_parser = clap::value_parser!(u32).range(1..=16))]
+        value_parser = number_in::<u32>(1..=16))]
     pub multiples: Vec<u32>,
     /// Rounds to measure, after one warm-up round
     #[arg(long, value_name = "N", default_value_t = 6,
-        value_parser = clap::value_parser!(u32).range(2..=1000))]
+        value_parser = number_in::<u32>(2..=1000))]
     pub rounds: u32,
     /// Bytes of each measurement, such as 500M or 4G
     #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]

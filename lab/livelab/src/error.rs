@@ -40,8 +40,11 @@ pub enum Error {
     /// A capture file cannot be written.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    #[error("{}: cannot be written: {}", .0.display(), .1)]
+    #[error("{}: cannot be written ({}); check the folder and its free space", .0.display(), .1)]
     Write(PathBuf, io::Error),
+    /// A document cannot be updated; why, and what to do.
+    #[error("{}: {}", .0.display(), .1)]
+    Document(PathBuf, String),
 }
 
 impl Error {
@@ -57,7 +60,7 @@ impl Error {
             Self::NothingTried => "nothing-tried",
             Self::Machine(error) => error.name(),
             Self::Capture(_) => "capture",
-            Self::Write(..) => "output",
+            Self::Write(..) | Self::Document(..) => "output",
         }
     }
 }

@@ -11,7 +11,9 @@
 mod error;
 mod parts;
 
-use std::{fs, ops::Range, path::Path};
+use std::fs::File;
+use std::io::Read;
+use std::{ops::Range, path::Path};
 
 use ndis::sys::DRIVER_INITIALIZE;
 use object::pe;
@@ -19,6 +21,9 @@ use region::{Allocation, Protection};
 
 pub use error::{Fault, LoadError};
 use parts::Parts;
+
+/// Most bytes of a file that are read: beyond any driver, and a bound on a device without an end.
+const MOST: u64 = 256 << 20;
 
 /// An image in this process. The code of a driver goes with it: it must outlive the model.
 pub struct Image {
@@ -41,7 +46,12 @@ impl Image {
     /// The fault in the file, the image, or this machine.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
-        fs::read(path)
+        let read = || {
+            let mut file = Vec::new();
+            File::open(path)?.take(MOST).read_to_end(&mut file)?;
+            Ok(file)
+        };
+        read()
             .map_err(Fault::Read)
             .and_then(|file| Self::from_bytes(&file))
             .map_err(|fault| LoadError::new(path, fault))

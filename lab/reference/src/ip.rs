@@ -265,11 +265,14 @@ fn final_destination(routing: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// The value of the first option of this type among hop-by-hop or destination
-/// options (RFC 8200, section 4.2: type, length, value; a lone 0 is padding).
+/// options (RFC 8200, section 4.2: type, length, value; a lone 0 is padding); empty where it goes on
+/// beyond its header.
 fn option(mut options: &[u8], wanted: u8) -> Option<&[u8]> {
     loop {
         options = match options {
-            [kind, len, rest @ ..] if *kind == wanted => return rest.get(..usize::from(*len)),
+            [kind, len, rest @ ..] if *kind == wanted => {
+                return Some(rest.get(..usize::from(*len)).unwrap_or_default());
+            }
             [0, rest @ ..] => rest,
             [_, len, rest @ ..] => rest.get(usize::from(*len)..).unwrap_or_default(),
             _ => return None,

@@ -59,11 +59,13 @@ pub fn ingest_as(
             match layers(&frame, Kind::Udp) {
                 Ok(_) => of_kind(frame, Kind::Udp, mss, terms),
                 Err(ReferenceError::NotUdp(_)) => as_uso(&frame, mss, terms),
+                Err(ReferenceError::NoPayload) => Ok(None),
                 Err(error) => Err(unfit(&error)),
             }
         }
         Form::Tunnel(tunnel) => match layers(frame, Kind::Encapsulated) {
             Ok(found) if !found.udp => of_kind(frame.to_vec(), Kind::Encapsulated, mss, terms),
+            Err(ReferenceError::NoPayload) => Ok(None),
             _ => match ingest(frame, mss, terms)? {
                 None => Ok(None),
                 Some(send) => of_kind(tunnel.around(&send.frame), Kind::Encapsulated, mss, terms),
@@ -277,6 +279,11 @@ mod tests {
             (Synth::udp_v4(1472, 1472), Form::Uso),
             (Synth::v4(1448, 1448), Form::Uso),
             (Synth::v4(1448, 1448), Form::Tunnel(Tunnel::nvgre_v4())),
+            (Synth::udp_v4(0, 1472), Form::Uso),
+            (
+                Synth::v6(0, 1398).inside(Tunnel::vxlan_v4()),
+                Form::Tunnel(Tunnel::vxlan_v4()),
+            ),
         ] {
             assert_eq!(formed(&send.frame(true), send.mss, &form), Ok(None));
         }

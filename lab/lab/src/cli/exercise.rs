@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use harness::size::number_in;
 use model::Level;
 
 pub const EXERCISE: &str = "\
@@ -56,11 +57,11 @@ pub struct ExerciseArgs {
     )]
     pub level: Level,
     /// The first seed of the numbers that vary: sizes, orders, which allocation fails
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number_in::<u64>(0..=u64::MAX))]
     pub seed: u64,
     /// Number of runs, each with the next seed
     #[arg(long, value_name = "N", default_value_t = 2,
-        value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        value_parser = number_in::<u64>(1..=10_000))]
     pub rounds: u64,
     /// Also do unusual things that are not ruled out: restart attributes in the reverse order
     #[arg(long)]
@@ -70,7 +71,7 @@ pub struct ExerciseArgs {
     pub ioctl: Vec<u32>,
     /// Seconds without progress after which the driver is reported as hung
     #[arg(long, value_name = "N", default_value_t = 30,
-        value_parser = clap::value_parser!(u64).range(1..=3600))]
+        value_parser = number_in::<u64>(1..=3600))]
     pub timeout: u64,
     /// Whether to use guard pages; without them a run is faster, but finds faults later or never
     #[arg(
@@ -126,5 +127,5 @@ fn code(text: &str) -> Result<u32, String> {
         Some(digits) => u32::from_str_radix(digits, 16),
         None => text.parse(),
     };
-    parsed.map_err(|_| "is a number, such as 0x170004".into())
+    parsed.map_err(|_| "it is not a number of 32 bits, such as 0x170004".into())
 }

@@ -10,6 +10,7 @@ mod step;
 mod story;
 mod text;
 
+use harness::chart;
 use harness::driver::{Build, Driver};
 use harness::output::{note, print};
 
@@ -23,6 +24,7 @@ use crate::error::Error;
 /// The driver does not load, start or answer, or the chart cannot be written.
 pub fn run(args: &DemoArgs, build: &Build) -> Result<bool, Error> {
     let driver = Driver::load(build)?;
+    args.plot.as_deref().map_or(Ok(()), chart::try_path)?;
     let report = story::run(&driver)?;
     if let Some(path) = &args.plot {
         plot::chart(&report.steps).write(path)?;

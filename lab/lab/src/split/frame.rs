@@ -6,6 +6,7 @@ use testpkt::capture::strip_jumbo_hop_by_hop;
 
 const ETHER_TYPE: usize = 12;
 const TAG_LEN: usize = 4;
+const LONGEST_TRAILER: usize = 64;
 const IPV4_LEN: usize = 20;
 const IPV4_LENGTH: Range<usize> = 2..4;
 const IPV6_LEN: usize = 40;
@@ -19,27 +20,46 @@ pub(super) struct Captured {
     pub(super) bytes: Vec<u8>,
     /// Bytes of its IP packet; `None` where it is none.
     pub(super) ip: Option<usize>,
+    /// Whether the IP packet is longer by its own length than the frame: the capture has not all
+    /// of it.
+    pub(super) cut_short: bool,
 }
 
 impl Captured {
     /// Strips the bytes behind the IP packet by its own length: the padding of short frames, and
     /// trailers of devices. A length of 0, as large sends have it, gives no limit, nor does one
-    /// that is the low 16 bits of a longer packet's.
+    /// that is the low 16 bits of a longer packet's, or the greatest that they hold.
     pub(super) fn of(frame: &[u8]) -> Self {
         let Some((at, ipv6)) = network(frame) else {
             let bytes = frame.to_vec();
-            return Self { bytes, ip: None };
+            return Self {
+                bytes,
+                ip: None,
+                cut_short: false,
+            };
         };
         let there = frame.len() - at;
-        let stated = stated(&frame[at..], ipv6).filter(|stated| {
-            let wrapped = there > usize::from(u16::MAX) && (there - stated).is_multiple_of(1 << 16);
-            *stated < there && !wrapped
-        });
-        let end = at + stated.unwrap_or(there);
+        let stated = stated(&frame[at..], ipv6).filter(|stated| !overflows(*stated, there));
+        let end = at + stated.map_or(there, |stated| stated.min(there));
         let bytes = strip_jumbo_hop_by_hop(frame[..end].to_vec());
         let ip = Some(bytes.len() - at);
-        Self { bytes, ip }
+        let cut_short = stated.is_some_and(|stated| stated > there);
+        Self {
+            bytes,
+            ip,
+            cut_short,
+        }
     }
+}
+
+/// Whether a packet of `there` bytes can be too long for its length field, which has made `stated`
+/// of them: the low 16 bits, or as many as these can count, with more behind than a trailer.
+fn overflows(stated: usize, there: usize) -> bool {
+    let most = usize::from(u16::MAX);
+    let Some(behind) = there.checked_sub(stated).filter(|_| there > most) else {
+        return false;
+    };
+    behind.is_multiple_of(1 << 16) || stated >= most && behind > LONGEST_TRAILER
 }
 
 /// Where the IP header of a frame is, and whether it is one of IPv6.

@@ -176,6 +176,10 @@ impl Splitter<'_> {
         }
         match ingest_as(&frame.bytes, mss, self.terms, &self.form) {
             Ok(None) => self.pass(number, packet),
+            Ok(Some(_)) if frame.cut_short => {
+                self.refuse(number, SendError::NotWhole);
+                Ok(())
+            }
             Ok(Some(mut send)) => {
                 *self.tally.mss_from.entry(from).or_default() += 1;
                 send.buffer = self.buffer;
@@ -243,15 +247,19 @@ impl Splitter<'_> {
     }
 }
 
-/// Whether a packet of any length may be so: it is no TCP that could be cut.
+/// Whether a packet of any length may be so: it is no TCP that could be cut, as far as can be seen.
 fn is_other(why: Unfit) -> bool {
     matches!(
         why,
         Unfit::Refused(
             Refusal::NotIp
+                | Refusal::MalformedIpv4
+                | Refusal::MalformedIpv6
+                | Refusal::Jumbogram
                 | Refusal::NotTcp
                 | Refusal::Fragment
                 | Refusal::HeaderNotContiguous
+                | Refusal::HeaderTooLong
                 | Refusal::TooManyVlanTags
                 | Refusal::Ipsec
         )

@@ -135,6 +135,29 @@ fn check_sequences_and_trailers_are_no_payload() {
     assert_cut("trailer", &bytes, &mss, &large());
 }
 
+/// Such packets of other stacks have the low 16 bits of their length, or the greatest number.
+#[test]
+fn a_length_beyond_its_field_cuts_nothing_off() {
+    let longest = Synth::v4(200_000, MSS).frame(false);
+    let there = (longest.len() - 14) as u16;
+    for (name, stated) in [("low", there), ("most", u16::MAX)] {
+        let mut frame = longest.clone();
+        frame[16..18].copy_from_slice(&stated.to_be_bytes());
+        let name = format!("length_{name}");
+        assert_cut(&name, &pcap(1, &[frame]), &["--mss", "1448"], &longest);
+    }
+    // Four bytes behind the longest packet that states its length.
+    let exact = Synth::v4(u16::MAX.into(), MSS).frame(true);
+    let exact = Synth::v4(u32::from(u16::MAX) * 2 + 14 - exact.len() as u32, MSS).frame(true);
+    let trailed = [&exact[..], &[1, 2, 3, 4]].concat();
+    assert_cut(
+        "length_exact",
+        &pcap(1, &[trailed]),
+        &["--mss", "1448"],
+        &exact,
+    );
+}
+
 #[test]
 fn odd_options_are_no_damage() {
     let latin = b"Br\xFCcke";
@@ -161,6 +184,19 @@ fn gzip_and_stdin_are_read() {
     let bytes = pcap(1, &[large()]);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&bytes).unwrap();
+    gzip.flush().unwrap();
+    // All packets, and no end.
+    let endless = folder("captures_gzip_endless");
+    let input = file(&endless, gzip.get_ref());
+    let run = lab()
+        .arg("split")
+        .arg(input)
+        .args(["--children", "/dev/null", "--wire", "/dev/null"])
+        .output()
+        .unwrap();
+    let notes = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{notes}");
+    assert!(notes.contains("cannot be read beyond byte "), "{notes}");
     let gzip = gzip.finish().unwrap();
     assert_cut("gzip", &gzip, &["--mss", "1448"], &large());
     let folder = folder("captures_stdin");
@@ -222,23 +258,28 @@ fn the_mss_of_a_connection_in_a_tunnel_is_found() {
 #[test]
 fn a_packet_that_is_not_whole_is_refused() {
     let folder = folder("captures_snapped");
-    let mut bytes = pcap(1, &[large(), large()[..96].to_vec(), large()]);
+    let cut = large()[..6000].to_vec();
+    // Its record says so, or only its IP length does.
+    let mut snapped = pcap(1, &[large(), cut.clone(), large()]);
     let second = 24 + 16 + large().len();
-    bytes[second + 12..second + 16].copy_from_slice(&9066_u32.to_be_bytes());
-    let run = split(&folder, &file(&folder, &bytes), &["--mss", "1448"]);
-    assert_eq!(run.code, 0, "{}", run.notes);
-    assert!(
-        run.notes.starts_with("packet 2: not-whole: ") && run.notes.lines().count() == 1,
-        "{}",
-        run.notes
-    );
-    assert!(
-        run.out.contains("PASS, but for 1 packet refused"),
-        "{}",
-        run.out
-    );
-    let cut = segment(&large(), MSS, 16).unwrap();
-    assert!(frames(&run.wire) == [cut.clone(), cut].concat());
+    snapped[second + 12..second + 16].copy_from_slice(&9066_u32.to_be_bytes());
+    let whole_by_record = pcap(1, &[large(), cut, large()]);
+    for bytes in [snapped, whole_by_record] {
+        let run = split(&folder, &file(&folder, &bytes), &["--mss", "1448"]);
+        assert_eq!(run.code, 0, "{}", run.notes);
+        assert!(
+            run.notes.starts_with("packet 2: not-whole: ") && run.notes.lines().count() == 1,
+            "{}",
+            run.notes
+        );
+        assert!(
+            run.out.contains("PASS, but for 1 packet refused"),
+            "{}",
+            run.out
+        );
+        let cut = segment(&large(), MSS, 16).unwrap();
+        assert!(frames(&run.wire) == [cut.clone(), cut].concat());
+    }
 }
 
 #[test]
@@ -291,7 +332,18 @@ fn other_protocols_pass_with_an_mss() {
     let mut fragment = Synth::v4(1448, 1448).frame(true);
     fragment[20] |= 0x20;
     let udp = Synth::udp_v4(1472, 1472).frame(true);
-    let packets = [arp, fragment, udp, vec![0; 1514], Vec::new()];
+    let mut packets = vec![arp, fragment, udp.clone(), vec![0; 1514], Vec::new()];
+    // Whether they are of TCP cannot be seen.
+    let mut version_5 = udp;
+    version_5[14] = 0x55;
+    let options = |bytes: &[u8]| Synth::udp_v6(900, 1452).extension(0, bytes).frame(true);
+    let long = [&[0, 31, 1, 252][..], &[0; 252]].concat();
+    packets.extend([
+        version_5,
+        options(&[0, 0, 5, 200, 0, 0, 0, 0]),
+        options(&[0, 0, 0xC2, 4, 0, 0, 3, 0xA0]),
+        options(&long),
+    ]);
     let run = split(
         &folder,
         &file(&folder, &pcap(1, &packets)),

@@ -5,7 +5,7 @@
 #[cfg(target_os = "linux")]
 use std::process::Command;
 
-use crate::common::{Run, lab};
+use crate::common::{Run, folder, lab};
 
 #[test]
 fn command_lines() {
@@ -13,6 +13,18 @@ fn command_lines() {
         ("traffic --bytes 0", "between 1 byte and 16 exbibytes"),
         ("traffic --bytes 12X", "such as 4096, 512K or 1G"),
         ("traffic --duration 0", "--duration"),
+        ("traffic --faults x", "not a whole number between 0 and "),
+        ("traffic --guests 999", "not a whole number between 1 and 8"),
+        (
+            "tune --multiples 1,,2",
+            "not a whole number between 1 and 16",
+        ),
+        ("chaos --seeds -", "not a whole number between 1 and "),
+        (
+            "exercise --rounds 1e3",
+            "not a whole number between 1 and 10000",
+        ),
+        ("traffic --nic-max 9G", "not between 1460 and 524280 bytes"),
         ("traffic --duration 5 --bytes 1G", "cannot be used with"),
         ("traffic --ip 5", "--ip"),
         ("traffic --nic-max 0", "--nic-max"),
@@ -37,6 +49,32 @@ fn command_lines() {
         assert_eq!((code, out.as_str()), (2, ""), "{line}: {notes}");
         assert!(notes.contains(message), "{line}: {notes}");
     }
+}
+
+/// Nothing is measured whose result would be lost, not even where the rights for it lack.
+#[test]
+fn outputs_are_tried_first() {
+    let folder = folder("traffic_outputs");
+    let unmarked = folder.join("unmarked.md");
+    std::fs::write(&unmarked, "text").unwrap();
+    let unmarked = unmarked.to_str().unwrap();
+    for (line, path, next) in [
+        ("migrate --plot", "/", "check the folder"),
+        ("migrate --plot", "/absent/a.svg", "check the folder"),
+        ("tune --plot", "/", "check the folder"),
+        ("tune --out", "/absent/a.json", "check the folder"),
+        ("tune --document", "/absent/a.md", "name a Markdown file"),
+        ("tune --document", unmarked, "add them"),
+        ("chaos --script", "/absent/a.jsonl", "check the folder"),
+        ("demo --plot", "/", "check the folder"),
+    ] {
+        let run = Run::of(lab().args(line.split(' ')).arg(path));
+        run.assert_unusable(path);
+        run.assert_unusable(next);
+    }
+    // A file that is there stays as it is, and one that is not is not made.
+    assert_eq!(std::fs::read_to_string(unmarked).unwrap(), "text");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }
 
 #[test]

@@ -46,6 +46,20 @@ fn inputs() {
     assert_unusable(&folder, &file(&wifi), "not Ethernet");
 }
 
+/// A device that gives bytes for ever is no input of any kind.
+#[cfg(unix)]
+#[test]
+fn inputs_without_an_end() {
+    for line in [
+        "split /dev/zero --children c --wire w",
+        "demo --driver /dev/zero",
+        "exercise /dev/zero",
+        "chaos --replay /dev/zero",
+    ] {
+        Run::of(lab().args(line.split(' '))).assert_unusable("/dev/zero: ");
+    }
+}
+
 #[test]
 fn an_output_over_another_file() {
     let folder = folder("unusable_outputs");

@@ -1,5 +1,6 @@
 //! A run of `traffic`: a lab with one host, streams or commands through it, a summary.
 
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -92,6 +93,10 @@ pub(super) fn flow(
     }
     summary.cost(system::processor_time().saturating_sub(before));
     let mut summary = finish(lab, summary)?;
+    if let Some(capture) = &plan.capture {
+        let mut capture = capture.lock().unwrap_or_else(PoisonError::into_inner);
+        capture.flush()?;
+    }
     // A guest's device makes none beyond its own size, whatever is advertised; and with a size
     // little above the NIC's, whole segments may fit both.
     let most = summary

@@ -129,7 +129,10 @@ impl<'driver> Lab<'driver> {
         plan: HostPlan,
         lab: &LabPlan,
     ) -> Result<HostAtWork, Error> {
-        let mut config = turned_on(Config::with_nic(Nic::new(plan.nic_max, plan.min_segments)));
+        let mut config = turned_on(Config {
+            mtu: Some(lab.shape.mtu),
+            ..Config::with_nic(Nic::new(plan.nic_max, plan.min_segments))
+        });
         let multiple = plan.multiple.map(|of| (keyword::MULTIPLE.to_owned(), of));
         config.parameters.extend(multiple);
         let world = World::new(config);

@@ -46,6 +46,8 @@ mod virtual_nic;
 mod vnet;
 mod wire;
 
+use std::sync::atomic::AtomicBool;
+
 use flow::flow;
 
 use crate::args::{Command, TrafficArgs};
@@ -72,7 +74,7 @@ fn traffic(args: &TrafficArgs, build: &Build) -> Result<bool, Error> {
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
     if args.judge {
-        return run_judge(args, build, &driver);
+        return run_judge(args, build, &driver, &stop);
     }
     let summary = flow(args, &driver, &stop)?;
     summary.violations.iter().for_each(note);
@@ -89,8 +91,13 @@ fn traffic(args: &TrafficArgs, build: &Build) -> Result<bool, Error> {
 }
 
 /// Has the kernel judge the filter.
-fn run_judge(args: &TrafficArgs, build: &Build, driver: &Driver) -> Result<bool, Error> {
-    let (judged, wrong) = judge::judge(driver, &args.lab)?;
+fn run_judge(
+    args: &TrafficArgs,
+    build: &Build,
+    driver: &Driver,
+    stop: &AtomicBool,
+) -> Result<bool, Error> {
+    let (judged, wrong) = judge::judge(driver, &args.lab, stop)?;
     wrong.iter().for_each(note);
     let text = if args.json {
         harness::json::line(&serde_json::json!({ "judged": judged, "violations": wrong }))
@@ -98,5 +105,8 @@ fn run_judge(args: &TrafficArgs, build: &Build, driver: &Driver) -> Result<bool,
         harness::text::driver_line(build) + &judge::text(&judged, &wrong)
     };
     print(text);
+    if wrong.is_empty() && judged.is_empty() {
+        return Err(Error::NothingTried);
+    }
     Ok(wrong.is_empty() && judged.iter().all(|one| one.difference.is_none()))
 }

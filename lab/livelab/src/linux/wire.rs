@@ -143,7 +143,7 @@ impl LabWire {
         for one in messages {
             let mss = one.header.segment_size;
             let comment = (mss != 0).then(|| format!("mss={mss}"));
-            // A full disk shows when the file is finished.
+            // A full disk shows when the file is flushed.
             let _ = capture.packet(&one.frame(), now, comment.as_deref());
         }
     }

@@ -104,6 +104,11 @@ fn refusals() {
         on(v6().extension(60, &[0, 0, 1, 0, 0xC9, 0, 0, 0])),
         E::OtherAddress
     );
+    // It goes on beyond its header.
+    assert_eq!(
+        on(v6().extension(60, &[0, 0, 0xC9, 16, 0, 0, 0, 0])),
+        E::OtherAddress
+    );
     assert_eq!(on(v4().ip_options(&[137, 3, 3])), E::OtherAddress);
     assert_eq!(on(v6().extension(44, &[0; 8])), E::Fragment);
     assert_eq!(

@@ -29,8 +29,10 @@ impl<R: Read> Bytes<R> {
         self.offset += bytes.len() as u64;
         match read {
             Ok(_) => Ok(bytes),
-            // Compressed data that ends too soon.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(bytes),
+            // Compressed data that ends too soon: the next read has none, and fails.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !bytes.is_empty() => {
+                Ok(bytes)
+            }
             Err(error) => Err(Fault::Read {
                 offset: self.offset,
                 error,

@@ -1,13 +1,13 @@
 //! A capture file that is read twice: once to find it good, once to use it.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use indicatif::ProgressBar;
 
-use super::read::{Frames, frames};
+use super::read::{Frames, frames, is_begun};
 use super::{CaptureError, Captured, Fault};
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
@@ -71,10 +71,16 @@ impl CaptureFile {
     }
 }
 
-/// A temporary file with all that `source` gives, which has no name and goes with its handle.
+/// A temporary file with all that `source` gives, which has no name and goes with its handle. Of
+/// what is no capture only the first bytes: it may have no end.
 fn on_disk(mut source: impl Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
-    io::copy(&mut source, &mut file)?;
+    let mut magic = Vec::new();
+    (&mut source).take(4).read_to_end(&mut magic)?;
+    file.write_all(&magic)?;
+    if magic.starts_with(&GZIP) || is_begun(&magic) {
+        io::copy(&mut source, &mut file)?;
+    }
     file.rewind()?;
     Ok(file)
 }

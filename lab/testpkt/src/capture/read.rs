@@ -41,9 +41,10 @@ pub fn parse(data: &[u8]) -> Result<Vec<Captured>, Fault> {
 pub fn frames<R: Read>(reader: R) -> Result<Frames<R>, Fault> {
     let mut bytes = Bytes::new(reader);
     let magic = bytes.up_to(4)?;
-    let format = match magic[..] {
-        [0x0A, 0x0D, 0x0D, 0x0A] => Format::Pcapng(Section::new()),
-        _ => Format::Pcap(Classic::read(&mut bytes, &magic)?),
+    let format = if magic == PCAPNG {
+        Format::Pcapng(Section::new())
+    } else {
+        Format::Pcap(Classic::read(&mut bytes, &magic)?)
     };
     let first = matches!(format, Format::Pcapng(_)).then_some(magic);
     Ok(Frames {
@@ -53,6 +54,14 @@ pub fn frames<R: Read>(reader: R) -> Result<Frames<R>, Fault> {
         packets: 0,
         ended: false,
     })
+}
+
+/// The first bytes of a pcapng file: a section header, the same in both byte orders.
+const PCAPNG: [u8; 4] = SECTION.to_be_bytes();
+
+/// Whether the first 4 bytes of a file are those of a capture.
+pub(super) fn is_begun(magic: &[u8]) -> bool {
+    magic == PCAPNG || Classic::variant(magic).is_ok()
 }
 
 /// The frames of a capture; see [`frames`]. After an error there are no more, but for
@@ -144,21 +153,26 @@ struct Classic {
 }
 
 impl Classic {
+    /// Byte order, unit of times, and bytes more before a packet, by the first 4 bytes of a file.
+    fn variant(magic: &[u8]) -> Result<(Order, u64, usize), Fault> {
+        match magic {
+            [0xA1, 0xB2, 0xC3, 0xD4] => Ok((Order::Big, 1000, 0)),
+            [0xD4, 0xC3, 0xB2, 0xA1] => Ok((Order::Little, 1000, 0)),
+            [0xA1, 0xB2, 0x3C, 0x4D] => Ok((Order::Big, 1, 0)),
+            [0x4D, 0x3C, 0xB2, 0xA1] => Ok((Order::Little, 1, 0)),
+            [0xA1, 0xB2, 0xCD, 0x34] => Ok((Order::Big, 1000, 8)),
+            [0x34, 0xCD, 0xB2, 0xA1] => Ok((Order::Little, 1000, 8)),
+            [0x28, 0xB5, 0x2F, 0xFD] => Err(Fault::Compressed("zstd")),
+            [0x04, 0x22, 0x4D, 0x18] => Err(Fault::Compressed("lz4")),
+            [0xFD, b'7', b'z', b'X'] => Err(Fault::Compressed("xz")),
+            [b'B', b'Z', b'h', _] => Err(Fault::Compressed("bzip2")),
+            [b'P', b'K', 3, 4] => Err(Fault::Compressed("zip")),
+            _ => Err(Fault::NotACapture),
+        }
+    }
+
     fn read<R: Read>(bytes: &mut Bytes<R>, magic: &[u8]) -> Result<Self, Fault> {
-        let (order, unit, more) = match magic {
-            [0xA1, 0xB2, 0xC3, 0xD4] => (Order::Big, 1000, 0),
-            [0xD4, 0xC3, 0xB2, 0xA1] => (Order::Little, 1000, 0),
-            [0xA1, 0xB2, 0x3C, 0x4D] => (Order::Big, 1, 0),
-            [0x4D, 0x3C, 0xB2, 0xA1] => (Order::Little, 1, 0),
-            [0xA1, 0xB2, 0xCD, 0x34] => (Order::Big, 1000, 8),
-            [0x34, 0xCD, 0xB2, 0xA1] => (Order::Little, 1000, 8),
-            [0x28, 0xB5, 0x2F, 0xFD] => return Err(Fault::Compressed("zstd")),
-            [0x04, 0x22, 0x4D, 0x18] => return Err(Fault::Compressed("lz4")),
-            [0xFD, b'7', b'z', b'X'] => return Err(Fault::Compressed("xz")),
-            [b'B', b'Z', b'h', _] => return Err(Fault::Compressed("bzip2")),
-            [b'P', b'K', 3, 4] => return Err(Fault::Compressed("zip")),
-            _ => return Err(Fault::NotACapture),
-        };
+        let (order, unit, more) = Self::variant(magic)?;
         let head = bytes.exactly(20, 0)?;
         // Its low 16 bits; above, whether the length of the frame check sequence is known, and
         // the length in units of 2 bytes.
@@ -195,5 +209,3 @@ impl Classic {
         })
     }
 }
-
-const _: () = assert!(SECTION == u32::from_be_bytes([0x0A, 0x0D, 0x0D, 0x0A]));

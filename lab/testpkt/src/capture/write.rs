@@ -76,6 +76,11 @@ impl CaptureWriter {
 
     /// Writes the buffered bytes. Without this call an error at the very end would go unnoticed.
     pub fn finish(mut self) -> Result<(), CaptureError> {
+        self.flush()
+    }
+
+    /// The same, for a writer that others may still have.
+    pub fn flush(&mut self) -> Result<(), CaptureError> {
         let flushed = self.pcapng.get_mut().flush();
         flushed.map_err(|e| CaptureError::new(&self.path, Fault::Write(e)))
     }

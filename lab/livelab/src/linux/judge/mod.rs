@@ -7,6 +7,7 @@
 
 mod cases;
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use model::{Config, Nic, Outgoing, SendCall, Slots, Wire, World};
@@ -55,18 +56,25 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// This machine cannot be used for it, or the driver does not start.
-pub fn judge(driver: &Driver, args: &LabArgs) -> Result<(Vec<Judged>, Vec<String>), Error> {
+/// This machine cannot be used for it, the driver does not start, or it was interrupted.
+pub fn judge(
+    driver: &Driver,
+    args: &LabArgs,
+    stop: &AtomicBool,
+) -> Result<(Vec<Judged>, Vec<String>), Error> {
     let bench = Bench::build()?;
-    let world = World::new(turned_on(Config::with_nic(Nic::new(
-        args.nic_max,
-        args.min_segments,
-    ))));
+    let world = World::new(turned_on(Config {
+        mtu: Some(MTU),
+        ..Config::with_nic(Nic::new(args.nic_max, args.min_segments))
+    }));
     let taken = Taken::default();
     world.set_wire(taken.clone());
     start(driver, &world)?;
     let mut judged = Vec::new();
     for (case, synth) in cases() {
+        if stop.load(Relaxed) {
+            return Err(Error::Interrupted);
+        }
         let terms = Terms {
             lso: LsoVersion::V2,
             min_segments: args.min_segments,
@@ -113,7 +121,9 @@ pub fn text(judged: &[Judged], wrong: &[String]) -> String {
     });
     let table = lined(&columns, rows);
     let differ = judged.iter().filter(|one| one.difference.is_some()).count() + wrong.len();
-    let verdict = if differ == 0 {
+    let verdict = if judged.is_empty() && differ == 0 {
+        "NOTHING TESTED: the NIC accepts no large send of so few segments.".to_owned()
+    } else if differ == 0 {
         format!(
             "PASS: of {} large sends and of their children the kernel makes the same packets, byte for byte.",
             judged.len()

@@ -88,11 +88,14 @@ pub struct Migration {
 ///
 /// # Errors
 ///
-/// This machine cannot be used for it, the driver does not load, start or answer, or it was
-/// interrupted.
+/// This machine cannot be used for it, the driver does not load, start or answer, the chart cannot
+/// be written, no large send was made, or it was interrupted.
 pub fn run(args: &MigrateArgs, build: &Build) -> Result<bool, Error> {
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
+    args.plot
+        .as_deref()
+        .map_or(Ok(()), harness::chart::try_path)?;
     let lab = Lab::start(&driver, &plan(args))?;
     let (phases, sizes, mut summary) = Director::direct(&lab, args, &stop)?;
     summary.compared_one_in = args.compare;
@@ -109,6 +112,9 @@ pub fn run(args: &MigrateArgs, build: &Build) -> Result<bool, Error> {
         driver_line(build) + &text(&migration)
     };
     print(text);
+    if migration.summary.is_good() && migration.summary.is_empty() {
+        return Err(Error::NothingTried);
+    }
     Ok(migration.summary.is_good())
 }
 

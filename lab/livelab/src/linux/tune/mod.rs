@@ -23,7 +23,7 @@ use serde::Serialize;
 use load::{Measured, measure};
 use ratio::Ratio;
 use recommend::recommend;
-use report::{chart, into_document, text};
+use report::{around_marks, chart, into_document, text};
 
 use super::datapath::Sample;
 use super::lab::{HostPlan, Lab, LabPlan};
@@ -34,7 +34,7 @@ use crate::args::{SecondStage, TuneArgs};
 use crate::error::Error;
 use harness::device;
 use harness::driver::{Build, Driver};
-use harness::output::{note, print};
+use harness::output::{note, print, try_to_write};
 use harness::text::{driver_line, ip_name};
 
 /// The result of a sweep, as `--json` prints it.
@@ -92,14 +92,14 @@ pub struct Recommendation {
 pub fn run(args: &TuneArgs, build: &Build) -> Result<bool, Error> {
     let stop = signals::end_on_request()?;
     let driver = Driver::load(build)?;
+    try_outputs(args)?;
     let sweep = sweep(args, &driver, &stop)?;
     if let Some(path) = &args.plot {
         chart(&sweep).write(path)?;
     }
     if let Some(path) = &args.document {
-        let before = std::fs::read_to_string(path).map_err(|e| Error::Write(path.clone(), e))?;
-        let after = into_document(&before, &sweep)
-            .map_err(|why| Error::Write(path.clone(), std::io::Error::other(why)))?;
+        let after = into_document(&document(path)?, &sweep)
+            .map_err(|why| Error::Document(path.clone(), why))?;
         write(path, &after)?;
     }
     let json = harness::json::pretty(&sweep);
@@ -114,6 +114,31 @@ pub fn run(args: &TuneArgs, build: &Build) -> Result<bool, Error> {
     };
     print(text);
     Ok(sweep.violations.is_empty())
+}
+
+/// A sweep takes long, and its result is not to be lost.
+fn try_outputs(args: &TuneArgs) -> Result<(), Error> {
+    args.plot
+        .as_deref()
+        .map_or(Ok(()), harness::chart::try_path)?;
+    args.document.as_deref().map(document).transpose()?;
+    let written = [&args.document, &args.out];
+    written
+        .into_iter()
+        .flatten()
+        .try_for_each(|path| try_to_write(path).map_err(|why| Error::Write(path.clone(), why)))
+}
+
+/// The document, which has its marks.
+fn document(path: &Path) -> Result<String, Error> {
+    let wrong = |why| Error::Document(path.to_owned(), why);
+    let text = std::fs::read_to_string(path).map_err(|why| {
+        wrong(format!(
+            "cannot be read ({why}); name a Markdown file with marks"
+        ))
+    })?;
+    around_marks(&text).map_err(wrong)?;
+    Ok(text)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {

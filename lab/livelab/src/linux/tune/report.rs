@@ -44,11 +44,20 @@ fn recommended(sweep: &Sweep) -> Vec<String> {
 const BEGIN: &str = "<!-- tune: begin -->";
 const END: &str = "<!-- tune: end -->";
 
+/// The parts of the Markdown `document` before and after its two marks.
+pub(super) fn around_marks(document: &str) -> Result<(&str, &str), String> {
+    let parts = document.split_once(BEGIN).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(END)?;
+        Some((before, after))
+    });
+    parts.ok_or_else(|| {
+        format!("lacks the lines {BEGIN} and {END}; add them where the results are to be")
+    })
+}
+
 /// The Markdown `document` with the measurements between its two marks.
 pub(super) fn into_document(document: &str, sweep: &Sweep) -> Result<String, String> {
-    let marks = || format!("it lacks the lines {BEGIN} and {END} in this order");
-    let (before, rest) = document.split_once(BEGIN).ok_or_else(marks)?;
-    let (_, after) = rest.split_once(END).ok_or_else(marks)?;
+    let (before, after) = around_marks(document)?;
     let mut text = format!("{}\n\n", measured(sweep));
     text += "| multiple | advertised | largest large send | sender's processor time for a byte, less is \
              better | throughput, more is better | p90 latency beside bulk, less is better |\n\
