@@ -93,6 +93,8 @@ if ($isCurrent) { $damage = @(Get-MslsoDamage $driver) }
 $plan = 'Install the filter driver (adapters lose connections for seconds)'
 if ($isCurrent) {
     if (-not $damage -and -not $nics) {
+        # No question of the script: what it kept is brought up to date.
+        $ConfirmPreference = 'None'
         if (Get-MslsoNote) { Save-MslsoNote }
         Write-Output "This driver is installed already ($($driver.File), $($driver.State)). Nothing is changed."
         exit 0

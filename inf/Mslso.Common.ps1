@@ -6,6 +6,13 @@
 # a variable nor a function stays in the session of its caller. Functions that change the system
 # leave the question to the script, which asks once.
 
+# What follows needs .NET, which App Control (or AppLocker) takes from scripts that it does not allow.
+if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
+    Write-Error "PowerShell runs this script in $($ExecutionContext.SessionState.LanguageMode) mode, in which it cannot work. Nothing is changed. A policy, such as App Control, has to allow the package's scripts; or use another session." -ErrorAction Stop
+}
+# What the caller set for parameters of all commands, such as an ErrorAction, would pass over failed checks.
+$PSDefaultParameterValues = @{}
+
 $MslsoService = 'mslso'
 # The component's identifier, as mslso.inf has it.
 $MslsoComponent = 'mslso_lwf'

@@ -138,6 +138,48 @@ Describe 'Kept: a netcfg that does not end' {
     }
 }
 
+Describe 'Kept: a caller''s session' {
+    It 'does not pass over a failed check or step by a default of its own (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1'; with = @{} }
+        @{ script = 'Uninstall-Mslso.ps1'; with = @{ Trusted = $true; TestMode = $true } }
+    ) {
+        $fake = New-FakeHost @with
+        $package = New-FakePackage $fake
+        if ($script -match '^Un') { Install-FakeDriver $fake $package }
+        Set-HostState $fake { param($s) $s.faults.netcfg_uninstall = @{ exit = 0x8004A026 } }
+        $r = Invoke-Text $fake $package "`$PSDefaultParameterValues = @{ '*:ErrorAction' = 'SilentlyContinue' }; .\$script -Force"
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match $(if ($script -match '^Un') { '0x8004A026' } else { 'does not trust' })
+        if ($script -notmatch '^Un') { Get-Calls $fake change | Should -BeNullOrEmpty }
+    }
+
+    It 'reads files as they are, whatever its defaults' {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package "`$PSDefaultParameterValues = @{ 'Get-Content:Raw' = `$true; 'Select-Object:First' = 1 }; .\Install-Mslso.ps1 -Force"
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+    }
+
+    It 'is asked nothing with -Force, though it asks before every change' {
+        $fake, $package = Start-Installed
+        Set-Bound $fake Management $false
+        $r = Invoke-Text $fake $package "`$ConfirmPreference = 'Low'; .\Install-Mslso.ps1 -Force"
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Unbound | Should -Match '0004'
+    }
+
+    It 'of a constrained language is told so, and nothing is changed (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1' }, @{ script = 'Uninstall-Mslso.ps1' }, @{ script = 'Set-TestSigning.ps1' }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package "`$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; .\$script -Force"
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match 'ConstrainedLanguage mode.*Nothing is changed'
+        Get-Calls $fake change | Should -BeNullOrEmpty
+    }
+}
+
 Describe 'Kept: how it ends' {
     It 'ends with the exit code that is asked for where a restart is due' {
         $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_install = @{ reboot = $true } }
