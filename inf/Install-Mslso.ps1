@@ -72,6 +72,7 @@ $ErrorActionPreference = 'Stop'
 . (Join-Path $PSScriptRoot 'Mslso.Install.ps1')
 
 Assert-MslsoHost
+Assert-NoNetcfg
 $PackageFolder = (Resolve-Path -LiteralPath $PackageFolder).ProviderPath
 Assert-MslsoPackage $PackageFolder
 Assert-MslsoMachine $PackageFolder

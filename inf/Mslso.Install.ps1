@@ -218,6 +218,8 @@ function Add-Mslso {
         if ($_.Exception -is [TimeoutException]) { throw }
         $failure = "$_"
     }
+    # This netcfg has changed nothing, and what is there by now is another one's.
+    if ($failure -like '*0x8004A024*') { Stop-Mslso "mslso is not installed. $failure" }
     $left = Undo-MslsoInstall $before $TimeoutSeconds
     $end = 'What was installed has been removed again.'
     if ($left) { $end = "It could not all be removed again: $left is left. Run Uninstall-Mslso.ps1." }

@@ -107,6 +107,7 @@ function Remove-Copies {
 }
 
 Assert-MslsoHost
+Assert-NoNetcfg
 $failures = @()
 $remains = @(Get-Remains)
 $driver = Get-MslsoDriver

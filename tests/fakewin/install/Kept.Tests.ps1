@@ -138,6 +138,45 @@ Describe 'Kept: a netcfg that does not end' {
     }
 }
 
+Describe 'Kept: a netcfg of another run' {
+    It 'keeps a script from changing anything (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1' }, @{ script = 'Uninstall-Mslso.ps1' }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_install = @{ at = 'staged'; hang = 60 } }
+        $package = New-FakePackage $fake
+        # A process of the fake has the path of its interpreter.
+        $r = Invoke-Text $fake $package @"
+try { .\Install-Mslso.ps1 -Force -TimeoutSeconds 5 } catch { 'first: ' + `$_ }
+function Get-Process { [CmdletBinding()] param(`$Name) [pscustomobject]@{ Id = 4711; Path = (Get-Command netcfg.exe -CommandType Application).Path } }
+.\$script -Force -TimeoutSeconds 5
+"@
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match 'netcfg\.exe still runs \(process 4711\).*Nothing is changed'
+        Get-Calls $fake overlap | Should -BeNullOrEmpty
+    }
+
+    It 'is not undone by one that the network configuration was held against' {
+        $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_locked = 8 }
+        $package = New-FakePackage $fake
+        # Another run installs it while this one tries for the last time.
+        $r = Invoke-Text $fake $package @"
+`$global:naps = 0
+function Start-Sleep {
+    `$global:naps++
+    if (`$global:naps -ne 7) { return }
+    `$key = 'HKLM:\SYSTEM\CurrentControlSet\Control\Network\{4d36e974-e325-11ce-bfc1-08002be10318}\{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}'
+    New-Item -Path `$key -Force | Out-Null
+    Set-ItemProperty -LiteralPath `$key -Name ComponentId -Value mslso_lwf
+}
+.\Install-Mslso.ps1 -Force
+"@
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match '0x8004A024'
+        @(Get-Calls $fake change netcfg.exe) -match ' -u ' | Should -BeNullOrEmpty
+        $r.Text | Should -Not -Match 'removed again'
+    }
+}
+
 Describe 'Kept: a caller''s session' {
     It 'does not pass over a failed check or step by a default of its own (<script>)' -ForEach @(
         @{ script = 'Install-Mslso.ps1'; with = @{} }
