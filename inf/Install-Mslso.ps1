@@ -130,11 +130,15 @@ $driver = Get-MslsoDriver
 Write-Output "mslso is installed ($($driver.File), $($driver.State))."
 if ($restart) {
     Write-Warning 'Restart the system to finish the installation: until then the driver may not run. Then run this again, which puts back what was kept.'
-    if ($nics) { Write-Warning "No adapter is turned on yet. After the restart: .\Install-Mslso.ps1 -Adapter $(@($nics | ForEach-Object { "'$($_.Name)'" }) -join ', ') -Profile $Profile" }
+    if ($nics) { Write-Warning "No adapter is turned on yet. After the restart: .\Install-Mslso.ps1 -Adapter $(@($nics | ForEach-Object { Format-Argument $_.Name }) -join ', ') -Profile $Profile" }
     exit $RestartExitCode
 }
-foreach ($nic in $nics) { Enable-MslsoNic $nic $Profile }
+$failures = @()
+foreach ($nic in $nics) {
+    try { Enable-MslsoNic $nic $Profile } catch { $failures += "$_" }
+}
 Write-MslsoBindings $nics
 # What the next run, or one after a feature update of Windows, compares with.
 try { Save-MslsoNote } catch { Write-Warning "Bindings and settings could not be noted for a later repair. $_" }
+if ($failures) { Stop-Mslso ($failures -join "`n") }
 exit 0

@@ -116,6 +116,16 @@ function Invoke-Native {
     $printed
 }
 
+function Format-Argument {
+    <#
+    .SYNOPSIS
+    Returns a name as an argument of a command to type: in quotes, and with -Pattern for a parameter that takes wildcards.
+    #>
+    param([Parameter(Mandatory)][string]$Text, [switch]$Pattern)
+    if ($Pattern) { $Text = [WildcardPattern]::Escape($Text) }
+    "'$([Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($Text))'"
+}
+
 function Get-VerifierSetting {
     <#
     .SYNOPSIS

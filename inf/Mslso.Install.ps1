@@ -233,9 +233,14 @@ function Update-Mslso {
     #>
     param([string]$Folder, [string]$Hash, $Driver, $Component, [int]$TimeoutSeconds)
     $old = @(Get-MslsoStagedInf)
-    $saved = Save-OldPackage $Component
-    Save-MslsoNote
+    $saved = $null
     try {
+        try {
+            $saved = Save-OldPackage $Component
+            Save-MslsoNote
+        } catch {
+            Stop-Mslso "The old build stays as it is: what has to be kept of it, its package, bindings and settings, could not be saved. $_"
+        }
         if ($Component) {
             $restart = Remove-OldBuild $TimeoutSeconds
             $now = Get-MslsoDriver

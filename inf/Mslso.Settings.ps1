@@ -95,7 +95,7 @@ function Set-MslsoBinding {
     }
     $verb = 'Disable'
     if ($Bound) { $verb = 'Enable' }
-    Write-Warning "The binding of mslso to '$($Adapter.Name)' could not be changed: $why Try: $verb-NetAdapterBinding -Name '$($Adapter.Name)' -ComponentID $MslsoComponent"
+    Write-Warning "The binding of mslso to '$($Adapter.Name)' could not be changed: $why Try: $verb-NetAdapterBinding -Name $(Format-Argument $Adapter.Name -Pattern) -ComponentID $MslsoComponent"
 }
 
 function Get-MslsoNote {
@@ -116,7 +116,8 @@ function Save-MslsoNote {
     #>
     if (-not (Test-Path -LiteralPath $MslsoNoteKey)) { New-Item -Path $MslsoNoteKey -Force | Out-Null }
     $all = @(Get-MslsoAdapterState | Where-Object { $_.Guid } | Sort-Object Guid)
-    foreach ($name in 'Bound', 'Unbound') {
+    # None at all are no bindings, but a component that is gone: the note is what is left of them.
+    foreach ($name in @('Bound', 'Unbound' | Where-Object { $all })) {
         $text = @($all | Where-Object { $_.IsBound -eq ($name -eq 'Bound') } | ForEach-Object { $_.Guid }) -join ';'
         if ("$(Get-RegistryValue $MslsoNoteKey $name)" -ne $text) {
             Set-ItemProperty -LiteralPath $MslsoNoteKey -Name $name -Value $text

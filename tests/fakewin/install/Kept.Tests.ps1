@@ -44,6 +44,29 @@ Describe 'Kept: turned on by name' {
         (Get-HostState $fake).tuning.Management.profile | Should -Be 'cpu'
     }
 
+    It 'turns on the others, and notes the bindings, where one cannot be turned on' {
+        $fake, $package = Start-Installed @{ Adapters = @((New-Adapter 'Port [A]' 4 NIC), (New-Adapter "Bob's" 5 NIC), (New-Adapter 'Other' 6 NIC)) }
+        Set-Bound $fake 'Port [A]' $false
+        Set-Bound $fake "Bob's" $false
+        Set-HostState $fake { param($s) $s.faults.binding_change = @('Port [A]', "Bob's") }
+        $r = Invoke-Text $fake $package ".\Install-Mslso.ps1 -Adapter 'Port [A]', 'Bob''s', Other -Force"
+        $r.ExitCode | Should -Be 1
+        $r.Text | Should -Match "'Port \[A\]' is not set to the profile"
+        $r.Text | Should -Match "'Other' has the profile"
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Unbound | Should -Match '0004.*0005'
+        # As one would have to type them.
+        $r.Text | Should -Match ([regex]::Escape("-Name 'Port ``[A``]' -ComponentID"))
+        $r.Text | Should -Match ([regex]::Escape("-Name 'Bob''s' -ComponentID"))
+    }
+
+    It 'names the command for after a restart as one has to type it' {
+        $fake = New-FakeHost -Trusted -TestMode -Adapters @(New-Adapter "Bob's [A]" 4 NIC) -Faults @{ netcfg_install = @{ reboot = $true } }
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package ".\Install-Mslso.ps1 -Adapter 'Bob''s [A]' -Force"
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        $r.Text | Should -Match ([regex]::Escape("-Adapter 'Bob''s [A]' -Profile"))
+    }
+
     It 'refuses -Profile without -Adapter' {
         $fake = New-FakeHost -Trusted -TestMode
         $package = New-FakePackage $fake
@@ -108,6 +131,46 @@ Describe 'Kept: settings and bindings' {
         Bound $fake 'vEthernet (Production)' | Should -BeFalse
         (Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-Force').ExitCode | Should -Be 0
         Test-Path "$($fake.State)/reg/HKLM/SOFTWARE/mslso" | Should -BeFalse
+    }
+
+    It 'come back after -KeepSettings and after an upgrade where the component was lost (<how>)' -ForEach @(@{ how = 'KeepSettings' }, @{ how = 'upgrade' }) {
+        $fake, $package = Start-Installed
+        Set-Bound $fake Management $false
+        (Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force').ExitCode | Should -Be 0
+        Set-Registry $fake $setting @{ Profile = 3 }
+        Set-HostState $fake { param($s) $s.component = $null; $s.bindings = @{} }
+        Set-Registry $fake 'HKLM\SYSTEM\CurrentControlSet\Control\Network\{4d36e974-e325-11ce-bfc1-08002be10318}\{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}' $null
+        if ($how -eq 'KeepSettings') {
+            $r = Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-KeepSettings', '-Force'
+            $r.ExitCode | Should -Be 0 -Because $r.Text
+        } else {
+            $package = New-FakePackage $fake -Name new -Content 'build 2' -DriverVer '11/21/2026,0.1.1.0'
+        }
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        (Get-Registry $fake $setting).Profile | Should -Be 3
+        Bound $fake Management | Should -BeFalse
+        Bound $fake 'SLOT 3 Port 1' | Should -BeTrue
+    }
+
+    It 'are not said to be kept where there are none' {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        Add-StagedPackage $fake $package
+        $r = Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-KeepSettings', '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        $r.Text | Should -Match 'Nothing of mslso is left\.'
+    }
+
+    It 'that cannot be saved leave the old build as it is, and no copy of it behind' {
+        $fake, $old = Start-Installed
+        Set-HostState $fake { param($s) $s.faults.bindings_query = $true }
+        $package = New-FakePackage $fake -Name new -Content 'build 2' -DriverVer '11/21/2026,0.1.1.0'
+        $r = Invoke-Text $fake $package "`$env:TMPDIR = '$($fake.Root)/home'; .\Install-Mslso.ps1 -Force"
+        $r.ExitCode | Should -Be 1
+        $r.Text | Should -Match 'The old build stays as it is'
+        Installed $fake | Should -Be (Get-Sha "$old/mslso.sys")
+        Get-ChildItem "$($fake.Root)/home" -Filter 'mslso-*' | Should -BeNullOrEmpty
     }
 
     It 'leave off what the administrator took off, where the others are on' {
