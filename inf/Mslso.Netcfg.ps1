@@ -75,11 +75,19 @@ function Start-Netcfg {
     $process = [Diagnostics.Process]::Start($start)
     $printed = $process.StandardOutput.ReadToEndAsync(), $process.StandardError.ReadToEndAsync()
     $clock = [Diagnostics.Stopwatch]::StartNew()
-    while (-not $process.WaitForExit(500)) {
-        $seconds = [int]$clock.Elapsed.TotalSeconds
-        if ($seconds -ge $TimeoutSeconds) { return [pscustomobject]@{ Process = $process; Lines = @() } }
-        if ($seconds -ge 5) {
-            Write-Progress -Activity "netcfg.exe $Arguments" -Status "$seconds of at most $TimeoutSeconds seconds"
+    $seconds = 0
+    try {
+        while (-not $process.WaitForExit(500)) {
+            $seconds = [int]$clock.Elapsed.TotalSeconds
+            if ($seconds -ge $TimeoutSeconds) { return [pscustomobject]@{ Process = $process; Lines = @() } }
+            if ($seconds -ge 5) {
+                Write-Progress -Activity "netcfg.exe $Arguments" -Status "$seconds of at most $TimeoutSeconds seconds"
+            }
+        }
+    } finally {
+        # After Ctrl-C nothing but this is reached, and nothing but the host is heard.
+        if ($seconds -lt $TimeoutSeconds -and -not $process.HasExited) {
+            $Host.UI.WriteWarningLine("netcfg.exe still runs (process $($process.Id)), and ends by itself. Nothing is checked or undone. Run this again after it.")
         }
     }
     Write-Progress -Activity "netcfg.exe $Arguments" -Completed

@@ -67,10 +67,22 @@ Describe 'Kept: turned on by name' {
         $r.Text | Should -Match ([regex]::Escape("-Adapter 'Bob''s [A]' -Profile"))
     }
 
-    It 'refuses -Profile without -Adapter' {
+    It 'is complete though the pipeline stops at the first output' {
         $fake = New-FakeHost -Trusted -TestMode
         $package = New-FakePackage $fake
-        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Profile', 'cpu', '-Force'
+        $r = Invoke-Text $fake $package ".\Install-Mslso.ps1 -Adapter Management -Profile cpu -Force | Select-Object -First 1"
+        $r.Text | Should -Match 'mslso is installed'
+        (Get-HostState $fake).tuning.Management.profile | Should -Be 'cpu'
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Bound | Should -Match '0004'
+    }
+
+    It 'refuses <what>' -ForEach @(
+        @{ what = '-Profile without -Adapter'; arguments = @('-Profile', 'cpu', '-Force') }
+        @{ what = 'an empty name'; arguments = @('-Adapter', '', '-Force') }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments $arguments
         $r.ExitCode | Should -Be 1
         $r.Text | Should -Match '-Adapter'
         Get-Calls $fake change | Should -BeNullOrEmpty
@@ -198,6 +210,20 @@ Describe 'Kept: a netcfg that does not end' {
         $r.Text | Should -Match 'still runs'
         $r.Text | Should -Match 'Committing changes to the network graph'
         Get-Calls $fake overlap | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Kept: Ctrl-C' {
+    It 'says that netcfg still runs' {
+        $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_install = @{ at = 'component'; hang = 60 } }
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package @"
+& /bin/sh -c "(until grep -q hangs '`$env:FAKEWIN_STATE/calls.log'; do sleep 1; done; sleep 1; kill -INT `$PID) >/dev/null 2>&1 &"
+.\Install-Mslso.ps1 -Force
+"@
+        $r.StillRuns | Should -Contain 'netcfg'
+        $r.Text | Should -Match 'netcfg\.exe still runs \(process \d+\).*Nothing is checked or undone'
+        @(Get-Calls $fake change).Count | Should -Be 1
     }
 }
 
