@@ -130,19 +130,20 @@ if ($isCurrent) {
 }
 $driver = Get-MslsoDriver
 $said += "mslso is installed ($($driver.File), $($driver.State))."
+$failures = @()
+if (-not $restart) {
+    foreach ($nic in $nics) {
+        try { $said += Enable-MslsoNic $nic $Profile } catch { $failures += "$_" }
+    }
+    $said += Write-MslsoBindings $nics
+}
+# What the next run, or one after a feature update of Windows, compares with.
+try { Save-MslsoNote -Waiting:$restart } catch { Write-Warning "Bindings and settings could not be noted for a later repair. $_" }
+Write-Output $said
 if ($restart) {
-    Write-Output $said
     Write-Warning 'Restart the system to finish the installation: until then the driver may not run. Then run this again, which puts back what was kept.'
     if ($nics) { Write-Warning "No adapter is turned on yet. After the restart: .\Install-Mslso.ps1 -Adapter $(@($nics | ForEach-Object { Format-Argument $_.Name }) -join ', ') -Profile $Profile" }
     exit $RestartExitCode
 }
-$failures = @()
-foreach ($nic in $nics) {
-    try { $said += Enable-MslsoNic $nic $Profile } catch { $failures += "$_" }
-}
-$said += Write-MslsoBindings $nics
-# What the next run, or one after a feature update of Windows, compares with.
-try { Save-MslsoNote } catch { Write-Warning "Bindings and settings could not be noted for a later repair. $_" }
-Write-Output $said
 if ($failures) { Stop-Mslso ($failures -join "`n") }
 exit 0

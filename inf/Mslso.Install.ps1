@@ -69,6 +69,7 @@ function Get-MslsoDamage {
     if (-not (Test-Path -LiteralPath $MslsoDescriptionKey)) { 'the descriptions of settings (FilterAdapterParams)' }
     if (Test-MslsoSettingsLost) { 'the settings of adapters' }
     $noted = @(Get-MslsoNote)
+    if (Get-RegistryValue $MslsoNoteKey 'Waiting') { 'the bindings to adapters'; $noted = @() }
     # One that is off among others that are on was taken off by the administrator.
     if ($noted) {
         $adapters = @(Get-MslsoAdapterState)

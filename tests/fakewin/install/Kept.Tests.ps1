@@ -165,6 +165,22 @@ Describe 'Kept: settings and bindings' {
         Bound $fake 'SLOT 3 Port 1' | Should -BeTrue
     }
 
+    It 'come back after a restart that the installation needs' {
+        $fake, $package = Start-Installed
+        Set-Bound $fake Management $false
+        (Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-KeepSettings', '-Force').ExitCode | Should -Be 0
+        Set-HostState $fake { param($s) $s.faults.netcfg_install = @{ reboot = $true } }
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.Text | Should -Match 'run this again, which puts back what was kept'
+        Restart-FakeHost $fake
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        Bound $fake Management | Should -BeFalse
+        Bound $fake 'SLOT 3 Port 1' | Should -BeTrue
+        (Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force').Text | Should -Match 'Nothing is changed'
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Unbound | Should -Match '0004'
+    }
+
     It 'are not said to be kept where there are none' {
         $fake = New-FakeHost -Trusted -TestMode
         $package = New-FakePackage $fake
