@@ -72,13 +72,14 @@ $ErrorActionPreference = 'Stop'
 . (Join-Path $PSScriptRoot 'Mslso.Install.ps1')
 
 Assert-MslsoHost
+Assert-NoNetcfg
 $PackageFolder = (Resolve-Path -LiteralPath $PackageFolder).ProviderPath
 Assert-MslsoPackage $PackageFolder
 Assert-MslsoMachine $PackageFolder
-if ($PSBoundParameters.ContainsKey('Profile') -and -not $Adapter) {
-    Stop-Mslso '-Profile needs -Adapter: name the adapters that get the profile.'
-}
 $nics = @(Resolve-MslsoAdapter $Adapter)
+if (-not $nics -and ($PSBoundParameters.ContainsKey('Adapter') -or $PSBoundParameters.ContainsKey('Profile'))) {
+    Stop-Mslso '-Adapter names no adapter: name those that get the profile, or give neither -Adapter nor -Profile.'
+}
 
 $wanted = (Get-FileHash -LiteralPath (Join-Path $PackageFolder 'mslso.sys') -Algorithm SHA256).Hash
 $driver = Get-MslsoDriver
@@ -93,6 +94,8 @@ if ($isCurrent) { $damage = @(Get-MslsoDamage $driver) }
 $plan = 'Install the filter driver (adapters lose connections for seconds)'
 if ($isCurrent) {
     if (-not $damage -and -not $nics) {
+        # No question of the script: what it kept is brought up to date.
+        $ConfirmPreference = 'None'
         if (Get-MslsoNote) { Save-MslsoNote }
         Write-Output "This driver is installed already ($($driver.File), $($driver.State)). Nothing is changed."
         exit 0
@@ -116,22 +119,31 @@ if (-not (Confirm-Mslso $PSCmdlet $PackageFolder $plan)) {
 $ConfirmPreference = 'None'
 
 $restart = $false
+# Said at the end, since a pipeline may stop a script at what it says.
+$said = @()
 if ($isCurrent) {
-    if ($damage) { Repair-Mslso $damage (Join-Path $PackageFolder 'mslso.inf') }
+    if ($damage) { $said += Repair-Mslso $damage (Join-Path $PackageFolder 'mslso.inf') }
 } elseif ($driver -or $component) {
     $restart = Update-Mslso $PackageFolder $wanted $driver $component $TimeoutSeconds
 } else {
     $restart = Add-Mslso $PackageFolder $wanted $TimeoutSeconds
 }
 $driver = Get-MslsoDriver
-Write-Output "mslso is installed ($($driver.File), $($driver.State))."
+$said += "mslso is installed ($($driver.File), $($driver.State))."
+$failures = @()
+if (-not $restart) {
+    foreach ($nic in $nics) {
+        try { $said += Enable-MslsoNic $nic $Profile } catch { $failures += "$_" }
+    }
+    $said += Write-MslsoBindings $nics
+}
+# What the next run, or one after a feature update of Windows, compares with.
+try { Save-MslsoNote -Waiting:$restart } catch { Write-Warning "Bindings and settings could not be noted for a later repair. $_" }
+Write-Output $said
 if ($restart) {
     Write-Warning 'Restart the system to finish the installation: until then the driver may not run. Then run this again, which puts back what was kept.'
-    if ($nics) { Write-Warning "No adapter is turned on yet. After the restart: .\Install-Mslso.ps1 -Adapter $(@($nics | ForEach-Object { "'$($_.Name)'" }) -join ', ') -Profile $Profile" }
+    if ($nics) { Write-Warning "No adapter is turned on yet. After the restart: .\Install-Mslso.ps1 -Adapter $(@($nics | ForEach-Object { Format-Argument $_.Name }) -join ', ') -Profile $Profile" }
     exit $RestartExitCode
 }
-foreach ($nic in $nics) { Enable-MslsoNic $nic $Profile }
-Write-MslsoBindings $nics
-# What the next run, or one after a feature update of Windows, compares with.
-try { Save-MslsoNote } catch { Write-Warning "Bindings and settings could not be noted for a later repair. $_" }
+if ($failures) { Stop-Mslso ($failures -join "`n") }
 exit 0

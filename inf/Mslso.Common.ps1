@@ -6,6 +6,13 @@
 # a variable nor a function stays in the session of its caller. Functions that change the system
 # leave the question to the script, which asks once.
 
+# What follows needs .NET, which App Control (or AppLocker) takes from scripts that it does not allow.
+if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
+    Write-Error "PowerShell runs this script in $($ExecutionContext.SessionState.LanguageMode) mode, in which it cannot work. Nothing is changed. A policy, such as App Control, has to allow the package's scripts; or use another session." -ErrorAction Stop
+}
+# What the caller set for parameters of all commands, such as an ErrorAction, would pass over failed checks.
+$PSDefaultParameterValues = @{}
+
 $MslsoService = 'mslso'
 # The component's identifier, as mslso.inf has it.
 $MslsoComponent = 'mslso_lwf'
@@ -107,6 +114,16 @@ function Invoke-Native {
         Stop-Mslso "'$name $ArgumentList' failed with exit code $(Format-ExitCode $LASTEXITCODE).`n$said"
     }
     $printed
+}
+
+function Format-Argument {
+    <#
+    .SYNOPSIS
+    Returns a name as an argument of a command to type: in quotes, and with -Pattern for a parameter that takes wildcards.
+    #>
+    param([Parameter(Mandatory)][string]$Text, [switch]$Pattern)
+    if ($Pattern) { $Text = [WildcardPattern]::Escape($Text) }
+    "'$([Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($Text))'"
 }
 
 function Get-VerifierSetting {

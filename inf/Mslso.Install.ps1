@@ -69,6 +69,7 @@ function Get-MslsoDamage {
     if (-not (Test-Path -LiteralPath $MslsoDescriptionKey)) { 'the descriptions of settings (FilterAdapterParams)' }
     if (Test-MslsoSettingsLost) { 'the settings of adapters' }
     $noted = @(Get-MslsoNote)
+    if (Get-RegistryValue $MslsoNoteKey 'Waiting') { 'the bindings to adapters'; $noted = @() }
     # One that is off among others that are on was taken off by the administrator.
     if ($noted) {
         $adapters = @(Get-MslsoAdapterState)
@@ -218,6 +219,8 @@ function Add-Mslso {
         if ($_.Exception -is [TimeoutException]) { throw }
         $failure = "$_"
     }
+    # This netcfg has changed nothing, and what is there by now is another one's.
+    if ($failure -like '*0x8004A024*') { Stop-Mslso "mslso is not installed. $failure" }
     $left = Undo-MslsoInstall $before $TimeoutSeconds
     $end = 'What was installed has been removed again.'
     if ($left) { $end = "It could not all be removed again: $left is left. Run Uninstall-Mslso.ps1." }
@@ -231,9 +234,14 @@ function Update-Mslso {
     #>
     param([string]$Folder, [string]$Hash, $Driver, $Component, [int]$TimeoutSeconds)
     $old = @(Get-MslsoStagedInf)
-    $saved = Save-OldPackage $Component
-    Save-MslsoNote
+    $saved = $null
     try {
+        try {
+            $saved = Save-OldPackage $Component
+            Save-MslsoNote
+        } catch {
+            Stop-Mslso "The old build stays as it is: what has to be kept of it, its package, bindings and settings, could not be saved. $_"
+        }
         if ($Component) {
             $restart = Remove-OldBuild $TimeoutSeconds
             $now = Get-MslsoDriver

@@ -39,6 +39,23 @@ function Get-SetupLog {
     if (Test-Path -LiteralPath $file) { (Get-Content -LiteralPath $file -Tail $Last) -join "`n" }
 }
 
+function Assert-NoNetcfg {
+    <#
+    .SYNOPSIS
+    Waits for a netcfg.exe that runs, as of another run of a script or of one before; stops if it does not end.
+    #>
+    $program = @(Get-Command netcfg.exe -CommandType Application -ErrorAction SilentlyContinue | ForEach-Object { $_.Path })
+    for ($try = 1; ; $try++) {
+        $running = @(Get-Process -Name netcfg -ErrorAction SilentlyContinue | Where-Object { $_.Path -in $program })
+        if (-not $running) { return }
+        if ($try -ge 8) { break }
+        if ($try -eq 1) { Write-Warning "netcfg.exe runs already (process $($running[0].Id)); waiting for some 40 seconds." }
+        Start-Sleep -Seconds 5
+    }
+    Stop-Mslso ("netcfg.exe still runs (process $($running[0].Id)), started by another run or another installer. Nothing is changed. " +
+        "Wait until 'Get-Process -Id $($running[0].Id)' finds it no more, then run this again; if it does not end, restart the system first.")
+}
+
 function Start-Netcfg {
     <#
     .SYNOPSIS
@@ -51,16 +68,26 @@ function Start-Netcfg {
     $start.FileName = $program[0].Path
     $start.Arguments = $Arguments
     $start.UseShellExecute = $false
+    # A console of its own: Ctrl-C in this one must not end it halfway.
+    $start.CreateNoWindow = $true
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
     $process = [Diagnostics.Process]::Start($start)
     $printed = $process.StandardOutput.ReadToEndAsync(), $process.StandardError.ReadToEndAsync()
     $clock = [Diagnostics.Stopwatch]::StartNew()
-    while (-not $process.WaitForExit(500)) {
-        $seconds = [int]$clock.Elapsed.TotalSeconds
-        if ($seconds -ge $TimeoutSeconds) { return [pscustomobject]@{ Process = $process; Lines = @() } }
-        if ($seconds -ge 5) {
-            Write-Progress -Activity "netcfg.exe $Arguments" -Status "$seconds of at most $TimeoutSeconds seconds"
+    $seconds = 0
+    try {
+        while (-not $process.WaitForExit(500)) {
+            $seconds = [int]$clock.Elapsed.TotalSeconds
+            if ($seconds -ge $TimeoutSeconds) { return [pscustomobject]@{ Process = $process; Lines = @() } }
+            if ($seconds -ge 5) {
+                Write-Progress -Activity "netcfg.exe $Arguments" -Status "$seconds of at most $TimeoutSeconds seconds"
+            }
+        }
+    } finally {
+        # After Ctrl-C nothing but this is reached, and nothing but the host is heard.
+        if ($seconds -lt $TimeoutSeconds -and -not $process.HasExited) {
+            $Host.UI.WriteWarningLine("netcfg.exe still runs (process $($process.Id)), and ends by itself. Nothing is checked or undone. Run this again after it.")
         }
     }
     Write-Progress -Activity "netcfg.exe $Arguments" -Completed

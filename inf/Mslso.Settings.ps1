@@ -95,7 +95,7 @@ function Set-MslsoBinding {
     }
     $verb = 'Disable'
     if ($Bound) { $verb = 'Enable' }
-    Write-Warning "The binding of mslso to '$($Adapter.Name)' could not be changed: $why Try: $verb-NetAdapterBinding -Name '$($Adapter.Name)' -ComponentID $MslsoComponent"
+    Write-Warning "The binding of mslso to '$($Adapter.Name)' could not be changed: $why Try: $verb-NetAdapterBinding -Name $(Format-Argument $Adapter.Name -Pattern) -ComponentID $MslsoComponent"
 }
 
 function Get-MslsoNote {
@@ -112,11 +112,18 @@ function Get-MslsoNote {
 function Save-MslsoNote {
     <#
     .SYNOPSIS
-    Notes the bindings, and copies the settings, as they are now; writes only what differs.
+    Notes the bindings, and copies the settings, as they are now; writes only what differs. With -Waiting, noted bindings stay, for the run after a restart.
     #>
-    if (-not (Test-Path -LiteralPath $MslsoNoteKey)) { New-Item -Path $MslsoNoteKey -Force | Out-Null }
+    param([switch]$Waiting)
+    if (-not (Test-Path -LiteralPath $MslsoNoteKey)) {
+        New-Item -Path $MslsoNoteKey -Force | Out-Null
+    } elseif ($Waiting) {
+        Set-ItemProperty -LiteralPath $MslsoNoteKey -Name Waiting -Value 1
+    }
+    $isWaiting = Get-RegistryValue $MslsoNoteKey 'Waiting'
     $all = @(Get-MslsoAdapterState | Where-Object { $_.Guid } | Sort-Object Guid)
-    foreach ($name in 'Bound', 'Unbound') {
+    # None at all are no bindings, but a component that is gone: the note is what is left of them.
+    foreach ($name in @('Bound', 'Unbound' | Where-Object { $all -and -not $isWaiting })) {
         $text = @($all | Where-Object { $_.IsBound -eq ($name -eq 'Bound') } | ForEach-Object { $_.Guid }) -join ';'
         if ("$(Get-RegistryValue $MslsoNoteKey $name)" -ne $text) {
             Set-ItemProperty -LiteralPath $MslsoNoteKey -Name $name -Value $text
@@ -177,6 +184,7 @@ function Restore-MslsoBinding {
             $adapter.Name
         }
     }
+    if (Get-RegistryValue $MslsoNoteKey 'Waiting') { Remove-ItemProperty -LiteralPath $MslsoNoteKey -Name Waiting }
 }
 
 function Read-MslsoInf {

@@ -333,7 +333,7 @@ $completer = {
     try { $all = @(Get-MslsoAdapter -ErrorAction Stop) } catch { return }
     foreach ($one in @($all | Where-Object { $_.Name -like "$([WildcardPattern]::Escape($start))*" })) {
         $text = $one.Name
-        if ($text -match '[^\w-]') { $text = "'$($text -replace "'", "''")'" }
+        if ($text -match '[^\w-]') { $text = "'$([Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($text))'" }
         [Management.Automation.CompletionResult]::new($text, $one.Name, 'ParameterValue', $one.InterfaceDescription)
     }
 }

@@ -107,6 +107,7 @@ function Remove-Copies {
 }
 
 Assert-MslsoHost
+Assert-NoNetcfg
 $failures = @()
 $remains = @(Get-Remains)
 $driver = Get-MslsoDriver
@@ -129,7 +130,7 @@ if (-not (Confirm-Mslso $PSCmdlet ($remains -join ', ') 'Remove the filter drive
 }
 $ConfirmPreference = 'None'
 
-if ($KeepSettings -and (Get-MslsoComponent)) { Save-MslsoNote }
+if ($KeepSettings -and ($driver -or (Get-MslsoComponent))) { Save-MslsoNote }
 $wishes = @(
     Invoke-Step { Remove-Component }
     Invoke-Step { Remove-OrphanService }
@@ -151,7 +152,7 @@ if ($isLeaving -or $wishes -contains $true) {
     Write-Warning "Restart the system: until then $(if ($remains) { $remains -join ', ' } else { 'files of the driver' }) remain."
     exit $RestartExitCode
 }
-if ($KeepSettings) {
+if ($KeepSettings -and (Test-Path -LiteralPath $MslsoNoteKey)) {
     Write-Output 'Nothing of mslso is left but a copy of its settings, which the next installation puts back.'
 } else {
     Write-Output 'Nothing of mslso is left.'

@@ -263,6 +263,15 @@ Describe 'Mslso' {
         ) {
             @([Management.Automation.CommandCompletion]::CompleteInput($line, $line.Length, $null).CompletionMatches | ForEach-Object { $_.CompletionText }) | Should -Contain $offered
         }
+
+        It 'quotes both apostrophes, which PowerShell takes for one another' {
+            $all = $global:mslsoFake.Adapters
+            $global:mslsoFake.Adapters = @(New-Entry 7 "Bob's$([char]0x2019)" 'Intel(R) E810')
+            $line = 'Get-MslsoAdapter -Name Bo'
+            $offered = [Management.Automation.CommandCompletion]::CompleteInput($line, $line.Length, $null).CompletionMatches[0].CompletionText
+            $global:mslsoFake.Adapters = $all
+            Invoke-Expression $offered | Should -Be "Bob's$([char]0x2019)"
+        }
     }
 
     Describe 'The DSC resource MslsoAdapter' {

@@ -85,6 +85,15 @@ Describe 'Resolve-MslsoImage' {
     }
 }
 
+Describe 'Format-Argument' {
+    It 'gives <text> such that it comes back, as it is and as a pattern of itself' -ForEach @(
+        @{ text = 'SLOT 3 Port 1' }, @{ text = "Bob's" }, @{ text = "Bob$([char]0x2019)s" }, @{ text = 'Port [A] *?' }, @{ text = 'a`b $x' }
+    ) {
+        (Invoke-Expression (Format-Argument $text)) -ceq $text | Should -BeTrue
+        $text -clike (Invoke-Expression (Format-Argument $text -Pattern)) | Should -BeTrue
+    }
+}
+
 Describe 'Format-ExitCode' {
     It 'shows <code> as <text>' -ForEach @(
         @{ code = 5; text = '5' }, @{ code = 3010; text = '3010' }, @{ code = -2147024891; text = '0x80070005' }, @{ code = 0x4A020; text = '0x0004A020' }

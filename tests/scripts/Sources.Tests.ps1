@@ -62,6 +62,16 @@ Describe 'The text of <name>' -ForEach $files {
         }
     }
 
+    # An apostrophe would end the text, and brackets are a pattern: see Format-Argument.
+    It 'puts no name as it is into a command that it suggests' {
+        [regex]::Matches($parsed.Tree.Extent.Text, "-[A-Z]\w+ '\`$") | ForEach-Object { $_.Value } | Should -BeNullOrEmpty
+    }
+
+    # Of one console Windows sends Ctrl-C to all programs, and netcfg must not end halfway.
+    It 'starts programs in a console of their own' {
+        if ($parsed.Tree.Extent.Text -match 'ProcessStartInfo') { $parsed.Tree.Extent.Text | Should -Match 'CreateNoWindow = \$true' }
+    }
+
     It 'reads no words of a language from what a program prints' {
         # Assigned from a program, then matched against words: names of drivers and numbers are the same everywhere.
         $text = [IO.File]::ReadAllText($file)

@@ -223,7 +223,7 @@ try {
     }
     Test-Step 'the driver is bound to the adapter' {
         if (-not @(Get-LabBinding $nic $MslsoComponent | Where-Object { $_.Enabled })) {
-            throw "Bind it: Enable-NetAdapterBinding -Name '$($Adapter -replace "'", "''")' -ComponentID $MslsoComponent"
+            throw "Bind it: Enable-NetAdapterBinding -Name $(Format-Argument $Adapter -Pattern) -ComponentID $MslsoComponent"
         }
     }
     Test-Step 'Driver Verifier is active' {

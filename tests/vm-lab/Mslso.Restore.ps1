@@ -121,7 +121,7 @@ function Restore-Binding {
         $verb, $state = 'Disable', 'on'
         if ($Enabled) { $verb, $state = 'Enable', 'off' }
         throw ("$Component is still $state on '$($Nic.Name)'. $_ By hand: " +
-            "$verb-NetAdapterBinding -Name '$($Nic.Name -replace "'", "''")' -ComponentID $Component")
+            "$verb-NetAdapterBinding -Name $(Format-Argument $Nic.Name -Pattern) -ComponentID $Component")
     }
 }
 

@@ -185,7 +185,7 @@ function Undo-Run {
     try {
         & (Join-Path $PSScriptRoot 'Remove-VmLab.ps1') -StateFile $StateFile -Keep $earlier -Force | Out-Null
     } catch {
-        "The parts that this run made could not all be removed either. $_ Then remove them: Remove-VmLab.ps1 -StateFile '$StateFile'"
+        "The parts that this run made could not all be removed either. $_ Then remove them: Remove-VmLab.ps1 -StateFile $(Format-Argument $StateFile)"
     }
 }
 
@@ -252,4 +252,4 @@ try {
     if (-not $complete) { $left = Undo-Run }
 }
 if ($failure) { Stop-Mslso "The lab is not complete. $failure`n$left" }
-Write-Output "The lab is there; $StateFile says what was made. Remove-VmLab.ps1 -StateFile '$StateFile' removes it."
+Write-Output "The lab is there; $StateFile says what was made. Remove-VmLab.ps1 -StateFile $(Format-Argument $StateFile) removes it."

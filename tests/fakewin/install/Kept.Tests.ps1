@@ -44,10 +44,45 @@ Describe 'Kept: turned on by name' {
         (Get-HostState $fake).tuning.Management.profile | Should -Be 'cpu'
     }
 
-    It 'refuses -Profile without -Adapter' {
+    It 'turns on the others, and notes the bindings, where one cannot be turned on' {
+        $fake, $package = Start-Installed @{ Adapters = @((New-Adapter 'Port [A]' 4 NIC), (New-Adapter "Bob's" 5 NIC), (New-Adapter 'Other' 6 NIC)) }
+        Set-Bound $fake 'Port [A]' $false
+        Set-Bound $fake "Bob's" $false
+        Set-HostState $fake { param($s) $s.faults.binding_change = @('Port [A]', "Bob's") }
+        $r = Invoke-Text $fake $package ".\Install-Mslso.ps1 -Adapter 'Port [A]', 'Bob''s', Other -Force"
+        $r.ExitCode | Should -Be 1
+        $r.Text | Should -Match "'Port \[A\]' is not set to the profile"
+        $r.Text | Should -Match "'Other' has the profile"
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Unbound | Should -Match '0004.*0005'
+        # As one would have to type them.
+        $r.Text | Should -Match ([regex]::Escape("-Name 'Port ``[A``]' -ComponentID"))
+        $r.Text | Should -Match ([regex]::Escape("-Name 'Bob''s' -ComponentID"))
+    }
+
+    It 'names the command for after a restart as one has to type it' {
+        $fake = New-FakeHost -Trusted -TestMode -Adapters @(New-Adapter "Bob's [A]" 4 NIC) -Faults @{ netcfg_install = @{ reboot = $true } }
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package ".\Install-Mslso.ps1 -Adapter 'Bob''s [A]' -Force"
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        $r.Text | Should -Match ([regex]::Escape("-Adapter 'Bob''s [A]' -Profile"))
+    }
+
+    It 'is complete though the pipeline stops at the first output' {
         $fake = New-FakeHost -Trusted -TestMode
         $package = New-FakePackage $fake
-        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Profile', 'cpu', '-Force'
+        $r = Invoke-Text $fake $package ".\Install-Mslso.ps1 -Adapter Management -Profile cpu -Force | Select-Object -First 1"
+        $r.Text | Should -Match 'mslso is installed'
+        (Get-HostState $fake).tuning.Management.profile | Should -Be 'cpu'
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Bound | Should -Match '0004'
+    }
+
+    It 'refuses <what>' -ForEach @(
+        @{ what = '-Profile without -Adapter'; arguments = @('-Profile', 'cpu', '-Force') }
+        @{ what = 'an empty name'; arguments = @('-Adapter', '', '-Force') }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments $arguments
         $r.ExitCode | Should -Be 1
         $r.Text | Should -Match '-Adapter'
         Get-Calls $fake change | Should -BeNullOrEmpty
@@ -110,6 +145,62 @@ Describe 'Kept: settings and bindings' {
         Test-Path "$($fake.State)/reg/HKLM/SOFTWARE/mslso" | Should -BeFalse
     }
 
+    It 'come back after -KeepSettings and after an upgrade where the component was lost (<how>)' -ForEach @(@{ how = 'KeepSettings' }, @{ how = 'upgrade' }) {
+        $fake, $package = Start-Installed
+        Set-Bound $fake Management $false
+        (Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force').ExitCode | Should -Be 0
+        Set-Registry $fake $setting @{ Profile = 3 }
+        Set-HostState $fake { param($s) $s.component = $null; $s.bindings = @{} }
+        Set-Registry $fake 'HKLM\SYSTEM\CurrentControlSet\Control\Network\{4d36e974-e325-11ce-bfc1-08002be10318}\{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}' $null
+        if ($how -eq 'KeepSettings') {
+            $r = Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-KeepSettings', '-Force'
+            $r.ExitCode | Should -Be 0 -Because $r.Text
+        } else {
+            $package = New-FakePackage $fake -Name new -Content 'build 2' -DriverVer '11/21/2026,0.1.1.0'
+        }
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        (Get-Registry $fake $setting).Profile | Should -Be 3
+        Bound $fake Management | Should -BeFalse
+        Bound $fake 'SLOT 3 Port 1' | Should -BeTrue
+    }
+
+    It 'come back after a restart that the installation needs' {
+        $fake, $package = Start-Installed
+        Set-Bound $fake Management $false
+        (Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-KeepSettings', '-Force').ExitCode | Should -Be 0
+        Set-HostState $fake { param($s) $s.faults.netcfg_install = @{ reboot = $true } }
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.Text | Should -Match 'run this again, which puts back what was kept'
+        Restart-FakeHost $fake
+        $r = Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        Bound $fake Management | Should -BeFalse
+        Bound $fake 'SLOT 3 Port 1' | Should -BeTrue
+        (Invoke-Script $fake $package Install-Mslso.ps1 -Arguments '-Force').Text | Should -Match 'Nothing is changed'
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Unbound | Should -Match '0004'
+    }
+
+    It 'are not said to be kept where there are none' {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        Add-StagedPackage $fake $package
+        $r = Invoke-Script $fake $package Uninstall-Mslso.ps1 -Arguments '-KeepSettings', '-Force'
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        $r.Text | Should -Match 'Nothing of mslso is left\.'
+    }
+
+    It 'that cannot be saved leave the old build as it is, and no copy of it behind' {
+        $fake, $old = Start-Installed
+        Set-HostState $fake { param($s) $s.faults.bindings_query = $true }
+        $package = New-FakePackage $fake -Name new -Content 'build 2' -DriverVer '11/21/2026,0.1.1.0'
+        $r = Invoke-Text $fake $package "`$env:TMPDIR = '$($fake.Root)/home'; .\Install-Mslso.ps1 -Force"
+        $r.ExitCode | Should -Be 1
+        $r.Text | Should -Match 'The old build stays as it is'
+        Installed $fake | Should -Be (Get-Sha "$old/mslso.sys")
+        Get-ChildItem "$($fake.Root)/home" -Filter 'mslso-*' | Should -BeNullOrEmpty
+    }
+
     It 'leave off what the administrator took off, where the others are on' {
         $fake, $package = Start-Installed
         Set-Bound $fake Management $false
@@ -135,6 +226,101 @@ Describe 'Kept: a netcfg that does not end' {
         $r.Text | Should -Match 'still runs'
         $r.Text | Should -Match 'Committing changes to the network graph'
         Get-Calls $fake overlap | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Kept: Ctrl-C' {
+    It 'says that netcfg still runs' {
+        $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_install = @{ at = 'component'; hang = 60 } }
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package @"
+& /bin/sh -c "(until grep -q hangs '`$env:FAKEWIN_STATE/calls.log'; do sleep 1; done; sleep 1; kill -INT `$PID) >/dev/null 2>&1 &"
+.\Install-Mslso.ps1 -Force
+"@
+        $r.StillRuns | Should -Contain 'netcfg'
+        $r.Text | Should -Match 'netcfg\.exe still runs \(process \d+\).*Nothing is checked or undone'
+        @(Get-Calls $fake change).Count | Should -Be 1
+    }
+}
+
+Describe 'Kept: a netcfg of another run' {
+    It 'keeps a script from changing anything (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1' }, @{ script = 'Uninstall-Mslso.ps1' }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_install = @{ at = 'staged'; hang = 60 } }
+        $package = New-FakePackage $fake
+        # A process of the fake has the path of its interpreter.
+        $r = Invoke-Text $fake $package @"
+try { .\Install-Mslso.ps1 -Force -TimeoutSeconds 5 } catch { 'first: ' + `$_ }
+function Get-Process { [CmdletBinding()] param(`$Name) [pscustomobject]@{ Id = 4711; Path = (Get-Command netcfg.exe -CommandType Application).Path } }
+.\$script -Force -TimeoutSeconds 5
+"@
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match 'netcfg\.exe still runs \(process 4711\).*Nothing is changed'
+        Get-Calls $fake overlap | Should -BeNullOrEmpty
+    }
+
+    It 'is not undone by one that the network configuration was held against' {
+        $fake = New-FakeHost -Trusted -TestMode -Faults @{ netcfg_locked = 8 }
+        $package = New-FakePackage $fake
+        # Another run installs it while this one tries for the last time.
+        $r = Invoke-Text $fake $package @"
+`$global:naps = 0
+function Start-Sleep {
+    `$global:naps++
+    if (`$global:naps -ne 7) { return }
+    `$key = 'HKLM:\SYSTEM\CurrentControlSet\Control\Network\{4d36e974-e325-11ce-bfc1-08002be10318}\{8f3a1c52-6d7e-4b09-9a41-2f5c7be0d613}'
+    New-Item -Path `$key -Force | Out-Null
+    Set-ItemProperty -LiteralPath `$key -Name ComponentId -Value mslso_lwf
+}
+.\Install-Mslso.ps1 -Force
+"@
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match '0x8004A024'
+        @(Get-Calls $fake change netcfg.exe) -match ' -u ' | Should -BeNullOrEmpty
+        $r.Text | Should -Not -Match 'removed again'
+    }
+}
+
+Describe 'Kept: a caller''s session' {
+    It 'does not pass over a failed check or step by a default of its own (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1'; with = @{} }
+        @{ script = 'Uninstall-Mslso.ps1'; with = @{ Trusted = $true; TestMode = $true } }
+    ) {
+        $fake = New-FakeHost @with
+        $package = New-FakePackage $fake
+        if ($script -match '^Un') { Install-FakeDriver $fake $package }
+        Set-HostState $fake { param($s) $s.faults.netcfg_uninstall = @{ exit = 0x8004A026 } }
+        $r = Invoke-Text $fake $package "`$PSDefaultParameterValues = @{ '*:ErrorAction' = 'SilentlyContinue' }; .\$script -Force"
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match $(if ($script -match '^Un') { '0x8004A026' } else { 'does not trust' })
+        if ($script -notmatch '^Un') { Get-Calls $fake change | Should -BeNullOrEmpty }
+    }
+
+    It 'reads files as they are, whatever its defaults' {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package "`$PSDefaultParameterValues = @{ 'Get-Content:Raw' = `$true; 'Select-Object:First' = 1 }; .\Install-Mslso.ps1 -Force"
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+    }
+
+    It 'is asked nothing with -Force, though it asks before every change' {
+        $fake, $package = Start-Installed
+        Set-Bound $fake Management $false
+        $r = Invoke-Text $fake $package "`$ConfirmPreference = 'Low'; .\Install-Mslso.ps1 -Force"
+        $r.ExitCode | Should -Be 0 -Because $r.Text
+        (Get-Registry $fake 'HKLM\SOFTWARE\mslso').Unbound | Should -Match '0004'
+    }
+
+    It 'of a constrained language is told so, and nothing is changed (<script>)' -ForEach @(
+        @{ script = 'Install-Mslso.ps1' }, @{ script = 'Uninstall-Mslso.ps1' }, @{ script = 'Set-TestSigning.ps1' }
+    ) {
+        $fake = New-FakeHost -Trusted -TestMode
+        $package = New-FakePackage $fake
+        $r = Invoke-Text $fake $package "`$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; .\$script -Force"
+        $r.ExitCode | Should -Be 1 -Because $r.Text
+        $r.Text | Should -Match 'ConstrainedLanguage mode.*Nothing is changed'
+        Get-Calls $fake change | Should -BeNullOrEmpty
     }
 }
 
