@@ -58,6 +58,14 @@ enum {
     resources_indicated_later = 167, attributes_later = 168, own_indicated_over_pause = 169,
     work_item_left = 171, timer_left = 172, work_item_freed = 173, timer_cancelled_high = 174,
     timer_freed = 175, work_item_twice = 176,
+    data_buffer_unchecked = 177, data_buffer_overruns = 178, retreat_not_undone = 179, retreat_mdl_left = 180,
+    retreat_freed_wrongly = 181, mdl_leaked = 182, mdl_freed_otherwise = 183, mdl_of_stack = 184,
+    mdl_left_locked = 185, context_left = 186, clone_nbl_leaked = 187, clone_nbl_freed_otherwise = 188,
+    rw_lock_left = 189, rw_lock_promoted = 190, rw_lock_released_twice = 191, rw_lock_kept = 192,
+    rw_lock_flag_lies = 193, lookaside_left = 194, lookaside_entry_leaked = 195, kernel_timer_left = 196,
+    kernel_timer_freed = 197, io_work_item_left = 198, fast_mutex_twice = 199, rundown_over_released = 300,
+    pool_executable = 301, direct_answered_twice = 302, direct_never_completed = 303,
+    direct_without_complete = 304, synchronous_pends = 305,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -67,6 +75,9 @@ enum {
     other_pools = 220, configuration_padded = 221, received_restored = 222, one_by_one_indicated = 223,
     restart_completed_within = 224, slow_restart = 225, raises_then_locks = 226, asks_in_pause = 227,
     work_items = 228, timers = 229,
+    data_buffers = 230, copies_packets = 231, retreats = 232, retreats_with_handler = 233, mdls = 234,
+    contexts = 235, clones = 236, rw_locks = 237, lookasides = 238, kernel_timers = 239, io_work_items = 240,
+    mutexes = 241, direct_oids = 242, data_handlers = 243,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -716,6 +727,9 @@ static NDIS_STATUS Register(DRIVER_OBJECT *, NDIS_HANDLE, NDIS_FILTER_DRIVER_CHA
 #include "lwf.c"
 #undef DriverEntry
 
+static VOID StartKernelTimer(void);
+static VOID StopKernelTimer(void);
+
 /* ---- handlers, as NDIS calls them ------------------------------------------------------------ */
 
 #undef NdisFRegisterFilterDriver
@@ -803,6 +817,8 @@ static NDIS_STATUS MutantRestart(NDIS_HANDLE context, NDIS_FILTER_RESTART_PARAME
                 Timers[i].Timer = StartTimer(20);
                 break;
             }
+    if (IS(kernel_timers))
+        StartKernelTimer();
     if (IS(attributes_later)) {
         NDIS_FILTER_ATTRIBUTES attributes = { OF_ATTRIBUTES, 0 };
         NdisFSetAttributes(m->Handle, m, &attributes);
@@ -900,6 +916,8 @@ static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
                 StopTimer(Timers[i].Timer);
             Timers[i].Module = NULL;
         }
+    if (IS(kernel_timers))
+        StopKernelTimer();
     if (IS(originates_in_pause))
         Originate(m);
     if (IS(pause_completed_early)) {
@@ -957,6 +975,8 @@ static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
     return IS(pause_status) ? NDIS_STATUS_RESOURCES : status;
 }
 
+static VOID UseRoutines(MODULE *m, NBL *nbl);
+
 static VOID MutantSend(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG flags)
 {
     if (IS(latest_context))
@@ -968,6 +988,8 @@ static VOID MutantSend(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG flags)
         Refuse(m, chain, NDIS_STATUS_FAILURE);
         return;
     }
+    for (NBL *nbl = chain; nbl && m->State == Running; nbl = nbl->Next)
+        UseRoutines(m, nbl);
     Send(context, chain, port, flags);
     if (IS(pause_completed_later))
         CompletePause(m);
@@ -1154,7 +1176,7 @@ static VOID MutantStatus(NDIS_HANDLE context, NDIS_STATUS_INDICATION *status)
 
 static VOID MutantDetach(NDIS_HANDLE context)
 {
-    while (IS(work_items)) {
+    while (IS(work_items) || IS(io_work_items)) {
         KIRQL irql = TakeOuter();
         LONG queued = Queued;
         GiveOuter(irql);
@@ -1187,6 +1209,8 @@ static VOID MutantDeviceEvent(NDIS_HANDLE context, NET_DEVICE_PNP_EVENT *event)
         DeviceEvent(context, event);
 }
 
+#include "more_routines.h"
+
 static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FILTER_DRIVER_CHARACTERISTICS *all,
                             NDIS_HANDLE *handle)
 {
@@ -1210,6 +1234,7 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
         all->SetFilterModuleOptionsHandler = SetModuleOptions;
     if (IS(queue_without_cancel))
         all->CancelSendHandler = NULL;
+    AddHandlers(all);
     if (IS(names_empty))
         all->UniqueName.Length = all->ServiceName.Length = 0;
     NDIS_STATUS status = NdisFRegisterFilterDriver(driver, context, all, handle);
@@ -1217,12 +1242,25 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
     return status;
 }
 
+static VOID (*LwfUnload)(DRIVER_OBJECT *);
+
+static VOID MutantUnload(DRIVER_OBJECT *driver)
+{
+    LwfUnload(driver);
+    TearDownRoutines();
+}
+
 NTSTATUS DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *path)
 {
     if (!IS(lock_after_registration))
         KeInitializeSpinLock(&Outer);
     KeInitializeSpinLock(&Inner);
+    SetUpRoutines();
     NTSTATUS status = EntryOfLwf(driver, path);
+    if (status != STATUS_SUCCESS)
+        TearDownRoutines();
+    LwfUnload = driver->DriverUnload;
+    driver->DriverUnload = MutantUnload;
     if (IS(lock_after_registration))
         KeInitializeSpinLock(&Outer);
     return IS(entry_pending) && status == STATUS_SUCCESS ? NDIS_STATUS_PENDING : status;

@@ -20,6 +20,9 @@ use region::{Allocation, Protection};
 pub use error::{Fault, LoadError};
 use parts::Parts;
 
+/// The secret of the stack checks: not the linker's 0x2B992DDFA232, and of 48 bits like it.
+const COOKIE: u64 = 0x5EC3_E70F_57AC;
+
 /// An image in this process. The code of a driver goes with it: it must outlive the model.
 pub struct Image {
     memory: Allocation,
@@ -65,6 +68,8 @@ impl Image {
         };
         image.copy_sections(&parts);
         image.relocate(&parts)?;
+        image.set_cookie(&parts);
+        image.lead_to_shared_page(&parts);
         image.bind(&parts)?;
         image.protect(&parts)?;
         image.code = parts.code();
@@ -129,6 +134,34 @@ impl Image {
             place.copy_from_slice(&value.wrapping_add(delta).to_le_bytes());
         }
         Ok(())
+    }
+
+    /// Gives the checks of stack frames their secret, as the kernel's loader does: a driver does not
+    /// start with the one that the linker has left.
+    fn set_cookie(&mut self, parts: &Parts<'_>) {
+        let cookie = parts.cookie().map(|at| at..at + 8);
+        if let Some(place) = cookie.and_then(|range| self.bytes().get_mut(range)) {
+            place.copy_from_slice(&COOKIE.to_le_bytes());
+        }
+    }
+
+    /// Has the code that reads the page at a fixed address of the kernel read the model's page.
+    fn lead_to_shared_page(&mut self, parts: &Parts<'_>) {
+        let address = model::shared_page::ADDRESS.to_le_bytes();
+        let page = model::shared_page::start().addr() as u64;
+        for range in parts.code() {
+            let code = &mut self.bytes()[range];
+            // All bytes of the address but the lowest two, which are those of an offset.
+            let places = code.windows(8).enumerate().filter(|(_, bytes)| {
+                bytes[2..] == address[2..] && usize::from(bytes[1]) < model::shared_page::SIZE >> 8
+            });
+            let places: Vec<_> = places.map(|(at, _)| at).collect();
+            for at in places {
+                let offset = u16::from_le_bytes([code[at], code[at + 1]]);
+                let place = page + u64::from(offset);
+                code[at..at + 8].copy_from_slice(&place.to_le_bytes());
+            }
+        }
     }
 
     fn bind(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {

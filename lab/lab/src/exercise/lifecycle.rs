@@ -132,6 +132,10 @@ impl Life {
         self.on
             .step(&format!("OID requests, {state}"), control::oids);
         self.on.step(
+            &format!("direct and synchronous OID requests, {state}"),
+            control::unserialized_oids,
+        );
+        self.on.step(
             &format!("cancelled OID requests, {state}"),
             control::cancelled_oids,
         );

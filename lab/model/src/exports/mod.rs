@@ -2,31 +2,51 @@
 //! the place of `ndis.sys` and `ntoskrnl.exe`.
 #![expect(unsafe_code, reason = "C entry points under fixed names")]
 #![expect(
+    non_snake_case,
+    clippy::upper_case_acronyms,
+    reason = "the names of the routines and of their structures"
+)]
+#![expect(
     clippy::missing_safety_doc,
     missing_docs,
     reason = "contracts and documentation are those of the declarations in ndis-sys"
 )]
 
+mod c_string;
 pub mod configuration;
 pub mod deferred;
+mod derived_nbl;
 pub mod device;
 pub mod error_log;
 pub mod etw;
 pub mod event;
+mod interlocked_list;
 pub mod kernel;
+mod kernel_deferred;
 pub mod kernel_event;
+pub mod kernel_pool;
+pub mod mdl;
 pub mod memory;
+mod mutex;
 pub mod ndis;
 pub mod net_buffer;
+mod net_buffer_data;
 pub mod oid;
 pub mod pool;
+mod processor;
 pub mod receive;
+mod registry_key;
+mod rundown;
+mod rw_lock;
 pub mod spin_lock;
 pub mod status;
 pub mod switch;
+mod system;
 pub mod text;
 #[cfg(target_arch = "x86_64")]
 mod thread_sanitizer;
+mod time;
+mod unicode_string;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -47,31 +67,49 @@ use exports;
 /// the model has no such routine.
 #[must_use]
 pub fn find(module: &str, name: &str) -> Option<*const ()> {
-    let tables: &[&[(&str, Export)]] = match module.to_ascii_lowercase().as_str() {
-        "ndis.sys" => &[
-            ndis::EXPORTS,
-            net_buffer::EXPORTS,
-            configuration::EXPORTS,
-            deferred::EXPORTS,
-            device::EXPORTS,
-            event::EXPORTS,
-            oid::EXPORTS,
-            pool::EXPORTS,
-            receive::EXPORTS,
-            status::EXPORTS,
-            switch::EXPORTS,
-        ],
-        "ntoskrnl.exe" => &[
-            error_log::EXPORTS,
-            etw::EXPORTS,
-            kernel::EXPORTS,
-            kernel_event::EXPORTS,
-            memory::EXPORTS,
-            spin_lock::EXPORTS,
-            text::EXPORTS,
-        ],
+    let of_ndis = match module.to_ascii_lowercase().as_str() {
+        "ndis.sys" => true,
+        "ntoskrnl.exe" | "hal.dll" => false,
         _ => return None,
     };
+    if name.starts_with("Ndis") != of_ndis {
+        return None;
+    }
+    let tables: &[&[(&str, Export)]] = &[
+        c_string::EXPORTS,
+        configuration::EXPORTS,
+        deferred::EXPORTS,
+        derived_nbl::EXPORTS,
+        device::EXPORTS,
+        error_log::EXPORTS,
+        etw::EXPORTS,
+        event::EXPORTS,
+        interlocked_list::EXPORTS,
+        kernel::EXPORTS,
+        kernel_deferred::EXPORTS,
+        kernel_event::EXPORTS,
+        kernel_pool::EXPORTS,
+        mdl::EXPORTS,
+        memory::EXPORTS,
+        mutex::EXPORTS,
+        ndis::EXPORTS,
+        net_buffer::EXPORTS,
+        net_buffer_data::EXPORTS,
+        oid::EXPORTS,
+        pool::EXPORTS,
+        processor::EXPORTS,
+        receive::EXPORTS,
+        registry_key::EXPORTS,
+        rundown::EXPORTS,
+        rw_lock::EXPORTS,
+        spin_lock::EXPORTS,
+        status::EXPORTS,
+        switch::EXPORTS,
+        system::EXPORTS,
+        text::EXPORTS,
+        time::EXPORTS,
+        unicode_string::EXPORTS,
+    ];
     let mut all = tables.iter().copied().flatten();
     let found = all.find(|(export, _)| *export == name);
     #[cfg(target_arch = "x86_64")]

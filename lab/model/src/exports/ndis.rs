@@ -214,6 +214,56 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
     sys::NDIS_STATUS_SUCCESS
 }
 
+/// NDIS_FILTER_PARTIAL_CHARACTERISTICS: handlers of the data path in the order of the characteristics.
+#[repr(C)]
+pub struct NDIS_FILTER_PARTIAL_CHARACTERISTICS {
+    header: sys::NDIS_OBJECT_HEADER,
+    flags: u32,
+    send: Option<sys::FILTER_SEND_NET_BUFFER_LISTS>,
+    complete: Option<sys::FILTER_SEND_NET_BUFFER_LISTS_COMPLETE>,
+    cancel: Option<sys::FILTER_CANCEL_SEND_NET_BUFFER_LISTS>,
+    receive: Option<sys::FILTER_RECEIVE_NET_BUFFER_LISTS>,
+    give_back: Option<sys::FILTER_RETURN_NET_BUFFER_LISTS>,
+}
+
+/// NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS.
+const PARTIAL_CHARACTERISTICS: u8 = 0x8C;
+
+unsafe extern "efiapi" fn NdisSetOptionalHandlers(
+    owner: NDIS_HANDLE,
+    handlers: *const NDIS_FILTER_PARTIAL_CHARACTERISTICS,
+) -> NDIS_STATUS {
+    let routine = "NdisSetOptionalHandlers";
+    thread::ndis_call(sys::PASSIVE_LEVEL, routine);
+    thread::require_module_or_driver(owner, routine);
+    if owner.addr() == DRIVER {
+        return sys::NDIS_STATUS_SUCCESS;
+    }
+    // SAFETY: the caller passes a structure of the type and size in its header.
+    unsafe {
+        let header = (*handlers).header;
+        let size = size_of::<NDIS_FILTER_PARTIAL_CHARACTERISTICS>();
+        if header.Type != PARTIAL_CHARACTERISTICS
+            || header.Revision != 1
+            || usize::from(header.Size) != size
+        {
+            let found = "characteristics of a wrong type, revision or size";
+            thread::world().violation(Rule::Structures, routine, found.into());
+            return sys::NDIS_STATUS_INVALID_PARAMETER;
+        }
+        let mut own = ::ndis::driver::no_characteristics();
+        own.SendNetBufferListsHandler = (*handlers).send;
+        own.SendNetBufferListsCompleteHandler = (*handlers).complete;
+        own.CancelSendNetBufferListsHandler = (*handlers).cancel;
+        own.ReceiveNetBufferListsHandler = (*handlers).receive;
+        own.ReturnNetBufferListsHandler = (*handlers).give_back;
+        thread::at_module(owner, routine, |world| {
+            world.set_data_handlers(own, routine)
+        });
+    }
+    sys::NDIS_STATUS_SUCCESS
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFPauseComplete(module: NDIS_HANDLE) {
     thread::ndis_call_out(sys::DISPATCH_LEVEL, "NdisFPauseComplete");
@@ -380,6 +430,10 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
         .map(|known| (known.owner, known.origin))
     {
         Some((Owner::Filter, Origin::Pool(pool))) => {
+            if state.nbls.clones.remove(&nbl.addr()).is_some() {
+                let found = "of a clone, which NdisFreeCloneNetBufferList frees";
+                state.violation(Rule::PoolTags, "NdisFreeNetBufferList", found);
+            }
             // SAFETY: it is live still.
             unsafe { state.free_private(nbl) };
             state.nbls.known.remove(&nbl.addr());
@@ -437,6 +491,7 @@ super::exports! {
     NdisFRegisterFilterDriver
     NdisFDeregisterFilterDriver
     NdisFSetAttributes
+    NdisSetOptionalHandlers
     NdisFPauseComplete
     NdisFRestartComplete
     NdisFRestartFilter

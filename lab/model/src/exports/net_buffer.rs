@@ -70,7 +70,12 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferList(
 ///
 /// # Safety
 /// `packet` is live.
-unsafe fn fill(packet: *mut NET_BUFFER, mdl_chain: *mut MDL, offset: u32, length: usize) {
+pub(super) unsafe fn fill(
+    packet: *mut NET_BUFFER,
+    mdl_chain: *mut MDL,
+    offset: u32,
+    length: usize,
+) {
     // SAFETY: as the caller vouches.
     unsafe {
         (*packet).MdlChain = mdl_chain;

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
 
 use crate::{
-    exports::{kernel, spin_lock},
+    exports::{kernel_pool, spin_lock},
     thread,
 };
 
@@ -22,13 +22,13 @@ pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
     let world = thread::world();
     let mut state = world.state();
     state.check_tag(tag, routine);
-    kernel::allocate_pool(&mut state, length as usize, tag, true, routine)
+    kernel_pool::allocate_pool(&mut state, length as usize, tag, true, routine)
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFreeMemory(memory: *mut c_void, _length: u32, _flags: u32) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeMemory");
-    kernel::free_pool(memory, None, "NdisFreeMemory");
+    kernel_pool::free_pool(memory, None, "NdisFreeMemory");
 }
 
 /// NDIS_SPIN_LOCK: the lock, and the IRQL from before it was acquired.

@@ -9,6 +9,7 @@ use crate::{
     events::Events,
     handles::NEIGHBOR,
     memory::{Block, Memory},
+    objects::Objects,
     registry::RegistryValue,
     spin_lock::SpinLocks,
     world::deferred::Deferred,
@@ -33,6 +34,9 @@ pub(crate) struct Kernel {
     pub(crate) events: Events,
     pub(crate) tracing: Tracing,
     pub(crate) deferred: Deferred,
+    pub(crate) objects: Objects,
+    /// Mutexes, each with the thread that owns it and how often that has acquired it.
+    pub(crate) mutexes: BTreeMap<usize, (usize, u32)>,
 }
 
 impl Kernel {

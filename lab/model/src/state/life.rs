@@ -55,6 +55,10 @@ pub(crate) struct Life {
     pub(crate) restart_requested: bool,
     /// Whether the driver asked for the handlers of the virtual switch.
     pub(crate) switch_extension: bool,
+    /// Whether FilterSetModuleOptions runs, which alone may change the module's handlers.
+    pub(crate) in_options: bool,
+    /// The module's handlers of the data path, where the driver has set other ones.
+    pub(crate) data_handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
 }
 
 #[expect(unsafe_code, reason = "keeps the module's context")]
@@ -77,6 +81,8 @@ impl Life {
             sent_in_restart: false,
             restart_requested: false,
             switch_extension: false,
+            in_options: false,
+            data_handlers: None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod account;
 mod call;
 pub(crate) mod deferred;
 mod device;
+mod direct_oid;
 mod lifecycle;
 mod live;
 mod net_event;

@@ -21,6 +21,17 @@ impl World {
         request: *mut sys::NDIS_OID_REQUEST,
         abort: Option<i32>,
     ) -> i32 {
+        let of = self.state().oids.below.as_ref().and_then(|below| below.of);
+        self.answer(request, of.unwrap_or(u64::MAX), abort)
+    }
+
+    /// The same for the overlying driver's request `of`, or a clone of it, if there is one.
+    pub(super) fn answer(
+        self: &Arc<Self>,
+        request: *mut sys::NDIS_OID_REQUEST,
+        of: u64,
+        abort: Option<i32>,
+    ) -> i32 {
         // SAFETY: a request that the miniport has is live, and so is its buffer.
         let call = unsafe { read_call(request) };
         let answer = match (abort, call) {
@@ -32,8 +43,7 @@ impl World {
         unsafe { write_answer(request, &answer) };
         let status = answer.status;
         let mut state = self.state();
-        let of = state.oids.below.as_ref().and_then(|below| below.of);
-        if let Some(asked) = of.and_then(|of| state.oids.asked.get_mut(&of)) {
+        if let Some(asked) = state.oids.asked.get_mut(&of) {
             asked.answer = Some(answer);
         }
         status

@@ -128,7 +128,7 @@ impl World {
         let (io, others) = during(None, || {
             let (mut io, mut others) = (self.deliver(), self.run_deferred());
             if is_endless || IDLE.get() >= MOST_IDLE {
-                io += self.complete_oids();
+                io += self.complete_oids() + self.complete_direct_oids();
                 // The overlying driver keeps received packets for as long as it can.
                 if io + others == 0 {
                     io = self.return_received();
