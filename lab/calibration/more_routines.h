@@ -65,7 +65,25 @@ IMPORT VOID NdisFDirectOidRequestComplete(NDIS_HANDLE, NDIS_OID_REQUEST *, NDIS_
 IMPORT VOID NdisFCancelDirectOidRequest(NDIS_HANDLE, PVOID Id);
 IMPORT NDIS_STATUS NdisSetOptionalHandlers(NDIS_HANDLE, PVOID);
 
+IMPORT NDIS_STATUS NdisFGetOptionalSwitchHandlers(NDIS_HANDLE, PVOID *Context, PVOID Handlers);
+
 #define NonPagedPoolNx 512
+
+/* Of NDIS_SWITCH_OPTIONAL_HANDLERS, the handlers that are used here. */
+static struct {
+    NDIS_OBJECT_HEADER Header;
+    PVOID Context[3];
+    NDIS_STATUS (*AddDestination)(PVOID, NBL *, const ULONG Destination[2]);
+    NDIS_STATUS (*GrowDestinations)(PVOID, NBL *, ULONG, PVOID *Array);
+    VOID (*GetDestinations)(PVOID, NBL *, PVOID *Array);
+    PVOID Update[2];
+    NDIS_STATUS (*ReferenceNic)(PVOID, ULONG Port, USHORT Index);
+    NDIS_STATUS (*DereferenceNic)(PVOID, ULONG Port, USHORT Index);
+    PVOID Port[2];
+    VOID (*ReportFiltered)(PVOID, UNICODE_STRING *, UNICODE_STRING *, ULONG, ULONG, ULONG Count, NBL *, UNICODE_STRING *);
+    PVOID NblContext[2];
+} Switch = { HEADER(0xB8, 1, 128) };
+static PVOID SwitchContext;
 
 static const UCHAR Nonsense[64];
 static PVOID RwLock;
@@ -107,6 +125,11 @@ static VOID OnItem(PVOID device, PVOID context)
     KIRQL irql = TakeOuter();
     Queued--;
     GiveOuter(irql);
+}
+
+static VOID FindSwitch(NDIS_HANDLE handle)
+{
+    NdisFGetOptionalSwitchHandlers(handle, &SwitchContext, &Switch);
 }
 
 static VOID StartKernelTimer(void)
@@ -311,6 +334,17 @@ static VOID UseRoutines(MODULE *m, NBL *nbl)
         PVOID block = ExAllocatePoolWithTag(0, 64, TAG);
         if (block)
             ExFreePoolWithTag(block, TAG);
+    }
+    if (IS(switch_extension) || IS(switch_nic_kept) || IS(switch_report_lies)) {
+        const ULONG to[2] = { 1, 1 };
+        PVOID destinations;
+        Switch.AddDestination(SwitchContext, nbl, to);
+        if (Switch.GrowDestinations(SwitchContext, nbl, 3, &destinations) == NDIS_STATUS_SUCCESS)
+            Switch.GetDestinations(SwitchContext, nbl, &destinations);
+        if (Switch.ReferenceNic(SwitchContext, 1, 1) == NDIS_STATUS_SUCCESS && !IS(switch_nic_kept))
+            Switch.DereferenceNic(SwitchContext, 1, 1);
+        if (IS(switch_report_lies))
+            Switch.ReportFiltered(SwitchContext, NULL, NULL, 2, 1, 99, nbl, NULL);
     }
     if (IS(copies_packets)) {
         COPY *copy = OwnFrame(m, FALSE);

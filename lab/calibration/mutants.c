@@ -65,7 +65,8 @@ enum {
     rw_lock_flag_lies = 193, lookaside_left = 194, lookaside_entry_leaked = 195, kernel_timer_left = 196,
     kernel_timer_freed = 197, io_work_item_left = 198, fast_mutex_twice = 199, rundown_over_released = 300,
     pool_executable = 301, direct_answered_twice = 302, direct_never_completed = 303,
-    direct_without_complete = 304, synchronous_pends = 305,
+    direct_without_complete = 304, synchronous_pends = 305, switch_nic_kept = 306,
+    switch_report_lies = 307,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -77,7 +78,7 @@ enum {
     work_items = 228, timers = 229,
     data_buffers = 230, copies_packets = 231, retreats = 232, retreats_with_handler = 233, mdls = 234,
     contexts = 235, clones = 236, rw_locks = 237, lookasides = 238, kernel_timers = 239, io_work_items = 240,
-    mutexes = 241, direct_oids = 242, data_handlers = 243,
+    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -727,6 +728,7 @@ static NDIS_STATUS Register(DRIVER_OBJECT *, NDIS_HANDLE, NDIS_FILTER_DRIVER_CHA
 #include "lwf.c"
 #undef DriverEntry
 
+static VOID FindSwitch(NDIS_HANDLE handle);
 static VOID StartKernelTimer(void);
 static VOID StopKernelTimer(void);
 
@@ -742,6 +744,8 @@ static NDIS_STATUS MutantAttach(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FI
         return NDIS_STATUS_FAILURE;
     if (IS(lock_after_registration))
         GiveOuter(TakeOuter());
+    if (IS(switch_extension) || IS(switch_nic_kept) || IS(switch_report_lies))
+        FindSwitch(handle);
     NDIS_STATUS status = Attach(handle, context, parameters);
     Name = parameters->FilterModuleGuidName;
     if (IS(module_over_detach) && status == NDIS_STATUS_SUCCESS)

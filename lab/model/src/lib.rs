@@ -62,6 +62,7 @@ mod state;
 mod status;
 mod suspension;
 mod thread;
+mod virtual_switch;
 
 mod world;
 

@@ -30,6 +30,9 @@ impl Refused {
     }
 }
 
+/// The newest NDIS, that of Windows 11 24H2: a driver may be built for any.
+const NEWEST: u32 = 6 << 16 | 89;
+
 /// How long nothing happens in the machine before what is pending is called endless.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -62,6 +65,7 @@ impl Subject {
             Driver::Image(_) => STACK,
         };
         World::new(Config {
+            ndis_version: NEWEST,
             level: self.level,
             patience: PATIENCE,
             stack,

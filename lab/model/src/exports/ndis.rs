@@ -26,6 +26,9 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
 const POOL_PARAMETERS: &str = "ddi/nblapi/ns-nblapi-net_buffer_list_pool_parameters";
 const FREEING_POOL: &str = "ddi/nblapi/nf-nblapi-ndisfreenetbufferlistpool";
 
+/// The first NDIS version with a second revision of the parameters of pools.
+const SECOND_POOL_REVISION: u32 = 6 << 16 | 87;
+
 /// The longest sleep that the page of NdisMSleep allows.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -139,8 +142,15 @@ unsafe fn read_characteristics(
         ),
         _ => return None,
     };
-    if header.Type != sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS || header.Size != size {
+    if header.Type != sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS || header.Size < size {
         return None;
+    }
+    if header.Size > size {
+        // Microsoft's samples pass the size of the newest revision with an older one.
+        let found = format!("revision {} with {} bytes", header.Revision, header.Size);
+        let finding = Finding::at(Level::Advice, Rule::Structures, found);
+        let page = "ddi/ndis/ns-ndis-_ndis_filter_driver_characteristics";
+        thread::world().finding("NdisFRegisterFilterDriver", finding.on(page));
     }
     let mut all = ::ndis::driver::no_characteristics();
     // SAFETY: the caller vouches for `size` bytes, which are the beginning of the structure.
@@ -352,7 +362,12 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
         );
     }
     let header = parameters.Header;
-    if header.Revision != sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 {
+    // The second revision has Flags at the end.
+    let known = match world.config.ndis_version {
+        SECOND_POOL_REVISION.. => 2,
+        _ => 1,
+    };
+    if !(1..=known).contains(&header.Revision) {
         let found = format!("parameters of revision {}", header.Revision);
         state.finding(
             subject,
@@ -365,7 +380,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
         (_, size) => Allocates::Data(size),
     };
     let legal = header.Type == sys::NDIS_OBJECT_TYPE_DEFAULT
-        && header.Size == sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1
+        && header.Size >= sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1
         && (parameters.DataSize == 0 || allocates != Allocates::Nbl)
         && parameters.ContextSize.is_multiple_of(16);
     if !legal {
@@ -405,7 +420,7 @@ pub(super) fn free_pool(pool: NDIS_HANDLE, of_net_buffers: bool, routine: &str) 
         let found = Finding::new(Rule::PoolTags, "freed although it does not exist");
         return state.finding("NBL pool", found.on(FREEING_POOL));
     };
-    if (gone.allocates == Allocates::NetBuffersAlone) != of_net_buffers {
+    if matches!(gone.allocates, Allocates::NetBuffersAlone(_)) != of_net_buffers {
         let found = format!("of a pool of {:?}", gone.allocates);
         state.violation(Rule::PoolTags, routine, found);
     }

@@ -54,6 +54,8 @@ pub(crate) struct Nbls {
     pub(crate) parts: BTreeMap<usize, NblParts>,
     /// The filter's NET_BUFFERs without an NBL of their own, by address, with their pool.
     pub(crate) net_buffers: BTreeMap<usize, (Block, usize)>,
+    /// The MDLs and data that NDIS has allocated with some of them.
+    pub(crate) net_buffer_data: BTreeMap<usize, Buffer>,
     /// The NBLs among the filter's that NDIS cloned.
     pub(crate) clones: BTreeMap<usize, NblClone>,
     /// Context space that was added to NBLs, by address.
@@ -80,8 +82,8 @@ pub(crate) enum Allocates {
     NetBuffer,
     /// An NBL with a NET_BUFFER, an MDL and this many bytes of data.
     Data(u32),
-    /// NET_BUFFERs without NBLs.
-    NetBuffersAlone,
+    /// NET_BUFFERs without NBLs, with an MDL and this many bytes of data each, or none.
+    NetBuffersAlone(u32),
 }
 
 /// An NBL pool of the filter.

@@ -429,6 +429,12 @@ impl World {
         state.kernel.spin_locks.clear();
         state.check_deferred_gone(when);
         state.check_objects_gone(when);
+        let switch = std::mem::take(&mut state.virtual_switch);
+        let left: u32 = switch.nics.values().chain(switch.ports.values()).sum();
+        if left > 0 {
+            let found = format!("{left} references of the switch's ports and NICs are left {when}");
+            state.violation(Rule::NothingLeft, "driver", found);
+        }
         if state.driver.is_some() {
             let found = format!("still registered as a filter driver {when}");
             state.violation(Rule::NothingLeft, "driver", found);

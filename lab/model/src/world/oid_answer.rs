@@ -12,6 +12,7 @@ use crate::{
         OidCall, OidKind, OidResult,
         raw::{read_call, write_answer},
     },
+    virtual_switch,
 };
 
 impl World {
@@ -56,6 +57,11 @@ impl World {
             call.oid,
             sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES
         );
+        if self.state().life.switch_extension
+            && let Some(bytes) = virtual_switch::answer(call)
+        {
+            return of_switch(call, bytes);
+        }
         let own = match call.oid {
             _ if offload && !self.config.has_offload => None,
             sys::OID_TCP_OFFLOAD_CURRENT_CONFIG => Some(nic.offload_config()),
@@ -140,6 +146,14 @@ fn failed(status: i32, needed: u32) -> OidResult {
         read: 0,
         needed,
     }
+}
+
+/// The virtual switch's answer with `bytes`, which say by another status that they do not fit.
+fn of_switch(call: &OidCall, bytes: Vec<u8>) -> OidResult {
+    if call.kind != OidKind::Set && bytes.len() as u32 > call.room {
+        return failed(sys::NDIS_STATUS_INVALID_LENGTH, bytes.len() as u32);
+    }
+    answered(call, bytes)
 }
 
 fn answered(call: &OidCall, bytes: Vec<u8>) -> OidResult {
