@@ -66,7 +66,7 @@ enum {
     kernel_timer_freed = 197, io_work_item_left = 198, fast_mutex_twice = 199, rundown_over_released = 300,
     pool_executable = 301, direct_answered_twice = 302, direct_never_completed = 303,
     direct_without_complete = 304, synchronous_pends = 305, switch_nic_kept = 306,
-    switch_report_lies = 307,
+    switch_report_lies = 307, kernel_device_left = 308, link_left = 309,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -78,7 +78,7 @@ enum {
     work_items = 228, timers = 229,
     data_buffers = 230, copies_packets = 231, retreats = 232, retreats_with_handler = 233, mdls = 234,
     contexts = 235, clones = 236, rw_locks = 237, lookasides = 238, kernel_timers = 239, io_work_items = 240,
-    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244,
+    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -692,9 +692,27 @@ static VOID CompleteRequest(IRP *irp, CCHAR boost)
 }
 #define IofCompleteRequest CompleteRequest
 
+static DRIVER_OBJECT *TheObject;
+
+static NDIS_STATUS MakeKernelDevice(NDIS_DEVICE_OBJECT_ATTRIBUTES *attributes, DEVICE_OBJECT **object, NDIS_HANDLE *handle)
+{
+    NTSTATUS status = IoCreateDevice(TheObject, 8, attributes->DeviceName, 0x12, 0, FALSE, object);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = IoCreateSymbolicLink(attributes->SymbolicName, attributes->DeviceName);
+    if (status != STATUS_SUCCESS)
+        IoDeleteDevice(*object);
+    for (ULONG i = 0; i < 28; i++)
+        TheObject->MajorFunction[i] = attributes->MajorFunctions[i];
+    *handle = *object;
+    return status;
+}
+
 static NDIS_STATUS MakeDevice(NDIS_HANDLE driver, NDIS_DEVICE_OBJECT_ATTRIBUTES *attributes, DEVICE_OBJECT **object,
                               NDIS_HANDLE *handle)
 {
+    if (IS(kernel_device) || IS(kernel_device_left) || IS(link_left))
+        return MakeKernelDevice(attributes, object, handle);
     if (IS(pnp_major))
         attributes->MajorFunctions[27] = attributes->MajorFunctions[0];
     return NdisRegisterDeviceEx(driver, attributes, object, handle);
@@ -703,6 +721,14 @@ static NDIS_STATUS MakeDevice(NDIS_HANDLE driver, NDIS_DEVICE_OBJECT_ATTRIBUTES 
 
 static VOID RemoveDevice(NDIS_HANDLE device)
 {
+    if (IS(kernel_device) || IS(kernel_device_left) || IS(link_left)) {
+        static UNICODE_STRING link = CONSTANT_STRING(L"\\DosDevices\\Tally");
+        if (!IS(link_left))
+            IoDeleteSymbolicLink(&link);
+        if (!IS(kernel_device_left))
+            IoDeleteDevice(device);
+        return;
+    }
     NdisDeregisterDeviceEx(device);
     if (IS(device_twice))
         NdisDeregisterDeviceEx(device);
@@ -1260,6 +1286,7 @@ NTSTATUS DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *path)
         KeInitializeSpinLock(&Outer);
     KeInitializeSpinLock(&Inner);
     SetUpRoutines();
+    TheObject = driver;
     NTSTATUS status = EntryOfLwf(driver, path);
     if (status != STATUS_SUCCESS)
         TearDownRoutines();

@@ -26,6 +26,8 @@ pub(crate) struct Device {
     pub(crate) extension: Block,
     pub(crate) names: [String; 2],
     pub(crate) major: MajorFunctions,
+    /// Whether its handlers are those of the driver object.
+    pub(crate) of_driver_object: bool,
 }
 
 /// Bytes of a DEVICE_OBJECT, and where in it the driver object is.
@@ -52,6 +54,7 @@ impl Device {
             extension: Block::new(extension as usize, 16),
             names,
             major,
+            of_driver_object: false,
         }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     RwLock,
     /// A lookaside list, in memory of the driver.
     Lookaside,
+    /// A device that no program opens.
+    Device,
     /// An ERESOURCE, in memory of the driver.
     Resource,
     /// A handle of the kernel, such as that of a registry key.
@@ -34,6 +36,7 @@ impl Kind {
             Self::IoMdl => ("MDL", "ddi/wdm/nf-wdm-iofreemdl"),
             Self::RwLock => ("read/write lock", "ddi/ndis/nf-ndis-ndisfreerwlock"),
             Self::Lookaside => ("lookaside list", "kernel/using-lookaside-lists"),
+            Self::Device => ("device", "ddi/wdm/nf-wdm-iodeletedevice"),
             Self::Resource => ("resource", "ddi/wdm/nf-wdm-exdeleteresourcelite"),
             Self::Handle => ("handle", "ddi/wdm/nf-wdm-zwclose"),
         }

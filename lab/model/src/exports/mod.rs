@@ -23,6 +23,7 @@ pub mod event;
 mod interlocked_list;
 pub mod kernel;
 mod kernel_deferred;
+mod kernel_device;
 pub mod kernel_event;
 pub mod kernel_pool;
 pub mod mdl;
@@ -87,6 +88,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         interlocked_list::EXPORTS,
         kernel::EXPORTS,
         kernel_deferred::EXPORTS,
+        kernel_device::EXPORTS,
         kernel_event::EXPORTS,
         kernel_pool::EXPORTS,
         mdl::EXPORTS,
@@ -105,6 +107,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         spin_lock::EXPORTS,
         status::EXPORTS,
         switch::EXPORTS,
+        system::DATA,
         system::EXPORTS,
         text::EXPORTS,
         time::EXPORTS,

@@ -219,6 +219,35 @@ unsafe extern "efiapi" fn NdisInitializeString(to: *mut UNICODE_STRING, from: *c
     }
 }
 
+/// Numbers that drivers import, and objects of which only the place counts.
+static NT_BUILD_NUMBER: u32 = 0xF000_0000 | BUILD;
+static ONE: u64 = 1;
+static NONE: u64 = 0;
+/// The highest address of a program.
+static HIGHEST: u64 = 0x7FFF_FFFF_0000;
+
+/// The data that drivers import.
+pub(super) static DATA: &[(&str, super::Export)] = &[
+    ("NtBuildNumber", data(&raw const NT_BUILD_NUMBER)),
+    ("KeNumberProcessors", data(&raw const ONE)),
+    ("InitSafeBootMode", data(&raw const NONE)),
+    ("KdDebuggerEnabled", data(&raw const NONE)),
+    ("KdDebuggerNotPresent", data(&raw const ONE)),
+    ("NtGlobalFlag", data(&raw const NONE)),
+    ("MmUserProbeAddress", data(&raw const HIGHEST)),
+    ("MmHighestUserAddress", data(&raw const HIGHEST)),
+    ("ExEventObjectType", data(&raw const NONE)),
+    ("IoFileObjectType", data(&raw const NONE)),
+    ("PsProcessType", data(&raw const NONE)),
+    ("PsThreadType", data(&raw const NONE)),
+    ("PsInitialSystemProcess", data(&raw const NONE)),
+    ("_fltused", data(&raw const ONE)),
+];
+
+const fn data<T>(place: *const T) -> super::Export {
+    super::Export(place.cast())
+}
+
 super::exports! {
     MmGetSystemRoutineAddress
     NdisGetRoutineAddress

@@ -1,6 +1,6 @@
 //! The kernel's objects that the driver has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     device::{Device, Request},
@@ -35,6 +35,8 @@ pub(crate) struct Kernel {
     pub(crate) tracing: Tracing,
     pub(crate) deferred: Deferred,
     pub(crate) objects: Objects,
+    /// Symbolic links.
+    pub(crate) links: BTreeSet<String>,
     /// Mutexes, each with the thread that owns it and how often that has acquired it.
     pub(crate) mutexes: BTreeMap<usize, (usize, u32)>,
 }

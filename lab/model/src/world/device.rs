@@ -96,7 +96,14 @@ impl World {
         let entered = {
             let mut state = self.state();
             let device = state.control.device.as_ref();
-            let handler = device.and_then(|device| device.major.get(major).copied().flatten());
+            let handler = device.and_then(|device| match device.of_driver_object {
+                true => {
+                    let driver = self.driver_object.start().cast::<sys::DRIVER_OBJECT>();
+                    // SAFETY: the driver object lives as long as the machine.
+                    unsafe { (*driver).MajorFunction[major] }
+                }
+                false => device.major.get(major).copied().flatten(),
+            });
             device
                 .map(|device| device.object.start().cast())
                 .zip(handler)

@@ -429,6 +429,10 @@ impl World {
         state.kernel.spin_locks.clear();
         state.check_deferred_gone(when);
         state.check_objects_gone(when);
+        for link in std::mem::take(&mut state.kernel.links) {
+            let found = format!("{link} is not deleted {when}");
+            state.violation(Rule::NothingLeft, "IoCreateSymbolicLink", found);
+        }
         let switch = std::mem::take(&mut state.virtual_switch);
         let left: u32 = switch.nics.values().chain(switch.ports.values()).sum();
         if left > 0 {
