@@ -146,7 +146,9 @@ static VOID StopKernelTimer(void)
 /* DriverEntry, before the registration. */
 static VOID SetUpRoutines(void)
 {
-    RwLock = NdisAllocateRWLock(NULL);
+    if (IS(rw_locks) || IS(rw_lock_left) || IS(rw_lock_promoted) || IS(rw_lock_released_twice) || IS(rw_lock_kept) ||
+        IS(rw_lock_flag_lies))
+        RwLock = NdisAllocateRWLock(NULL);
     ExInitializeLookasideListEx(&Lookaside, NULL, NULL, NonPagedPoolNx, 0, 48, TAG, 0);
     KeInitializeDpc(&Dpc, OnTimer, NULL);
     KeInitializeTimer(&Timer);
@@ -175,6 +177,8 @@ static VOID UseRoutines(MODULE *m, NBL *nbl)
     UCHAR storage[256];
     ULONG copied;
     PVOID item;
+    if (IS(shared_time)) /* KeQuerySystemTime and KeQueryTickCount, which wdm.h inlines */
+        Turn += *(volatile ULONGLONG *)0xFFFFF78000000014ull != 0 && *(volatile ULONGLONG *)0xFFFFF78000000320ull > 9;
     if (IS(data_buffers)) {
         UCHAR *start = NdisGetDataBuffer(nb, 14, storage, 1, 0);
         if (start)

@@ -78,7 +78,7 @@ enum {
     work_items = 228, timers = 229,
     data_buffers = 230, copies_packets = 231, retreats = 232, retreats_with_handler = 233, mdls = 234,
     contexts = 235, clones = 236, rw_locks = 237, lookasides = 238, kernel_timers = 239, io_work_items = 240,
-    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245,
+    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245, create_opened = 246, shared_time = 247, stack_secret = 248,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -682,6 +682,8 @@ static VOID CompleteRequest(IRP *irp, CCHAR boost)
 {
     if (IS(irp_kept) && irp->CurrentStackLocation->MajorFunction == IRP_MJ_DEVICE_CONTROL)
         return;
+    if (IS(create_opened) && irp->CurrentStackLocation->MajorFunction == IRP_MJ_CREATE)
+        irp->IoStatus.Information = 1; /* FILE_OPENED */
     if (IS(irp_as_pending))
         irp->IoStatus.Status = 0x103;
     if (IS(ioctl_discloses) && irp->IoStatus.Status == 0)
@@ -1272,6 +1274,19 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
     return status;
 }
 
+#if MUTANT == 248
+/* IMAGE_LOAD_CONFIG_DIRECTORY64, to the secret of the stack checks, which the loader replaces. */
+static ULONGLONG Secret = 0x2B992DDFA232ull;
+const struct {
+    ULONG Size;
+    UCHAR Pad[84];
+    ULONGLONG *SecurityCookie;
+    UCHAR Rest[24];
+} _load_config_used = { 120, { 0 }, &Secret };
+#else
+static ULONGLONG Secret;
+#endif
+
 static VOID (*LwfUnload)(DRIVER_OBJECT *);
 
 static VOID MutantUnload(DRIVER_OBJECT *driver)
@@ -1285,6 +1300,8 @@ NTSTATUS DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *path)
     if (!IS(lock_after_registration))
         KeInitializeSpinLock(&Outer);
     KeInitializeSpinLock(&Inner);
+    if (IS(stack_secret) && *(volatile ULONGLONG *)&Secret == 0x2B992DDFA232ull)
+        return STATUS_INVALID_PARAMETER;
     SetUpRoutines();
     TheObject = driver;
     NTSTATUS status = EntryOfLwf(driver, path);

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Device,
     /// An ERESOURCE, in memory of the driver.
     Resource,
+    /// A handle of the Windows Filtering Platform.
+    WfpHandle,
     /// A handle of the kernel, such as that of a registry key.
     Handle,
 }
@@ -38,6 +40,7 @@ impl Kind {
             Self::Lookaside => ("lookaside list", "kernel/using-lookaside-lists"),
             Self::Device => ("device", "ddi/wdm/nf-wdm-iodeletedevice"),
             Self::Resource => ("resource", "ddi/wdm/nf-wdm-exdeleteresourcelite"),
+            Self::WfpHandle => ("WFP handle", "network/unloading-a-callout-driver"),
             Self::Handle => ("handle", "ddi/wdm/nf-wdm-zwclose"),
         }
     }

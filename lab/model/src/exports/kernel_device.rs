@@ -16,6 +16,8 @@ use crate::{
 /// Where a DEVICE_OBJECT has its extension, and how long it is.
 const EXTENSION: usize = 0x40;
 const SIZE: usize = 336;
+/// Where it has the driver's next device.
+const NEXT: usize = 0x10;
 
 unsafe extern "efiapi" fn IoCreateDevice(
     driver: *mut DRIVER_OBJECT,
@@ -59,9 +61,36 @@ unsafe extern "efiapi" fn IoCreateDevice(
             state.kernel.objects.insert(Kind::Device, block)
         }
     };
-    // SAFETY: the caller passes a place.
-    unsafe { *device = made.cast() };
+    // The devices of a driver are a list, the newest first.
+    // SAFETY: the caller passes its driver object and a place; the new object is long enough.
+    unsafe {
+        made.add(NEXT)
+            .cast::<usize>()
+            .write((*driver).DeviceObject.expose_provenance());
+        (*driver).DeviceObject = made.cast();
+        *device = made.cast();
+    }
     sys::STATUS_SUCCESS
+}
+
+/// Takes `device` out of the list of its driver's.
+fn unlink(driver: *mut u8, device: *mut DEVICE_OBJECT) {
+    let next = |device: *mut DEVICE_OBJECT| -> *mut DEVICE_OBJECT {
+        // SAFETY: the devices of a list are live.
+        let next = unsafe { device.cast::<u8>().add(NEXT).cast::<usize>().read() };
+        std::ptr::with_exposed_provenance_mut(next)
+    };
+    // SAFETY: the driver object is the machine's, and its devices are live.
+    unsafe {
+        let mut place = &raw mut (*driver.cast::<DRIVER_OBJECT>()).DeviceObject;
+        while !(*place).is_null() {
+            if *place == device {
+                *place = next(device);
+                return;
+            }
+            place = (*place).cast::<u8>().add(NEXT).cast();
+        }
+    }
 }
 
 unsafe extern "efiapi" fn IoDeleteDevice(device: *mut DEVICE_OBJECT) {
@@ -69,6 +98,11 @@ unsafe extern "efiapi" fn IoDeleteDevice(device: *mut DEVICE_OBJECT) {
     thread::require_irql_at_most(sys::APC_LEVEL, routine);
     let world = thread::world();
     let mut state = world.state();
+    let known = state.control.device.as_ref();
+    let is_first = known.is_some_and(|known| known.object.address() == device.addr());
+    if is_first || state.kernel.objects.has(device.addr(), Kind::Device) {
+        unlink(world.driver_object(), device);
+    }
     let known = state.control.device.as_ref();
     if known.is_some_and(|known| known.of_driver_object && known.object.address() == device.addr())
     {

@@ -48,6 +48,7 @@ pub mod text;
 mod thread_sanitizer;
 mod time;
 mod unicode_string;
+mod wfp;
 
 /// The address of a routine.
 struct Export(*const ());
@@ -68,12 +69,14 @@ use exports;
 /// the model has no such routine.
 #[must_use]
 pub fn find(module: &str, name: &str) -> Option<*const ()> {
-    let of_ndis = match module.to_ascii_lowercase().as_str() {
-        "ndis.sys" => true,
-        "ntoskrnl.exe" | "hal.dll" => false,
-        _ => return None,
+    let home = match name.as_bytes() {
+        [b'N', b'd', b'i', b's', ..] => "ndis.sys",
+        [b'F', b'w', b'p', ..] => "fwpkclnt.sys",
+        _ => "ntoskrnl.exe",
     };
-    if name.starts_with("Ndis") != of_ndis {
+    // The kernel's routines were in two modules once.
+    let module = module.to_ascii_lowercase();
+    if module != home && (module.as_str(), home) != ("hal.dll", "ntoskrnl.exe") {
         return None;
     }
     let tables: &[&[(&str, Export)]] = &[
@@ -112,6 +115,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         text::EXPORTS,
         time::EXPORTS,
         unicode_string::EXPORTS,
+        wfp::EXPORTS,
     ];
     let mut all = tables.iter().copied().flatten();
     let found = all.find(|(export, _)| *export == name);

@@ -1,16 +1,21 @@
 //! Programs that open the control device.
 #![expect(unsafe_code, reason = "calls the driver's handlers as the system does")]
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use ndis::sys;
 
 use super::World;
 use crate::{
-    device::{Answered, Request},
+    device::{Answered, File, Request},
     state::State,
     suspension,
 };
+
+thread_local! {
+    /// The file objects that this thread, a program's, has open.
+    static OPEN: RefCell<Vec<Arc<File>>> = const { RefCell::new(Vec::new()) };
+}
 
 impl World {
     /// Whether the driver has registered its control device.
@@ -93,6 +98,11 @@ impl World {
         output: usize,
         below: &str,
     ) -> Answered {
+        let file = match major {
+            sys::IRP_MJ_CREATE => None,
+            _ => OPEN.with_borrow(|open| open.last().cloned()),
+        };
+        let file = file.unwrap_or_else(|| File::new(below));
         let entered = {
             let mut state = self.state();
             let device = state.control.device.as_ref();
@@ -108,8 +118,15 @@ impl World {
                 .map(|device| device.object.start().cast())
                 .zip(handler)
                 .map(|(object, handler)| {
-                    let request =
-                        Request::new(object, major, code, input, output, below, self.config.level);
+                    let request = Request::new(
+                        object,
+                        major,
+                        code,
+                        input,
+                        output,
+                        file.clone(),
+                        self.config.level,
+                    );
                     let irp = request.raw();
                     state.control.requests.push(request);
                     (handler, object, irp)
@@ -147,6 +164,11 @@ impl World {
         for finding in broken {
             state.finding(name.clone(), finding);
         }
+        OPEN.with_borrow_mut(|open| match major {
+            sys::IRP_MJ_CREATE if answered.status >= 0 => open.push(file),
+            sys::IRP_MJ_CLOSE => drop(open.pop()),
+            _ => {}
+        });
         answered
     }
 }
