@@ -523,6 +523,8 @@ IMPORT NTSTATUS IoCreateDevice(DRIVER_OBJECT *, ULONG Extension, UNICODE_STRING 
 IMPORT VOID IoDeleteDevice(DEVICE_OBJECT *);
 IMPORT NTSTATUS IoCreateSymbolicLink(UNICODE_STRING *, UNICODE_STRING *);
 IMPORT NTSTATUS IoDeleteSymbolicLink(UNICODE_STRING *);
+IMPORT VOID IoAcquireCancelSpinLock(KIRQL *);
+IMPORT VOID IoReleaseCancelSpinLock(KIRQL);
 IMPORT PVOID memcpy(PVOID, const void *, SIZE_T);
 IMPORT PVOID memset(PVOID, int, SIZE_T);
 IMPORT int memcmp(const void *, const void *, SIZE_T);

@@ -67,6 +67,14 @@ IMPORT NDIS_STATUS NdisSetOptionalHandlers(NDIS_HANDLE, PVOID);
 
 IMPORT NDIS_STATUS NdisFGetOptionalSwitchHandlers(NDIS_HANDLE, PVOID *Context, PVOID Handlers);
 
+IMPORT NTSTATUS PsCreateSystemThread(PVOID *Handle, ULONG, PVOID, PVOID, PVOID, VOID (*)(PVOID), PVOID Context);
+IMPORT NTSTATUS PsTerminateSystemThread(NTSTATUS);
+IMPORT NTSTATUS ObReferenceObjectByHandle(PVOID, ULONG, PVOID, CCHAR, PVOID *, PVOID);
+IMPORT LONG ObfDereferenceObject(PVOID);
+IMPORT NTSTATUS ZwClose(PVOID);
+IMPORT VOID KeInitializeEvent(PVOID, LONG Type, BOOLEAN);
+IMPORT LONG KeSetEvent(PVOID, LONG, BOOLEAN);
+
 #define NonPagedPoolNx 512
 
 /* Of NDIS_SWITCH_OPTIONAL_HANDLERS, the handlers that are used here. */
@@ -143,9 +151,41 @@ static VOID StopKernelTimer(void)
     KeFlushQueuedDpcs();
 }
 
+static ULONGLONG Stop[3]; /* KEVENT */
+static PVOID Thread;
+
+static VOID Works(PVOID context)
+{
+    KeWaitForSingleObject(Stop, 0, 0, FALSE, NULL);
+    if (context)
+        PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+static VOID StartThread(void)
+{
+    PVOID handle;
+    KeInitializeEvent(Stop, 0, FALSE);
+    if (PsCreateSystemThread(&handle, 0x1FFFFF, NULL, NULL, NULL, Works, Stop) != STATUS_SUCCESS)
+        return;
+    ObReferenceObjectByHandle(handle, 0x1FFFFF, NULL, 0, &Thread, NULL);
+    ZwClose(handle);
+}
+
+static VOID StopThread(void)
+{
+    if (!Thread || IS(thread_left))
+        return;
+    KeSetEvent(Stop, 0, FALSE);
+    KeWaitForSingleObject(Thread, 0, 0, FALSE, NULL);
+    ObfDereferenceObject(Thread);
+    Thread = NULL;
+}
+
 /* DriverEntry, before the registration. */
 static VOID SetUpRoutines(void)
 {
+    if (IS(system_thread) || IS(thread_left))
+        StartThread();
     if (IS(rw_locks) || IS(rw_lock_left) || IS(rw_lock_promoted) || IS(rw_lock_released_twice) || IS(rw_lock_kept) ||
         IS(rw_lock_flag_lies))
         RwLock = NdisAllocateRWLock(NULL);
@@ -159,6 +199,7 @@ static VOID SetUpRoutines(void)
 /* DriverUnload, before the end. */
 static VOID TearDownRoutines(void)
 {
+    StopThread();
     if (RwLock && !IS(rw_lock_left))
         NdisFreeRWLock(RwLock);
     if (!IS(lookaside_left))

@@ -66,7 +66,7 @@ enum {
     kernel_timer_freed = 197, io_work_item_left = 198, fast_mutex_twice = 199, rundown_over_released = 300,
     pool_executable = 301, direct_answered_twice = 302, direct_never_completed = 303,
     direct_without_complete = 304, synchronous_pends = 305, switch_nic_kept = 306,
-    switch_report_lies = 307, kernel_device_left = 308, link_left = 309,
+    switch_report_lies = 307, kernel_device_left = 308, link_left = 309, thread_left = 310,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -78,7 +78,7 @@ enum {
     work_items = 228, timers = 229,
     data_buffers = 230, copies_packets = 231, retreats = 232, retreats_with_handler = 233, mdls = 234,
     contexts = 235, clones = 236, rw_locks = 237, lookasides = 238, kernel_timers = 239, io_work_items = 240,
-    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245, create_opened = 246, shared_time = 247, stack_secret = 248,
+    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245, create_opened = 246, shared_time = 247, stack_secret = 248, system_thread = 249, pended_irps = 250,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -696,6 +696,25 @@ static VOID CompleteRequest(IRP *irp, CCHAR boost)
 
 static DRIVER_OBJECT *TheObject;
 
+static VOID CancelPended(DEVICE_OBJECT *device, IRP *irp)
+{
+    IoReleaseCancelSpinLock(irp->Pad2[5]); /* CancelIrql */
+    irp->IoStatus.Status = (NTSTATUS)0xC0000120; /* STATUS_CANCELLED */
+    irp->IoStatus.Information = 0;
+    IofCompleteRequest(irp, 0);
+}
+
+/* Keeps each request until it is cancelled. */
+static NTSTATUS Pend(DEVICE_OBJECT *device, IRP *irp)
+{
+    KIRQL irql;
+    IoAcquireCancelSpinLock(&irql);
+    irp->CurrentStackLocation->Control |= 1;
+    *(PVOID *)&irp->Pad2[40] = CancelPended; /* CancelRoutine */
+    IoReleaseCancelSpinLock(irql);
+    return 0x103;
+}
+
 static NDIS_STATUS MakeKernelDevice(NDIS_DEVICE_OBJECT_ATTRIBUTES *attributes, DEVICE_OBJECT **object, NDIS_HANDLE *handle)
 {
     NTSTATUS status = IoCreateDevice(TheObject, 8, attributes->DeviceName, 0x12, 0, FALSE, object);
@@ -715,6 +734,8 @@ static NDIS_STATUS MakeDevice(NDIS_HANDLE driver, NDIS_DEVICE_OBJECT_ATTRIBUTES 
 {
     if (IS(kernel_device) || IS(kernel_device_left) || IS(link_left))
         return MakeKernelDevice(attributes, object, handle);
+    if (IS(pended_irps))
+        attributes->MajorFunctions[IRP_MJ_DEVICE_CONTROL] = Pend;
     if (IS(pnp_major))
         attributes->MajorFunctions[27] = attributes->MajorFunctions[0];
     return NdisRegisterDeviceEx(driver, attributes, object, handle);

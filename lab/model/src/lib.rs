@@ -24,6 +24,7 @@
 
 mod above;
 mod attach;
+mod cancel_lock;
 mod capabilities;
 mod chain;
 mod clock;

@@ -188,6 +188,12 @@ fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before
     Inside(())
 }
 
+/// This thread leaves all models for good.
+pub(crate) fn leave_all() {
+    LOCKS.with_borrow_mut(Vec::clear);
+    PLACES.with_borrow_mut(Vec::clear);
+}
+
 impl Drop for Inside {
     fn drop(&mut self) {
         PLACES.with_borrow_mut(Vec::pop);

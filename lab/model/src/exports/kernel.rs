@@ -32,6 +32,11 @@ pub unsafe extern "efiapi" fn KfRaiseIrql(irql: KIRQL) -> KIRQL {
     before
 }
 
+unsafe extern "efiapi" fn KeRaiseIrqlToDpcLevel() -> KIRQL {
+    // SAFETY: the routine takes no pointer.
+    unsafe { KfRaiseIrql(sys::DISPATCH_LEVEL) }
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeLowerIrql(irql: KIRQL) {
     if irql > thread::irql() {
@@ -317,6 +322,7 @@ pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(referenc
 super::exports! {
     KeGetCurrentIrql
     KfRaiseIrql
+    KeRaiseIrqlToDpcLevel
     KeLowerIrql
     KeGetCurrentProcessorNumberEx
     KeStallExecutionProcessor

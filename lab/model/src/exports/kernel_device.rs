@@ -143,20 +143,6 @@ unsafe extern "efiapi" fn IoDeleteSymbolicLink(link: *const UNICODE_STRING) -> N
     sys::STATUS_SUCCESS
 }
 
-/// Handles of other objects than keys are none of the model's.
-unsafe extern "efiapi" fn ObReferenceObjectByHandle(
-    _handle: *mut c_void,
-    _access: u32,
-    _kind: *mut c_void,
-    _mode: i8,
-    _object: *mut *mut c_void,
-    _information: *mut c_void,
-) -> NTSTATUS {
-    const INVALID_HANDLE: NTSTATUS = 0xC000_0008_u32 as i32;
-    thread::require_irql_at_most(sys::PASSIVE_LEVEL, "ObReferenceObjectByHandle");
-    INVALID_HANDLE
-}
-
 /// Counts no references: the model's objects are the driver's alone.
 unsafe extern "efiapi" fn ObfReferenceObject(_object: *mut c_void) -> isize {
     2
@@ -168,7 +154,6 @@ super::exports! {
     IoDeleteDevice
     IoCreateSymbolicLink
     IoDeleteSymbolicLink
-    ObReferenceObjectByHandle
     ObfReferenceObject
     ObfDereferenceObject
 }

@@ -13,6 +13,7 @@
 )]
 
 mod c_string;
+mod cancel;
 pub mod configuration;
 pub mod deferred;
 mod derived_nbl;
@@ -43,6 +44,7 @@ pub mod spin_lock;
 pub mod status;
 pub mod switch;
 mod system;
+mod system_thread;
 pub mod text;
 #[cfg(target_arch = "x86_64")]
 mod thread_sanitizer;
@@ -81,6 +83,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
     }
     let tables: &[&[(&str, Export)]] = &[
         c_string::EXPORTS,
+        cancel::EXPORTS,
         configuration::EXPORTS,
         deferred::EXPORTS,
         derived_nbl::EXPORTS,
@@ -112,6 +115,7 @@ pub fn find(module: &str, name: &str) -> Option<*const ()> {
         switch::EXPORTS,
         system::DATA,
         system::EXPORTS,
+        system_thread::EXPORTS,
         text::EXPORTS,
         time::EXPORTS,
         unicode_string::EXPORTS,

@@ -205,6 +205,17 @@ pub unsafe extern "efiapi" fn KeReleaseSpinLockFromDpcLevel(lock: *mut KSPIN_LOC
     release(lock, None);
 }
 
+unsafe extern "efiapi" fn KeTryToAcquireSpinLockAtDpcLevel(lock: *mut KSPIN_LOCK) -> u8 {
+    require_dispatch("KeTryToAcquireSpinLockAtDpcLevel");
+    // SAFETY: the caller passes a lock, which only these routines use.
+    let word = unsafe { AtomicUsize::from_ptr(lock) };
+    if word.load(Ordering::Relaxed) != 0 {
+        return 0;
+    }
+    take(lock, None);
+    1
+}
+
 /// KLOCK_QUEUE_HANDLE: the lock, and the IRQL from before it was acquired.
 #[repr(C)]
 pub struct KLOCK_QUEUE_HANDLE {
@@ -262,6 +273,7 @@ super::exports! {
     KeReleaseSpinLock
     KeAcquireSpinLockAtDpcLevel
     KeReleaseSpinLockFromDpcLevel
+    KeTryToAcquireSpinLockAtDpcLevel
     KeAcquireInStackQueuedSpinLock
     KeReleaseInStackQueuedSpinLock
     KeAcquireInStackQueuedSpinLockAtDpcLevel

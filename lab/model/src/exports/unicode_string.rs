@@ -409,6 +409,20 @@ unsafe extern "efiapi" fn RtlStringFromGUID(
     sys::STATUS_SUCCESS
 }
 
+unsafe extern "efiapi" fn RtlEqualString(
+    one: *const STRING,
+    other: *const STRING,
+    folds: u8,
+) -> u8 {
+    // SAFETY: the caller passes two strings.
+    let (one, other) = unsafe { (bytes(one), bytes(other)) };
+    let same = match folds {
+        0 => one == other,
+        _ => one.eq_ignore_ascii_case(other),
+    };
+    same.into()
+}
+
 unsafe extern "efiapi" fn RtlUpcaseUnicodeChar(unit: u16) -> u16 {
     folded(&[unit], true)[0]
 }
@@ -451,6 +465,7 @@ super::exports! {
     RtlIntegerToUnicodeString
     RtlGUIDFromString
     RtlStringFromGUID
+    RtlEqualString
     RtlUpcaseUnicodeChar
     RtlCompareMemory
 }

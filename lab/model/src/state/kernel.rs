@@ -12,7 +12,7 @@ use crate::{
     objects::Objects,
     registry::RegistryValue,
     spin_lock::SpinLocks,
-    world::deferred::Deferred,
+    world::{deferred::Deferred, threads::Threads},
 };
 
 /// The kernel's objects that the driver has.
@@ -35,6 +35,7 @@ pub(crate) struct Kernel {
     pub(crate) tracing: Tracing,
     pub(crate) deferred: Deferred,
     pub(crate) objects: Objects,
+    pub(crate) threads: Threads,
     /// Symbolic links.
     pub(crate) links: BTreeSet<String>,
     /// Mutexes, each with the thread that owns it and how often that has acquired it.
@@ -76,4 +77,6 @@ pub(crate) struct ControlDevice {
     pub(crate) device: Option<Device>,
     /// Requests that the control device has now.
     pub(crate) requests: Vec<Request>,
+    /// The control codes of requests that the driver has kept until they were cancelled.
+    pub(crate) kept: BTreeSet<u32>,
 }

@@ -1,16 +1,29 @@
 //! Programs that open the control device.
 #![expect(unsafe_code, reason = "calls the driver's handlers as the system does")]
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    ffi::c_void,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, Ordering},
+    },
+};
 
 use ndis::sys;
 
 use super::World;
 use crate::{
+    cancel_lock,
     device::{Answered, File, Request},
+    rules::Rule,
     state::State,
-    suspension,
+    suspension, thread,
 };
+
+/// DRIVER_CANCEL.
+type CancelRoutine = unsafe extern "efiapi" fn(device: *mut sys::DEVICE_OBJECT, irp: *mut sys::IRP);
 
 thread_local! {
     /// The file objects that this thread, a program's, has open.
@@ -85,6 +98,36 @@ impl World {
         self.request_of(sys::IRP_MJ_CREATE, 0, &[], 0, below).status
     }
 
+    /// Cancels a request that the driver keeps. Returns whether it has a cancel routine.
+    ///
+    /// # Safety
+    /// `irp` is a live request.
+    pub(crate) unsafe fn cancel_irp(self: &Arc<Self>, irp: *mut sys::IRP) -> bool {
+        let _inside = thread::enter(self, thread::processor(), thread::irql());
+        let before = cancel_lock::acquire();
+        // SAFETY: as the caller vouches; a cancel routine is one of the driver's.
+        unsafe {
+            (*irp).Cancel = 1;
+            let place = AtomicPtr::from_ptr(&raw mut (*irp).CancelRoutine);
+            let routine = place.swap(ptr::null_mut(), Ordering::AcqRel);
+            if routine.is_null() {
+                cancel_lock::release(before);
+                return false;
+            }
+            (*irp).CancelIrql = before;
+            let device = (*(*irp).Tail.Overlay.CurrentStackLocation).DeviceObject;
+            let routine = std::mem::transmute::<*mut c_void, CancelRoutine>(routine);
+            routine(device, irp);
+        }
+        let after = thread::irql();
+        if after != before {
+            let found = format!("called at IRQL {before}, left at {after}");
+            self.violation(Rule::Irql, "IoReleaseCancelSpinLock", found);
+            thread::set_irql(before);
+        }
+        true
+    }
+
     /// Makes one request to the control device.
     fn request(self: &Arc<Self>, major: usize, code: u32, input: &[u8], output: usize) -> Answered {
         self.request_of(major, code, input, output, "")
@@ -148,7 +191,17 @@ impl World {
                 let mut requests = state.control.requests.iter();
                 requests.any(|one| one.raw() == irp && one.is_pending())
             };
-            self.wait_until("IRP", || !pending(&self.state()));
+            // What was kept once is not waited for again.
+            if !self.state().control.kept.contains(&code) {
+                self.wait_until("IRP", || !pending(&self.state()));
+            }
+            if pending(&self.state()) {
+                // The program gives up.
+                self.state().control.kept.insert(code);
+                // SAFETY: a request that is pending is live.
+                unsafe { self.cancel_irp(irp) };
+                self.wait_until("IRP", || !pending(&self.state()));
+            }
         }
         let mut state = self.state();
         let place = state

@@ -429,6 +429,10 @@ impl World {
         state.kernel.spin_locks.clear();
         state.check_deferred_gone(when);
         state.check_objects_gone(when);
+        if state.kernel.threads.running > 0 {
+            let found = format!("{} threads run {when}", state.kernel.threads.running);
+            state.violation(Rule::NothingLeft, "PsCreateSystemThread", found);
+        }
         for link in std::mem::take(&mut state.kernel.links) {
             let found = format!("{link} is not deleted {when}");
             state.violation(Rule::NothingLeft, "IoCreateSymbolicLink", found);

@@ -14,6 +14,7 @@ mod oid;
 mod oid_answer;
 mod receive;
 mod status;
+pub(crate) mod threads;
 mod tracing;
 mod traffic;
 mod waiting;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::World;
+use super::{World, threads};
 use crate::{
     rules::{Finding, Rule},
     thread,
@@ -80,6 +80,11 @@ impl World {
             let over = |limit| begun.elapsed() >= limit;
             if sleep.as_ref().is_some_and(|sleep| sleep.is_over()) || limit.is_some_and(over) {
                 return Waited::TimedOut;
+            }
+            if threads::is_drivers() {
+                // What happens in the machine is the work of others.
+                let _ = self.clock.look();
+                continue;
             }
             if limit.is_none() && looks >= self.config.patience {
                 return Waited::Forever;
