@@ -520,6 +520,13 @@ IMPORT KIRQL KeGetCurrentIrql(void);
 IMPORT KIRQL KfRaiseIrql(KIRQL);
 IMPORT VOID KeLowerIrql(KIRQL);
 IMPORT VOID IofCompleteRequest(IRP *, CCHAR Boost);
+IMPORT NTSTATUS IoCreateDevice(DRIVER_OBJECT *, ULONG Extension, UNICODE_STRING *, ULONG Type, ULONG, BOOLEAN,
+                               DEVICE_OBJECT **);
+IMPORT VOID IoDeleteDevice(DEVICE_OBJECT *);
+IMPORT NTSTATUS IoCreateSymbolicLink(UNICODE_STRING *, UNICODE_STRING *);
+IMPORT NTSTATUS IoDeleteSymbolicLink(UNICODE_STRING *);
+IMPORT VOID IoAcquireCancelSpinLock(KIRQL *);
+IMPORT VOID IoReleaseCancelSpinLock(KIRQL);
 IMPORT PVOID memcpy(PVOID, const void *, SIZE_T);
 IMPORT PVOID memset(PVOID, int, SIZE_T);
 IMPORT int memcmp(const void *, const void *, SIZE_T);

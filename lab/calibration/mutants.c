@@ -58,7 +58,17 @@ enum {
     resources_indicated_later = 167, attributes_later = 168, own_indicated_over_pause = 169,
     work_item_left = 171, timer_left = 172, work_item_freed = 173, timer_cancelled_high = 174,
     timer_freed = 175, work_item_twice = 176,
-    answers_without_revision = 196, asks_in_low_power = 197, originates_in_low_power = 198, loopback_lost = 199,
+    data_buffer_unchecked = 177, data_buffer_overruns = 178, retreat_not_undone = 179, retreat_mdl_left = 180,
+    retreat_freed_wrongly = 181, mdl_leaked = 182, mdl_freed_otherwise = 183, mdl_of_stack = 184,
+    mdl_left_locked = 185, context_left = 186, clone_nbl_leaked = 187, clone_nbl_freed_otherwise = 188,
+    rw_lock_left = 189, rw_lock_promoted = 190, rw_lock_released_twice = 191, rw_lock_kept = 192,
+    rw_lock_flag_lies = 193, lookaside_left = 194, lookaside_entry_leaked = 195, kernel_timer_left = 196,
+    kernel_timer_freed = 197, io_work_item_left = 198, fast_mutex_twice = 199, rundown_over_released = 300,
+    pool_executable = 301, direct_answered_twice = 302, direct_never_completed = 303,
+    direct_without_complete = 304, synchronous_pends = 305, switch_nic_kept = 306,
+    switch_report_lies = 307, kernel_device_left = 308, link_left = 309, thread_left = 310,
+    answers_without_revision = 311, asks_in_low_power = 312, originates_in_low_power = 313,
+    loopback_lost = 314,
     /* Legal ones. */
     one_by_one_up = 201, one_by_one_back = 202, sleeps_in_power_event = 203,
     adds_restart_attribute = 204, changes_mtu = 205, raises_and_lowers = 206, answers_vendor = 207,
@@ -67,7 +77,10 @@ enum {
     sets_scratch = 216, one_adapter = 217, patient_pause = 218, short_stall = 219,
     other_pools = 220, configuration_padded = 221, received_restored = 222, one_by_one_indicated = 223,
     restart_completed_within = 224, slow_restart = 225, raises_then_locks = 226, asks_in_pause = 227,
-    work_items = 228, timers = 229, answers_set = 249,
+    work_items = 228, timers = 229,
+    data_buffers = 230, copies_packets = 231, retreats = 232, retreats_with_handler = 233, mdls = 234,
+    contexts = 235, clones = 236, rw_locks = 237, lookasides = 238, kernel_timers = 239, io_work_items = 240,
+    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245, create_opened = 246, shared_time = 247, stack_secret = 248, system_thread = 249, pended_irps = 250, answers_set = 251,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161
@@ -673,6 +686,8 @@ static VOID CompleteRequest(IRP *irp, CCHAR boost)
 {
     if (IS(irp_kept) && irp->CurrentStackLocation->MajorFunction == IRP_MJ_DEVICE_CONTROL)
         return;
+    if (IS(create_opened) && irp->CurrentStackLocation->MajorFunction == IRP_MJ_CREATE)
+        irp->IoStatus.Information = 1; /* FILE_OPENED */
     if (IS(irp_as_pending))
         irp->IoStatus.Status = 0x103;
     if (IS(ioctl_discloses) && irp->IoStatus.Status == 0)
@@ -683,9 +698,48 @@ static VOID CompleteRequest(IRP *irp, CCHAR boost)
 }
 #define IofCompleteRequest CompleteRequest
 
+static DRIVER_OBJECT *TheObject;
+
+static VOID CancelPended(DEVICE_OBJECT *device, IRP *irp)
+{
+    IoReleaseCancelSpinLock(irp->Pad2[5]); /* CancelIrql */
+    irp->IoStatus.Status = (NTSTATUS)0xC0000120; /* STATUS_CANCELLED */
+    irp->IoStatus.Information = 0;
+    IofCompleteRequest(irp, 0);
+}
+
+/* Keeps each request until it is cancelled. */
+static NTSTATUS Pend(DEVICE_OBJECT *device, IRP *irp)
+{
+    KIRQL irql;
+    IoAcquireCancelSpinLock(&irql);
+    irp->CurrentStackLocation->Control |= 1;
+    *(PVOID *)&irp->Pad2[40] = CancelPended; /* CancelRoutine */
+    IoReleaseCancelSpinLock(irql);
+    return 0x103;
+}
+
+static NDIS_STATUS MakeKernelDevice(NDIS_DEVICE_OBJECT_ATTRIBUTES *attributes, DEVICE_OBJECT **object, NDIS_HANDLE *handle)
+{
+    NTSTATUS status = IoCreateDevice(TheObject, 8, attributes->DeviceName, 0x12, 0, FALSE, object);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = IoCreateSymbolicLink(attributes->SymbolicName, attributes->DeviceName);
+    if (status != STATUS_SUCCESS)
+        IoDeleteDevice(*object);
+    for (ULONG i = 0; i < 28; i++)
+        TheObject->MajorFunction[i] = attributes->MajorFunctions[i];
+    *handle = *object;
+    return status;
+}
+
 static NDIS_STATUS MakeDevice(NDIS_HANDLE driver, NDIS_DEVICE_OBJECT_ATTRIBUTES *attributes, DEVICE_OBJECT **object,
                               NDIS_HANDLE *handle)
 {
+    if (IS(kernel_device) || IS(kernel_device_left) || IS(link_left))
+        return MakeKernelDevice(attributes, object, handle);
+    if (IS(pended_irps))
+        attributes->MajorFunctions[IRP_MJ_DEVICE_CONTROL] = Pend;
     if (IS(pnp_major))
         attributes->MajorFunctions[27] = attributes->MajorFunctions[0];
     return NdisRegisterDeviceEx(driver, attributes, object, handle);
@@ -694,6 +748,14 @@ static NDIS_STATUS MakeDevice(NDIS_HANDLE driver, NDIS_DEVICE_OBJECT_ATTRIBUTES 
 
 static VOID RemoveDevice(NDIS_HANDLE device)
 {
+    if (IS(kernel_device) || IS(kernel_device_left) || IS(link_left)) {
+        static UNICODE_STRING link = CONSTANT_STRING(L"\\DosDevices\\Tally");
+        if (!IS(link_left))
+            IoDeleteSymbolicLink(&link);
+        if (!IS(kernel_device_left))
+            IoDeleteDevice(device);
+        return;
+    }
     NdisDeregisterDeviceEx(device);
     if (IS(device_twice))
         NdisDeregisterDeviceEx(device);
@@ -719,6 +781,10 @@ static NDIS_STATUS Register(DRIVER_OBJECT *, NDIS_HANDLE, NDIS_FILTER_DRIVER_CHA
 #include "lwf.c"
 #undef DriverEntry
 
+static VOID FindSwitch(NDIS_HANDLE handle);
+static VOID StartKernelTimer(void);
+static VOID StopKernelTimer(void);
+
 /* ---- handlers, as NDIS calls them ------------------------------------------------------------ */
 
 #undef NdisFRegisterFilterDriver
@@ -731,6 +797,8 @@ static NDIS_STATUS MutantAttach(NDIS_HANDLE handle, NDIS_HANDLE context, NDIS_FI
         return NDIS_STATUS_FAILURE;
     if (IS(lock_after_registration))
         GiveOuter(TakeOuter());
+    if (IS(switch_extension) || IS(switch_nic_kept) || IS(switch_report_lies))
+        FindSwitch(handle);
     NDIS_STATUS status = Attach(handle, context, parameters);
     Name = parameters->FilterModuleGuidName;
     if (IS(module_over_detach) && status == NDIS_STATUS_SUCCESS)
@@ -806,6 +874,8 @@ static NDIS_STATUS MutantRestart(NDIS_HANDLE context, NDIS_FILTER_RESTART_PARAME
                 Timers[i].Timer = StartTimer(20);
                 break;
             }
+    if (IS(kernel_timers))
+        StartKernelTimer();
     if (IS(attributes_later)) {
         NDIS_FILTER_ATTRIBUTES attributes = { OF_ATTRIBUTES, 0 };
         NdisFSetAttributes(m->Handle, m, &attributes);
@@ -903,6 +973,8 @@ static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
                 StopTimer(Timers[i].Timer);
             Timers[i].Module = NULL;
         }
+    if (IS(kernel_timers))
+        StopKernelTimer();
     if (IS(originates_in_pause))
         Originate(m);
     if (IS(pause_completed_early)) {
@@ -960,6 +1032,8 @@ static NDIS_STATUS MutantPause(NDIS_HANDLE context, PVOID parameters)
     return IS(pause_status) ? NDIS_STATUS_RESOURCES : status;
 }
 
+static VOID UseRoutines(MODULE *m, NBL *nbl);
+
 static VOID MutantSend(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG flags)
 {
     if (IS(latest_context))
@@ -971,6 +1045,8 @@ static VOID MutantSend(NDIS_HANDLE context, NBL *chain, ULONG port, ULONG flags)
         Refuse(m, chain, NDIS_STATUS_FAILURE);
         return;
     }
+    for (NBL *nbl = chain; nbl && m->State == Running; nbl = nbl->Next)
+        UseRoutines(m, nbl);
     Send(context, chain, port, flags);
     if (IS(pause_completed_later))
         CompletePause(m);
@@ -1173,7 +1249,7 @@ static VOID MutantStatus(NDIS_HANDLE context, NDIS_STATUS_INDICATION *status)
 
 static VOID MutantDetach(NDIS_HANDLE context)
 {
-    while (IS(work_items)) {
+    while (IS(work_items) || IS(io_work_items)) {
         KIRQL irql = TakeOuter();
         LONG queued = Queued;
         GiveOuter(irql);
@@ -1206,6 +1282,8 @@ static VOID MutantDeviceEvent(NDIS_HANDLE context, NET_DEVICE_PNP_EVENT *event)
         DeviceEvent(context, event);
 }
 
+#include "more_routines.h"
+
 static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FILTER_DRIVER_CHARACTERISTICS *all,
                             NDIS_HANDLE *handle)
 {
@@ -1229,6 +1307,7 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
         all->SetFilterModuleOptionsHandler = SetModuleOptions;
     if (IS(queue_without_cancel))
         all->CancelSendHandler = NULL;
+    AddHandlers(all);
     if (IS(names_empty))
         all->UniqueName.Length = all->ServiceName.Length = 0;
     NDIS_STATUS status = NdisFRegisterFilterDriver(driver, context, all, handle);
@@ -1236,12 +1315,41 @@ static NDIS_STATUS Register(DRIVER_OBJECT *driver, NDIS_HANDLE context, NDIS_FIL
     return status;
 }
 
+#if MUTANT == 248
+/* IMAGE_LOAD_CONFIG_DIRECTORY64, to the secret of the stack checks, which the loader replaces. */
+static ULONGLONG Secret = 0x2B992DDFA232ull;
+const struct {
+    ULONG Size;
+    UCHAR Pad[84];
+    ULONGLONG *SecurityCookie;
+    UCHAR Rest[24];
+} _load_config_used = { 120, { 0 }, &Secret };
+#else
+static ULONGLONG Secret;
+#endif
+
+static VOID (*LwfUnload)(DRIVER_OBJECT *);
+
+static VOID MutantUnload(DRIVER_OBJECT *driver)
+{
+    LwfUnload(driver);
+    TearDownRoutines();
+}
+
 NTSTATUS DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *path)
 {
     if (!IS(lock_after_registration))
         KeInitializeSpinLock(&Outer);
     KeInitializeSpinLock(&Inner);
+    if (IS(stack_secret) && *(volatile ULONGLONG *)&Secret == 0x2B992DDFA232ull)
+        return STATUS_INVALID_PARAMETER;
+    SetUpRoutines();
+    TheObject = driver;
     NTSTATUS status = EntryOfLwf(driver, path);
+    if (status != STATUS_SUCCESS)
+        TearDownRoutines();
+    LwfUnload = driver->DriverUnload;
+    driver->DriverUnload = MutantUnload;
     if (IS(lock_after_registration))
         KeInitializeSpinLock(&Outer);
     return IS(entry_pending) && status == STATUS_SUCCESS ? NDIS_STATUS_PENDING : status;

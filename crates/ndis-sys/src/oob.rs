@@ -20,6 +20,7 @@ constants! {
         IPsecOffloadV2HeaderNetBufferListInfo = 12;
         NetBufferListFilteringInfo = 14;
         MediaSpecificInformationEx = 15;
+        SwitchForwardingDetail = 19;
         VirtualSubnetInfo = 20;
         UdpSegmentationOffloadInfo = 22;
         TcpSendOffloadsSupplementalNetBufferListInfo = 23;

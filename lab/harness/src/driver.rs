@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use loader::Image;
+use loader::{Image, OnMissing};
 use model::World;
 use ndis::sys::DRIVER_INITIALIZE;
 
@@ -59,6 +59,19 @@ impl Driver {
         Ok(match build {
             Build::Native => Self::Native,
             Build::Image(path) => Self::Image(Image::load(path)?),
+        })
+    }
+
+    /// The same of a driver that may import routines which the model does not have: `on_missing` is
+    /// called in place of one that it calls.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn load_with_gaps(build: &Build, on_missing: OnMissing) -> Result<Self, Error> {
+        Ok(match build {
+            Build::Native => Self::Native,
+            Build::Image(path) => Self::Image(Image::load_with_gaps(path, on_missing)?),
         })
     }
 

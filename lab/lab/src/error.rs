@@ -39,6 +39,13 @@ pub enum Error {
     Folder(PathBuf, io::Error),
     #[error("no worker can be started: {0}")]
     Worker(io::Error),
+    /// The driver called a routine that the model does not have, in this step.
+    #[error(
+        "the driver calls {0} in step {1:?}, which the model does not have; add it in \
+         lab/model/src/exports"
+    )]
+    Missing(String, String),
+    /// So many packets longer than a segment passed uncut.
     #[error(
         "{0} packet(s) longer than a segment passed uncut; state the MSS of TCP with --mss, cut UDP \
          with --uso and tunnels with --encap, or raise --mtu"
@@ -82,6 +89,7 @@ impl Error {
             Self::SameFile(_) => "same-file",
             Self::Folder(..) => "output",
             Self::Worker(_) => "worker",
+            Self::Missing(..) => "missing-routine",
             Self::Uncut(_) => "uncut",
             Self::Machine(error) => error.name(),
             Self::Chaos(error) => error.name(),

@@ -9,6 +9,7 @@
 #![expect(unsafe_code, reason = "maps an image and calls into it")]
 
 mod error;
+mod gaps;
 mod parts;
 
 use std::fs::File;
@@ -20,10 +21,14 @@ use object::pe;
 use region::{Allocation, Protection};
 
 pub use error::{Fault, LoadError};
+pub use gaps::OnMissing;
 use parts::Parts;
 
 /// Most bytes of a file that are read: beyond any driver, and a bound on a device without an end.
 const MOST: u64 = 256 << 20;
+
+/// The secret of the stack checks: not the linker's 0x2B992DDFA232, and of 48 bits like it.
+const COOKIE: u64 = 0x5EC3_E70F_57AC;
 
 /// An image in this process. The code of a driver goes with it: it must outlive the model.
 pub struct Image {
@@ -32,6 +37,8 @@ pub struct Image {
     /// Where its executable sections are.
     code: Vec<Range<usize>>,
     writable_code: bool,
+    /// Stand-ins for routines that the model does not have.
+    _gaps: Option<Allocation>,
 }
 
 // SAFETY: once loaded, the memory is only executed, and changed by the driver's code alone.
@@ -46,6 +53,22 @@ impl Image {
     /// The fault in the file, the image, or this machine.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
+        Self::load_file(path, None)
+    }
+
+    /// The same of an image that may import routines which the model does not have, as long as it
+    /// does not call them: `on_missing` is called then.
+    ///
+    /// # Errors
+    /// The fault in the file, the image, or this machine.
+    pub fn load_with_gaps(
+        path: impl AsRef<Path>,
+        on_missing: OnMissing,
+    ) -> Result<Self, LoadError> {
+        Self::load_file(path.as_ref(), Some(on_missing))
+    }
+
+    fn load_file(path: &Path, on_missing: Option<OnMissing>) -> Result<Self, LoadError> {
         let read = || {
             let mut file = Vec::new();
             File::open(path)?.take(MOST).read_to_end(&mut file)?;
@@ -53,7 +76,7 @@ impl Image {
         };
         read()
             .map_err(Fault::Read)
-            .and_then(|file| Self::from_bytes(&file))
+            .and_then(|file| Self::map(&file, on_missing))
             .map_err(|fault| LoadError::new(path, fault))
     }
 
@@ -62,6 +85,10 @@ impl Image {
     /// # Errors
     /// The fault in the image or this machine.
     pub fn from_bytes(file: &[u8]) -> Result<Self, Fault> {
+        Self::map(file, None)
+    }
+
+    fn map(file: &[u8], on_missing: Option<OnMissing>) -> Result<Self, Fault> {
         if !cfg!(target_arch = "x86_64") {
             return Err(Fault::Host);
         }
@@ -72,10 +99,13 @@ impl Image {
             entry: parts.entry,
             code: Vec::new(),
             writable_code: false,
+            _gaps: None,
         };
         image.copy_sections(&parts);
         image.relocate(&parts)?;
-        image.bind(&parts)?;
+        image.set_cookie(&parts);
+        image.lead_to_shared_page(&parts);
+        image.bind(&parts, on_missing)?;
         image.protect(&parts)?;
         image.code = parts.code();
         image.writable_code = parts
@@ -139,21 +169,63 @@ impl Image {
         Ok(())
     }
 
-    fn bind(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {
-        let mut missing = Vec::new();
+    /// Gives the checks of stack frames their secret, as the kernel's loader does: a driver does not
+    /// start with the one that the linker has left.
+    fn set_cookie(&mut self, parts: &Parts<'_>) {
+        let cookie = parts.cookie().map(|at| at..at + 8);
+        if let Some(place) = cookie.and_then(|range| self.bytes().get_mut(range)) {
+            place.copy_from_slice(&COOKIE.to_le_bytes());
+        }
+    }
+
+    /// Has the code that reads the page at a fixed address of the kernel read the model's page.
+    fn lead_to_shared_page(&mut self, parts: &Parts<'_>) {
+        let address = model::shared_page::ADDRESS.to_le_bytes();
+        let page = model::shared_page::start().addr() as u64;
+        for range in parts.code() {
+            let code = &mut self.bytes()[range];
+            // All bytes of the address but the lowest two, which are those of an offset.
+            let places = code.windows(8).enumerate().filter(|(_, bytes)| {
+                bytes[2..] == address[2..] && usize::from(bytes[1]) < model::shared_page::SIZE >> 8
+            });
+            let places: Vec<_> = places.map(|(at, _)| at).collect();
+            for at in places {
+                let offset = u16::from_le_bytes([code[at], code[at + 1]]);
+                let place = page + u64::from(offset);
+                code[at..at + 8].copy_from_slice(&place.to_le_bytes());
+            }
+        }
+    }
+
+    fn bind(&mut self, parts: &Parts<'_>, on_missing: Option<OnMissing>) -> Result<(), Fault> {
+        let (mut missing, mut slots) = (Vec::new(), Vec::new());
         for import in parts.imports()? {
-            let Some(address) = model::exports::find(&import.module, &import.name) else {
-                missing.push((import.module, import.name));
-                continue;
-            };
-            let place = import.slot..import.slot + 8;
-            let place = self.bytes().get_mut(place).ok_or(Fault::Imports)?;
-            place.copy_from_slice(&(address as u64).to_le_bytes());
+            match model::exports::find(&import.module, &import.name) {
+                Some(address) => self.fill(import.slot, address as u64)?,
+                None => {
+                    missing.push((import.module, import.name));
+                    slots.push(import.slot);
+                }
+            }
         }
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(Fault::NoSuchImports(missing)),
+        let on_missing = match (missing.is_empty(), on_missing) {
+            (true, _) => return Ok(()),
+            (false, None) => return Err(Fault::NoSuchImports(missing)),
+            (false, Some(on_missing)) => on_missing,
+        };
+        let gaps = gaps::stand_ins(&missing, on_missing)?;
+        for (index, slot) in slots.into_iter().enumerate() {
+            self.fill(slot, gaps::address(&gaps, index))?;
         }
+        self._gaps = Some(gaps);
+        Ok(())
+    }
+
+    /// Writes the address that the image calls through the slot at an RVA.
+    fn fill(&mut self, slot: usize, address: u64) -> Result<(), Fault> {
+        let place = self.bytes().get_mut(slot..slot + 8).ok_or(Fault::Imports)?;
+        place.copy_from_slice(&address.to_le_bytes());
+        Ok(())
     }
 
     fn protect(&mut self, parts: &Parts<'_>) -> Result<(), Fault> {

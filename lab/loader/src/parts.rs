@@ -94,6 +94,26 @@ impl<'file> Parts<'file> {
             .collect()
     }
 
+    /// RVA of the secret that checks of stack frames use, if the image has one.
+    pub(crate) fn cookie(&self) -> Option<usize> {
+        /// Where the load configuration has its size, and the address of the secret.
+        const SIZE: usize = 0;
+        const COOKIE: usize = 0x58;
+        let directory = self
+            .file
+            .data_directory(pe::IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG)?;
+        let config = directory
+            .data(self.file.data(), &self.file.section_table())
+            .ok()?;
+        let size = config.get(SIZE..SIZE + 4)?;
+        let size = u32::from_le_bytes(size.try_into().ok()?) as usize;
+        let address = config
+            .get(COOKIE..COOKIE + 8)
+            .filter(|_| size >= COOKIE + 8)?;
+        let address = u64::from_le_bytes(address.try_into().ok()?);
+        usize::try_from(address.checked_sub(self.preferred_base)?).ok()
+    }
+
     /// RVAs of the addresses to be moved with the image.
     pub(crate) fn relocations(&self) -> Result<Vec<usize>, Fault> {
         let directories = self.file.data_directories();

@@ -14,6 +14,8 @@ use std::{
     time::Duration,
 };
 
+use crate::shared_page;
+
 /// How long a thread sleeps between two looks at what it waits for.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -47,7 +49,9 @@ impl Clock {
 
     /// A thread of the driver stalls its processor for `time`.
     pub(crate) fn spend(&self, time: Duration) {
-        self.time().now += time;
+        let mut all = self.time();
+        all.now += time;
+        shared_page::set_time(all.now);
     }
 
     /// The driver is called: something happens.
@@ -87,6 +91,7 @@ impl Clock {
             Some((end, _)) => time.now.max(*end),
             None => time.now + LOOK,
         };
+        shared_page::set_time(time.now);
     }
 
     /// A sleep of `length` from now on.

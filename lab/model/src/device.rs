@@ -1,7 +1,7 @@
 //! The control device, and requests to it as the system makes them.
 #![expect(unsafe_code, reason = "IRPs are C structures")]
 
-use std::ptr;
+use std::{ptr, sync::Arc};
 
 use ndis::sys;
 
@@ -26,6 +26,8 @@ pub(crate) struct Device {
     pub(crate) extension: Block,
     pub(crate) names: [String; 2],
     pub(crate) major: MajorFunctions,
+    /// Whether its handlers are those of the driver object.
+    pub(crate) of_driver_object: bool,
 }
 
 /// Bytes of a DEVICE_OBJECT, and where in it the driver object is.
@@ -52,6 +54,7 @@ impl Device {
             extension: Block::new(extension as usize, 16),
             names,
             major,
+            of_driver_object: false,
         }
     }
 }
@@ -69,8 +72,7 @@ pub struct Answered {
 pub(crate) struct Request {
     pub(crate) irp: Block,
     stack: Block,
-    /// The file object, and its name.
-    file: (Block, Block),
+    file: Arc<File>,
     buffer: Block,
     input: usize,
     output: usize,
@@ -82,8 +84,31 @@ pub(crate) struct Request {
     result: Vec<u8>,
 }
 
+/// A file object, which a program's open handle stands for, and its name.
+#[derive(Debug)]
+pub(crate) struct File {
+    object: Block,
+    name: Block,
+    /// Bytes of the name.
+    length: u16,
+}
+
+impl File {
+    /// A file object to open what is asked for below the device.
+    pub(crate) fn new(below: &str) -> Arc<Self> {
+        let name: Vec<u8> = below.encode_utf16().flat_map(u16::to_ne_bytes).collect();
+        Arc::new(Self {
+            object: Block::new(size_of::<sys::FILE_OBJECT>(), 16),
+            name: Block::of(&name),
+            length: name.len() as u16,
+        })
+    }
+}
+
 /// Bytes after the buffer that must not be written to.
 const GUARD: usize = 64;
+/// The highest of the results of an open.
+const FILE_DOES_NOT_EXIST: usize = 5;
 /// The byte that fills an IRP once it is completed.
 const GONE: u8 = 0xDE;
 
@@ -93,21 +118,19 @@ fn stale(index: usize) -> u8 {
 }
 
 impl Request {
-    /// A request of `major`, to open with what was asked for below the device, and for a device
-    /// control with `code`, `input` and room for an output.
+    /// A request of `major` for `file`, and for a device control with `code`, `input` and room for an
+    /// output.
     pub(crate) fn new(
         device: *mut sys::DEVICE_OBJECT,
         major: usize,
         code: u32,
         input: &[u8],
         output: usize,
-        below: &str,
+        file: Arc<File>,
         level: Level,
     ) -> Self {
-        let name: Vec<u8> = below.encode_utf16().flat_map(u16::to_ne_bytes).collect();
-        let (name, name_length) = (Block::of(&name), name.len() as u16);
-        let file = Block::new(size_of::<sys::FILE_OBJECT>(), 16);
-        let raw_file = file.start().cast::<sys::FILE_OBJECT>();
+        let raw_file = file.object.start().cast::<sys::FILE_OBJECT>();
+        let name_length = file.length;
         let length = input.len().max(output);
         let mut bytes = input.to_vec();
         // A guard page behind the buffer finds a write there at once.
@@ -116,7 +139,7 @@ impl Request {
         let request = Self {
             irp: Block::new(size_of::<sys::IRP>(), 16),
             stack: Block::new(size_of::<sys::IO_STACK_LOCATION>(), 16),
-            file: (file, name),
+            file,
             buffer: Block::of(&bytes),
             input: input.len(),
             output,
@@ -149,7 +172,7 @@ impl Request {
             (*raw_file).FileName = sys::UNICODE_STRING {
                 Length: name_length,
                 MaximumLength: name_length,
-                Buffer: request.file.1.start().cast(),
+                Buffer: request.file.name.start().cast(),
             };
             if major == sys::IRP_MJ_DEVICE_CONTROL {
                 let parameters = &raw mut (*stack).Parameters.DeviceIoControl;
@@ -169,7 +192,14 @@ impl Request {
     fn complete(&mut self) {
         // SAFETY: the IRP is live until the handler has returned.
         let status = unsafe { (*self.raw()).IoStatus };
-        self.completed = Some((status.Status, status.Information));
+        let stack = self.stack.start().cast::<sys::IO_STACK_LOCATION>();
+        // SAFETY: as above. An open states there what was done, such as FILE_OPENED, and no length.
+        let opens = usize::from(unsafe { (*stack).MajorFunction }) == sys::IRP_MJ_CREATE;
+        let information = match status.Information {
+            0..=FILE_DOES_NOT_EXIST if opens => 0,
+            other => other,
+        };
+        self.completed = Some((status.Status, information));
         self.result = self.buffer.bytes();
         for block in [&self.irp, &self.buffer] {
             // SAFETY: the block is that long.

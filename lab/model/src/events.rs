@@ -77,6 +77,11 @@ impl Events {
         Ok(std::mem::take(&mut self.event(at)?.signalled))
     }
 
+    /// Whether an event is signalled.
+    pub(crate) fn is_signalled(&mut self, at: usize) -> Result<bool, &'static str> {
+        Ok(self.event(at)?.signalled)
+    }
+
     /// Whether an event is signalled; a synchronization event is not any more then.
     pub(crate) fn try_wait(&mut self, at: usize) -> Result<bool, &'static str> {
         let event = self.event(at)?;

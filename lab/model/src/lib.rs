@@ -24,6 +24,7 @@
 
 mod above;
 mod attach;
+mod cancel_lock;
 mod capabilities;
 mod chain;
 mod clock;
@@ -45,6 +46,7 @@ mod mdl;
 mod memory;
 mod miniport;
 mod nic;
+mod objects;
 mod offload;
 mod oid;
 mod oob;
@@ -55,11 +57,13 @@ mod registry;
 mod restart;
 mod rules;
 mod segment;
+pub mod shared_page;
 mod spin_lock;
 mod state;
 mod status;
 mod suspension;
 mod thread;
+mod virtual_switch;
 
 mod world;
 

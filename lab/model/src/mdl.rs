@@ -90,6 +90,77 @@ fn mdl_over(data: *mut u8, length: usize, backing: Backing) -> Block {
     mdl
 }
 
+/// A new MDL that describes `length` bytes from `data` on, and no pages yet.
+pub(crate) fn describe(data: *mut u8, length: usize) -> Block {
+    let mdl = mdl_over(data, length, Backing::NonPagedPool);
+    let raw = mdl.start().cast::<sys::MDL>();
+    // SAFETY: the MDL is new.
+    unsafe { ((*raw).MdlFlags, (*raw).MappedSystemVa) = (0, ptr::null_mut()) };
+    mdl
+}
+
+/// What NDIS allocated for a clone of an NBL.
+#[derive(Default)]
+pub(crate) struct Clone {
+    pub(crate) flags: u32,
+    pub(crate) net_buffers: Vec<Block>,
+    pub(crate) mdls: Vec<Block>,
+}
+
+/// Makes a chain of partial MDLs over the data of `packet`, which belong to `clone`.
+///
+/// # Errors
+/// A description of the fault in the packet's chain.
+///
+/// # Safety
+/// `packet` and its chain are live.
+pub(crate) unsafe fn clone_chain(
+    state: &mut State,
+    packet: *const sys::NET_BUFFER,
+    clone: &mut Clone,
+) -> Result<*mut sys::MDL, String> {
+    // SAFETY: as the caller vouches; the partial MDLs are new and large enough.
+    unsafe {
+        let mut chain = ptr::null_mut();
+        let mut place: *mut *mut sys::MDL = &raw mut chain;
+        let (mut mdl, mut skip) = ((*packet).CurrentMdl, (*packet).CurrentMdlOffset);
+        let mut left = (*packet).DataLength;
+        while left > 0 {
+            if mdl.is_null() {
+                return Err(format!("the MDL chain ends {left} bytes before DataLength"));
+            }
+            let length = left.min((*mdl).ByteCount.saturating_sub(skip));
+            if length > 0 {
+                let start = virtual_address(mdl).add(skip as usize);
+                let block = describe(start, length as usize);
+                let partial = block.start().cast::<sys::MDL>();
+                build_partial(state, mdl, partial, start.cast(), length);
+                clone.mdls.push(block);
+                *place = partial;
+                place = &raw mut (*partial).Next;
+            }
+            (left, skip, mdl) = (left - length, 0, (*mdl).Next);
+        }
+        Ok(chain)
+    }
+}
+
+/// Where the driver finds the bytes of `mdl`, which is mapped if it was not; null where no memory for
+/// a mapping is granted.
+///
+/// # Safety
+/// `mdl` points to a live MDL.
+pub(crate) unsafe fn address_for_driver(state: &mut State, mdl: *mut sys::MDL) -> *mut u8 {
+    let mapped = sys::MDL_MAPPED_TO_SYSTEM_VA | sys::MDL_SOURCE_IS_NONPAGED_POOL;
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if (*mdl).MdlFlags & mapped == 0 && !state.kernel.memory.grant() {
+            return ptr::null_mut();
+        }
+        system_address(state, mdl)
+    }
+}
+
 impl Buffer {
     /// A buffer that holds `bytes`, starting `offset` bytes into a page.
     pub(crate) fn new(bytes: &[u8], offset: usize, backing: Backing) -> Self {

@@ -27,6 +27,9 @@ const POOL_SKEW: usize = 16;
 
 // SAFETY: a block owns its memory and is not tied to a thread.
 unsafe impl Send for Block {}
+// SAFETY: a shared block hands out where its memory is; what is read and written there is a matter of
+// the driver and of the locks of the model, as without a block.
+unsafe impl Sync for Block {}
 
 impl Block {
     /// `size` zeroed bytes at an address that is a multiple of `align`.

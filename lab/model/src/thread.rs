@@ -56,6 +56,18 @@ pub(crate) struct HeldLock {
     pub(crate) initialised: bool,
     /// How long the thread had stalled its processor before.
     pub(crate) stalled: Duration,
+    pub(crate) kind: LockKind,
+}
+
+/// How a lock is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LockKind {
+    /// A spin lock.
+    Spin,
+    /// A read/write lock of NDIS, for reading: other threads may have it too.
+    Reader,
+    /// The same, for writing.
+    Writer,
 }
 
 thread_local! {
@@ -176,6 +188,12 @@ fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before
     Inside(())
 }
 
+/// This thread leaves all models for good.
+pub(crate) fn leave_all() {
+    LOCKS.with_borrow_mut(Vec::clear);
+    PLACES.with_borrow_mut(Vec::clear);
+}
+
 impl Drop for Inside {
     fn drop(&mut self) {
         PLACES.with_borrow_mut(Vec::pop);
@@ -187,6 +205,13 @@ impl Drop for Inside {
 pub(crate) fn stack_now() -> usize {
     let here = 0_u8;
     std::hint::black_box(&raw const here).addr()
+}
+
+/// Whether `address` is on this thread's stack.
+pub(crate) fn is_on_stack(address: usize) -> bool {
+    let here = stack_now();
+    let deepest = PLACES.with_borrow(|places| places.first().map_or(here, |place| place.stack));
+    (here..deepest).contains(&address)
 }
 
 /// The model that this thread is in.
@@ -285,9 +310,14 @@ pub(crate) fn ndis_call_out(most: u8, routine: &str) {
 
 fn checked_call(most: u8, routine: &str, with_a_lock: Level) {
     require_irql_at_most(most, routine);
-    if locks_held() > 0 {
+    let spins = LOCKS.with_borrow(|locks| locks.iter().any(|lock| lock.kind == LockKind::Spin));
+    if spins {
         let found = "called with a spin lock held";
         world().finding(routine, Finding::at(with_a_lock, Rule::SpinLock, found));
+    } else if locks_held() > 0 && with_a_lock == Level::Contract {
+        // No page forbids it of read/write locks, which readers acquire again.
+        let found = "called with a read/write lock held";
+        world().finding(routine, Finding::at(Level::Advice, Rule::SpinLock, found));
     }
     let used = PLACES.with_borrow_mut(|places| {
         places.last_mut().map_or(0, |place| {
@@ -357,7 +387,15 @@ pub(crate) fn holds(address: usize) -> bool {
     LOCKS.with_borrow(|locks| locks.iter().any(|lock| lock.address == address))
 }
 
-/// The spin locks that this thread holds.
+/// How this thread holds the lock at `address`, if it does.
+pub(crate) fn held_as(address: usize) -> Option<LockKind> {
+    LOCKS.with_borrow(|locks| {
+        let mut mine = locks.iter().filter(|lock| lock.address == address);
+        mine.next().map(|lock| lock.kind)
+    })
+}
+
+/// The locks that this thread holds.
 pub(crate) fn locks() -> Vec<usize> {
     LOCKS.with_borrow(|locks| locks.iter().map(|lock| lock.address).collect())
 }

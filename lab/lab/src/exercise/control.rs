@@ -6,7 +6,7 @@ use model::{Answering, FILTER_IF_INDEX, Indication, OidCall, OidKind, World};
 use ndis::sys;
 
 use super::frames::Frames;
-use super::subject::{FRAME_SIZE, PACKET_FILTER, STATISTICS, Subject, VENDOR};
+use super::subject::{DELETE_SA, FRAME_SIZE, PACKET_FILTER, STATISTICS, Subject, VENDOR};
 use harness::driver::Driver;
 
 /// An OID that no miniport has.
@@ -68,6 +68,31 @@ fn no_change() -> Vec<u8> {
         0,
     ]);
     bytes
+}
+
+/// Direct requests, several at a time, and synchronous ones, at both IRQLs.
+pub(super) fn unserialized_oids(world: &Arc<World>) {
+    for answering in [Answering::Inline, Answering::Early, Answering::Later] {
+        world.set_nic(|nic| nic.oids = answering);
+        for at_dispatch in [false, true] {
+            let calls = [
+                OidCall::set(DELETE_SA, vec![0; 16]),
+                OidCall::query(UNKNOWN, 8),
+                OidCall::method(STATISTICS, 0, vec![1, 2, 3], 64),
+            ];
+            let calls = calls.map(|call| OidCall {
+                at_dispatch,
+                ..call
+            });
+            let numbers = calls.clone().map(|call| world.direct_oid(call));
+            world.cancel_direct_oid(numbers[1]);
+            for call in calls {
+                world.synchronous_oid(call);
+            }
+            world.complete_direct_oids();
+        }
+    }
+    world.set_nic(|nic| nic.oids = Answering::Inline);
 }
 
 /// Requests that are cancelled, one with the miniport and one behind it.

@@ -132,6 +132,20 @@ impl Life {
         self.on
             .step(&format!("OID requests, {state}"), control::oids);
         self.on.step(
+            &format!("direct and synchronous OID requests, {state}"),
+            control::unserialized_oids,
+        );
+        if self.on.world.is_switch_extension() {
+            self.on.step(
+                &format!("a port of the switch comes and goes, {state}"),
+                |world| {
+                    for call in world.switch_requests() {
+                        world.oid(call);
+                    }
+                },
+            );
+        }
+        self.on.step(
             &format!("cancelled OID requests, {state}"),
             control::cancelled_oids,
         );

@@ -35,7 +35,7 @@ pub fn run(args: &ExerciseArgs, driver: &Build) -> Result<bool, Error> {
         return Ok(true);
     }
     // An image that cannot be loaded at all is found here, with what to do about it.
-    drop(Driver::load(&build)?);
+    drop(Driver::load_with_gaps(&build, worker::missing)?);
     let mut report = Report::default();
     for round in 0..args.rounds {
         let pages = match (args.guard_pages, round % 2) {

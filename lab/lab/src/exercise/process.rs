@@ -56,6 +56,9 @@ pub(super) fn run(
         worker.kill();
     }
     let (status, tail) = worker.wait().map_err(Error::Worker)?;
+    if let Some(routine) = ended.missing {
+        return Err(Error::Missing(routine, ended.step));
+    }
     ended.stopped = match stopped {
         Some((verdict, detail)) => Some(Stopped::new(verdict, &ended.step, detail)),
         None if ended.finished => None,

@@ -13,6 +13,8 @@ pub(super) enum Reply {
     Refused(String, String),
     /// The driver touched what it must not, and the process ends.
     Faulted(String, Cause),
+    /// The driver called this routine, which the model does not have, and the process ends.
+    Missing(String),
     /// The phase has come to its end.
     Finished,
 }

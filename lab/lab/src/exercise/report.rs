@@ -55,6 +55,8 @@ pub(super) struct Ended {
     causes: Vec<(String, Cause)>,
     pub(super) stopped: Option<Stopped>,
     pub(super) finished: bool,
+    /// A routine that the driver called and the model does not have.
+    pub(super) missing: Option<String>,
 }
 
 impl Ended {
@@ -73,6 +75,7 @@ impl Ended {
                 self.causes.push((key, cause));
                 return Some((Verdict::Crashed, detail));
             }
+            Reply::Missing(routine) => self.missing = Some(routine),
             Reply::Finished => self.finished = true,
         }
         None

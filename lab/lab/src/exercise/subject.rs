@@ -15,6 +15,9 @@ pub(super) const STATISTICS: u32 = 0x0102_0001;
 /// OID_GEN_VENDOR_DESCRIPTION.
 pub(super) const VENDOR: u32 = 0x0001_010D;
 
+/// OID_TCP_TASK_IPSEC_OFFLOAD_V2_DELETE_SA, which comes as a direct request.
+pub(super) const DELETE_SA: u32 = 0xFC03_0203;
+
 /// A step of the driver's life failed, with this status.
 pub(super) struct Refused {
     pub(super) step: &'static str,
@@ -26,6 +29,9 @@ impl Refused {
         move |status| Self { step, status }
     }
 }
+
+/// The newest NDIS, that of Windows 11 24H2: a driver may be built for any.
+const NEWEST: u32 = 6 << 16 | 89;
 
 /// How long nothing happens in the machine before what is pending is called endless.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -52,12 +58,14 @@ impl Subject {
             (PACKET_FILTER, vec![0; 4]),
             (VENDOR, b"a NIC of the model\0".to_vec()),
             (STATISTICS, vec![9; 16]),
+            (DELETE_SA, Vec::new()),
         ];
         let stack = match self.driver {
             Driver::Native => Config::default().stack,
             Driver::Image(_) => STACK,
         };
         World::new(Config {
+            ndis_version: NEWEST,
             level: self.level,
             patience: PATIENCE,
             stack,

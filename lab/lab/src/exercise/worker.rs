@@ -1,5 +1,6 @@
 //! The process of a phase: it runs the driver, and reports each step and each finding.
 
+use std::ffi::{CStr, c_char};
 use std::io::{self, Write};
 
 use harness::driver::{Build, Driver};
@@ -13,6 +14,16 @@ use super::{lifecycle, starve};
 use crate::cli::{ExerciseArgs, Pages, Phase};
 use crate::error::Error;
 
+/// The driver calls a routine that the model does not have: there is no verdict.
+pub(super) extern "efiapi" fn missing(routine: *const c_char) -> ! {
+    // SAFETY: the loader passes text that ends with a zero.
+    #[expect(unsafe_code, reason = "called by a driver")]
+    let routine = unsafe { CStr::from_ptr(routine) };
+    reply(&Reply::Missing(routine.to_string_lossy().into_owned()));
+    let _ = io::stdout().flush();
+    std::process::exit(model::guard::EXIT)
+}
+
 /// Runs `phase` and reports on stdout.
 pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(), Error> {
     match args.pages {
@@ -22,7 +33,7 @@ pub(super) fn work(args: &ExerciseArgs, phase: Phase, build: &Build) -> Result<(
     }
     report_meanwhile();
     let mut subject = Subject {
-        driver: Driver::load(build)?,
+        driver: Driver::load_with_gaps(build, missing)?,
         random: Random::new(args.seed),
         codes: args.ioctl.clone(),
         stress: args.stress,

@@ -12,6 +12,7 @@ use crate::{
     miniport::cut_layout,
     oob::SendKind,
     state::{Known, Origin, Owner, State},
+    virtual_switch,
 };
 
 /// An NBL's memory is longer than the part that drivers see; ndis.sys keeps data there.
@@ -85,9 +86,14 @@ pub(crate) fn enter(state: &mut State, packet: Packet, parts: Parts) -> u64 {
         net_buffers,
         buffers,
     } = parts;
+    let mut packet = packet;
+    if state.life.switch_extension && packet.slot(sys::SwitchForwardingDetail) == 0 {
+        packet = packet.with_slot(sys::SwitchForwardingDetail, virtual_switch::DETAIL);
+    }
     let number = state.sends.next;
     state.sends.next += 1;
     let block = new_nbl();
+    state.virtual_switch.destinations.remove(&block.address());
     let nbl = block.start().cast::<sys::NET_BUFFER_LIST>();
     let mut previous: *mut sys::NET_BUFFER = ptr::null_mut();
     for net_buffer in &net_buffers {

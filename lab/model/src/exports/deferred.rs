@@ -9,7 +9,7 @@ use crate::{
     memory::Block,
     rules::{Finding, Rule},
     thread,
-    world::deferred::{Context, Set, Timer, TimerRoutine, WorkItem, WorkRoutine},
+    world::deferred::{Context, Set, Timer, TimerRoutine, Work, WorkItem, WorkRoutine},
 };
 
 #[unsafe(no_mangle)]
@@ -28,7 +28,7 @@ pub unsafe extern "efiapi" fn NdisAllocateIoWorkItem(owner: NDIS_HANDLE) -> NDIS
     let memory = Block::new(16, 16);
     let (address, item) = (memory.address(), memory.start().cast());
     let made = WorkItem {
-        memory,
+        _memory: Some(memory),
         queued: None,
     };
     state.kernel.deferred.items.insert(address, made);
@@ -43,10 +43,15 @@ pub unsafe extern "efiapi" fn NdisQueueIoWorkItem(
 ) {
     let routine = "NdisQueueIoWorkItem";
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    queue_item(item.addr(), Work::Ndis(work, Context(context)), routine);
+}
+
+/// Queues a work item.
+pub(super) fn queue_item(at: usize, work: Work, routine: &str) {
     let world = thread::world();
     let mut state = world.state();
-    match state.kernel.deferred.items.get_mut(&item.addr()) {
-        Some(item) if item.queued.is_none() => item.queued = Some((work, Context(context))),
+    match state.kernel.deferred.items.get_mut(&at) {
+        Some(item) if item.queued.is_none() => item.queued = Some(work),
         Some(_) => {
             let found = Finding::new(Rule::Once, "it is queued already");
             state.finding(routine, found.on("kernel/system-worker-threads"));
@@ -59,9 +64,14 @@ pub unsafe extern "efiapi" fn NdisQueueIoWorkItem(
 pub unsafe extern "efiapi" fn NdisFreeIoWorkItem(item: NDIS_HANDLE) {
     let routine = "NdisFreeIoWorkItem";
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    free_item(item.addr(), routine);
+}
+
+/// Frees a work item, which is not queued.
+pub(super) fn free_item(at: usize, routine: &str) {
     let world = thread::world();
     let mut state = world.state();
-    match state.kernel.deferred.items.remove(&item.addr()) {
+    match state.kernel.deferred.items.remove(&at) {
         Some(item) if item.queued.is_some() => {
             let found = Finding::new(Rule::Memory, "it is queued");
             state.finding(routine, found.on("ddi/wdm/nf-wdm-iofreeworkitem"));

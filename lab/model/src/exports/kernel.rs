@@ -8,165 +8,10 @@ use std::{
 };
 
 use ::ndis::sys::{
-    self, BOOLEAN, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, KPROCESSOR_MODE, MDL,
-    NTSTATUS, PROCESSOR_NUMBER,
+    self, BOOLEAN, DRIVER_OBJECT, EX_RUNDOWN_REF_CACHE_AWARE, KIRQL, NTSTATUS, PROCESSOR_NUMBER,
 };
 
-use crate::{
-    mdl,
-    memory::Block,
-    race,
-    rules::{Finding, Level, Rule},
-    state::{Rundown, State},
-    suspension, thread,
-    world::Waited,
-};
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn ExAllocatePool2(flags: u64, size: usize, tag: u32) -> *mut c_void {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "ExAllocatePool2");
-    let world = thread::world();
-    let mut state = world.state();
-    state.check_tag(tag, "ExAllocatePool2");
-    if size == 0 {
-        state.violation(Rule::PoolTags, "ExAllocatePool2", "no size");
-    }
-    if flags & sys::POOL_FLAG_NON_PAGED == 0 {
-        let found = "not from non-paged pool";
-        let paged = flags & sys::POOL_FLAG_PAGED != 0 && thread::irql() < sys::DISPATCH_LEVEL;
-        let level = if paged {
-            Level::Product
-        } else {
-            Level::Contract
-        };
-        state.finding("ExAllocatePool2", Finding::at(level, Rule::PoolTags, found));
-    }
-    let stale = flags & sys::POOL_FLAG_UNINITIALIZED != 0;
-    // POOL_FLAG_CACHE_ALIGNED or not: special pool, and a machine short of memory, promise no more.
-    allocate_pool(&mut state, size, tag, stale, "ExAllocatePool2")
-}
-
-/// Allocates pool memory, `stale` or of zeros, for `routine`.
-pub(super) fn allocate_pool(
-    state: &mut State,
-    size: usize,
-    tag: u32,
-    stale: bool,
-    routine: &str,
-) -> *mut c_void {
-    if !state.may_allocate(routine) {
-        return ptr::null_mut();
-    }
-    let block = Block::of_pool(size);
-    if stale {
-        // SAFETY: the block is that long.
-        unsafe { ptr::write_bytes(block.start(), crate::memory::UNINITIALISED, size) };
-    }
-    race::allocated(block.address()..block.address() + block.size());
-    let (start, address) = (block.start().cast(), block.address());
-    state.kernel.memory.pool.insert(address, (block, tag));
-    start
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn ExFreePoolWithTag(memory: *mut c_void, tag: u32) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "ExFreePoolWithTag");
-    free_pool(memory, Some(tag), "ExFreePoolWithTag");
-}
-
-/// Frees pool memory, under `tag` where `routine` takes one.
-pub(super) fn free_pool(memory: *mut c_void, tag: Option<u32>, routine: &str) {
-    let world = thread::world();
-    let mut state = world.state();
-    let Some((block, allocated)) = state.kernel.memory.pool.remove(&memory.addr()) else {
-        return state.violation(Rule::PoolTags, routine, "memory that is not allocated");
-    };
-    match tag {
-        None => {}
-        // Memory with a tag may be freed by ExFreePool, which is ExFreePoolWithTag with 0 (Windows
-        // driver documentation, ExAllocatePool2).
-        Some(0) => {
-            let found = format!("no tag for memory with tag {allocated:#x}");
-            state.finding(routine, Finding::at(Level::Advice, Rule::PoolTags, found));
-        }
-        Some(tag) if tag != allocated => {
-            let found = format!("tag {tag:#x} for memory with tag {allocated:#x}");
-            state.violation(Rule::PoolTags, routine, found);
-        }
-        Some(_) => {}
-    }
-    if let Some(found) = block.written_outside() {
-        state.violation(Rule::Memory, routine, found);
-    }
-    race::freed(block.address()..block.address() + block.size());
-    state.forget_locks(&block);
-    state.forget_events(&block);
-    state.forget_own_oids(&block);
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn IoBuildPartialMdl(
-    source: *mut MDL,
-    target: *mut MDL,
-    address: *mut c_void,
-    length: u32,
-) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "IoBuildPartialMdl");
-    // SAFETY: the caller passes two MDLs.
-    unsafe {
-        mdl::build_partial(
-            &mut thread::world().state(),
-            source,
-            target,
-            address,
-            length,
-        )
-    };
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn MmBuildMdlForNonPagedPool(mdl: *mut MDL) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "MmBuildMdlForNonPagedPool");
-    // SAFETY: the caller passes an initialised MDL.
-    unsafe { mdl::build_nonpaged(&mut thread::world().state(), mdl) };
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn MmMapLockedPagesSpecifyCache(
-    mdl: *mut MDL,
-    mode: KPROCESSOR_MODE,
-    _cache: i32,
-    _requested: *mut c_void,
-    bug_check: u32,
-    priority: u32,
-) -> *mut c_void {
-    let routine = "MmMapLockedPagesSpecifyCache";
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
-    let world = thread::world();
-    let mut state = world.state();
-    if mode != sys::KernelMode || bug_check != 0 || priority & sys::MdlMappingNoExecute == 0 {
-        let found = "a mapping that is not kernel mode, may bug check, or is executable";
-        state.violation(Rule::Mappings, routine, found);
-    }
-    // SAFETY: the caller passes an MDL.
-    if unsafe { (*mdl).ByteCount } == 0 {
-        let found = "an empty MDL, which has no page to map";
-        state.finding(routine, Finding::at(Level::Advice, Rule::Mappings, found));
-    }
-    if !state.kernel.memory.grant() {
-        return ptr::null_mut();
-    }
-    state.mdls.mapped_at_dispatch |= thread::irql() >= sys::DISPATCH_LEVEL;
-    // SAFETY: the caller passes an MDL.
-    unsafe { mdl::map(&mut state, mdl) }
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn MmUnmapLockedPages(address: *mut c_void, mdl: *mut MDL) {
-    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "MmUnmapLockedPages");
-    // SAFETY: the caller passes an MDL.
-    unsafe { mdl::unmap(&mut thread::world().state(), address, mdl) };
-}
+use crate::{memory::Block, race, rules::Rule, state::Rundown, suspension, thread, world::Waited};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn KeGetCurrentIrql() -> KIRQL {
@@ -185,6 +30,11 @@ pub unsafe extern "efiapi" fn KfRaiseIrql(irql: KIRQL) -> KIRQL {
         race::raised();
     }
     before
+}
+
+unsafe extern "efiapi" fn KeRaiseIrqlToDpcLevel() -> KIRQL {
+    // SAFETY: the routine takes no pointer.
+    unsafe { KfRaiseIrql(sys::DISPATCH_LEVEL) }
 }
 
 #[unsafe(no_mangle)]
@@ -340,7 +190,7 @@ pub unsafe extern "efiapi" fn DbgPrint(format: *const c_char, first: *const c_ch
     0
 }
 
-type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
+pub(super) type Reference = *mut EX_RUNDOWN_REF_CACHE_AWARE;
 
 /// The subject of findings about one.
 const RUNDOWN: &str = "rundown reference";
@@ -470,14 +320,9 @@ pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(referenc
 }
 
 super::exports! {
-    ExAllocatePool2
-    ExFreePoolWithTag
-    IoBuildPartialMdl
-    MmBuildMdlForNonPagedPool
-    MmMapLockedPagesSpecifyCache
-    MmUnmapLockedPages
     KeGetCurrentIrql
     KfRaiseIrql
+    KeRaiseIrqlToDpcLevel
     KeLowerIrql
     KeGetCurrentProcessorNumberEx
     KeStallExecutionProcessor

@@ -3,10 +3,11 @@
 //! Windows driver documentation, "Event Objects", and the pages of the routines. The model has
 //! non-paged memory only; rule 29 judges where an event lies.
 
-use std::{ffi::c_void, sync::Arc, time::Duration};
+use std::{ffi::c_void, sync::Arc};
 
 use ::ndis::sys::{self, BOOLEAN, KEVENT, KPROCESSOR_MODE, NTSTATUS};
 
+use super::mutex;
 use crate::{
     events::Events,
     race,
@@ -83,12 +84,16 @@ pub unsafe extern "efiapi" fn KeWaitForSingleObject(
     thread::require_irql_at_most(most, routine);
     let world = thread::world();
     let event = object.addr();
+    if mutex::acquires_again(event) {
+        return sys::STATUS_SUCCESS;
+    }
     if timeout == Some(0) {
         let ready = with(&world, event, |events| events.try_wait(event));
-        return match ready {
-            Some(false) => sys::STATUS_TIMEOUT,
-            _ => sys::STATUS_SUCCESS,
-        };
+        if ready == Some(false) {
+            return sys::STATUS_TIMEOUT;
+        }
+        mutex::acquired(event);
+        return sys::STATUS_SUCCESS;
     }
     suspension::require_none(routine);
     let Some(waiter) = with(&world, event, |events| events.begin_wait(event)) else {
@@ -97,15 +102,86 @@ pub unsafe extern "efiapi" fn KeWaitForSingleObject(
     let status = wait(&world, event, waiter, timeout);
     if status == sys::STATUS_SUCCESS {
         race::acquire(event);
+        mutex::acquired(event);
     }
     status
+}
+use KeWaitForSingleObject as KeWaitForMutexObject;
+
+/// WaitAny; the other type waits for all.
+const ANY: i32 = 1;
+
+unsafe extern "efiapi" fn KeWaitForMultipleObjects(
+    count: u32,
+    objects: *const *mut c_void,
+    kind: i32,
+    reason: i32,
+    mode: KPROCESSOR_MODE,
+    alertable: BOOLEAN,
+    timeout: *mut i64,
+    _blocks: *mut c_void,
+) -> NTSTATUS {
+    let routine = "KeWaitForMultipleObjects";
+    // SAFETY: the caller passes as many objects.
+    let objects = unsafe { std::slice::from_raw_parts(objects, count as usize) };
+    if kind != ANY {
+        for object in objects {
+            // SAFETY: as for this routine.
+            let status =
+                unsafe { KeWaitForSingleObject(*object, reason, mode, alertable, timeout) };
+            if status != sys::STATUS_SUCCESS {
+                return status;
+            }
+        }
+        return sys::STATUS_SUCCESS;
+    }
+    let world = thread::world();
+    // SAFETY: the caller passes a null pointer or a timeout.
+    let timeout = unsafe { timeout.as_ref() }.copied();
+    let most = match timeout {
+        Some(0) => sys::DISPATCH_LEVEL,
+        _ => sys::APC_LEVEL,
+    };
+    thread::require_irql_at_most(most, routine);
+    let limit = timeout.map(|due| super::time::until(due, world.clock.now()));
+    let first = std::cell::Cell::new(None);
+    let found = || {
+        let ready = objects.iter().position(|object| {
+            let event = object.addr();
+            with(&world, event, |events| events.try_wait(event)).unwrap_or(true)
+        });
+        first.set(ready);
+        ready.is_some()
+    };
+    let waited = world.wait(routine, limit, found);
+    match (waited, first.get()) {
+        (Waited::Done, Some(index)) => {
+            race::acquire(objects[index].addr());
+            mutex::acquired(objects[index].addr());
+            index as NTSTATUS
+        }
+        (Waited::Forever, _) => {
+            world.violation(Rule::Events, routine, "the wait would never end".into());
+            sys::STATUS_SUCCESS
+        }
+        _ => sys::STATUS_TIMEOUT,
+    }
+}
+
+unsafe extern "efiapi" fn KeReadStateEvent(event: *mut KEVENT) -> i32 {
+    let event = event.addr();
+    let is = with(&thread::world(), event, |events| events.is_signalled(event));
+    is.unwrap_or_default().into()
+}
+
+unsafe extern "efiapi" fn KeClearEvent(event: *mut KEVENT) {
+    // SAFETY: as for this routine.
+    unsafe { KeResetEvent(event) };
 }
 
 /// Waits until an event is signalled for `waiter`.
 fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> NTSTATUS {
-    // In units of 100 ns, negative for a time from now on. The model has no absolute time, and no
-    // driver has waited for one.
-    let limit = timeout.map(|units| Duration::from_nanos(units.unsigned_abs().saturating_mul(100)));
+    let limit = timeout.map(|due| super::time::until(due, world.clock.now()));
     let is_over = || world.state().kernel.events.is_over(waiter);
     match world.wait("KeWaitForSingleObject", limit, is_over) {
         Waited::Done => sys::STATUS_SUCCESS,
@@ -128,6 +204,10 @@ super::exports! {
     KeSetEvent
     KeResetEvent
     KeWaitForSingleObject
+    KeWaitForMutexObject
+    KeWaitForMultipleObjects
+    KeReadStateEvent
+    KeClearEvent
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ pub unsafe extern "efiapi" fn NdisGetVersion() -> u32 {
 const POOL_PARAMETERS: &str = "ddi/nblapi/ns-nblapi-net_buffer_list_pool_parameters";
 const FREEING_POOL: &str = "ddi/nblapi/nf-nblapi-ndisfreenetbufferlistpool";
 
+/// The first NDIS version with a second revision of the parameters of pools.
+const SECOND_POOL_REVISION: u32 = 6 << 16 | 87;
+
 /// The longest sleep that the page of NdisMSleep allows.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -139,8 +142,15 @@ unsafe fn read_characteristics(
         ),
         _ => return None,
     };
-    if header.Type != sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS || header.Size != size {
+    if header.Type != sys::NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS || header.Size < size {
         return None;
+    }
+    if header.Size > size {
+        // Microsoft's samples pass the size of the newest revision with an older one.
+        let found = format!("revision {} with {} bytes", header.Revision, header.Size);
+        let finding = Finding::at(Level::Advice, Rule::Structures, found);
+        let page = "ddi/ndis/ns-ndis-_ndis_filter_driver_characteristics";
+        thread::world().finding("NdisFRegisterFilterDriver", finding.on(page));
     }
     let mut all = ::ndis::driver::no_characteristics();
     // SAFETY: the caller vouches for `size` bytes, which are the beginning of the structure.
@@ -211,6 +221,56 @@ pub unsafe extern "efiapi" fn NdisFSetAttributes(
         return sys::NDIS_STATUS_RESOURCES;
     }
     state.life.context = context;
+    sys::NDIS_STATUS_SUCCESS
+}
+
+/// NDIS_FILTER_PARTIAL_CHARACTERISTICS: handlers of the data path in the order of the characteristics.
+#[repr(C)]
+pub struct NDIS_FILTER_PARTIAL_CHARACTERISTICS {
+    header: sys::NDIS_OBJECT_HEADER,
+    flags: u32,
+    send: Option<sys::FILTER_SEND_NET_BUFFER_LISTS>,
+    complete: Option<sys::FILTER_SEND_NET_BUFFER_LISTS_COMPLETE>,
+    cancel: Option<sys::FILTER_CANCEL_SEND_NET_BUFFER_LISTS>,
+    receive: Option<sys::FILTER_RECEIVE_NET_BUFFER_LISTS>,
+    give_back: Option<sys::FILTER_RETURN_NET_BUFFER_LISTS>,
+}
+
+/// NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS.
+const PARTIAL_CHARACTERISTICS: u8 = 0x8C;
+
+unsafe extern "efiapi" fn NdisSetOptionalHandlers(
+    owner: NDIS_HANDLE,
+    handlers: *const NDIS_FILTER_PARTIAL_CHARACTERISTICS,
+) -> NDIS_STATUS {
+    let routine = "NdisSetOptionalHandlers";
+    thread::ndis_call(sys::PASSIVE_LEVEL, routine);
+    thread::require_module_or_driver(owner, routine);
+    if owner.addr() == DRIVER {
+        return sys::NDIS_STATUS_SUCCESS;
+    }
+    // SAFETY: the caller passes a structure of the type and size in its header.
+    unsafe {
+        let header = (*handlers).header;
+        let size = size_of::<NDIS_FILTER_PARTIAL_CHARACTERISTICS>();
+        if header.Type != PARTIAL_CHARACTERISTICS
+            || header.Revision != 1
+            || usize::from(header.Size) != size
+        {
+            let found = "characteristics of a wrong type, revision or size";
+            thread::world().violation(Rule::Structures, routine, found.into());
+            return sys::NDIS_STATUS_INVALID_PARAMETER;
+        }
+        let mut own = ::ndis::driver::no_characteristics();
+        own.SendNetBufferListsHandler = (*handlers).send;
+        own.SendNetBufferListsCompleteHandler = (*handlers).complete;
+        own.CancelSendNetBufferListsHandler = (*handlers).cancel;
+        own.ReceiveNetBufferListsHandler = (*handlers).receive;
+        own.ReturnNetBufferListsHandler = (*handlers).give_back;
+        thread::at_module(owner, routine, |world| {
+            world.set_data_handlers(own, routine)
+        });
+    }
     sys::NDIS_STATUS_SUCCESS
 }
 
@@ -302,7 +362,12 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
         );
     }
     let header = parameters.Header;
-    if header.Revision != sys::NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1 {
+    // The second revision has Flags at the end.
+    let known = match world.config.ndis_version {
+        SECOND_POOL_REVISION.. => 2,
+        _ => 1,
+    };
+    if !(1..=known).contains(&header.Revision) {
         let found = format!("parameters of revision {}", header.Revision);
         state.finding(
             subject,
@@ -315,7 +380,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferListPool(
         (_, size) => Allocates::Data(size),
     };
     let legal = header.Type == sys::NDIS_OBJECT_TYPE_DEFAULT
-        && header.Size == sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1
+        && header.Size >= sys::NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1
         && (parameters.DataSize == 0 || allocates != Allocates::Nbl)
         && parameters.ContextSize.is_multiple_of(16);
     if !legal {
@@ -355,7 +420,7 @@ pub(super) fn free_pool(pool: NDIS_HANDLE, of_net_buffers: bool, routine: &str) 
         let found = Finding::new(Rule::PoolTags, "freed although it does not exist");
         return state.finding("NBL pool", found.on(FREEING_POOL));
     };
-    if (gone.allocates == Allocates::NetBuffersAlone) != of_net_buffers {
+    if matches!(gone.allocates, Allocates::NetBuffersAlone(_)) != of_net_buffers {
         let found = format!("of a pool of {:?}", gone.allocates);
         state.violation(Rule::PoolTags, routine, found);
     }
@@ -380,6 +445,10 @@ pub unsafe extern "efiapi" fn NdisFreeNetBufferList(nbl: *mut NET_BUFFER_LIST) {
         .map(|known| (known.owner, known.origin))
     {
         Some((Owner::Filter, Origin::Pool(pool))) => {
+            if state.nbls.clones.remove(&nbl.addr()).is_some() {
+                let found = "of a clone, which NdisFreeCloneNetBufferList frees";
+                state.violation(Rule::PoolTags, "NdisFreeNetBufferList", found);
+            }
             // SAFETY: it is live still.
             unsafe { state.free_private(nbl) };
             state.nbls.known.remove(&nbl.addr());
@@ -437,6 +506,7 @@ super::exports! {
     NdisFRegisterFilterDriver
     NdisFDeregisterFilterDriver
     NdisFSetAttributes
+    NdisSetOptionalHandlers
     NdisFPauseComplete
     NdisFRestartComplete
     NdisFRestartFilter

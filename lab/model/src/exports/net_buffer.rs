@@ -70,7 +70,12 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferList(
 ///
 /// # Safety
 /// `packet` is live.
-unsafe fn fill(packet: *mut NET_BUFFER, mdl_chain: *mut MDL, offset: u32, length: usize) {
+pub(super) unsafe fn fill(
+    packet: *mut NET_BUFFER,
+    mdl_chain: *mut MDL,
+    offset: u32,
+    length: usize,
+) {
     // SAFETY: as the caller vouches.
     unsafe {
         (*packet).MdlChain = mdl_chain;
@@ -102,7 +107,7 @@ fn allocate(
     let (allocates, prepared) = (known_pool.allocates, known_pool.context_size);
     let fits = match wanted {
         Some(wanted) => wanted == allocates,
-        None => allocates != Allocates::NetBuffersAlone,
+        None => !matches!(allocates, Allocates::NetBuffersAlone(_)),
     };
     if !fits {
         let found = format!("of a pool of {allocates:?}");
@@ -195,9 +200,8 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
     state.check_tag(parameters.PoolTag, routine);
     let header = parameters.Header;
     let legal = header.Type == sys::NDIS_OBJECT_TYPE_DEFAULT
-        && header.Revision == sys::NET_BUFFER_POOL_PARAMETERS_REVISION_1
-        && header.Size == sys::NDIS_SIZEOF_NET_BUFFER_POOL_PARAMETERS_REVISION_1
-        && parameters.DataSize == 0;
+        && (1..=2).contains(&header.Revision)
+        && header.Size >= sys::NDIS_SIZEOF_NET_BUFFER_POOL_PARAMETERS_REVISION_1;
     if !legal {
         let found = "parameters that NDIS does not take";
         state.violation(Rule::PoolTags, routine, found);
@@ -209,7 +213,7 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBufferPool(
     let memory = Block::new(16, 16);
     let pool = memory.start().cast();
     let made = NblPool {
-        allocates: Allocates::NetBuffersAlone,
+        allocates: Allocates::NetBuffersAlone(parameters.DataSize),
         context_size: 0,
         live: 0,
         owner: owner.addr(),
@@ -231,33 +235,61 @@ pub unsafe extern "efiapi" fn NdisAllocateNetBuffer(
     data_offset: u32,
     data_length: usize,
 ) -> *mut NET_BUFFER {
-    let routine = "NdisAllocateNetBuffer";
+    let (packet, _) = allocate_alone(pool, "NdisAllocateNetBuffer");
+    if !packet.is_null() {
+        // SAFETY: the NET_BUFFER is new.
+        unsafe { fill(packet, mdl_chain, data_offset, data_length) };
+    }
+    packet
+}
+
+unsafe extern "efiapi" fn NdisAllocateNetBufferMdlAndData(pool: NDIS_HANDLE) -> *mut NET_BUFFER {
+    let routine = "NdisAllocateNetBufferMdlAndData";
+    let (packet, size) = allocate_alone(pool, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    if packet.is_null() {
+        return packet;
+    }
+    if size == 0 {
+        let found = "of a pool whose NET_BUFFERs have no data";
+        state.violation(Rule::PoolTags, routine, found);
+        return packet;
+    }
+    let data = vec![UNINITIALISED; size as usize];
+    let buffer = Buffer::new(&data, 0, Backing::NonPagedPool);
+    // SAFETY: the NET_BUFFER is new.
+    unsafe { fill(packet, buffer.mdl(), 0, 0) };
+    state.nbls.net_buffer_data.insert(packet.addr(), buffer);
+    packet
+}
+
+/// Allocates a NET_BUFFER for `routine`. Returns it, and the bytes of data that belong to one.
+fn allocate_alone(pool: NDIS_HANDLE, routine: &str) -> (*mut NET_BUFFER, u32) {
     thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    let none = (ptr::null_mut(), 0);
     let world = thread::world();
     let mut state = world.state();
     if !state.may_allocate(routine) {
-        return ptr::null_mut();
+        return none;
     }
     let Some(known) = state.nbls.pools.get_mut(&pool.addr()) else {
         state.violation(Rule::PoolTags, routine, "the pool does not exist");
-        return ptr::null_mut();
+        return none;
     };
-    if known.allocates != Allocates::NetBuffersAlone {
+    let Allocates::NetBuffersAlone(size) = known.allocates else {
         let found = format!("of a pool of {:?}", known.allocates);
         state.violation(Rule::PoolTags, routine, found);
-        return ptr::null_mut();
-    }
+        return none;
+    };
     known.live += 1;
     let block = Block::new(size_of::<NET_BUFFER>(), 16);
     let packet = block.start().cast::<NET_BUFFER>();
     // SAFETY: the block is new and as long as the structure.
-    unsafe {
-        fill(packet, mdl_chain, data_offset, data_length);
-        (*packet).NdisPoolHandle = pool;
-    }
+    unsafe { (*packet).NdisPoolHandle = pool };
     let made = (block, pool.addr());
     state.nbls.net_buffers.insert(made.0.address(), made);
-    packet
+    (packet, size)
 }
 
 #[unsafe(no_mangle)]
@@ -269,6 +301,7 @@ pub unsafe extern "efiapi" fn NdisFreeNetBuffer(packet: *mut NET_BUFFER) {
         let found = "freed although it is not allocated";
         return state.violation(Rule::OneOwner, "NET_BUFFER", found);
     };
+    state.nbls.net_buffer_data.remove(&packet.addr());
     if let Some(pool) = state.nbls.pools.get_mut(&pool) {
         pool.live -= 1;
     }
@@ -280,5 +313,6 @@ super::exports! {
     NdisAllocateNetBufferPool
     NdisFreeNetBufferPool
     NdisAllocateNetBuffer
+    NdisAllocateNetBufferMdlAndData
     NdisFreeNetBuffer
 }

@@ -23,7 +23,8 @@ pub unsafe extern "efiapi" fn NdisAllocateCloneOidRequest(
     thread::at_module(module, routine, |world| {
         let mut state = world.state();
         state.check_tag(tag, routine);
-        let Some(of) = state.asked_at(original.addr()) else {
+        let of = state.asked_at(original.addr());
+        let Some(of) = of.or_else(|| state.direct_asked_at(original.addr())) else {
             state.violation(Rule::Oid, routine, "of a request that is not under way");
             return sys::NDIS_STATUS_INVALID_PARAMETER;
         };
@@ -71,7 +72,9 @@ pub unsafe extern "efiapi" fn NdisFreeCloneOidRequest(
     thread::at_module(module, routine, |world| {
         let mut state = world.state();
         let below = state.oids.below.as_ref();
-        if below.is_some_and(|below| below.address == clone.addr()) {
+        if below.is_some_and(|below| below.address == clone.addr())
+            || state.oids.direct_below.contains_key(&clone.addr())
+        {
             state.violation(Rule::Oid, routine, "freed while the miniport has it");
         }
         if state.oids.clones.remove(&clone.addr()).is_none() {
@@ -112,10 +115,58 @@ pub unsafe extern "efiapi" fn NdisFCancelOidRequest(module: NDIS_HANDLE, request
     });
 }
 
+unsafe extern "efiapi" fn NdisFDirectOidRequest(
+    module: NDIS_HANDLE,
+    request: *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    let routine = "NdisFDirectOidRequest";
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        // SAFETY: the caller passes a request.
+        unsafe { world.direct_oid_down(request) }
+    })
+}
+
+unsafe extern "efiapi" fn NdisFDirectOidRequestComplete(
+    module: NDIS_HANDLE,
+    request: *mut NDIS_OID_REQUEST,
+    status: NDIS_STATUS,
+) {
+    let routine = "NdisFDirectOidRequestComplete";
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        world.direct_oid_up(request, status);
+    });
+}
+
+unsafe extern "efiapi" fn NdisFCancelDirectOidRequest(module: NDIS_HANDLE, id: *mut c_void) {
+    let routine = "NdisFCancelDirectOidRequest";
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        world.cancel_direct_below(id.addr());
+    });
+}
+
+unsafe extern "efiapi" fn NdisFSynchronousOidRequest(
+    module: NDIS_HANDLE,
+    request: *mut NDIS_OID_REQUEST,
+) -> NDIS_STATUS {
+    let routine = "NdisFSynchronousOidRequest";
+    thread::ndis_call_out(sys::DISPATCH_LEVEL, routine);
+    thread::at_module(module, routine, |world| {
+        // SAFETY: the caller passes a request.
+        unsafe { world.synchronous_oid_down(request) }
+    })
+}
+
 super::exports! {
     NdisAllocateCloneOidRequest
     NdisFreeCloneOidRequest
     NdisFOidRequest
     NdisFOidRequestComplete
     NdisFCancelOidRequest
+    NdisFDirectOidRequest
+    NdisFDirectOidRequestComplete
+    NdisFCancelDirectOidRequest
+    NdisFSynchronousOidRequest
 }

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use ::ndis::sys::{self, KSPIN_LOCK, NDIS_HANDLE};
 
 use crate::{
-    exports::{kernel, spin_lock},
+    exports::{kernel_pool, spin_lock},
     thread,
 };
 
@@ -22,13 +22,37 @@ pub unsafe extern "efiapi" fn NdisAllocateMemoryWithTagPriority(
     let world = thread::world();
     let mut state = world.state();
     state.check_tag(tag, routine);
-    kernel::allocate_pool(&mut state, length as usize, tag, true, routine)
+    kernel_pool::allocate_pool(&mut state, length as usize, tag, true, routine)
+}
+
+unsafe extern "efiapi" fn NdisAllocateMemoryWithTag(
+    memory: *mut *mut c_void,
+    length: u32,
+    tag: u32,
+) -> sys::NDIS_STATUS {
+    let routine = "NdisAllocateMemoryWithTag";
+    thread::ndis_call(sys::DISPATCH_LEVEL, routine);
+    let world = thread::world();
+    let mut state = world.state();
+    state.check_tag(tag, routine);
+    let made = kernel_pool::allocate_pool(&mut state, length as usize, tag, true, routine);
+    // SAFETY: the caller passes a place.
+    unsafe { *memory = made };
+    match made.is_null() {
+        true => sys::NDIS_STATUS_RESOURCES,
+        false => sys::NDIS_STATUS_SUCCESS,
+    }
+}
+
+/// The upper half of the IDs by which a driver cancels sends of its own.
+unsafe extern "efiapi" fn NdisGeneratePartialCancelId() -> u8 {
+    7
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn NdisFreeMemory(memory: *mut c_void, _length: u32, _flags: u32) {
     thread::ndis_call(sys::DISPATCH_LEVEL, "NdisFreeMemory");
-    kernel::free_pool(memory, None, "NdisFreeMemory");
+    kernel_pool::free_pool(memory, None, "NdisFreeMemory");
 }
 
 /// NDIS_SPIN_LOCK: the lock, and the IRQL from before it was acquired.
@@ -77,6 +101,8 @@ pub unsafe extern "efiapi" fn NdisDprReleaseSpinLock(lock: *mut NDIS_SPIN_LOCK) 
 
 super::exports! {
     NdisAllocateMemoryWithTagPriority
+    NdisAllocateMemoryWithTag
+    NdisGeneratePartialCancelId
     NdisFreeMemory
     NdisAllocateSpinLock
     NdisFreeSpinLock

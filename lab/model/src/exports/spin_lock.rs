@@ -10,7 +10,7 @@ use ::ndis::sys::{self, IRP, KIRQL, KSPIN_LOCK};
 use crate::{
     race,
     rules::{Finding, Level, Rule},
-    thread::{self, HeldLock},
+    thread::{self, HeldLock, LockKind},
 };
 
 /// How long a lock is tried again and again before its thread sleeps between two looks.
@@ -22,19 +22,19 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// driver documentation, NdisAcquireSpinLock).
 const LONGEST_HELD: Duration = Duration::from_micros(25);
 
-fn subject(lock: *mut KSPIN_LOCK) -> String {
-    format!("spin lock at {:#x}", lock.addr())
+fn subject(lock: usize) -> String {
+    format!("spin lock at {lock:#x}")
 }
 
 /// Reports a fault in the use of `lock`, the first time.
 fn violation(lock: *mut KSPIN_LOCK, found: &str) {
-    finding(lock, Finding::new(Rule::SpinLock, found));
+    finding(lock.addr(), Finding::new(Rule::SpinLock, found));
 }
 
-fn finding(lock: *mut KSPIN_LOCK, finding: Finding) {
+fn finding(lock: usize, finding: Finding) {
     let world = thread::world();
     let mut state = world.state();
-    if state.kernel.spin_locks.is_new(lock.addr(), &finding.found) {
+    if state.kernel.spin_locks.is_new(lock, &finding.found) {
         state.finding(subject(lock), finding);
     }
 }
@@ -52,34 +52,22 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     if !known {
         let found = "taken before it was initialised, or after it was freed";
         let found = Finding::new(Rule::SpinLock, found);
-        finding(lock, found.on("ddi/wdm/nf-wdm-keinitializespinlock"));
+        finding(lock.addr(), found.on("ddi/wdm/nf-wdm-keinitializespinlock"));
         // Its release is none more.
         return thread::took(HeldLock {
             address: lock.addr(),
             before,
             initialised: false,
             stalled: thread::stalled(),
+            kind: LockKind::Spin,
         });
     }
-    check_order(lock);
+    check_order(lock.addr());
     // SAFETY: the lock was initialised and its memory is not freed; only these routines use it.
     let word = unsafe { AtomicUsize::from_ptr(lock) };
-    let clock = &thread::world().clock;
-    let (begun, mut looks) = (Instant::now(), Duration::ZERO);
-    while word
-        .compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed)
-        .is_err()
-    {
-        if begun.elapsed() < SPIN {
-            std::thread::yield_now();
-        } else if clock.look() {
-            looks += Duration::from_millis(1);
-        } else {
-            looks = Duration::ZERO;
-        }
-        if looks >= PATIENCE {
-            return violation(lock, "is never released");
-        }
+    let order = (Ordering::Acquire, Ordering::Relaxed);
+    if !spin(|| word.compare_exchange_weak(0, 1, order.0, order.1).is_ok()) {
+        return violation(lock, "is never released");
     }
     let address = lock.addr();
     race::acquire(address);
@@ -89,17 +77,18 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
         before,
         initialised: true,
         stalled,
+        kind: LockKind::Spin,
     });
 }
 
 /// Reports if `lock` is taken under a lock that elsewhere is taken under it: two threads that do both
 /// at once wait for each other for ever.
-fn check_order(lock: *mut KSPIN_LOCK) {
+pub(super) fn check_order(lock: usize) {
     let held = thread::locks();
     let inverted = {
         let world = thread::world();
         let mut state = world.state();
-        state.kernel.spin_locks.taken_under(&held, lock.addr())
+        state.kernel.spin_locks.taken_under(&held, lock)
     };
     if let Some(other) = inverted {
         let found =
@@ -107,6 +96,26 @@ fn check_order(lock: *mut KSPIN_LOCK) {
         let found = Finding::new(Rule::SpinLock, found);
         finding(lock, found.on("devtest/deadlock-detection"));
     }
+}
+
+/// Calls `take` until it takes a lock. Returns whether it did; where nothing else happens in the
+/// machine meanwhile, it never will.
+pub(super) fn spin(take: impl Fn() -> bool) -> bool {
+    let clock = &thread::world().clock;
+    let (begun, mut looks) = (Instant::now(), Duration::ZERO);
+    while !take() {
+        if begun.elapsed() < SPIN {
+            std::thread::yield_now();
+        } else if clock.look() {
+            looks += Duration::from_millis(1);
+        } else {
+            looks = Duration::ZERO;
+        }
+        if looks >= PATIENCE {
+            return false;
+        }
+    }
+    true
 }
 
 /// Releases `lock`; `to` is the IRQL to go back to, where taking it raised that.
@@ -118,7 +127,7 @@ fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
     if stalled > LONGEST_HELD {
         let found = format!("the thread that holds it stalls for {stalled:?}");
         let finding = Finding::at(Level::Advice, Rule::SpinLock, found);
-        thread::world().finding(&subject(lock), finding);
+        thread::world().finding(&subject(lock.addr()), finding);
     }
     race::release(lock.addr());
     if held.initialised {
@@ -142,7 +151,7 @@ fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
     }
 }
 
-fn require_dispatch(routine: &str) {
+pub(super) fn require_dispatch(routine: &str) {
     let now = thread::irql();
     if now != sys::DISPATCH_LEVEL {
         let found = format!("called at IRQL {now}, allowed at 2 only");
@@ -164,7 +173,7 @@ pub unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
         state.kernel.memory.contains(lock.addr()) || crate::guard::image().contains(&lock.addr());
     if lives && state.kernel.spin_locks.is_initialised(lock.addr()) {
         let found = Finding::at(Level::Advice, Rule::SpinLock, "initialised again");
-        state.finding(subject(lock), found);
+        state.finding(subject(lock.addr()), found);
     }
     state.kernel.spin_locks.initialise(lock.addr());
 }
@@ -196,6 +205,62 @@ pub unsafe extern "efiapi" fn KeReleaseSpinLockFromDpcLevel(lock: *mut KSPIN_LOC
     release(lock, None);
 }
 
+unsafe extern "efiapi" fn KeTryToAcquireSpinLockAtDpcLevel(lock: *mut KSPIN_LOCK) -> u8 {
+    require_dispatch("KeTryToAcquireSpinLockAtDpcLevel");
+    // SAFETY: the caller passes a lock, which only these routines use.
+    let word = unsafe { AtomicUsize::from_ptr(lock) };
+    if word.load(Ordering::Relaxed) != 0 {
+        return 0;
+    }
+    take(lock, None);
+    1
+}
+
+/// KLOCK_QUEUE_HANDLE: the lock, and the IRQL from before it was acquired.
+#[repr(C)]
+pub struct KLOCK_QUEUE_HANDLE {
+    next: *mut KLOCK_QUEUE_HANDLE,
+    lock: *mut KSPIN_LOCK,
+    irql: KIRQL,
+}
+
+unsafe extern "efiapi" fn KeAcquireInStackQueuedSpinLock(
+    lock: *mut KSPIN_LOCK,
+    handle: *mut KLOCK_QUEUE_HANDLE,
+) {
+    thread::require_irql_at_most(sys::DISPATCH_LEVEL, "KeAcquireInStackQueuedSpinLock");
+    let before = thread::set_irql(sys::DISPATCH_LEVEL);
+    // SAFETY: the caller passes a place for the handle.
+    unsafe { ((*handle).lock, (*handle).irql) = (lock, before) };
+    take(lock, Some(before));
+}
+
+unsafe extern "efiapi" fn KeReleaseInStackQueuedSpinLock(handle: *mut KLOCK_QUEUE_HANDLE) {
+    require_dispatch("KeReleaseInStackQueuedSpinLock");
+    // SAFETY: the caller passes the handle of its acquisition.
+    let (lock, irql) = unsafe { ((*handle).lock, (*handle).irql) };
+    release(lock, Some(irql));
+    thread::set_irql(irql);
+}
+
+unsafe extern "efiapi" fn KeAcquireInStackQueuedSpinLockAtDpcLevel(
+    lock: *mut KSPIN_LOCK,
+    handle: *mut KLOCK_QUEUE_HANDLE,
+) {
+    require_dispatch("KeAcquireInStackQueuedSpinLockAtDpcLevel");
+    // SAFETY: the caller passes a place for the handle.
+    unsafe { (*handle).lock = lock };
+    take(lock, None);
+}
+
+unsafe extern "efiapi" fn KeReleaseInStackQueuedSpinLockFromDpcLevel(
+    handle: *mut KLOCK_QUEUE_HANDLE,
+) {
+    require_dispatch("KeReleaseInStackQueuedSpinLockFromDpcLevel");
+    // SAFETY: the caller passes the handle of its acquisition.
+    release(unsafe { (*handle).lock }, None);
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn IofCompleteRequest(irp: *mut IRP, _boost: i8) {
     thread::ndis_call_out(sys::DISPATCH_LEVEL, "IofCompleteRequest");
@@ -208,5 +273,10 @@ super::exports! {
     KeReleaseSpinLock
     KeAcquireSpinLockAtDpcLevel
     KeReleaseSpinLockFromDpcLevel
+    KeTryToAcquireSpinLockAtDpcLevel
+    KeAcquireInStackQueuedSpinLock
+    KeReleaseInStackQueuedSpinLock
+    KeAcquireInStackQueuedSpinLockAtDpcLevel
+    KeReleaseInStackQueuedSpinLockFromDpcLevel
     IofCompleteRequest
 }

@@ -29,6 +29,17 @@ impl State {
         (asked.request.address() == address).then_some(number)
     }
 
+    /// The same of a direct request.
+    pub(crate) fn direct_asked_at(&self, address: usize) -> Option<u64> {
+        let mut direct = self.oids.direct.iter();
+        direct
+            .find(|number| {
+                let asked = self.oids.asked.get(number);
+                asked.is_some_and(|asked| asked.request.address() == address)
+            })
+            .copied()
+    }
+
     /// Takes back the request that is in progress for the overlying driver.
     pub(crate) fn oid_came_back(&mut self, number: u64, status: i32) {
         let (mut broken, may) = (Vec::new(), self.advertised.may_add);
@@ -44,7 +55,9 @@ impl State {
             let found = format!("was completed after {took:?}");
             broken.push(Finding::at(Level::Advice, Rule::Oid, found));
         }
-        self.oids.current = None;
+        if self.oids.current == Some(number) {
+            self.oids.current = None;
+        }
         let name = self.oid_name(number);
         for finding in broken {
             self.finding(name.clone(), finding);

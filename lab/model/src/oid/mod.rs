@@ -6,7 +6,7 @@ mod ledger;
 pub(crate) mod raw;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -193,6 +193,14 @@ pub(crate) struct Below {
     pub(crate) since: Duration,
 }
 
+/// A direct request that the miniport has.
+pub(crate) struct DirectBelow {
+    /// Its RequestId.
+    pub(crate) id: usize,
+    /// Its bytes, of a clone.
+    pub(crate) look: Option<Vec<u8>>,
+}
+
 /// All requests.
 #[derive(Default)]
 pub(crate) struct Oids {
@@ -206,6 +214,10 @@ pub(crate) struct Oids {
     /// has had it.
     pub(crate) entered: Duration,
     pub(crate) below: Option<Below>,
+    /// The direct requests of the overlying driver that are under way.
+    pub(crate) direct: BTreeSet<u64>,
+    /// The direct requests that the miniport has, by address.
+    pub(crate) direct_below: BTreeMap<usize, DirectBelow>,
     /// Addresses of the filter's own requests that wait for the miniport to be free.
     pub(crate) waiting: VecDeque<usize>,
     pub(crate) next: u64,

@@ -14,6 +14,7 @@ use crate::{
     rules::{Finding, Level, Rule},
     segment::one_stage_digests,
     state::State,
+    virtual_switch,
 };
 
 /// How long a send may take. Driver Verifier limits the time of a filter's sends
@@ -226,7 +227,11 @@ impl Sent {
                 Some(stamp) if slot == sys::NetBufferListInfoReserved3 => stamp,
                 _ => self.packet.slot(slot),
             };
-            let now = now.addr();
+            let mut now = now.addr();
+            if slot == sys::SwitchForwardingDetail && sent != 0 {
+                // The switch writes there how many destinations its extensions can add.
+                now = now & !virtual_switch::ROOM | sent & virtual_switch::ROOM;
+            }
             if now != sent {
                 broken.push(Finding::new(
                     rule,
@@ -292,7 +297,11 @@ impl Sent {
             if completed.large_send != expected {
                 let found = format!("slot {:?}, expected {expected:?}", completed.large_send);
                 // One that the filter itself refused has never been sent.
-                let refused = completed.status != 0 && self.children == 0 && !self.failed_below;
+                // So is one that an extension of the virtual switch drops.
+                let dropped = self.packet.slot(sys::SwitchForwardingDetail) != 0;
+                let refused = (completed.status != 0 || dropped && !self.forwarded)
+                    && self.children == 0
+                    && !self.failed_below;
                 let level = if refused {
                     Level::Product
                 } else {

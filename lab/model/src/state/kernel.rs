@@ -1,6 +1,6 @@
 //! The kernel's objects that the driver has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     device::{Device, Request},
@@ -9,9 +9,10 @@ use crate::{
     events::Events,
     handles::NEIGHBOR,
     memory::{Block, Memory},
+    objects::Objects,
     registry::RegistryValue,
     spin_lock::SpinLocks,
-    world::deferred::Deferred,
+    world::{deferred::Deferred, threads::Threads},
 };
 
 /// The kernel's objects that the driver has.
@@ -33,6 +34,12 @@ pub(crate) struct Kernel {
     pub(crate) events: Events,
     pub(crate) tracing: Tracing,
     pub(crate) deferred: Deferred,
+    pub(crate) objects: Objects,
+    pub(crate) threads: Threads,
+    /// Symbolic links.
+    pub(crate) links: BTreeSet<String>,
+    /// Mutexes, each with the thread that owns it and how often that has acquired it.
+    pub(crate) mutexes: BTreeMap<usize, (usize, u32)>,
 }
 
 impl Kernel {
@@ -70,4 +77,6 @@ pub(crate) struct ControlDevice {
     pub(crate) device: Option<Device>,
     /// Requests that the control device has now.
     pub(crate) requests: Vec<Request>,
+    /// The control codes of requests that the driver has kept until they were cancelled.
+    pub(crate) kept: BTreeSet<u32>,
 }

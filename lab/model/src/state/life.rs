@@ -57,6 +57,10 @@ pub(crate) struct Life {
     pub(crate) switch_extension: bool,
     /// Whether the filter was notified that the device goes to a low-power state, and handled it.
     pub(crate) low_power: bool,
+    /// Whether FilterSetModuleOptions runs, which alone may change the module's handlers.
+    pub(crate) in_options: bool,
+    /// The module's handlers of the data path, where the driver has set other ones.
+    pub(crate) data_handlers: Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS>,
 }
 
 #[expect(unsafe_code, reason = "keeps the module's context")]
@@ -80,6 +84,8 @@ impl Life {
             restart_requested: false,
             switch_extension: false,
             low_power: false,
+            in_options: false,
+            data_handlers: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     handles::{MODULE, NEIGHBOR},
     oid::Oids,
     rules::{Finding, Rule},
+    virtual_switch::VirtualSwitch,
 };
 use adapter::Adapter;
 pub(crate) use kernel::{Configuration, ControlDevice, Kernel, Rundown};
@@ -39,6 +40,7 @@ pub(crate) struct State {
     pub(crate) kernel: Kernel,
     pub(crate) control: ControlDevice,
     pub(crate) oids: Oids,
+    pub(crate) virtual_switch: VirtualSwitch,
     /// The adapter that is not in use.
     pub(crate) other: Adapter,
 }
@@ -69,6 +71,7 @@ impl State {
             kernel: Kernel::default(),
             control: ControlDevice::default(),
             oids,
+            virtual_switch: VirtualSwitch::default(),
             other: Adapter::new(config, NEIGHBOR),
         }
     }

@@ -1,8 +1,12 @@
 //! NBLs and MDLs: the ledger of those that exist, with their owners.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{hidden_nbl::HiddenNbls, mdl::Buffer, memory::Block};
+use crate::{
+    hidden_nbl::HiddenNbls,
+    mdl::{Buffer, Clone as NblClone},
+    memory::Block,
+};
 
 /// The owner of an NBL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +54,12 @@ pub(crate) struct Nbls {
     pub(crate) parts: BTreeMap<usize, NblParts>,
     /// The filter's NET_BUFFERs without an NBL of their own, by address, with their pool.
     pub(crate) net_buffers: BTreeMap<usize, (Block, usize)>,
+    /// The MDLs and data that NDIS has allocated with some of them.
+    pub(crate) net_buffer_data: BTreeMap<usize, Buffer>,
+    /// The NBLs among the filter's that NDIS cloned.
+    pub(crate) clones: BTreeMap<usize, NblClone>,
+    /// Context space that was added to NBLs, by address.
+    pub(crate) contexts: BTreeMap<usize, Block>,
     /// Number of the next NBL that the filter allocates.
     pub(crate) next: u64,
     pub(crate) hidden: HiddenNbls,
@@ -72,8 +82,8 @@ pub(crate) enum Allocates {
     NetBuffer,
     /// An NBL with a NET_BUFFER, an MDL and this many bytes of data.
     Data(u32),
-    /// NET_BUFFERs without NBLs.
-    NetBuffersAlone,
+    /// NET_BUFFERs without NBLs, with an MDL and this many bytes of data each, or none.
+    NetBuffersAlone(u32),
 }
 
 /// An NBL pool of the filter.
@@ -96,6 +106,10 @@ pub(crate) struct Mdls {
     pub(crate) mapped: BTreeMap<usize, usize>,
     /// MDLs inside the windows of packets in flight, with the NBL that has them.
     pub(crate) windows: BTreeMap<usize, usize>,
+    /// MDLs whose pages the driver has locked.
+    pub(crate) locked: BTreeSet<usize>,
+    /// MDLs before others that a retreat has added, with those of NDIS; the others are the driver's.
+    pub(crate) retreated: BTreeMap<usize, Option<Buffer>>,
 }
 
 /// A partial MDL and the MDL that it was built from.

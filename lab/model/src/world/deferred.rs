@@ -1,7 +1,7 @@
-//! Work items and timers: code of the driver that NDIS runs later.
+//! Work items, timers and DPCs: code of the driver that NDIS and the kernel run later.
 #![expect(unsafe_code, reason = "calls the driver's routines as NDIS does")]
 
-use std::{collections::BTreeMap, ffi::c_void, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ffi::c_void, ops::Range, sync::Arc, time::Duration};
 
 use ndis::sys;
 
@@ -24,6 +24,22 @@ pub(crate) type TimerRoutine = unsafe extern "efiapi" fn(
     third: *mut c_void,
 );
 
+/// IO_WORKITEM_ROUTINE, IO_WORKITEM_ROUTINE_EX and WORKER_THREAD_ROUTINE.
+pub(crate) type IoRoutine = unsafe extern "efiapi" fn(device: *mut c_void, context: *mut c_void);
+pub(crate) type IoRoutineEx =
+    unsafe extern "efiapi" fn(object: *mut c_void, context: *mut c_void, item: *mut c_void);
+pub(crate) type ExRoutine = unsafe extern "efiapi" fn(context: *mut c_void);
+/// KDEFERRED_ROUTINE.
+pub(crate) type DpcRoutine = unsafe extern "efiapi" fn(
+    dpc: *mut c_void,
+    context: *mut c_void,
+    first: *mut c_void,
+    second: *mut c_void,
+);
+
+/// The page of a timer or DPC whose memory is gone.
+const GONE: &str = "debugger/bug-check-0xc7--timer-or-dpc-invalid";
+
 /// The page of work items.
 const WORK_ITEMS: &str = "ddi/ndis/nf-ndis-ndisallocateioworkitem";
 /// The page of what Driver Verifier checks at the unload.
@@ -36,11 +52,35 @@ pub(crate) struct Context(pub(crate) *mut c_void);
 // SAFETY: an address that the model only hands back.
 unsafe impl Send for Context {}
 
+/// What a work item is queued for.
+#[derive(Clone, Copy)]
+pub(crate) enum Work {
+    Ndis(WorkRoutine, Context),
+    Io(IoRoutine, Context, Context),
+    IoEx(IoRoutineEx, Context, Context),
+    Ex(ExRoutine, Context),
+}
+
 /// A work item.
 pub(crate) struct WorkItem {
-    pub(crate) memory: Block,
-    /// What it is queued for.
-    pub(crate) queued: Option<(WorkRoutine, Context)>,
+    /// None where it lies in memory of the driver.
+    pub(crate) _memory: Option<Block>,
+    pub(crate) queued: Option<Work>,
+}
+
+/// A DPC, in memory of the driver.
+pub(crate) struct Dpc {
+    pub(crate) routine: DpcRoutine,
+    pub(crate) context: Context,
+    /// Its arguments, while it is queued.
+    pub(crate) queued: Option<[Context; 2]>,
+}
+
+/// A timer of the kernel, in memory of the driver.
+#[derive(Default)]
+pub(crate) struct KernelTimer {
+    /// When it expires, its period, and its DPC or 0.
+    pub(crate) set: Option<(Duration, Duration, usize)>,
 }
 
 /// A timer.
@@ -67,13 +107,41 @@ pub(crate) struct Set {
 pub(crate) struct Deferred {
     pub(crate) items: BTreeMap<usize, WorkItem>,
     pub(crate) timers: BTreeMap<usize, Timer>,
+    pub(crate) dpcs: BTreeMap<usize, Dpc>,
+    pub(crate) kernel_timers: BTreeMap<usize, KernelTimer>,
 }
 
 impl Deferred {
-    fn take_queued(&mut self) -> Option<(sys::NDIS_HANDLE, WorkRoutine, Context)> {
-        self.items.values_mut().find_map(|item| {
-            let (routine, context) = item.queued.take()?;
-            Some((item.memory.start().cast(), routine, context))
+    fn take_queued(&mut self) -> Option<(usize, Work)> {
+        let queued = |(at, item): (&usize, &mut WorkItem)| Some((*at, item.queued.take()?));
+        let (at, work) = self.items.iter_mut().find_map(queued)?;
+        if matches!(work, Work::Ex(..)) {
+            self.items.remove(&at);
+        }
+        Some((at, work))
+    }
+
+    fn take_dpc(&mut self) -> Option<(usize, DpcRoutine, Context, [Context; 2])> {
+        self.dpcs.iter_mut().find_map(|(at, dpc)| {
+            let arguments = dpc.queued.take()?;
+            Some((*at, dpc.routine, dpc.context, arguments))
+        })
+    }
+
+    /// Queues a DPC. Returns whether it was not queued already; `None` where there is none.
+    pub(crate) fn queue_dpc(&mut self, at: usize, arguments: [Context; 2]) -> Option<bool> {
+        let dpc = self.dpcs.get_mut(&at)?;
+        let queues = dpc.queued.is_none();
+        dpc.queued.get_or_insert(arguments);
+        Some(queues)
+    }
+
+    /// Takes a timer of the kernel that has expired, and its DPC.
+    fn take_expired_kernel(&mut self, now: Duration) -> Option<(usize, usize)> {
+        self.kernel_timers.iter_mut().find_map(|(at, timer)| {
+            let (_, period, dpc) = timer.set.filter(|(due, _, _)| *due <= now)?;
+            timer.set = (!period.is_zero()).then_some((now + period, period, dpc));
+            Some((*at, dpc))
         })
     }
 
@@ -91,7 +159,10 @@ impl Deferred {
 
     fn next_due(&self) -> Option<Duration> {
         let set = self.timers.values().filter_map(|timer| timer.set);
-        set.map(|set| set.due).min()
+        let kernel = self.kernel_timers.values().filter_map(|timer| timer.set);
+        set.map(|set| set.due)
+            .chain(kernel.map(|(due, _, _)| due))
+            .min()
     }
 }
 
@@ -104,13 +175,25 @@ impl World {
         }
         loop {
             let queued = self.state().kernel.deferred.take_queued();
-            let Some((item, routine, Context(context))) = queued else {
+            let Some((at, work)) = queued else {
                 break;
             };
+            let item = std::ptr::with_exposed_provenance_mut(at);
             let _inside = thread::enter_anew(self, 0, sys::PASSIVE_LEVEL);
             self.call("work item", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the routine is the driver's, which is loaded.
-                unsafe { routine(context, item) }
+                unsafe {
+                    match work {
+                        Work::Ndis(routine, Context(context)) => routine(context, item),
+                        Work::Io(routine, Context(device), Context(context)) => {
+                            routine(device, context);
+                        }
+                        Work::IoEx(routine, Context(object), Context(context)) => {
+                            routine(object, context, item.cast());
+                        }
+                        Work::Ex(routine, Context(context)) => routine(context),
+                    }
+                }
             });
             count += 1;
         }
@@ -129,7 +212,37 @@ impl World {
             });
             count += 1;
         }
-        count
+        loop {
+            let mut state = self.state();
+            let Some((timer, dpc)) = state.kernel.deferred.take_expired_kernel(now) else {
+                break;
+            };
+            // It may be waited for.
+            let _ = state.kernel.events.set(timer);
+            let none = Context(std::ptr::null_mut());
+            state.kernel.deferred.queue_dpc(dpc, [none, none]);
+            count += 1;
+        }
+        count + self.run_dpcs()
+    }
+
+    /// Runs the DPCs that are queued. Returns how many.
+    pub(crate) fn run_dpcs(self: &Arc<Self>) -> usize {
+        let mut count = 0;
+        loop {
+            let queued = self.state().kernel.deferred.take_dpc();
+            let Some((at, routine, Context(context), [Context(first), Context(second)])) = queued
+            else {
+                return count;
+            };
+            let dpc = std::ptr::with_exposed_provenance_mut(at);
+            let _inside = thread::enter_anew(self, 0, sys::DISPATCH_LEVEL);
+            self.call("DPC", sys::DISPATCH_LEVEL, || {
+                // SAFETY: the routine is the driver's, which is loaded.
+                unsafe { routine(dpc, context, first, second) }
+            });
+            count += 1;
+        }
     }
 
     /// Time passes until the timer that is due next expires. Returns whether there is one.
@@ -145,7 +258,8 @@ impl World {
 impl State {
     /// The driver is gone: nothing of it may run later, or be allocated.
     pub(super) fn check_deferred_gone(&mut self, when: &str) {
-        let Deferred { items, timers } = std::mem::take(&mut self.kernel.deferred);
+        self.forget_deferred(0..usize::MAX, Rule::NothingLeft, when);
+        let Deferred { items, timers, .. } = std::mem::take(&mut self.kernel.deferred);
         for item in items.into_values() {
             let how = match item.queued {
                 Some(_) => "is queued",
@@ -161,6 +275,33 @@ impl State {
             };
             let finding = Finding::new(Rule::NothingLeft, format!("{how} {when}"));
             self.finding("timer", finding.on(TIMERS));
+        }
+    }
+
+    /// The kernel's timers and DPCs in `memory` are gone with it: none may run later.
+    pub(crate) fn forget_deferred(&mut self, memory: Range<usize>, rule: Rule, when: &str) {
+        let Deferred {
+            dpcs,
+            kernel_timers,
+            ..
+        } = &mut self.kernel.deferred;
+        let mut found = Vec::new();
+        kernel_timers.retain(|at, timer| {
+            let gone = memory.contains(at);
+            if gone && timer.set.is_some() {
+                found.push(("timer", format!("is set {when}")));
+            }
+            !gone
+        });
+        dpcs.retain(|at, dpc| {
+            let gone = memory.contains(at);
+            if gone && dpc.queued.is_some() {
+                found.push(("DPC", format!("is queued {when}")));
+            }
+            !gone
+        });
+        for (subject, found) in found {
+            self.finding(subject, Finding::new(rule, found).on(GONE));
         }
     }
 }

@@ -1,16 +1,34 @@
 //! Programs that open the control device.
 #![expect(unsafe_code, reason = "calls the driver's handlers as the system does")]
 
-use std::sync::Arc;
+use std::{
+    cell::RefCell,
+    ffi::c_void,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, Ordering},
+    },
+};
 
 use ndis::sys;
 
 use super::World;
 use crate::{
-    device::{Answered, Request},
+    cancel_lock,
+    device::{Answered, File, Request},
+    rules::Rule,
     state::State,
-    suspension,
+    suspension, thread,
 };
+
+/// DRIVER_CANCEL.
+type CancelRoutine = unsafe extern "efiapi" fn(device: *mut sys::DEVICE_OBJECT, irp: *mut sys::IRP);
+
+thread_local! {
+    /// The file objects that this thread, a program's, has open.
+    static OPEN: RefCell<Vec<Arc<File>>> = const { RefCell::new(Vec::new()) };
+}
 
 impl World {
     /// Whether the driver has registered its control device.
@@ -80,6 +98,36 @@ impl World {
         self.request_of(sys::IRP_MJ_CREATE, 0, &[], 0, below).status
     }
 
+    /// Cancels a request that the driver keeps. Returns whether it has a cancel routine.
+    ///
+    /// # Safety
+    /// `irp` is a live request.
+    pub(crate) unsafe fn cancel_irp(self: &Arc<Self>, irp: *mut sys::IRP) -> bool {
+        let _inside = thread::enter(self, thread::processor(), thread::irql());
+        let before = cancel_lock::acquire();
+        // SAFETY: as the caller vouches; a cancel routine is one of the driver's.
+        unsafe {
+            (*irp).Cancel = 1;
+            let place = AtomicPtr::from_ptr(&raw mut (*irp).CancelRoutine);
+            let routine = place.swap(ptr::null_mut(), Ordering::AcqRel);
+            if routine.is_null() {
+                cancel_lock::release(before);
+                return false;
+            }
+            (*irp).CancelIrql = before;
+            let device = (*(*irp).Tail.Overlay.CurrentStackLocation).DeviceObject;
+            let routine = std::mem::transmute::<*mut c_void, CancelRoutine>(routine);
+            routine(device, irp);
+        }
+        let after = thread::irql();
+        if after != before {
+            let found = format!("called at IRQL {before}, left at {after}");
+            self.violation(Rule::Irql, "IoReleaseCancelSpinLock", found);
+            thread::set_irql(before);
+        }
+        true
+    }
+
     /// Makes one request to the control device.
     fn request(self: &Arc<Self>, major: usize, code: u32, input: &[u8], output: usize) -> Answered {
         self.request_of(major, code, input, output, "")
@@ -93,16 +141,35 @@ impl World {
         output: usize,
         below: &str,
     ) -> Answered {
+        let file = match major {
+            sys::IRP_MJ_CREATE => None,
+            _ => OPEN.with_borrow(|open| open.last().cloned()),
+        };
+        let file = file.unwrap_or_else(|| File::new(below));
         let entered = {
             let mut state = self.state();
             let device = state.control.device.as_ref();
-            let handler = device.and_then(|device| device.major.get(major).copied().flatten());
+            let handler = device.and_then(|device| match device.of_driver_object {
+                true => {
+                    let driver = self.driver_object.start().cast::<sys::DRIVER_OBJECT>();
+                    // SAFETY: the driver object lives as long as the machine.
+                    unsafe { (*driver).MajorFunction[major] }
+                }
+                false => device.major.get(major).copied().flatten(),
+            });
             device
                 .map(|device| device.object.start().cast())
                 .zip(handler)
                 .map(|(object, handler)| {
-                    let request =
-                        Request::new(object, major, code, input, output, below, self.config.level);
+                    let request = Request::new(
+                        object,
+                        major,
+                        code,
+                        input,
+                        output,
+                        file.clone(),
+                        self.config.level,
+                    );
                     let irp = request.raw();
                     state.control.requests.push(request);
                     (handler, object, irp)
@@ -124,7 +191,17 @@ impl World {
                 let mut requests = state.control.requests.iter();
                 requests.any(|one| one.raw() == irp && one.is_pending())
             };
-            self.wait_until("IRP", || !pending(&self.state()));
+            // What was kept once is not waited for again.
+            if !self.state().control.kept.contains(&code) {
+                self.wait_until("IRP", || !pending(&self.state()));
+            }
+            if pending(&self.state()) {
+                // The program gives up.
+                self.state().control.kept.insert(code);
+                // SAFETY: a request that is pending is live.
+                unsafe { self.cancel_irp(irp) };
+                self.wait_until("IRP", || !pending(&self.state()));
+            }
         }
         let mut state = self.state();
         let place = state
@@ -140,6 +217,11 @@ impl World {
         for finding in broken {
             state.finding(name.clone(), finding);
         }
+        OPEN.with_borrow_mut(|open| match major {
+            sys::IRP_MJ_CREATE if answered.status >= 0 => open.push(file),
+            sys::IRP_MJ_CLOSE => drop(open.pop()),
+            _ => {}
+        });
         answered
     }
 }

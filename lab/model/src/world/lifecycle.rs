@@ -83,7 +83,31 @@ impl World {
 
     /// The driver's handlers, while a module is attached.
     pub(super) fn module_handlers(&self) -> Option<sys::NDIS_FILTER_DRIVER_CHARACTERISTICS> {
-        self.handlers().filter(|_| self.is_attached())
+        let mut all = self.handlers().filter(|_| self.is_attached())?;
+        if let Some(own) = self.state().life.data_handlers {
+            all.SendNetBufferListsHandler = own.SendNetBufferListsHandler;
+            all.SendNetBufferListsCompleteHandler = own.SendNetBufferListsCompleteHandler;
+            all.CancelSendNetBufferListsHandler = own.CancelSendNetBufferListsHandler;
+            all.ReceiveNetBufferListsHandler = own.ReceiveNetBufferListsHandler;
+            all.ReturnNetBufferListsHandler = own.ReturnNetBufferListsHandler;
+        }
+        Some(all)
+    }
+
+    /// NdisSetOptionalHandlers with the module's handle: `own` has the handlers that replace
+    /// those of the data path.
+    pub(crate) fn set_data_handlers(
+        &self,
+        own: sys::NDIS_FILTER_DRIVER_CHARACTERISTICS,
+        routine: &str,
+    ) {
+        let mut state = self.state();
+        if !state.life.in_options {
+            let found = "for a module, and not from FilterSetModuleOptions";
+            let finding = Finding::new(Rule::Restart, found);
+            state.finding(routine, finding.on("network/data-bypass-mode"));
+        }
+        state.life.data_handlers = Some(own);
     }
 
     /// Attaches the filter to the NIC. The overlying driver then binds, and reads the advertised
@@ -188,10 +212,12 @@ impl World {
     pub fn restart_amid(self: &Arc<Self>, others: impl FnOnce(&Arc<Self>)) -> Result<(), i32> {
         let handlers = self.handlers();
         if let Some(handler) = handlers.and_then(|all| all.SetFilterModuleOptionsHandler) {
+            self.state().life.in_options = true;
             self.call("set-module-options handler", sys::PASSIVE_LEVEL, || {
                 // SAFETY: the handler is the driver's and the module is paused.
                 unsafe { handler(self.context()) }
             });
+            self.state().life.in_options = false;
         }
         {
             let mut state = self.state();
@@ -365,6 +391,7 @@ impl World {
             state.check_module_gone();
             state.life.restart_requested = false;
             state.life.pre_detached = false;
+            state.life.data_handlers = None;
             state.advertised.mtu_reported = None;
         }
         self.bind(None, ModuleState::Detached);
@@ -403,6 +430,21 @@ impl World {
         state.kernel.extensions.clear();
         state.kernel.spin_locks.clear();
         state.check_deferred_gone(when);
+        state.check_objects_gone(when);
+        if state.kernel.threads.running > 0 {
+            let found = format!("{} threads run {when}", state.kernel.threads.running);
+            state.violation(Rule::NothingLeft, "PsCreateSystemThread", found);
+        }
+        for link in std::mem::take(&mut state.kernel.links) {
+            let found = format!("{link} is not deleted {when}");
+            state.violation(Rule::NothingLeft, "IoCreateSymbolicLink", found);
+        }
+        let switch = std::mem::take(&mut state.virtual_switch);
+        let left: u32 = switch.nics.values().chain(switch.ports.values()).sum();
+        if left > 0 {
+            let found = format!("{left} references of the switch's ports and NICs are left {when}");
+            state.violation(Rule::NothingLeft, "driver", found);
+        }
         if state.driver.is_some() {
             let found = format!("still registered as a filter driver {when}");
             state.violation(Rule::NothingLeft, "driver", found);
@@ -504,6 +546,15 @@ impl crate::state::State {
         for (mdl, _) in std::mem::take(&mut self.mdls.mapped) {
             let subject = format!("MDL at {mdl:#x}");
             self.violation(Rule::Mappings, subject, "is still mapped at the end");
+        }
+        self.check_retreats_gone();
+        for _ in std::mem::take(&mut self.nbls.clones) {
+            let found = "a clone was never freed";
+            self.violation(Rule::NothingLeft, "NdisAllocateCloneNetBufferList", found);
+        }
+        for _ in std::mem::take(&mut self.nbls.contexts) {
+            let found = "was never freed";
+            self.violation(Rule::NothingLeft, "NdisAllocateNetBufferListContext", found);
         }
         for pool in std::mem::take(&mut self.nbls.pools).into_keys() {
             let subject = format!("NBL pool {pool:#x}");

@@ -6,6 +6,7 @@ mod account;
 mod call;
 pub(crate) mod deferred;
 mod device;
+mod direct_oid;
 mod lifecycle;
 mod live;
 mod net_event;
@@ -13,6 +14,7 @@ mod oid;
 mod oid_answer;
 mod receive;
 mod status;
+pub(crate) mod threads;
 mod tracing;
 mod traffic;
 mod waiting;
@@ -44,10 +46,12 @@ use crate::{
     memory::{Block, Failing},
     nic::Nic,
     offload::MayAdd,
+    oid::OidCall,
     processors::Processors,
     registry::RegistryValue,
     rules::{Finding, Rule, Violation},
     state::{ModuleState, State},
+    virtual_switch,
 };
 
 /// How the overlying driver makes one send call.
@@ -369,6 +373,13 @@ impl World {
     #[must_use]
     pub fn is_switch_extension(&self) -> bool {
         self.state().life.switch_extension
+    }
+
+    /// The requests by which the virtual switch tells its extensions that a port and its NIC come and
+    /// go.
+    #[must_use]
+    pub fn switch_requests(&self) -> Vec<OidCall> {
+        virtual_switch::passing_port()
     }
 
     /// Where the module is in its life.

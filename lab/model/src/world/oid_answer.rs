@@ -12,6 +12,7 @@ use crate::{
         OidCall, OidKind, OidResult,
         raw::{read_call, write_answer},
     },
+    virtual_switch,
 };
 
 impl World {
@@ -19,6 +20,17 @@ impl World {
     pub(super) fn miniport_answers(
         self: &Arc<Self>,
         request: *mut sys::NDIS_OID_REQUEST,
+        abort: Option<i32>,
+    ) -> i32 {
+        let of = self.state().oids.below.as_ref().and_then(|below| below.of);
+        self.answer(request, of.unwrap_or(u64::MAX), abort)
+    }
+
+    /// The same for the overlying driver's request `of`, or a clone of it, if there is one.
+    pub(super) fn answer(
+        self: &Arc<Self>,
+        request: *mut sys::NDIS_OID_REQUEST,
+        of: u64,
         abort: Option<i32>,
     ) -> i32 {
         // SAFETY: a request that the miniport has is live, and so is its buffer.
@@ -32,8 +44,7 @@ impl World {
         unsafe { write_answer(request, &answer) };
         let status = answer.status;
         let mut state = self.state();
-        let of = state.oids.below.as_ref().and_then(|below| below.of);
-        if let Some(asked) = of.and_then(|of| state.oids.asked.get_mut(&of)) {
+        if let Some(asked) = state.oids.asked.get_mut(&of) {
             asked.answer = Some(answer);
         }
         status
@@ -46,6 +57,11 @@ impl World {
             call.oid,
             sys::OID_TCP_OFFLOAD_CURRENT_CONFIG | sys::OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES
         );
+        if self.state().life.switch_extension
+            && let Some(bytes) = virtual_switch::answer(call)
+        {
+            return of_switch(call, bytes);
+        }
         let own = match call.oid {
             _ if offload && !self.config.has_offload => None,
             sys::OID_TCP_OFFLOAD_CURRENT_CONFIG => Some(nic.offload_config()),
@@ -130,6 +146,14 @@ fn failed(status: i32, needed: u32) -> OidResult {
         read: 0,
         needed,
     }
+}
+
+/// The virtual switch's answer with `bytes`, which say by another status that they do not fit.
+fn of_switch(call: &OidCall, bytes: Vec<u8>) -> OidResult {
+    if call.kind != OidKind::Set && bytes.len() as u32 > call.room {
+        return failed(sys::NDIS_STATUS_INVALID_LENGTH, bytes.len() as u32);
+    }
+    answered(call, bytes)
 }
 
 fn answered(call: &OidCall, bytes: Vec<u8>) -> OidResult {

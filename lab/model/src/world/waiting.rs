@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::World;
+use super::{World, threads};
 use crate::{
     rules::{Finding, Rule},
     thread,
@@ -81,6 +81,11 @@ impl World {
             if sleep.as_ref().is_some_and(|sleep| sleep.is_over()) || limit.is_some_and(over) {
                 return Waited::TimedOut;
             }
+            if threads::is_drivers() {
+                // What happens in the machine is the work of others.
+                let _ = self.clock.look();
+                continue;
+            }
             if limit.is_none() && looks >= self.config.patience {
                 return Waited::Forever;
             }
@@ -128,7 +133,7 @@ impl World {
         let (io, others) = during(None, || {
             let (mut io, mut others) = (self.deliver(), self.run_deferred());
             if is_endless || IDLE.get() >= MOST_IDLE {
-                io += self.complete_oids();
+                io += self.complete_oids() + self.complete_direct_oids();
                 // The overlying driver keeps received packets for as long as it can.
                 if io + others == 0 {
                     io = self.return_received();
