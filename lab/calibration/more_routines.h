@@ -218,6 +218,14 @@ static VOID UseRoutines(MODULE *m, NBL *nbl)
     UCHAR storage[256];
     ULONG copied;
     PVOID item;
+    if (IS(processor_block)) { /* KeGetCurrentThread and KeGetCurrentProcessorIndex, which wdm.h inlines */
+        PVOID thread;
+        ULONG processor;
+        __asm__ volatile("movq %%gs:0x188, %0" : "=r"(thread));
+        __asm__ volatile("movl %%gs:0x1a4, %0" : "=r"(processor));
+        if (!thread || processor > 63)
+            NdisFreeMemory(NULL, 0, 0);
+    }
     if (IS(shared_time)) /* KeQuerySystemTime and KeQueryTickCount, which wdm.h inlines */
         Turn += *(volatile ULONGLONG *)0xFFFFF78000000014ull != 0 && *(volatile ULONGLONG *)0xFFFFF78000000320ull > 9;
     if (IS(data_buffers)) {

@@ -80,7 +80,9 @@ enum {
     work_items = 228, timers = 229,
     data_buffers = 230, copies_packets = 231, retreats = 232, retreats_with_handler = 233, mdls = 234,
     contexts = 235, clones = 236, rw_locks = 237, lookasides = 238, kernel_timers = 239, io_work_items = 240,
-    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245, create_opened = 246, shared_time = 247, stack_secret = 248, system_thread = 249, pended_irps = 250, answers_set = 251,
+    mutexes = 241, direct_oids = 242, data_handlers = 243, switch_extension = 244, kernel_device = 245,
+    create_opened = 246, shared_time = 247, stack_secret = 248, system_thread = 249, pended_irps = 250,
+    processor_block = 251, answers_set = 252,
 };
 #define IS(name) (MUTANT == (name))
 #if MUTANT == 161

@@ -172,7 +172,7 @@ impl Image {
     /// Gives the checks of stack frames their secret, as the kernel's loader does: a driver does not
     /// start with the one that the linker has left.
     fn set_cookie(&mut self, parts: &Parts<'_>) {
-        let cookie = parts.cookie().map(|at| at..at + 8);
+        let cookie = parts.cookie().and_then(|at| Some(at..at.checked_add(8)?));
         if let Some(place) = cookie.and_then(|range| self.bytes().get_mut(range)) {
             place.copy_from_slice(&COOKIE.to_le_bytes());
         }

@@ -50,6 +50,7 @@ mod objects;
 mod offload;
 mod oid;
 mod oob;
+mod processor_block;
 mod processors;
 mod race;
 mod received;

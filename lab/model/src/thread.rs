@@ -15,6 +15,7 @@ use ndis::sys;
 use crate::{
     clock::Running,
     handles::DRIVER,
+    processor_block,
     processors::AtDispatch,
     rules::{Finding, Level, Rule},
     world::World,
@@ -185,6 +186,7 @@ fn push(world: &Arc<World>, processor: u32, irql: u8, depth: usize, stack_before
         settled: world.state().advertised.limits.settled(),
     };
     PLACES.with_borrow_mut(|places| places.push(place));
+    processor_block::set(processor);
     Inside(())
 }
 
@@ -197,6 +199,7 @@ pub(crate) fn leave_all() {
 impl Drop for Inside {
     fn drop(&mut self) {
         PLACES.with_borrow_mut(Vec::pop);
+        processor_block::set(processor());
     }
 }
 

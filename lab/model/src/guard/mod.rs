@@ -118,6 +118,7 @@ impl Guarded {
 static BLOCKS: Mutex<BTreeMap<usize, Guarded>> = Mutex::new(BTreeMap::new());
 /// The driver's image, if it is one.
 static IMAGE: Mutex<Range<usize>> = Mutex::new(0..0);
+static HAS_IMAGE: AtomicBool = AtomicBool::new(false);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -126,7 +127,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The driver is an image, mapped at `range`: faults are named by their RVA, and the model's own
 /// accesses are not the driver's.
 pub fn set_image(range: Range<usize>) {
+    HAS_IMAGE.store(!range.is_empty(), Ordering::Relaxed);
     *lock(&IMAGE) = range;
+}
+
+/// Whether the driver is an image.
+pub(crate) fn has_image() -> bool {
+    HAS_IMAGE.load(Ordering::Relaxed)
 }
 
 /// Where the driver's image is; empty where the driver is linked natively.

@@ -19,7 +19,7 @@ use crate::{
     rules::{Finding, Level, Rule},
     state::{Origin, Owner, RESTARTING, State},
     status::MINIPORT,
-    thread,
+    thread, virtual_switch,
 };
 
 /// NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL and NDIS_RETURN_FLAGS_DISPATCH_LEVEL.
@@ -221,7 +221,13 @@ impl State {
             let mut one = Received::new(name, frame, call.resources, call.port);
             one.kept = call.kept;
             // SAFETY: the NBL is new.
-            unsafe { (*one.raw()).Next = chain };
+            unsafe {
+                (*one.raw()).Next = chain;
+                if self.life.switch_extension {
+                    (*one.raw()).NetBufferListInfo[sys::SwitchForwardingDetail] =
+                        ptr::without_provenance_mut(virtual_switch::DETAIL);
+                }
+            }
             chain = one.raw();
             addresses.push(one.address());
             self.receives.received.insert(one.address(), one);
