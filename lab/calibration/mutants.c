@@ -14,9 +14,9 @@ enum {
     receive_wrong_handle = 5, receive_wrong_port = 6, receive_flag_lies = 7, return_flag_lies = 8,
     undefined_send_flag = 9, restart_pending = 10, restart_fails = 11, pause_twice = 12,
     pause_status = 13, lock_across_complete = 14, lock_across_return = 15, lock_across_request = 16,
-    lock_across_status = 17, lock_order = 18, lock_released_twice = 19, lock_initialised_twice = 20,
+    lock_across_status = 17, lock_order = 18, lock_released_twice = 19, lock_initialized_twice = 20,
     release_irql = 21, wait_at_dispatch = 22, raise_in_complete = 23, sleep_under_lock = 24,
-    event_uninitialised = 25, module_leaked = 26, pool_leaked = 27, copy_leaked = 28, overrun_2 = 29,
+    event_uninitialized = 25, module_leaked = 26, pool_leaked = 27, copy_leaked = 28, overrun_2 = 29,
     underrun = 30, freed_twice = 31, read_after_free = 32, no_bytes = 33, clone_freed_early = 34,
     request_completed_twice = 35, request_answered_twice = 36, completed_as_pending = 37,
     request_counts_lost = 38, own_request_on_stack = 39, cancel_swallowed = 40,
@@ -56,7 +56,7 @@ enum {
     lowered_between = 159, irp_kept = 160, section_writable = 161, pool_of_other_kind = 162,
     revision_lost = 163, clone_freed_as_memory = 164, own_data_written = 165, own_mdl_changed = 166,
     resources_indicated_later = 167, attributes_later = 168, own_indicated_over_pause = 169,
-    work_item_left = 171, timer_left = 172, work_item_freed = 173, timer_cancelled_high = 174,
+    work_item_left = 171, timer_left = 172, work_item_freed = 173, timer_canceled_high = 174,
     timer_freed = 175, work_item_twice = 176,
     data_buffer_unchecked = 177, data_buffer_overruns = 178, retreat_not_undone = 179, retreat_mdl_left = 180,
     retreat_freed_wrongly = 181, mdl_leaked = 182, mdl_freed_otherwise = 183, mdl_of_stack = 184,
@@ -144,10 +144,10 @@ static NDIS_HANDLE StartTimer(ULONG period)
 
 static VOID StopTimer(NDIS_HANDLE timer)
 {
-    KIRQL irql = IS(timer_cancelled_high) ? KfRaiseIrql(DISPATCH_LEVEL) : 0;
+    KIRQL irql = IS(timer_canceled_high) ? KfRaiseIrql(DISPATCH_LEVEL) : 0;
     if (!IS(timer_freed))
         NdisCancelTimerObject(timer);
-    if (IS(timer_cancelled_high))
+    if (IS(timer_canceled_high))
         KeLowerIrql(irql);
     NdisFreeTimerObject(timer);
 }
@@ -615,7 +615,7 @@ static VOID BuildMdl(MDL *mdl)
 static VOID MakeLock(KSPIN_LOCK *lock)
 {
     KeInitializeSpinLock(lock);
-    if (IS(lock_initialised_twice))
+    if (IS(lock_initialized_twice))
         KeInitializeSpinLock(lock);
 }
 #define KeInitializeSpinLock MakeLock
@@ -630,7 +630,7 @@ static VOID ReleaseLock(KSPIN_LOCK *lock, KIRQL irql)
 
 static VOID MakeEvent(NDIS_EVENT *event)
 {
-    if (!IS(event_uninitialised))
+    if (!IS(event_uninitialized))
         NdisInitializeEvent(event);
 }
 #define NdisInitializeEvent MakeEvent
@@ -710,7 +710,7 @@ static VOID CancelPended(DEVICE_OBJECT *device, IRP *irp)
     IofCompleteRequest(irp, 0);
 }
 
-/* Keeps each request until it is cancelled. */
+/* Keeps each request until it is canceled. */
 static NTSTATUS Pend(DEVICE_OBJECT *device, IRP *irp)
 {
     KIRQL irql;
@@ -869,7 +869,7 @@ static NDIS_STATUS MutantRestart(NDIS_HANDLE context, NDIS_FILTER_RESTART_PARAME
         NdisMSleep(5000000);
     if (IS(timer_left) && !Timers[0].Timer)
         Timers[0].Timer = StartTimer(20);
-    if (IS(timers) || IS(timer_cancelled_high) || IS(timer_freed))
+    if (IS(timers) || IS(timer_canceled_high) || IS(timer_freed))
         for (ULONG i = 0; i < 4; i++)
             if (!Timers[i].Module) {
                 Timers[i].Module = m;

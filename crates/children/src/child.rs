@@ -180,7 +180,7 @@ struct CommonOob<'a> {
     module: ModuleHandle,
     flags: u32,
     /// Slots that NdisCopySendNetBufferListInfo is not documented to copy, or with another content,
-    /// each with its neighbour.
+    /// each with its neighbor.
     pairs: [SlotPair; PAIRS.len()],
     media_specific_ex: *mut c_void,
 }
@@ -192,7 +192,7 @@ const PAIRS: [usize; 4] = [
     sys::UdpSegmentationOffloadInfo,
     sys::GftOffloadInformation,
 ];
-/// The first slots of the other pairs: the last slot has no neighbour.
+/// The first slots of the other pairs: the last slot has no neighbor.
 const CLEARED: [usize; 9] = [0, 4, 6, 10, 12, 14, 16, 18, 20];
 const _: () = assert!(2 * (PAIRS.len() + CLEARED.len()) + 1 == sys::MaxNetBufferListInfo);
 const _: () = assert!(

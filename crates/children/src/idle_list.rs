@@ -137,7 +137,7 @@ struct Local {
 #[repr(align(64))]
 struct Returned(AtomicPtr<Link>);
 
-// SAFETY: `local` is reached through an `AtDispatch` of its processor, which serialises all access,
+// SAFETY: `local` is reached through an `AtDispatch` of its processor, which serializes all access,
 // or while no other thread uses the list (invariant 3); `returned` is atomic.
 unsafe impl Sync for IdleList {}
 // SAFETY: items are not tied to a thread.

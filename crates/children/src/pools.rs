@@ -123,7 +123,7 @@ impl Drop for NetBufferPool {
     }
 }
 
-/// A block of `bytes` bytes that begins with a `T`, uninitialised. The pool aligns it to 16 bytes.
+/// A block of `bytes` bytes that begins with a `T`, uninitialized. The pool aligns it to 16 bytes.
 pub(crate) fn allocate_block<T>(tag: Tag, bytes: usize) -> Option<NonNull<T>> {
     const { assert!(align_of::<T>() <= 16) };
     allocate_bytes(tag, bytes).ok().map(NonNull::cast)

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_known_codes_are_recognised() {
+    fn only_known_codes_are_recognized() {
         for known in IoControl::ALL {
             assert_eq!(IoControl::from_code(known.code()), Ok(known));
             assert_eq!(IoControl::from_code(known.code() | 3), Err(Invalid::Code));

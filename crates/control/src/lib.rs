@@ -7,7 +7,7 @@
 //!
 //! 1. The tool opens [`WIN32_NAME`], accessible to SYSTEM and administrators only ([`SDDL`]).
 //! 2. It [encodes](Message::encode) a request and sends it with its [`IoControl`] code.
-//! 3. The driver recognises the [code](IoControl::from_code), [decodes](Message::decode) the
+//! 3. The driver recognizes the [code](IoControl::from_code), [decodes](Message::decode) the
 //!    request, carries it out, and encodes the reply into the same buffer.
 //! 4. The tool decodes the reply.
 //!

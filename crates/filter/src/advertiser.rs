@@ -27,7 +27,7 @@ pub(crate) struct Advertiser {
     /// The capabilities that the miniport reported last. Written under the lock of `state`.
     nic: SeqLock<NicCaps>,
     state: SpinLock<State>,
-    /// Signalled while no indication is in flight. Set and reset under the lock of `state`, so that
+    /// Signaled while no indication is in flight. Set and reset under the lock of `state`, so that
     /// the two agree whenever the lock is free.
     no_indications: KernelEvent,
 }
@@ -311,7 +311,7 @@ impl Advertiser {
         loop {
             self.no_indications.wait();
             // The next one may have begun since. The lock also keeps this thread from returning
-            // while the thread that signalled the event still holds it.
+            // while the thread that signaled the event still holds it.
             if self.state.lock().indications_in_flight == 0 {
                 return;
             }

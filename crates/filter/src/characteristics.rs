@@ -41,7 +41,7 @@ pub(crate) fn minor_version() -> Result<u8, Status> {
     u8::try_from(minor).map_err(|_| Status::BAD_VERSION)
 }
 
-/// The driver's characteristics without its handlers. The data path from the NIC upward, cancelled
+/// The driver's characteristics without its handlers. The data path from the NIC upward, canceled
 /// sends, and direct and synchronous OIDs have none: NDIS then bypasses the filter for them.
 pub(crate) fn characteristics(minor: u8) -> sys::NDIS_FILTER_DRIVER_CHARACTERISTICS {
     let mut characteristics = driver::no_characteristics();

@@ -3,7 +3,7 @@
 /// The range in which the IPv4 identification counts before it wraps.
 ///
 /// The Windows driver documentation gives both: 15 bits in "Offloading the Segmentation of Large
-/// TCP Packets", 16 in "Combining Types of Task Offloads". It must match the NIC's behaviour inside
+/// TCP Packets", 16 in "Combining Types of Task Offloads". It must match the NIC's behavior inside
 /// a child, or identifiers repeat where one child ends and the next begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IpIdWidth {

@@ -1,4 +1,4 @@
-//! The tool's program; the crate's library describes its behaviour.
+//! The tool's program; the crate's library describes its behavior.
 
 use std::env;
 use std::io::{self, Write};

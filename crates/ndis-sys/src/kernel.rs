@@ -69,7 +69,7 @@ pub struct GUID {
     pub Data4: [u8; 8],
 }
 
-/// An object that threads wait for until it is signalled. It must stay at its address.
+/// An object that threads wait for until it is signaled. It must stay at its address.
 #[repr(C)]
 pub struct KEVENT {
     /// The dispatcher header, which the kernel alone reads.

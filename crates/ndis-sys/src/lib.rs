@@ -13,7 +13,7 @@
 //! - every number that has a name in the WDK is in a `constants!` table, collected in
 //!   [`CONSTANTS`], and compared in the same way.
 //!
-//! This crate has no behaviour. Ownership, lifetimes and IRQL are the business of the crate `ndis`,
+//! This crate has no behavior. Ownership, lifetimes and IRQL are the business of the crate `ndis`,
 //! whose types wrap these.
 //!
 //! The routines are declared without a library to link with. In the driver they are imports of

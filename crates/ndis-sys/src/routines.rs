@@ -277,16 +277,16 @@ unsafe extern "efiapi" {
     /// Frees an entry that is not written. IRQL ≤ DISPATCH_LEVEL.
     pub fn IoFreeErrorLogEntry(ElEntry: *mut c_void);
 
-    /// Initializes an event, signalled if `State` is not 0. Any IRQL.
+    /// Initializes an event, signaled if `State` is not 0. Any IRQL.
     pub fn KeInitializeEvent(Event: *mut KEVENT, Type: i32, State: BOOLEAN);
 
     /// Signals an event; returns its previous state. IRQL ≤ DISPATCH_LEVEL if `Wait` is 0.
     pub fn KeSetEvent(Event: *mut KEVENT, Increment: i32, Wait: BOOLEAN) -> i32;
 
-    /// Makes an event not signalled; returns its previous state. IRQL ≤ DISPATCH_LEVEL.
+    /// Makes an event not signaled; returns its previous state. IRQL ≤ DISPATCH_LEVEL.
     pub fn KeResetEvent(Event: *mut KEVENT) -> i32;
 
-    /// Waits until an object is signalled, or until a time has passed: in units of 100 ns, negative
+    /// Waits until an object is signaled, or until a time has passed: in units of 100 ns, negative
     /// if relative; a null pointer is no limit. IRQL ≤ APC_LEVEL, or
     /// DISPATCH_LEVEL if `*Timeout` is 0.
     pub fn KeWaitForSingleObject(

@@ -377,7 +377,7 @@ impl<'room> Bytes<'room> {
         let Some(place) = self.room.get_mut(self.length..end) else {
             return false;
         };
-        // Not copy_from_slice: whether its lengths agree is not for the optimiser to find out.
+        // Not copy_from_slice: whether its lengths agree is not for the optimizer to find out.
         for (to, from) in place.iter_mut().zip(more) {
             *to = *from;
         }

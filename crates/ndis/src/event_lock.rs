@@ -17,7 +17,7 @@ use crate::kernel_event::KernelEvent;
 /// otherwise suspending that thread would block all others.
 #[derive(Default)]
 pub struct EventLock {
-    /// A synchronization event, signalled while the lock is free.
+    /// A synchronization event, signaled while the lock is free.
     free: KernelEvent,
 }
 

@@ -21,14 +21,14 @@ impl KernelEvent {
         Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
 
-    /// Initializes the event, signalled. It stays signalled until it is [reset](Self::reset), and
+    /// Initializes the event, signaled. It stays signaled until it is [reset](Self::reset), and
     /// ends the wait of every thread. Any IRQL.
     pub fn initialize_notification(&self) {
         self.initialize(sys::NotificationEvent);
     }
 
-    /// Initializes the event, signalled. It ends the wait of one thread and is then no longer
-    /// signalled. Any IRQL.
+    /// Initializes the event, signaled. It ends the wait of one thread and is then no longer
+    /// signaled. Any IRQL.
     pub fn initialize_synchronization(&self) {
         self.initialize(sys::SynchronizationEvent);
     }
@@ -45,19 +45,19 @@ impl KernelEvent {
         unsafe { sys::KeSetEvent(self.raw(), sys::IO_NO_INCREMENT.into(), 0) };
     }
 
-    /// Makes the event not signalled. Returns whether it was signalled. IRQL ≤ DISPATCH_LEVEL.
+    /// Makes the event not signaled. Returns whether it was signaled. IRQL ≤ DISPATCH_LEVEL.
     pub fn reset(&self) -> bool {
         // SAFETY: the event is initialized, by the type's contract.
         unsafe { sys::KeResetEvent(self.raw()) != 0 }
     }
 
-    /// Waits until the event is signalled. The wait is not alertable, and the end of a program does
+    /// Waits until the event is signaled. The wait is not alertable, and the end of a program does
     /// not interrupt it. IRQL PASSIVE_LEVEL.
     pub fn wait(&self) {
         self.wait_for(ptr::null_mut());
     }
 
-    /// Waits until the event is signalled, or so many milliseconds have passed. IRQL PASSIVE_LEVEL.
+    /// Waits until the event is signaled, or so many milliseconds have passed. IRQL PASSIVE_LEVEL.
     pub fn wait_at_most(&self, milliseconds: u32) {
         /// In units of 100 ns.
         const MILLISECOND: i64 = 10_000;
@@ -66,8 +66,8 @@ impl KernelEvent {
         self.wait_for(&raw mut timeout);
     }
 
-    /// Returns whether a notification event is signalled. IRQL ≤ DISPATCH_LEVEL.
-    pub fn is_signalled(&self) -> bool {
+    /// Returns whether a notification event is signaled. IRQL ≤ DISPATCH_LEVEL.
+    pub fn is_signaled(&self) -> bool {
         let mut no_time = 0;
         self.wait_for(&raw mut no_time) == sys::STATUS_SUCCESS
     }

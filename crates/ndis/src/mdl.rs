@@ -506,7 +506,7 @@ impl PayloadCursor<'_> {
             // the chain's last MDL, by this function's contract.
             unsafe {
                 (*last).Next = place;
-                // IoBuildPartialMdl reads the target's size and flags: neighbours, written at once. The
+                // IoBuildPartialMdl reads the target's size and flags: neighbors, written at once. The
                 // size is the lower half, as on every system that has NDIS.
                 (&raw mut (*place).Size).cast::<u32>().write(bytes as u32);
                 sys::IoBuildPartialMdl(mdl.as_ptr(), place, at.cast(), part as u32);

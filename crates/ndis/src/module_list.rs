@@ -97,7 +97,7 @@ impl<T> Drop for ModuleRef<'_, T> {
 }
 
 impl<T> ModuleList<T> {
-    /// An empty list, to be [initialised](Self::initialize) where it stays.
+    /// An empty list, to be [initialized](Self::initialize) where it stays.
     pub const fn new() -> Self {
         Self {
             entries: SpinLock::new([ptr::null(); MAX_MODULES]),

@@ -13,7 +13,7 @@ pub struct Malformed;
 #[derive(Clone, Copy)]
 pub struct OffloadConfig(Content);
 
-/// Every byte is initialised. Copies of a union keep all of its bytes, also where the structure has
+/// Every byte is initialized. Copies of a union keep all of its bytes, also where the structure has
 /// padding.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -55,7 +55,7 @@ impl OffloadConfig {
             return Err(Malformed);
         }
         let bytes = bytes.get(..usize::from(size)).ok_or(Malformed)?;
-        // SAFETY: every byte of the union is initialised, and stays so.
+        // SAFETY: every byte of the union is initialized, and stays so.
         let copy = unsafe { &mut self.0.bytes };
         *copy = [0; Self::CAPACITY];
         for (to, from) in copy.iter_mut().zip(bytes) {
@@ -66,7 +66,7 @@ impl OffloadConfig {
 
     /// Copies the configuration back to `buffer`, from which it was copied.
     pub fn copy_to(&self, buffer: &mut [u8]) {
-        // SAFETY: every byte of the union is initialised.
+        // SAFETY: every byte of the union is initialized.
         let copy = unsafe { &self.0.bytes };
         for (to, from) in buffer.iter_mut().zip(copy.iter().take(self.size())) {
             *to = *from;
@@ -86,7 +86,7 @@ impl OffloadConfig {
 
     /// The fields.
     pub const fn fields(&self) -> &sys::NDIS_OFFLOAD {
-        // SAFETY: every byte of the union is initialised, and the fields are integers.
+        // SAFETY: every byte of the union is initialized, and the fields are integers.
         unsafe { &self.0.fields }
     }
 
@@ -99,7 +99,7 @@ impl OffloadConfig {
     /// The bytes to be indicated; the header gives the length.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         let size = self.size();
-        // SAFETY: every byte of the union is initialised.
+        // SAFETY: every byte of the union is initialized.
         unsafe { &mut self.0.bytes }
             .get_mut(..size)
             .unwrap_or_default()

@@ -23,7 +23,7 @@ pub struct OidRequest(NonNull<sys::NDIS_OID_REQUEST>);
 #[must_use = "an OID request that is not completed is lost"]
 pub struct OidClone(NonNull<sys::NDIS_OID_REQUEST>);
 
-/// A request's name for cancelling it.
+/// A request's name for canceling it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestId(usize);
 
@@ -146,7 +146,7 @@ impl OidClone {
         Self(raw)
     }
 
-    /// The identifier by which it can be cancelled.
+    /// The identifier by which it can be canceled.
     pub fn id(&self) -> RequestId {
         // SAFETY: the clone is ours.
         RequestId::from_raw(unsafe { self.0.as_ref() }.RequestId)
@@ -267,8 +267,8 @@ pub fn cancel(module: ModuleHandle, id: RequestId) {
 /// and is pending once at a time.
 pub struct OffloadQuery {
     oid: u32,
-    /// Signalled while the content is not in use. The thread that resets it owns the content, and
-    /// lends it to NDIS, until it is signalled again: as the last access to the query, after which
+    /// Signaled while the content is not in use. The thread that resets it owns the content, and
+    /// lends it to NDIS, until it is signaled again: as the last access to the query, after which
     /// a waiting thread may free it.
     idle: KernelEvent,
     /// Not in the module, which is built on the stack of FilterAttach.
@@ -369,7 +369,7 @@ impl OffloadQuery {
     /// Cancels the query, if it is pending, and waits until NDIS has given it back: if the
     /// underlying driver cannot cancel it, until it is completed. IRQL PASSIVE_LEVEL.
     pub fn cancel(&self, module: ModuleHandle) {
-        if !self.idle.is_signalled() {
+        if !self.idle.is_signaled() {
             // The identifier is the query's address, as in `send`.
             cancel(module, RequestId::from_raw(self.raw().cast()));
         }

@@ -16,7 +16,7 @@ const CACHE_LINE: usize = 64;
 /// The start of a block of the pool, stored right before its values.
 type Start = *mut c_void;
 
-/// Room for `count` values of `T` at the beginning of a cache line, uninitialised. It is freed with
+/// Room for `count` values of `T` at the beginning of a cache line, uninitialized. It is freed with
 /// [`free`]. IRQL ≤ DISPATCH_LEVEL.
 pub(crate) fn allocate<T>(tag: Tag, count: usize) -> Result<NonNull<T>, Status> {
     const { assert!(align_of::<T>() <= CACHE_LINE && size_of::<T>() > 0) };
@@ -48,7 +48,7 @@ unsafe fn free<T>(tag: Tag, values: NonNull<T>) {
     unsafe { sys::ExFreePoolWithTag(values.cast::<Start>().sub(1).read(), tag.value()) };
 }
 
-/// Allocates `length` bytes (at least one), uninitialised, at no particular alignment. They are
+/// Allocates `length` bytes (at least one), uninitialized, at no particular alignment. They are
 /// freed with [`free_bytes`]. IRQL ≤ DISPATCH_LEVEL.
 pub fn allocate_bytes(tag: Tag, length: usize) -> Result<NonNull<u8>, Status> {
     let flags = sys::POOL_FLAG_NON_PAGED | sys::POOL_FLAG_UNINITIALIZED;
@@ -120,7 +120,7 @@ impl<T> Deref for PoolBox<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the box owns an initialised `T` from `try_new` until it is dropped.
+        // SAFETY: the box owns an initialized `T` from `try_new` until it is dropped.
         unsafe { self.value.as_ref() }
     }
 }
@@ -211,7 +211,7 @@ impl<T> Deref for PoolSlice<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: `try_new` initialised `length` values that live until the slice is dropped.
+        // SAFETY: `try_new` initialized `length` values that live until the slice is dropped.
         unsafe { core::slice::from_raw_parts(self.values.as_ptr(), self.length) }
     }
 }

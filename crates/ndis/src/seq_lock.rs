@@ -80,7 +80,7 @@ impl<T: Words> SeqLock<T> {
         }
     }
 
-    /// Replaces the value. Writers must be serialised; otherwise a reader may see a mixture of two
+    /// Replaces the value. Writers must be serialized; otherwise a reader may see a mixture of two
     /// values.
     pub fn store(&self, value: T) {
         let next = self.sequence.load(Ordering::Relaxed).wrapping_add(1);

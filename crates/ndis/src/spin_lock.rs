@@ -20,7 +20,7 @@ pub struct SpinLock<T> {
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
-    /// A lock around `value`, to be [initialised](Self::initialize) where it stays.
+    /// A lock around `value`, to be [initialized](Self::initialize) where it stays.
     pub const fn new(value: T) -> Self {
         Self {
             lock: UnsafeCell::new(0),
@@ -28,7 +28,7 @@ impl<T> SpinLock<T> {
         }
     }
 
-    /// Initialises the lock, at its final address and before its first use. Any IRQL.
+    /// Initializes the lock, at its final address and before its first use. Any IRQL.
     pub fn initialize(&self) {
         // SAFETY: the lock is owned here and not held yet.
         unsafe { sys::KeInitializeSpinLock(self.lock.get()) };
@@ -37,7 +37,7 @@ impl<T> SpinLock<T> {
     /// Acquires the lock. IRQL ≤ DISPATCH_LEVEL.
     #[must_use]
     pub fn lock(&self) -> SpinGuard<'_, T> {
-        // SAFETY: the lock is initialised and, by the type's contract, not held by this thread.
+        // SAFETY: the lock is initialized and, by the type's contract, not held by this thread.
         let irql = unsafe { sys::KeAcquireSpinLockRaiseToDpc(self.lock.get()) };
         SpinGuard { of: self, irql }
     }

@@ -21,7 +21,7 @@ use crate::signed_data;
 use crate::spc::{Kind, indirect_data};
 use crate::{date, oids, wdk};
 
-/// The texts in every package: its readme and the licences.
+/// The texts in every package: its readme and the licenses.
 const TEXTS: [(&str, &str); 3] = [
     ("README.txt", include_str!("readme.txt")),
     ("LICENSE-MIT", include_str!("../../../LICENSE-MIT")),

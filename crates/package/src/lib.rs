@@ -1,5 +1,5 @@
 //! Makes the folder that an administrator installs mslso from: the driver, its INF and catalog,
-//! the tool, symbols, a test certificate, licences and checksums.
+//! the tool, symbols, a test certificate, licenses and checksums.
 //!
 //! # The way of a package
 //!

@@ -1,4 +1,4 @@
-//! The program; the crate's library describes its behaviour.
+//! The program; the crate's library describes its behavior.
 
 use std::env;
 use std::io::{self, Write};

@@ -87,8 +87,8 @@ const LONGEST_KEPT: u16 = 320;
 
 /// Whether the overlying driver, while the module runs, has the configuration that the tuning in
 /// effect makes of the NIC's, and the filter has the NIC's. After
-/// `pre_detach_signalled` no size may be raised any more.
-pub fn check_advertised(world: &Arc<World>, pre_detach_signalled: bool) -> Result<(), String> {
+/// `pre_detach_signaled` no size may be raised any more.
+pub fn check_advertised(world: &Arc<World>, pre_detach_signaled: bool) -> Result<(), String> {
     let nic = world.nic();
     if world.module_state() != ModuleState::Running || nic.offload.size > LONGEST_KEPT {
         return Ok(());
@@ -102,7 +102,7 @@ pub fn check_advertised(world: &Arc<World>, pre_detach_signalled: bool) -> Resul
             "the NIC accepts {current:?}, the filter has {known:?}"
         ));
     }
-    let multiple = if pre_detach_signalled {
+    let multiple = if pre_detach_signaled {
         1
     } else {
         read.tuning.multiple()
@@ -110,7 +110,7 @@ pub fn check_advertised(world: &Arc<World>, pre_detach_signalled: bool) -> Resul
     let cap = read
         .tuning
         .cap
-        .filter(|_| !pre_detach_signalled)
+        .filter(|_| !pre_detach_signaled)
         .map(Cap::bytes);
     let raise = |most: u32| {
         let wanted = u64::from(most) * u64::from(multiple);

@@ -34,8 +34,8 @@ pub struct Run<'driver> {
     of_attach: Option<u64>,
     /// The number of the allocation that fails at the next attach.
     fail_attach: Option<u64>,
-    /// The coming detach was signalled (NetEventFilterPreDetach).
-    pre_detach_signalled: bool,
+    /// The coming detach was signaled (NetEventFilterPreDetach).
+    pre_detach_signaled: bool,
     /// The last OID request.
     oid: Option<u64>,
     has_offload: bool,
@@ -78,7 +78,7 @@ impl<'driver> Run<'driver> {
             of_driver: 0,
             of_attach: None,
             fail_attach: None,
-            pre_detach_signalled: false,
+            pre_detach_signaled: false,
             oid: None,
             has_offload: machine.has_offload,
             processors,
@@ -105,7 +105,7 @@ impl<'driver> Run<'driver> {
         }
         let changes_nothing = matches!(step, Step::Send(_) | Step::Deliver | Step::Completing(_));
         if effect && !changes_nothing && self.has_offload {
-            check_advertised(&self.world, self.pre_detach_signalled)
+            check_advertised(&self.world, self.pre_detach_signaled)
                 .map_err(|found| Failure::new("advertised size", found))?;
         }
         Ok(())

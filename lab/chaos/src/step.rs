@@ -206,7 +206,7 @@ pub enum Step {
     Pause,
     /// The module is made to run, with this MTU: loaded and attached first where it is not.
     Restart(Option<u32>),
-    /// The coming detach is signalled (NetEventFilterPreDetach).
+    /// The coming detach is signaled (NetEventFilterPreDetach).
     PreDetach,
     /// The module is detached, paused first where it runs. These are its settings from then on.
     Detach(Settings),

@@ -1,5 +1,5 @@
 //! The judge, judged: `mslso-lab exercise` on a filter with seeded bugs, and with unusual but
-//! documented behaviour. See lab/calibration.
+//! documented behavior. See lab/calibration.
 
 use std::{
     env, fs,

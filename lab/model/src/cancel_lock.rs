@@ -1,4 +1,4 @@
-//! The system's cancel spin lock, under which requests are cancelled.
+//! The system's cancel spin lock, under which requests are canceled.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -65,11 +65,11 @@ impl Default for Config {
     }
 }
 
-/// Most bytes of stack for the driver's frames in an image, which is optimised. A kernel stack has
+/// Most bytes of stack for the driver's frames in an image, which is optimized. A kernel stack has
 /// 24 KiB for all drivers of a stack of devices together.
 pub const STACK: usize = 10 << 10;
 
-/// The same for a driver that is linked natively: code that is not optimised takes several times
+/// The same for a driver that is linked natively: code that is not optimized takes several times
 /// more.
 const UNOPTIMISED_STACK: usize = if cfg!(debug_assertions) {
     64 << 10

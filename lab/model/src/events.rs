@@ -6,7 +6,7 @@ use ndis::sys;
 
 use crate::memory::Block;
 
-/// All initialised events, by address. As in the kernel, an event ends a wait when it is signalled,
+/// All initialized events, by address. As in the kernel, an event ends a wait when it is signaled,
 /// not when the waiting thread looks: a thread that resets the event, or frees it, after that does
 /// not prolong the wait.
 #[derive(Default)]
@@ -21,11 +21,11 @@ pub(crate) struct Events {
 struct Event {
     /// The event ends one wait, in place of all.
     is_synchronization: bool,
-    signalled: bool,
+    signaled: bool,
     waiting: VecDeque<u64>,
 }
 
-const UNKNOWN: &str = "used before it was initialised, or after it was freed";
+const UNKNOWN: &str = "used before it was initialized, or after it was freed";
 
 impl Events {
     fn event(&mut self, at: usize) -> Result<&mut Event, &'static str> {
@@ -36,20 +36,20 @@ impl Events {
         &mut self,
         at: usize,
         kind: i32,
-        signalled: bool,
+        signaled: bool,
     ) -> Result<(), &'static str> {
         let is_synchronization = match kind {
             sys::NotificationEvent => false,
             sys::SynchronizationEvent => true,
-            _ => return Err("initialised as an event of no type that exists"),
+            _ => return Err("initialized as an event of no type that exists"),
         };
         let event = Event {
             is_synchronization,
-            signalled,
+            signaled,
             waiting: VecDeque::new(),
         };
         match self.events.insert(at, event) {
-            Some(before) if !before.waiting.is_empty() => Err("initialised while a thread waits"),
+            Some(before) if !before.waiting.is_empty() => Err("initialized while a thread waits"),
             _ => Ok(()),
         }
     }
@@ -57,7 +57,7 @@ impl Events {
     /// Signals an event. Returns its previous state.
     pub(crate) fn set(&mut self, at: usize) -> Result<bool, &'static str> {
         let event = self.event(at)?;
-        let was = event.signalled;
+        let was = event.signaled;
         let most = if event.is_synchronization {
             1
         } else {
@@ -67,26 +67,26 @@ impl Events {
             let count = event.waiting.len().min(most);
             event.waiting.drain(..count).collect()
         };
-        event.signalled = !event.is_synchronization || ended.is_empty();
+        event.signaled = !event.is_synchronization || ended.is_empty();
         self.over.extend(ended);
         Ok(was)
     }
 
-    /// Makes an event not signalled. Returns its previous state.
+    /// Makes an event not signaled. Returns its previous state.
     pub(crate) fn reset(&mut self, at: usize) -> Result<bool, &'static str> {
-        Ok(std::mem::take(&mut self.event(at)?.signalled))
+        Ok(std::mem::take(&mut self.event(at)?.signaled))
     }
 
-    /// Whether an event is signalled.
-    pub(crate) fn is_signalled(&mut self, at: usize) -> Result<bool, &'static str> {
-        Ok(self.event(at)?.signalled)
+    /// Whether an event is signaled.
+    pub(crate) fn is_signaled(&mut self, at: usize) -> Result<bool, &'static str> {
+        Ok(self.event(at)?.signaled)
     }
 
-    /// Whether an event is signalled; a synchronization event is not any more then.
+    /// Whether an event is signaled; a synchronization event is not any more then.
     pub(crate) fn try_wait(&mut self, at: usize) -> Result<bool, &'static str> {
         let event = self.event(at)?;
-        let ready = event.signalled;
-        event.signalled &= !event.is_synchronization;
+        let ready = event.signaled;
+        event.signaled &= !event.is_synchronization;
         Ok(ready)
     }
 

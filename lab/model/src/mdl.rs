@@ -353,7 +353,7 @@ pub(crate) unsafe fn build_partial(
 /// MmBuildMdlForNonPagedPool.
 ///
 /// # Safety
-/// `mdl` points to an initialised MDL with room for its page frame numbers.
+/// `mdl` points to an initialized MDL with room for its page frame numbers.
 pub(crate) unsafe fn build_nonpaged(state: &mut State, mdl: *mut sys::MDL) {
     // SAFETY: as the caller vouches.
     unsafe {

@@ -1,4 +1,4 @@
-//! The spin locks that exist: which are initialised, and in which order they are taken.
+//! The spin locks that exist: which are initialized, and in which order they are taken.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,8 +8,8 @@ use std::{
 /// All spin locks of a driver.
 #[derive(Default)]
 pub(crate) struct SpinLocks {
-    /// Addresses of initialised locks.
-    initialised: BTreeSet<usize>,
+    /// Addresses of initialized locks.
+    initialized: BTreeSet<usize>,
     /// Pairs of locks of which the second was taken while the first was held.
     order: BTreeSet<(usize, usize)>,
     /// Faults that were reported, by lock: one that is made at each use is reported once.
@@ -17,15 +17,15 @@ pub(crate) struct SpinLocks {
 }
 
 impl SpinLocks {
-    /// Whether the lock at `address` is initialised.
-    pub(crate) fn is_initialised(&self, address: usize) -> bool {
-        self.initialised.contains(&address)
+    /// Whether the lock at `address` is initialized.
+    pub(crate) fn is_initialized(&self, address: usize) -> bool {
+        self.initialized.contains(&address)
     }
 
-    /// The lock at `address` is initialised.
-    pub(crate) fn initialise(&mut self, address: usize) {
+    /// The lock at `address` is initialized.
+    pub(crate) fn initialize(&mut self, address: usize) {
         self.forget(address..address + 1);
-        self.initialised.insert(address);
+        self.initialized.insert(address);
     }
 
     /// Records that `taken` was taken while `held` were. Returns a lock that was held then and is
@@ -49,11 +49,11 @@ impl SpinLocks {
     }
 
     /// Forgets the locks in `memory`, which is gone. Returns the addresses of those that were
-    /// initialised.
+    /// initialized.
     pub(crate) fn forget(&mut self, memory: Range<usize>) -> Vec<usize> {
-        let gone: Vec<_> = self.initialised.range(memory.clone()).copied().collect();
+        let gone: Vec<_> = self.initialized.range(memory.clone()).copied().collect();
         for lock in &gone {
-            self.initialised.remove(lock);
+            self.initialized.remove(lock);
         }
         self.order
             .retain(|(first, second)| !memory.contains(first) && !memory.contains(second));

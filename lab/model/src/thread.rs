@@ -53,8 +53,8 @@ pub(crate) struct HeldLock {
     pub(crate) address: usize,
     /// The IRQL to go back to, where taking the lock raised it.
     pub(crate) before: Option<u8>,
-    /// Whether it was initialised; otherwise its memory is not touched.
-    pub(crate) initialised: bool,
+    /// Whether it was initialized; otherwise its memory is not touched.
+    pub(crate) initialized: bool,
     /// How long the thread had stalled its processor before.
     pub(crate) stalled: Duration,
     pub(crate) kind: LockKind,

@@ -22,7 +22,7 @@ impl Event {
         Self(Box::new(KEVENT { Header: [0; 3] }))
     }
 
-    /// An event that is not signalled.
+    /// An event that is not signaled.
     fn new(kind: i32) -> Self {
         let event = Self::uninitialized();
         // SAFETY: the event stays in its place.
@@ -112,9 +112,9 @@ fn a_synchronization_event_ends_one_wait() {
 }
 
 #[test]
-fn an_event_that_is_not_initialised_is_noticed() {
+fn an_event_that_is_not_initialized_is_noticed() {
     let event = Event::uninitialized();
-    let found = "used before it was initialised";
+    let found = "used before it was initialized";
     assert_breaks(Rule::Events, found, || _ = event.set());
     assert_breaks(Rule::Events, found, || _ = event.reset());
     assert_breaks(Rule::Events, found, || _ = event.wait(None));

@@ -31,8 +31,8 @@ fn a_lock_that_is_taken_twice_is_noticed() {
 }
 
 #[test]
-fn a_lock_that_is_not_initialised_is_noticed() {
-    let found = "taken before it was initialised";
+fn a_lock_that_is_not_initialized_is_noticed() {
+    let found = "taken before it was initialized";
     assert_breaks::<{ fault::LOCK_UNINITIALISED }>(Rule::SpinLock, found, send);
     // Its release is no fault of its own.
     let broken = run::<{ fault::LOCK_UNINITIALISED }>(&Nic::default(), &send);
@@ -116,7 +116,7 @@ fn a_spin_lock_lets_in_one_thread_at_a_time() {
             scope.spawn(|| {
                 world.inside(|| {
                     for _ in 0..200 {
-                        // SAFETY: the lock is initialised.
+                        // SAFETY: the lock is initialized.
                         let old = unsafe { sys::KeAcquireSpinLockRaiseToDpc(lock.as_ptr()) };
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         all.fetch_add(1, Ordering::SeqCst);
@@ -172,7 +172,7 @@ fn calls_out_of_place_are_noticed() {
 }
 
 #[test]
-fn a_lock_that_is_initialised_while_it_is_held_is_noticed() {
+fn a_lock_that_is_initialized_while_it_is_held_is_noticed() {
     let world = World::new(Config::default());
     let lock = AtomicUsize::new(0);
     // SAFETY: the lock lives as long as the test.
@@ -185,7 +185,7 @@ fn a_lock_that_is_initialised_while_it_is_held_is_noticed() {
     assert_found(
         &world.finish(),
         Rule::SpinLock,
-        "initialised while it is held",
+        "initialized while it is held",
     );
 }
 

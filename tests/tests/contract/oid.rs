@@ -221,15 +221,15 @@ fn requests_go_down_one_at_a_time_and_in_order() {
 }
 
 #[test]
-fn a_cancelled_request_comes_back_aborted() {
+fn a_canceled_request_comes_back_aborted() {
     let world = machine(Answering::Later);
     let below = world.start_oid(OidCall::query(OTHER, 16));
     let waits = world.start_oid(OidCall::query(OTHER, 16));
     let next = world.start_oid(OidCall::query(OTHER, 16));
     world.cancel_oid(waits);
     world.cancel_oid(below);
-    for cancelled in [below, waits] {
-        let status = world.oid_result(cancelled).status;
+    for canceled in [below, waits] {
+        let status = world.oid_result(canceled).status;
         assert_eq!(status, sys::NDIS_STATUS_REQUEST_ABORTED);
     }
     world.complete_oids();

@@ -48,7 +48,7 @@ fn a_rundown_reference_is_released_as_often_as_it_was_acquired() {
 }
 
 #[test]
-fn a_rundown_reference_is_reinitialised_only_when_its_rundown_is_completed() {
+fn a_rundown_reference_is_reinitialized_only_when_its_rundown_is_completed() {
     assert_calls_break(Rule::Pause, REFERENCE, |run, _| {
         let reference = new_reference();
         // SAFETY: the reference lives, and no protection is acquired.

@@ -221,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn no_code_is_recognised_as_another(code: u32) {
+    fn no_code_is_recognized_as_another(code: u32) {
         if let Ok(known) = IoControl::from_code(code) {
             prop_assert_eq!(known.code(), code);
         }

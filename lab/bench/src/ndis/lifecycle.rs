@@ -61,11 +61,11 @@ pub(crate) fn locks_taken() -> u64 {
     LOCKS_TAKEN.load(Ordering::Relaxed)
 }
 
-/// Makes an event signalled or not.
+/// Makes an event signaled or not.
 #[unsafe(no_mangle)]
-unsafe extern "efiapi" fn KeInitializeEvent(event: *mut KEVENT, _kind: i32, signalled: BOOLEAN) {
+unsafe extern "efiapi" fn KeInitializeEvent(event: *mut KEVENT, _kind: i32, signaled: BOOLEAN) {
     // SAFETY: the caller passes a place for an event.
-    unsafe { (*event).Header = [signalled.into(), 0, 0] };
+    unsafe { (*event).Header = [signaled.into(), 0, 0] };
 }
 
 #[unsafe(no_mangle)]
@@ -81,7 +81,7 @@ unsafe extern "efiapi" fn KeResetEvent(event: *mut KEVENT) -> i32 {
     unsafe { std::mem::replace(&mut (*event).Header[0], 0) as i32 }
 }
 
-/// All events are signalled already when the main thread waits for them.
+/// All events are signaled already when the main thread waits for them.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KeWaitForSingleObject(
     _object: *mut c_void,

@@ -53,7 +53,7 @@ impl Run<'_> {
         self.set_up();
         self.twice("FilterAttach", Self::try_attach)?;
         self.summary.attached[0] += 1;
-        (self.pre_detach_signalled, self.counts) = (false, Some(Counts::default()));
+        (self.pre_detach_signaled, self.counts) = (false, Some(Counts::default()));
         Ok(true)
     }
 
@@ -128,10 +128,10 @@ impl Run<'_> {
     }
 
     pub(super) fn pre_detach(&mut self) -> bool {
-        if !self.is_attached() || self.pre_detach_signalled {
+        if !self.is_attached() || self.pre_detach_signaled {
             return false;
         }
-        self.pre_detach_signalled = true;
+        self.pre_detach_signaled = true;
         self.world.pre_detach();
         true
     }

@@ -71,8 +71,8 @@ unsafe extern "efiapi" fn KeReleaseSpinLock(lock: *mut KSPIN_LOCK, irql: KIRQL) 
 struct Event {
     /// The event ends one wait, in place of all.
     is_synchronization: bool,
-    signalled: bool,
-    /// How often it was signalled.
+    signaled: bool,
+    /// How often it was signaled.
     signals: u64,
     _kernel: u64,
 }
@@ -86,10 +86,10 @@ unsafe fn event<'a>(event: *mut KEVENT) -> &'a mut Event {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "efiapi" fn KeInitializeEvent(place: *mut KEVENT, kind: i32, signalled: BOOLEAN) {
+unsafe extern "efiapi" fn KeInitializeEvent(place: *mut KEVENT, kind: i32, signaled: BOOLEAN) {
     let event = Event {
         is_synchronization: kind == sys::SynchronizationEvent,
-        signalled: signalled != 0,
+        signaled: signaled != 0,
         signals: 0,
         _kernel: 0,
     };
@@ -102,7 +102,7 @@ unsafe extern "efiapi" fn KeSetEvent(place: *mut KEVENT, _increment: i32, _wait:
     point();
     // SAFETY: the caller passes an event that is initialized.
     let event = unsafe { event(place) };
-    let before = std::mem::replace(&mut event.signalled, true);
+    let before = std::mem::replace(&mut event.signaled, true);
     event.signals += 1;
     wake();
     // From here on a thread that waited may have freed the event.
@@ -115,10 +115,10 @@ unsafe extern "efiapi" fn KeResetEvent(place: *mut KEVENT) -> i32 {
     point();
     // SAFETY: the caller passes an event that is initialized.
     let event = unsafe { event(place) };
-    std::mem::take(&mut event.signalled).into()
+    std::mem::take(&mut event.signaled).into()
 }
 
-/// A notification event ends the waits that have begun when it is signalled, also if it is reset
+/// A notification event ends the waits that have begun when it is signaled, also if it is reset
 /// before the waiting threads run.
 #[unsafe(no_mangle)]
 unsafe extern "efiapi" fn KeWaitForSingleObject(
@@ -137,9 +137,9 @@ unsafe extern "efiapi" fn KeWaitForSingleObject(
         // SAFETY: as above.
         let event = unsafe { event(place) };
         if event.is_synchronization {
-            std::mem::take(&mut event.signalled)
+            std::mem::take(&mut event.signaled)
         } else {
-            event.signalled || event.signals != signals
+            event.signaled || event.signals != signals
         }
     };
     if timeout == Some(&0) {

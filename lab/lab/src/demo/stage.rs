@@ -33,7 +33,7 @@ pub(super) struct Stage<'driver> {
 struct Actor<'driver> {
     host: Host,
     machine: Machine<'driver>,
-    /// Whether the coming detach was signalled to its filter.
+    /// Whether the coming detach was signaled to its filter.
     leaving: bool,
 }
 

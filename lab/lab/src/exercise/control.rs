@@ -95,8 +95,8 @@ pub(super) fn unserialized_oids(world: &Arc<World>) {
     world.set_nic(|nic| nic.oids = Answering::Inline);
 }
 
-/// Requests that are cancelled, one with the miniport and one behind it.
-pub(super) fn cancelled_oids(world: &Arc<World>) {
+/// Requests that are canceled, one with the miniport and one behind it.
+pub(super) fn canceled_oids(world: &Arc<World>) {
     world.set_nic(|nic| nic.oids = Answering::Later);
     let first = world.start_oid(OidCall::query(FRAME_SIZE, 4));
     let second = world.start_oid(OidCall::query(PACKET_FILTER, 4));

@@ -146,8 +146,8 @@ impl Life {
             );
         }
         self.on.step(
-            &format!("cancelled OID requests, {state}"),
-            control::cancelled_oids,
+            &format!("canceled OID requests, {state}"),
+            control::canceled_oids,
         );
         self.on
             .step(&format!("status indications, {state}"), control::statuses);
@@ -163,7 +163,7 @@ impl Life {
             });
         }
         self.on
-            .step("cancelled sends", |world| traffic::cancelled(world, frames));
+            .step("canceled sends", |world| traffic::canceled(world, frames));
     }
 
     /// Restarts while the miniport answers the filter's own requests late or early.

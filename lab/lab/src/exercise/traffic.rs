@@ -140,7 +140,7 @@ pub(super) fn failed(world: &Arc<World>, frames: &mut Frames, random: &mut Rando
 }
 
 /// Sends that the overlying driver cancels while they may be queued.
-pub(super) fn cancelled(world: &Arc<World>, frames: &mut Frames) {
+pub(super) fn canceled(world: &Arc<World>, frames: &mut Frames) {
     const ID: usize = 0x7700_0000;
     world.set_nic(|nic| nic.completion.deferred = true);
     for turn in 0..24 {

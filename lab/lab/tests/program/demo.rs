@@ -134,7 +134,7 @@ fn a_person_can_read_it() {
     assert_eq!((run.code, run.notes.as_str()), (0, ""));
     let text = run.out;
     assert!(text.lines().all(|line| line.chars().count() <= 120));
-    assert!(!text.contains('\x1B'), "colour codes in a file");
+    assert!(!text.contains('\x1B'), "color codes in a file");
     for words in [
         "\n5. cpu\n",
         "host 1 IPv4 │  62,780 │     × 16 │         1,004,480 │",
@@ -147,7 +147,7 @@ fn a_person_can_read_it() {
 }
 
 #[test]
-fn the_chart_is_labelled() {
+fn the_chart_is_labeled() {
     let folder = folder("demo_chart");
     let run = |path: &str| {
         let mut command = lab();

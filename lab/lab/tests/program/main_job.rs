@@ -15,7 +15,7 @@ fn it_passes_and_leaves_what_it_names() {
     let last = text.lines().last().unwrap();
     assert!(last.starts_with("PASS: 38 large sends"));
     assert!(text.contains("are in mslso-lab-out\n"));
-    assert!(!text.contains('\x1B'), "colour codes in a file");
+    assert!(!text.contains('\x1B'), "color codes in a file");
     assert!(text.lines().all(|line| line.chars().count() <= 120));
     let out = folder.join("mslso-lab-out");
     let children = read(out.join("children.pcapng")).unwrap();

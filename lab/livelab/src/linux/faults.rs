@@ -141,7 +141,7 @@ impl<'a> Faults<'a> {
         self.restart();
     }
 
-    /// A detach as NDIS does it: signalled, paused, and with no send in flight. For some time the
+    /// A detach as NDIS does it: signaled, paused, and with no send in flight. For some time the
     /// NIC is without a filter.
     fn detach(&mut self) {
         self.happened.detaches += 1;

@@ -1,4 +1,4 @@
-//! Devices, addresses, neighbours and routes, by rtnetlink (RFC 3549, `man 7 rtnetlink`).
+//! Devices, addresses, neighbors and routes, by rtnetlink (RFC 3549, `man 7 rtnetlink`).
 
 use std::io;
 use std::net::IpAddr;
@@ -162,7 +162,7 @@ impl Netlink {
     }
 
     /// Says once and for all where `address` is.
-    pub fn add_neighbour(
+    pub fn add_neighbor(
         &mut self,
         device: Device,
         address: IpAddr,
@@ -184,7 +184,7 @@ impl Netlink {
             RouteNetlinkMessage::NewNeighbour(message),
             NLM_F_CREATE | NLM_F_REPLACE,
         )
-        .doing(|| format!("naming the neighbour {address}"))
+        .doing(|| format!("naming the neighbor {address}"))
     }
 
     /// Sets the route to the host `address`. Replacing a route discards the values that connections

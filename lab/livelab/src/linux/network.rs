@@ -141,7 +141,7 @@ impl Network {
             for (mac, ipv4, ipv6) in others {
                 for address in [*ipv4, *ipv6] {
                     let (netlink, device) = (&mut station.netlink, station.device);
-                    netlink.add_neighbour(device, address, *mac)?;
+                    netlink.add_neighbor(device, address, *mac)?;
                     netlink.set_route(device, address)?;
                 }
             }

@@ -103,10 +103,10 @@ pub struct LIST_ENTRY {
     previous: *mut LIST_ENTRY,
 }
 
-/// Links `entry` between two neighbours. Returns null where the list was empty.
+/// Links `entry` between two neighbors. Returns null where the list was empty.
 ///
 /// # Safety
-/// All are live, and the neighbours are linked to each other.
+/// All are live, and the neighbors are linked to each other.
 unsafe fn link(before: *mut LIST_ENTRY, entry: *mut LIST_ENTRY, after: *mut LIST_ENTRY) {
     // SAFETY: as the caller vouches.
     unsafe {

@@ -314,7 +314,7 @@ pub unsafe extern "efiapi" fn ExReInitializeRundownProtectionCacheAware(referenc
         _ => state.violation(
             Rule::Pause,
             RUNDOWN,
-            "reinitialised before the rundown is completed",
+            "reinitialized before the rundown is completed",
         ),
     }
 }

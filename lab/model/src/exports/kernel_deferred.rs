@@ -22,7 +22,7 @@ pub struct KDPC([u64; 8]);
 pub struct KTIMER([u64; 8]);
 
 fn unknown(routine: &str, what: &str) {
-    let found = format!("of a {what} that was not initialised, or whose memory was freed");
+    let found = format!("of a {what} that was not initialized, or whose memory was freed");
     thread::world().violation(Rule::Memory, routine, found);
 }
 
@@ -40,7 +40,7 @@ unsafe extern "efiapi" fn KeInitializeDpc(
     let at = dpc.expose_provenance();
     let before = world.state().kernel.deferred.dpcs.insert(at, made);
     if before.is_some_and(|dpc| dpc.queued.is_some()) {
-        let found = "initialised while it is queued";
+        let found = "initialized while it is queued";
         world.violation(Rule::Memory, "KeInitializeDpc", found.into());
     }
 }
@@ -97,7 +97,7 @@ unsafe extern "efiapi" fn KeInitializeTimerEx(timer: *mut KTIMER, kind: i32) {
         .kernel_timers
         .insert(at, KernelTimer::default());
     if before.is_some_and(|timer| timer.set.is_some()) {
-        let found = "initialised while it is set";
+        let found = "initialized while it is set";
         state.violation(Rule::Memory, "KeInitializeTimerEx", found);
     }
     // A timer can be waited for like an event.
@@ -258,7 +258,7 @@ pub struct WORK_QUEUE_ITEM {
 unsafe extern "efiapi" fn ExQueueWorkItem(item: *mut WORK_QUEUE_ITEM, _queue: i32) {
     let routine = "ExQueueWorkItem";
     thread::require_irql_at_most(sys::DISPATCH_LEVEL, routine);
-    // SAFETY: the caller passes an item that it has initialised.
+    // SAFETY: the caller passes an item that it has initialized.
     let (work, parameter) = unsafe { ((*item).routine, (*item).parameter) };
     let Some(work) = work else {
         return unknown(routine, "work item");

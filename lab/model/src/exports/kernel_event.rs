@@ -33,10 +33,10 @@ pub(super) fn with<T>(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "efiapi" fn KeInitializeEvent(event: *mut KEVENT, kind: i32, signalled: BOOLEAN) {
+pub unsafe extern "efiapi" fn KeInitializeEvent(event: *mut KEVENT, kind: i32, signaled: BOOLEAN) {
     let event = event.addr();
     with(&thread::world(), event, |events| {
-        events.initialize(event, kind, signalled != 0)
+        events.initialize(event, kind, signaled != 0)
     });
 }
 
@@ -170,7 +170,7 @@ unsafe extern "efiapi" fn KeWaitForMultipleObjects(
 
 unsafe extern "efiapi" fn KeReadStateEvent(event: *mut KEVENT) -> i32 {
     let event = event.addr();
-    let is = with(&thread::world(), event, |events| events.is_signalled(event));
+    let is = with(&thread::world(), event, |events| events.is_signaled(event));
     is.unwrap_or_default().into()
 }
 
@@ -179,7 +179,7 @@ unsafe extern "efiapi" fn KeClearEvent(event: *mut KEVENT) {
     unsafe { KeResetEvent(event) };
 }
 
-/// Waits until an event is signalled for `waiter`.
+/// Waits until an event is signaled for `waiter`.
 fn wait(world: &Arc<World>, event: usize, waiter: u64, timeout: Option<i64>) -> NTSTATUS {
     let limit = timeout.map(|due| super::time::until(due, world.clock.now()));
     let is_over = || world.state().kernel.events.is_over(waiter);
@@ -223,7 +223,7 @@ mod tests {
     fn a_wait_lasts_while_the_thread_that_was_woken_is_asleep() {
         let world = World::new(Config::default());
         let asleep = 3 * world.config.patience;
-        // SAFETY: an event is numbers and null pointers until it is initialised.
+        // SAFETY: an event is numbers and null pointers until it is initialized.
         let mut event: Box<KEVENT> = Box::new(unsafe { zeroed() });
         let event = &raw mut *event;
         world.inside(|| {

@@ -152,7 +152,7 @@ pub unsafe extern "efiapi" fn IoBuildPartialMdl(
 #[unsafe(no_mangle)]
 pub unsafe extern "efiapi" fn MmBuildMdlForNonPagedPool(mdl: *mut MDL) {
     thread::require_irql_at_most(sys::DISPATCH_LEVEL, "MmBuildMdlForNonPagedPool");
-    // SAFETY: the caller passes an initialised MDL.
+    // SAFETY: the caller passes an initialized MDL.
     unsafe { mdl::build_nonpaged(&mut thread::world().state(), mdl) };
 }
 

@@ -64,7 +64,7 @@ unsafe extern "efiapi" fn KeReleaseMutex(mutex: *mut KMUTEX, _wait: BOOLEAN) -> 
     };
     if freed {
         race::release(at);
-        // It was initialised as an event, too.
+        // It was initialized as an event, too.
         let _ = world.state().kernel.events.set(at);
     }
     0
@@ -126,7 +126,7 @@ fn release_fast(mutex: &FAST_MUTEX, routine: &str) {
 
 unsafe extern "efiapi" fn ExAcquireFastMutex(mutex: *mut FAST_MUTEX) {
     let before = thread::irql();
-    // SAFETY: the caller passes a mutex that it has initialised.
+    // SAFETY: the caller passes a mutex that it has initialized.
     unsafe {
         acquire_fast(&*mutex, "ExAcquireFastMutex");
         (*mutex).irql = before.into();
@@ -150,7 +150,7 @@ unsafe extern "efiapi" fn ExReleaseFastMutex(mutex: *mut FAST_MUTEX) {
 unsafe extern "efiapi" fn ExTryToAcquireFastMutex(mutex: *mut FAST_MUTEX) -> BOOLEAN {
     thread::require_irql_at_most(sys::APC_LEVEL, "ExTryToAcquireFastMutex");
     let order = (Ordering::Acquire, Ordering::Relaxed);
-    // SAFETY: the caller passes a mutex that it has initialised.
+    // SAFETY: the caller passes a mutex that it has initialized.
     unsafe {
         if (*mutex)
             .count
@@ -166,7 +166,7 @@ unsafe extern "efiapi" fn ExTryToAcquireFastMutex(mutex: *mut FAST_MUTEX) -> BOO
 }
 
 unsafe extern "efiapi" fn ExAcquireFastMutexUnsafe(mutex: *mut FAST_MUTEX) {
-    // SAFETY: the caller passes a mutex that it has initialised.
+    // SAFETY: the caller passes a mutex that it has initialized.
     acquire_fast(unsafe { &*mutex }, "ExAcquireFastMutexUnsafe");
 }
 
@@ -190,7 +190,7 @@ unsafe extern "efiapi" fn KeInitializeGuardedMutex(mutex: *mut FAST_MUTEX) {
 
 unsafe extern "efiapi" fn KeAcquireGuardedMutex(mutex: *mut FAST_MUTEX) {
     suspension::set_regions(suspension::regions() + 1);
-    // SAFETY: the caller passes a mutex that it has initialised.
+    // SAFETY: the caller passes a mutex that it has initialized.
     acquire_fast(unsafe { &*mutex }, "KeAcquireGuardedMutex");
 }
 

@@ -1,4 +1,4 @@
-//! `ndis.sys`: received NBLs, and sends that are cancelled.
+//! `ndis.sys`: received NBLs, and sends that are canceled.
 
 use std::ffi::c_void;
 

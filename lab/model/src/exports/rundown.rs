@@ -80,7 +80,7 @@ unsafe extern "efiapi" fn ExReInitializeRundownProtection(reference: *mut Rundow
     // SAFETY: the caller passes a reference.
     if unsafe { (*reference).swap(0, Ordering::Relaxed) } != DOWN {
         let routine = "ExReInitializeRundownProtection";
-        let found = "reinitialised before the rundown is completed";
+        let found = "reinitialized before the rundown is completed";
         thread::world().violation(Rule::Pause, routine, found.into());
     }
 }

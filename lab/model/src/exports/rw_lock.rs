@@ -138,7 +138,7 @@ unsafe fn acquire(
     thread::took(HeldLock {
         address,
         before: Some(before),
-        initialised: true,
+        initialized: true,
         stalled: thread::stalled(),
         kind,
     });

@@ -45,25 +45,25 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
         .state()
         .kernel
         .spin_locks
-        .is_initialised(lock.addr());
+        .is_initialized(lock.addr());
     if thread::holds(lock.addr()) {
         return violation(lock, "taken twice by one thread");
     }
     if !known {
-        let found = "taken before it was initialised, or after it was freed";
+        let found = "taken before it was initialized, or after it was freed";
         let found = Finding::new(Rule::SpinLock, found);
         finding(lock.addr(), found.on("ddi/wdm/nf-wdm-keinitializespinlock"));
         // Its release is none more.
         return thread::took(HeldLock {
             address: lock.addr(),
             before,
-            initialised: false,
+            initialized: false,
             stalled: thread::stalled(),
             kind: LockKind::Spin,
         });
     }
     check_order(lock.addr());
-    // SAFETY: the lock was initialised and its memory is not freed; only these routines use it.
+    // SAFETY: the lock was initialized and its memory is not freed; only these routines use it.
     let word = unsafe { AtomicUsize::from_ptr(lock) };
     let order = (Ordering::Acquire, Ordering::Relaxed);
     if !spin(|| word.compare_exchange_weak(0, 1, order.0, order.1).is_ok()) {
@@ -75,7 +75,7 @@ fn take(lock: *mut KSPIN_LOCK, before: Option<KIRQL>) {
     thread::took(HeldLock {
         address,
         before,
-        initialised: true,
+        initialized: true,
         stalled,
         kind: LockKind::Spin,
     });
@@ -130,7 +130,7 @@ fn release(lock: *mut KSPIN_LOCK, to: Option<KIRQL>) {
         thread::world().finding(&subject(lock.addr()), finding);
     }
     race::release(lock.addr());
-    if held.initialised {
+    if held.initialized {
         // SAFETY: its memory is not freed while it is held.
         let word = unsafe { AtomicUsize::from_ptr(lock) };
         word.store(0, Ordering::Release);
@@ -163,7 +163,7 @@ pub(super) fn require_dispatch(routine: &str) {
 pub unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
     let world = thread::world();
     if thread::holds(lock.addr()) {
-        violation(lock, "initialised while it is held");
+        violation(lock, "initialized while it is held");
     }
     // SAFETY: the caller passes a place for a lock.
     unsafe { AtomicUsize::from_ptr(lock) }.store(0, Ordering::Relaxed);
@@ -171,11 +171,11 @@ pub unsafe extern "efiapi" fn KeInitializeSpinLock(lock: *mut KSPIN_LOCK) {
     // A lock on the stack is gone when its function returns, unnoticed.
     let lives =
         state.kernel.memory.contains(lock.addr()) || crate::guard::image().contains(&lock.addr());
-    if lives && state.kernel.spin_locks.is_initialised(lock.addr()) {
-        let found = Finding::at(Level::Advice, Rule::SpinLock, "initialised again");
+    if lives && state.kernel.spin_locks.is_initialized(lock.addr()) {
+        let found = Finding::at(Level::Advice, Rule::SpinLock, "initialized again");
         state.finding(subject(lock.addr()), found);
     }
-    state.kernel.spin_locks.initialise(lock.addr());
+    state.kernel.spin_locks.initialize(lock.addr());
 }
 
 #[unsafe(no_mangle)]

@@ -54,7 +54,7 @@ unsafe extern "efiapi" fn write_range(_address: usize, _length: usize) {
     core::arch::naked_asm!("mov r8, [rsp]", "jmp {}", sym range_written)
 }
 
-/// Entry to and exit from a function, and the image's initialisation: nothing to record.
+/// Entry to and exit from a function, and the image's initialization: nothing to record.
 extern "efiapi" fn nothing() {}
 
 /// The atomic operations on a variable and a value.

@@ -90,7 +90,7 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
         libc::SIGFPE => format!("{actor} divides by zero"),
         _ if trap.no_address => format!(
             "{actor} uses a pointer that is no address: it comes from memory that was never \
-             initialised, or from an NBL that the driver does not own"
+             initialized, or from an NBL that the driver does not own"
         ),
         _ => describe(&actor, address, trap.writes, &image),
     };

@@ -95,7 +95,7 @@ pub(super) fn protect(pages: &Range<usize>, accessible: bool) {
 }
 
 /// Gives the memory behind pages back to the system; the addresses stay taken. A new mapping, unlike
-/// the old one, is one with its neighbours.
+/// the old one, is one with its neighbors.
 pub(super) fn discard(pages: &Range<usize>) {
     BLOCKS_NOW.fetch_sub(1, Ordering::Relaxed);
     // SAFETY: as in `protect`; nobody uses the contents any more.

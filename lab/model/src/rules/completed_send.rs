@@ -23,7 +23,7 @@ const LONGEST_SEND: Duration = Duration::from_secs(22);
 
 /// The whole NBL as bytes.
 fn nbl_bytes(block: &Block) -> Vec<u8> {
-    // SAFETY: the block is initialised memory (zeroed, then written) and lives meanwhile; pointers
+    // SAFETY: the block is initialized memory (zeroed, then written) and lives meanwhile; pointers
     // in it are read as bytes and only compared.
     unsafe { std::slice::from_raw_parts(block.start(), block.size()) }.to_vec()
 }
@@ -90,9 +90,9 @@ impl State {
         if completed.status == sys::NDIS_STATUS_SEND_ABORTED
             && !sent.failed_below
             && sent.child_failures.is_empty()
-            && !self.sends.cancelled.contains(&id)
+            && !self.sends.canceled.contains(&id)
         {
-            let found = "came back with NDIS_STATUS_SEND_ABORTED and was not cancelled";
+            let found = "came back with NDIS_STATUS_SEND_ABORTED and was not canceled";
             broken.push(Finding::new(Rule::FinalStatus, found));
         }
         if sent.child_failures.is_empty()

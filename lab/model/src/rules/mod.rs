@@ -98,7 +98,7 @@ pub enum Rule {
     Irql = 22,
     /// Routines for PASSIVE_LEVEL are called there.
     Passive = 23,
-    /// No spin lock is held across a call of NDIS, taken twice, or used before it is initialised.
+    /// No spin lock is held across a call of NDIS, taken twice, or used before it is initialized.
     SpinLock = 24,
     /// Recursion and stack are bounded.
     Recursion = 26,
@@ -139,7 +139,7 @@ pub enum Rule {
     ChecksumOffload = 41,
     /// A packet that is no large send is within the MTU.
     Mtu = 42,
-    /// A kernel event is initialised before it is used, outlives the waits for it, and is signalled
+    /// A kernel event is initialized before it is used, outlives the waits for it, and is signaled
     /// for each of them.
     Events = 43,
     /// A failure of the miniport reaches the overlying driver.

@@ -77,6 +77,6 @@ pub(crate) struct ControlDevice {
     pub(crate) device: Option<Device>,
     /// Requests that the control device has now.
     pub(crate) requests: Vec<Request>,
-    /// The control codes of requests that the driver has kept until they were cancelled.
+    /// The control codes of requests that the driver has kept until they were canceled.
     pub(crate) kept: BTreeSet<u32>,
 }

@@ -19,9 +19,9 @@ pub(crate) struct Sends {
     /// The overlying driver's sends that are not forgotten yet, by number.
     pub(crate) sent: BTreeMap<u64, Sent>,
     pub(crate) next: u64,
-    /// The ids for which the overlying driver cancelled sends.
-    pub(crate) cancelled: BTreeSet<usize>,
-    /// The ids for which the filter cancelled sends below.
+    /// The ids for which the overlying driver canceled sends.
+    pub(crate) canceled: BTreeSet<usize>,
+    /// The ids for which the filter canceled sends below.
     pub(crate) cancels_below: BTreeSet<usize>,
 }
 

@@ -408,7 +408,7 @@ impl World {
     /// Unloads the driver.
     pub fn unload(self: &Arc<Self>) {
         let object = self.driver_object.start().cast::<sys::DRIVER_OBJECT>();
-        // SAFETY: the object is the model's own, initialised by the driver.
+        // SAFETY: the object is the model's own, initialized by the driver.
         if let Some(unload) = unsafe { (*object).DriverUnload } {
             self.call("unload routine", sys::PASSIVE_LEVEL, || {
                 // SAFETY: no module is attached.

@@ -126,7 +126,7 @@ impl World {
     }
 
     /// The address of the clone of request `number` that the miniport has, if the request can be
-    /// cancelled: one with an empty header has no RequestId.
+    /// canceled: one with an empty header has no RequestId.
     fn clone_below(&self, number: u64) -> Option<usize> {
         let state = self.state();
         let below = state.oids.below.as_ref()?;
@@ -154,7 +154,7 @@ impl World {
         let Some(of) = clone.and_then(|below| below.of) else {
             return;
         };
-        // The clone of the very request that is cancelled, under another id.
+        // The clone of the very request that is canceled, under another id.
         if state.oids.asked[&of].request_id() == request_id {
             let name = state.oid_name(of);
             let found = "its cancel finds nothing: its clone has another RequestId";

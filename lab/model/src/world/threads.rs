@@ -49,7 +49,7 @@ impl World {
         let at = object.start().expose_provenance();
         {
             let mut state = self.state();
-            // It is signalled when the thread ends.
+            // It is signaled when the thread ends.
             let _ = state
                 .kernel
                 .events

@@ -400,7 +400,7 @@ impl World {
         let queued = {
             let mut state = self.state();
             state.sends.cancels_below.remove(&id);
-            state.sends.cancelled.insert(id);
+            state.sends.canceled.insert(id);
             state.queued_with_cancel_id(id)
         };
         self.call("cancel-send handler", thread::irql(), || {
@@ -421,7 +421,7 @@ impl World {
             if status != Some(sys::NDIS_STATUS_SEND_ABORTED) && !sent.went_down() {
                 let found = match status {
                     None => "is still queued after FilterCancelSendNetBufferLists".into(),
-                    Some(status) => format!("cancelled, came back with {status:#x}"),
+                    Some(status) => format!("canceled, came back with {status:#x}"),
                 };
                 state.violation(Rule::EachCompletes, name, found);
             }

@@ -226,7 +226,7 @@ impl Synth {
     /// place, so that a misplaced or repeated byte shows.
     pub fn payload_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.payload as usize + 8);
-        // Not `flat_map`, which goes byte by byte: tests make megabytes with it, unoptimised.
+        // Not `flat_map`, which goes byte by byte: tests make megabytes with it, unoptimized.
         for i in 0..self.payload.div_ceil(8) {
             let word = mix(self.seed ^ (u64::from(i) << 32));
             bytes.extend_from_slice(&word.to_le_bytes());

@@ -84,7 +84,7 @@ pub(crate) const BIG_FRAME: u8 = 39;
 pub(crate) const LOCK_ACROSS: u8 = 40;
 /// A spin lock is taken twice.
 pub(crate) const LOCK_TWICE: u8 = 41;
-/// A spin lock is not initialised.
+/// A spin lock is not initialized.
 pub(crate) const LOCK_UNINITIALISED: u8 = 42;
 /// A spin lock is taken in freed memory.
 pub(crate) const LOCK_FREED: u8 = 43;

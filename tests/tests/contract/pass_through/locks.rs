@@ -35,7 +35,7 @@ impl Locks {
     /// release.
     pub(super) fn before<const FAULT: u8>(&self, module: NDIS_HANDLE) -> Option<sys::KIRQL> {
         let lock = self.own.get();
-        // SAFETY: the lock is initialised unless the fault is that it is not.
+        // SAFETY: the lock is initialized unless the fault is that it is not.
         unsafe {
             let old = sys::KeAcquireSpinLockRaiseToDpc(lock);
             match FAULT {

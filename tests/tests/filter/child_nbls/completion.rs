@@ -124,7 +124,7 @@ fn the_overlying_drivers_count_of_clones_is_left_to_it() {
 
 #[test]
 fn whichever_child_fails_its_parent_fails_with_its_status_and_no_other_does() {
-    // Seven children and two neighbours, numbered in the order in which they go down.
+    // Seven children and two neighbors, numbered in the order in which they go down.
     for failing in 0..9 {
         for way in every_way() {
             let mut nic = nic(way);

@@ -164,7 +164,7 @@ fn resets_sleep_and_links_in_any_order() {
 }
 
 /// Npcap: a filter that only sends made receiving slower. Without receive handlers, and without
-/// those of direct OIDs and cancelled sends, NDIS bypasses the filter for them.
+/// those of direct OIDs and canceled sends, NDIS bypasses the filter for them.
 #[test]
 fn no_handler_is_registered_without_a_use() {
     let machine = Machine::start(Config::default());

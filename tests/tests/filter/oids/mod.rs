@@ -226,7 +226,7 @@ fn a_pended_request_is_answered_when_the_nic_answers_and_not_before() {
 }
 
 #[test]
-fn a_request_that_is_cancelled_comes_back_aborted() {
+fn a_request_that_is_canceled_comes_back_aborted() {
     let machine = Machine::with_nic(nic(Answering::Later));
     let world = &machine.world;
     assert_eq!(world.complete_oids(), 2, "the filter's own queries");
@@ -243,7 +243,7 @@ fn a_request_that_is_cancelled_comes_back_aborted() {
     world.cancel_oid(first);
     let aborted = world.oid_result(first);
     assert_eq!((aborted.status, aborted.written), (ABORTED, 0));
-    // The next one is under way; those that are gone cannot be cancelled once more.
+    // The next one is under way; those that are gone cannot be canceled once more.
     world.cancel_oid(first);
     world.cancel_oid(second);
     assert_eq!(world.oid_result(third).status, sys::NDIS_STATUS_PENDING);
@@ -260,7 +260,7 @@ fn a_request_that_is_cancelled_comes_back_aborted() {
 }
 
 #[test]
-fn a_cancelled_request_is_cancelled_while_paused_too() {
+fn a_canceled_request_is_canceled_while_paused_too() {
     let machine = Machine::with_nic(nic(Answering::Later));
     assert_eq!(machine.world.complete_oids(), 2, "the filter's own queries");
     let number = machine.world.start_oid(OidCall::query(CURRENT, SIZE));

@@ -61,10 +61,10 @@ proptest! {
         let machine = Machine::with_nic(nic);
         // The filter's own question is answered first.
         machine.world.complete_oids();
-        for (call, cancelled) in calls {
+        for (call, canceled) in calls {
             let both = [&bare, &machine].map(|machine| {
                 let number = machine.world.start_oid(call.clone());
-                if cancelled {
+                if canceled {
                     machine.world.cancel_oid(number);
                 }
                 machine.world.complete_oids();

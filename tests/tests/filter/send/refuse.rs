@@ -12,11 +12,11 @@ use scenarios::{
 use testpkt::synth::Synth;
 
 /// Checks that `bad` is completed with `status`, that nothing of it reaches the NIC, and that its
-/// neighbours do.
+/// neighbors do.
 #[track_caller]
 fn assert_refused(machine: &Machine, bad: Packet, status: i32, what: &str) {
-    let neighbour = || on_port(large_v4(9_000), 7);
-    let numbers = machine.send(vec![small(), bad, neighbour(), arp()]);
+    let neighbor = || on_port(large_v4(9_000), 7);
+    let numbers = machine.send(vec![small(), bad, neighbor(), arp()]);
     assert_eq!(machine.status(numbers[1]), status, "{what}");
     let mut below: Vec<_> = machine
         .world
