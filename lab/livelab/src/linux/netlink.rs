@@ -162,12 +162,7 @@ impl Netlink {
     }
 
     /// Says once and for all where `address` is.
-    pub fn add_neighbor(
-        &mut self,
-        device: Device,
-        address: IpAddr,
-        mac: Mac,
-    ) -> Result<(), Error> {
+    pub fn add_neighbor(&mut self, device: Device, address: IpAddr, mac: Mac) -> Result<(), Error> {
         let mut message = NeighbourMessage::default();
         message.header.family = family(address);
         message.header.ifindex = device;
