@@ -74,7 +74,11 @@ fn a_change_is_indicated_once() {
         let machine = start();
         machine.nic_indicates(nic(AFTER));
         machine.retune(14);
-        assert_eq!(machine.indicated(), [8 * BEFORE, 8 * AFTER, 14 * AFTER]);
+        assert_eq!(
+            machine.indicated(),
+            [8 * BEFORE, 8 * BEFORE, 8 * AFTER, 14 * AFTER],
+            "the binding, the restart, and each change"
+        );
         machine.stop();
     });
 }

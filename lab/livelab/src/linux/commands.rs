@@ -84,13 +84,22 @@ pub fn run(
         if stop.load(Relaxed) {
             return Err(Error::Interrupted);
         }
-        if has_terminal && running.is_stopped() {
-            terminal = None;
-            // As Ctrl-Z does without a command in between: whoever started the lab has the terminal
-            // until it continues the lab. Where nobody could, the kernel ignores the signal.
-            let _ = killpg(getpgrp(), Signal::SIGTSTP);
-        } else if has_terminal && terminal.is_none() && Terminal::is_ours() {
-            terminal = Some(Terminal::give(&running));
+        match running.stopped_by().filter(|_| has_terminal) {
+            // It used the terminal at the moment at which it was given it.
+            Some(Signal::SIGTTIN | Signal::SIGTTOU) if terminal.is_some() => {
+                running.signal(Signal::SIGCONT);
+            }
+            Some(Signal::SIGTSTP | Signal::SIGSTOP) => {
+                terminal = None;
+                // As Ctrl-Z does without a command in between: whoever started the lab has the
+                // terminal until it continues the lab. Where nobody could, the kernel ignores the
+                // signal.
+                let _ = killpg(getpgrp(), Signal::SIGTSTP);
+            }
+            _ if has_terminal && terminal.is_none() && Terminal::is_ours() => {
+                terminal = Some(Terminal::give(&running));
+            }
+            _ => {}
         }
         let ended = running
             .0
@@ -163,12 +172,15 @@ impl Running {
         Ok(())
     }
 
-    /// Whether it was stopped since the last call, as Ctrl-Z stops it.
-    fn is_stopped(&self) -> bool {
+    /// The signal that has stopped it since the last call, as Ctrl-Z does.
+    fn stopped_by(&self) -> Option<Signal> {
         let id = Id::Pid(Pid::from_raw(self.0.id().cast_signed()));
         // Its end is left for `try_wait`.
         let what = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
-        matches!(waitid(id, what), Ok(WaitStatus::Stopped(..)))
+        match waitid(id, what) {
+            Ok(WaitStatus::Stopped(_, signal)) => Some(signal),
+            _ => None,
+        }
     }
 
     fn signal(&self, signal: Signal) {
