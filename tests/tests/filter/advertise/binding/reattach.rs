@@ -107,13 +107,19 @@ fn a_restart_indicates_the_raised_size_to_every_binding() {
 }
 
 #[test]
-fn a_filter_that_has_raised_nothing_indicates_nothing() {
+fn a_filter_indicates_nothing_until_it_raises_a_size() {
     let machine = Machine::start(with(&[("Profile", 0)]));
     for _ in 0..3 {
         machine.world.pause();
         machine.world.restart().expect("a restart");
     }
     assert_eq!(machine.world.seen_statuses(), []);
+    set(&machine.world, times(3)).expect("a tuning");
+    machine.world.pause();
+    machine.world.bind_while_paused();
+    assert_eq!(machine.world.advertised(), nic().limits);
+    machine.world.restart().expect("a restart");
+    assert_eq!(machine.world.advertised(), raised(nic().limits, 3, None));
     machine.stop_clean();
 }
 
