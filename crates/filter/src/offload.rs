@@ -24,9 +24,6 @@ pub struct SoftwareLso {
 /// virtual NIC reports.
 pub const SOFTWARE_LSO_MAX: u32 = 62_780;
 
-/// NDIS_OFFLOAD_SUPPORTED.
-const SUPPORTED: u32 = 1;
-
 /// Rewrites `config` for the overlying driver, for a NIC with `nic`, an adapter with `tuning`, and
 /// LSOv2 of these versions in `software`.
 pub fn rewrite(config: &mut OffloadConfig, nic: &NicCaps, tuning: Tuning, software: SoftwareLso) {
@@ -55,8 +52,9 @@ pub fn rewrite(config: &mut OffloadConfig, nic: &NicCaps, tuning: Tuning, softwa
     if software.ipv6 && entry.lacks(nic.lso_v2_ipv6.max_payload) {
         entry.enable(checksum.1, tuning);
         ipv6.MinSegmentCount = 2;
-        let options = sys::LSO_V2_OFFLOAD_IP_EXTENSION_HEADERS.with(0, SUPPORTED);
-        ipv6.Bits = sys::LSO_V2_OFFLOAD_TCP_OPTIONS.with(options, SUPPORTED);
+        let supported = sys::NDIS_OFFLOAD_SUPPORTED;
+        let options = sys::LSO_V2_OFFLOAD_IP_EXTENSION_HEADERS.with(0, supported);
+        ipv6.Bits = sys::LSO_V2_OFFLOAD_TCP_OPTIONS.with(options, supported);
     } else {
         entry.raise(nic.lso_v2_ipv6.max_payload, tuning);
     }

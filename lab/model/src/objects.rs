@@ -72,6 +72,12 @@ impl Objects {
 }
 
 impl State {
+    /// Makes an object that is only a handle; `None` where memory fails.
+    pub(crate) fn new_handle(&mut self, kind: Kind, routine: &str) -> Option<*mut u8> {
+        let may = self.may_allocate(routine);
+        may.then(|| self.kernel.objects.insert(kind, Block::new(16, 16)))
+    }
+
     /// `routine` frees the object at `address`. Returns whether it exists.
     pub(crate) fn free_object(&mut self, address: usize, kind: Kind, routine: &str) -> bool {
         if !self.kernel.objects.has(address, kind) {

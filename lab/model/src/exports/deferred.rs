@@ -8,6 +8,7 @@ use crate::{
     handles::DEVICE,
     memory::Block,
     rules::{Finding, Rule},
+    state::State,
     thread,
     world::deferred::{Context, Set, Timer, TimerRoutine, Work, WorkItem, WorkRoutine},
 };
@@ -22,6 +23,11 @@ pub unsafe extern "efiapi" fn NdisAllocateIoWorkItem(owner: NDIS_HANDLE) -> NDIS
         thread::require_module_or_driver(owner, routine);
     }
     let mut state = world.state();
+    allocate_item(&mut state, routine)
+}
+
+/// A new work item; null where memory fails.
+pub(super) fn allocate_item(state: &mut State, routine: &str) -> *mut c_void {
     if !state.may_allocate(routine) {
         return ptr::null_mut();
     }

@@ -103,25 +103,38 @@ pub struct LIST_ENTRY {
     previous: *mut LIST_ENTRY,
 }
 
-/// Links `entry` between two neighbors. Returns null where the list was empty.
+/// An end of a list.
+#[derive(PartialEq, Eq)]
+enum End {
+    Head,
+    Tail,
+}
+
+/// Links `entry` at an end of the list. Returns the entry that was there, or null where the list was
+/// empty.
 ///
 /// # Safety
-/// All are live, and the neighbors are linked to each other.
-unsafe fn link(before: *mut LIST_ENTRY, entry: *mut LIST_ENTRY, after: *mut LIST_ENTRY) {
-    // SAFETY: as the caller vouches.
+/// `head` is a list's head, and `entry` the caller's own.
+unsafe fn insert(end: End, head: *mut LIST_ENTRY, entry: *mut LIST_ENTRY) -> *mut LIST_ENTRY {
+    check(head);
+    check(entry);
+    let _all = lock();
+    race::release(head.addr());
+    // SAFETY: as the caller vouches; the neighbors are linked to each other.
     unsafe {
+        let (before, after) = match end {
+            End::Head => (head, (*head).next),
+            End::Tail => ((*head).previous, head),
+        };
         ((*entry).previous, (*entry).next) = (before, after);
         (*before).next = entry;
         (*after).previous = entry;
-    }
-}
-
-/// `entry`, or null where it is the list's head.
-fn unless_head(entry: *mut LIST_ENTRY, head: *mut LIST_ENTRY) -> *mut LIST_ENTRY {
-    if entry == head {
-        ptr::null_mut()
-    } else {
-        entry
+        let other = if end == End::Head { after } else { before };
+        if other == head {
+            ptr::null_mut()
+        } else {
+            other
+        }
     }
 }
 
@@ -130,16 +143,8 @@ unsafe extern "efiapi" fn ExInterlockedInsertTailList(
     entry: *mut LIST_ENTRY,
     _lock: *mut KSPIN_LOCK,
 ) -> *mut LIST_ENTRY {
-    check(head);
-    check(entry);
-    let _all = lock();
-    race::release(head.addr());
     // SAFETY: the caller passes a list's head, and an entry of its own.
-    unsafe {
-        let last = (*head).previous;
-        link(last, entry, head);
-        unless_head(last, head)
-    }
+    unsafe { insert(End::Tail, head, entry) }
 }
 
 unsafe extern "efiapi" fn ExInterlockedInsertHeadList(
@@ -147,16 +152,8 @@ unsafe extern "efiapi" fn ExInterlockedInsertHeadList(
     entry: *mut LIST_ENTRY,
     _lock: *mut KSPIN_LOCK,
 ) -> *mut LIST_ENTRY {
-    check(head);
-    check(entry);
-    let _all = lock();
-    race::release(head.addr());
-    // SAFETY: the caller passes a list's head, and an entry of its own.
-    unsafe {
-        let first = (*head).next;
-        link(head, entry, first);
-        unless_head(first, head)
-    }
+    // SAFETY: as for the tail.
+    unsafe { insert(End::Head, head, entry) }
 }
 
 unsafe extern "efiapi" fn ExInterlockedRemoveHeadList(

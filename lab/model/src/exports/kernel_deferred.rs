@@ -6,7 +6,6 @@ use ::ndis::sys::{self, BOOLEAN};
 
 use super::{deferred, time};
 use crate::{
-    memory::Block,
     race,
     rules::{Finding, Rule},
     thread,
@@ -184,17 +183,7 @@ unsafe extern "efiapi" fn IoAllocateWorkItem(device: *mut c_void) -> *mut c_void
     if device.is_null() {
         state.violation(Rule::Memory, routine, "without a device or driver object");
     }
-    if !state.may_allocate(routine) {
-        return ptr::null_mut();
-    }
-    let memory = Block::new(16, 16);
-    let (address, item) = (memory.address(), memory.start().cast());
-    let made = WorkItem {
-        _memory: Some(memory),
-        queued: None,
-    };
-    state.kernel.deferred.items.insert(address, made);
-    item
+    deferred::allocate_item(&mut state, routine)
 }
 
 unsafe extern "efiapi" fn IoSizeofWorkItem() -> u32 {

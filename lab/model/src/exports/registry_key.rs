@@ -8,7 +8,6 @@ use ::ndis::sys::{self, NTSTATUS, UNICODE_STRING};
 use crate::{
     attach::text,
     guard,
-    memory::Block,
     objects::Kind,
     registry::{self, RegistryValue},
     thread,
@@ -47,14 +46,9 @@ unsafe fn is_known(attributes: *const OBJECT_ATTRIBUTES) -> bool {
 
 fn open(key: *mut *mut c_void, routine: &str) -> NTSTATUS {
     let world = thread::world();
-    let mut state = world.state();
-    if !state.may_allocate(routine) {
+    let Some(made) = world.state().new_handle(Kind::Handle, routine) else {
         return sys::NDIS_STATUS_RESOURCES;
-    }
-    let made = state
-        .kernel
-        .objects
-        .insert(Kind::Handle, Block::new(16, 16));
+    };
     // SAFETY: the caller passes a place for the handle.
     unsafe { *key = made.cast() };
     sys::STATUS_SUCCESS

@@ -5,7 +5,7 @@ use std::{ffi::c_void, ptr};
 
 use ::ndis::sys::{self, NTSTATUS};
 
-use crate::{memory::Block, objects::Kind, thread};
+use crate::{objects::Kind, thread};
 
 /// A new handle at `place`.
 ///
@@ -14,14 +14,9 @@ use crate::{memory::Block, objects::Kind, thread};
 unsafe fn open(place: *mut *mut c_void, routine: &str) -> NTSTATUS {
     thread::require_irql_at_most(sys::PASSIVE_LEVEL, routine);
     let world = thread::world();
-    let mut state = world.state();
-    if !state.may_allocate(routine) {
+    let Some(handle) = world.state().new_handle(Kind::WfpHandle, routine) else {
         return sys::NDIS_STATUS_RESOURCES;
-    }
-    let handle = state
-        .kernel
-        .objects
-        .insert(Kind::WfpHandle, Block::new(16, 16));
+    };
     // SAFETY: as the caller vouches.
     unsafe { *place = handle.cast() };
     sys::STATUS_SUCCESS
